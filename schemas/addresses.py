@@ -1,0 +1,44 @@
+"""Where the parts of reelbus live. Both sides' settings hold these, so that they can't disagree about a default."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, Field
+
+
+class Addresses(BaseModel):
+    """URLs of the adapters; the embedded default lies under `data_dir`."""
+
+    data_dir: Path = Field(default=Path(".reelbus"), description="Folder of the embedded default.")
+    bus: str = Field(default="", description="sqlite:///… or pubsub://project")
+    jobs: str = Field(default="", description="sqlite:///… or firestore://project/database")
+    videos: str = Field(default="", description="file:///… or gs://bucket")
+    public_url: str = Field(
+        default="", description="How viewers reach the facade, for example https://video.example.com"
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the facade listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, validation_alias="PORT", description="The facade's port.")
+
+    @property
+    def database_url(self) -> str:
+        """The embedded database."""
+        return f"sqlite:///{self.data_dir.absolute() / 'reelbus.db'}"
+
+    @property
+    def bus_url(self) -> str:
+        """Address of the bus."""
+        return self.bus or self.database_url
+
+    @property
+    def jobs_url(self) -> str:
+        """Address of the job store."""
+        return self.jobs or self.database_url
+
+    @property
+    def videos_url(self) -> str:
+        """Address of the video store."""
+        return self.videos or f"file://{self.data_dir.absolute() / 'videos'}"
+
+    @property
+    def facade_url(self) -> str:
+        """Where the facade is reached, without a slash at the end."""
+        return (self.public_url or f"http://localhost:{self.port}").rstrip("/")

@@ -1,0 +1,70 @@
+"""The errors that cross our borders. Adapters translate foreign errors into these; nothing foreign crosses a port.
+
+ReelbusError
+├── Invalid          the caller sent something we refuse; names the field and the limit
+├── NotFound         there never was such a thing
+├── Conflict         somebody else changed it first (compare-and-set), or the same id came with another body
+│   └── AlreadyExists
+├── Unavailable      a dependency is out of reach; the same call may succeed later
+├── ImpossibleStep   the state machine refuses this event in this state: a bug or a stale decision
+└── SubmitError      a submit to a video model did not give an operation
+    ├── SubmitRefused    a definite no: nothing was accepted, nothing is charged
+    └── SubmitUnknown    it may have been accepted: never send again without a search
+"""
+
+from schemas.failure import Failure
+
+
+class ReelbusError(Exception):
+    """The class's docstring is its default message, so that documentation and run time can't drift apart."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class Invalid(ReelbusError):
+    """The request is not valid."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class NotFound(ReelbusError):
+    """There is no such thing."""
+
+
+class Conflict(ReelbusError):
+    """Somebody else changed it first."""
+
+
+class AlreadyExists(Conflict):
+    """It exists already."""
+
+
+class Unavailable(ReelbusError):
+    """A service that this needs is out of reach at the moment."""
+
+    def __init__(self, message: str | None = None, *, retry_after_s: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ImpossibleStep(ReelbusError):
+    """The job's state does not allow this step."""
+
+
+class SubmitError(ReelbusError):
+    """The model gave no operation."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class SubmitRefused(SubmitError):
+    """A definite refusal, or a failure before the first byte left. `failure.retryable` says whether waiting helps."""
+
+
+class SubmitUnknown(SubmitError):
+    """The request may have been accepted."""

@@ -1,0 +1,186 @@
+"""Everything that can happen to a job, one class each. `schemas.advance` says what it leads to."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.failure import Failure
+from schemas.job import Result
+from schemas.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Something that happened at a moment."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitStarted(Event):
+    """An owner is about to send the next planned clip. The first one freezes the plan."""
+
+    plan: Plan
+    owner: str
+    nonce: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitWithdrawn(Event):
+    """Nothing was sent, or the model refused for now (quota, capacity): the clip is planned again."""
+
+    nonce: str
+    cause: Failure | None = None
+    waiting_for: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitDenied(Event):
+    """The model refused for good."""
+
+    nonce: str
+    failure: Failure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitAccepted(Event):
+    """The model gave an operation."""
+
+    nonce: str
+    operation: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitLost(Event):
+    """Nobody can tell whether the submit with this nonce was accepted."""
+
+    nonce: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundUnderPrefix(Event):
+    """The search for an unknown clip found its file."""
+
+    clip: int
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitJudged(Event):
+    """The search for an unknown clip found nothing for as long as a generation can take."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resubmit(Event):
+    """The unknown clip may be sent again: it is free, or the caller or a person said so."""
+
+    clip: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AcceptedLate(Event):
+    """An operation turned up after the job had moved on."""
+
+    clip: int
+    nonce: str
+    operation: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipDone(Event):
+    """The clip's file lies in the video store."""
+
+    clip: int
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipFailed(Event):
+    """The operation ended without a file."""
+
+    clip: int
+    failure: Failure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored(Event):
+    """The final file lies in the video store and was probed there."""
+
+    result: Result
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed(Event):
+    """The job can't go on. `held` is False where the writer holds no message to answer for it."""
+
+    failure: Failure
+    held: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CancelWished(Event):
+    """Somebody wants the job to end."""
+
+    reason: str | None = None
+    held: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expired(Event):
+    """Nothing was submitted before the deadline."""
+
+    held: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Announced(Event):
+    """The completion that was due is out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked(Event):
+    """`reconcile` looked at it; the next look is twice as far away."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replayed(Event):
+    """A person wants an ended job to live again. What is paid stays paid, and is used."""
+
+    deadline: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WaitEnded(Event):
+    """The caller went without an answer; an identical keyless call may come back for it."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answered(Event):
+    """The caller who came back has its answer."""
+
+
+Step = (
+    SubmitStarted
+    | SubmitWithdrawn
+    | SubmitDenied
+    | SubmitAccepted
+    | SubmitLost
+    | FoundUnderPrefix
+    | SubmitJudged
+    | Resubmit
+    | AcceptedLate
+    | ClipDone
+    | ClipFailed
+    | Stored
+    | Failed
+    | CancelWished
+    | Expired
+    | Announced
+    | Checked
+    | Replayed
+    | WaitEnded
+    | Answered
+)

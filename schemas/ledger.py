@@ -1,0 +1,84 @@
+"""One line per clip of the plan: what was sent, what it costs, where its file lies."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.failure import Charged, Failure
+from schemas.kinds import Moment
+from schemas.names import work_prefix
+from schemas.plan import PlannedClip
+from schemas.state import ClipState
+
+_CHARGED = {
+    ClipState.PLANNED: Charged.NO,
+    ClipState.SUBMITTING: Charged.UNKNOWN,
+    ClipState.UNKNOWN: Charged.UNKNOWN,
+    ClipState.ACCEPTED: Charged.YES,
+    ClipState.DONE: Charged.YES,
+}
+
+
+class Clip(BaseModel):
+    """A line of the ledger. Its state moves only through `schemas.advance`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    index: int
+    planned: PlannedClip
+    state: ClipState = ClipState.PLANNED
+    attempt: int = 0
+    prefix: str | None = None
+    """Where the model puts this attempt's files; a new one for every attempt."""
+    owner: str | None = None
+    nonce: str | None = None
+    """Names one submit; an answer with another nonce comes too late."""
+    submitting_at: Moment | None = None
+    accepted_at: Moment | None = None
+    done_at: Moment | None = None
+    operation: str | None = None
+    output: str | None = None
+    """Name of the clip's file in the video store."""
+    cause: Failure | None = None
+    lost_prefixes: tuple[str, ...] = ()
+    """Attempts whose outcome was never learnt; looked at again by `reconcile`."""
+    late: tuple[str, ...] = ()
+    """Operations accepted after the job had moved on: charged, and discarded."""
+
+    @property
+    def charged(self) -> Charged:
+        """Whether this clip was paid for. A free clip never is."""
+        if self.planned.price_usd == 0:
+            return Charged.NO
+        if self.late:
+            return Charged.YES
+        refused = self.cause.charged if self.cause and self.state is ClipState.REFUSED else Charged.NO
+        charged = _CHARGED.get(self.state, refused)
+        return Charged.UNKNOWN if self.lost_prefixes and charged is Charged.NO else charged
+
+    @property
+    def cost_usd(self) -> Decimal:
+        """What is known to have been spent on it, late operations included."""
+        return self.planned.price_usd * self.charges
+
+    @property
+    def charges(self) -> int:
+        """How many accepted operations are known to have been charged for this line."""
+        refused = self.state is ClipState.REFUSED and self.cause is not None and self.cause.charged is Charged.YES
+        return len(self.late) + (self.state in (ClipState.ACCEPTED, ClipState.DONE) or refused)
+
+    def submitting(self, job_id: str, owner: str, nonce: str, at: datetime) -> "Clip":
+        """The same line with a fresh attempt under way."""
+        attempt = self.attempt + 1
+        return self.model_copy(
+            update={
+                "state": ClipState.SUBMITTING,
+                "attempt": attempt,
+                "prefix": work_prefix(job_id, self.index, attempt),
+                "owner": owner,
+                "nonce": nonce,
+                "submitting_at": at,
+                "cause": None,
+            }
+        )

@@ -1,0 +1,116 @@
+"""The envelope on the bus: JSON in `data`, CloudEvents and tracing in `attributes`, one event type per model."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from schemas.cancel import CancelRequest
+from schemas.complaint import invalid
+from schemas.completion import Completion
+from schemas.errors import Invalid, ReelbusError
+from schemas.kinds import isoformat
+from schemas.request import VideoRequest
+
+REQUESTED = "reelbus.video.requested.v1"
+CANCEL = "reelbus.video.cancel.v1"
+M = TypeVar("M", bound=BaseModel)
+_COMPLETED = ("succeeded", "failed", "cancelled", "expired", "rejected")
+
+
+class NewerVersion(ReelbusError):
+    """The message is of a newer schema version than this program knows. Hold it for a newer worker."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """What a bus carries."""
+
+    data: bytes
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C trace context that it travels with."""
+        return self.attributes.get("traceparent")
+
+
+def encode_request(request: VideoRequest, *, at: datetime, traceparent: str | None = None) -> Message:
+    """A request on its way to a worker."""
+    return _encode(request, REQUESTED, request.job_id, request.job_id, at, traceparent)
+
+
+def encode_cancel(cancel: CancelRequest, *, at: datetime, traceparent: str | None = None) -> Message:
+    """A cancel on its way to a worker."""
+    return _encode(cancel, CANCEL, f"{cancel.job_id}.cancel", cancel.job_id, at, traceparent)
+
+
+def encode_completion(completion: Completion, *, at: datetime, traceparent: str | None = None) -> Message:
+    """The end of a job on its way to everybody who waits."""
+    kind = f"reelbus.video.{completion.state}.v1"
+    return _encode(completion, kind, completion.event_id, completion.job_id or "", at, traceparent)
+
+
+def decode_command(message: Message) -> VideoRequest | CancelRequest:
+    """What a publisher sent. Raises `Invalid`, or `NewerVersion` for a message of tomorrow.
+
+    A message without `ce-type` is taken for a request: publishers may send the bare JSON.
+    """
+    kind = message.attributes.get("ce-type", REQUESTED)
+    if kind == REQUESTED:
+        return _decode(VideoRequest, message.data)
+    if kind == CANCEL:
+        return _decode(CancelRequest, message.data)
+    raise _foreign(kind, ("reelbus.video.requested", "reelbus.video.cancel"))
+
+
+def decode_completion(message: Message) -> Completion:
+    """What a worker announced. Raises `Invalid` or `NewerVersion`."""
+    kind = message.attributes.get("ce-type", "")
+    if kind and kind not in {f"reelbus.video.{state}.v1" for state in _COMPLETED}:
+        raise _foreign(kind, tuple(f"reelbus.video.{state}" for state in _COMPLETED))
+    return _decode(Completion, message.data)
+
+
+def claimed_job_id(message: Message) -> str | None:
+    """The id that a message names even where the rest of it is no valid message."""
+    named = message.attributes.get("job_id")
+    if not named:
+        try:
+            body = json.loads(message.data)
+        except (ValueError, RecursionError):
+            return None
+        named = body.get("job_id") if isinstance(body, dict) else None
+    return named if isinstance(named, str) and 0 < len(named) <= 64 else None
+
+
+def _encode(model: BaseModel, kind: str, event_id: str, job_id: str, at: datetime, traceparent: str | None) -> Message:
+    attributes = {
+        "job_id": job_id,
+        "ce-type": kind,
+        "ce-source": "reelbus",
+        "ce-id": event_id,
+        "ce-specversion": "1.0",
+        "ce-time": isoformat(at),
+    }
+    if traceparent:
+        attributes["traceparent"] = traceparent
+    return Message(data=model.model_dump_json(exclude_none=True).encode(), attributes=attributes)
+
+
+def _decode(model: type[M], data: bytes) -> M:
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def _foreign(kind: str, families: tuple[str, ...]) -> ReelbusError:
+    family, _, version = kind.rpartition(".v")
+    if family in families and version.isdigit() and int(version) > 1:
+        return NewerVersion(f"{kind} is newer than this program")
+    return Invalid(f"ce-type {kind[:80]!r} is not one this subscription carries", field="ce-type")

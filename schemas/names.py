@@ -1,0 +1,40 @@
+"""Names in the video store. Only finals stand under `generated-videos/`; everything else is private."""
+
+import re
+from datetime import UTC, datetime
+
+FINALS = "generated-videos/"
+POSTERS = "posters/"
+REFERENCES = "references/"
+WORK = "work/"
+
+_NAME = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}/){0,8}[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}")
+
+
+def final_name(created_at: datetime, job_id: str) -> str:
+    """`generated-videos/video_20240101_120000_abc123.mp4`: the same for every worker that finishes this job."""
+    return f"{FINALS}{_stem(created_at, job_id)}.mp4"
+
+
+def poster_name(created_at: datetime, job_id: str) -> str:
+    """The still picture that belongs to the final."""
+    return f"{POSTERS}{_stem(created_at, job_id)}.jpg"
+
+
+def work_prefix(job_id: str, clip: int, attempt: int) -> str:
+    """Where the model puts what one attempt at one clip makes; what lies there proves that it was accepted."""
+    return f"{WORK}{job_id}/{clip}/{attempt}/"
+
+
+def reference_name(digest: str, extension: str) -> str:
+    """A reference image, named by its content."""
+    return f"{REFERENCES}{digest}.{extension}"
+
+
+def is_safe(name: str) -> bool:
+    """True for a relative name without empty, hidden or climbing parts."""
+    return bool(_NAME.fullmatch(name)) and ".." not in name
+
+
+def _stem(created_at: datetime, job_id: str) -> str:
+    return f"video_{created_at.astimezone(UTC):%Y%m%d_%H%M%S}_{job_id}"

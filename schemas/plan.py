@@ -1,0 +1,33 @@
+"""What a model would do for a request, and what that costs, before a cent is spent."""
+
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.kinds import Usd
+
+
+class PlannedClip(BaseModel):
+    """One paid call. Becomes one line of the ledger."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    seconds: float = Field(gt=0, description="Length of what this call adds.")
+    billed_seconds: float = Field(ge=0)
+    price_usd: Usd
+    expected_s: float = Field(gt=0, description="How long it usually takes, for the estimated progress.")
+    extends: bool = Field(default=False, description="Its file holds all clips before it as well.")
+
+
+class Plan(BaseModel):
+    """The clips of one video, in order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clips: tuple[PlannedClip, ...] = Field(min_length=1)
+
+    @property
+    def price_usd(self) -> Decimal:
+        """What all clips cost together."""
+        return sum((clip.price_usd for clip in self.clips), Decimal(0))

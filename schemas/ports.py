@@ -1,0 +1,270 @@
+"""The five things that reelbus asks of the world, and a sixth for files. An adapter keeps what the docstring promises;
+one contract suite per port, `tests/contract/`, holds every adapter to it.
+
+Adapters translate foreign errors: out of reach is `Unavailable`, never an exception of a client library.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from schemas.failure import Failure
+from schemas.job import Job
+from schemas.ledger import Clip
+from schemas.message import Message
+from schemas.plan import Plan
+from schemas.request import VideoRequest
+from schemas.state import JobState
+
+REQUESTS = "video-requests"
+COMPLETIONS = "video-completions"
+DEAD_REQUESTS = "video-requests-dead"
+MAX_DELIVERIES = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subscription:
+    """A named place where a topic's messages wait for one group of consumers."""
+
+    name: str
+    topic: str
+    ephemeral: bool = False
+    """True for one process's own: it goes when the process does, and never dead-letters."""
+    dead_letter_topic: str | None = None
+    """Where a message goes after `max_deliveries` without an ack. None: it is delivered for ever."""
+    max_deliveries: int = MAX_DELIVERIES
+
+
+WORKERS = Subscription(name="video-workers", topic=REQUESTS, dead_letter_topic=DEAD_REQUESTS)
+"""The one subscription that all workers share."""
+DEAD_WORKERS = Subscription(name="video-dead-workers", topic=DEAD_REQUESTS)
+"""Where workers learn that a request was given up, to end its job."""
+
+
+class Delivery(Protocol):
+    """One message in the hands of one consumer. Leased until it is settled or its process dies.
+
+    Settling twice, or after the lease was lost, does nothing: the one who holds the lease now decides.
+    """
+
+    @property
+    def message(self) -> Message:
+        """What was published."""
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first delivery, more for each redelivery."""
+
+    async def ack(self) -> None:
+        """Done with it: it is never delivered to this subscription again."""
+
+    async def nack(self, *, delay_s: float = 0) -> None:
+        """Not now: deliver it again after the delay (600 s at most). Counts as a delivery."""
+
+    async def bury(self, cause: str) -> None:
+        """Never again: to the dead letters at once, with the reason."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetter:
+    """A message that was given up, kept until somebody replays or removes it."""
+
+    id: str
+    subscription: str
+    topic: str
+    message: Message
+    deliveries: int
+    cause: str
+    died_at: datetime
+
+
+class Bus(Protocol):
+    """Topics and subscriptions. At-least-once: a message may come twice, and in any order, but it comes.
+
+    - A message published before its subscription existed does not reach it.
+    - A delivered message stays leased while it is unsettled, for as long as the process lives. After a crash it is
+      delivered again within the ack deadline.
+    - A subscription with a dead-letter topic gives a message up after `max_deliveries`: the message is published
+      there with the attributes `dead_letter_id` and `dead_letter_cause`, and kept in `dead_letters`.
+    """
+
+    async def publish(self, topic: str, message: Message) -> None:
+        """Durable once this returns. Raises `Unavailable`; then it may or may not have been published."""
+
+    async def ensure(self, subscription: Subscription) -> None:
+        """The subscription exists from here on. Idempotent."""
+
+    def subscribe(
+        self, subscription: Subscription, *, limit: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
+        """Messages as they come, at most `limit` of them unsettled at once. Creates the subscription.
+
+        Leaving the context stops the flow. What was not handed out goes back uncounted; what was handed out stays
+        leased until it is settled or the bus is closed. An ephemeral subscription ends with its context.
+        """
+
+    async def dead_letters(self, *, limit: int = 100, id: str | None = None) -> list[DeadLetter]:
+        """What was given up, the newest first; with `id`, only that one."""
+
+    async def replay(self, id: str) -> None:
+        """Publish a dead letter on its topic again and take it off the shelf. Raises `NotFound`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobQuery:
+    """Which jobs to list. All conditions hold at once; the newest come first (`due_before`: the longest due)."""
+
+    states: frozenset[JobState] = frozenset()
+    project_id: str | None = None
+    fingerprint: str | None = None
+    created_before: datetime | None = None
+    due_before: datetime | None = None
+    """Only jobs whose `next_check_at` is before that."""
+    limit: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobPage:
+    """One page of a listing."""
+
+    jobs: Sequence[Job]
+    cursor: str | None
+    """Give it back for the next page; None on the last."""
+
+
+class JobStore(Protocol):
+    """The records. Every change is a compare-and-set on `revision`."""
+
+    async def create(self, job: Job) -> Job:
+        """Store a new job. Raises `AlreadyExists`. Returns it with revision and store times."""
+
+    async def get(self, job_id: str) -> Job | None:
+        """The job as of now, with `revision`, `stored_at` and `read_at` of the store's own clock."""
+
+    async def save(self, job: Job) -> Job:
+        """Replace the version that `job.revision` names. Raises `Conflict` where that is not the newest any more."""
+
+    async def list(self, query: JobQuery) -> JobPage:
+        """Jobs that fit. A job that doesn't change between pages is listed exactly once. Raises `Invalid` for a
+        cursor that is none."""
+
+    async def ahead_of(self, job: Job) -> int | None:
+        """How many queued jobs are older than this queued one; None where the store can't tell cheaply."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredFile:
+    """A file in the video store."""
+
+    name: str
+    size_bytes: int
+    stored_at: datetime
+
+
+class VideoStore(Protocol):
+    """Files by name. A name is never seen half-written, and never changes what it holds."""
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """URI schemes of foreign files that it can read, for example {"gs"}."""
+
+    async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
+        """Store if absent. False: the name was taken, and what is there stays. Raises `Invalid` for an unsafe name."""
+
+    async def fetch(self, name: str, to: Path) -> None:
+        """Copy it to a local file. Raises `NotFound`."""
+
+    async def list(self, prefix: str) -> Sequence[StoredFile]:
+        """Everything under a prefix, by name."""
+
+    async def delete(self, name: str) -> None:
+        """It is gone after this. Deleting what is not there is fine."""
+
+    async def url_for(self, name: str) -> str:
+        """Where a viewer gets it: the public address, or one signed just now."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """The operation goes on."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """The operation left these files in the video store."""
+
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Broke:
+    """The operation ended without a file."""
+
+    failure: Failure
+
+
+class VideoModel(Protocol):
+    """What makes the clips."""
+
+    def plan(self, request: VideoRequest) -> Plan:
+        """Clips, billed seconds and price: pure, no I/O. Raises `Invalid` for what the model can't make."""
+
+    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str]) -> str:
+        """The one paid call: exactly one request leaves. Returns the operation's name.
+
+        `clip.prefix` is where the files go; `sources` are the outputs of the clips before it. Raises
+        `SubmitRefused` where certainly nothing was accepted, and `SubmitUnknown` in every doubt.
+        """
+
+    async def poll(self, operation: str) -> Running | Finished | Broke:
+        """How an operation stands; free, and any process may ask. Raises `Unavailable`."""
+
+    async def recover(self, prefix: str) -> Sequence[str]:
+        """Names of the finished files under a work prefix, whoever submitted them."""
+
+    async def discard(self, operation: str) -> None:
+        """The result is not wanted any more; stop the work where that is possible. Never raises for a dead one."""
+
+
+class Clock(Protocol):
+    """Time, so that waiting can be tested without waiting."""
+
+    def now(self) -> datetime:
+        """The moment, in UTC, to the millisecond."""
+
+    def boot(self) -> float:
+        """Seconds since boot, sleep of the machine included: never jumps back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Probe:
+    """What a video file really holds."""
+
+    width: int
+    height: int
+    frames: int
+    fps: float
+    duration_seconds: float
+    video_codec: str
+    audio_codec: str | None
+    faststart: bool
+
+
+class Editor(Protocol):
+    """Cuts and joins files on the local disk."""
+
+    async def assemble(self, clips: Sequence[Path], *, duration_seconds: int, to: Path) -> Probe:
+        """One faststart MP4 of exactly that length (± one frame). Raises `Invalid` for broken or too short clips."""
+
+    async def poster(self, video: Path, to: Path) -> None:
+        """A representative still as JPEG."""
+
+    async def probe(self, video: Path) -> Probe:
+        """Reads the whole file. Raises `Invalid` where it is no playable video."""

@@ -1,0 +1,146 @@
+"""What a caller asks for: one video. Unknown keys are refused: a silently ignored key is a wrong video, paid for."""
+
+import hashlib
+import json
+import re
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from schemas.kinds import JobId, Moment, Usd, WholeNumber
+from schemas.scene import Scene, build_prompt, duration_of
+
+PROMPT_MIN = 10
+PROMPT_MAX = 2000
+DURATION_MIN_S = 1
+DURATION_MAX_S = 30
+DURATION_DEFAULT_S = 5
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
+IMAGE_MAX_BYTES = 20_000_000
+"""Veo takes images up to 20 MB (Veo 3.1 model card)."""
+INLINE_IMAGE_MAX_BYTES_ON_BUS = 7_000_000
+"""A Pub/Sub message holds 10 MB, and base64 makes 4 bytes of 3."""
+
+_REFERENCE = re.compile(
+    r"data:(?:image/png|image/jpeg|image/webp);base64,[A-Za-z0-9+/]+={0,2}"
+    r"|gs://[a-z0-9][a-z0-9._-]{1,220}/[^\s\x00-\x1f]{1,1024}"
+    r"|reelbus:references/[0-9a-f]{64}\.(?:png|jpg|webp)"
+)
+
+
+class Quality(StrEnum):
+    """The callers' two names; settings say which model each one means."""
+
+    FAST = "fast"
+    QUALITY = "quality"
+
+
+class OnUnknownSubmit(StrEnum):
+    """What to do when nobody can tell whether a submit was accepted."""
+
+    FAIL = "fail"
+    RESUBMIT = "resubmit"
+
+
+LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+LabelValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
+
+
+class VideoRequest(BaseModel):
+    """A request for one video (`reelbus.video.requested.v1`). A null stands for a key that is not there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", title="VideoRequest")
+
+    job_id: JobId = Field(description="Idempotency key, chosen by the caller before it sends.")
+    scene: Scene | None = Field(default=None, description="Prompt and duration are built from it where not given.")
+    prompt: str = Field(default="", min_length=PROMPT_MIN, max_length=PROMPT_MAX, validate_default=True)
+    duration_seconds: WholeNumber = Field(
+        default=DURATION_DEFAULT_S, ge=DURATION_MIN_S, le=DURATION_MAX_S, description="Whole seconds, exact to a frame."
+    )
+    quality: Quality = Quality.FAST
+    aspect_ratio: Literal["16:9", "9:16"] = "16:9"
+    resolution: Literal["720p", "1080p", "4k"] = "720p"
+    negative_prompt: str | None = Field(default=None, max_length=2000)
+    style: str | None = Field(default=None, max_length=200)
+    seed: WholeNumber | None = Field(default=None, ge=0, le=4_294_967_295)
+    generate_audio: StrictBool = True
+    reference_image: str | None = Field(
+        default=None,
+        max_length=28_000_000,
+        description="First frame: a data: URL (PNG, JPEG, WebP; 20 MB at most, 7 MB on the bus) or a gs:// URI.",
+    )
+    model: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    project_id: str | None = Field(default=None, pattern=r"^[^\s\x00-\x1f/]{1,128}$")
+    scene_index: WholeNumber | None = Field(default=None, ge=0, le=100_000)
+    start_before: Moment | None = Field(default=None, description="Not started by then: expired, nothing charged.")
+    max_cost_usd: Usd | None = Field(default=None, description="The plan's price may not exceed this.")
+    on_unknown_submit: OnUnknownSubmit = OnUnknownSubmit.FAIL
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, max_length=32)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        known = {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+        if "duration_seconds" not in known and known.get("scene") is not None:
+            known["duration_seconds"] = None
+        return known
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _from_scene(cls, prompt: Any, info: ValidationInfo) -> Any:
+        scene = info.data.get("scene")
+        if prompt:
+            return prompt.strip() if isinstance(prompt, str) else prompt
+        if scene is None:
+            raise ValueError("is required, or a scene to build it from")
+        built = build_prompt(scene)
+        if not PROMPT_MIN <= len(built) <= PROMPT_MAX:
+            raise ValueError(
+                f"built from the scene must have at least {PROMPT_MIN} and at most {PROMPT_MAX} characters, "
+                f"not {len(built)}"
+            )
+        return built
+
+    @field_validator("duration_seconds", mode="before")
+    @classmethod
+    def _as_long_as_the_scene(cls, duration: Any, info: ValidationInfo) -> Any:
+        scene = info.data.get("scene")
+        if duration is not None:
+            return duration
+        return DURATION_DEFAULT_S if scene is None else (duration_of(scene) or DURATION_DEFAULT_S)
+
+    @field_validator("reference_image")
+    @classmethod
+    def _is_an_image(cls, reference: str | None) -> str | None:
+        if reference is not None and not _REFERENCE.fullmatch(reference):
+            raise ValueError("must be a data: URL (base64 PNG, JPEG or WebP) or a gs://bucket/object URI")
+        return reference
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        short = {"720p": 720, "1080p": 1080, "4k": 2160}[self.resolution]
+        long = short * 16 // 9
+        return (long, short) if self.aspect_ratio == "16:9" else (short, long)
+
+    def fingerprint(self) -> str:
+        """A digest of everything but the id: the same id with another fingerprint is another request (409)."""
+        body = self.model_dump(mode="json", exclude={"job_id"})
+        return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+    def allows(self, price_usd: Decimal) -> bool:
+        """Whether the caller is willing to pay that much."""
+        return self.max_cost_usd is None or price_usd <= self.max_cost_usd

@@ -1,0 +1,232 @@
+"""What each event does to a job's lines, one function per event. `schemas.advance` derives the state from the lines."""
+
+from functools import singledispatch
+from typing import Any
+
+from schemas import event as ev
+from schemas.errors import ImpossibleStep
+from schemas.failure import Category, Charged, Failure
+from schemas.job import Job
+from schemas.ledger import Clip
+from schemas.state import ClipState, JobState
+
+
+@singledispatch
+def step(event: ev.Event, job: Job) -> Job:
+    """The job after the event, its state not derived yet unless it ended."""
+    raise ImpossibleStep(f"no step for {type(event).__name__} in job {job.job_id}")
+
+
+@step.register
+def _(event: ev.SubmitStarted, job: Job) -> Job:
+    _require(not job.ended and not job.cancel_requested, event, job)
+    _require(job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN, ClipState.ACCEPTED) is None, event, job)
+    clips = job.clips or tuple(Clip(index=i, planned=clip) for i, clip in enumerate(event.plan.clips))
+    if not job.started:
+        clips = tuple(
+            Clip(index=i, planned=clip, attempt=clips[i].attempt if i < len(clips) else 0)
+            for i, clip in enumerate(event.plan.clips)
+        )
+    job = job.model_copy(update={"clips": clips, "waiting_for": None})
+    planned = job.clip_in(ClipState.PLANNED)
+    if planned is None:
+        raise ImpossibleStep(f"job {job.job_id} has no clip left to submit")
+    return _with(job, planned.submitting(job.job_id, event.owner, event.nonce, event.at))
+
+
+@step.register
+def _(event: ev.SubmitWithdrawn, job: Job) -> Job:
+    clip = _being_submitted(event, job, event.nonce)
+    update = {"state": ClipState.PLANNED, "cause": event.cause, "nonce": None, "owner": None}
+    job = _with(job, clip.model_copy(update=update), waiting_for=event.waiting_for)
+    return _cancelled(job) if job.cancel_requested else job
+
+
+@step.register
+def _(event: ev.SubmitDenied, job: Job) -> Job:
+    clip = _being_submitted(event, job, event.nonce)
+    job = _with(job, clip.model_copy(update={"state": ClipState.REFUSED, "cause": event.failure}))
+    return _cancelled(job) if job.cancel_requested else _failed(job, event.failure)
+
+
+@step.register
+def _(event: ev.SubmitAccepted, job: Job) -> Job:
+    clip = _being_submitted(event, job, event.nonce)
+    job = _with(job, _accepted(clip, event.operation, event), waiting_for=None)
+    return _cancelled(job) if job.cancel_requested else job
+
+
+@step.register
+def _(event: ev.SubmitLost, job: Job) -> Job:
+    clip = _being_submitted(event, job, event.nonce)
+    return _with(job, clip.model_copy(update={"state": ClipState.UNKNOWN}), waiting_for="submit_outcome")
+
+
+@step.register
+def _(event: ev.FoundUnderPrefix, job: Job) -> Job:
+    clip = _line(event, job, event.clip, ClipState.UNKNOWN)
+    job = _with(job, _done(clip, event.output, event), waiting_for=None)
+    return _cancelled(job) if job.cancel_requested else job
+
+
+@step.register
+def _(event: ev.SubmitJudged, job: Job) -> Job:
+    _require(not job.ended and job.clip_in(ClipState.UNKNOWN) is not None, event, job)
+    return _cancelled(job) if job.cancel_requested else _failed(job, event.failure)
+
+
+@step.register
+def _(event: ev.Resubmit, job: Job) -> Job:
+    clip = _line(event, job, event.clip, ClipState.UNKNOWN)
+    lost = (*clip.lost_prefixes, clip.prefix or "")
+    job = _with(
+        job,
+        clip.model_copy(update={"state": ClipState.PLANNED, "lost_prefixes": lost, "nonce": None}),
+        waiting_for=None,
+    )
+    return _cancelled(job) if job.cancel_requested else job
+
+
+@step.register
+def _(event: ev.AcceptedLate, job: Job) -> Job:
+    clip = _at(event, job, event.clip)
+    if event.operation == clip.operation or event.operation in clip.late:
+        return job
+    if not job.ended and clip.state in (ClipState.PLANNED, ClipState.UNKNOWN):
+        job = _with(job, _accepted(clip, event.operation, event), waiting_for=None)
+        return _cancelled(job) if job.cancel_requested else job
+    update: dict[str, Any] = {"late": (*clip.late, event.operation)}
+    if job.ended and clip.state not in (ClipState.ACCEPTED, ClipState.DONE):
+        update["state"] = ClipState.LATE
+    return _with(job, clip.model_copy(update=update))
+
+
+@step.register
+def _(event: ev.ClipDone, job: Job) -> Job:
+    return _with(job, _done(_line(event, job, event.clip, ClipState.ACCEPTED), event.output, event))
+
+
+@step.register
+def _(event: ev.ClipFailed, job: Job) -> Job:
+    clip = _line(event, job, event.clip, ClipState.ACCEPTED)
+    job = _with(job, clip.model_copy(update={"state": ClipState.REFUSED, "cause": event.failure}))
+    return _failed(job, event.failure)
+
+
+@step.register
+def _(event: ev.Stored, job: Job) -> Job:
+    _require(not job.ended and bool(job.clips), event, job)
+    _require(all(clip.state is ClipState.DONE for clip in job.clips), event, job)
+    return job.model_copy(update={"state": JobState.SUCCEEDED, "result": event.result, "failure": None})
+
+
+@step.register
+def _(event: ev.Failed, job: Job) -> Job:
+    _require(not job.ended and job.clip_in(ClipState.SUBMITTING) is None, event, job)
+    return _failed(job, event.failure, held=event.held)
+
+
+@step.register
+def _(event: ev.CancelWished, job: Job) -> Job:
+    if job.ended or (job.cancel_requested and job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)):
+        return job
+    if job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN):
+        return job.model_copy(update={"cancel_requested": True})
+    return _cancelled(job, reason=event.reason, held=event.held)
+
+
+@step.register
+def _(event: ev.Expired, job: Job) -> Job:
+    _require(job.state is JobState.QUEUED, event, job)
+    words = f"The job was not started before {job.deadline:%Y-%m-%d %H:%M:%S} UTC."
+    reason = Failure(category=Category.EXPIRED, code="expired", message=words, retryable=True, charged=job.charged)
+    return _ended(job, JobState.EXPIRED, reason, held=event.held)
+
+
+@step.register
+def _(event: ev.Announced, job: Job) -> Job:
+    return job.model_copy(update={"completion_due": False}) if job.completion_due else job
+
+
+@step.register
+def _(event: ev.Checked, job: Job) -> Job:
+    _require(not job.ended or job.loose_ends, event, job)
+    return job.model_copy(update={"checks": job.checks + 1})
+
+
+@step.register
+def _(event: ev.Replayed, job: Job) -> Job:
+    _require(job.ended and job.state is not JobState.SUCCEEDED, event, job)
+    planned = {"state": ClipState.PLANNED, "nonce": None, "owner": None}
+    clips = tuple(
+        clip.model_copy(update=planned) if clip.state in (ClipState.REFUSED, ClipState.LATE) else clip
+        for clip in job.clips
+    )
+    update = {"clips": clips, "life": job.life + 1, "deadline": event.deadline, "state": JobState.QUEUED}
+    return job.model_copy(update={**update, "failure": None, "cancel_requested": False, "completion_due": False})
+
+
+@step.register
+def _(event: ev.WaitEnded, job: Job) -> Job:
+    return job.model_copy(update={"reattach_until": event.until})
+
+
+@step.register
+def _(event: ev.Answered, job: Job) -> Job:
+    return job.model_copy(update={"reattach_until": None}) if job.reattach_until else job
+
+
+def _require(possible: bool, event: ev.Event, job: Job) -> None:
+    if not possible:
+        raise ImpossibleStep(f"{type(event).__name__} does not fit job {job.job_id} in state {job.state}")
+
+
+def _at(event: ev.Event, job: Job, index: int) -> Clip:
+    _require(0 <= index < len(job.clips), event, job)
+    return job.clips[index]
+
+
+def _line(event: ev.Event, job: Job, index: int, state: ClipState) -> Clip:
+    clip = _at(event, job, index)
+    _require(not job.ended and clip.state is state, event, job)
+    return clip
+
+
+def _being_submitted(event: ev.Event, job: Job, nonce: str) -> Clip:
+    clip = job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)
+    _require(not job.ended and clip is not None and clip.nonce == nonce, event, job)
+    assert clip is not None
+    return clip
+
+
+def _with(job: Job, clip: Clip, **update: Any) -> Job:
+    clips = (*job.clips[: clip.index], clip, *job.clips[clip.index + 1 :])
+    return job.model_copy(update={"clips": clips, **update})
+
+
+def _accepted(clip: Clip, operation: str, event: ev.Event) -> Clip:
+    update = {"state": ClipState.ACCEPTED, "operation": operation, "accepted_at": event.at, "cause": None}
+    return clip.model_copy(update=update)
+
+
+def _done(clip: Clip, output: str, event: ev.Event) -> Clip:
+    accepted_at = clip.accepted_at or event.at
+    update = {"state": ClipState.DONE, "output": output, "done_at": event.at, "accepted_at": accepted_at}
+    return clip.model_copy(update={**update, "cause": None})
+
+
+def _failed(job: Job, failure: Failure, *, held: bool = True) -> Job:
+    charged = job.charged if job.charged is not Charged.NO else failure.charged
+    return _ended(job, JobState.FAILED, failure.model_copy(update={"charged": charged}), held=held)
+
+
+def _cancelled(job: Job, *, reason: str | None = None, held: bool = True) -> Job:
+    words = "The job was cancelled" + (f": {reason}." if reason else ".")
+    if job.charged is not Charged.NO:
+        words += " What had been accepted before was charged." if job.charged is Charged.YES else ""
+    failure = Failure(category=Category.CANCELLED, code="cancelled", message=words, charged=job.charged)
+    return _ended(job, JobState.CANCELLED, failure, held=held)
+
+
+def _ended(job: Job, state: JobState, failure: Failure, *, held: bool) -> Job:
+    return job.model_copy(update={"state": state, "failure": failure, "completion_due": not held})

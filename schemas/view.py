@@ -1,0 +1,123 @@
+"""How a job looks from outside: the one JSON that the facade, the CLI and the Node client show."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.completion import Timings
+from schemas.ending import estimated_progress, timings_of
+from schemas.failure import Charged, Failure
+from schemas.job import Job, Transition
+from schemas.kinds import Moment, Usd
+from schemas.ledger import Clip
+from schemas.state import ClipState, JobState
+
+
+class ClipView(BaseModel):
+    """One line of the ledger."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    state: ClipState
+    model: str
+    seconds: float
+    billed_seconds: float
+    price_usd: Usd
+    charged: Charged
+    attempt: int
+    operation: str | None = None
+    cause: Failure | None = None
+
+
+class JobView(BaseModel):
+    """A job as callers see it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    video_id: str
+    state: JobState
+    life: int
+    progress: float = Field(ge=0, le=1, description="Estimated from the time that the model usually takes.")
+    queue_position: int | None = Field(default=None, description="1 is next; only while queued, where known.")
+    waiting_for: str | None = None
+    cancel_requested: bool = False
+    prompt: str
+    duration_seconds: int
+    quality: str
+    aspect_ratio: str
+    resolution: str
+    project_id: str | None = None
+    scene_index: int | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    created_at: Moment
+    timings: Timings
+    history: tuple[Transition, ...]
+    clips: tuple[ClipView, ...]
+    model: str | None = None
+    billed_seconds: float
+    cost_usd: Usd
+    charged: Charged
+    gcs_path: str | None = None
+    video_url: str | None = None
+    poster_url: str | None = None
+    width: int | None = None
+    height: int | None = None
+    error: Failure | None = None
+
+
+def view_of(
+    job: Job, *, video_url: str | None = None, poster_url: str | None = None, queue_position: int | None = None
+) -> JobView:
+    """The view of a job as of `job.read_at`."""
+    asked = (
+        "prompt",
+        "duration_seconds",
+        "quality",
+        "aspect_ratio",
+        "resolution",
+        "project_id",
+        "scene_index",
+        "labels",
+    )
+    echo: dict[str, Any] = {name: getattr(job.request, name) for name in asked}
+    result = job.result
+    return JobView(
+        video_id=job.job_id,
+        state=job.state,
+        life=job.life,
+        progress=estimated_progress(job),
+        queue_position=queue_position,
+        waiting_for=job.waiting_for,
+        cancel_requested=job.cancel_requested,
+        created_at=job.created_at,
+        timings=timings_of(job),
+        history=job.history,
+        clips=tuple(_line(clip) for clip in job.clips),
+        model=job.clips[0].planned.model if job.clips else None,
+        billed_seconds=job.billed_seconds,
+        cost_usd=job.cost_usd,
+        charged=job.charged,
+        gcs_path=result.gcs_path if result else None,
+        video_url=video_url,
+        poster_url=poster_url,
+        width=result.width if result else None,
+        height=result.height if result else None,
+        error=job.failure,
+        **echo,
+    )
+
+
+def _line(clip: Clip) -> ClipView:
+    return ClipView(
+        index=clip.index,
+        state=clip.state,
+        model=clip.planned.model,
+        seconds=clip.planned.seconds,
+        billed_seconds=clip.planned.billed_seconds,
+        price_usd=clip.planned.price_usd,
+        charged=clip.charged,
+        attempt=clip.attempt,
+        operation=clip.operation,
+        cause=clip.cause,
+    )
