@@ -1,6 +1,7 @@
 """Where the parts of reelbus live. Both sides' settings hold these, so that they can't disagree about a default."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
@@ -21,7 +22,7 @@ class Addresses(BaseModel):
     @property
     def database_url(self) -> str:
         """The embedded database."""
-        return f"sqlite:///{self.data_dir.absolute() / 'reelbus.db'}"
+        return f"sqlite://{quote(str(self.data_dir.absolute() / 'reelbus.db'))}"
 
     @property
     def bus_url(self) -> str:
@@ -36,7 +37,7 @@ class Addresses(BaseModel):
     @property
     def videos_url(self) -> str:
         """Address of the video store."""
-        return self.videos or f"file://{self.data_dir.absolute() / 'videos'}"
+        return self.videos or f"file://{quote(str(self.data_dir.absolute() / 'videos'))}"
 
     @property
     def facade_url(self) -> str:

@@ -66,10 +66,14 @@ def _remembered(history: tuple[Transition, ...]) -> tuple[Transition, ...]:
 def _scheduled(job: Job, before: Job, at: datetime) -> Job:
     """When `reconcile` looks next: doubling while nothing moves, afresh with every change of state."""
     moved = job.state is not before.state
-    if not moved and job.checks == before.checks and job.completion_due == before.completion_due:
+    if not moved and _schedule_of(job) == _schedule_of(before):
         return job
     checks = 0 if moved else job.checks
     return job.model_copy(update={"checks": checks, "next_check_at": _next_look(job, checks, at)})
+
+
+def _schedule_of(job: Job) -> tuple[int, bool, bool]:
+    return job.checks, job.completion_due, job.loose_ends
 
 
 def _next_look(job: Job, checks: int, at: datetime) -> datetime | None:
@@ -80,4 +84,4 @@ def _next_look(job: Job, checks: int, at: datetime) -> datetime | None:
         return at
     ended_at = job.since(job.state) or at
     still_looking = job.loose_ends and at < ended_at + LOOSE_ENDS_FOR
-    return at + _LOOSE_ENDS_EVERY * float(2**checks) if still_looking else None
+    return at + _LOOSE_ENDS_EVERY * float(2 ** min(checks, 8)) if still_looking else None

@@ -26,6 +26,11 @@ _TEMPLATES = {
     "too_long": "must have at most {max_length} entries",
     "dict_type": "must be an object",
     "model_type": "must be an object",
+    "decimal_type": "must be an amount in US dollars",
+    "decimal_parsing": "must be an amount in US dollars",
+    "datetime_type": "must be a moment, for example 2026-01-31T12:00:00Z",
+    "datetime_parsing": "must be a moment, for example 2026-01-31T12:00:00Z",
+    "datetime_from_date_parsing": "must be a moment, for example 2026-01-31T12:00:00Z",
     "timezone_aware": "must name a time zone, for example 2026-01-31T12:00:00Z",
     "finite_number": "must be a finite number",
 }

@@ -83,7 +83,7 @@ class Job(BaseModel):
     @property
     def started(self) -> bool:
         """True once a submit froze the plan and some clip may have been paid."""
-        return any(clip.state is not ClipState.PLANNED or clip.lost_prefixes for clip in self.clips)
+        return any(clip.state is not ClipState.PLANNED or clip.lost_prefixes or clip.late for clip in self.clips)
 
     @property
     def free(self) -> bool:

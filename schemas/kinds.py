@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 JOB_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 
@@ -20,14 +28,24 @@ def isoformat(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _refuse_bool(value: object) -> object:
-    if isinstance(value, bool):
+_WHOLE = re.compile(r" *-?[0-9]{1,20}(?:\.0+)? *")
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, bool) or (isinstance(value, str) and not _WHOLE.fullmatch(value)):
         raise ValueError("must be a whole number")
     return value
 
 
-WholeNumber = Annotated[int, BeforeValidator(_refuse_bool)]
+AS_WHOLE = BeforeValidator(_whole)
+"""Stands last in an annotation: limits that follow it don't reach the JSON Schema of an optional field."""
+
+WholeNumber = Annotated[int, AS_WHOLE]
 """5, 5.0 and "5" pass; 5.5 and true do not."""
+
+
+USD_AT_MOST = 1_000_000_000
+"""Above any invoice, and far below where a JSON number turns into infinity."""
 
 
 def _exact(value: object) -> object:
@@ -37,15 +55,25 @@ def _exact(value: object) -> object:
 Usd = Annotated[
     Decimal,
     BeforeValidator(_exact),
-    Field(ge=0, allow_inf_nan=False),
+    Field(ge=0, le=USD_AT_MOST, allow_inf_nan=False),
     PlainSerializer(float, return_type=float, when_used="json"),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": USD_AT_MOST}),
 ]
 """US dollars: exact inside, a JSON number outside."""
 
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must lie between the years 1 and 9999 in UTC") from error
+
+
 Moment = Annotated[
     AwareDatetime,
-    AfterValidator(lambda at: at.astimezone(UTC)),
+    AfterValidator(_in_utc),
     PlainSerializer(isoformat, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """A moment with a time zone; ISO 8601 in UTC outside."""
 

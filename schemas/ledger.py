@@ -79,6 +79,8 @@ class Clip(BaseModel):
                 "owner": owner,
                 "nonce": nonce,
                 "submitting_at": at,
+                "accepted_at": None,
+                "operation": None,
                 "cause": None,
             }
         )

@@ -1,6 +1,7 @@
 """The envelope on the bus: JSON in `data`, CloudEvents and tracing in `attributes`, one event type per model."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ from schemas.request import VideoRequest
 REQUESTED = "reelbus.video.requested.v1"
 CANCEL = "reelbus.video.cancel.v1"
 M = TypeVar("M", bound=BaseModel)
+_LATER = re.compile(r"[2-9]|[1-9][0-9]+")
 _COMPLETED = ("succeeded", "failed", "cancelled", "expired", "rejected")
 
 
@@ -111,6 +113,6 @@ def _decode(model: type[M], data: bytes) -> M:
 
 def _foreign(kind: str, families: tuple[str, ...]) -> ReelbusError:
     family, _, version = kind.rpartition(".v")
-    if family in families and version.isdigit() and int(version) > 1:
+    if family in families and _LATER.fullmatch(version):
         return NewerVersion(f"{kind} is newer than this program")
     return Invalid(f"ce-type {kind[:80]!r} is not one this subscription carries", field="ce-type")

@@ -210,13 +210,18 @@ class Broke:
 class VideoModel(Protocol):
     """What makes the clips."""
 
+    @property
+    def poll_every_s(self) -> float:
+        """Seconds to leave between two polls of one operation; 0 where `poll` itself waits a little."""
+
     def plan(self, request: VideoRequest) -> Plan:
         """Clips, billed seconds and price: pure, no I/O. Raises `Invalid` for what the model can't make."""
 
-    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str]) -> str:
+    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
         """The one paid call: exactly one request leaves. Returns the operation's name.
 
-        `clip.prefix` is where the files go; `sources` are the outputs of the clips before it. Raises
+        `clip.prefix` is where the files go; `sources` are the outputs of the clips before it. `send_before` is on
+        `Clock.boot`: once it is over nothing may be sent, since another worker may have taken over. Raises
         `SubmitRefused` where certainly nothing was accepted, and `SubmitUnknown` in every doubt.
         """
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -17,9 +18,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.config import JsonDict
 
-from schemas.kinds import JobId, Moment, Usd, WholeNumber
-from schemas.scene import Scene, build_prompt, duration_of
+from schemas.kinds import AS_WHOLE, JobId, Moment, Usd, WholeNumber
+from schemas.scene import BLANKS, Scene, build_prompt, duration_of
 
 PROMPT_MIN = 10
 PROMPT_MAX = 2000
@@ -39,6 +41,14 @@ _REFERENCE = re.compile(
 )
 
 
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")
+
+
+def _without_default(schema: JsonDict) -> None:
+    """The empty prompt stands for one that the scene gives; nobody may send it alone."""
+    schema.pop("default", None)
+
+
 class Quality(StrEnum):
     """The callers' two names; settings say which model each one means."""
 
@@ -53,6 +63,9 @@ class OnUnknownSubmit(StrEnum):
     RESUBMIT = "resubmit"
 
 
+ReferenceImage = Annotated[
+    str, Field(max_length=28_000_000, json_schema_extra={"pattern": f"^(?:{_REFERENCE.pattern})$"})
+]
 LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
 
@@ -60,11 +73,23 @@ LabelValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
 class VideoRequest(BaseModel):
     """A request for one video (`reelbus.video.requested.v1`). A null stands for a key that is not there."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", title="VideoRequest")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        title="VideoRequest",
+        json_schema_extra={"anyOf": [{"required": ["prompt"]}, {"required": ["scene"]}]},
+    )
 
     job_id: JobId = Field(description="Idempotency key, chosen by the caller before it sends.")
     scene: Scene | None = Field(default=None, description="Prompt and duration are built from it where not given.")
-    prompt: str = Field(default="", min_length=PROMPT_MIN, max_length=PROMPT_MAX, validate_default=True)
+    prompt: str = Field(
+        default="",
+        min_length=PROMPT_MIN,
+        max_length=PROMPT_MAX,
+        validate_default=True,
+        description="Blanks at its ends don't count.",
+        json_schema_extra=_without_default,
+    )
     duration_seconds: WholeNumber = Field(
         default=DURATION_DEFAULT_S, ge=DURATION_MIN_S, le=DURATION_MAX_S, description="Whole seconds, exact to a frame."
     )
@@ -73,20 +98,21 @@ class VideoRequest(BaseModel):
     resolution: Literal["720p", "1080p", "4k"] = "720p"
     negative_prompt: str | None = Field(default=None, max_length=2000)
     style: str | None = Field(default=None, max_length=200)
-    seed: WholeNumber | None = Field(default=None, ge=0, le=4_294_967_295)
+    seed: Annotated[int, Field(ge=0, le=4_294_967_295), AS_WHOLE] | None = None
     generate_audio: StrictBool = True
-    reference_image: str | None = Field(
+    reference_image: ReferenceImage | None = Field(
         default=None,
-        max_length=28_000_000,
         description="First frame: a data: URL (PNG, JPEG, WebP; 20 MB at most, 7 MB on the bus) or a gs:// URI.",
     )
     model: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     project_id: str | None = Field(default=None, pattern=r"^[^\s\x00-\x1f/]{1,128}$")
-    scene_index: WholeNumber | None = Field(default=None, ge=0, le=100_000)
+    scene_index: Annotated[int, Field(ge=0, le=100_000), AS_WHOLE] | None = None
     start_before: Moment | None = Field(default=None, description="Not started by then: expired, nothing charged.")
     max_cost_usd: Usd | None = Field(default=None, description="The plan's price may not exceed this.")
     on_unknown_submit: OnUnknownSubmit = OnUnknownSubmit.FAIL
-    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, max_length=32)
+    labels: dict[LabelKey, LabelValue] = Field(
+        default_factory=dict, max_length=32, json_schema_extra={"additionalProperties": False}
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -102,8 +128,9 @@ class VideoRequest(BaseModel):
     @classmethod
     def _from_scene(cls, prompt: Any, info: ValidationInfo) -> Any:
         scene = info.data.get("scene")
-        if prompt:
-            return prompt.strip() if isinstance(prompt, str) else prompt
+        given = prompt.strip(BLANKS) if isinstance(prompt, str) else prompt
+        if given != "":
+            return given
         if scene is None:
             raise ValueError("is required, or a scene to build it from")
         built = build_prompt(scene)
@@ -122,6 +149,14 @@ class VideoRequest(BaseModel):
             return duration
         return DURATION_DEFAULT_S if scene is None else (duration_of(scene) or DURATION_DEFAULT_S)
 
+    @field_validator("start_before", mode="before")
+    @classmethod
+    def _is_a_moment(cls, value: Any) -> Any:
+        """A bare number could be seconds or milliseconds, of any epoch."""
+        if isinstance(value, datetime) or (isinstance(value, str) and _MOMENT.fullmatch(value)):
+            return value
+        raise ValueError("must be a moment with a time zone, for example 2026-01-31T12:00:00Z")
+
     @field_validator("reference_image")
     @classmethod
     def _is_an_image(cls, reference: str | None) -> str | None:
@@ -137,8 +172,11 @@ class VideoRequest(BaseModel):
         return (long, short) if self.aspect_ratio == "16:9" else (short, long)
 
     def fingerprint(self) -> str:
-        """A digest of everything but the id: the same id with another fingerprint is another request (409)."""
-        body = self.model_dump(mode="json", exclude={"job_id"})
+        """A digest of everything but the id: the same id with another fingerprint is another request (409).
+
+        Defaults don't count, so that a field which a later version adds leaves the old fingerprints as they are.
+        """
+        body = self.model_dump(mode="json", exclude={"job_id"}, exclude_defaults=True)
         return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
     def allows(self, price_usd: Decimal) -> bool:

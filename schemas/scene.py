@@ -7,12 +7,14 @@ stripped of them at both ends and each run inside becomes one space. Lengths cou
 
 import re
 from decimal import ROUND_CEILING, Decimal
+from typing import TypeGuard
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from schemas import timecode
 
-_BLANKS = re.compile(r"[\t\n\v\f\r \u00a0]+")
+BLANKS = "\t\n\v\f\r \u00a0"
+_BLANKS = re.compile(f"[{BLANKS}]+")
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 
 _LABELS = (
@@ -25,10 +27,11 @@ _LABELS = (
 )
 
 Text = str | None
+Time = str | int | float | None
 
 
 class Scene(BaseModel):
-    """One scene of a storyboard, with the names that callers use today. At least one of the texts must be there."""
+    """One scene of a storyboard, with the names that callers use today. Its texts make the prompt if none is given."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,14 +41,24 @@ class Scene(BaseModel):
     cameraFlow: Text = Field(default=None, max_length=2000)  # noqa: N815  the callers' name
     script: Text = Field(default=None, max_length=2000)
     backgroundMusic: Text = Field(default=None, max_length=2000)  # noqa: N815
-    timeStart: str | int | float | None = None  # noqa: N815
-    timeEnd: str | int | float | None = None  # noqa: N815
+    timeStart: Time = None  # noqa: N815
+    timeEnd: Time = None  # noqa: N815
 
-    @field_validator("timeStart", "timeEnd")
+    @field_validator("timeStart", "timeEnd", mode="before")
     @classmethod
-    def _is_a_time(cls, value: str | float | None) -> str | float | None:
-        if value is not None and not _blank(value) and timecode.span(value) is None:
+    def _is_a_time(cls, value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+            raise ValueError("must be a time such as 8s, 0:08 or 8")
+        if _there(value) and timecode.span(value) is None:
             timecode.seconds(value)
+        return value
+
+    @field_validator("timeEnd")
+    @classmethod
+    def _is_after_the_start(cls, value: Time, info: ValidationInfo) -> Time:
+        end = _end(value)
+        if end is not None and end <= _start(info.data.get("timeStart"), value):
+            raise ValueError("must be after the scene's start")
         return value
 
 
@@ -58,15 +71,12 @@ def build_prompt(scene: Scene) -> str:
 def duration_of(scene: Scene) -> int | None:
     """Whole seconds that hold the scene (rounded up), or None where it names no end.
 
-    Raises ValueError where the end is not after the start.
+    The start is `timeStart`, or 0; a range in `timeEnd` brings its own. A range in `timeStart` gives only its start.
     """
-    end = _end(scene)
+    end = _end(scene.timeEnd)
     if end is None:
         return None
-    start = _start(scene)
-    if end <= start:
-        raise ValueError("timeEnd must be after timeStart")
-    return int((end - start).to_integral_value(ROUND_CEILING))
+    return int((end - _start(scene.timeStart, scene.timeEnd)).to_integral_value(ROUND_CEILING))
 
 
 def clean(text: str | None) -> str:
@@ -78,22 +88,22 @@ def _sentence(text: str) -> str:
     return text if text.endswith(_SENTENCE_ENDS) else text + "."
 
 
-def _end(scene: Scene) -> Decimal | None:
-    if scene.timeEnd is None or _blank(scene.timeEnd):
+def _end(time_end: Time) -> Decimal | None:
+    if not _there(time_end):
         return None
-    both = timecode.span(scene.timeEnd)
-    return both[1] if both else timecode.seconds(scene.timeEnd)
+    both = timecode.span(time_end)
+    return both[1] if both else timecode.seconds(time_end)
 
 
-def _start(scene: Scene) -> Decimal:
-    both = None if scene.timeEnd is None else timecode.span(scene.timeEnd)
-    if both:
+def _start(time_start: Time, time_end: Time) -> Decimal:
+    if _there(time_end) and (both := timecode.span(time_end)):
         return both[0]
-    if scene.timeStart is None or _blank(scene.timeStart):
+    if not _there(time_start):
         return Decimal(0)
-    ranged = timecode.span(scene.timeStart)
-    return ranged[0] if ranged else timecode.seconds(scene.timeStart)
+    ranged = timecode.span(time_start)
+    return ranged[0] if ranged else timecode.seconds(time_start)
 
 
-def _blank(value: str | float) -> bool:
-    return isinstance(value, str) and not clean(value)
+def _there(value: Time) -> TypeGuard[str | float]:
+    """False for null and for a text of blanks alone."""
+    return value is not None and not (isinstance(value, str) and not clean(value))

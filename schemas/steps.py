@@ -10,6 +10,9 @@ from schemas.job import Job
 from schemas.ledger import Clip
 from schemas.state import ClipState, JobState
 
+_ADOPTS = (ClipState.PLANNED, ClipState.UNKNOWN)
+"""Where a line can still use an operation that turns up late."""
+
 
 @singledispatch
 def step(event: ev.Event, job: Job) -> Job:
@@ -90,15 +93,15 @@ def _(event: ev.Resubmit, job: Job) -> Job:
 @step.register
 def _(event: ev.AcceptedLate, job: Job) -> Job:
     clip = _at(event, job, event.clip)
+    _require(clip.attempt > 0, event, job)
     if event.operation == clip.operation or event.operation in clip.late:
         return job
-    if not job.ended and clip.state in (ClipState.PLANNED, ClipState.UNKNOWN):
+    if clip.nonce == event.nonce and clip.state is ClipState.DONE and clip.operation is None:
+        return _with(job, clip.model_copy(update={"operation": event.operation}))
+    if not job.ended and (clip.state in _ADOPTS or _sends(clip, event.nonce)):
         job = _with(job, _accepted(clip, event.operation, event), waiting_for=None)
         return _cancelled(job) if job.cancel_requested else job
-    update: dict[str, Any] = {"late": (*clip.late, event.operation)}
-    if job.ended and clip.state not in (ClipState.ACCEPTED, ClipState.DONE):
-        update["state"] = ClipState.LATE
-    return _with(job, clip.model_copy(update=update))
+    return _discarded(job, clip, event.operation)
 
 
 @step.register
@@ -157,10 +160,8 @@ def _(event: ev.Checked, job: Job) -> Job:
 @step.register
 def _(event: ev.Replayed, job: Job) -> Job:
     _require(job.ended and job.state is not JobState.SUCCEEDED, event, job)
-    planned = {"state": ClipState.PLANNED, "nonce": None, "owner": None}
     clips = tuple(
-        clip.model_copy(update=planned) if clip.state in (ClipState.REFUSED, ClipState.LATE) else clip
-        for clip in job.clips
+        _planned_again(clip) if clip.state in (ClipState.REFUSED, ClipState.LATE) else clip for clip in job.clips
     )
     update = {"clips": clips, "life": job.life + 1, "deadline": event.deadline, "state": JobState.QUEUED}
     return job.model_copy(update={**update, "failure": None, "cancel_requested": False, "completion_due": False})
@@ -215,9 +216,36 @@ def _done(clip: Clip, output: str, event: ev.Event) -> Clip:
     return clip.model_copy(update={**update, "cause": None})
 
 
+def _sends(clip: Clip, nonce: str) -> bool:
+    return clip.state is ClipState.SUBMITTING and clip.nonce == nonce
+
+
+def _discarded(job: Job, clip: Clip, operation: str) -> Job:
+    """Charged, and of no use any more. An ended job's reason says so too."""
+    state = ClipState.LATE if job.ended and clip.state in _ADOPTS else clip.state
+    job = _with(job, clip.model_copy(update={"state": state, "late": (*clip.late, operation)}))
+    return job.model_copy(update={"failure": _as_charged(job, job.failure)}) if job.failure else job
+
+
+def _planned_again(clip: Clip) -> Clip:
+    """Ready for a new attempt. An operation that gave no file stays on the bill, or in doubt."""
+    charged = clip.cause.charged if clip.cause and clip.state is ClipState.REFUSED else Charged.NO
+    update: dict[str, Any] = {"state": ClipState.PLANNED, "nonce": None, "owner": None, "accepted_at": None}
+    if charged is Charged.YES and clip.operation:
+        update["late"] = (*clip.late, clip.operation)
+    if charged is Charged.UNKNOWN and clip.prefix:
+        update["lost_prefixes"] = (*clip.lost_prefixes, clip.prefix)
+    return clip.model_copy(update=update)
+
+
+def _as_charged(job: Job, failure: Failure) -> Failure:
+    """The reason, with what the ledger knows about the money; a free plan never costs."""
+    told = failure.charged if job.charged is Charged.NO and not job.free else job.charged
+    return failure.model_copy(update={"charged": told})
+
+
 def _failed(job: Job, failure: Failure, *, held: bool = True) -> Job:
-    charged = job.charged if job.charged is not Charged.NO else failure.charged
-    return _ended(job, JobState.FAILED, failure.model_copy(update={"charged": charged}), held=held)
+    return _ended(job, JobState.FAILED, _as_charged(job, failure), held=held)
 
 
 def _cancelled(job: Job, *, reason: str | None = None, held: bool = True) -> Job:

@@ -3,6 +3,7 @@
 The Node client implements the same grammar; `schemas/vectors/timecodes.json` holds both to it.
 """
 
+import json
 import re
 from decimal import Decimal
 
@@ -15,22 +16,38 @@ _BLANKS = re.compile(r"[\t\n\v\f\r \u00a0]+")
 
 def seconds(text: str | float) -> Decimal:
     """Seconds, exactly as written. Raises ValueError for anything that is not a time."""
-    if isinstance(text, bool):
-        raise ValueError(_complaint(str(text).lower()))
-    plain = _BLANKS.sub("", str(text)).lower()
+    found = _read(_plain(text))
+    if found is None:
+        raise ValueError(_complaint(text))
+    return found
+
+
+def span(text: str | float) -> tuple[Decimal, Decimal] | None:
+    """Start and end of a range such as `0:05-0:13`, or None where the text is no range.
+
+    Raises ValueError for a range of things that are not times.
+    """
+    match = _RANGE.fullmatch(_plain(text))
+    if match is None:
+        return None
+    start, end = _read(match[1]), _read(match[2])
+    if start is None or end is None:
+        raise ValueError(_complaint(text))
+    return start, end
+
+
+def _plain(text: str | float) -> str:
+    return _BLANKS.sub("", str(text)).lower()
+
+
+def _read(plain: str) -> Decimal | None:
     if match := _SECONDS.fullmatch(plain):
         return Decimal(match[1])
     if match := _CLOCK.fullmatch(plain):
         return Decimal(match[1] or 0) * 3600 + Decimal(match[2]) * 60 + Decimal(match[3])
-    raise ValueError(_complaint(str(text)))
+    return None
 
 
-def span(text: str | float) -> tuple[Decimal, Decimal] | None:
-    """Start and end of a range such as `0:05-0:13`, or None where the text is no range."""
-    plain = _BLANKS.sub("", str(text)).lower()
-    match = _RANGE.fullmatch(plain)
-    return (seconds(match[1]), seconds(match[2])) if match else None
-
-
-def _complaint(text: str) -> str:
-    return f"must be a time such as 8s, 0:08 or 8, not {text[:40]!r}"
+def _complaint(text: str | float) -> str:
+    """Quotes the first forty characters as JSON does, which Node can do too."""
+    return f"must be a time such as 8s, 0:08 or 8, not {json.dumps(str(text)[:40], ensure_ascii=False)}"

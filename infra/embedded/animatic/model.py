@@ -1,0 +1,181 @@
+"""The local storyboard renderer as a video model: free, without an account, and through the same states as a paid one.
+
+An operation is the name of a small file in the video store that says what to draw. So any process can go on with it:
+whoever polls an operation that nobody here renders, and whose film is not there, renders it.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from infra.embedded.animatic.storyboard import Storyboard
+from infra.embedded.animatic.studio import Studio
+from schemas.claim_check import stored_name
+from schemas.errors import Invalid, NotFound, Unavailable
+from schemas.failure import Category, Failure
+from schemas.ledger import Clip
+from schemas.plan import Plan, PlannedClip
+from schemas.ports import Broke, Finished, Running, VideoStore
+from schemas.request import VideoRequest
+from schemas.scene import Scene
+
+log = logging.getLogger(__name__)
+
+NAME = "animatic"
+POLL_AT_MOST_S = 5.0
+CRASHES_AT_MOST = 3
+_FILM = "sample_0.mp4"
+_OPERATION = "operation.json"
+_RENDER_SHARE = {"720p": 0.5, "1080p": 1.1}
+"""Seconds of work for one second of film, roughly; only the estimated progress hangs on it."""
+
+
+class Animatic:
+    """`VideoModel` over the local renderer."""
+
+    poll_every_s = 0.0
+
+    def __init__(self, videos: VideoStore, studio: Studio, scratch: Path) -> None:
+        self._videos, self._studio, self._scratch = videos, studio, scratch
+        self._rendering: dict[str, asyncio.Task[Finished | Broke]] = {}
+        self._crashes: dict[str, int] = {}
+
+    def plan(self, request: VideoRequest) -> Plan:
+        """One free clip of the whole length."""
+        if request.resolution not in _RENDER_SHARE:
+            raise Invalid("resolution must be 720p or 1080p for the local previewer", field="resolution")
+        if request.model not in (None, NAME):
+            raise Invalid(f"model must be {NAME!r} here; no other is configured", field="model")
+        length = request.duration_seconds
+        clip = PlannedClip(
+            model=NAME,
+            seconds=length,
+            billed_seconds=0,
+            price_usd=Decimal(0),
+            expected_s=1 + length * _RENDER_SHARE[request.resolution],
+        )
+        return Plan(clips=(clip,))
+
+    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
+        """Writes down what to draw, and begins."""
+        operation = f"{clip.prefix}{_OPERATION}"
+        order = json.dumps(_order(request), ensure_ascii=False).encode()
+        await self._videos.put(operation, order, content_type="application/json")
+        self._begin(operation)
+        return operation
+
+    async def poll(self, operation: str) -> Running | Finished | Broke:
+        """Waits a little for the film; renders it where nobody here does."""
+        rendering = self._rendering.get(operation) or self._begin(operation)
+        await asyncio.wait([rendering], timeout=POLL_AT_MOST_S)
+        if not rendering.done():
+            return Running()
+        self._rendering.pop(operation, None)
+        try:
+            return rendering.result()
+        except BrokenProcessPool:
+            return self._crashed(operation)
+
+    async def recover(self, prefix: str) -> Sequence[str]:
+        """The films under a prefix."""
+        return [file.name for file in await self._videos.list(prefix) if file.name.endswith(".mp4")]
+
+    async def discard(self, operation: str) -> None:
+        """A render that has not begun never will; one that has is left to end."""
+        if task := self._rendering.pop(operation, None):
+            task.cancel()
+
+    async def aclose(self) -> None:
+        """Ends the renderers; what they were at is rendered again by whoever polls next."""
+        for task in self._rendering.values():
+            task.cancel()
+        await asyncio.gather(*self._rendering.values(), return_exceptions=True)
+        self._studio.close()
+
+    def _begin(self, operation: str) -> asyncio.Task[Finished | Broke]:
+        task = self._rendering[operation] = asyncio.create_task(self._film(operation))
+        return task
+
+    async def _film(self, operation: str) -> Finished | Broke:
+        name = operation.removesuffix(_OPERATION) + _FILM
+        if await self._videos.list(name):
+            return Finished(outputs=(name,))
+        with TemporaryDirectory(dir=self._scratch, prefix="render-") as folder:
+            film = Path(folder) / _FILM
+            try:
+                await self._studio.render(await self._board(operation, Path(folder)), film)
+            except (ValueError, NotFound) as error:
+                return Broke(failure=_unusable(error))
+            except (BrokenProcessPool, Unavailable):
+                raise
+            except Exception as error:
+                log.exception("the renderer failed", extra={"action": "render_failed", "operation": operation})
+                return Broke(failure=_failed(error))
+            await self._videos.put(name, film, content_type="video/mp4")
+        return Finished(outputs=(name,))
+
+    async def _board(self, operation: str, folder: Path) -> Storyboard:
+        order = json.loads(await self._bytes(operation, folder / "order"))
+        reference = order.pop("reference")
+        image = await self._bytes(reference, folder / "reference") if reference else None
+        return Storyboard(**order, image=image)
+
+    async def _bytes(self, name: str, local: Path) -> bytes:
+        await self._videos.fetch(name, local)
+        return await asyncio.to_thread(local.read_bytes)
+
+    def _crashed(self, operation: str) -> Running | Broke:
+        self._crashes[operation] = self._crashes.get(operation, 0) + 1
+        return Running() if self._crashes[operation] < CRASHES_AT_MOST else Broke(failure=_CRASHED)
+
+
+def _order(request: VideoRequest) -> dict[str, Any]:
+    width, height = request.frame_size
+    scene = request.scene or Scene(description=request.prompt)
+    board = Storyboard(
+        width=width,
+        height=height,
+        duration_seconds=request.duration_seconds,
+        seed=request.seed if request.seed is not None else _seed_of(request),
+        title=scene.title or "",
+        description=scene.description or scene.visual or "",
+        script=scene.script or "",
+        camera=scene.cameraFlow or "",
+        music=scene.backgroundMusic or "",
+        style=request.style or "",
+        audio=request.generate_audio,
+        image=None,
+    )
+    order = asdict(board)
+    del order["image"]
+    return {**order, "reference": stored_name(request.reference_image) if request.reference_image else None}
+
+
+def _seed_of(request: VideoRequest) -> int:
+    """The same request draws the same film."""
+    return int(request.fingerprint()[:8], 16)
+
+
+def _unusable(error: ValueError | NotFound) -> Failure:
+    words = f"The reference image can't be used: {error}."
+    return Failure(category=Category.INVALID_REQUEST, code="invalid_image", message=words, field="reference_image")
+
+
+def _failed(error: Exception) -> Failure:
+    words = f"The local renderer failed ({type(error).__name__}); its log says more."
+    return Failure(category=Category.INTERNAL, code="renderer_failed", message=words)
+
+
+_CRASHED = Failure(
+    category=Category.INTERNAL,
+    code="renderer_crashed",
+    message=f"The local renderer died {CRASHES_AT_MOST} times over this film; perhaps there is too little memory.",
+    retryable=True,
+)

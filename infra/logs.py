@@ -1,0 +1,50 @@
+"""Log lines on standard error: one JSON object each for a machine, one readable line each for a person at a terminal.
+
+Every record carries a constant message and a stable `action`; `docs/operations.md` lists the actions.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": _moment(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update(_extras(record))
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        facts = " ".join(f"{key}={value}" for key, value in _extras(record).items())
+        line = f"{_moment(record)[11:23]} {record.levelname.lower():7} {record.getMessage()}  {facts}".rstrip()
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def configure_logs(level: str = "INFO", *, as_json: bool | None = None) -> None:
+    """Once per process. `as_json` None: text at a terminal, JSON elsewhere."""
+    handler = logging.StreamHandler(sys.stderr)
+    machine = not sys.stderr.isatty() if as_json is None else as_json
+    handler.setFormatter(_Json() if machine else _Text())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for chatty in ("httpx", "httpcore", "asyncio", "sse_starlette"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _extras(record: logging.LogRecord) -> dict[str, object]:
+    return {key: value for key, value in vars(record).items() if key not in _PLAIN}
+
+
+def _moment(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""Finished video files: looking into them, cutting and joining them, and a picture of them."""

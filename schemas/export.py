@@ -1,0 +1,88 @@
+"""Writes the JSON Schemas of everything that crosses a border, for those who don't speak Python.
+
+    python -m schemas.export            writes schemas/json/
+    python -m schemas.export --check    fails where a file there is not what the models say
+
+A schema describes what to send. The reader is a little more generous: it takes "5" for 5, and null for an absent key.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from schemas import SCHEMA_VERSION
+from schemas.cancel import CancelRequest
+from schemas.completion import Completion
+from schemas.job import Job
+from schemas.request import VideoRequest
+
+FOLDER = Path(__file__).parent / "json"
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+@dataclass(frozen=True, slots=True)
+class _Export:
+    model: type[BaseModel]
+    mode: Literal["validation", "serialization"]
+    """Whether others write it, or read what we wrote."""
+
+
+_EXPORTS = {
+    "request": _Export(VideoRequest, "validation"),
+    "cancel": _Export(CancelRequest, "validation"),
+    "completion": _Export(Completion, "serialization"),
+    "job": _Export(Job, "serialization"),
+}
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """The JSON Schema of `request`, `cancel`, `completion` or `job`."""
+    export = _EXPORTS[name]
+    head = {"$schema": _DIALECT, "$id": f"urn:reelbus:{name}:v{SCHEMA_VERSION}"}
+    return head | export.model.model_json_schema(mode=export.mode)
+
+
+def rendered() -> dict[str, str]:
+    """Every file of `schemas/json/` by its name, as it should be."""
+    return {
+        f"{name}.schema.json": json.dumps(schema_of(name), indent=2, ensure_ascii=False) + "\n" for name in _EXPORTS
+    }
+
+
+def drifted(folder: Path = FOLDER) -> list[str]:
+    """Names of the files that are missing, differ, or belong to no model."""
+    expected = rendered()
+    found = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
+    return sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+
+
+def write(folder: Path = FOLDER) -> None:
+    """Make the folder hold exactly what the models say."""
+    folder.mkdir(parents=True, exist_ok=True)
+    expected = rendered()
+    for stray in (path for path in folder.glob("*.json") if path.name not in expected):
+        stray.unlink()
+    for name, text in expected.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def main(arguments: Sequence[str], folder: Path = FOLDER) -> int:
+    """The command. 0: fine, 1: `--check` found drift, 2: wrong usage."""
+    if list(arguments) == ["--check"]:
+        for name in (names := drifted(folder)):
+            sys.stderr.write(f"schemas/json/{name} is not what the models say; run: python -m schemas.export\n")
+        return 1 if names else 0
+    if arguments:
+        sys.stderr.write("usage: python -m schemas.export [--check]\n")
+        return 2
+    write(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

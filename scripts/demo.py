@@ -1,0 +1,104 @@
+"""One video through the real facade and a separate worker process; the last line of stdout is the facade's answer."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from httpx_sse import aconnect_sse
+
+ROOT = Path(__file__).resolve().parent.parent
+FILE = ROOT / "reelbus-demo.mp4"
+SCENE = {
+    "title": "Meet Pixology",
+    "description": "A small team plans its next campaign around one table, and the first idea comes alive on the wall.",
+    "visual": "Warm morning light, a modern studio, paper and screens",
+    "cameraFlow": "Slow push in",
+    "script": "From a sentence to a storyboard, while the coffee is still hot.",
+    "backgroundMusic": "Calm, hopeful",
+    "timeEnd": "5s",
+}
+
+
+def main() -> None:
+    """Starts both processes, asks for one video, watches it, keeps the file."""
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {**os.environ, "PORT": str(port), "REELBUS_PUBLIC_URL": url, "REELBUS_LOG_LEVEL": "WARNING"}
+    environment.setdefault("REELBUS_DATA_DIR", str(ROOT / ".reelbus"))
+    _say(f"facade on {url}, a worker beside it, data in {environment['REELBUS_DATA_DIR']}")
+    with _process("publisher", "serve", environment=environment), _process("subscriber", environment=environment):
+        answer = asyncio.run(_one_video(url))
+    sys.stdout.write(json.dumps({**answer, "file": str(FILE)}, ensure_ascii=False) + "\n")
+
+
+async def _one_video(url: str) -> dict[str, Any]:
+    job_id = f"demo-{os.urandom(6).hex()}"
+    async with httpx.AsyncClient(base_url=url, timeout=300) as client:
+        await _ready(client)
+        asked = {"job_id": job_id, "scene": SCENE, "quality": "fast"}
+        asking = asyncio.create_task(client.post("/api/videos/generate", json=asked))
+        watching = asyncio.create_task(_watch(client, job_id))
+        answer = await asking
+        await watching
+        if answer.status_code != 200:
+            raise SystemExit(f"the facade answered {answer.status_code}: {answer.text}")
+        body: dict[str, Any] = answer.json()
+        film = await client.get(body["video_url"])
+        film.raise_for_status()
+        FILE.write_bytes(film.content)
+        return body
+
+
+async def _watch(client: httpx.AsyncClient, job_id: str) -> None:
+    """Prints each state as it comes."""
+    path = f"/api/videos/{job_id}"
+    while (await client.get(path)).status_code == 404:
+        await asyncio.sleep(0.02)
+    async with aconnect_sse(client, "GET", f"{path}/events") as source:
+        async for event in source.aiter_sse():
+            data = event.json()
+            _say(f"{data['state']:<11} {round(data.get('progress', 0) * 100):3d} %")
+
+
+async def _ready(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                if (await client.get("/readyz")).status_code == 200:
+                    return
+            except httpx.ConnectError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+@contextmanager
+def _process(module: str, *arguments: str, environment: dict[str, str]) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment, cwd=ROOT)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(words + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    main()

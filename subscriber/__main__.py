@@ -1,0 +1,123 @@
+"""`python -m subscriber`: the worker process, and one pass of `reconcile`. The `reelbus` command calls these."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+
+import click
+from pydantic import ValidationError
+
+from schemas.complaint import invalid
+from schemas.errors import Invalid, ReelbusError, Unavailable
+from subscriber.settings import WorkerSettings
+
+
+@click.group(invoke_without_command=True)
+@click.option("--ready-fd", type=int, help="Write `ready` to this file descriptor once requests are taken.")
+@click.option("--parent-fd", type=int, help="Stop when the other end of this pipe is closed.")
+@click.option("--log-level", default="INFO", show_default=True, envvar="REELBUS_LOG_LEVEL")
+@click.pass_context
+def main(context: click.Context, ready_fd: int | None, parent_fd: int | None, log_level: str) -> None:
+    """Take requests off the bus and carry each one to its end. SIGTERM drains: finish or hand back, then exit 0."""
+    from subscriber.compose import configure_logs
+
+    configure_logs(log_level)
+    if context.invoked_subcommand is None:
+        _exit_with(lambda settings: _work(settings, ready_fd, parent_fd))
+
+
+@main.command("reconcile")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def reconcile_once(dry_run: bool, as_json: bool) -> None:
+    """One pass over the jobs that nobody moves: lost messages, completions that are due, late paid clips."""
+    _exit_with(lambda settings: _reconcile(settings, dry_run, as_json))
+
+
+def _exit_with(run: Callable[[WorkerSettings], object]) -> None:
+    """Exit status: 0 fine, 2 a setting is wrong, 4 a service is out of reach."""
+    try:
+        run(WorkerSettings())
+    except ValidationError as error:
+        _die(2, f"settings: {invalid(error)}")
+    except Invalid as error:
+        _die(2, str(error))
+    except Unavailable as error:
+        _die(4, str(error))
+    except ReelbusError as error:
+        _die(1, str(error))
+
+
+def _die(status: int, words: str) -> None:
+    click.echo(f"reelbus worker: {words}", err=True)
+    sys.exit(status)
+
+
+def _work(settings: WorkerSettings, ready_fd: int | None, parent_fd: int | None) -> None:
+    asyncio.run(_worker(settings, ready_fd, parent_fd))
+
+
+async def _worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int | None) -> None:
+    from subscriber.compose import open_workshop
+    from subscriber.worker import Worker
+
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    if parent_fd is not None:
+        _stop_with_parent(stop, parent_fd)
+    async with open_workshop(settings) as shop:
+        worker = Worker(
+            shop=shop,
+            in_flight=settings.in_flight,
+            prefetch=settings.prefetch,
+            drain_s=settings.drain_s,
+            reconcile_every_s=settings.reconcile_every_s,
+        )
+        await worker.run(stop, ready=lambda: _tell(ready_fd))
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+
+def _stop_with_parent(stop: asyncio.Event, fd: int) -> None:
+    """A thread, not a loop reader: the parent's end may be anything that can be read."""
+    loop = asyncio.get_running_loop()
+
+    def wait_for_the_end() -> None:
+        while os.read(fd, 1):
+            pass
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=wait_for_the_end, daemon=True, name="parent-watch").start()
+
+
+def _tell(ready_fd: int | None) -> None:
+    if ready_fd is not None:
+        os.write(ready_fd, b"ready\n")
+        os.close(ready_fd)
+
+
+def _reconcile(settings: WorkerSettings, dry_run: bool, as_json: bool) -> None:
+    report = asyncio.run(_one_pass(settings, dry_run))
+    words = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in report.items())
+    click.echo(json.dumps(report) if as_json else words)
+
+
+async def _one_pass(settings: WorkerSettings, dry_run: bool) -> dict[str, int]:
+    from subscriber.compose import open_workshop
+    from subscriber.reconcile import reconcile
+
+    async with open_workshop(settings) as shop:
+        return asdict(await reconcile(shop, dry_run=dry_run))
+
+
+if __name__ == "__main__":
+    main()

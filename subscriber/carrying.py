@@ -1,0 +1,165 @@
+"""Carries one job from wherever its record stands to its end: read, decide, do, and again."""
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from schemas import event as ev
+from schemas.errors import Conflict, Unavailable
+from schemas.job import Job
+from schemas.ledger import Clip
+from schemas.state import ClipState, JobState
+from subscriber import assembly, generation, policy
+from subscriber.backoff import Backoff
+from subscriber.submission import submit_next
+from subscriber.workshop import Workshop
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Carrier:
+    """One job in the hands of this worker. `nudge` makes it read the record at once, after a cancel for example."""
+
+    shop: Workshop
+    job: Job
+    seen_at_boot: float = 0.0
+    stale: bool = False
+    nudged: asyncio.Event = field(default_factory=asyncio.Event)
+    backoff: Backoff = field(default_factory=Backoff)
+
+    async def carry(self) -> Job:
+        """The ended job. While a dependency is out of reach it waits for better times."""
+        self._see(self.job)
+        while not self.job.ended:
+            try:
+                await (self._look() if self.stale else self._step())
+            except Conflict:
+                self.stale = True
+            except Unavailable as error:
+                log.warning("a dependency is out of reach", extra={**self._about("unavailable"), "reason": str(error)})
+                await self._wait(max(error.retry_after_s, self.backoff.next_s()))
+                self.stale = True
+        await self._discard_unwanted()
+        return self.job
+
+    async def _step(self) -> None:
+        action = policy.decide(self.job, self.shop.store_time(self.job, self.seen_at_boot), self.shop.windows)
+        match action:
+            case policy.Hold(seconds=seconds):
+                await self._pause(seconds)
+            case policy.Search(clip=clip):
+                await self._or_pause(await generation.search(self.shop, self.job, clip), self.shop.search_every_s)
+            case policy.Poll(clip=clip):
+                await self._poll(clip)
+            case policy.Submit():
+                await self._submit()
+            case policy.Announce():
+                raise AssertionError("an ended job is not carried")
+            case _:
+                self._see(await self._settle(action))
+
+    async def _settle(
+        self,
+        action: policy.GiveUpSubmit
+        | policy.SubmitAgain
+        | policy.Judge
+        | policy.GiveUpGeneration
+        | policy.Store
+        | policy.GiveUpStoring
+        | policy.Expire,
+    ) -> Job:
+        shop, job, now = self.shop, self.job, self.shop.clock.now()
+        match action:
+            case policy.GiveUpSubmit(clip=clip):
+                return await shop.write(job, ev.SubmitLost(at=now, nonce=clip.nonce or ""))
+            case policy.SubmitAgain(clip=clip):
+                return await shop.write(job, ev.Resubmit(at=now, clip=clip.index))
+            case policy.Judge(clip=clip):
+                return await generation.judge(shop, job, clip)
+            case policy.GiveUpGeneration(clip=clip):
+                return await generation.give_up_generation(shop, job, clip)
+            case policy.Store():
+                return await assembly.store(shop, job)
+            case policy.GiveUpStoring():
+                return await assembly.give_up_storing(shop, job)
+            case policy.Expire():
+                return await shop.write(job, ev.Expired(at=now))
+            case _:
+                assert_never(action)
+
+    async def _submit(self) -> None:
+        """Shielded: a worker that stops waits for the answer of a call that may already be paid."""
+        sending = asyncio.ensure_future(submit_next(self.shop, self.job))
+        try:
+            self._see(await asyncio.shield(sending))
+        except asyncio.CancelledError:
+            await asyncio.wait([sending])
+            raise
+        if self.job.waiting_for:
+            await self._pause(self.backoff.next_s())
+        else:
+            self.backoff.reset()
+
+    async def _poll(self, clip: Clip) -> None:
+        polling = asyncio.ensure_future(generation.poll_once(self.shop, self.job, clip))
+        after = await self._unless_nudged(polling)
+        if after:
+            self._see(after)
+        elif self.nudged.is_set() or self._age_s() > self.shop.cancel_look_s:
+            self.stale = True
+        elif self.shop.model.poll_every_s:
+            await self._wait(self.shop.model.poll_every_s * random.uniform(0.8, 1.2))
+
+    async def _unless_nudged(self, polling: asyncio.Future[Job | None]) -> Job | None:
+        """The answer of a poll; a nudge drops the question, which costs nothing."""
+        nudge = asyncio.ensure_future(self.nudged.wait())
+        try:
+            waited_for: tuple[asyncio.Future[Any], ...] = (polling, nudge)
+            await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+            return polling.result() if polling.done() else None
+        finally:
+            nudge.cancel()
+            polling.cancel()
+
+    async def _discard_unwanted(self) -> None:
+        """Nobody waits for the accepted clips of a job that ended without a video."""
+        if self.job.state is not JobState.SUCCEEDED:
+            for clip in self.job.clips:
+                if clip.state is ClipState.ACCEPTED and clip.operation:
+                    await self.shop.model.discard(clip.operation)
+
+    async def _or_pause(self, after: Job | None, seconds: float) -> None:
+        if after:
+            self._see(after)
+        else:
+            await self._pause(seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        await self._wait(seconds)
+        self.stale = True
+
+    async def _wait(self, seconds: float) -> None:
+        """Sleeps, unless nudged."""
+        nap = asyncio.ensure_future(self.shop.clock.sleep(seconds))
+        nudge = asyncio.ensure_future(self.nudged.wait())
+        try:
+            await asyncio.wait([nap, nudge], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            nap.cancel()
+            nudge.cancel()
+
+    async def _look(self) -> None:
+        self.nudged.clear()
+        self._see(await self.shop.read(self.job.job_id))
+
+    def _see(self, job: Job) -> None:
+        self.job, self.seen_at_boot, self.stale = job, self.shop.clock.boot(), False
+
+    def _age_s(self) -> float:
+        return self.shop.clock.boot() - self.seen_at_boot
+
+    def _about(self, action: str) -> dict[str, str]:
+        return {"action": action, "job_id": self.job.job_id}

@@ -1,0 +1,51 @@
+"""The worker's composition root: the only module of the subscriber that opens `infra`."""
+
+import asyncio
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from infra.adapters import Adapters
+from infra.clock import SystemClock
+from infra.logs import configure_logs
+from subscriber.settings import WorkerSettings
+from subscriber.workshop import Workshop
+
+__all__ = ["configure_logs", "open_workshop"]
+
+SCRATCH_KEPT_S = 86_400.0
+
+
+@asynccontextmanager
+async def open_workshop(settings: WorkerSettings) -> AsyncIterator[Workshop]:
+    """Every port of a worker, opened by its address and closed in reverse."""
+    await asyncio.to_thread(_swept, settings.scratch_dir)
+    async with Adapters() as adapters:
+        videos = await adapters.videos(settings.videos_url, base_url=settings.facade_url)
+        yield Workshop(
+            bus=await adapters.bus(settings.bus_url, ack_deadline_s=settings.ack_deadline_s),
+            jobs=await adapters.jobs(settings.jobs_url),
+            videos=videos,
+            model=await adapters.model(
+                settings.model, videos=videos, scratch=settings.scratch_dir, renderers=settings.renderers
+            ),
+            editor=await adapters.editor(),
+            clock=SystemClock(),
+            owner=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+            scratch=settings.scratch_dir,
+            windows=settings.windows,
+            search_every_s=settings.search_every_s,
+            cancel_look_s=settings.cancel_look_s,
+        )
+
+
+def _swept(scratch: Path) -> None:
+    """A killed worker leaves half-made files behind; nobody needs them a day later."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    for path in sorted(scratch.rglob("*"), reverse=True):
+        if path.lstat().st_mtime < time.time() - SCRATCH_KEPT_S:
+            path.rmdir() if path.is_dir() and not any(path.iterdir()) else path.unlink(missing_ok=True)

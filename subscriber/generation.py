@@ -1,0 +1,82 @@
+"""From an accepted clip, or one that nobody knows about, to its file. Everything here is free and may be repeated."""
+
+import logging
+
+from schemas import event as ev
+from schemas.failure import Category, Charged, Failure
+from schemas.job import Job
+from schemas.ledger import Clip
+from schemas.ports import Broke, Finished, Running
+from subscriber.policy import may_resubmit
+from subscriber.workshop import Workshop
+
+log = logging.getLogger(__name__)
+
+
+async def poll_once(shop: Workshop, job: Job, clip: Clip) -> Job | None:
+    """The job after the operation ended, or None while it runs. Raises `Unavailable`."""
+    answer = await shop.model.poll(clip.operation or "")
+    match answer:
+        case Running():
+            return None
+        case Finished(outputs=outputs) if outputs:
+            return await shop.write(job, ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=outputs[0]))
+        case Finished():
+            return await shop.write(job, _failed(shop, clip, _NOTHING_MADE))
+        case Broke(failure=failure):
+            return await shop.write(job, _failed(shop, clip, failure))
+
+
+async def give_up_generation(shop: Workshop, job: Job, clip: Clip) -> Job:
+    """One last look under the prefix for a clip past its deadline."""
+    found = await shop.model.recover(clip.prefix or "")
+    if found:
+        return await shop.write(job, ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=found[0]))
+    log.warning("a generation was lost", extra={"action": "generation_lost", "job_id": job.job_id})
+    return await shop.write(job, _failed(shop, clip, _LOST))
+
+
+async def search(shop: Workshop, job: Job, clip: Clip) -> Job | None:
+    """The job with the unknown clip adopted, or None where nothing lies under its prefix yet."""
+    found = await shop.model.recover(clip.prefix or "")
+    if not found:
+        return None
+    log.info("found the file of an unknown submit", extra={"action": "submit_found", "job_id": job.job_id})
+    return await shop.write(job, ev.FoundUnderPrefix(at=shop.clock.now(), clip=clip.index, output=found[0]))
+
+
+async def judge(shop: Workshop, job: Job, clip: Clip) -> Job:
+    """A last look, then the caller's choice: fail closed, or send again."""
+    found = await search(shop, job, clip)
+    if found:
+        return found
+    if may_resubmit(job):
+        log.warning("sending an unknown submit again", extra={"action": "resubmit", "job_id": job.job_id})
+        return await shop.write(job, ev.Resubmit(at=shop.clock.now(), clip=clip.index))
+    log.warning("gave up an unknown submit", extra={"action": "submit_unknown_failed", "job_id": job.job_id})
+    return await shop.write(job, ev.SubmitJudged(at=shop.clock.now(), failure=_UNKNOWN))
+
+
+def _failed(shop: Workshop, clip: Clip, failure: Failure) -> ev.ClipFailed:
+    return ev.ClipFailed(at=shop.clock.now(), clip=clip.index, failure=failure)
+
+
+_NOTHING_MADE = Failure(
+    category=Category.UPSTREAM,
+    code="no_video",
+    message="The model ended without an error and without a video.",
+    retryable=True,
+    charged=Charged.UNKNOWN,
+)
+_LOST = Failure(
+    category=Category.TIMEOUT,
+    code="generation_lost",
+    message="The model accepted the clip and never delivered it; whether it was charged is not known.",
+    charged=Charged.UNKNOWN,
+)
+_UNKNOWN = Failure(
+    category=Category.UPSTREAM,
+    code="submit_unknown",
+    message="Nobody can tell whether the model accepted the clip, and no video turned up; it was not sent again.",
+    charged=Charged.UNKNOWN,
+)

@@ -1,0 +1,30 @@
+"""From a message to the job it speaks of: known, new, or none."""
+
+from schemas.claim_check import claim_image
+from schemas.errors import AlreadyExists, Conflict
+from schemas.job import Job, new_job
+from schemas.request import VideoRequest
+from subscriber.workshop import Workshop
+
+
+class IdReused(Conflict):
+    """This job_id stands for another request already."""
+
+
+async def job_for(shop: Workshop, request: VideoRequest, *, traceparent: str | None) -> Job:
+    """The job of a request, created where a publisher sent it straight to the bus.
+
+    Raises `Invalid` for an image that is none, and `IdReused` where the id stands for another request.
+    """
+    request = await claim_image(request, shop.videos, from_bus=True)
+    job = await shop.jobs.get(request.job_id) or await _created(shop, request, traceparent)
+    if job.fingerprint != request.fingerprint():
+        raise IdReused(f"job_id {request.job_id} stands for another request already")
+    return job
+
+
+async def _created(shop: Workshop, request: VideoRequest, traceparent: str | None) -> Job:
+    try:
+        return await shop.jobs.create(new_job(request, shop.clock.now(), traceparent=traceparent))
+    except AlreadyExists:
+        return await shop.read(request.job_id)

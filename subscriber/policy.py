@@ -1,0 +1,154 @@
+"""The delivery policy: what a worker that holds a job's message does next, decided from the record alone. Pure.
+
+| the record says | the worker |
+|---|---|
+| ended | announces the same completion again, and acks |
+| a clip is submitting, and young | holds the message and looks again |
+| a clip is submitting, and old | marks it unknown |
+| a clip is unknown | sends a free one again; searches for a paid one as long as a generation can take; then judges |
+| a clip is accepted | polls; past its deadline it searches once, and gives it up |
+| all clips are done | assembles and stores; past the deadline it fails, the paid clips kept |
+| nothing was paid, and the deadline is over | expires the job |
+| the next clip is planned | submits it |
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from schemas.job import Job
+from schemas.ledger import Clip
+from schemas.request import OnUnknownSubmit
+from schemas.state import ClipState, JobState
+from subscriber.windows import Windows
+
+LOOK_AGAIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Publish the completion and settle the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Somebody else may be at it: keep the message leased and look again."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUpSubmit:
+    """The submit's owner has not come back: its outcome is unknown."""
+
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitAgain:
+    """The unknown clip may be sent again."""
+
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Look for the unknown clip's file."""
+
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The search is over; look a last time, then decide."""
+
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Send the next planned clip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Ask the model how the operation stands."""
+
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUpGeneration:
+    """The operation is past its deadline; look for its file a last time, then give it up."""
+
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Assemble the final file and store it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUpStoring:
+    """Storing was tried for long enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """It was not started in time."""
+
+
+Action = (
+    Announce
+    | Hold
+    | GiveUpSubmit
+    | SubmitAgain
+    | Search
+    | Judge
+    | Submit
+    | Poll
+    | GiveUpGeneration
+    | Store
+    | GiveUpStoring
+    | Expire
+)
+
+
+def decide(job: Job, now: datetime, windows: Windows) -> Action:
+    """What to do next. `now` is the store's time."""
+    if job.ended:
+        return Announce()
+    if clip := job.clip_in(ClipState.SUBMITTING):
+        return _of_a_submit(job, clip, now, windows)
+    if clip := job.clip_in(ClipState.UNKNOWN):
+        return _of_the_unknown(job, clip, now, windows)
+    if clip := job.clip_in(ClipState.ACCEPTED):
+        deadline = (clip.accepted_at or now) + timedelta(seconds=windows.generation_s)
+        return Poll(clip) if now <= deadline else GiveUpGeneration(clip)
+    if job.state is JobState.STORING:
+        since = job.since(JobState.STORING) or now
+        return Store() if now <= since + timedelta(seconds=windows.storing_s) else GiveUpStoring()
+    if not job.started and now > job.deadline:
+        return Expire()
+    return Submit()
+
+
+def _of_a_submit(job: Job, clip: Clip, now: datetime, windows: Windows) -> Action:
+    """A free submit needs no mercy beyond its owner's own window: sending it twice costs nothing."""
+    wait = windows.submit_within_s if job.free else windows.submitting_hold_s
+    age = (now - (job.stored_at or now)).total_seconds()
+    return Hold(min(wait - age, LOOK_AGAIN_S)) if age < wait else GiveUpSubmit(clip)
+
+
+def _of_the_unknown(job: Job, clip: Clip, now: datetime, windows: Windows) -> Action:
+    if job.free:
+        return SubmitAgain(clip)
+    searched_until = (clip.submitting_at or now) + timedelta(seconds=windows.submitting_hold_s + windows.generation_s)
+    if now <= searched_until:
+        return Search(clip)
+    return Judge(clip)
+
+
+def may_resubmit(job: Job) -> bool:
+    """Whether the caller accepted to pay perhaps twice."""
+    return job.request.on_unknown_submit is OnUnknownSubmit.RESUBMIT and not job.cancel_requested

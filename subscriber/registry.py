@@ -1,0 +1,49 @@
+"""One handler per job per process: a later delivery of the same job joins the one under way and settles with it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+
+from schemas.job import Job
+from subscriber.carrying import Carrier
+
+
+@dataclass(slots=True)
+class Registry:
+    """Who carries which job in this process."""
+
+    _carrying: dict[str, asyncio.Task[Job]] = field(default_factory=dict)
+    _carriers: dict[str, Carrier] = field(default_factory=dict)
+
+    async def carry(self, job: Job, carrier: Callable[[Job], Carrier]) -> Job:
+        """The ended job, by the handler under way or by a new one. Cancelling one who waits does not stop the handler;
+        `hand_back` does."""
+        task = self._carrying.get(job.job_id)
+        if task is None:
+            self._carriers[job.job_id] = made = carrier(job)
+            task = self._carrying[job.job_id] = asyncio.create_task(self._until_ended(job.job_id, made.carry()))
+        return await asyncio.shield(task)
+
+    def nudge(self, job_id: str) -> None:
+        """Whoever carries it here reads its record at once."""
+        if carrier := self._carriers.get(job_id):
+            carrier.nudged.set()
+
+    @property
+    def size(self) -> int:
+        """How many jobs are carried right now."""
+        return len(self._carrying)
+
+    async def hand_back(self) -> None:
+        """Stops every handler. One that waits for the answer of a paid call gets it first."""
+        tasks = tuple(self._carrying.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _until_ended(self, job_id: str, carrying: Coroutine[None, None, Job]) -> Job:
+        try:
+            return await carrying
+        finally:
+            del self._carrying[job_id], self._carriers[job_id]

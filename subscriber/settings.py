@@ -1,0 +1,48 @@
+"""The worker's settings, read once from the environment and `.env` in the composition root."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.addresses import Addresses
+from subscriber.windows import Windows
+
+
+class WorkerSettings(Addresses, BaseSettings):
+    """Every field is `REELBUS_<NAME>` in the environment (and `PORT` for the facade's port)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REELBUS_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    model: str = Field(default="animatic:", description="What makes the clips: animatic: or vertex://project/location")
+    in_flight: int = Field(default=16, ge=1, description="Jobs that one worker carries at once.")
+    prefetch: int = Field(default=2, ge=0, description="Messages held beside them, so that a cancel gets through.")
+    renderers: int = Field(default=os.cpu_count() or 1, ge=1, description="Processes of the local renderer.")
+    ack_deadline_s: float = Field(default=15, gt=0, description="A dead worker's messages come again after that.")
+    drain_s: float = Field(default=8, ge=0, description="How long a stopping worker goes on with what it holds.")
+    reconcile_every_s: float = Field(default=60, gt=0)
+    cancel_look_s: float = Field(default=60, gt=0, description="How often a running job's record is read again.")
+
+    submit_within_s: float = Field(default=10, gt=0, description="An owner whose time is over does not send.")
+    submitting_hold_s: float = Field(default=90, gt=0, description="Age after which a submit counts as unknown.")
+    generation_s: float = Field(default=1800, gt=0, description="The longest that a generation can take.")
+    storing_s: float = Field(default=86_400, gt=0, description="How long storing is tried.")
+    search_every_s: float = Field(default=15, gt=0, description="Pause between looks at an unknown clip's prefix.")
+
+    @property
+    def scratch_dir(self) -> Path:
+        """Where half-made files lie."""
+        return self.data_dir.absolute() / "scratch"
+
+    @property
+    def windows(self) -> Windows:
+        """The deadlines that the delivery policy judges by."""
+        return Windows(
+            submit_within_s=self.submit_within_s,
+            submitting_hold_s=self.submitting_hold_s,
+            generation_s=self.generation_s,
+            storing_s=self.storing_s,
+        )

@@ -1,0 +1,168 @@
+"""The one paid step. Read it twice before you change it.
+
+1. For a paid model: what lies under the next attempt's prefix was paid by a life that this store forgot (a restored
+   backup). Then the outcome is unknown, and nothing is sent.
+2. Compare-and-set to `submitting`, with a nonce. Only one worker can get there.
+3. Send once, and only within `submit_within_s` of a boot-time clock read before step 2. Whoever slept longer was
+   perhaps replaced, and sends nothing.
+4. Write down what came of it. An operation in hand is a paid video: its name is written however long that takes.
+
+A kill between 3 and 4 leaves `submitting` behind. `subscriber.policy` says what the next worker makes of it.
+"""
+
+import asyncio
+import logging
+import uuid
+
+from schemas import event as ev
+from schemas.advance import advance
+from schemas.errors import Conflict, ImpossibleStep, Invalid, SubmitRefused, Unavailable
+from schemas.failure import Category, Failure
+from schemas.job import Job
+from schemas.ledger import Clip
+from schemas.names import work_prefix
+from schemas.plan import Plan
+from schemas.state import ClipState
+from subscriber.workshop import Workshop
+
+log = logging.getLogger(__name__)
+
+REQUEST_TIMEOUT_S = 30.0
+RETRY_WRITE_S = 1.0
+
+
+async def submit_next(shop: Workshop, job: Job) -> Job:
+    """The job after one attempt at its next clip. Raises `Conflict` where another worker got there first."""
+    try:
+        plan = _plan(shop, job)
+    except Invalid as error:
+        failure = Failure(
+            category=Category.INVALID_REQUEST, code="invalid_request", message=str(error), field=error.field
+        )
+        return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=failure))
+    if not job.request.allows(plan.price_usd):
+        return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_too_dear(job, plan)))
+    send_before = shop.clock.boot() + shop.windows.submit_within_s
+    started = ev.SubmitStarted(at=shop.clock.now(), plan=plan, owner=shop.owner, nonce=uuid.uuid4().hex)
+    if plan.price_usd and await _paid_before(shop, job):
+        log.warning("found files of an attempt that the record does not know", extra=_about(job, "submit_forgotten"))
+        lost = advance(advance(job, started), ev.SubmitLost(at=shop.clock.now(), nonce=started.nonce))
+        return await shop.jobs.save(lost)
+    job = await _claim(shop, job, started)
+    return await _send(shop, job, started.nonce, send_before)
+
+
+def _plan(shop: Workshop, job: Job) -> Plan:
+    """The frozen plan where there is one: models and prices don't change under a running job."""
+    return Plan(clips=tuple(clip.planned for clip in job.clips)) if job.started else shop.model.plan(job.request)
+
+
+def _too_dear(job: Job, plan: Plan) -> Failure:
+    words = f"max_cost_usd is {job.request.max_cost_usd}, and the plan costs {plan.price_usd}; nothing was charged."
+    return Failure(category=Category.BUDGET, code="over_max_cost", message=words, field="max_cost_usd")
+
+
+async def _paid_before(shop: Workshop, job: Job) -> bool:
+    clip = job.clip_in(ClipState.PLANNED)
+    index, attempt = (clip.index, clip.attempt) if clip else (0, 0)
+    return bool(await shop.videos.list(work_prefix(job.job_id, index, attempt + 1)))
+
+
+async def _claim(shop: Workshop, job: Job, started: ev.SubmitStarted) -> Job:
+    """A write whose answer was lost may have happened: our own nonce in the record says so."""
+    try:
+        return await shop.write(job, started)
+    except (Conflict, Unavailable):
+        now = await shop.read(job.job_id)
+        if _submitting(now, started.nonce) is None:
+            raise
+        return now
+
+
+async def _send(shop: Workshop, job: Job, nonce: str, send_before: float) -> Job:
+    clip = _submitting(job, nonce)
+    assert clip is not None
+    sources = tuple(line.output or "" for line in job.clips[: clip.index])
+    try:
+        if shop.clock.boot() >= send_before:
+            raise SubmitRefused(_not_sent())
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            operation = await shop.model.submit(job.request, clip, sources, send_before=send_before)
+    except SubmitRefused as refusal:
+        log.info("the submit was refused", extra={**_about(job, "submit_refused"), "code": refusal.failure.code})
+        return await _settle(shop, job, _refused(shop, nonce, refusal.failure))
+    except Exception:
+        log.warning("the submit's outcome is unknown", exc_info=True, extra=_about(job, "submit_unknown"))
+        return await _settle(shop, job, ev.SubmitLost(at=shop.clock.now(), nonce=nonce))
+    log.info("the submit was accepted", extra={**_about(job, "submit_accepted"), "operation": operation})
+    return await _record(shop, job, clip, ev.SubmitAccepted(at=shop.clock.now(), nonce=nonce, operation=operation))
+
+
+def _refused(shop: Workshop, nonce: str, failure: Failure) -> ev.SubmitWithdrawn | ev.SubmitDenied:
+    at = shop.clock.now()
+    if not failure.retryable:
+        return ev.SubmitDenied(at=at, nonce=nonce, failure=failure)
+    return ev.SubmitWithdrawn(at=at, nonce=nonce, cause=failure, waiting_for=str(failure.category))
+
+
+def _not_sent() -> Failure:
+    words = "The worker was held up for too long between its claim and its send; nothing was sent."
+    return Failure(category=Category.TIMEOUT, code="not_sent", message=words, retryable=True)
+
+
+async def _settle(shop: Workshop, job: Job, event: ev.SubmitWithdrawn | ev.SubmitDenied | ev.SubmitLost) -> Job:
+    """Writes how the submit ended for as long as the record still waits for it."""
+    while True:
+        try:
+            return await shop.write(job, event)
+        except ImpossibleStep:
+            return job
+        except Unavailable:
+            await shop.clock.sleep(RETRY_WRITE_S)
+        except Conflict:
+            job = await shop.read(job.job_id)
+
+
+async def _record(shop: Workshop, job: Job, clip: Clip, accepted: ev.SubmitAccepted) -> Job:
+    """Does not give up: what is accepted is paid, and its name exists nowhere but here."""
+    while True:
+        try:
+            return await shop.jobs.save(_after_acceptance(job, clip, accepted))
+        except Unavailable:
+            log.warning("can't write the operation down yet", extra=_about(job, "accepted_not_written"))
+            await shop.clock.sleep(RETRY_WRITE_S)
+        except Conflict:
+            pass
+        job = await _reread(shop, job)
+        if _knows(job, clip, accepted.operation):
+            return job
+
+
+async def _reread(shop: Workshop, job: Job) -> Job:
+    try:
+        return await shop.read(job.job_id)
+    except Unavailable:
+        return job
+
+
+def _after_acceptance(job: Job, clip: Clip, accepted: ev.SubmitAccepted) -> Job:
+    try:
+        return advance(job, accepted)
+    except ImpossibleStep:
+        log.warning("an operation was accepted after its job had moved on", extra=_about(job, "accepted_late"))
+        late = ev.AcceptedLate(at=accepted.at, clip=clip.index, nonce=accepted.nonce, operation=accepted.operation)
+        return advance(job, late)
+
+
+def _knows(job: Job, clip: Clip, operation: str) -> bool:
+    line = job.clips[clip.index]
+    return line.operation == operation or operation in line.late
+
+
+def _submitting(job: Job, nonce: str) -> Clip | None:
+    clip = job.clip_in(ClipState.SUBMITTING)
+    return clip if clip and clip.nonce == nonce else None
+
+
+def _about(job: Job, action: str) -> dict[str, str]:
+    return {"action": action, "job_id": job.job_id}

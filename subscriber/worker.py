@@ -1,0 +1,100 @@
+"""The worker: takes deliveries as long as it runs, and when it stops finishes or hands back what it holds."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from schemas.errors import ReelbusError, Unavailable
+from schemas.ports import DEAD_WORKERS, WORKERS, Delivery, Subscription
+from subscriber.backoff import Backoff
+from subscriber.dead import handle_dead
+from subscriber.edge import guarded
+from subscriber.handling import Handler
+from subscriber.reconcile import reconcile
+from subscriber.workshop import Workshop
+
+log = logging.getLogger(__name__)
+
+DEAD_LETTERS_AT_ONCE = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Worker:
+    """One worker process. `in_flight` jobs at once, and `prefetch` messages beside them."""
+
+    shop: Workshop
+    in_flight: int
+    prefetch: int
+    drain_s: float
+    reconcile_every_s: float
+    _running: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def run(self, stop: asyncio.Event, *, ready: Callable[[], None]) -> None:
+        """Works until `stop` is set, then drains. Calls `ready` once its subscriptions exist."""
+        handler = Handler(self.shop, asyncio.Semaphore(self.in_flight))
+        for subscription in (WORKERS, DEAD_WORKERS):
+            await self.shop.bus.ensure(subscription)
+        loops = [
+            asyncio.create_task(self._take(WORKERS, self.in_flight + self.prefetch, handler)),
+            asyncio.create_task(self._take(DEAD_WORKERS, DEAD_LETTERS_AT_ONCE, lambda it: handle_dead(handler, it))),
+            asyncio.create_task(self._reconcile_for_ever()),
+        ]
+        ready()
+        log.info("ready", extra={"action": "worker_ready", "owner": self.shop.owner})
+        await _first_of(stop, loops)
+        log.info("stopping", extra={"action": "worker_stopping", "carried": handler.registry.size})
+        handler.stopping.set()
+        await _cancelled(loops)
+        await self._drain(handler)
+        log.info("stopped", extra={"action": "worker_stopped"})
+
+    async def _take(
+        self, subscription: Subscription, limit: int, handle: Callable[[Delivery], Awaitable[None]]
+    ) -> None:
+        """Deliveries for ever, each in a task of its own; the bus's limit bounds how many there are."""
+        backoff = Backoff()
+        while True:
+            try:
+                async with self.shop.bus.subscribe(subscription, limit=limit) as deliveries:
+                    backoff.reset()
+                    async for delivery in deliveries:
+                        self._start(guarded(delivery, handle))
+            except Unavailable as error:
+                log.warning("the bus is out of reach", extra={"action": "bus_unavailable", "reason": str(error)})
+            await self.shop.clock.sleep(backoff.next_s())
+
+    def _start(self, handling: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(handling)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _reconcile_for_ever(self) -> None:
+        while True:
+            try:
+                await reconcile(self.shop)
+            except ReelbusError as error:
+                log.warning("reconcile failed", extra={"action": "reconcile_failed", "reason": str(error)})
+            await self.shop.clock.sleep(self.reconcile_every_s)
+
+    async def _drain(self, handler: Handler) -> None:
+        """Finish what ends in time; hand the rest back. A paid call under way is waited for."""
+        if self._running:
+            await asyncio.wait(tuple(self._running), timeout=self.drain_s)
+        await handler.registry.hand_back()
+        await _cancelled(list(self._running))
+
+
+async def _first_of(stop: asyncio.Event, loops: list[asyncio.Task[None]]) -> None:
+    """Until somebody wants it to stop. A loop that ends by itself has failed: its error is the worker's."""
+    stopping = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([stopping, *loops], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    for task in done:
+        task.result()
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

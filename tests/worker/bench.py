@@ -1,0 +1,101 @@
+"""A worker on a temporary folder, with everything that a test needs to see what it does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from infra.adapters import Adapters
+from infra.clock import SystemClock
+from schemas.completion import Completion
+from schemas.job import Job, new_job
+from schemas.message import Message, decode_completion, encode_request
+from schemas.ports import COMPLETIONS, DEAD_WORKERS, REQUESTS, WORKERS, Delivery, Subscription
+from schemas.request import VideoRequest
+from subscriber.windows import Windows
+from subscriber.worker import Worker
+from subscriber.workshop import Workshop
+from tests.worker.paid_model import PaidModel
+
+WINDOWS = Windows(submit_within_s=5, submitting_hold_s=0.2, generation_s=0.3, storing_s=60)
+LISTENER = Subscription(name="test-listener", topic=COMPLETIONS)
+
+
+@dataclass
+class Bench:
+    """One workshop with a paid model, and an ear on the completions."""
+
+    shop: Workshop
+    model: PaidModel
+    completions: AsyncIterator[Delivery]
+
+    async def send(self, **fields: Any) -> VideoRequest:
+        """Publishes a request as a direct publisher does."""
+        request = a_request(**fields)
+        await self.shop.bus.publish(REQUESTS, encode_request(request, at=self.shop.clock.now()))
+        return request
+
+    async def send_raw(self, data: bytes, **attributes: str) -> None:
+        await self.shop.bus.publish(REQUESTS, Message(data=data, attributes=attributes))
+
+    async def hear(self) -> Completion:
+        """The next completion on the bus."""
+        async with asyncio.timeout(20):
+            delivery = await anext(self.completions)
+        await delivery.ack()
+        return decode_completion(delivery.message)
+
+    async def job(self, job_id: str = "job-1") -> Job:
+        return await self.shop.read(job_id)
+
+    async def queued(self, **fields: Any) -> Job:
+        """A job in the store without a message."""
+        return await self.shop.jobs.create(new_job(a_request(**fields), self.shop.clock.now()))
+
+    @asynccontextmanager
+    async def working(self, *, drain_s: float = 5, **changes: Any) -> AsyncIterator[asyncio.Event]:
+        """A worker at work; the event stops it."""
+        stop, ready = asyncio.Event(), asyncio.Event()
+        worker = Worker(
+            shop=replace(self.shop, **changes), in_flight=16, prefetch=2, drain_s=drain_s, reconcile_every_s=3600
+        )
+        running = asyncio.create_task(worker.run(stop, ready=ready.set))
+        try:
+            await asyncio.wait([running, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
+            yield stop
+        finally:
+            stop.set()
+            await running
+
+
+def a_request(**fields: Any) -> VideoRequest:
+    given = {"job_id": "job-1", "prompt": "A harbour at dawn, gulls", "duration_seconds": 1, **fields}
+    return VideoRequest.model_validate(given)
+
+
+@asynccontextmanager
+async def bench_in(folder: Path, film: bytes) -> AsyncIterator[Bench]:
+    """Opens the real embedded adapters in a folder."""
+    scratch = folder / "scratch"
+    scratch.mkdir(parents=True)
+    async with Adapters() as adapters:
+        videos = await adapters.videos(f"file://{folder}/videos", base_url="http://facade")
+        model = PaidModel(videos, film)
+        shop = Workshop(
+            bus=await adapters.bus(f"sqlite://{folder}/reelbus.db", ack_deadline_s=1),
+            jobs=await adapters.jobs(f"sqlite://{folder}/reelbus.db"),
+            videos=videos,
+            model=model,
+            editor=await adapters.editor(),
+            clock=SystemClock(),
+            owner="worker-under-test",
+            scratch=scratch,
+            windows=WINDOWS,
+            search_every_s=0.05,
+        )
+        for subscription in (WORKERS, DEAD_WORKERS):
+            await shop.bus.ensure(subscription)
+        async with shop.bus.subscribe(LISTENER, limit=100) as completions:
+            yield Bench(shop, model, completions)

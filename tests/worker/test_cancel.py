@@ -1,0 +1,80 @@
+"""A cancel ends a job in every state, costs nothing before the submit, and says what it cost after it."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from schemas import event as ev
+from schemas.cancel import CancelRequest
+from schemas.failure import Charged
+from schemas.message import encode_cancel
+from schemas.ports import REQUESTS, Running
+from schemas.state import ClipState, JobState, Outcome
+from subscriber import handling
+from tests.worker.bench import Bench
+from tests.worker.paid_model import PRICE
+
+
+async def _cancel(bench: Bench, job_id: str = "job-1") -> None:
+    wish = CancelRequest(job_id=job_id, reason="changed my mind")
+    await bench.shop.bus.publish(REQUESTS, encode_cancel(wish, at=bench.shop.clock.now()))
+
+
+async def test_a_queued_job_ends_free_of_charge(bench: Bench) -> None:
+    await bench.queued()
+    await _cancel(bench)
+    async with bench.working():
+        heard = await bench.hear()
+    assert heard.error is not None
+    assert (heard.state, heard.cost_usd, heard.error.charged) == (Outcome.CANCELLED, Decimal(0), Charged.NO)
+    assert "changed my mind" in heard.error.message
+    assert not (await bench.job()).completion_due
+
+
+async def test_a_generating_job_ends_at_once_and_its_clip_is_charged_and_discarded(bench: Bench) -> None:
+    bench.model.outcome = Running()
+    bench.model.poll_every_s = 60
+    async with bench.working():
+        await bench.send()
+        await bench.model.polled.wait()
+        await _cancel(bench)
+        heard = {(await bench.hear()).event_id for _ in range(2)}
+    job = await bench.job()
+    assert heard == {"job-1.1.cancelled"}
+    assert (job.state, job.cost_usd, job.charged) == (JobState.CANCELLED, PRICE, Charged.YES)
+    assert bench.model.discarded == ["operations/1"]
+
+
+async def test_while_a_clip_is_being_submitted_the_wish_is_noted_and_the_end_follows(bench: Bench) -> None:
+    bench.model.gate = asyncio.Event()
+    async with bench.working():
+        await bench.send()
+        await bench.model.at_gate.wait()
+        await bench.shop.write(await bench.job(), ev.CancelWished(at=bench.shop.clock.now()))
+        assert (await bench.job()).state is JobState.SUBMITTING
+        bench.model.gate.set()
+        heard = await bench.hear()
+    assert (heard.state, heard.cost_usd) == (Outcome.CANCELLED, PRICE)
+    assert (await bench.job()).clips[0].state is ClipState.ACCEPTED
+
+
+async def test_an_ended_job_stays_as_it_is(bench: Bench) -> None:
+    async with bench.working():
+        await bench.send()
+        await bench.hear()
+        before = await bench.job()
+        await _cancel(bench)
+        await bench.send(job_id="job-2")
+        await bench.hear()
+    assert (await bench.job()).revision == before.revision
+
+
+async def test_a_cancel_that_overtakes_its_request_is_tried_again_and_then_answered(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handling, "EARLY_CANCEL_DELAY_S", 0.01)
+    await _cancel(bench, "never-was")
+    async with bench.working():
+        heard = await bench.hear()
+    assert (heard.state, heard.job_id) == (Outcome.REJECTED, "never-was")
