@@ -1,0 +1,1 @@
+"""The infrastructure layer: the only package that knows Google, databases and codecs."""

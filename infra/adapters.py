@@ -1,0 +1,136 @@
+"""Opens the adapters that the settings' URLs name, and closes them in the right order.
+
+Adapters are imported only when a URL asks for them: the embedded default loads nothing of Google's.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from schemas.errors import Invalid
+from schemas.ports import Bus, Editor, JobStore, VideoModel, VideoStore
+
+if TYPE_CHECKING:
+    from infra.embedded.database import Database
+
+
+class Adapters:
+    """What one process has open. Use as a context manager; leaving it closes everything, the last opened first."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._databases: dict[Path, Database] = {}
+
+    async def __aenter__(self) -> "Adapters":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def bus(self, url: str, *, ack_deadline_s: float = 15.0) -> Bus:
+        """Raises `Invalid` for a URL that names none, `Unavailable` where it can't be opened."""
+        opener: Callable[..., Awaitable[Bus]] = _opener("bus", url)
+        return await opener(self, urlsplit(url), ack_deadline_s=ack_deadline_s)
+
+    async def jobs(self, url: str) -> JobStore:
+        """Raises `Invalid` for a URL that names none, `Unavailable` where it can't be opened."""
+        opener: Callable[..., Awaitable[JobStore]] = _opener("jobs", url)
+        return await opener(self, urlsplit(url))
+
+    async def videos(self, url: str, *, base_url: str) -> VideoStore:
+        """Raises `Invalid` for a URL that names none, `Unavailable` where it can't be opened."""
+        opener: Callable[..., Awaitable[VideoStore]] = _opener("videos", url)
+        return await opener(self, urlsplit(url), base_url=base_url)
+
+    async def model(self, url: str, *, videos: VideoStore, scratch: Path, renderers: int) -> VideoModel:
+        """Raises `Invalid` for a URL that names none. `scratch` is an existing folder for half-made files."""
+        opener: Callable[..., Awaitable[VideoModel]] = _opener("model", url)
+        return await opener(self, urlsplit(url), videos=videos, scratch=scratch, renderers=renderers)
+
+    async def editor(self) -> Editor:
+        """The one that cuts and joins files on this machine."""
+        from infra.media.editor import FileEditor
+
+        return FileEditor()
+
+    async def database(self, path: Path) -> "Database":
+        """The one connection of this process to a file, which bus and job store share."""
+        from infra.embedded.database import Database
+
+        if path not in self._databases:
+            database = await Database.open(path)
+            self._stack.push_async_callback(database.close)
+            self._databases[path] = database
+        return self._databases[path]
+
+    def closing(self, close: Callable[[], Awaitable[object]]) -> None:
+        """Have it called at the end."""
+        self._stack.push_async_callback(close)
+
+
+async def _sqlite_bus(adapters: Adapters, url: SplitResult, *, ack_deadline_s: float) -> Bus:
+    from infra.embedded.bus import SqliteBus
+
+    bus = SqliteBus(await adapters.database(_local_path("bus", url)), ack_deadline_s=ack_deadline_s)
+    adapters.closing(bus.close)
+    return bus
+
+
+async def _sqlite_jobs(adapters: Adapters, url: SplitResult) -> JobStore:
+    from infra.embedded.jobs import SqliteJobs
+
+    return SqliteJobs(await adapters.database(_local_path("jobs", url)))
+
+
+async def _folder_videos(adapters: Adapters, url: SplitResult, *, base_url: str) -> VideoStore:
+    from infra.embedded.videos import FolderVideos
+
+    return await FolderVideos.open(_local_path("videos", url), base_url)
+
+
+async def _animatic(
+    adapters: Adapters, url: SplitResult, *, videos: VideoStore, scratch: Path, renderers: int
+) -> VideoModel:
+    from infra.embedded.animatic.model import Animatic
+    from infra.embedded.animatic.studio import Studio
+
+    studio = Studio(renderers)
+    studio.warm()
+    animatic = Animatic(videos, studio, scratch)
+    adapters.closing(animatic.aclose)
+    return animatic
+
+
+_OPENERS: Mapping[str, Mapping[str, Callable[..., Awaitable[Any]] | None]] = {
+    "bus": {"sqlite": _sqlite_bus, "pubsub": None},
+    "jobs": {"sqlite": _sqlite_jobs, "firestore": None},
+    "videos": {"file": _folder_videos, "gs": None},
+    "model": {"animatic": _animatic, "vertex": None},
+}
+"""Scheme by scheme who opens it; None: known, and not in this version."""
+
+
+def _opener(port: str, url: str) -> Callable[..., Awaitable[Any]]:
+    setting, scheme = f"REELBUS_{port.upper()}", urlsplit(url).scheme
+    known = _OPENERS[port]
+    opener = known.get(scheme)
+    if opener:
+        return opener
+    if scheme in known:
+        raise Invalid(f"{setting}: the Google adapter for {scheme}:// is not in this version", field=setting)
+    usable = ", ".join(f"{name}:" for name, found in known.items() if found)
+    raise Invalid(f"{setting}: the scheme {scheme!r} is not known; use one of: {usable}", field=setting)
+
+
+def _local_path(port: str, url: SplitResult) -> Path:
+    path = Path("/", unquote(url.path).lstrip("/"))  # some write a fourth slash
+    if url.netloc or url.query or url.fragment or not url.path.strip("/"):
+        wanted = f"{url.scheme}:///absolute/path, with ? and # written %3F and %23"
+        setting = f"REELBUS_{port.upper()}"
+        raise Invalid(f"{setting}: must be {wanted}, not {url.geturl()}", field=setting)
+    return path

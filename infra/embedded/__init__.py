@@ -1,0 +1,1 @@
+"""The default adapters: SQLite, a folder and a local renderer; no account and no server."""

@@ -1,0 +1,165 @@
+"""One SQLite file that several processes share, so that bus and job store need no server.
+
+Each process writes from one thread. Operations that wait while it is busy are committed together: a commit costs a
+flush of the disk, and a hundred operations in one cost hardly more than one.
+"""
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from infra.embedded.connection import open_connections, translated
+from schemas.errors import Unavailable
+
+T = TypeVar("T")
+Operation = Callable[[sqlite3.Connection], T]
+
+GROUP_AT_MOST = 256
+"""Operations in one commit: bounds how long another process waits for its turn."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Waiting:
+    operation: Operation[Any]
+    future: "asyncio.Future[Any]"
+
+
+class _Attempt:
+    """One operation inside the group's transaction: its failure undoes its own changes and nobody else's."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.error: Exception | None = None
+        self.result: Any = None
+
+    def __enter__(self) -> "_Attempt":
+        self._connection.execute("SAVEPOINT attempt")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is None:
+            self._connection.execute("RELEASE attempt")
+            return False
+        if not isinstance(error, Exception) or isinstance(error, sqlite3.OperationalError):
+            return False  # the file's own trouble (full, unreadable): it is the whole group's
+        self._connection.execute("ROLLBACK TO attempt")
+        self._connection.execute("RELEASE attempt")
+        self.error = error
+        return True
+
+
+class Database:
+    """Reads and writes of one process on the shared file. Nothing here blocks the event loop."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, made if absent. Blocks: `open` does it in a thread."""
+        self.path = path
+        self._writer, self._reader = open_connections(path)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="sqlite-read")
+        self._waiting: deque[_Waiting] = deque()
+        self._group: asyncio.Future[list[_Attempt]] | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path) -> "Database":
+        """Raises `Unavailable` where the file can't be made or read."""
+        return await asyncio.to_thread(cls, path)
+
+    async def write(self, operation: Operation[T]) -> T:
+        """Run it in a transaction; durable once this returns. Whatever it raises undoes it, and comes out here."""
+        self._check_open()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(operation=operation, future=future))
+        self._next_group()
+        return await future
+
+    def write_blocking(self, operation: Operation[T]) -> T:
+        """`write` for a thread of its own, which must go on even while the event loop is held up."""
+        self._check_open()
+        (attempt,) = self._writing.submit(self._commit, [operation]).result()
+        if attempt.error:
+            raise attempt.error
+        result: T = attempt.result
+        return result
+
+    async def read(self, operation: Operation[T]) -> T:
+        """Run it on the newest committed state; never waits for a writer."""
+        self._check_open()
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self._look, operation)
+
+    async def close(self) -> None:
+        """Finish what was begun, then let go of the file."""
+        self._closed = True
+        while self._group:
+            await asyncio.wait([self._group])
+        await asyncio.to_thread(self._shut)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unavailable("the database is closed")
+
+    def _next_group(self) -> None:
+        if self._group or not self._waiting:
+            return
+        size = min(len(self._waiting), GROUP_AT_MOST)
+        group = [each for each in (self._waiting.popleft() for _ in range(size)) if not each.future.done()]
+        operations = [each.operation for each in group]
+        self._group = asyncio.get_running_loop().run_in_executor(self._writing, self._commit, operations)
+        self._group.add_done_callback(partial(self._answer, group))
+
+    def _answer(self, group: Sequence[_Waiting], committed: "asyncio.Future[list[_Attempt]]") -> None:
+        self._group = None
+        failure = committed.exception()
+        attempts = [] if failure else committed.result()
+        for index, waiting in enumerate(group):
+            error = failure or attempts[index].error
+            if waiting.future.done():
+                continue  # its caller gave up waiting
+            if error:
+                waiting.future.set_exception(error)
+            else:
+                waiting.future.set_result(attempts[index].result)
+        self._next_group()
+
+    def _commit(self, operations: Sequence[Operation[Any]]) -> list[_Attempt]:
+        with translated(), _undone_on_error(self._writer):
+            self._writer.execute("BEGIN IMMEDIATE")
+            attempts = [self._attempt(operation) for operation in operations]
+            self._writer.execute("COMMIT")
+        return attempts
+
+    def _attempt(self, operation: Operation[Any]) -> _Attempt:
+        with _Attempt(self._writer) as attempt:
+            attempt.result = operation(self._writer)
+        return attempt
+
+    def _look(self, operation: Operation[T]) -> T:
+        with translated():
+            return operation(self._reader)
+
+    def _shut(self) -> None:
+        self._writing.shutdown()
+        self._reading.shutdown()
+        self._reader.close()
+        self._writer.close()
+
+
+@contextmanager
+def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+            connection.execute("ROLLBACK")
+        raise

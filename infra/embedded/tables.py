@@ -1,0 +1,84 @@
+"""The layout of the database file, and how an older file becomes today's."""
+
+import sqlite3
+
+from schemas.errors import Invalid
+
+_MESSAGES = (
+    """CREATE TABLE subscriptions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        topic TEXT NOT NULL,
+        dead_letter_topic TEXT,
+        max_deliveries INTEGER NOT NULL,
+        expires_at INTEGER               -- ms; null: it stays
+    )""",
+    "CREATE INDEX subscriptions_of_topic ON subscriptions (topic)",
+    # AUTOINCREMENT: an id is never used again, so a late settlement can't hit another message.
+    """CREATE TABLE messages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        data BLOB NOT NULL,
+        attributes TEXT NOT NULL
+    )""",
+    """CREATE TABLE deliveries (
+        message_id INTEGER NOT NULL,
+        subscription_id INTEGER NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        visible_at INTEGER NOT NULL,     -- ms; of a leased one: when the lease ends
+        lease TEXT,
+        PRIMARY KEY (message_id, subscription_id)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX deliveries_in_turn ON deliveries (subscription_id, visible_at, message_id)",
+    "CREATE UNIQUE INDEX deliveries_leased ON deliveries (lease) WHERE lease IS NOT NULL",
+    # A message lies here for as long as some subscription still needs it.
+    """CREATE TRIGGER messages_no_longer_needed AFTER DELETE ON deliveries
+        WHEN NOT EXISTS (SELECT 1 FROM deliveries WHERE message_id = OLD.message_id)
+        BEGIN DELETE FROM messages WHERE id = OLD.message_id; END""",
+    """CREATE TABLE dead_letters (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        subscription TEXT NOT NULL,
+        topic TEXT NOT NULL,
+        data BLOB NOT NULL,
+        attributes TEXT NOT NULL,
+        deliveries INTEGER NOT NULL,
+        cause TEXT NOT NULL,
+        died_at INTEGER NOT NULL
+    )""",
+)
+
+_JOBS = (
+    """CREATE TABLE jobs (
+        job_id TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        project_id TEXT,
+        fingerprint TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        next_check_at INTEGER,
+        stored_at INTEGER NOT NULL,
+        record TEXT NOT NULL
+    )""",
+    "CREATE INDEX jobs_by_age ON jobs (created_at DESC, job_id)",
+    "CREATE INDEX jobs_by_state ON jobs (state, created_at DESC, job_id)",
+    "CREATE INDEX jobs_by_project ON jobs (project_id, created_at DESC, job_id) WHERE project_id IS NOT NULL",
+    "CREATE INDEX jobs_by_project_state ON jobs (project_id, state, created_at DESC, job_id)"
+    " WHERE project_id IS NOT NULL",
+    "CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint, created_at DESC, job_id)",
+    "CREATE INDEX jobs_by_due ON jobs (next_check_at, job_id) WHERE next_check_at IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES + _JOBS,)
+"""What each version adds; released ones never change. The file counts in `user_version` how many it has had."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to today's layout. Safe among processes that start at once: one does it, the rest find it done."""
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > len(MIGRATIONS):
+            raise Invalid(f"the database has layout {version}, newer than this program's {len(MIGRATIONS)}")
+        for statements in MIGRATIONS[version:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")

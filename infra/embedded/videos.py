@@ -1,0 +1,182 @@
+"""The video store in a folder. A file gets its name in one step, whole, and only where the name is free."""
+
+import asyncio
+import errno
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from schemas.errors import Invalid, NotFound, Unavailable
+from schemas.names import is_safe
+from schemas.ports import StoredFile
+
+_INCOMING = ".incoming"
+"""Where files are written before they have a name. No safe name begins with a dot."""
+_STALE_AFTER_S = 24 * 3600
+
+
+class FolderVideos:
+    """`VideoStore` in a folder that a facade serves under `base_url`."""
+
+    def __init__(self, root: Path, base_url: str) -> None:
+        """Make the folder if absent. Blocks: `open` does it in a thread."""
+        self._base_url = base_url.rstrip("/")
+        with _translated():
+            root.mkdir(parents=True, exist_ok=True)
+            self._root = root.resolve()
+            self._incoming = self._root / _INCOMING
+            self._incoming.mkdir(exist_ok=True)
+            _sweep(self._incoming)
+
+    @classmethod
+    async def open(cls, root: Path, base_url: str) -> "FolderVideos":
+        """Raises `Unavailable` where the folder can't be made."""
+        return await asyncio.to_thread(cls, root, base_url)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset()
+
+    async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
+        del content_type  # a folder goes by the name's extension
+        return await asyncio.to_thread(self._put, name, source)
+
+    async def fetch(self, name: str, to: Path) -> None:
+        await asyncio.to_thread(self._fetch, name, to)
+
+    async def list(self, prefix: str) -> Sequence[StoredFile]:
+        return await asyncio.to_thread(self._list, prefix)
+
+    async def delete(self, name: str) -> None:
+        await asyncio.to_thread(self._delete, name)
+
+    async def url_for(self, name: str) -> str:
+        if not is_safe(name):
+            raise _unsafe(name)
+        return f"{self._base_url}/videos/{quote(name)}"
+
+    def _put(self, name: str, source: Path | bytes) -> bool:
+        target = self._path(name)
+        incoming = self._incoming / secrets.token_hex(16)
+        with _translated():
+            if target.exists():
+                return False
+            try:
+                _write(incoming, source)
+                return _named(incoming, target)
+            finally:
+                incoming.unlink(missing_ok=True)
+
+    def _fetch(self, name: str, to: Path) -> None:
+        source = self._path(name)
+        with _translated():
+            if not source.is_file():
+                raise NotFound(f"there is no file {name}")
+            shutil.copyfile(source, to)
+
+    def _list(self, prefix: str) -> Sequence[StoredFile]:
+        if not is_safe(f"{prefix}x"):
+            raise _unsafe(prefix)
+        folder = self._path(f"{prefix}x").parent
+        with _translated():
+            found = [_stored(path, self._root) for path in _files(folder)]
+        return sorted((file for file in found if file and file.name.startswith(prefix)), key=lambda file: file.name)
+
+    def _delete(self, name: str) -> None:
+        path = self._path(name)
+        with _translated(), suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            path.unlink()
+            _flush_folder(path.parent)
+
+    def _path(self, name: str) -> Path:
+        """Where a name lies: always inside the root, whatever links somebody put there."""
+        if not is_safe(name):
+            raise _unsafe(name)
+        path = self._root / name
+        if os.path.realpath(path) != str(path):
+            raise _unsafe(name)
+        return path
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"the video folder can't be used at the moment: {error}") from error
+
+
+def _unsafe(name: str) -> Invalid:
+    return Invalid(f"{name[:200]!r} is no name for a file in the video store", field="name")
+
+
+def _write(path: Path, source: Path | bytes) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
+        if isinstance(source, bytes):
+            file.write(source)
+        else:
+            with source.open("rb") as original:
+                shutil.copyfileobj(original, file, 1 << 20)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _named(incoming: Path, target: Path) -> bool:
+    """Give it its name, unless that is taken. A hard link, unlike a rename, never replaces."""
+    try:
+        _make_folder(target.parent)
+        os.link(incoming, target)
+    except (FileExistsError, NotADirectoryError) as error:
+        if error.errno == errno.EEXIST and error.filename2 is not None:
+            return False
+        raise Invalid(f"{target.name} would lie under a file, not under a folder", field="name") from error
+    _flush_folder(target.parent)
+    return True
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _flush_folder(folder.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """A name survives a power cut only once its folder is on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if is_safe(name)]
+        yield from (Path(parent, name) for name in names if is_safe(name))
+
+
+def _stored(path: Path, root: Path) -> StoredFile | None:
+    if path.is_symlink():
+        return None
+    try:
+        status = path.stat()
+    except FileNotFoundError:  # deleted since it was listed
+        return None
+    stored_at = datetime.fromtimestamp(status.st_mtime, UTC)
+    return StoredFile(name=path.relative_to(root).as_posix(), size_bytes=status.st_size, stored_at=stored_at)
+
+
+def _sweep(incoming: Path) -> None:
+    """Remove what killed processes left half-written. A day: nobody writes one file for so long."""
+    for path in incoming.iterdir():
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < time.time() - _STALE_AFTER_S:
+                path.unlink()

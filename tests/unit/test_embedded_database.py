@@ -1,0 +1,156 @@
+"""The shared SQLite file: group commits, errors in our own words, an event loop that never waits."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from infra.embedded import connection as connection_module
+from infra.embedded.database import GROUP_AT_MOST, Database
+from infra.embedded.tables import MIGRATIONS
+from schemas.errors import Conflict, Invalid, Unavailable
+
+
+def note(connection: sqlite3.Connection, text: str) -> str:
+    connection.execute("INSERT INTO notes VALUES (?)", (text,))
+    return text
+
+
+def make_notes(connection: sqlite3.Connection) -> None:
+    connection.execute("CREATE TABLE notes (text TEXT NOT NULL)")
+
+
+def note_and_fail(connection: sqlite3.Connection, text: str) -> None:
+    note(connection, text)
+    raise Conflict(text)
+
+
+def all_notes(connection: sqlite3.Connection) -> set[str]:
+    return {text for (text,) in connection.execute("SELECT text FROM notes")}
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await Database.open(tmp_path / "folder" / "test.db")
+    await database.write(make_notes)
+    yield database
+    await database.close()
+
+
+async def test_a_failing_operation_undoes_only_itself(database: Database) -> None:
+    operations = [partial(note_and_fail if index % 3 == 0 else note, text=str(index)) for index in range(30)]
+    results = await asyncio.gather(*(database.write(each) for each in operations), return_exceptions=True)
+    failed = {str(index) for index in range(0, 30, 3)}
+    assert {str(result) for result in results if isinstance(result, Conflict)} == failed
+    assert await database.read(all_notes) == {str(index) for index in range(30)} - failed
+
+
+async def test_a_programming_error_comes_out_at_its_caller(database: Database) -> None:
+    def broken(connection: sqlite3.Connection) -> None:
+        note(connection, "broken")
+        raise ZeroDivisionError
+
+    good, bad = await asyncio.gather(
+        database.write(partial(note, text="good")), database.write(broken), return_exceptions=True
+    )
+    assert good == "good"
+    assert isinstance(bad, ZeroDivisionError)
+    assert await database.read(all_notes) == {"good"}
+
+
+async def test_what_waits_together_is_committed_together(database: Database) -> None:
+    commits: list[str] = []
+    database._writer.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    count = GROUP_AT_MOST * 2
+    await asyncio.gather(*(database.write(partial(note, text=str(index))) for index in range(count)))
+    assert 2 <= len(commits) <= 4
+    assert len(await database.read(all_notes)) == count
+
+
+async def test_a_caller_that_gave_up_harms_nobody(database: Database) -> None:
+    tasks = [asyncio.create_task(database.write(partial(note, text=str(index)))) for index in range(20)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert [task.result() for task in tasks[1::2]] == [str(index) for index in range(1, 20, 2)]
+
+
+async def test_a_full_disk_is_unavailable_and_leaves_no_trace(database: Database) -> None:
+    (pages,) = database._writer.execute("PRAGMA page_count").fetchone()
+    database._writer.execute(f"PRAGMA max_page_count = {pages + 1}")
+    operations = [partial(note, text=letter * 3000) for letter in "abcdefgh"]
+    results = await asyncio.gather(*(database.write(each) for each in operations), return_exceptions=True)
+    assert any(isinstance(result, Unavailable) for result in results)
+    stored = {result for result in results if isinstance(result, str)}
+    assert await database.read(all_notes) == stored
+    database._writer.execute("PRAGMA max_page_count = 1000000")
+    assert await database.write(partial(note, text="room again")) == "room again"
+
+
+async def test_a_file_locked_for_too_long_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "BUSY_TIMEOUT_S", 0.1)
+    database = await Database.open(tmp_path / "test.db")
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable):
+            await database.write(lambda connection: None)
+        assert await database.read(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
+        other.execute("ROLLBACK")
+    await database.write(lambda connection: None)
+    await database.close()
+
+
+async def test_the_loop_runs_on_while_the_file_is_locked(database: Database) -> None:
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(database.write(partial(note, text="patient")))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        other.execute("ROLLBACK")
+        assert await waiting == "patient"
+
+
+async def test_a_thread_can_write_without_the_loop(database: Database) -> None:
+    assert await asyncio.to_thread(database.write_blocking, partial(note, text="thread")) == "thread"
+    with pytest.raises(Conflict):
+        await asyncio.to_thread(database.write_blocking, partial(note_and_fail, text="undone"))
+    assert await database.read(all_notes) == {"thread"}
+
+
+async def test_closing_finishes_what_was_begun(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "test.db")
+    await database.write(make_notes)
+    writing = [asyncio.create_task(database.write(partial(note, text=str(index)))) for index in range(600)]
+    await asyncio.sleep(0)
+    await database.close()
+    assert len(await asyncio.gather(*writing)) == 600
+    with pytest.raises(Unavailable):
+        await database.write(partial(note, text="late"))
+    with pytest.raises(Unavailable):
+        await database.read(all_notes)
+
+
+async def test_a_file_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "test.db")) as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    with pytest.raises(Invalid, match="newer"):
+        await Database.open(tmp_path / "test.db")
+
+
+async def test_what_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "test.db").write_bytes(b"this is a letter to my grandmother" * 100)
+    with pytest.raises(Unavailable):
+        await Database.open(tmp_path / "test.db")
+    with pytest.raises(Unavailable):
+        await Database.open(tmp_path / "test.db" / "below-a-file.db")
+
+
+async def test_every_commit_is_flushed(database: Database) -> None:
+    assert database._writer.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert database._writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)

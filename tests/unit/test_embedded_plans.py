@@ -1,0 +1,85 @@
+"""Every statement of bus and job store is answered by an index: a million rows must not slow them down."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from infra.embedded.bus import SqliteBus
+from infra.embedded.database import Database
+from infra.embedded.jobs import SqliteJobs
+from schemas.job import new_job
+from schemas.message import Message
+from schemas.ports import JobQuery, Subscription
+from schemas.request import VideoRequest
+from schemas.state import JobState
+
+NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await Database.open(tmp_path / "test.db")
+    yield database
+    await database.close()
+
+
+def traced(connection: sqlite3.Connection) -> set[str]:
+    """What it executes from here on."""
+    statements: set[str] = set()
+    connection.set_trace_callback(statements.add)
+    return statements
+
+
+def scans(connection: sqlite3.Connection, statements: set[str]) -> list[str]:
+    """Where a statement reads or sorts a whole table that grows with the work."""
+    connection.set_trace_callback(None)
+    found = []
+    for sql in statements:
+        if sql.startswith(("SELECT", "UPDATE", "DELETE", "INSERT", "\n")):
+            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+            found += [f"{step}: {sql}" for step in plan if _is_slow(step)]
+    return found
+
+
+def _is_slow(step: str) -> bool:
+    reads_all = step.startswith("SCAN") and step.split()[1] in {"messages", "deliveries", "jobs"}
+    in_order = "USING INDEX" in step or "USING COVERING INDEX" in step  # and cut short by the limit
+    return (reads_all and not in_order) or "AUTOMATIC" in step
+
+
+async def test_the_bus_scans_nothing(database: Database) -> None:
+    statements = traced(database._writer)
+    bus = SqliteBus(database, ack_deadline_s=60)
+    own = Subscription(name="own", topic="topic", ephemeral=True)
+    dying = Subscription(name="dying", topic="topic", dead_letter_topic="dead", max_deliveries=1)
+    async with bus.subscribe(own, limit=1) as flow, bus.subscribe(dying, limit=1) as doomed:
+        for _ in range(3):
+            await bus.publish("topic", Message(data=b"x"))
+        await (await anext(flow)).nack()
+        await (await anext(flow)).ack()
+        await (await anext(doomed)).nack()
+        await bus.replay("1")
+        await (await anext(doomed)).bury("test")
+        await database.write(bus._beat)
+    await bus.close()
+    assert len(statements) > 20
+    assert scans(database._writer, statements) == []
+
+
+async def test_the_job_store_scans_nothing(database: Database) -> None:
+    jobs = SqliteJobs(database)
+    job = await jobs.create(new_job(VideoRequest(job_id="j1", prompt="a slow pan over a desk"), NOON))
+    statements = traced(database._reader)
+    await jobs.ahead_of(job)
+    await jobs.get("j1")
+    every_states = (frozenset[JobState](), frozenset({JobState.QUEUED}), frozenset(JobState))
+    for states, project_id, fingerprint, due in product(every_states, (None, "p"), (None, "f"), (None, NOON)):
+        query = JobQuery(states=states, project_id=project_id, fingerprint=fingerprint, due_before=due)
+        await jobs.list(query)
+    await jobs.list(JobQuery(created_before=NOON + timedelta(days=1)))
+    assert len(statements) >= 27
+    assert scans(database._reader, statements) == []

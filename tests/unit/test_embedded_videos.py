@@ -1,0 +1,115 @@
+"""The video store in a folder: nobody climbs out of it, and nobody sees a half-written file."""
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from infra.embedded.videos import FolderVideos
+from schemas.errors import Invalid, NotFound, ReelbusError, Unavailable
+
+MP4 = "video/mp4"
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> FolderVideos:
+    return FolderVideos(tmp_path / "videos", "http://localhost:8000/")
+
+
+@contextmanager
+def largest_file(size_bytes: int) -> Iterator[None]:
+    """The nearest to a full disk that needs no privileges."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_link_leads_nowhere(videos: FolderVideos, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.mp4").write_bytes(b"secret")
+    (tmp_path / "videos" / "work").symlink_to(outside)
+    (tmp_path / "videos" / "link.mp4").symlink_to(outside / "secret.mp4")
+    (tmp_path / "videos" / "loop").symlink_to("loop")
+    for name in ("work/secret.mp4", "work/new.mp4", "link.mp4"):
+        with pytest.raises(Invalid):
+            await videos.put(name, b"x", content_type=MP4)
+        with pytest.raises(Invalid):
+            await videos.fetch(name, tmp_path / "copy")
+        with pytest.raises(Invalid):
+            await videos.delete(name)
+    with pytest.raises(ReelbusError):
+        await videos.put("loop/x", b"x", content_type=MP4)
+    with pytest.raises(ReelbusError):
+        await videos.fetch("loop/x", tmp_path / "copy")
+    assert [path.name for path in outside.iterdir()] == ["secret.mp4"]
+    assert await videos.list("") == []
+    with pytest.raises(Invalid):
+        await videos.list("work/")
+
+
+async def test_the_folder_itself_may_be_reached_by_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    videos = await FolderVideos.open(tmp_path / "link", "http://localhost")
+    assert await videos.put("work/a.mp4", b"x", content_type=MP4)
+    assert (tmp_path / "real" / "work" / "a.mp4").read_bytes() == b"x"
+
+
+async def test_a_write_that_fails_leaves_nothing(videos: FolderVideos, tmp_path: Path) -> None:
+    with largest_file(64 * 1024), pytest.raises(Unavailable):
+        await videos.put("work/a.mp4", b"x" * 1024 * 1024, content_type=MP4)
+    assert await videos.list("") == []
+    assert [path for path in (tmp_path / "videos").rglob("*") if path.is_file()] == []
+    assert await videos.put("work/a.mp4", b"x", content_type=MP4)
+
+
+async def test_half_written_files_have_no_name(videos: FolderVideos, tmp_path: Path) -> None:
+    (tmp_path / "videos" / ".incoming" / "half").write_bytes(b"half")
+    assert await videos.list("") == []
+    with pytest.raises(Invalid):
+        await videos.fetch(".incoming/half", tmp_path / "copy")
+
+
+async def test_what_a_killed_process_left_is_swept_after_a_day(videos: FolderVideos, tmp_path: Path) -> None:
+    incoming = tmp_path / "videos" / ".incoming"
+    for name, age_s in (("old", 25 * 3600), ("young", 3600)):
+        (incoming / name).write_bytes(b"half")
+        stamp = (incoming / name).stat().st_mtime - age_s
+        os.utime(incoming / name, (stamp, stamp))
+    await FolderVideos.open(tmp_path / "videos", "http://localhost")
+    assert [path.name for path in incoming.iterdir()] == ["young"]
+
+
+async def test_a_name_below_a_file_is_refused(videos: FolderVideos, tmp_path: Path) -> None:
+    await videos.put("work/a", b"x", content_type=MP4)
+    with pytest.raises(Invalid):
+        await videos.put("work/a/b", b"x", content_type=MP4)
+    with pytest.raises(NotFound):
+        await videos.fetch("work/a/b", tmp_path / "copy")
+    await videos.delete("work/a/b")
+    await videos.delete("work")
+    assert not await videos.put("work", b"x", content_type=MP4)
+
+
+async def test_a_source_that_is_not_there_is_no_file(videos: FolderVideos, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable):
+        await videos.put("work/a.mp4", tmp_path / "nothing", content_type=MP4)
+    assert await videos.list("") == []
+
+
+async def test_where_no_folder_can_be_it_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(Unavailable):
+        await FolderVideos.open(tmp_path / "file" / "videos", "http://localhost")
+
+
+async def test_urls_are_below_the_facade(videos: FolderVideos) -> None:
+    assert await videos.url_for("posters/a.jpg") == "http://localhost:8000/videos/posters/a.jpg"
+    assert videos.reads == frozenset()
