@@ -1,0 +1,92 @@
+"""A facade and workers as real processes on one folder, to be watched and killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+READY_WITHIN_S = 30
+
+
+@dataclass
+class Part:
+    """One process, the leader of its own group."""
+
+    process: subprocess.Popen[bytes]
+    ready: str
+
+    def kill(self) -> None:
+        """SIGKILL for it and everything that it started."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM; its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@dataclass(frozen=True)
+class House:
+    """One folder, one port, and the processes on them."""
+
+    folder: Path
+    log: Path
+
+    @contextmanager
+    def facade(self) -> Iterator[tuple[Part, str]]:
+        """A facade that answers, and its address."""
+        with self._part("publisher", "serve", "--port", "0") as part:
+            yield part, part.ready
+
+    @contextmanager
+    def worker(self) -> Iterator[Part]:
+        """A worker that takes requests."""
+        with self._part("subscriber") as part:
+            yield part
+
+    def finals(self) -> list[Path]:
+        """The finished files."""
+        return sorted((self.folder / "videos" / "generated-videos").glob("*.mp4"))
+
+    def logged(self) -> list[dict[str, str]]:
+        """The log lines of the workers so far."""
+        lines = self.log.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    @contextmanager
+    def _part(self, module: str, *arguments: str) -> Iterator[Part]:
+        part = self.start(module, *arguments)
+        try:
+            yield part
+        finally:
+            if part.process.poll() is None:
+                part.kill()
+
+    def start(self, module: str, *arguments: str) -> Part:
+        """A process that said it is ready."""
+        reading, writing = os.pipe()
+        command = [sys.executable, "-m", module, *arguments, "--ready-fd", str(writing)]
+        environment = {**os.environ, "REELBUS_DATA_DIR": str(self.folder), "REELBUS_ACK_DEADLINE_S": "2"}
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                command, env=environment, cwd=self.folder, pass_fds=[writing], stderr=log, start_new_session=True
+            )
+        os.close(writing)
+        with os.fdopen(reading) as pipe:
+            ready = pipe.readline().strip()
+        assert ready, f"{module} did not start:\n{self.log.read_text()[-3000:]}"
+        return Part(process, ready)
+
+
+def client_of(url: str) -> httpx.AsyncClient:
+    """A patient client of a facade."""
+    return httpx.AsyncClient(base_url=url, timeout=httpx.Timeout(290), limits=httpx.Limits(max_connections=None))
