@@ -1,0 +1,57 @@
+"""`reelbus list`: jobs, the newest first."""
+
+import asyncio
+import sys
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from publisher.cli.door import Filters
+from publisher.cli.door_option import door, json_option, url_option
+from publisher.cli.exits import Verb
+from publisher.cli.facts import cost, moment
+from publisher.listing import Listing
+
+_WIDTH_OF_A_FILE = 160
+
+
+@click.command("list", cls=Verb)
+@click.option("--state", metavar="STATE", help="Only jobs in this state, e.g. queued, generating, failed.")
+@click.option("--project", "project_id", metavar="ID", help="Only jobs of this project.")
+@click.option("--limit", type=int, default=50, show_default=True, metavar="N", help="At most so many.")
+@click.option("--cursor", metavar="CURSOR", help="Go on where the page before ended.")
+@json_option
+@url_option
+def list_videos(as_json: bool, url: str | None, **filters: object) -> None:
+    """List videos, the newest first."""
+    page = asyncio.run(_list(Filters(**filters), url))  # type: ignore[arg-type]  # click has checked them
+    if as_json:
+        click.echo(page.model_dump_json())
+        return
+    console().print(_table(page) if page.videos else "No jobs.")
+    if page.next_cursor:
+        click.echo(f"More: --cursor {page.next_cursor}", err=True)
+
+
+def console() -> Console:
+    """Stdout, as wide as the terminal; in a file or a pipe nothing is folded to fit 80 columns."""
+    return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
+
+
+async def _list(filters: Filters, url: str | None) -> Listing:
+    async with door(url) as opened:
+        return await opened.list(filters)
+
+
+def _table(page: Listing) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("ID", "STATE", "LENGTH", "COST", "CREATED"):
+        table.add_column(name, no_wrap=True, overflow="fold" if name == "ID" else "ellipsis")
+    table.add_column("PROMPT", no_wrap=True, overflow="ellipsis")
+    for view in page.videos:
+        created = moment(view.created_at.isoformat())
+        cells = (view.video_id, view.state, f"{view.duration_seconds} s", cost(view), created, view.prompt)
+        table.add_row(*map(Text, cells))
+    return table

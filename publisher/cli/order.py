@@ -1,0 +1,59 @@
+"""What the command line asks for, as the request that every other door takes."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from schemas.complaint import invalid
+from schemas.errors import Invalid
+from schemas.kinds import new_job_id
+from schemas.request import IMAGE_MAX_BYTES, VideoRequest
+
+_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
+_ADDRESSES = ("gs://", "data:")
+
+
+def order(**asked: object) -> VideoRequest:
+    """The request, with an id of its own where none was given. Raises `Invalid` in the words of the HTTP door."""
+    body: dict[str, Any] = {name: value for name, value in asked.items() if value not in (None, {})}
+    body.setdefault("job_id", new_job_id())
+    try:
+        return VideoRequest.model_validate(body)
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def scene(text: bytes) -> object:
+    """A scene as it stands in a JSON file."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Invalid(f"scene must be JSON: {error}", field="scene") from error
+
+
+def image(given: str) -> str:
+    """A reference image: an address as it is, a file as a data: URL."""
+    if given.startswith(_ADDRESSES):
+        return given
+    path = Path(given)
+    try:
+        if path.stat().st_size > IMAGE_MAX_BYTES:
+            raise Invalid(f"reference_image must have at most {IMAGE_MAX_BYTES:,} bytes", field="reference_image")
+        content = path.read_bytes()
+    except OSError as error:
+        raise Invalid(f"reference_image can't be read: {error}", field="reference_image") from error
+    # Its true kind is told from its first bytes by whoever stores it.
+    kind = _TYPES.get(path.suffix.lower(), "image/png")
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def labels(pairs: tuple[str, ...]) -> dict[str, str]:
+    """From `key=value` pairs."""
+    split = [pair.partition("=") for pair in pairs]
+    for key, sign, _ in split:
+        if not sign:
+            raise Invalid(f"labels must be given as key=value, not {key[:80]!r}", field="labels")
+    return {key: value for key, _, value in split}

@@ -1,0 +1,102 @@
+"""`GET /api/videos/{video_id}/events`: every state that the job passes, in order, until it ends."""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.responses import Response
+
+from publisher.facade.state import Call
+from publisher.status import find, view
+from publisher.waiting import Draining, Place
+from schemas.errors import ReelbusError
+from schemas.job import Job, Transition
+from schemas.kinds import Moment, isoformat
+from schemas.view import JobView
+
+logger = logging.getLogger(__name__)
+_SEND_AT_MOST_S = 30
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
+
+
+async def events(call: Call) -> Response:
+    """A stream of `state` and `progress` events and, at the end, one `done`."""
+    job = await find(call.state["desk"], call.path_params["video_id"])
+    return EventSourceResponse(
+        _stream(call, job),
+        ping=call.state["settings"].heartbeat_s,
+        ping_message_factory=_heartbeat,
+        send_timeout=_SEND_AT_MOST_S,
+        sep="\n",
+    )
+
+
+async def _stream(call: Call, job: Job) -> AsyncIterator[ServerSentEvent]:
+    story = _Story(_moment(call.headers.get("last-event-id")))
+    with call.state["waiters"].place(job.job_id) as place:
+        newest: Job | None = job
+        while newest is None or not newest.ended:
+            if newest is not None:
+                for event in story.news(await view(call.state["desk"], newest)):
+                    yield event
+            try:
+                newest = await _look_again(call, place, job.job_id)
+            except Draining:
+                return
+        last = await view(call.state["desk"], newest)
+        for event in story.news(last):
+            yield event
+        yield ServerSentEvent(event="done", data=last.model_dump_json(), sep="\n")
+
+
+async def _look_again(call: Call, place: Place, job_id: str) -> Job | None:
+    await place.wait(call.state["settings"].events_look_every_s)
+    try:
+        return await find(call.state["desk"], job_id)
+    except ReelbusError:
+        logger.warning("event stream sees nothing", extra={"action": "events.no_look", "job_id": job_id})
+        return None
+
+
+class _Story:
+    """What one listener has heard already."""
+
+    def __init__(self, heard_until: datetime | None) -> None:
+        self._heard_until = heard_until
+        self._told: set[Transition] = set()
+        self._progress: tuple[float, int | None, str | None] | None = None
+
+    def news(self, seen: JobView) -> Iterator[ServerSentEvent]:
+        """Events that the listener does not know yet."""
+        for step in seen.history:
+            if step in self._told or (self._heard_until and step.at <= self._heard_until):
+                continue
+            self._told.add(step)
+            progress = seen.progress if step is seen.history[-1] else 0.0
+            data = {"video_id": seen.video_id, "state": step.state, "at": isoformat(step.at), "progress": progress}
+            yield _event("state", data, id=isoformat(step.at))
+        progress_now = (seen.progress, seen.queue_position, seen.waiting_for)
+        if progress_now != self._progress and not seen.state.ended:
+            self._progress = progress_now
+            names = ("progress", "queue_position", "waiting_for")
+            yield _event("progress", {"state": seen.state, **dict(zip(names, progress_now, strict=True))})
+
+
+def _event(event: str, data: dict[str, Any], *, id: str | None = None) -> ServerSentEvent:
+    return ServerSentEvent(event=event, data=json.dumps(data), id=id, sep="\n")
+
+
+def _heartbeat() -> ServerSentEvent:
+    return ServerSentEvent(comment="still here", sep="\n")
+
+
+def _moment(last_event_id: str | None) -> datetime | None:
+    """Where the listener was cut off; a foreign id tells nothing, and the story begins anew."""
+    try:
+        return _MOMENT.validate_python(last_event_id, strict=False) if last_event_id else None
+    except ValidationError:
+        return None

@@ -1,0 +1,32 @@
+"""Tells callers and orchestrators whether the facade lives and can work."""
+
+import asyncio
+
+from starlette.responses import JSONResponse, Response
+
+from publisher.facade.state import Call
+from schemas.errors import Unavailable
+
+_LOOK_AT_MOST_S = 2.0
+
+
+async def health(_: Call) -> Response:
+    """Exactly what callers have always got."""
+    return JSONResponse({"status": "healthy", "service": "video-generation-api"})
+
+
+async def livez(_: Call) -> Response:
+    """The process answers."""
+    return JSONResponse({"status": "alive"})
+
+
+async def readyz(call: Call) -> Response:
+    """The job store answers, and nobody asked this process to leave."""
+    if call.state["waiters"].draining:
+        return JSONResponse({"status": "draining"}, status_code=503)
+    try:
+        async with asyncio.timeout(_LOOK_AT_MOST_S):
+            await call.state["desk"].jobs.get("readyz")
+    except (TimeoutError, Unavailable):
+        return JSONResponse({"status": "unavailable"}, status_code=503, headers={"Retry-After": "5"})
+    return JSONResponse({"status": "ready"})

@@ -1,0 +1,64 @@
+"""Jobs by their id: `GET` shows one, `DELETE` cancels it, `GET /api/videos` lists them."""
+
+import re
+
+from starlette.responses import Response
+
+from publisher.cancel import cancel
+from publisher.facade import patience
+from publisher.facade.answers import answer, status_url
+from publisher.facade.refusals import GONE, refused
+from publisher.facade.state import Call
+from publisher.facade.trace import traceparent_of
+from publisher.listing import LIMIT_MAX, list_jobs
+from publisher.status import status, view
+from publisher.waiting import Draining
+from schemas.errors import Invalid
+
+_FILTERS = frozenset({"state", "project_id", "cursor", "limit"})
+
+
+async def show(call: Call) -> Response:
+    """The job; with `wait=N`, as it stands when it has ended, or N seconds later."""
+    video_id = call.path_params["video_id"]
+    wait_s = _whole(call, "wait", 0, int(call.state["settings"].wait_s))
+    if wait_s:
+        try:
+            await patience.unless_gone(call, call.state["waiters"].ended(video_id, wait_s))
+        except patience.HungUp:
+            return Response(status_code=GONE)
+        except Draining as error:
+            return refused(error, video_id=video_id, status_url=status_url(call, video_id))
+    return answer(await status(call.state["desk"], video_id))
+
+
+async def delete(call: Call) -> Response:
+    """Cancels the job; one that has ended stays as it is."""
+    desk = call.state["desk"]
+    job = await cancel(desk, call.path_params["video_id"], traceparent=traceparent_of(call))
+    return answer(await view(desk, job))
+
+
+async def list_all(call: Call) -> Response:
+    """A page of jobs, the newest first."""
+    query = call.query_params
+    for name in query:
+        if name not in _FILTERS:
+            raise Invalid(f"{name} is not a known parameter", field=name)
+    page = await list_jobs(
+        call.state["desk"],
+        state=query.get("state"),
+        project_id=query.get("project_id"),
+        cursor=query.get("cursor"),
+        limit=_whole(call, "limit", 1, LIMIT_MAX, default=50),
+    )
+    return answer(page)
+
+
+def _whole(call: Call, name: str, lowest: int, highest: int, *, default: int = 0) -> int:
+    given = call.query_params.get(name)
+    if given is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}", given) or not lowest <= int(given) <= highest:
+        raise Invalid(f"{name} must be a whole number from {lowest} to {highest}", field=name)
+    return int(given)

@@ -1,0 +1,75 @@
+"""The OpenAPI 3.1 document: schemas from the models that really check and answer, paths from the operations' table."""
+
+from functools import cache
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from publisher.facade.answers import Video
+from publisher.facade.operations import OPERATIONS, Answer, Operation
+from publisher.facade.refusals import Refusal
+from publisher.listing import Listing
+from schemas import SCHEMA_VERSION
+from schemas.request import VideoRequest
+from schemas.view import JobView
+
+_REF = "#/components/schemas/{model}"
+_MODELS: list[tuple[Any, Any]] = [
+    (VideoRequest, "validation"),
+    (Video, "serialization"),
+    (JobView, "serialization"),
+    (Listing, "serialization"),
+    (Refusal, "serialization"),
+]
+_ABOUT = (
+    "Makes short videos from prompts and scenes. A generate call may be repeated safely with `job_id` or an "
+    "`Idempotency-Key`: the same id is the same job, for ever, and is never paid twice."
+)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The whole document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _described(operation)
+    info = {"title": "reelbus", "version": f"{SCHEMA_VERSION}.0.0", "description": _ABOUT}
+    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": _schemas()}}
+
+
+def _schemas() -> dict[str, Any]:
+    _, top = models_json_schema(_MODELS, ref_template=_REF)
+    schemas: dict[str, Any] = top["$defs"]
+    request = schemas["VideoRequest"]
+    # By HTTP the id is optional, and the prompt is where there is no scene to build it from.
+    request["required"] = [name for name in request.get("required", []) if name != "job_id"]
+    request["properties"]["prompt"].pop("default", None)
+    request["anyOf"] = [{"required": ["prompt"]}, {"required": ["scene"]}]
+    if not request["required"]:
+        del request["required"]
+    return schemas
+
+
+def _described(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "responses": {str(status): _answer(answer) for status, answer in operation.answers.items()},
+    }
+    if operation.parameters:
+        described["parameters"] = list(operation.parameters)
+    if operation.takes:
+        content = {"application/json": {"schema": {"$ref": _REF.format(model=operation.takes)}}}
+        described["requestBody"] = {"required": True, "content": content}
+    return described
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": answer.words}
+    if answer.model:
+        described["content"] = {answer.media: {"schema": {"$ref": _REF.format(model=answer.model)}}}
+    elif answer.media:
+        described["content"] = {answer.media: {}}
+    if answer.headers:
+        described["headers"] = {name: {"schema": {"type": "string"}} for name in answer.headers}
+    return described

@@ -1,0 +1,61 @@
+"""Brings a caller without a key back to the job whose answer it missed: legacy callers retry, and each job costs money.
+
+The promise lies in the record, so that it holds across facades and restarts.
+"""
+
+import logging
+from datetime import timedelta
+
+from publisher.desk import Desk
+from schemas.change import change
+from schemas.errors import ReelbusError
+from schemas.event import Answered, WaitEnded
+from schemas.failure import Charged
+from schemas.job import Job
+from schemas.ports import JobQuery
+from schemas.request import VideoRequest
+from schemas.state import JobState
+
+logger = logging.getLogger(__name__)
+_LOOK_BACK = 20
+"""Identical jobs that are looked at, the newest first."""
+
+
+async def unanswered(desk: Desk, request: VideoRequest) -> Job | None:
+    """The newest job for an identical request whose caller went without an answer. The image is claimed already."""
+    page = await desk.jobs.list(JobQuery(fingerprint=request.fingerprint(), limit=_LOOK_BACK))
+    found = next((job for job in page.jobs if _is_owed(desk, job)), None)
+    if found:
+        logger.info("caller came back", extra={"action": "reattach.found", "job_id": found.job_id})
+    return found
+
+
+async def left(desk: Desk, job_id: str, reattach_s: float) -> None:
+    """The caller went without an answer: it may come back. Best effort."""
+    now = desk.clock.now()
+    until = now + timedelta(seconds=reattach_s)
+    try:
+        await change(desk.jobs, job_id, lambda _: WaitEnded(at=now, until=until))
+    except ReelbusError:
+        logger.warning("caller can't come back", extra={"action": "reattach.unnoted", "job_id": job_id})
+
+
+async def answered(desk: Desk, job: Job) -> None:
+    """The caller has its video: the next identical call means a new one. Best effort."""
+    if job.reattach_until is None:
+        return
+    try:
+        await change(desk.jobs, job.job_id, lambda _: Answered(at=desk.clock.now()))
+    except ReelbusError:
+        logger.warning("answer was not noted", extra={"action": "reattach.unanswered", "job_id": job.job_id})
+
+
+def _is_owed(desk: Desk, job: Job) -> bool:
+    if job.reattach_until is None or job.reattach_until <= desk.clock.now():
+        return False
+    # A job that ended without costing anything is not worth coming back to: a new one may do better.
+    return not job.ended or job.state is JobState.SUCCEEDED or _was_paid_in_vain(job)
+
+
+def _was_paid_in_vain(job: Job) -> bool:
+    return job.state is JobState.FAILED and job.failure is not None and job.failure.charged is not Charged.NO

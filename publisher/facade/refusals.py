@@ -1,0 +1,114 @@
+"""Every answer that is no success, in one shape: a status, one sentence, and the failure's own words."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from publisher.facade.limits import TooLarge, UnsupportedType
+from publisher.submit import IdReused, SubmitUncertain
+from publisher.waiting import Draining
+from schemas.errors import Conflict, ImpossibleStep, Invalid, NotFound, Unavailable
+from schemas.failure import Category, Charged, Failure
+
+_WORDS_AT_MOST = 600
+GONE = 499
+"""Written to the log where the caller hung up; nobody gets to see it."""
+
+
+class Refusal(BaseModel):
+    """Why there is no video (yet)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    success: Literal[False] = False
+    detail: str = Field(description="One sentence.")
+    error: Failure
+    video_id: str | None = Field(default=None, description="The job, where there is one: it can be asked for.")
+    status_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    status: int
+    category: Category
+    code: str
+    prefix: str = ""
+    retryable: bool = False
+    retry_after_s: int | None = None
+
+
+_UNEXPECTED = _Kind(500, Category.INTERNAL, "internal_error", "Server error during video generation: ")
+_KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
+    (Invalid, _Kind(400, Category.INVALID_REQUEST, "invalid_request", "Invalid request: ")),
+    (NotFound, _Kind(404, Category.NOT_FOUND, "not_found", "Not found: ")),
+    (IdReused, _Kind(409, Category.CONFLICT, "id_reused", "Conflict: ")),
+    (Conflict, _Kind(409, Category.CONFLICT, "conflict", "Conflict: ", retryable=True)),
+    (ImpossibleStep, _Kind(409, Category.CONFLICT, "impossible_step", "Conflict: ")),
+    (TooLarge, _Kind(413, Category.INVALID_REQUEST, "too_large")),
+    (UnsupportedType, _Kind(415, Category.INVALID_REQUEST, "unsupported_media_type")),
+    (Draining, _Kind(503, Category.CAPACITY, "draining", retryable=True, retry_after_s=2)),
+    (Unavailable, _Kind(503, Category.UPSTREAM, "unavailable", retryable=True, retry_after_s=5)),
+)
+_HTTP = {
+    404: (_Kind(404, Category.NOT_FOUND, "not_found", "Not found: "), "there is nothing at this address"),
+    405: (_Kind(405, Category.INVALID_REQUEST, "method_not_allowed"), "This address does not take this method"),
+}
+
+
+def refused(
+    error: Exception, *, video_id: str | None = None, status_url: str | None = None, charged: Charged = Charged.NO
+) -> Response:
+    """The answer to an error."""
+    kind, words = _judge(error)
+    failure = Failure(
+        category=kind.category,
+        code=kind.code,
+        message=_clean(words),
+        retryable=kind.retryable,
+        charged=charged,
+        field=_clean(error.field) if isinstance(error, Invalid) and error.field else None,
+    )
+    if isinstance(error, SubmitUncertain):
+        video_id = error.job_id
+    body = Refusal(detail=kind.prefix + failure.message, error=failure, video_id=video_id, status_url=status_url)
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    return refusal(body, kind.status, retry_after_s=_retry_after_s(error, kind), headers=headers)
+
+
+def refusal(
+    body: Refusal, status: int, *, retry_after_s: int | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    """The response that carries a refusal."""
+    headers = dict(headers or {})
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(retry_after_s)
+    content = body.model_dump_json(exclude_none=True)
+    return Response(content, status_code=status, headers=headers, media_type="application/json")
+
+
+async def on_error(_: Request, error: Exception) -> Response:
+    """Starlette's way to the same answers."""
+    return Response(status_code=GONE) if isinstance(error, ClientDisconnect) else refused(error)
+
+
+def _judge(error: Exception) -> tuple[_Kind, str]:
+    for type_, kind in _KINDS:
+        if isinstance(error, type_):
+            return kind, str(error)
+    if isinstance(error, HTTPException):
+        other = _Kind(error.status_code, Category.INVALID_REQUEST, "http_error"), error.detail
+        return _HTTP.get(error.status_code, other)
+    return _UNEXPECTED, "something unexpected happened; the log tells more under this X-Request-Id"
+
+
+def _retry_after_s(error: Exception, kind: _Kind) -> int | None:
+    return max(1, round(error.retry_after_s)) if isinstance(error, Unavailable) else kind.retry_after_s
+
+
+def _clean(words: str) -> str:
+    """Words that quote the caller may hold lone surrogates, or a whole novel."""
+    return words[:_WORDS_AT_MOST].encode("utf-8", "replace").decode()

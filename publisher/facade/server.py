@@ -1,0 +1,82 @@
+"""Runs the facade, and ends it well: everybody who waits is answered before the server closes."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from publisher.compose import open_logs
+from publisher.facade.app import facade, opened
+from publisher.facade.state import State
+from publisher.settings import PublisherSettings
+
+logger = logging.getLogger(__name__)
+_CLOSE_WITHIN_S = 1
+"""For downloads and slow callers, after those who wait have been answered."""
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, but a signal first answers those who wait, and it exits with 0."""
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None], ready: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        if self.started:
+            logger.info("facade listens", extra={"action": "facade.ready", "port": self.config.port})
+            if self._ready:
+                self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # Not remembered for later, as uvicorn would: it raises the signal again at the end, and a graceful exit is 0.
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        if self.started:
+            self._loop.call_soon_threadsafe(self._send_away)
+
+    def _send_away(self) -> None:
+        logger.info("facade drains", extra={"action": "facade.drain"})
+        self._drain()
+
+
+async def serve(settings: PublisherSettings, *, ready: Callable[[], None] | None = None) -> None:
+    """Serves until SIGTERM or SIGINT. `ready` is called once the port is open.
+
+    Raises `Invalid` and `Unavailable` where the settings name adapters that can't be opened.
+    """
+    async with opened(settings) as state:
+        await _Server(_config(state), state["waiters"].drain, ready).serve()
+
+
+def _config(state: State) -> uvicorn.Config:
+    return uvicorn.Config(
+        facade(state),
+        host=state["settings"].host,
+        port=state["settings"].port,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_CLOSE_WITHIN_S,
+    )
+
+
+def main() -> None:
+    """`python -m publisher.facade.server`."""
+    open_logs()
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    asyncio.run(serve(PublisherSettings()))
+
+
+if __name__ == "__main__":
+    main()

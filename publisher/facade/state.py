@@ -1,0 +1,21 @@
+"""What the routes share, opened once by the lifespan."""
+
+from typing import TypeAlias, TypedDict
+
+from starlette.requests import Request
+
+from publisher.desk import Desk
+from publisher.settings import PublisherSettings
+from publisher.waiting import Waiters
+
+
+class State(TypedDict):
+    """Held in `request.state`."""
+
+    settings: PublisherSettings
+    desk: Desk
+    waiters: Waiters
+
+
+Call: TypeAlias = Request[State]
+"""A request to this facade."""

@@ -1,0 +1,66 @@
+"""One trace id per request, taken from the caller or made here: in the answer, the log, the record and the messages."""
+
+import logging
+import re
+import secrets
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from publisher.facade.state import Call
+
+logger = logging.getLogger(__name__)
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?:-.*)?")
+_QUIET = frozenset({"/api/videos/health", "/livez", "/readyz"})
+
+
+def traceparent_of(call: Call) -> str:
+    """The W3C trace context of this request, for what it causes."""
+    return str(call.scope["traceparent"])
+
+
+def child_of(traceparent: str | None) -> str:
+    """A new span in the caller's trace, or in a new one where it sent none that is valid."""
+    match = _TRACEPARENT.fullmatch(traceparent or "")
+    trace_id, flags = match.groups() if match else (secrets.token_hex(16), "01")
+    return f"00-{trace_id}-{secrets.token_hex(8)}-{flags}"
+
+
+class Trace:
+    """Names each request, and writes one log line about its answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        traceparent = scope["traceparent"] = child_of(Headers(scope=scope).get("traceparent"))
+        status = 0
+        began = time.monotonic()
+
+        async def traced(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).update({"traceparent": traceparent, "X-Request-Id": traceparent[3:35]})
+            await send(message)
+
+        try:
+            await self._app(scope, receive, traced)
+        finally:
+            _log(scope, status, time.monotonic() - began)
+
+
+def _log(scope: Scope, status: int, took_s: float) -> None:
+    extra = {
+        "action": "http.answered",
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,
+        "took_ms": round(took_s * 1000),
+        "trace_id": scope["traceparent"][3:35],
+    }
+    logger.log(logging.DEBUG if scope["path"] in _QUIET else logging.INFO, "request answered", extra=extra)

@@ -1,0 +1,133 @@
+"""Lets thousands of callers wait for the end of their jobs, with one subscription for all of them.
+
+Completions make it quick; a look at the store per waiting job makes it correct: a lost completion delays an answer,
+but never hangs it.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Self
+
+from publisher.completions import Completions
+from publisher.desk import Desk
+from schemas.errors import NotFound, ReelbusError, Unavailable
+from schemas.job import Job
+
+logger = logging.getLogger(__name__)
+
+
+class Draining(ReelbusError):
+    """The server is going down; the job goes on."""
+
+
+class Place:
+    """Where one caller waits for news of one job."""
+
+    def __init__(self, waiters: "Waiters", job_id: str) -> None:
+        self._waiters = waiters
+        self._job_id = job_id
+        self._news = asyncio.Event()
+
+    def call(self) -> None:
+        """There is news."""
+        self._news.set()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Until there is news, or the time is over. Raises `Draining`."""
+        if not self._waiters.draining:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._news.wait()
+        self._news.clear()
+        if self._waiters.draining:
+            raise Draining
+
+    async def end(self, timeout_s: float, *, seen: Job | None = None) -> Job | None:
+        """The job once it has ended; None when the time is over. Raises `NotFound` and `Draining`.
+
+        `seen` is the job as somebody saw it since this place was taken; without it the first thing is a look.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        job = seen or await self._waiters.look(self._job_id)
+        while job is None or not job.ended:
+            left = deadline - loop.time()
+            if left <= 0:
+                return None
+            await self.wait(min(left, self._waiters.next_look_s()))
+            job = await self._waiters.look(self._job_id)
+        return job
+
+
+class Waiters:
+    """Everybody who waits in this process. Use it as an async context manager."""
+
+    def __init__(self, desk: Desk, *, look_every_s: float = 30.0, max_waiting: int = 10_000) -> None:
+        self._desk = desk
+        self._look_every_s = look_every_s
+        self._max_waiting = max_waiting
+        self._places: dict[str, set[Place]] = {}
+        self.waiting = 0
+        self._completions = Completions(desk, self._heard)
+        self.draining = False
+
+    async def __aenter__(self) -> Self:
+        await self._completions.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._completions.__aexit__()
+
+    @property
+    def full(self) -> bool:
+        """No more callers may wait here."""
+        return self.waiting >= self._max_waiting
+
+    def drain(self) -> None:
+        """Sends everybody away, now and from now on: they get `Draining`."""
+        self.draining = True
+        self._heard(None)
+
+    async def ended(self, job_id: str, timeout_s: float) -> Job | None:
+        """The job once it has ended; None when the time is over. Raises `NotFound` and `Draining`."""
+        # First the place, then the look: an end in between is heard.
+        with self.place(job_id) as place:
+            return await place.end(timeout_s)
+
+    @contextmanager
+    def place(self, job_id: str) -> Iterator[Place]:
+        """A place to wait for news of this job."""
+        place = Place(self, job_id)
+        self._places.setdefault(job_id, set()).add(place)
+        self.waiting += 1
+        try:
+            yield place
+        finally:
+            self.waiting -= 1
+            self._places[job_id].discard(place)
+            if not self._places[job_id]:
+                del self._places[job_id]
+
+    def next_look_s(self) -> float:
+        """How long to rely on completions alone; spread, so that a thousand don't look at once."""
+        return self._look_every_s * random.uniform(0.7, 1.0)
+
+    async def look(self, job_id: str) -> Job | None:
+        """The job; None where the store is out of reach just now. Raises `NotFound`."""
+        try:
+            job = await self._desk.jobs.get(job_id)
+        except Unavailable:
+            logger.warning("job store is out of reach", extra={"action": "wait.no_look", "job_id": job_id})
+            return None
+        if job is None:
+            raise NotFound(f"there is no job {job_id}")
+        return job
+
+    def _heard(self, job_id: str | None) -> None:
+        every = self._places.values() if job_id is None else (self._places.get(job_id, ()),)
+        for places in every:
+            for place in places:
+                place.call()

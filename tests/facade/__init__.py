@@ -1,0 +1,1 @@
+"""The facade and the use cases under it, over the embedded adapters on a temporary folder."""

@@ -1,0 +1,104 @@
+"""Real ports with one fault each."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+
+from schemas.errors import Unavailable
+from schemas.job import Job
+from schemas.message import Message
+from schemas.ports import Bus, Clock, DeadLetter, Delivery, JobPage, JobQuery, Subscription
+
+
+class _Bus:
+    """A bus that does what the real one does."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def publish(self, topic: str, message: Message) -> None:
+        await self._bus.publish(topic, message)
+
+    async def ensure(self, subscription: Subscription) -> None:
+        await self._bus.ensure(subscription)
+
+    def subscribe(
+        self, subscription: Subscription, *, limit: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
+        return self._bus.subscribe(subscription, limit=limit)
+
+    async def dead_letters(self, *, limit: int = 100, id: str | None = None) -> list[DeadLetter]:
+        return await self._bus.dead_letters(limit=limit, id=id)
+
+    async def replay(self, id: str) -> None:
+        await self._bus.replay(id)
+
+
+class DeafBus(_Bus):
+    """It takes no message in."""
+
+    async def publish(self, topic: str, message: Message) -> None:
+        raise Unavailable("the bus is out of reach")
+
+
+class FlakyBus(_Bus):
+    """It refuses the first three subscriptions."""
+
+    def __init__(self, bus: Bus) -> None:
+        super().__init__(bus)
+        self.refused = 0
+        self.repaired = asyncio.Event()
+
+    @asynccontextmanager
+    async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
+        if self.refused < 3:
+            self.refused += 1
+            raise Unavailable
+        async with self._bus.subscribe(subscription, limit=limit) as deliveries:
+            self.repaired.set()
+            yield deliveries
+
+
+class BrokenBus(_Bus):
+    """Its subscriptions break in a way that nobody foresaw."""
+
+    def subscribe(
+        self, subscription: Subscription, *, limit: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
+        raise ZeroDivisionError
+
+
+class HastyClock:
+    """A clock that does not wait."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def boot(self) -> float:
+        return self._clock.boot()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+
+
+class UnreachableJobs:
+    """A job store that answers nothing."""
+
+    async def create(self, job: Job) -> Job:
+        raise Unavailable("the job store is out of reach")
+
+    async def get(self, job_id: str) -> Job | None:
+        raise Unavailable("the job store is out of reach")
+
+    async def save(self, job: Job) -> Job:
+        raise Unavailable("the job store is out of reach")
+
+    async def list(self, query: JobQuery) -> JobPage:
+        raise Unavailable("the job store is out of reach")
+
+    async def ahead_of(self, job: Job) -> int | None:
+        return None

@@ -1,0 +1,73 @@
+"""A facade as its own process, on a free port, for what only a real server shows."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from publisher.settings import PublisherSettings
+from tests.facade.doors import settings_for
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running facade. `settings` open the same folder from here."""
+
+    settings: PublisherSettings
+    process: asyncio.subprocess.Process
+    log: asyncio.StreamReader
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.settings.port}"
+
+    async def logged(self, action: str) -> None:
+        """Until it logs that."""
+        while True:
+            line = await self.log.readline()
+            assert line, f"the facade ended before {action}"
+            if action.encode() in line:
+                return
+
+    async def terminate(self) -> int:
+        """SIGTERM; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return await self.process.wait()
+
+
+@asynccontextmanager
+async def server_at(folder: Path, **settings: object) -> AsyncIterator[Server]:
+    """A facade on this folder, ready to answer."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+        port = probe.getsockname()[1]
+    changes = {"data_dir": folder, **settings}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "publisher.facade.server",
+        cwd=folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(_ROOT),
+            "PORT": str(port),
+            **{f"REELBUS_{name.upper()}": str(value) for name, value in changes.items()},
+        },
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    server = Server(settings_for(folder, port=port, **settings), process, process.stderr)
+    try:
+        await server.logged("facade.ready")
+        yield server
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

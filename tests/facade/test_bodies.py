@@ -1,0 +1,77 @@
+"""Bodies that are broken, too large, or no JSON; and addresses that are none."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.facade.doors import ASYNC, GENERATE, PROMPT, Door
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (rb'{"\ud800": 1}', "must be valid Unicode"),
+        (rb'{"prompt": "\ud800 is half a character"}', "prompt must be valid Unicode"),
+        (b"", "the body must be JSON: Expecting value at line 1, column 1"),
+        (b'{"prompt": ', "the body must be JSON: Expecting value at line 1, column 12"),
+        (b"[]", "the body must be a JSON object"),
+        (b'"prompt"', "the body must be a JSON object"),
+        (b"[" * 200_000, "the body is nested too deeply"),
+        (b'{"prompt": "a", "prompt": "b"}', "prompt is given twice"),
+        (b'{"seed": NaN}', "the body must be JSON, which has no NaN"),
+        (b'{"seed": ' + b"9" * 5000 + b"}", "the body must be JSON with numbers of a sane length"),
+        (b'{"prompt": "\xff"}', "the body must be JSON in UTF-8"),
+    ],
+)
+async def test_a_broken_body_is_a_400(door: Door, content: bytes, detail: str) -> None:
+    answer = await door.client.post(GENERATE, content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == f"Invalid request: {detail}"
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "application/json; charset=utf-8", "application/ld+json", None]
+)
+async def test_json_by_any_name(door: Door, content_type: str | None) -> None:
+    headers = {**ASYNC, **({"Content-Type": content_type} if content_type else {})}
+    answer = await door.client.post(GENERATE, content=json.dumps({"prompt": PROMPT}), headers=headers)
+    assert answer.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "detail"),
+    [
+        ("Content-Type", "text/plain", "Send application/json, not text/plain"),
+        ("Content-Encoding", "gzip", "Send the body without a Content-Encoding"),
+    ],
+)
+async def test_other_bodies_are_a_415(door: Door, name: str, value: str, detail: str) -> None:
+    answer = await door.client.post(GENERATE, content=b"{}", headers={name: value})
+    assert (answer.status_code, answer.json()["detail"]) == (415, detail)
+
+
+async def test_a_large_body_is_refused_by_its_length(door: Door) -> None:
+    answer = await door.client.post(GENERATE, content=bytes(28_000_001))
+    assert (answer.status_code, answer.json()["detail"]) == (413, "The body must have at most 28,000,000 bytes")
+
+
+async def test_a_large_body_is_refused_while_it_comes(door: Door) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 100_000_000:
+            sent += 1_000_000
+            yield bytes(1_000_000)
+
+    answer = await door.client.post(GENERATE, content=endless())
+    assert answer.status_code == 413
+
+
+async def test_other_addresses_and_methods_have_the_same_shape(door: Door) -> None:
+    nothing = await door.client.get("/api/nothing")
+    assert (nothing.status_code, nothing.json()["error"]["code"]) == (404, "not_found")
+    other = await door.client.get(GENERATE)
+    assert (other.status_code, other.headers["allow"]) == (405, "POST")
+    assert other.json()["success"] is False

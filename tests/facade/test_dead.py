@@ -1,0 +1,65 @@
+"""Dead letters: looked at, and given another chance."""
+
+import pytest
+
+from publisher.cancel import cancel
+from publisher.dead import list_dead, replay_dead, show_dead
+from schemas.errors import NotFound
+from schemas.failure import Category, Failure
+from schemas.ports import DeadLetter
+from schemas.state import JobState
+from tests.facade.doors import Door
+from tests.facade.hand import Hand
+
+BROKE = Failure(category=Category.INTERNAL, code="broke", message="It broke.")
+
+
+async def _buried(door: Door, hand: Hand) -> DeadLetter:
+    await hand.bury("given up")
+    (letter,) = await list_dead(door.desk)
+    return letter
+
+
+async def test_a_letter_is_listed_and_shown(door: Door, hand: Hand) -> None:
+    job_id = await door.queued()
+    letter = await _buried(door, hand)
+    assert (letter.message.attributes["job_id"], letter.cause) == (job_id, "given up")
+    assert await show_dead(door.desk, letter.id) == letter
+
+
+async def test_a_replay_revives_a_failed_job(door: Door, hand: Hand) -> None:
+    job_id = await door.queued()
+    letter = await _buried(door, hand)
+    await hand.fail(job_id, BROKE)
+    await replay_dead(door.desk, letter.id)
+    assert await hand.take() == job_id
+    job = await door.desk.jobs.get(job_id)
+    assert job is not None
+    assert (job.state, job.life, job.failure) == (JobState.QUEUED, 2, None)
+    assert await list_dead(door.desk) == []
+
+
+async def test_a_replay_leaves_a_finished_or_waiting_job_as_it_is(door: Door, hand: Hand) -> None:
+    job_id = await door.queued()
+    letter = await _buried(door, hand)
+    await hand.finish(job_id)
+    await replay_dead(door.desk, letter.id)
+    job = await door.desk.jobs.get(job_id)
+    assert job is not None
+    assert (job.state, job.life) == (JobState.SUCCEEDED, 1)
+
+
+async def test_a_replayed_cancel_revives_nothing(door: Door, hand: Hand) -> None:
+    job_id = await door.queued()
+    await hand.take()
+    await cancel(door.desk, job_id)
+    letter = await _buried(door, hand)
+    await replay_dead(door.desk, letter.id)
+    job = await door.desk.jobs.get(job_id)
+    assert job is not None
+    assert (job.state, job.life) == (JobState.CANCELLED, 1)
+
+
+async def test_an_unknown_letter(door: Door) -> None:
+    with pytest.raises(NotFound):
+        await replay_dead(door.desk, "12345678")

@@ -1,0 +1,79 @@
+"""The finished files of an embedded store, and nothing else."""
+
+import pytest
+
+from tests.facade.doors import Door, door_over
+from tests.facade.hand import VIDEO, Hand
+
+
+@pytest.fixture
+async def path(door: Door, hand: Hand) -> str:
+    job = await hand.finish(await door.queued())
+    return f"/videos/{job.final_name}"
+
+
+async def test_a_file_and_its_head(door: Door, path: str) -> None:
+    whole = await door.client.get(path)
+    assert (whole.status_code, whole.content, whole.headers["content-type"]) == (200, VIDEO, "video/mp4")
+    assert whole.headers["accept-ranges"] == "bytes"
+    head = await door.client.head(path)
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(VIDEO)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"), [("bytes=0-99", 0, 100), ("bytes=100-", 100, len(VIDEO)), ("bytes=-5", -5, None)]
+)
+async def test_a_range(door: Door, path: str, asked: str, start: int, end: int | None) -> None:
+    part = await door.client.get(path, headers={"Range": asked})
+    assert (part.status_code, part.content) == (206, VIDEO[start:end])
+    assert part.headers["content-range"].endswith(f"/{len(VIDEO)}")
+
+
+async def test_two_ranges(door: Door, path: str) -> None:
+    parts = await door.client.get(path, headers={"Range": "bytes=0-9, 20-29"})
+    assert parts.status_code == 206
+    assert parts.headers["content-type"].startswith("multipart/byteranges")
+
+
+async def test_a_range_outside(door: Door, path: str) -> None:
+    part = await door.client.get(path, headers={"Range": "bytes=999999-"})
+    assert (part.status_code, part.headers["content-range"]) == (416, f"bytes */{len(VIDEO)}")
+
+
+@pytest.mark.parametrize(
+    "broken", ["bytes=abc", "lines=1-2", "bytes", "bytes=-", "bytes=5-2", "bytes=0-1,x", "bytes=" + "9" * 5000 + "-"]
+)
+async def test_a_broken_range_is_passed_over(door: Door, path: str, broken: str) -> None:
+    whole = await door.client.get(path, headers={"Range": broken})
+    assert (whole.status_code, whole.content) == (200, VIDEO)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "generated-videos/never.mp4",
+        "generated-videos/",
+        "generated-videos",
+        "work/private.mp4",
+        "references/private.png",
+        "generated-videos/../work/private.mp4",
+        "generated-videos/%2e%2e/work/private.mp4",
+        "generated-videos/..%2fwork/private.mp4",
+        "generated-videos//etc/passwd",
+        "%2fetc/passwd",
+        "generated-videos/a%00b",
+        "reelbus.db",
+    ],
+)
+async def test_nothing_else_is_shown(door: Door, name: str) -> None:
+    await door.desk.videos.put("work/private.mp4", VIDEO, content_type="video/mp4")
+    await door.desk.videos.put("references/private.png", VIDEO, content_type="image/png")
+    answer = await door.client.get(f"http://facade/videos/{name}")
+    assert answer.status_code == 404
+    assert answer.json()["success"] is False
+
+
+async def test_another_store_has_its_own_address(door: Door, path: str) -> None:
+    elsewhere = door.state["settings"].model_copy(update={"videos": "gs://bucket"})
+    async with door_over({**door.state, "settings": elsewhere}) as other:
+        assert (await other.client.get(path)).status_code == 404

@@ -1,0 +1,34 @@
+"""Health for callers, liveness and readiness for orchestrators."""
+
+from dataclasses import replace
+
+from publisher.facade.state import State
+from tests.facade.doors import Door, door_over
+from tests.facade.faults import UnreachableJobs
+
+
+async def test_health_is_exactly_as_ever(door: Door) -> None:
+    answer = await door.client.get("/api/videos/health")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "healthy", "service": "video-generation-api"}
+
+
+async def test_alive_and_ready(door: Door) -> None:
+    assert (await door.client.get("/livez")).json() == {"status": "alive"}
+    assert (await door.client.get("/readyz")).json() == {"status": "ready"}
+
+
+async def test_not_ready_without_a_store(door: Door) -> None:
+    desk = replace(door.desk, jobs=UnreachableJobs())
+    state: State = {**door.state, "desk": desk}
+    async with door_over(state) as other:
+        assert (await other.client.get("/readyz")).status_code == 503
+        assert (await other.client.get("/livez")).status_code == 200
+        answer = await other.client.get("/api/videos/some-job")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+        assert answer.json()["error"]["retryable"] is True
+
+
+async def test_a_visitor_finds_its_way(door: Door) -> None:
+    links = (await door.client.get("/")).json()
+    assert (await door.client.get(links["openapi"])).json()["openapi"] == "3.1.0"

@@ -1,0 +1,120 @@
+"""A legacy caller that retries gets the job whose answer it missed, not a second one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from schemas.failure import Category, Charged, Failure
+from schemas.job import Job
+from tests.facade.doors import ASYNC, Door, door_to, settings_for
+from tests.facade.hand import Hand, hand_at
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Door]:
+    """Callers lose their patience at once."""
+    async with door_to(settings_for(tmp_path, wait_s=0.01)) as door:
+        yield door
+
+
+async def _missed(door: Door) -> str:
+    answer = await door.post()
+    assert answer.status_code == 504
+    assert answer.json()["error"]["retryable"] is True
+    return str(answer.json()["video_id"])
+
+
+async def _record(door: Door, job_id: str) -> Job:
+    job = await door.desk.jobs.get(job_id)
+    assert job is not None
+    return job
+
+
+async def test_a_retry_comes_back_until_it_is_answered(door: Door, hand: Hand) -> None:
+    job_id = await _missed(door)
+    assert await _missed(door) == job_id
+    await hand.finish(job_id)
+    answer = await door.post()
+    assert (answer.status_code, answer.json()["video_id"]) == (200, job_id)
+    assert (await _record(door, job_id)).reattach_until is None
+    assert await _missed(door) != job_id
+
+
+async def test_it_holds_in_another_facade(door: Door, hand: Hand, tmp_path: Path) -> None:
+    job_id = await _missed(door)
+    await hand.finish(job_id)
+    async with door_to(settings_for(tmp_path)) as other:
+        assert (await other.post()).json()["video_id"] == job_id
+
+
+async def test_another_request_is_another_job(door: Door) -> None:
+    assert await _missed(door) != await door.queued(duration_seconds=6)
+
+
+async def test_a_caller_with_a_key_means_its_own_job(door: Door) -> None:
+    await _missed(door)
+    assert await door.queued(job_id="order-1") == "order-1"
+
+
+async def test_a_keyed_wait_leaves_nothing_behind(door: Door) -> None:
+    assert (await door.post(job_id="order-1")).status_code == 504
+    assert (await _record(door, "order-1")).reattach_until is None
+    assert await _missed(door) != "order-1"
+
+
+async def test_a_202_was_an_answer(door: Door) -> None:
+    assert await door.queued() != await door.queued()
+
+
+async def test_a_keyed_job_does_not_hide_the_one_that_is_owed(door: Door) -> None:
+    job_id = await _missed(door)
+    await door.queued(job_id="order-1")
+    assert await _missed(door) == job_id
+
+
+@pytest.mark.parametrize(("charged", "comes_back"), [(Charged.NO, False), (Charged.YES, True), (Charged.UNKNOWN, True)])
+async def test_a_failure_is_worth_coming_back_to_if_it_cost(
+    door: Door, hand: Hand, charged: Charged, comes_back: bool
+) -> None:
+    job_id = await _missed(door)
+    await hand.fail(job_id, Failure(category=Category.UPSTREAM, code="broke", message="It broke.", charged=charged))
+    answer = await door.post()
+    assert (answer.json()["video_id"] == job_id) == comes_back
+    assert answer.status_code == (500 if comes_back else 504)
+
+
+async def test_a_cancelled_job_is_not_come_back_to(door: Door) -> None:
+    job_id = await _missed(door)
+    await door.client.delete(f"/api/videos/{job_id}")
+    assert await _missed(door) != job_id
+
+
+async def test_it_can_be_switched_off(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, wait_s=0.01, reattach_s=0)) as door:
+        answers = [await door.post() for _ in range(2)]
+        assert [answer.json()["error"]["retryable"] for answer in answers] == [False, False]
+        first, second = (answer.json()["video_id"] for answer in answers)
+        assert first != second
+        assert (await _record(door, first)).reattach_until is None
+
+
+async def test_it_ends(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, wait_s=0, reattach_s=0.001)) as door:
+        first = await door.post()
+        job = await _record(door, first.json()["video_id"])
+        assert job.reattach_until
+        while door.desk.clock.now() <= job.reattach_until:
+            await door.client.get("/readyz")
+        assert (await door.post()).json()["video_id"] != job.job_id
+
+
+async def test_after_a_drain(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path)) as door, hand_at(door.desk) as hand:
+        calling = asyncio.create_task(door.post())
+        job_id = await hand.take()
+        door.state["waiters"].drain()
+        assert (await calling).status_code == 503
+    async with door_to(settings_for(tmp_path)) as door:
+        assert (await door.post(ASYNC)).json()["video_id"] == job_id

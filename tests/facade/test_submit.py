@@ -1,0 +1,51 @@
+"""Taking a request in, when the stores fail half-way."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from publisher.facade.state import State
+from publisher.submit import SubmitUncertain, submit
+from schemas.message import decode_command
+from schemas.request import VideoRequest
+from tests.facade.doors import ASYNC, PROMPT, Door, door_over
+from tests.facade.faults import DeafBus, UnreachableJobs
+from tests.facade.hand import Hand
+
+
+async def test_a_message_carries_what_the_record_holds(door: Door, hand: Hand) -> None:
+    traceparent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    request = VideoRequest(job_id="order-1", prompt=PROMPT)
+    job = await submit(door.desk, request, traceparent=traceparent)
+    delivery = await hand.take_delivery()
+    assert (job.request, job.traceparent) == (request, traceparent)
+    assert decode_command(delivery.message) == request
+    assert (delivery.message.traceparent, delivery.message.attributes["job_id"]) == (traceparent, "order-1")
+
+
+async def test_a_lost_publish_names_the_job_and_the_caller_comes_back_to_it(door: Door) -> None:
+    state: State = {**door.state, "desk": replace(door.desk, bus=DeafBus(door.desk.bus))}
+    async with door_over(state) as deaf:
+        answer = await deaf.post()
+    assert answer.status_code == 503
+    body = answer.json()
+    assert (body["error"]["retryable"], body["status_url"].rpartition("/")[2]) == (True, body["video_id"])
+    assert int(answer.headers["retry-after"]) > 0
+    again = await door.post(ASYNC)
+    assert (again.status_code, again.json()["video_id"]) == (202, body["video_id"])
+
+
+async def test_no_store_no_job(door: Door) -> None:
+    desk = replace(door.desk, jobs=UnreachableJobs())
+    with pytest.raises(SubmitUncertain) as caught:
+        await submit(desk, VideoRequest(job_id="order-1", prompt=PROMPT))
+    assert caught.value.job_id == "order-1"
+    assert await door.desk.jobs.get("order-1") is None
+
+
+async def test_the_same_id_at_the_same_time_is_one_job(door: Door, hand: Hand) -> None:
+    answers = await asyncio.gather(*(door.post(ASYNC, job_id="order-1") for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {202}
+    other = await door.queued()
+    assert [await hand.take(), await hand.take()] == ["order-1", other]

@@ -1,0 +1,119 @@
+"""Thousands wait, and none of them for ever."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from publisher.waiting import Draining, Waiters
+from schemas.errors import NotFound
+from tests.facade.doors import Door, door_to, settings_for
+from tests.facade.faults import BrokenBus, FlakyBus, HastyClock
+from tests.facade.hand import Hand, hand_at
+
+
+async def test_a_lost_completion_only_delays(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, look_every_s=0.05)) as door, hand_at(door.desk) as hand:
+        calling = asyncio.create_task(door.post())
+        job = await hand.finish_quietly(await hand.take())
+        answer = await calling
+        assert (answer.status_code, answer.json()["gcs_path"]) == (200, job.final_name)
+
+
+async def test_two_facades_on_one_store_answer_their_own(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        doors = [await stack.enter_async_context(door_to(settings_for(tmp_path))) for _ in range(2)]
+        hand = await stack.enter_async_context(hand_at(doors[0].desk))
+        calls = [asyncio.create_task(door.post(job_id=f"job-{i}")) for i, door in enumerate(doors)]
+        for _ in calls:
+            await hand.finish(await hand.take())
+        answers = [await call for call in calls]
+        assert [answer.json()["video_id"] for answer in answers] == ["job-0", "job-1"]
+
+
+async def test_two_hundred_wait_at_once(door: Door, hand: Hand) -> None:
+    calls = [asyncio.create_task(door.post(job_id=f"job-{i}", prompt=f"prompt number {i}")) for i in range(200)]
+    taken = [await hand.take() for _ in calls]
+    await asyncio.gather(*(hand.finish(job_id) for job_id in reversed(taken)))
+    answers = await asyncio.gather(*calls)
+    assert {answer.status_code for answer in answers} == {200}
+    assert [answer.json()["video_id"] for answer in answers] == [f"job-{i}" for i in range(200)]
+    assert [answer.json()["prompt"] for answer in answers] == [f"prompt number {i}" for i in range(200)]
+
+
+async def test_a_full_house_takes_nothing_in(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, max_waiting=1)) as door, hand_at(door.desk) as hand:
+        waiting = asyncio.create_task(door.post())
+        job_id = await hand.take()
+        answer = await door.post()
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        await hand.finish(job_id)
+        assert (await waiting).status_code == 200
+        assert len((await door.client.get("/api/videos")).json()["videos"]) == 1
+
+
+async def test_a_drain_sends_everybody_away_with_an_address(door: Door, hand: Hand) -> None:
+    posting = asyncio.create_task(door.post())
+    job_id = await hand.take()
+    getting = asyncio.create_task(door.client.get(f"/api/videos/{job_id}?wait=60"))
+    watching = asyncio.create_task(door.client.get(f"/api/videos/{job_id}/events"))
+    await _until_waiting(door, 3)
+    door.state["waiters"].drain()
+    for answer in (await posting, await getting):
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+        body = answer.json()
+        assert (body["error"]["code"], body["video_id"]) == ("draining", job_id)
+        assert body["status_url"].endswith(f"/api/videos/{job_id}")
+    assert "event: done" not in (await watching).text
+    assert (await door.client.get("/readyz")).status_code == 503
+
+
+async def test_an_unknown_job_is_not_waited_for(door: Door) -> None:
+    with pytest.raises(NotFound):
+        await door.state["waiters"].ended("never-was", 60)
+
+
+async def test_no_time_is_one_look(door: Door, hand: Hand) -> None:
+    job_id = await door.queued()
+    assert await door.state["waiters"].ended(job_id, 0) is None
+    await hand.finish_quietly(job_id)
+    assert await door.state["waiters"].ended(job_id, 0)
+
+
+async def test_trouble_with_the_bus_is_survived(door: Door, hand: Hand) -> None:
+    job_id = await door.queued()
+    bus = FlakyBus(door.desk.bus)
+    desk = replace(door.desk, bus=bus, clock=HastyClock(door.desk.clock))
+    async with Waiters(desk, look_every_s=60) as waiters:
+        waiting = asyncio.create_task(waiters.ended(job_id, 60))
+        await bus.repaired.wait()
+        await hand.finish(job_id)
+        assert await waiting
+    assert bus.refused == 3
+
+
+async def test_a_broken_listener_is_logged_and_looks_go_on(
+    door: Door, hand: Hand, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = await door.queued()
+    async with Waiters(replace(door.desk, bus=BrokenBus(door.desk.bus)), look_every_s=0.01) as waiters:
+        waiting = asyncio.create_task(waiters.ended(job_id, 60))
+        await hand.finish_quietly(job_id)
+        assert await waiting
+    assert "completions.broke" in [vars(record).get("action") for record in caplog.records]
+
+
+async def test_nobody_new_waits_while_draining(door: Door) -> None:
+    job_id = await door.queued()
+    door.state["waiters"].drain()
+    with pytest.raises(Draining):
+        await door.state["waiters"].ended(job_id, 60)
+
+
+async def _until_waiting(door: Door, callers: int) -> None:
+    while door.state["waiters"].waiting < callers:
+        await door.client.get("/readyz")
