@@ -32,7 +32,7 @@ async def cancel(desk: Desk, job_id: str, *, reason: str | None = None, tracepar
     if job.completion_due:
         job = await _announce(desk, job, traceparent)
     await _send(desk, nudge, traceparent)
-    logger.info("job cancelled", extra={"action": "job.cancelled", "job_id": job_id, "state": job.state})
+    logger.info("job cancelled", extra={"action": "job_cancelled", "job_id": job_id, "state": job.state})
     return job
 
 
@@ -57,7 +57,7 @@ async def _announce(desk: Desk, job: Job, traceparent: str | None) -> Job:
             desk.jobs, job.job_id, lambda newest: Announced(at=now) if newest.life == job.life else None
         )
     except ReelbusError:
-        logger.warning("completion is left to reconcile", extra={"action": "cancel.unannounced", "job_id": job.job_id})
+        logger.warning("completion is left to reconcile", extra={"action": "cancel_unannounced", "job_id": job.job_id})
         return job
 
 
@@ -66,4 +66,4 @@ async def _send(desk: Desk, nudge: CancelRequest, traceparent: str | None) -> No
     try:
         await desk.bus.publish(REQUESTS, encode_cancel(nudge, at=desk.clock.now(), traceparent=traceparent))
     except Unavailable:
-        logger.warning("cancel was not sent", extra={"action": "cancel.unsent", "job_id": nudge.job_id})
+        logger.warning("cancel was not sent", extra={"action": "cancel_unsent", "job_id": nudge.job_id})

@@ -46,7 +46,7 @@ class Completions:
             with suppress(Unavailable):
                 await self._hear()
             self._tried.set()
-            logger.warning("completions are out of reach", extra={"action": "completions.unsubscribed"})
+            logger.warning("completions are out of reach", extra={"action": "completions_unsubscribed"})
             await self._desk.clock.sleep(self._retry_s * random.uniform(0.5, 1.0))
             self._retry_s = min(self._retry_s * 2, _RETRY_AT_MOST_S)
 
@@ -66,4 +66,4 @@ class Completions:
         self._tried.set()
         if not listener.cancelled() and (error := listener.exception()):
             # Looks at the store go on without it: slower, and still right.
-            logger.error("completions broke", exc_info=error, extra={"action": "completions.broke"})
+            logger.error("completions broke", exc_info=error, extra={"action": "completions_broke"})

@@ -38,7 +38,7 @@ async def replay_dead(desk: Desk, letter_id: str) -> None:
     if job_id is not None and await desk.jobs.get(job_id) is not None:
         await change(desk.jobs, job_id, lambda job: _revived(desk, job))
     await desk.bus.replay(letter_id)
-    logger.info("dead letter replayed", extra={"action": "dead.replayed", "letter_id": letter_id, "job_id": job_id})
+    logger.info("dead letter replayed", extra={"action": "dead_replayed", "letter_id": letter_id, "job_id": job_id})
 
 
 def _requested(message: Message) -> str | None:

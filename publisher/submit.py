@@ -42,9 +42,9 @@ async def submit(desk: Desk, request: VideoRequest, *, traceparent: str | None =
     except AlreadyExists:
         return await _known(desk, job)
     except Unavailable as error:
-        logger.warning("submit is uncertain", extra={"action": "submit.uncertain", "job_id": job.job_id})
+        logger.warning("submit is uncertain", extra={"action": "submit_uncertain", "job_id": job.job_id})
         raise SubmitUncertain(job.job_id, error) from error
-    logger.info("request published", extra={"action": "submit.published", "job_id": job.job_id})
+    logger.info("request published", extra={"action": "submit_published", "job_id": job.job_id})
     return created
 
 
@@ -52,5 +52,5 @@ async def _known(desk: Desk, job: Job) -> Job:
     known = await desk.jobs.get(job.job_id)
     if known is None or known.fingerprint != job.fingerprint:
         raise IdReused(f"job_id {job.job_id} stands for another request already; a new request needs a new id")
-    logger.info("request known", extra={"action": "submit.known", "job_id": job.job_id})
+    logger.info("request known", extra={"action": "submit_known", "job_id": job.job_id})
     return known

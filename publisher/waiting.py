@@ -120,7 +120,7 @@ class Waiters:
         try:
             job = await self._desk.jobs.get(job_id)
         except Unavailable:
-            logger.warning("job store is out of reach", extra={"action": "wait.no_look", "job_id": job_id})
+            logger.warning("job store is out of reach", extra={"action": "wait_no_look", "job_id": job_id})
             return None
         if job is None:
             raise NotFound(f"there is no job {job_id}")

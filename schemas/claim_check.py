@@ -21,7 +21,10 @@ _EXTENSIONS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 async def claim_image(request: VideoRequest, videos: VideoStore, *, from_bus: bool = False) -> VideoRequest:
     """The request with its image in the store. Raises `Invalid` for what is no image, too large, or out of reach."""
     reference = request.reference_image
-    if reference is None or reference.startswith(_SCHEME):
+    if reference is None:
+        return request
+    if reference.startswith(_SCHEME):
+        await _check_stored(reference, videos)
         return request
     if not reference.startswith("data:"):
         _check_readable(reference, videos)
@@ -36,6 +39,11 @@ async def claim_image(request: VideoRequest, videos: VideoStore, *, from_bus: bo
 def stored_name(reference: str) -> str | None:
     """The name in the video store that a claimed reference stands for; None for a foreign address."""
     return reference.removeprefix(_SCHEME) if reference.startswith(_SCHEME) else None
+
+
+async def _check_stored(reference: str, videos: VideoStore) -> None:
+    if not await videos.list(reference.removeprefix(_SCHEME)):
+        raise Invalid("reference_image names no image that was stored before", field="reference_image")
 
 
 def _check_readable(reference: str, videos: VideoStore) -> None:

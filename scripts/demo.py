@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "reelbus-demo.mp4"
 SCENE = {
     "title": "Meet Pixology",
-    "description": "A small team plans its next campaign around one table, and the first idea comes alive on the wall.",
+    "description": "One idea comes alive on the wall.",
     "visual": "Warm morning light, a modern studio, paper and screens",
     "cameraFlow": "Slow push in",
-    "script": "From a sentence to a storyboard, while the coffee is still hot.",
+    "script": "From a sentence to a storyboard.",
     "backgroundMusic": "Calm, hopeful",
     "timeEnd": "5s",
 }
@@ -40,14 +40,14 @@ def main() -> None:
 
 
 async def _one_video(url: str) -> dict[str, Any]:
-    job_id = f"demo-{os.urandom(6).hex()}"
+    """Asks without waiting, watches the job, and asks again with the same id: the answer is the same video."""
+    order = {"job_id": f"demo-{os.urandom(6).hex()}", "scene": SCENE, "quality": "fast"}
     async with httpx.AsyncClient(base_url=url, timeout=300) as client:
         await _ready(client)
-        asked = {"job_id": job_id, "scene": SCENE, "quality": "fast"}
-        asking = asyncio.create_task(client.post("/api/videos/generate", json=asked))
-        watching = asyncio.create_task(_watch(client, job_id))
-        answer = await asking
-        await watching
+        accepted = await client.post("/api/videos/generate", json=order, headers={"Prefer": "respond-async"})
+        if accepted.status_code == 202:
+            await _watch(client, accepted.headers["Location"])
+        answer = await client.post("/api/videos/generate", json=order)
         if answer.status_code != 200:
             raise SystemExit(f"the facade answered {answer.status_code}: {answer.text}")
         body: dict[str, Any] = answer.json()
@@ -57,15 +57,16 @@ async def _one_video(url: str) -> dict[str, Any]:
         return body
 
 
-async def _watch(client: httpx.AsyncClient, job_id: str) -> None:
-    """Prints each state as it comes."""
-    path = f"/api/videos/{job_id}"
-    while (await client.get(path)).status_code == 404:
-        await asyncio.sleep(0.02)
+async def _watch(client: httpx.AsyncClient, path: str) -> None:
+    """Prints each state as it comes, and the estimate in between."""
+    said = ""
     async with aconnect_sse(client, "GET", f"{path}/events") as source:
         async for event in source.aiter_sse():
             data = event.json()
-            _say(f"{data['state']:<11} {round(data.get('progress', 0) * 100):3d} %")
+            line = f"{data['state']:<11} {round(data['progress'] * 100):3d} %"
+            if line != said:
+                _say(line)
+            said = line
 
 
 async def _ready(client: httpx.AsyncClient) -> None:

@@ -99,7 +99,14 @@ class HttpDoor:
                     yield news
         except (Unavailable, SSEError):
             pass  # a proxy may not let streams through
-        yield news_of(_read(JobView, await self._call("GET", f"/{job_id}", params={"wait": _WAIT_S})))
+        yield news_of(await self._waited(job_id))
+
+    async def _waited(self, job_id: str) -> JobView:
+        try:
+            return _read(JobView, await self._call("GET", f"/{job_id}", params={"wait": _WAIT_S}))
+        except Invalid:  # this facade keeps nobody waiting for so long
+            await asyncio.sleep(1.0)
+            return await self.status(job_id)
 
     async def _call(self, method: str, path: str, **more: Any) -> httpx.Response:
         try:

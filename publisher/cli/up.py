@@ -76,7 +76,9 @@ async def _announce(crew: Sequence[Child], settings: PublisherSettings) -> None:
 def _on_signals(end: "partial[None]") -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, end)
+        under_nohup = number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
+        if not under_nohup:
+            loop.add_signal_handler(number, end)
 
 
 def _end(stop: asyncio.Event, crew: Sequence[Child]) -> None:

@@ -58,7 +58,7 @@ async def _look_again(call: Call, place: Place, job_id: str) -> Job | None:
     try:
         return await find(call.state["desk"], job_id)
     except ReelbusError:
-        logger.warning("event stream sees nothing", extra={"action": "events.no_look", "job_id": job_id})
+        logger.warning("event stream sees nothing", extra={"action": "events_no_look", "job_id": job_id})
         return None
 
 
@@ -68,6 +68,7 @@ class _Story:
     def __init__(self, heard_until: datetime | None) -> None:
         self._heard_until = heard_until
         self._told: set[Transition] = set()
+        self._highest = 0.0
         self._progress: tuple[float, int | None, str | None] | None = None
 
     def news(self, seen: JobView) -> Iterator[ServerSentEvent]:
@@ -76,12 +77,15 @@ class _Story:
             if step in self._told or (self._heard_until and step.at <= self._heard_until):
                 continue
             self._told.add(step)
-            progress = seen.progress if step is seen.history[-1] else 0.0
-            data = {"video_id": seen.video_id, "state": step.state, "at": isoformat(step.at), "progress": progress}
-            yield _event("state", data, id=isoformat(step.at))
+            if step is seen.history[-1]:
+                self._highest = max(self._highest, seen.progress)
+            at = isoformat(step.at)
+            data = {"video_id": seen.video_id, "state": step.state, "at": at, "progress": self._highest}
+            yield _event("state", data, id=at)
         progress_now = (seen.progress, seen.queue_position, seen.waiting_for)
         if progress_now != self._progress and not seen.state.ended:
             self._progress = progress_now
+            self._highest = max(self._highest, seen.progress)
             names = ("progress", "queue_position", "waiting_for")
             yield _event("progress", {"state": seen.state, **dict(zip(names, progress_now, strict=True))})
 

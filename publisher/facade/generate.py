@@ -72,7 +72,7 @@ async def _answer(call: Call, order: _Order, job: Job, place: Place) -> Response
         end = await patience.unless_gone(call, _end(call, order, job, place))
     except patience.HungUp:
         await _left(call, order, job.job_id)
-        logger.info("caller hung up", extra={"action": "wait.hung_up", "job_id": job.job_id})
+        logger.info("caller hung up", extra={"action": "wait_hung_up", "job_id": job.job_id})
         return Response(status_code=GONE)
     except Draining as error:
         await _left(call, order, job.job_id)
@@ -104,7 +104,7 @@ async def _unfinished(call: Call, order: _Order, job: Job) -> Response:
     if order.preferences.given:
         return accepted(await view(desk, newest), order.preferences.applied(async_too=True))
     await _left(call, order, job.job_id)
-    logger.info("wait is over", extra={"action": "wait.over", "job_id": job.job_id})
+    logger.info("wait is over", extra={"action": "wait_over", "job_id": job.job_id})
     comes_back = order.keyed or call.state["settings"].reattach_s > 0
     return too_late(call, job.job_id, newest.charged, retryable=comes_back)
 

@@ -26,7 +26,7 @@ async def unanswered(desk: Desk, request: VideoRequest) -> Job | None:
     page = await desk.jobs.list(JobQuery(fingerprint=request.fingerprint(), limit=_LOOK_BACK))
     found = next((job for job in page.jobs if _is_owed(desk, job)), None)
     if found:
-        logger.info("caller came back", extra={"action": "reattach.found", "job_id": found.job_id})
+        logger.info("caller came back", extra={"action": "reattach_found", "job_id": found.job_id})
     return found
 
 
@@ -37,7 +37,7 @@ async def left(desk: Desk, job_id: str, reattach_s: float) -> None:
     try:
         await change(desk.jobs, job_id, lambda _: WaitEnded(at=now, until=until))
     except ReelbusError:
-        logger.warning("caller can't come back", extra={"action": "reattach.unnoted", "job_id": job_id})
+        logger.warning("caller can't come back", extra={"action": "reattach_unnoted", "job_id": job_id})
 
 
 async def answered(desk: Desk, job: Job) -> None:
@@ -47,7 +47,7 @@ async def answered(desk: Desk, job: Job) -> None:
     try:
         await change(desk.jobs, job.job_id, lambda _: Answered(at=desk.clock.now()))
     except ReelbusError:
-        logger.warning("answer was not noted", extra={"action": "reattach.unanswered", "job_id": job.job_id})
+        logger.warning("answer was not noted", extra={"action": "reattach_unanswered", "job_id": job.job_id})
 
 
 def _is_owed(desk: Desk, job: Job) -> bool:

@@ -30,7 +30,7 @@ class _Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self.started:
-            logger.info("facade listens", extra={"action": "facade.ready", "port": self.config.port})
+            logger.info("facade listens", extra={"action": "facade_ready", "port": self.config.port})
             if self._ready:
                 self._ready()
 
@@ -42,7 +42,7 @@ class _Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._send_away)
 
     def _send_away(self) -> None:
-        logger.info("facade drains", extra={"action": "facade.drain"})
+        logger.info("facade drains", extra={"action": "facade_drain"})
         self._drain()
 
 

@@ -56,7 +56,7 @@ class Trace:
 
 def _log(scope: Scope, status: int, took_s: float) -> None:
     extra = {
-        "action": "http.answered",
+        "action": "http_answered",
         "method": scope["method"],
         "path": scope["path"],
         "status": status,

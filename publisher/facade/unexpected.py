@@ -31,7 +31,7 @@ class Unexpected:
             await self._app(scope, receive, watched)
         except Exception as error:  # the outermost edge: the caller gets JSON, the log gets the rest
             if not isinstance(error, ReelbusError):
-                logger.error("request broke", exc_info=error, extra={"action": "http.broke", "path": scope["path"]})
+                logger.error("request broke", exc_info=error, extra={"action": "http_broke", "path": scope["path"]})
             if started:
                 raise
             await refused(error)(scope, receive, send)

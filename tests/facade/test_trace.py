@@ -46,7 +46,7 @@ async def test_each_answer_is_logged_once(door: Door, caplog: pytest.LogCaptureF
     caplog.set_level(logging.INFO)
     await door.client.get("/api/videos/never-was", headers={"traceparent": GIVEN})
     await door.client.get("/api/videos/health")
-    lines = [vars(record) for record in caplog.records if vars(record).get("action") == "http.answered"]
+    lines = [vars(record) for record in caplog.records if vars(record).get("action") == "http_answered"]
     assert [(line["path"], line["status"], line["trace_id"]) for line in lines] == [
         ("/api/videos/never-was", 404, TRACE)
     ]

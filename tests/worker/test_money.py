@@ -225,7 +225,8 @@ async def test_clips_are_sent_one_after_the_other_and_joined(bench: Bench) -> No
         await bench.send(duration_seconds=3)
         heard = await bench.hear()
     assert len(bench.model.accepted) == 3
-    assert (heard.duration_seconds, heard.cost_usd) == (pytest.approx(3.0, abs=1 / 24), PRICE * 3)
+    assert heard.duration_seconds == pytest.approx(3.0, abs=1 / 24)
+    assert heard.cost_usd == PRICE * 3
 
 
 async def test_a_second_clip_refused_for_good_keeps_the_first_one_in_the_record_as_charged(bench: Bench) -> None:

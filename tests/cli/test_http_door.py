@@ -1,0 +1,76 @@
+"""How the command line bears with a facade that stumbles."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from publisher.cli.event_stream import events
+from publisher.cli.http_door import HttpDoor
+from publisher.cli.news import News
+from schemas.errors import Conflict, Invalid, NotFound, ReelbusError, Unavailable
+from schemas.request import VideoRequest
+from schemas.state import JobState
+from tests.cli.commands import PROMPT
+
+REQUEST = VideoRequest(job_id="one", prompt=PROMPT)
+SOON = {"Retry-After": "0"}
+
+
+def _client(answer: Callable[[httpx.Request], httpx.Response]) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url="http://facade", transport=httpx.MockTransport(answer))
+
+
+async def test_submit_is_repeated_with_the_same_id() -> None:
+    sent: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.content)
+        if len(sent) < 3:
+            return httpx.Response(503, json={"detail": "draining"}, headers=SOON)
+        return httpx.Response(202, json={})
+
+    async with _client(answer) as client:
+        await HttpDoor(client).submit(REQUEST)
+    assert len(sent) == 3
+    assert len(set(sent)) == 1
+    assert b'"job_id":"one"' in sent[0]
+
+
+async def test_submit_of_a_job_that_failed_before_is_no_error() -> None:
+    body = {"detail": "Server error during video generation: broke", "video_id": "one"}
+    async with _client(lambda _: httpx.Response(500, json=body)) as client:
+        await HttpDoor(client).submit(REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "kind", "words"),
+    [
+        (400, "Invalid request: prompt is required", Invalid, "prompt is required"),
+        (404, "Not found: there is no job one", NotFound, "there is no job one"),
+        (409, "Conflict: the id is taken", Conflict, "the id is taken"),
+        (413, "The body must have at most 10 bytes", Invalid, "The body must have at most 10 bytes"),
+        (503, "draining", Unavailable, "draining"),
+    ],
+)
+async def test_refusals_are_our_own_errors(status: int, detail: str, kind: type[ReelbusError], words: str) -> None:
+    async with _client(lambda _: httpx.Response(status, json={"detail": detail})) as client:
+        with pytest.raises(kind, match=words):
+            await HttpDoor(client).status("one")
+
+
+@pytest.mark.parametrize("status", [200, 404, 502])
+async def test_another_server_is_out_of_reach_and_not_believed(status: int) -> None:
+    async with _client(lambda _: httpx.Response(status, text="<html>")) as client:
+        with pytest.raises(Unavailable, match="as reelbus would"):
+            await HttpDoor(client).status("one")
+
+
+async def test_events_of_a_newer_facade_are_passed_over() -> None:
+    stream = (
+        'event: state\ndata: {"state": "queued"}\n\nevent: mood\ndata: fine\n\nevent: state\ndata: {"state": "ne"}\n\n'
+    )
+    headers = {"Content-Type": "text/event-stream"}
+    async with _client(lambda _: httpx.Response(200, text=stream, headers=headers)) as client:
+        heard = [news async for news in events(client, "/events")]
+    assert heard == [News(state=JobState.QUEUED)]
