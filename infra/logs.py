@@ -38,7 +38,7 @@ def configure_logs(level: str = "INFO", *, as_json: bool | None = None) -> None:
     machine = not sys.stderr.isatty() if as_json is None else as_json
     handler.setFormatter(_Json() if machine else _Text())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for chatty in ("httpx", "httpcore", "asyncio", "sse_starlette"):
+    for chatty in ("httpx", "httpcore", "asyncio", "sse_starlette", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -27,6 +27,6 @@ async def open_desk(settings: PublisherSettings) -> AsyncIterator[Desk]:
         yield desk
 
 
-def open_logs() -> None:
+def open_logs(level: str) -> None:
     """Log lines go to standard error from here on."""
-    configure_logs()
+    configure_logs(level)

@@ -19,6 +19,8 @@ class Addresses(BaseModel):
     host: str = Field(default="127.0.0.1", description="Address that the facade listens on.")
     port: int = Field(default=8000, ge=0, le=65535, validation_alias="PORT", description="The facade's port.")
 
+    log_level: str = Field(default="INFO", pattern=r"(?i)^(debug|info|warning|error)$")
+
     @property
     def database_url(self) -> str:
         """The embedded database."""

@@ -164,7 +164,8 @@ def _(event: ev.Replayed, job: Job) -> Job:
         _planned_again(clip) if clip.state in (ClipState.REFUSED, ClipState.LATE) else clip for clip in job.clips
     )
     update = {"clips": clips, "life": job.life + 1, "deadline": event.deadline, "state": JobState.QUEUED}
-    return job.model_copy(update={**update, "failure": None, "cancel_requested": False, "completion_due": False})
+    update |= {"failure": None, "cancel_requested": False, "completion_due": False, "reattach_until": None}
+    return job.model_copy(update=update)
 
 
 @step.register
@@ -249,7 +250,7 @@ def _failed(job: Job, failure: Failure, *, held: bool = True) -> Job:
 
 
 def _cancelled(job: Job, *, reason: str | None = None, held: bool = True) -> Job:
-    words = "The job was cancelled" + (f": {reason}." if reason else ".")
+    words = "The job was cancelled" + (f": {reason.rstrip('.')}." if reason else ".")
     if job.charged is not Charged.NO:
         words += " What had been accepted before was charged." if job.charged is Charged.YES else ""
     failure = Failure(category=Category.CANCELLED, code="cancelled", message=words, charged=job.charged)

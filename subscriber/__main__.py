@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -16,17 +17,16 @@ from schemas.complaint import invalid
 from schemas.errors import Invalid, ReelbusError, Unavailable
 from subscriber.settings import WorkerSettings
 
+HARD_STOP_S = 60
+"""A worker that lost its parent and can't drain ends all the same; a paid call under way takes 30 s at most."""
+
 
 @click.group(invoke_without_command=True)
 @click.option("--ready-fd", type=int, help="Write `ready` to this file descriptor once requests are taken.")
 @click.option("--parent-fd", type=int, help="Stop when the other end of this pipe is closed.")
-@click.option("--log-level", default="INFO", show_default=True, envvar="REELBUS_LOG_LEVEL")
 @click.pass_context
-def main(context: click.Context, ready_fd: int | None, parent_fd: int | None, log_level: str) -> None:
+def main(context: click.Context, ready_fd: int | None, parent_fd: int | None) -> None:
     """Take requests off the bus and carry each one to its end. SIGTERM drains: finish or hand back, then exit 0."""
-    from subscriber.compose import configure_logs
-
-    configure_logs(log_level)
     if context.invoked_subcommand is None:
         _exit_with(lambda settings: _work(settings, ready_fd, parent_fd))
 
@@ -41,8 +41,12 @@ def reconcile_once(dry_run: bool, as_json: bool) -> None:
 
 def _exit_with(run: Callable[[WorkerSettings], object]) -> None:
     """Exit status: 0 fine, 2 a setting is wrong, 4 a service is out of reach."""
+    from subscriber.compose import configure_logs
+
     try:
-        run(WorkerSettings())
+        settings = WorkerSettings()
+        configure_logs(settings.log_level)
+        run(settings)
     except ValidationError as error:
         _die(2, f"settings: {invalid(error)}")
     except Invalid as error:
@@ -95,6 +99,8 @@ def _stop_with_parent(stop: asyncio.Event, fd: int) -> None:
         while os.read(fd, 1):
             pass
         loop.call_soon_threadsafe(stop.set)
+        time.sleep(HARD_STOP_S)
+        os._exit(1)
 
     threading.Thread(target=wait_for_the_end, daemon=True, name="parent-watch").start()
 
@@ -120,4 +126,4 @@ async def _one_pass(settings: WorkerSettings, dry_run: bool) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="reelbus worker")

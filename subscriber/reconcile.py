@@ -6,6 +6,7 @@ and the next look is twice as far away, so that a backlog is not published again
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 
 from schemas import event as ev
 from schemas.errors import Conflict
@@ -34,9 +35,9 @@ async def reconcile(shop: Workshop, *, dry_run: bool = False) -> Report:
     """One pass over all jobs whose `next_check_at` is over."""
     report = Report()
     cursor: str | None = None
-    now = shop.clock.now()
+    due_before = shop.clock.now() + timedelta(milliseconds=1)  # what is due this very millisecond is due
     while True:
-        page = await shop.jobs.list(JobQuery(due_before=now, limit=200, cursor=cursor))
+        page = await shop.jobs.list(JobQuery(due_before=due_before, limit=200, cursor=cursor))
         for job in page.jobs:
             report.looked_at += 1
             await _look_after(shop, job, report, dry_run)
@@ -79,7 +80,7 @@ async def _find_late(shop: Workshop, job: Job, dry_run: bool) -> int:
         (clip.index, name)
         for clip in job.clips
         for prefix in _prefixes_to_watch(clip)
-        for name in await shop.model.recover(prefix)
+        for name in (await shop.model.recover(prefix))[:1]
         if name not in clip.late
     ]
     if dry_run:

@@ -13,6 +13,7 @@ A kill between 3 and 4 leaves `submitting` behind. `subscriber.policy` says what
 import asyncio
 import logging
 import uuid
+from decimal import Decimal
 
 from schemas import event as ev
 from schemas.advance import advance
@@ -40,7 +41,7 @@ async def submit_next(shop: Workshop, job: Job) -> Job:
             category=Category.INVALID_REQUEST, code="invalid_request", message=str(error), field=error.field
         )
         return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=failure))
-    if not job.request.allows(plan.price_usd):
+    if not job.request.allows(plan.price_usd + _charged_beside(job)):
         return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_too_dear(job, plan)))
     send_before = shop.clock.boot() + shop.windows.submit_within_s
     started = ev.SubmitStarted(at=shop.clock.now(), plan=plan, owner=shop.owner, nonce=uuid.uuid4().hex)
@@ -55,6 +56,11 @@ async def submit_next(shop: Workshop, job: Job) -> Job:
 def _plan(shop: Workshop, job: Job) -> Plan:
     """The frozen plan where there is one: models and prices don't change under a running job."""
     return Plan(clips=tuple(clip.planned for clip in job.clips)) if job.started else shop.model.plan(job.request)
+
+
+def _charged_beside(job: Job) -> Decimal:
+    """Operations that turned up late count against the caller's limit as well."""
+    return sum((clip.planned.price_usd * len(clip.late) for clip in job.clips), Decimal(0))
 
 
 def _too_dear(job: Job, plan: Plan) -> Failure:

@@ -1,7 +1,6 @@
 """`reelbus serve`: the HTTP facade, by itself or as a child of `reelbus up`."""
 
 import asyncio
-import logging
 import os
 
 import click
@@ -9,10 +8,9 @@ import click
 from publisher.cli.configuration import address, listening
 from publisher.cli.exits import OutOfReach, Verb
 from publisher.cli.lifeline import hold
+from publisher.compose import open_logs
 from publisher.facade.server import serve as serve_facade
 from publisher.settings import PublisherSettings
-
-_LINE = "%(asctime)s %(levelname)s %(action)s %(message)s"
 
 
 @click.command(cls=Verb)
@@ -28,7 +26,7 @@ def serve(host: str | None, port: int | None, ready_fd: int | None, parent_fd: i
     if parent_fd is not None:
         hold(parent_fd)
     settings = listening(host, port)
-    _log()
+    open_logs(settings.log_level)
     if not asyncio.run(_serve(settings, ready_fd)):
         raise OutOfReach("The facade could not start; the log above says why")
 
@@ -52,10 +50,3 @@ def _tell(url: str, ready_fd: int | None) -> None:
         return
     os.write(ready_fd, f"{url}\n".encode())
     os.close(ready_fd)
-
-
-def _log() -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(_LINE, defaults={"action": "-"}))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)

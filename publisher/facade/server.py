@@ -73,9 +73,9 @@ def _config(state: State) -> uvicorn.Config:
 
 def main() -> None:
     """`python -m publisher.facade.server`."""
-    open_logs()
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    asyncio.run(serve(PublisherSettings()))
+    settings = PublisherSettings()
+    open_logs(settings.log_level)
+    asyncio.run(serve(settings))
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ async def server_at(folder: Path, **settings: object) -> AsyncIterator[Server]:
     assert process.stderr is not None
     server = Server(settings_for(folder, port=port, **settings), process, process.stderr)
     try:
-        await server.logged("facade.ready")
+        await server.logged("facade_ready")
         yield server
     finally:
         if process.returncode is None:

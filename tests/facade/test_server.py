@@ -55,7 +55,7 @@ async def test_a_caller_that_hangs_up_cancels_nothing_and_may_come_back(
     writer.close()
     await writer.wait_closed()
     assert await reader.read() == b""
-    await server.logged("wait.hung_up")
+    await server.logged("wait_hung_up")
     assert (await client.get(f"/api/videos/{job_id}")).json()["state"] == "queued"
     calling = asyncio.create_task(client.post(GENERATE, content=BODY))
     await hand.finish(job_id)

@@ -66,7 +66,7 @@ async def test_the_unforeseen_is_a_500_without_a_traceback(door: Door, caplog: p
     assert answer.json()["detail"].startswith("Server error during video generation: ")
     assert "secret" not in answer.text
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert "http.broke" in [vars(record).get("action") for record in caplog.records]
+    assert "http_broke" in [vars(record).get("action") for record in caplog.records]
 
 
 async def test_answers_are_not_kept_or_sniffed(door: Door) -> None:

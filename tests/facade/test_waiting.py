@@ -104,7 +104,7 @@ async def test_a_broken_listener_is_logged_and_looks_go_on(
         waiting = asyncio.create_task(waiters.ended(job_id, 60))
         await hand.finish_quietly(job_id)
         assert await waiting
-    assert "completions.broke" in [vars(record).get("action") for record in caplog.records]
+    assert "completions_broke" in [vars(record).get("action") for record in caplog.records]
 
 
 async def test_nobody_new_waits_while_draining(door: Door) -> None:
