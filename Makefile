@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each installs what it needs into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format clean lock
+.PHONY: help demo serve test soak check format clean lock
 BIN := .venv/bin
 
 help: ## Show this list
@@ -13,7 +13,10 @@ serve: .venv/.installed-run ## Facade and worker; port from PORT, data under REE
 	@exec $(BIN)/reelbus up
 
 test: .venv/.installed-dev ## Every fast test
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/soak
+
+soak: .venv/.installed-dev ## Minutes: 200 jobs at once through two killed workers, the longest films
+	$(BIN)/pytest tests/soak
 
 check: .venv/.installed-dev ## Format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check .
