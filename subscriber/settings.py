@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.addresses import Addresses
@@ -18,7 +19,7 @@ class WorkerSettings(Addresses, BaseSettings):
     )
 
     model: str = Field(default="animatic:", description="What makes the clips: animatic: or vertex://project/location")
-    in_flight: int = Field(default=16, ge=1, description="Jobs that one worker carries at once.")
+    in_flight: int = Field(default=2 * (os.cpu_count() or 1), ge=1, description="Jobs that one worker carries at once.")
     prefetch: int = Field(default=2, ge=0, description="Messages held beside them, so that a cancel gets through.")
     renderers: int = Field(default=os.cpu_count() or 1, ge=1, description="Processes of the local renderer.")
     ack_deadline_s: float = Field(default=15, gt=0, description="A dead worker's messages come again after that.")
@@ -31,6 +32,13 @@ class WorkerSettings(Addresses, BaseSettings):
     generation_s: float = Field(default=1800, gt=0, description="The longest that a generation can take.")
     storing_s: float = Field(default=86_400, gt=0, description="How long storing is tried.")
     search_every_s: float = Field(default=15, gt=0, description="Pause between looks at an unknown clip's prefix.")
+
+    @model_validator(mode="after")
+    def _the_hold_outlasts_the_window(self) -> Self:
+        """A submit is left alone for longer than its owner may still send it, the 30 s of the call included."""
+        if self.submitting_hold_s < self.submit_within_s + 40:
+            raise ValueError("REELBUS_SUBMITTING_HOLD_S must be at least REELBUS_SUBMIT_WITHIN_S and 40 more")
+        return self
 
     @property
     def scratch_dir(self) -> Path:
