@@ -16,6 +16,7 @@ COMMANDS = {
     "status": ("publisher.cli.status:status", "Show how a video stands."),
     "list": ("publisher.cli.listing:list_videos", "List videos, the newest first."),
     "cancel": ("publisher.cli.cancel:cancel", "End a job that nobody wants any more."),
+    "replay": ("publisher.cli.replay:replay", "Let a job that ended without a video live again."),
     "dead": ("publisher.cli.dead:dead", "Look at messages that were given up, and replay them."),
     "reconcile": ("publisher.cli.handover:reconcile", "Look once at every job that got stuck."),
 }
