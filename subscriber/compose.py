@@ -12,6 +12,7 @@ from pathlib import Path
 from infra.adapters import Adapters
 from infra.clock import SystemClock
 from infra.logs import configure_logs
+from subscriber.pace import Pace
 from subscriber.settings import WorkerSettings
 from subscriber.workshop import Workshop
 
@@ -37,6 +38,7 @@ async def open_workshop(settings: WorkerSettings) -> AsyncIterator[Workshop]:
             clock=SystemClock(),
             owner=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
             scratch=settings.scratch_dir,
+            pace=Pace(SystemClock(), settings.submits_per_minute / settings.workers),
             windows=settings.windows,
             search_every_s=settings.search_every_s,
             cancel_look_s=settings.cancel_look_s,

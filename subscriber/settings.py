@@ -26,6 +26,9 @@ class WorkerSettings(Addresses, BaseSettings):
     reconcile_every_s: float = Field(default=60, gt=0)
     cancel_look_s: float = Field(default=60, gt=0, description="How often a running job's record is read again.")
 
+    submits_per_minute: float = Field(default=50, gt=0, description="The quota of one model, shared by all workers.")
+    workers: int = Field(default=1, ge=1, description="How many workers share that quota.")
+
     submit_within_s: float = Field(default=10, gt=0, description="An owner whose time is over does not send.")
     submitting_hold_s: float = Field(default=90, gt=0, description="Age after which a submit counts as unknown.")
     generation_s: float = Field(default=1800, gt=0, description="The longest that a generation can take.")
