@@ -4,17 +4,13 @@ import logging
 
 from publisher.desk import Desk
 from schemas.claim_check import claim_image
-from schemas.errors import AlreadyExists, Conflict, Unavailable
+from schemas.errors import AlreadyExists, IdReused, Unavailable
 from schemas.job import Job, new_job
 from schemas.message import encode_request
 from schemas.ports import REQUESTS
 from schemas.request import VideoRequest
 
 logger = logging.getLogger(__name__)
-
-
-class IdReused(Conflict):
-    """The id stands for another request already."""
 
 
 class SubmitUncertain(Unavailable):

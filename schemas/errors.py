@@ -3,8 +3,9 @@
 ReelbusError
 ├── Invalid          the caller sent something we refuse; names the field and the limit
 ├── NotFound         there never was such a thing
-├── Conflict         somebody else changed it first (compare-and-set), or the same id came with another body
-│   └── AlreadyExists
+├── Conflict         somebody else changed it first (compare-and-set)
+│   ├── AlreadyExists
+│   └── IdReused     the same id with another body
 ├── Unavailable      a dependency is out of reach; the same call may succeed later
 ├── ImpossibleStep   the state machine refuses this event in this state: a bug or a stale decision
 └── SubmitError      a submit to a video model did not give an operation
@@ -40,6 +41,10 @@ class Conflict(ReelbusError):
 
 class AlreadyExists(Conflict):
     """It exists already."""
+
+
+class IdReused(Conflict):
+    """The id stands for another request already."""
 
 
 class Unavailable(ReelbusError):

@@ -4,7 +4,7 @@ import logging
 
 from schemas import event as ev
 from schemas.change import change
-from schemas.errors import Invalid
+from schemas.errors import IdReused, Invalid
 from schemas.failure import Category, Failure
 from schemas.job import Job
 from schemas.message import Message, NewerVersion, decode_command
@@ -12,7 +12,7 @@ from schemas.ports import MAX_DELIVERIES, Delivery
 from schemas.request import VideoRequest
 from subscriber.announcement import announce
 from subscriber.handling import Handler
-from subscriber.intake import IdReused, job_for
+from subscriber.intake import job_for
 from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)

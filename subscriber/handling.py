@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from schemas import event as ev
 from schemas.cancel import CancelRequest
 from schemas.change import change
-from schemas.errors import Invalid, NotFound
+from schemas.errors import IdReused, Invalid, NotFound
 from schemas.job import Job
 from schemas.message import NewerVersion, claimed_job_id, decode_command
 from schemas.ports import Delivery
 from schemas.request import VideoRequest
 from subscriber.announcement import announce, reject
 from subscriber.carrying import Carrier
-from subscriber.intake import IdReused, job_for
+from subscriber.intake import job_for
 from subscriber.registry import Registry
 from subscriber.workshop import Workshop
 

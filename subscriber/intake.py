@@ -1,14 +1,10 @@
 """From a message to the job it speaks of: known, new, or none."""
 
 from schemas.claim_check import claim_image
-from schemas.errors import AlreadyExists, Conflict
+from schemas.errors import AlreadyExists, IdReused
 from schemas.job import Job, new_job
 from schemas.request import VideoRequest
 from subscriber.workshop import Workshop
-
-
-class IdReused(Conflict):
-    """This job_id stands for another request already."""
 
 
 async def job_for(shop: Workshop, request: VideoRequest, *, traceparent: str | None) -> Job:

@@ -82,14 +82,23 @@ async def _paid_before(shop: Workshop, job: Job) -> bool:
 
 
 async def _claim(shop: Workshop, job: Job, started: ev.SubmitStarted) -> Job:
-    """A write whose answer was lost may have happened: our own nonce in the record says so."""
+    """A write whose answer was lost may have happened: our own nonce in the record says so. It is asked for until the
+    store answers: a claim that nobody knows to be his own would end as an unknown submit."""
     try:
         return await shop.write(job, started)
-    except (Conflict, Unavailable):
-        now = await shop.read(job.job_id)
+    except (Conflict, Unavailable) as error:
+        now = await _read_patiently(shop, job)
         if _submitting(now, started.nonce) is None:
-            raise
+            raise Conflict(str(error)) from error
         return now
+
+
+async def _read_patiently(shop: Workshop, job: Job) -> Job:
+    while True:
+        try:
+            return await shop.read(job.job_id)
+        except Unavailable:
+            await shop.clock.sleep(RETRY_WRITE_S)
 
 
 async def _send(shop: Workshop, job: Job, nonce: str, send_before: float) -> Job:

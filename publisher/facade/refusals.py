@@ -9,9 +9,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from publisher.facade.limits import TooLarge, UnsupportedType
-from publisher.submit import IdReused, SubmitUncertain
+from publisher.submit import SubmitUncertain
 from publisher.waiting import Draining
-from schemas.errors import Conflict, ImpossibleStep, Invalid, NotFound, Unavailable
+from schemas.errors import Conflict, IdReused, ImpossibleStep, Invalid, NotFound, Unavailable
 from schemas.failure import Category, Charged, Failure
 
 _WORDS_AT_MOST = 600
