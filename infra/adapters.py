@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from infra.gcp.vertex_settings import VertexSettings
 from schemas.errors import Invalid
 from schemas.ports import Bus, Editor, JobStore, VideoModel, VideoStore
 
@@ -47,9 +48,13 @@ class Adapters:
         opener: Callable[..., Awaitable[VideoStore]] = _opener("videos", url)
         return await opener(self, urlsplit(url), base_url=base_url)
 
-    async def model(self, url: str, *, videos: VideoStore, scratch: Path, renderers: int) -> VideoModel:
+    async def model(
+        self, url: str, *, videos: VideoStore, scratch: Path, renderers: int, vertex: VertexSettings | None = None
+    ) -> VideoModel:
         """Raises `Invalid` for a URL that names none. `scratch` is an existing folder for half-made files."""
         opener: Callable[..., Awaitable[VideoModel]] = _opener("model", url)
+        if urlsplit(url).scheme == "vertex":
+            return await opener(self, urlsplit(url), videos=videos, settings=vertex or VertexSettings())
         return await opener(self, urlsplit(url), videos=videos, scratch=scratch, renderers=renderers)
 
     async def editor(self) -> Editor:
@@ -106,11 +111,47 @@ async def _animatic(
     return animatic
 
 
+async def _vertex(adapters: Adapters, url: SplitResult, *, videos: VideoStore, settings: VertexSettings) -> VideoModel:
+    from infra.gcp.vertex_opening import open_vertex
+
+    vertex = open_vertex(url, settings, videos)
+    adapters.closing(vertex.aclose)
+    return vertex
+
+
+async def _pubsub_bus(adapters: Adapters, url: SplitResult, *, ack_deadline_s: float) -> Bus:
+    from infra.gcp.pubsub import PubSubBus
+
+    (project,) = _google_names("bus", url, "pubsub://project", count=1)
+    bus = PubSubBus(project, ack_deadline_s=ack_deadline_s)
+    adapters.closing(bus.close)
+    return bus
+
+
+async def _firestore_jobs(adapters: Adapters, url: SplitResult) -> JobStore:
+    from infra.gcp.firestore import FirestoreJobs
+
+    project, database = _google_names("jobs", url, "firestore://project/database", count=2)
+    jobs = FirestoreJobs(project, database or "(default)")
+    adapters.closing(jobs.close)
+    return jobs
+
+
+async def _bucket_videos(adapters: Adapters, url: SplitResult, *, base_url: str) -> VideoStore:
+    del base_url  # viewers get the files from Google
+    from infra.gcp.gcs import GcsVideos
+    from infra.gcp.gcs_settings import bucket_settings
+
+    videos = GcsVideos(bucket_settings(url))
+    adapters.closing(videos.close)
+    return videos
+
+
 _OPENERS: Mapping[str, Mapping[str, Callable[..., Awaitable[Any]] | None]] = {
-    "bus": {"sqlite": _sqlite_bus, "pubsub": None},
-    "jobs": {"sqlite": _sqlite_jobs, "firestore": None},
-    "videos": {"file": _folder_videos, "gs": None},
-    "model": {"animatic": _animatic, "vertex": None},
+    "bus": {"sqlite": _sqlite_bus, "pubsub": _pubsub_bus},
+    "jobs": {"sqlite": _sqlite_jobs, "firestore": _firestore_jobs},
+    "videos": {"file": _folder_videos, "gs": _bucket_videos},
+    "model": {"animatic": _animatic, "vertex": _vertex},
 }
 """Scheme by scheme who opens it; None: known, and not in this version."""
 
@@ -134,3 +175,12 @@ def _local_path(port: str, url: SplitResult) -> Path:
         setting = f"REELBUS_{port.upper()}"
         raise Invalid(f"{setting}: must be {wanted}, not {url.geturl()}", field=setting)
     return path
+
+
+def _google_names(port: str, url: SplitResult, wanted: str, *, count: int) -> list[str]:
+    """Project, and what else the address names, empty where it is left out."""
+    names = [url.netloc, *filter(None, url.path.split("/"))]
+    if not url.netloc or len(names) > count or url.query or url.fragment:
+        setting = f"REELBUS_{port.upper()}"
+        raise Invalid(f"{setting}: must be {wanted}, not {url.geturl()}", field=setting)
+    return [*names, *[""] * (count - len(names))]

@@ -18,6 +18,9 @@ class WorkerSettings(Addresses, BaseSettings):
     )
 
     model: str = Field(default="animatic:", description="What makes the clips: animatic: or vertex://project/location")
+    fast_models: str = Field(default="", description="What `fast` means on Vertex AI: ids in order, with commas.")
+    quality_models: str = Field(default="", description="What `quality` means on Vertex AI: ids in order, with commas.")
+    vertex_base_url: str = Field(default="", description="Another address of Vertex AI: a private endpoint, a proxy.")
     in_flight: int = Field(default=16, ge=1, description="Jobs that one worker carries at once.")
     prefetch: int = Field(default=2, ge=0, description="Messages held beside them, so that a cancel gets through.")
     renderers: int = Field(default=os.cpu_count() or 1, ge=1, description="Processes of the local renderer.")
