@@ -24,6 +24,7 @@ _CHECK_AFTER = {
     JobState.STORING: timedelta(minutes=20),
 }
 _CHECK_AT_MOST = timedelta(hours=1)
+_ANNOUNCE_EVERY = timedelta(minutes=1)
 _LOOSE_ENDS_EVERY = timedelta(minutes=10)
 LOOSE_ENDS_FOR = timedelta(hours=24)
 """How long the prefixes of unknown clips are looked at after their job ended."""
@@ -81,7 +82,7 @@ def _next_look(job: Job, checks: int, at: datetime) -> datetime | None:
         first: timedelta = _CHECK_AFTER[job.state]
         return at + min(first * float(2 ** min(checks, 10)), max(_CHECK_AT_MOST, first))
     if job.completion_due:
-        return at
+        return at + (_ANNOUNCE_EVERY * float(2 ** min(checks - 1, 6)) if checks else timedelta())
     ended_at = job.since(job.state) or at
     still_looking = job.loose_ends and at < ended_at + LOOSE_ENDS_FOR
     return at + _LOOSE_ENDS_EVERY * float(2 ** min(checks, 8)) if still_looking else None

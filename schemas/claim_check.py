@@ -5,6 +5,7 @@ meets an inline image first stores it. The name is the image's digest: the same 
 request keeps its fingerprint.
 """
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -24,16 +25,22 @@ async def claim_image(request: VideoRequest, videos: VideoStore, *, from_bus: bo
     if reference is None:
         return request
     if reference.startswith(_SCHEME):
-        await _check_stored(reference, videos)
+        if not from_bus:  # from there it was claimed already, mostly, and a missing one fails the job by its name
+            await _check_stored(reference, videos)
         return request
     if not reference.startswith("data:"):
         _check_readable(reference, videos)
         return request
-    image = _decoded(reference, INLINE_IMAGE_MAX_BYTES_ON_BUS if from_bus else IMAGE_MAX_BYTES)
-    extension = _kind_of(image)
-    name = reference_name(hashlib.sha256(image).hexdigest(), extension)
+    limit = INLINE_IMAGE_MAX_BYTES_ON_BUS if from_bus else IMAGE_MAX_BYTES
+    image, name, extension = await asyncio.to_thread(_opened, reference, limit)
     await videos.put(name, image, content_type=_EXTENSIONS[extension])
     return request.model_copy(update={"reference_image": _SCHEME + name})
+
+
+def _opened(reference: str, limit: int) -> tuple[bytes, str, str]:
+    image = _decoded(reference, limit)
+    extension = _kind_of(image)
+    return image, reference_name(hashlib.sha256(image).hexdigest(), extension), extension
 
 
 def stored_name(reference: str) -> str | None:

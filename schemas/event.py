@@ -22,6 +22,8 @@ class SubmitStarted(Event):
     plan: Plan
     owner: str
     nonce: str
+    attempt: int | None = None
+    """Which attempt's files are found already; None for a new one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -57,6 +57,7 @@ class Job(BaseModel):
     result: Result | None = None
     failure: Failure | None = None
     cancel_requested: bool = False
+    cancel_reason: str | None = None
     waiting_for: str | None = None
     """What holds it up while it is not moving: `quota`, `capacity`, `submit_outcome`."""
     completion_due: bool = False
@@ -93,10 +94,7 @@ class Job(BaseModel):
     @property
     def loose_ends(self) -> bool:
         """True while a paid clip of it may still turn up somewhere."""
-        return any(
-            clip.planned.price_usd > 0 and (clip.state is ClipState.UNKNOWN or clip.lost_prefixes)
-            for clip in self.clips
-        )
+        return any(clip.watched_prefixes for clip in self.clips)
 
     @property
     def cost_usd(self) -> Decimal:

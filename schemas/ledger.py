@@ -68,14 +68,29 @@ class Clip(BaseModel):
         refused = self.state is ClipState.REFUSED and self.cause is not None and self.cause.charged is Charged.YES
         return len(self.late) + (self.state in (ClipState.ACCEPTED, ClipState.DONE) or refused)
 
-    def submitting(self, job_id: str, owner: str, nonce: str, at: datetime) -> "Clip":
-        """The same line with a fresh attempt under way."""
-        attempt = self.attempt + 1
+    @property
+    def in_doubt(self) -> bool:
+        """True while a paid file of its present attempt may still turn up."""
+        doubtful = self.state is ClipState.REFUSED and self.cause is not None and self.cause.charged is Charged.UNKNOWN
+        return self.planned.price_usd > 0 and (self.state is ClipState.UNKNOWN or doubtful)
+
+    @property
+    def watched_prefixes(self) -> tuple[str, ...]:
+        """Where a paid file may still turn up that nobody wrote down."""
+        if self.planned.price_usd == 0:
+            return ()
+        return (*self.lost_prefixes, self.prefix) if self.in_doubt and self.prefix else self.lost_prefixes
+
+    def submitting(self, job_id: str, owner: str, nonce: str, at: datetime, attempt: int | None = None) -> "Clip":
+        """The same line with an attempt under way: a fresh one, or the one whose files were found already."""
+        attempt = attempt or self.attempt + 1
+        prefix = work_prefix(job_id, self.index, attempt)
         return self.model_copy(
             update={
                 "state": ClipState.SUBMITTING,
                 "attempt": attempt,
-                "prefix": work_prefix(job_id, self.index, attempt),
+                "prefix": prefix,
+                "lost_prefixes": tuple(lost for lost in self.lost_prefixes if lost != prefix),
                 "owner": owner,
                 "nonce": nonce,
                 "submitting_at": at,

@@ -14,7 +14,7 @@ from schemas.cancel import CancelRequest
 from schemas.complaint import invalid
 from schemas.completion import Completion
 from schemas.errors import Invalid, ReelbusError
-from schemas.kinds import isoformat
+from schemas.kinds import JOB_ID_PATTERN, isoformat
 from schemas.request import VideoRequest
 
 REQUESTED = "reelbus.video.requested.v1"
@@ -87,7 +87,7 @@ def claimed_job_id(message: Message) -> str | None:
         except (ValueError, RecursionError):
             return None
         named = body.get("job_id") if isinstance(body, dict) else None
-    return named if isinstance(named, str) and 0 < len(named) <= 64 else None
+    return named if isinstance(named, str) and re.fullmatch(JOB_ID_PATTERN[1:-1], named) else None
 
 
 def _encode(model: BaseModel, kind: str, event_id: str, job_id: str, at: datetime, traceparent: str | None) -> Message:

@@ -23,7 +23,17 @@ def poster_name(created_at: datetime, job_id: str) -> str:
 
 def work_prefix(job_id: str, clip: int, attempt: int) -> str:
     """Where the model puts what one attempt at one clip makes; what lies there proves that it was accepted."""
-    return f"{WORK}{job_id}/{clip}/{attempt}/"
+    return f"{clip_prefix(job_id, clip)}{attempt}/"
+
+
+def clip_prefix(job_id: str, clip: int) -> str:
+    """Where all attempts at one clip lie."""
+    return f"{WORK}{job_id}/{clip}/"
+
+
+def attempt_of(name: str) -> int:
+    """Which attempt a file under `work/` belongs to."""
+    return int(name.split("/")[3])
 
 
 def reference_name(digest: str, extension: str) -> str:

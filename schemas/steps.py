@@ -8,6 +8,7 @@ from schemas.errors import ImpossibleStep
 from schemas.failure import Category, Charged, Failure
 from schemas.job import Job
 from schemas.ledger import Clip
+from schemas.names import WORK
 from schemas.state import ClipState, JobState
 
 _ADOPTS = (ClipState.PLANNED, ClipState.UNKNOWN)
@@ -34,7 +35,7 @@ def _(event: ev.SubmitStarted, job: Job) -> Job:
     planned = job.clip_in(ClipState.PLANNED)
     if planned is None:
         raise ImpossibleStep(f"job {job.job_id} has no clip left to submit")
-    return _with(job, planned.submitting(job.job_id, event.owner, event.nonce, event.at))
+    return _with(job, planned.submitting(job.job_id, event.owner, event.nonce, event.at, event.attempt))
 
 
 @step.register
@@ -81,12 +82,9 @@ def _(event: ev.SubmitJudged, job: Job) -> Job:
 @step.register
 def _(event: ev.Resubmit, job: Job) -> Job:
     clip = _line(event, job, event.clip, ClipState.UNKNOWN)
-    lost = (*clip.lost_prefixes, clip.prefix or "")
-    job = _with(
-        job,
-        clip.model_copy(update={"state": ClipState.PLANNED, "lost_prefixes": lost, "nonce": None}),
-        waiting_for=None,
-    )
+    lost = (*clip.lost_prefixes, clip.prefix) if clip.prefix and clip.planned.price_usd else clip.lost_prefixes
+    update = {"state": ClipState.PLANNED, "lost_prefixes": lost, "nonce": None}
+    job = _with(job, clip.model_copy(update=update), waiting_for=None)
     return _cancelled(job) if job.cancel_requested else job
 
 
@@ -142,7 +140,7 @@ def _(event: ev.CancelWished, job: Job) -> Job:
     if job.ended or (job.cancel_requested and job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)):
         return job
     if job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN):
-        return job.model_copy(update={"cancel_requested": True})
+        return job.model_copy(update={"cancel_requested": True, "cancel_reason": event.reason})
     return _cancelled(job, reason=event.reason, held=event.held)
 
 
@@ -161,18 +159,17 @@ def _(event: ev.Announced, job: Job) -> Job:
 
 @step.register
 def _(event: ev.Checked, job: Job) -> Job:
-    _require(not job.ended or job.loose_ends, event, job)
+    _require(not job.ended or job.loose_ends or job.completion_due, event, job)
     return job.model_copy(update={"checks": job.checks + 1})
 
 
 @step.register
 def _(event: ev.Replayed, job: Job) -> Job:
     _require(job.ended and job.state is not JobState.SUCCEEDED, event, job)
-    clips = tuple(
-        _planned_again(clip) if clip.state in (ClipState.REFUSED, ClipState.LATE) else clip for clip in job.clips
-    )
+    clips = tuple(_live_again(clip, event) for clip in job.clips)
     update = {"clips": clips, "life": job.life + 1, "deadline": event.deadline, "state": JobState.QUEUED}
-    update |= {"failure": None, "cancel_requested": False, "completion_due": False, "reattach_until": None}
+    update |= {"failure": None, "cancel_requested": False, "cancel_reason": None, "completion_due": False}
+    update |= {"reattach_until": None}
     return job.model_copy(update=update)
 
 
@@ -215,14 +212,16 @@ def _with(job: Job, clip: Clip, **update: Any) -> Job:
 
 
 def _accepted(clip: Clip, operation: str, event: ev.Event) -> Clip:
-    update = {"state": ClipState.ACCEPTED, "operation": operation, "accepted_at": event.at, "cause": None}
-    return clip.model_copy(update=update)
+    """The attempt in hand is the one that counts: it is not lost any more."""
+    lost = tuple(prefix for prefix in clip.lost_prefixes if prefix != clip.prefix)
+    update = {"state": ClipState.ACCEPTED, "operation": operation, "accepted_at": event.at, "lost_prefixes": lost}
+    return clip.model_copy(update={**update, "cause": None})
 
 
 def _done(clip: Clip, output: str, event: ev.Event) -> Clip:
-    accepted_at = clip.accepted_at or event.at
-    update = {"state": ClipState.DONE, "output": output, "done_at": event.at, "accepted_at": accepted_at}
-    return clip.model_copy(update={**update, "cause": None})
+    lost = tuple(prefix for prefix in clip.lost_prefixes if not output.startswith(prefix))
+    update = {"state": ClipState.DONE, "output": output, "done_at": event.at, "lost_prefixes": lost}
+    return clip.model_copy(update={**update, "accepted_at": clip.accepted_at or event.at, "cause": None})
 
 
 def _sends(clip: Clip, nonce: str) -> bool:
@@ -231,19 +230,31 @@ def _sends(clip: Clip, nonce: str) -> bool:
 
 def _discarded(job: Job, clip: Clip, operation: str) -> Job:
     """Charged, and of no use any more. An ended job's reason says so too."""
-    state = ClipState.LATE if job.ended and clip.state in _ADOPTS else clip.state
+    state = ClipState.LATE if job.ended and (clip.state in _ADOPTS or clip.in_doubt) else clip.state
     job = _with(job, clip.model_copy(update={"state": state, "late": (*clip.late, operation)}))
     return job.model_copy(update={"failure": _as_charged(job, job.failure)}) if job.failure else job
 
 
+def _live_again(clip: Clip, event: ev.Replayed) -> Clip:
+    """What is paid is used: a late operation is polled, a late file taken, and what is in doubt searched for first."""
+    if clip.state is ClipState.LATE:
+        *others, last = clip.late
+        found = {"output": last, "done_at": event.at} if last.startswith(WORK) else {"operation": last}
+        state = ClipState.DONE if last.startswith(WORK) else ClipState.ACCEPTED
+        return clip.model_copy(
+            update={**found, "state": state, "late": tuple(others), "accepted_at": event.at, "cause": None}
+        )
+    if clip.in_doubt:
+        return clip.model_copy(update={"state": ClipState.UNKNOWN, "cause": None})
+    return _planned_again(clip) if clip.state is ClipState.REFUSED else clip
+
+
 def _planned_again(clip: Clip) -> Clip:
-    """Ready for a new attempt. An operation that gave no file stays on the bill, or in doubt."""
-    charged = clip.cause.charged if clip.cause and clip.state is ClipState.REFUSED else Charged.NO
+    """Ready for a new attempt. An operation that was charged and gave no file stays on the bill."""
+    charged = clip.cause is not None and clip.cause.charged is Charged.YES and clip.operation is not None
     update: dict[str, Any] = {"state": ClipState.PLANNED, "nonce": None, "owner": None, "accepted_at": None}
-    if charged is Charged.YES and clip.operation:
+    if charged:
         update["late"] = (*clip.late, clip.operation)
-    if charged is Charged.UNKNOWN and clip.prefix:
-        update["lost_prefixes"] = (*clip.lost_prefixes, clip.prefix)
     return clip.model_copy(update=update)
 
 
@@ -258,6 +269,7 @@ def _failed(job: Job, failure: Failure, *, held: bool = True) -> Job:
 
 
 def _cancelled(job: Job, *, reason: str | None = None, held: bool = True) -> Job:
+    reason = reason or job.cancel_reason
     words = "The job was cancelled" + (f": {reason.rstrip('.')}." if reason else ".")
     if job.charged is not Charged.NO:
         words += " What had been accepted before was charged." if job.charged is Charged.YES else ""

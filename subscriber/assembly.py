@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from schemas import event as ev
-from schemas.errors import Invalid, NotFound
+from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.failure import Category, Failure
 from schemas.job import Job, Result
 from schemas.ports import Probe
@@ -27,7 +27,11 @@ async def store(shop: Workshop, job: Job) -> Job:
 
 
 async def give_up_storing(shop: Workshop, job: Job) -> Job:
-    """The failed job; its paid clips stay in the ledger, and a replay is free."""
+    """One last try; else the failed job. Its paid clips stay in the ledger, and `reelbus replay` is free."""
+    try:
+        return await store(shop, job)
+    except Unavailable:
+        log.warning("gave up storing", exc_info=True, extra=_about(job, "storing_given_up"))
     return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_NOT_STORED))
 
 
@@ -40,10 +44,19 @@ async def _finished(shop: Workshop, job: Job, folder: Path) -> Result:
         log.info("adopted the final file that was there", extra=_about(job, "final_adopted"))
         await shop.videos.fetch(job.final_name, final)
         probe = await shop.editor.probe(final)
-    poster = folder / "poster.jpg"
-    await shop.editor.poster(final, poster)
-    await shop.videos.put(job.poster_name, poster, content_type="image/jpeg")
-    return _result(job, probe, final.stat().st_size)
+    return _result(job, probe, final.stat().st_size, await _poster(shop, job, final))
+
+
+async def _poster(shop: Workshop, job: Job, final: Path) -> str | None:
+    """The still picture beside the film. A film without one is a film all the same."""
+    poster = final.with_name("poster.jpg")
+    try:
+        await shop.editor.poster(final, poster)
+        await shop.videos.put(job.poster_name, poster, content_type="image/jpeg")
+    except (Invalid, Unavailable):
+        log.warning("the film has no poster", exc_info=True, extra=_about(job, "no_poster"))
+        return None
+    return job.poster_name
 
 
 async def _fetched(shop: Workshop, job: Job, folder: Path) -> list[Path]:
@@ -53,10 +66,10 @@ async def _fetched(shop: Workshop, job: Job, folder: Path) -> list[Path]:
     return clips
 
 
-def _result(job: Job, probe: Probe, size_bytes: int) -> Result:
+def _result(job: Job, probe: Probe, size_bytes: int, poster: str | None) -> Result:
     return Result(
         gcs_path=job.final_name,
-        poster_path=job.poster_name,
+        poster_path=poster,
         width=probe.width,
         height=probe.height,
         duration_seconds=probe.duration_seconds,

@@ -4,10 +4,13 @@ import asyncio
 import logging
 import random
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, assert_never
 
 from schemas import event as ev
 from schemas.errors import Conflict, Unavailable
+from schemas.event import Step
+from schemas.failure import Category, Failure
 from schemas.job import Job
 from schemas.ledger import Clip
 from schemas.state import ClipState, JobState
@@ -17,6 +20,32 @@ from subscriber.submission import submit_next
 from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
+
+
+_WAITED_TOO_LONG = Failure(
+    category=Category.QUOTA,
+    code="not_submitted_in_time",
+    message="The next clip could not be submitted in time; the clips before it are kept, and `reelbus replay` goes on.",
+    retryable=True,
+)
+
+
+_Write = policy.GiveUpSubmit | policy.SubmitAgain | policy.Expire | policy.GiveUpWaiting
+"""What needs nothing but to be written down."""
+
+
+def _event_of(action: _Write, at: datetime) -> Step:
+    match action:
+        case policy.GiveUpSubmit(clip=clip):
+            return ev.SubmitLost(at=at, nonce=clip.nonce or "")
+        case policy.SubmitAgain(clip=clip):
+            return ev.Resubmit(at=at, clip=clip.index)
+        case policy.Expire():
+            return ev.Expired(at=at)
+        case policy.GiveUpWaiting():
+            return ev.Failed(at=at, failure=_WAITED_TOO_LONG)
+        case _:
+            assert_never(action)
 
 
 @dataclass(slots=True)
@@ -62,33 +91,19 @@ class Carrier:
                 self._see(await self._settle(action))
 
     async def _settle(
-        self,
-        action: policy.GiveUpSubmit
-        | policy.SubmitAgain
-        | policy.Judge
-        | policy.GiveUpGeneration
-        | policy.Store
-        | policy.GiveUpStoring
-        | policy.Expire,
+        self, action: _Write | policy.Judge | policy.GiveUpGeneration | policy.Store | policy.GiveUpStoring
     ) -> Job:
-        shop, job, now = self.shop, self.job, self.shop.clock.now()
         match action:
-            case policy.GiveUpSubmit(clip=clip):
-                return await shop.write(job, ev.SubmitLost(at=now, nonce=clip.nonce or ""))
-            case policy.SubmitAgain(clip=clip):
-                return await shop.write(job, ev.Resubmit(at=now, clip=clip.index))
             case policy.Judge(clip=clip):
-                return await generation.judge(shop, job, clip)
+                return await generation.judge(self.shop, self.job, clip)
             case policy.GiveUpGeneration(clip=clip):
-                return await generation.give_up_generation(shop, job, clip)
+                return await generation.give_up_generation(self.shop, self.job, clip)
             case policy.Store():
-                return await assembly.store(shop, job)
+                return await assembly.store(self.shop, self.job)
             case policy.GiveUpStoring():
-                return await assembly.give_up_storing(shop, job)
-            case policy.Expire():
-                return await shop.write(job, ev.Expired(at=now))
+                return await assembly.give_up_storing(self.shop, self.job)
             case _:
-                assert_never(action)
+                return await self.shop.write(self.job, _event_of(action, self.shop.clock.now()))
 
     async def _submit(self) -> None:
         """Shielded: a worker that stops waits for the answer of a call that may already be paid."""

@@ -20,19 +20,27 @@ log = logging.getLogger(__name__)
 
 async def handle_dead(handler: Handler, delivery: Delivery) -> None:
     """Terminal job: its completion again. Something paid, or perhaps paid: resume. Nothing paid: fail it."""
+    if await _was_replayed(handler.shop, delivery.message):
+        await delivery.ack()
+        return
     job = await _job_of(handler.shop, delivery.message)
     if job is None:
         log.warning("a dead letter speaks of no job", extra={"action": "dead_letter_kept"})
     elif job.ended:
         await announce(handler.shop, job)
     elif job.started:
-        async with handler.slots:
-            await handler.finish(job)
+        await handler.finish(job)
     else:
         log.warning("failing the job of a dead letter", extra={"action": "dead_lettered", "job_id": job.job_id})
         failed = await change(handler.shop.jobs, job.job_id, lambda known: _failure(handler.shop, known))
-        await announce(handler.shop, failed)
+        await handler.finish(failed)
     await delivery.ack()
+
+
+async def _was_replayed(shop: Workshop, message: Message) -> bool:
+    """Somebody took the letter off the shelf again before we heard of it: its job is not to be ended."""
+    letter = message.attributes.get("dead_letter_id")
+    return letter is not None and not await shop.bus.dead_letters(id=letter)
 
 
 async def _job_of(shop: Workshop, message: Message) -> Job | None:

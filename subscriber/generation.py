@@ -31,7 +31,10 @@ async def poll_once(shop: Workshop, job: Job, clip: Clip) -> Job | None:
 
 
 async def give_up_generation(shop: Workshop, job: Job, clip: Clip) -> Job:
-    """One last look under the prefix for a clip past its deadline."""
+    """One last question, and one last look under the prefix, for a clip past its deadline."""
+    answered = await poll_once(shop, job, clip)
+    if answered:
+        return answered
     found = await shop.model.recover(clip.prefix or "")
     if found:
         return await shop.write(job, ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=found[0]))

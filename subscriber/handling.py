@@ -1,8 +1,7 @@
 """What a worker does with one delivery, whatever it holds; each one is settled exactly once."""
 
-import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from schemas import event as ev
 from schemas.cancel import CancelRequest
@@ -10,7 +9,7 @@ from schemas.change import change
 from schemas.errors import IdReused, Invalid, NotFound
 from schemas.job import Job
 from schemas.message import NewerVersion, claimed_job_id, decode_command
-from schemas.ports import Delivery
+from schemas.ports import MAX_DELIVERIES, REQUESTS, Delivery
 from schemas.request import VideoRequest
 from subscriber.announcement import announce, reject
 from subscriber.carrying import Carrier
@@ -28,43 +27,47 @@ EARLY_CANCEL_TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """Handles deliveries of the request topic. `slots` bounds the jobs carried at once; cancels need none."""
+    """Handles deliveries of the request topic. The registry bounds the jobs carried at once; cancels need no slot."""
 
     shop: Workshop
-    slots: asyncio.Semaphore
-    registry: Registry = field(default_factory=Registry)
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    registry: Registry
 
     async def __call__(self, delivery: Delivery) -> None:
         """Settles the delivery of a request or a cancel."""
         try:
-            await self._handle(delivery)
+            command = decode_command(delivery.message)
+            job = await self._job_of(delivery, command)
         except NewerVersion:
-            log.warning("holding a message for a newer worker", extra={"action": "newer_version"})
-            await delivery.nack(delay_s=NEWER_VERSION_DELAY_S)
+            await self._hold(delivery)
         except (Invalid, IdReused) as error:
             conflict = isinstance(error, IdReused)
             await reject(self.shop, delivery.message, claimed_job_id(delivery.message), error, conflict=conflict)
             await delivery.bury(str(error))
-
-    async def _handle(self, delivery: Delivery) -> None:
-        match decode_command(delivery.message):
-            case VideoRequest() as request:
-                async with self.slots:
-                    await self._request(delivery, request)
-            case CancelRequest() as wish:
-                await self._cancel(delivery, wish)
+        else:
+            if isinstance(command, CancelRequest):
+                await self._cancel(delivery, command)
+            elif job:
+                await self.finish(job)
+                await delivery.ack()
 
     async def finish(self, job: Job) -> None:
         """Carries the job to its end, and tells everybody."""
         await announce(self.shop, await self.registry.carry(job, lambda known: Carrier(self.shop, known)))
 
-    async def _request(self, delivery: Delivery, request: VideoRequest) -> None:
-        if self.stopping.is_set():
-            await delivery.nack()
-            return
-        await self.finish(await job_for(self.shop, request, traceparent=delivery.message.traceparent))
-        await delivery.ack()
+    async def _job_of(self, delivery: Delivery, command: VideoRequest | CancelRequest) -> Job | None:
+        """The record is there before the job waits for its turn: a cancel finds it."""
+        if isinstance(command, CancelRequest):
+            return None
+        return await job_for(self.shop, command, traceparent=delivery.message.traceparent)
+
+    async def _hold(self, delivery: Delivery) -> None:
+        """For a newer worker. A message that is about to be given up for its many deliveries begins afresh."""
+        log.warning("holding a message for a newer worker", extra={"action": "newer_version"})
+        if delivery.attempt < MAX_DELIVERIES - 1:
+            await delivery.nack(delay_s=NEWER_VERSION_DELAY_S)
+        else:
+            await self.shop.bus.publish(REQUESTS, delivery.message)
+            await delivery.ack()
 
     async def _cancel(self, delivery: Delivery, wish: CancelRequest) -> None:
         at = self.shop.clock.now()

@@ -6,16 +6,16 @@
 | a clip is submitting, and young | holds the message and looks again |
 | a clip is submitting, and old | marks it unknown |
 | a clip is unknown | sends a free one again; searches for a paid one as long as a generation can take; then judges |
-| a clip is accepted | polls; past its deadline it searches once, and gives it up |
-| all clips are done | assembles and stores; past the deadline it fails, the paid clips kept |
-| nothing was paid, and the deadline is over | expires the job |
+| a clip is accepted | polls; past its deadline it polls and searches a last time, and gives it up |
+| all clips are done | assembles and stores; past the deadline it tries once more, and fails, the paid clips kept |
 | the next clip is planned | submits it |
+| … and the deadline is over | expires a queued job; fails one that has clips already |
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.job import Job
+from schemas.job import QUEUED_AT_MOST, Job
 from schemas.ledger import Clip
 from schemas.request import OnUnknownSubmit
 from schemas.state import ClipState, JobState
@@ -78,7 +78,7 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class GiveUpGeneration:
-    """The operation is past its deadline; look for its file a last time, then give it up."""
+    """The operation is past its deadline: ask and look a last time, then give it up."""
 
     clip: Clip
 
@@ -90,12 +90,17 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class GiveUpStoring:
-    """Storing was tried for long enough."""
+    """Storing was tried for long enough: once more, then no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expire:
     """It was not started in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUpWaiting:
+    """The next clip could not be submitted in time."""
 
 
 Action = (
@@ -111,6 +116,7 @@ Action = (
     | Store
     | GiveUpStoring
     | Expire
+    | GiveUpWaiting
 )
 
 
@@ -123,21 +129,31 @@ def decide(job: Job, now: datetime, windows: Windows) -> Action:
     if clip := job.clip_in(ClipState.UNKNOWN):
         return _of_the_unknown(job, clip, now, windows)
     if clip := job.clip_in(ClipState.ACCEPTED):
-        deadline = (clip.accepted_at or now) + timedelta(seconds=windows.generation_s)
-        return Poll(clip) if now <= deadline else GiveUpGeneration(clip)
+        return _of_the_accepted(job, clip, now, windows)
     if job.state is JobState.STORING:
         since = job.since(JobState.STORING) or now
         return Store() if now <= since + timedelta(seconds=windows.storing_s) else GiveUpStoring()
-    if not job.started and now > job.deadline:
-        return Expire()
-    return Submit()
+    if now <= _next_submit_until(job):
+        return Submit()
+    return Expire() if job.state is JobState.QUEUED else GiveUpWaiting()
 
 
 def _of_a_submit(job: Job, clip: Clip, now: datetime, windows: Windows) -> Action:
     """A free submit needs no mercy beyond its owner's own window: sending it twice costs nothing."""
     wait = windows.submit_within_s if job.free else windows.submitting_hold_s
-    age = (now - (job.stored_at or now)).total_seconds()
+    age = (now - (clip.submitting_at or now)).total_seconds()
     return Hold(min(wait - age, LOOK_AGAIN_S)) if age < wait else GiveUpSubmit(clip)
+
+
+def _of_the_accepted(job: Job, clip: Clip, now: datetime, windows: Windows) -> Action:
+    """A free clip is made by us, perhaps after a night in which nothing ran: it is given more time."""
+    span = windows.storing_s if job.free else windows.generation_s
+    return Poll(clip) if now <= (clip.accepted_at or now) + timedelta(seconds=span) else GiveUpGeneration(clip)
+
+
+def _next_submit_until(job: Job) -> datetime:
+    """The deadline of the job, or as long again after the clip before."""
+    return max([job.deadline, *(clip.done_at + QUEUED_AT_MOST for clip in job.clips if clip.done_at)])
 
 
 def _of_the_unknown(job: Job, clip: Clip, now: datetime, windows: Windows) -> Action:

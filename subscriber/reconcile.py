@@ -11,10 +11,8 @@ from datetime import timedelta
 from schemas import event as ev
 from schemas.errors import Conflict
 from schemas.job import Job
-from schemas.ledger import Clip
 from schemas.message import encode_request
 from schemas.ports import REQUESTS, JobQuery
-from schemas.state import ClipState
 from subscriber.announcement import announce
 from subscriber.workshop import Workshop
 
@@ -47,30 +45,33 @@ async def reconcile(shop: Workshop, *, dry_run: bool = False) -> Report:
 
 
 async def _look_after(shop: Workshop, job: Job, report: Report, dry_run: bool) -> None:
+    """One job. Whatever goes wrong with it, the others are looked after as well."""
     try:
-        if job.completion_due:
-            report.announced += 1
-            await _announce(shop, job, dry_run)
-        elif not job.ended:
-            report.republished += 1
-            await _republish(shop, job, dry_run)
-        else:
-            report.found_late += await _find_late(shop, job, dry_run)
+        if not dry_run:
+            job = await shop.write(job, ev.Checked(at=shop.clock.now()))
+        await _do(shop, job, report, dry_run)
     except Conflict:
         log.info("somebody else moved the job", extra={"action": "reconcile_conflict", "job_id": job.job_id})
+    except Exception:
+        log.exception("a job could not be looked after", extra={"action": "reconcile_failed", "job_id": job.job_id})
 
 
-async def _announce(shop: Workshop, job: Job, dry_run: bool) -> None:
-    if not dry_run:
-        await announce(shop, job)
+async def _do(shop: Workshop, job: Job, report: Report, dry_run: bool) -> None:
+    if job.completion_due:
+        report.announced += 1
+        if not dry_run:
+            await announce(shop, job)
+    elif not job.ended:
+        report.republished += 1
+        if not dry_run:
+            await _republish(shop, job)
+    else:
+        report.found_late += await _find_late(shop, job, dry_run)
 
 
-async def _republish(shop: Workshop, job: Job, dry_run: bool) -> None:
-    if dry_run:
-        return
-    at = shop.clock.now()
-    await shop.write(job, ev.Checked(at=at))
-    await shop.bus.publish(REQUESTS, encode_request(job.request, at=at, traceparent=job.traceparent))
+async def _republish(shop: Workshop, job: Job) -> None:
+    request = encode_request(job.request, at=shop.clock.now(), traceparent=job.traceparent)
+    await shop.bus.publish(REQUESTS, request)
     log.info("published a request again", extra={"action": "republished", "job_id": job.job_id})
 
 
@@ -79,19 +80,13 @@ async def _find_late(shop: Workshop, job: Job, dry_run: bool) -> int:
     found = [
         (clip.index, name)
         for clip in job.clips
-        for prefix in _prefixes_to_watch(clip)
+        for prefix in clip.watched_prefixes
         for name in (await shop.model.recover(prefix))[:1]
-        if name not in clip.late
+        if name not in (clip.output, *clip.late)
     ]
     if dry_run:
         return len(found)
     for index, name in found:
         log.warning("a paid clip turned up late", extra={"action": "found_late", "job_id": job.job_id, "file": name})
         job = await shop.write(job, ev.AcceptedLate(at=shop.clock.now(), clip=index, nonce="", operation=name))
-    if job.loose_ends:
-        await shop.write(job, ev.Checked(at=shop.clock.now()))
     return len(found)
-
-
-def _prefixes_to_watch(clip: Clip) -> tuple[str, ...]:
-    return (*clip.lost_prefixes, clip.prefix) if clip.state is ClipState.UNKNOWN and clip.prefix else clip.lost_prefixes

@@ -1,7 +1,7 @@
 """One handler per job per process: a later delivery of the same job joins the one under way and settles with it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from schemas.job import Job
@@ -10,18 +10,22 @@ from subscriber.carrying import Carrier
 
 @dataclass(slots=True)
 class Registry:
-    """Who carries which job in this process."""
+    """Who carries which job in this process, `slots` of them at once."""
 
+    slots: asyncio.Semaphore
+    closed: bool = False
     _carrying: dict[str, asyncio.Task[Job]] = field(default_factory=dict)
     _carriers: dict[str, Carrier] = field(default_factory=dict)
 
     async def carry(self, job: Job, carrier: Callable[[Job], Carrier]) -> Job:
         """The ended job, by the handler under way or by a new one. Cancelling one who waits does not stop the handler;
-        `hand_back` does."""
+        `hand_back` does. Raises `CancelledError` once this process takes no more jobs."""
         task = self._carrying.get(job.job_id)
         if task is None:
+            if self.closed:
+                raise asyncio.CancelledError
             self._carriers[job.job_id] = made = carrier(job)
-            task = self._carrying[job.job_id] = asyncio.create_task(self._until_ended(job.job_id, made.carry()))
+            task = self._carrying[job.job_id] = asyncio.create_task(self._until_ended(job.job_id, made))
         return await asyncio.shield(task)
 
     def nudge(self, job_id: str) -> None:
@@ -31,19 +35,22 @@ class Registry:
 
     @property
     def size(self) -> int:
-        """How many jobs are carried right now."""
+        """How many jobs are carried right now, or wait for a slot."""
         return len(self._carrying)
 
     async def hand_back(self) -> None:
-        """Stops every handler. One that waits for the answer of a paid call gets it first."""
-        tasks = tuple(self._carrying.values())
-        for task in tasks:
+        """Stops every handler, and takes no new job. One that waits for the answer of a paid call gets it first."""
+        self.closed = True
+        for task in self._carrying.values():
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        if self._carrying:
+            await asyncio.wait(tuple(self._carrying.values()))
 
-    async def _until_ended(self, job_id: str, carrying: Coroutine[None, None, Job]) -> Job:
+    async def _until_ended(self, job_id: str, carrier: Carrier) -> Job:
         try:
-            return await carrying
+            async with self.slots:
+                if self.closed:
+                    raise asyncio.CancelledError
+                return await carrier.carry()
         finally:
             del self._carrying[job_id], self._carriers[job_id]

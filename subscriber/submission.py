@@ -13,6 +13,7 @@ A kill between 3 and 4 leaves `submitting` behind. `subscriber.policy` says what
 import asyncio
 import logging
 import uuid
+from dataclasses import replace
 from decimal import Decimal
 
 from schemas import event as ev
@@ -21,7 +22,7 @@ from schemas.errors import Conflict, ImpossibleStep, Invalid, SubmitRefused, Una
 from schemas.failure import Category, Failure
 from schemas.job import Job
 from schemas.ledger import Clip
-from schemas.names import work_prefix
+from schemas.names import attempt_of, clip_prefix, work_prefix
 from schemas.plan import Plan
 from schemas.state import ClipState
 from subscriber.workshop import Workshop
@@ -47,10 +48,10 @@ async def submit_next(shop: Workshop, job: Job) -> Job:
         await shop.pace.turn(_next_model(job, plan))
     send_before = shop.clock.boot() + shop.windows.submit_within_s
     started = ev.SubmitStarted(at=shop.clock.now(), plan=plan, owner=shop.owner, nonce=uuid.uuid4().hex)
-    if plan.price_usd and await _paid_before(shop, job):
+    if plan.price_usd and (attempt := await _paid_before(shop, job)):
         log.warning("found files of an attempt that the record does not know", extra=_about(job, "submit_forgotten"))
-        lost = advance(advance(job, started), ev.SubmitLost(at=shop.clock.now(), nonce=started.nonce))
-        return await shop.jobs.save(lost)
+        known = advance(job, replace(started, attempt=attempt))
+        return await shop.jobs.save(advance(known, ev.SubmitLost(at=shop.clock.now(), nonce=started.nonce)))
     job = await _claim(shop, job, started)
     return await _send(shop, job, started.nonce, send_before)
 
@@ -75,10 +76,16 @@ def _next_model(job: Job, plan: Plan) -> str:
     return plan.clips[clip.index if clip else 0].model
 
 
-async def _paid_before(shop: Workshop, job: Job) -> bool:
+async def _paid_before(shop: Workshop, job: Job) -> int | None:
+    """The attempt whose files lie there: one that is lost, or newer than any that the record knows."""
     clip = job.clip_in(ClipState.PLANNED)
-    index, attempt = (clip.index, clip.attempt) if clip else (0, 0)
-    return bool(await shop.videos.list(work_prefix(job.job_id, index, attempt + 1)))
+    index, known, lost = (clip.index, clip.attempt, clip.lost_prefixes) if clip else (0, 0, ())
+    files = await shop.videos.list(clip_prefix(job.job_id, index))
+    attempts = {attempt_of(file.name) for file in files}
+    return max(
+        (n for n in attempts if n > known or work_prefix(job.job_id, index, n) in lost),
+        default=None,
+    )
 
 
 async def _claim(shop: Workshop, job: Job, started: ev.SubmitStarted) -> Job:
@@ -145,7 +152,7 @@ async def _settle(shop: Workshop, job: Job, event: ev.SubmitWithdrawn | ev.Submi
         except Unavailable:
             await shop.clock.sleep(RETRY_WRITE_S)
         except Conflict:
-            job = await shop.read(job.job_id)
+            job = await _read_patiently(shop, job)
 
 
 async def _record(shop: Workshop, job: Job, clip: Clip, accepted: ev.SubmitAccepted) -> Job:

@@ -5,13 +5,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from schemas.errors import ReelbusError, Unavailable
+from schemas.errors import Unavailable
 from schemas.ports import DEAD_WORKERS, WORKERS, Delivery, Subscription
 from subscriber.backoff import Backoff
 from subscriber.dead import handle_dead
 from subscriber.edge import guarded
 from subscriber.handling import Handler
 from subscriber.reconcile import reconcile
+from subscriber.registry import Registry
 from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Worker:
 
     async def run(self, stop: asyncio.Event, *, ready: Callable[[], None]) -> None:
         """Works until `stop` is set, then drains. Calls `ready` once its subscriptions exist."""
-        handler = Handler(self.shop, asyncio.Semaphore(self.in_flight))
+        handler = Handler(self.shop, Registry(asyncio.Semaphore(self.in_flight)))
         for subscription in (WORKERS, DEAD_WORKERS):
             await self.shop.bus.ensure(subscription)
         loops = [
@@ -42,12 +43,13 @@ class Worker:
         ]
         ready()
         log.info("ready", extra={"action": "worker_ready", "owner": self.shop.owner})
-        await _first_of(stop, loops)
-        log.info("stopping", extra={"action": "worker_stopping", "carried": handler.registry.size})
-        handler.stopping.set()
-        await _cancelled(loops)
-        await self._drain(handler)
-        log.info("stopped", extra={"action": "worker_stopped"})
+        try:
+            await _first_of(stop, loops)
+        finally:
+            log.info("stopping", extra={"action": "worker_stopping", "carried": handler.registry.size})
+            await _cancelled(loops)
+            await self._drain(handler)
+            log.info("stopped", extra={"action": "worker_stopped"})
 
     async def _take(
         self, subscription: Subscription, limit: int, handle: Callable[[Delivery], Awaitable[None]]
@@ -73,8 +75,8 @@ class Worker:
         while True:
             try:
                 await reconcile(self.shop)
-            except ReelbusError as error:
-                log.warning("reconcile failed", extra={"action": "reconcile_failed", "reason": str(error)})
+            except Exception:
+                log.exception("reconcile failed", extra={"action": "reconcile_failed"})
             await self.shop.clock.sleep(self.reconcile_every_s)
 
     async def _drain(self, handler: Handler) -> None:

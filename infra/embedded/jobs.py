@@ -1,16 +1,21 @@
 """The job records in one SQLite file: the record as JSON, and beside it the columns that listings go by."""
 
+import logging
 import sqlite3
 from functools import partial
 from typing import Any
 
+from pydantic import ValidationError
+
 from infra.embedded.connection import moment, now_ms
 from infra.embedded.database import Database
 from infra.embedded.listing import Position, encode_cursor, milliseconds, order_of, page_sql
-from schemas.errors import AlreadyExists, Conflict
+from schemas.errors import AlreadyExists, Conflict, Unavailable
 from schemas.job import Job
 from schemas.ports import JobPage, JobQuery
 from schemas.state import JobState
+
+log = logging.getLogger(__name__)
 
 _CREATE = """
     INSERT INTO jobs (state, project_id, fingerprint, created_at, next_check_at, stored_at, record, job_id, revision)
@@ -78,7 +83,8 @@ def _list(connection: sqlite3.Connection, query: JobQuery) -> JobPage:
     rows = _rows(connection).execute(*page_sql(query)).fetchall()
     page = rows[: query.limit]
     more = len(rows) > len(page) and page
-    return JobPage(jobs=[_job(row) for row in page], cursor=encode_cursor(_position(query, page[-1])) if more else None)
+    jobs = [job for row in page if (job := _readable(row))]
+    return JobPage(jobs=jobs, cursor=encode_cursor(_position(query, page[-1])) if more else None)
 
 
 def _position(query: JobQuery, row: sqlite3.Row) -> Position:
@@ -104,8 +110,20 @@ def _columns(job: Job, stored_at: int) -> tuple[Any, ...]:
     )
 
 
+def _readable(row: sqlite3.Row) -> Job | None:
+    """A record of a newer version does not take the page with it."""
+    try:
+        return _job(row)
+    except Unavailable:
+        log.warning("a record can't be read", extra={"action": "record_unreadable", "job_id": row["job_id"]})
+        return None
+
+
 def _job(row: sqlite3.Row) -> Job:
-    job = Job.model_validate_json(row["record"])
+    try:
+        job = Job.model_validate_json(row["record"])
+    except ValidationError as error:
+        raise Unavailable(f"the record of job {row['job_id']} is of a version that this program can't read") from error
     return _stamped(job, row["revision"], row["stored_at"]).model_copy(update={"read_at": moment(now_ms())})
 
 

@@ -295,11 +295,13 @@ class TestALateAcceptance:
     def test_a_clip_that_was_never_sent_can_not_be_accepted(self) -> None:
         refused(late(clip=1), played(started(TWO)))
 
-    def test_a_late_charge_outlives_a_replay_and_a_change_of_model(self) -> None:
+    def test_a_replay_uses_the_late_operation_and_pays_nothing(self) -> None:
         failed = ev.Failed(at=after(3), failure=NO)
-        job = played(started(), withdrawn(), failed, late(), replayed(), started(FREE, "n2"))
-        assert job.clips[0].late == ("op-late",)
+        job = played(started(), withdrawn(), failed, late(), replayed())
+        assert (job.clips[0].state, job.clips[0].operation) == (ClipState.ACCEPTED, "op-late")
         assert job.cost_usd == PRICE
+        with pytest.raises(ImpossibleStep):
+            advance(job, started(FREE, "n2"))
 
 
 class TestTheEndOfAClip:

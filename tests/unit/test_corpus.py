@@ -55,7 +55,8 @@ def test_a_released_completion_decodes_and_keeps_its_event_id(path: Path) -> Non
 def test_a_released_record_decodes_and_is_stored_as_it_was(path: Path) -> None:
     kept = read(path)["data"]
     job = Job.model_validate(kept)
-    assert json.loads(job.model_dump_json()) == kept
+    stored = json.loads(job.model_dump_json())
+    assert {key: stored[key] for key in kept} == kept  # a field of a later day may stand beside
 
 
 @pytest.mark.parametrize("path", released("job"))

@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 NAME = "animatic"
 POLL_AT_MOST_S = 5.0
-CRASHES_AT_MOST = 3
 _FILM = "sample_0.mp4"
 _OPERATION = "operation.json"
 _RENDER_SHARE = {"720p": 0.5, "1080p": 1.1}
@@ -45,7 +44,7 @@ class Animatic:
     def __init__(self, videos: VideoStore, studio: Studio, scratch: Path) -> None:
         self._videos, self._studio, self._scratch = videos, studio, scratch
         self._rendering: dict[str, asyncio.Task[Finished | Broke]] = {}
-        self._crashes: dict[str, int] = {}
+        self._suspects: set[str] = set()
 
     def plan(self, request: VideoRequest) -> Plan:
         """One free clip of the whole length."""
@@ -81,7 +80,10 @@ class Animatic:
         try:
             return rendering.result()
         except BrokenProcessPool:
-            return self._crashed(operation)
+            if operation in self._suspects:
+                return Broke(failure=_CRASHED)
+            self._suspects.add(operation)
+            return Running()
 
     async def recover(self, prefix: str) -> Sequence[str]:
         """The films under a prefix."""
@@ -110,7 +112,7 @@ class Animatic:
         with TemporaryDirectory(dir=self._scratch, prefix="render-") as folder:
             film = Path(folder) / _FILM
             try:
-                await self._studio.render(await self._board(operation, Path(folder)), film)
+                await self._render(operation, await self._board(operation, Path(folder)), film)
             except (ValueError, NotFound) as error:
                 return Broke(failure=_unusable(error))
             except (BrokenProcessPool, Unavailable):
@@ -131,9 +133,17 @@ class Animatic:
         await self._videos.fetch(name, local)
         return await asyncio.to_thread(local.read_bytes)
 
-    def _crashed(self, operation: str) -> Running | Broke:
-        self._crashes[operation] = self._crashes.get(operation, 0) + 1
-        return Running() if self._crashes[operation] < CRASHES_AT_MOST else Broke(failure=_CRASHED)
+    async def _render(self, operation: str, board: Storyboard, film: Path) -> None:
+        """A renderer that dies takes its neighbours' films with it: each of them is made again alone, and only the
+        film that kills a renderer of its own is given up."""
+        if operation not in self._suspects:
+            await self._studio.render(board, film)
+            return
+        alone = Studio(1)
+        try:
+            await alone.render(board, film)
+        finally:
+            alone.close()
 
 
 def _order(request: VideoRequest) -> dict[str, Any]:
@@ -176,6 +186,6 @@ def _failed(error: Exception) -> Failure:
 _CRASHED = Failure(
     category=Category.INTERNAL,
     code="renderer_crashed",
-    message=f"The local renderer died {CRASHES_AT_MOST} times over this film; perhaps there is too little memory.",
+    message="The local renderer died over this film, twice; perhaps there is too little memory.",
     retryable=True,
 )
