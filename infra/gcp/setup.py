@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.cloud.storage import Client
 
+from infra.gcp.addresses import database_in, project_in
 from infra.gcp.firestore import FirestoreJobs
 from infra.gcp.gcs_bucket import set_up_bucket
 from infra.gcp.gcs_settings import BucketSettings, bucket_settings
@@ -47,14 +48,16 @@ async def set_up(urls: Mapping[str, str], *, location: str | None) -> Setup:
     """`urls` by port. Raises `Unavailable`, `Invalid` for an address that is none, `NotFound` for a missing bucket."""
     setup = Setup()
     videos, bus, jobs = (urlsplit(urls[port]) for port in ("videos", "bus", "jobs"))
-    if videos.scheme == "gs":
-        settings = bucket_settings(videos)
+    settings = bucket_settings(videos) if videos.scheme == "gs" else None
+    project = project_in(bus) if bus.scheme == "pubsub" else None
+    database = database_in(jobs) if jobs.scheme == "firestore" else None
+    if settings:
         await _blocking("Cloud Storage", partial(_bucket, settings, location, setup))
-    if bus.scheme == "pubsub":
-        await _blocking("Pub/Sub", partial(_topics, bus.netloc, setup))
-        setup.hints.extend(_dead_letter_roles(bus.netloc))
-    if jobs.scheme == "firestore":
-        await _database(jobs.netloc, jobs.path.strip("/") or "(default)", setup)
+    if project:
+        await _blocking("Pub/Sub", partial(_topics, project, setup))
+        setup.hints.extend(_dead_letter_roles(project))
+    if database:
+        await _database(*database, setup)
     return setup
 
 

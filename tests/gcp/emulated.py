@@ -11,9 +11,11 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 import pytest
+from _pytest.outcomes import Skipped
 from google.cloud.storage import Client
 
-from infra.gcp.emulators import installed, running
+from infra.gcp.emulator_programs import installed
+from infra.gcp.emulators import running
 from schemas.errors import Unavailable
 
 _set = ExitStack()
@@ -45,6 +47,18 @@ class Project:
             client.create_bucket(self.bucket)
 
 
+class Absent(Skipped):
+    """Keeps its own place, so that all of these are one line of the summary and not one for each test."""
+
+    @property
+    def _use_item_location(self) -> bool:
+        return False
+
+    @_use_item_location.setter
+    def _use_item_location(self, _: bool) -> None:
+        """pytest sets this for whatever a fixture raises."""
+
+
 @pytest.fixture(scope="session")
 def emulators() -> Iterator[Mapping[str, str]]:
     """The environment that leads to them. They stop with the test process."""
@@ -54,7 +68,7 @@ def emulators() -> Iterator[Mapping[str, str]]:
         except Unavailable as error:
             if os.environ.get("CI"):
                 pytest.fail(f"the tests on Google's emulators must run in CI: {error}")
-            pytest.skip(f"needs Google's emulators: {error}")
+            raise Absent(f"needs Google's emulators: {error}") from error
     yield _environment
     _environment.clear()
     _set.close()

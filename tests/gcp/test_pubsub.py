@@ -160,7 +160,7 @@ def test_deliveries_are_counted_where_pubsub_does_not() -> None:
     assert [attempts.of(Received(id)) for id in ("a", "b", "a", "a")] == [1, 1, 2, 3]
 
 
-@pytest.mark.parametrize("error", [PermissionDenied("no"), RefreshError("no"), TimeoutError()])
+@pytest.mark.parametrize("error", [PermissionDenied("no"), RefreshError("no"), TimeoutError()])  # type: ignore[no-untyped-call]
 def test_whatever_google_raises_is_unavailable(error: Exception) -> None:
     with pytest.raises(Unavailable, match="Pub/Sub can't be used"), translated("Pub/Sub"):
         raise error
@@ -168,5 +168,5 @@ def test_whatever_google_raises_is_unavailable(error: Exception) -> None:
 
 def test_a_used_up_quota_is_tried_again_later() -> None:
     with pytest.raises(Unavailable) as caught, translated("Pub/Sub"):
-        raise ResourceExhausted("quota")
+        raise ResourceExhausted("quota")  # type: ignore[no-untyped-call]
     assert caught.value.retry_after_s == 30

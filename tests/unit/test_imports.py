@@ -62,6 +62,7 @@ def modules(name):
 sys.dont_write_bytecode = True
 os.environ.__class__ = Watched
 sys.addaudithook(watch)
+at_start = set(sys.modules)  # google-cloud-aiplatform's .pth file puts empty namespaces into every process
 seen = []
 for name in wanted:
     for module in modules(name):
@@ -74,7 +75,7 @@ for name in wanted:
                 raise
             missing.append(module)
         seen.append(module)
-google = sorted(name for name in sys.modules if name == "google" or name.startswith(("google.", "vertexai", "grpc")))
+google = sorted(name for name in set(sys.modules) - at_start if name == "google" or name.startswith(("google.", "vertexai", "grpc")))
 json.dump({"seen": seen, "done": done, "reads": reads, "google": google, "missing": missing}, sys.stdout)
 """
 
