@@ -3,14 +3,14 @@
 import logging
 
 from publisher.desk import Desk
+from publisher.replay import revival
 from schemas.change import change
-from schemas.errors import NotFound, ReelbusError
-from schemas.event import Replayed
-from schemas.job import QUEUED_AT_MOST, Job
-from schemas.message import Message, decode_command
+from schemas.claim_check import claim_image
+from schemas.errors import Invalid, NotFound
+from schemas.job import Job
+from schemas.message import Message, NewerVersion, decode_command
 from schemas.ports import DeadLetter
 from schemas.request import VideoRequest
-from schemas.state import JobState
 
 logger = logging.getLogger(__name__)
 
@@ -31,27 +31,26 @@ async def show_dead(desk: Desk, letter_id: str) -> DeadLetter:
 async def replay_dead(desk: Desk, letter_id: str) -> None:
     """Publishes it again. Its job, where it ended without a video, lives again first: what is paid is used.
 
-    Raises `NotFound`. A crash in between leaves a queued job, which `reconcile` publishes.
+    A job that only has the same id, for another request, stays as it is. Raises `NotFound`. A crash in between leaves
+    a queued job, which `reconcile` publishes.
     """
     letter = await show_dead(desk, letter_id)
-    job_id = _requested(letter.message)
-    if job_id is not None and await desk.jobs.get(job_id) is not None:
-        await change(desk.jobs, job_id, lambda job: _revived(desk, job))
+    job = await _job_of(desk, letter.message)
+    if job is not None:
+        await change(desk.jobs, job.job_id, lambda newest: revival(desk, newest))
     await desk.bus.replay(letter_id)
-    logger.info("dead letter replayed", extra={"action": "dead_replayed", "letter_id": letter_id, "job_id": job_id})
+    extra = {"action": "dead_replayed", "letter_id": letter_id, "job_id": job.job_id if job else None}
+    logger.info("dead letter replayed", extra=extra)
 
 
-def _requested(message: Message) -> str | None:
-    """The job that the message asks for. A cancel, or what can't be read, revives nothing."""
+async def _job_of(desk: Desk, message: Message) -> Job | None:
+    """The job that the message asks for. A cancel, what can't be read, or another job's id revives nothing."""
     try:
         command = decode_command(message)
-    except ReelbusError:
+        if not isinstance(command, VideoRequest):
+            return None
+        request = await claim_image(command, desk.videos, from_bus=True)
+    except (Invalid, NewerVersion):
         return None
-    return command.job_id if isinstance(command, VideoRequest) else None
-
-
-def _revived(desk: Desk, job: Job) -> Replayed | None:
-    if not job.ended or job.state is JobState.SUCCEEDED:
-        return None
-    now = desk.clock.now()
-    return Replayed(at=now, deadline=now + QUEUED_AT_MOST)
+    job = await desk.jobs.get(request.job_id)
+    return job if job and job.fingerprint == request.fingerprint() else None

@@ -81,10 +81,10 @@ class Waiters:
     async def __aexit__(self, *_: object) -> None:
         await self._completions.__aexit__()
 
-    @property
-    def full(self) -> bool:
-        """No more callers may wait here."""
-        return self.waiting >= self._max_waiting
+    def admit(self) -> None:
+        """Raises `Unavailable` where no more callers may wait here."""
+        if self.waiting >= self._max_waiting:
+            raise Unavailable("Too many callers wait here already; ask again soon, or for an answer without a wait")
 
     def drain(self) -> None:
         """Sends everybody away, now and from now on: they get `Draining`."""
@@ -92,14 +92,19 @@ class Waiters:
         self._heard(None)
 
     async def ended(self, job_id: str, timeout_s: float) -> Job | None:
-        """The job once it has ended; None when the time is over. Raises `NotFound` and `Draining`."""
+        """The job once it has ended; None when the time is over. Raises `NotFound`, `Draining`, `Unavailable`."""
         # First the place, then the look: an end in between is heard.
         with self.place(job_id) as place:
             return await place.end(timeout_s)
 
     @contextmanager
-    def place(self, job_id: str) -> Iterator[Place]:
-        """A place to wait for news of this job."""
+    def place(self, job_id: str, *, stays: bool = True) -> Iterator[Place]:
+        """A place to wait for news of this job; for one who only passes by, there is always one.
+
+        Raises `Unavailable` where too many wait already.
+        """
+        if stays:
+            self.admit()
         place = Place(self, job_id)
         self._places.setdefault(job_id, set()).add(place)
         self.waiting += 1

@@ -148,7 +148,8 @@ def _(event: ev.CancelWished, job: Job) -> Job:
 def _(event: ev.Expired, job: Job) -> Job:
     _require(job.state is JobState.QUEUED, event, job)
     words = f"The job was not started before {job.deadline:%Y-%m-%d %H:%M:%S} UTC."
-    reason = Failure(category=Category.EXPIRED, code="expired", message=words, retryable=True, charged=job.charged)
+    reason = Failure(category=Category.EXPIRED, code="expired", message=words, charged=job.charged)
+    reason = reason.model_copy(update={"retryable": job.request.start_before is None})
     return _ended(job, JobState.EXPIRED, reason, held=event.held)
 
 

@@ -48,13 +48,19 @@ def _exit_with(run: Callable[[WorkerSettings], object]) -> None:
         configure_logs(settings.log_level)
         run(settings)
     except ValidationError as error:
-        _die(2, f"settings: {invalid(error)}")
+        _die(2, _setting(error))
     except Invalid as error:
         _die(2, str(error))
     except Unavailable as error:
         _die(4, str(error))
     except ReelbusError as error:
         _die(1, str(error))
+
+
+def _setting(error: ValidationError) -> str:
+    """In the words of the environment."""
+    told = invalid(error)
+    return str(told).replace(told.field, f"REELBUS_{told.field.upper()}", 1) if told.field else str(told)
 
 
 def _die(status: int, words: str) -> None:
@@ -77,8 +83,8 @@ async def _worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int
     async with open_workshop(settings) as shop:
         worker = Worker(
             shop=shop,
-            in_flight=settings.in_flight,
-            prefetch=settings.prefetch,
+            in_flight=settings.jobs_at_once,
+            prefetch=settings.messages_beside,
             drain_s=settings.drain_s,
             reconcile_every_s=settings.reconcile_every_s,
         )

@@ -6,7 +6,7 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from infra.adapters import Adapters
@@ -63,5 +63,6 @@ def _swept(scratch: Path) -> None:
     """A killed worker leaves half-made files behind; nobody needs them a day later."""
     scratch.mkdir(parents=True, exist_ok=True)
     for path in sorted(scratch.rglob("*"), reverse=True):
-        if path.lstat().st_mtime < time.time() - SCRATCH_KEPT_S:
-            path.rmdir() if path.is_dir() and not any(path.iterdir()) else path.unlink(missing_ok=True)
+        with suppress(OSError):  # another worker may sweep as well, or still use it
+            if path.lstat().st_mtime < time.time() - SCRATCH_KEPT_S:
+                path.rmdir() if path.is_dir() else path.unlink()

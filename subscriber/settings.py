@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.addresses import Addresses
@@ -21,8 +22,12 @@ class WorkerSettings(Addresses, BaseSettings):
     fast_models: str = Field(default="", description="What `fast` means on Vertex AI: ids in order, with commas.")
     quality_models: str = Field(default="", description="What `quality` means on Vertex AI: ids in order, with commas.")
     vertex_base_url: str = Field(default="", description="Another address of Vertex AI: a private endpoint, a proxy.")
-    in_flight: int = Field(default=16, ge=1, description="Jobs that one worker carries at once.")
-    prefetch: int = Field(default=2, ge=0, description="Messages held beside them, so that a cancel gets through.")
+    in_flight: int = Field(
+        default=0, ge=0, description="Jobs that one worker carries at once; 0: 100, or twice the cores where it renders."
+    )
+    prefetch: int = Field(
+        default=0, ge=0, description="Messages held beside them, so that a cancel gets through; 0: a quarter as many."
+    )
     renderers: int = Field(default=os.cpu_count() or 1, ge=1, description="Processes of the local renderer.")
     ack_deadline_s: float = Field(default=15, gt=0, description="A dead worker's messages come again after that.")
     drain_s: float = Field(default=8, ge=0, description="How long a stopping worker goes on with what it holds.")
@@ -37,6 +42,23 @@ class WorkerSettings(Addresses, BaseSettings):
     generation_s: float = Field(default=1800, gt=0, description="The longest that a generation can take.")
     storing_s: float = Field(default=86_400, gt=0, description="How long storing is tried.")
     search_every_s: float = Field(default=15, gt=0, description="Pause between looks at an unknown clip's prefix.")
+
+    @model_validator(mode="after")
+    def _the_hold_outlasts_the_window(self) -> Self:
+        """A submit is left alone for longer than its owner may still send it, the 30 s of the call included."""
+        if self.submitting_hold_s < self.submit_within_s + 40:
+            raise ValueError("REELBUS_SUBMITTING_HOLD_S must be at least REELBUS_SUBMIT_WITHIN_S and 40 more")
+        return self
+
+    @property
+    def jobs_at_once(self) -> int:
+        """How many jobs one worker carries. The local renderer is kept busy by few; the rest is left to others."""
+        return self.in_flight or (2 * self.renderers if self.model.startswith("animatic") else 100)
+
+    @property
+    def messages_beside(self) -> int:
+        """Pub/Sub's client goes on only below 80 % of what it may hold: a quarter more keeps all slots busy."""
+        return self.prefetch or max(2, self.jobs_at_once // 4)
 
     @property
     def scratch_dir(self) -> Path:

@@ -3,10 +3,12 @@
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.errors import Invalid
+from schemas.kinds import JOB_ID_PATTERN
 from schemas.ports import JobQuery
 
 Condition = tuple[str, tuple[str | int, ...]]
@@ -56,10 +58,13 @@ def decode_cursor(query: JobQuery) -> Position | None:
         order, at_ms, job_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, TypeError, binascii.Error, RecursionError) as error:
         raise _no_cursor() from error
-    genuine = order == order_of(query) and type(at_ms) is int and abs(at_ms) < 1 << 62 and isinstance(job_id, str)
-    if not genuine:
+    if order != order_of(query) or type(at_ms) is not int or abs(at_ms) >= 1 << 62 or not _is_job_id(job_id):
         raise _no_cursor()
     return Position(order=order, at_ms=at_ms, job_id=job_id)
+
+
+def _is_job_id(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(JOB_ID_PATTERN[1:-1], value) is not None
 
 
 def _no_cursor() -> Invalid:

@@ -17,6 +17,7 @@ COMMANDS = {
     "list": ("publisher.cli.listing:list_videos", "List videos, the newest first."),
     "cancel": ("publisher.cli.cancel:cancel", "End a job that nobody wants any more."),
     "plan": ("publisher.cli.plan:plan", "Show clips, billed seconds and price before a cent is spent."),
+    "replay": ("publisher.cli.replay:replay", "Let a job that ended without a video live again."),
     "dead": ("publisher.cli.dead:dead", "Look at messages that were given up, and replay them."),
     "setup": (
         "publisher.cli.setup:setup",

@@ -32,7 +32,7 @@ def result(view: JobView) -> str:
 
 def ending(view: JobView) -> str:
     """Why there is no video."""
-    return f"The job {view.state}: {view.error.message}" if view.error else f"The job {view.state}"
+    return view.error.message if view.error else f"The job is {view.state}"
 
 
 def cost(view: JobView) -> str:

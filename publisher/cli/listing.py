@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from textwrap import shorten
 
 import click
 from rich.console import Console
@@ -13,7 +14,9 @@ from publisher.cli.door_option import door, json_option, url_option
 from publisher.cli.exits import Verb
 from publisher.cli.facts import cost, moment
 from publisher.listing import Listing
+from schemas.view import JobView
 
+_PROMPT_AT_LEAST = 12
 _WIDTH_OF_A_FILE = 160
 
 
@@ -30,7 +33,8 @@ def list_videos(as_json: bool, url: str | None, **filters: object) -> None:
     if as_json:
         click.echo(page.model_dump_json())
         return
-    console().print(_table(page) if page.videos else "No jobs.")
+    screen = console()
+    screen.print(_table(page, screen.width) if page.videos else "No jobs.")
     if page.next_cursor:
         click.echo(f"More: --cursor {page.next_cursor}", err=True)
 
@@ -45,13 +49,27 @@ async def _list(filters: Filters, url: str | None) -> Listing:
         return await opened.list(filters)
 
 
-def _table(page: Listing) -> Table:
+def _table(page: Listing, width: int) -> Table:
+    """Where the terminal is narrow the prompt gives way, then the columns from the right: an id is whole, or no use."""
+    rows = [_row(view) for view in page.videos]
+    widths = {name: max(map(len, (name, *(row[name] for row in rows)))) + 2 for name in rows[0]}
+    while sum(widths.values()) + _PROMPT_AT_LEAST > width and len(widths) > 2:
+        widths.popitem()
+    room = max(width - sum(widths.values()), _PROMPT_AT_LEAST)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("ID", "STATE", "LENGTH", "COST", "CREATED"):
-        table.add_column(name, no_wrap=True, overflow="fold" if name == "ID" else "ellipsis")
-    table.add_column("PROMPT", no_wrap=True, overflow="ellipsis")
-    for view in page.videos:
-        created = moment(view.created_at.isoformat())
-        cells = (view.video_id, view.state, f"{view.duration_seconds} s", cost(view), created, view.prompt)
+    for name in (*widths, "PROMPT"):
+        table.add_column(name, no_wrap=True)
+    for row, view in zip(rows, page.videos, strict=True):
+        cells = (*(row[name] for name in widths), shorten(view.prompt, room, placeholder="…"))
         table.add_row(*map(Text, cells))
     return table
+
+
+def _row(view: JobView) -> dict[str, str]:
+    return {
+        "ID": view.video_id,
+        "STATE": view.state,
+        "LENGTH": f"{view.duration_seconds} s",
+        "COST": cost(view),
+        "CREATED": moment(view.created_at.isoformat()),
+    }

@@ -18,6 +18,7 @@ from publisher.facade.lingering import Lingering
 from publisher.facade.refusals import on_error
 from publisher.facade.state import State
 from publisher.facade.trace import Trace
+from publisher.facade.twins import Twins
 from publisher.facade.unexpected import Unexpected
 from publisher.facade.video_id import VIDEO_ID
 from publisher.settings import PublisherSettings
@@ -45,7 +46,7 @@ async def opened(settings: PublisherSettings) -> AsyncIterator[State]:
     async with open_desk(settings) as desk:
         waiters = Waiters(desk, look_every_s=settings.look_every_s, max_waiting=settings.max_waiting)
         async with waiters:
-            yield State(settings=settings, desk=desk, waiters=waiters)
+            yield State(settings=settings, desk=desk, waiters=waiters, twins=Twins())
 
 
 def facade(state: State) -> Starlette:

@@ -3,12 +3,14 @@
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from publisher.facade.state import Call
 from publisher.status import find, view
@@ -26,31 +28,40 @@ _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 async def events(call: Call) -> Response:
     """A stream of `state` and `progress` events and, at the end, one `done`."""
     job = await find(call.state["desk"], call.path_params["video_id"])
-    return EventSourceResponse(
-        _stream(call, job),
-        ping=call.state["settings"].heartbeat_s,
-        ping_message_factory=_heartbeat,
-        send_timeout=_SEND_AT_MOST_S,
-        sep="\n",
-    )
+    with ExitStack() as stack:
+        place = stack.enter_context(call.state["waiters"].place(job.job_id))
+        return _Stream(_told(call, job, place), call.state["settings"].heartbeat_s, stack.pop_all())
 
 
-async def _stream(call: Call, job: Job) -> AsyncIterator[ServerSentEvent]:
+class _Stream(EventSourceResponse):
+    """The stream, which gives its place up at its end, and also where it never began."""
+
+    def __init__(self, events: AsyncIterator[ServerSentEvent], heartbeat_s: float, held: ExitStack) -> None:
+        super().__init__(
+            events, ping=heartbeat_s, ping_message_factory=_heartbeat, send_timeout=_SEND_AT_MOST_S, sep="\n"
+        )
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._held:
+            await super().__call__(scope, receive, send)
+
+
+async def _told(call: Call, job: Job, place: Place) -> AsyncIterator[ServerSentEvent]:
     story = _Story(_moment(call.headers.get("last-event-id")))
-    with call.state["waiters"].place(job.job_id) as place:
-        newest: Job | None = job
-        while newest is None or not newest.ended:
-            if newest is not None:
-                for event in story.news(await view(call.state["desk"], newest)):
-                    yield event
-            try:
-                newest = await _look_again(call, place, job.job_id)
-            except Draining:
-                return
-        last = await view(call.state["desk"], newest)
-        for event in story.news(last):
-            yield event
-        yield ServerSentEvent(event="done", data=last.model_dump_json(), sep="\n")
+    newest: Job | None = job
+    while newest is None or not newest.ended:
+        if newest is not None:
+            for event in story.news(await view(call.state["desk"], newest)):
+                yield event
+        try:
+            newest = await _look_again(call, place, job.job_id)
+        except Draining:
+            return
+    last = await view(call.state["desk"], newest)
+    for event in story.news(last):
+        yield event
+    yield ServerSentEvent(event="done", data=last.model_dump_json(), sep="\n")
 
 
 async def _look_again(call: Call, place: Place, job_id: str) -> Job | None:

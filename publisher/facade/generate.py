@@ -12,7 +12,7 @@ from publisher.facade.preferences import Preferences, keyed_job_id, preferences_
 from publisher.facade.refusals import GONE, refused
 from publisher.facade.state import Call
 from publisher.facade.trace import traceparent_of
-from publisher.status import view
+from publisher.status import find, view
 from publisher.submit import SubmitUncertain, submit
 from publisher.waiting import Draining, Place
 from schemas.claim_check import claim_image
@@ -26,8 +26,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Order:
+    """What a caller wants. Its image is in the store already: it may wait for minutes, and images are large."""
+
     request: VideoRequest
     keyed: bool
+    may_return: bool
+    """A legacy caller without a key: where it goes without an answer, its next identical call comes back."""
     preferences: Preferences
     wait_s: float
 
@@ -35,57 +39,81 @@ class _Order:
 async def generate(call: Call) -> Response:
     """The whole conversation about one video."""
     order = await _read(call)
-    if order.wait_s and call.state["waiters"].full:
-        raise Unavailable("Too many callers wait here already; ask again soon, or with Prefer: respond-async")
+    if not order.may_return:
+        return await _serve(call, order, None)
+    with call.state["twins"].joined(order.request.fingerprint()) as twin:
+        await twin.moment()
+        owed = await reattach.unanswered(call.state["desk"], order.request)
+        return await _serve(call, order, owed)
+
+
+async def _read(call: Call) -> _Order:
+    settings = call.state["settings"]
+    preferences = preferences_of(call.headers, at_most_s=settings.wait_s)
+    wait_s = settings.wait_s if preferences.wait_s is None else preferences.wait_s
+    if preferences.respond_async and preferences.wait_s is None:
+        wait_s = 0
+    if wait_s:
+        call.state["waiters"].admit()  # before megabytes are read for nothing
+    request, keyed = await video_request(await _body(call), keyed_job_id(call.headers))
+    return _Order(
+        request=await claim_image(request, call.state["desk"].videos),
+        keyed=keyed,
+        may_return=not keyed and settings.reattach_s > 0,
+        preferences=preferences,
+        wait_s=wait_s,
+    )
+
+
+async def _body(call: Call) -> bytes:
+    """Not `call.body()`, which keeps it for as long as the call lasts."""
+    return b"".join([part async for part in call.stream()])
+
+
+async def _serve(call: Call, order: _Order, owed: Job | None) -> Response:
+    job_id = owed.job_id if owed else order.request.job_id
     # The place is taken before the request is out: the end can't be missed, and needs no look to begin with.
-    with call.state["waiters"].place(order.request.job_id) as place:
+    with call.state["waiters"].place(job_id, stays=order.wait_s > 0) as place:
         try:
-            job = await _job_for(call, order)
+            job = await _job_for(call, order, owed)
         except SubmitUncertain as error:
             await _left(call, order, error.job_id)
             return refused(error, status_url=status_url(call, error.job_id))
         return await _answer(call, order, job, place)
 
 
-async def _read(call: Call) -> _Order:
-    at_most_s = call.state["settings"].wait_s
-    preferences = preferences_of(call.headers, at_most_s=at_most_s)
-    request, keyed = await video_request(await call.body(), keyed_job_id(call.headers))
-    wait_s = at_most_s if preferences.wait_s is None else preferences.wait_s
-    if preferences.respond_async and preferences.wait_s is None:
-        wait_s = 0
-    return _Order(request=request, keyed=keyed, preferences=preferences, wait_s=wait_s)
-
-
-async def _job_for(call: Call, order: _Order) -> Job:
+async def _job_for(call: Call, order: _Order, owed: Job | None) -> Job:
     desk = call.state["desk"]
-    request = await claim_image(order.request, desk.videos)
-    if not order.keyed and call.state["settings"].reattach_s:
-        owed = await reattach.unanswered(desk, request)
-        if owed:
-            return owed
-    return await submit(desk, request, traceparent=traceparent_of(call))
+    if owed:
+        return await find(desk, owed.job_id)  # it may have ended before the place was taken
+    return await submit(desk, order.request, traceparent=traceparent_of(call))
 
 
 async def _answer(call: Call, order: _Order, job: Job, place: Place) -> Response:
     try:
-        end = await patience.unless_gone(call, _end(call, order, job, place))
+        return await _outcome(call, order, job, place)
     except patience.HungUp:
-        await _left(call, order, job.job_id)
         logger.info("caller hung up", extra={"action": "wait_hung_up", "job_id": job.job_id})
         return Response(status_code=GONE)
-    except Draining as error:
-        await _left(call, order, job.job_id)
+    except (Draining, Unavailable) as error:
         return refused(error, video_id=job.job_id, status_url=status_url(call, job.job_id), charged=job.charged)
-    if end is not None:
-        return await _ended(call, order, end)
-    return await _unfinished(call, order, job)
 
 
-async def _end(call: Call, order: _Order, job: Job, place: Place) -> Job | None:
-    if job.job_id == order.request.job_id:
-        return await place.end(order.wait_s, seen=job)
-    return await call.state["waiters"].ended(job.job_id, order.wait_s)  # it came back to another job
+async def _outcome(call: Call, order: _Order, job: Job, place: Place) -> Response:
+    """How it ended, or how it stands when the wait is over. Whatever keeps that from the caller, it may come back."""
+    try:
+        end = await patience.unless_gone(call, place.end(order.wait_s, seen=job))
+        if end is not None:
+            return await _ended(call, order, end)
+        newest = await _newest(call, job) if order.wait_s else job
+        if order.preferences.given:
+            return accepted(await view(call.state["desk"], newest), order.preferences.applied(async_too=True))
+    except BaseException:
+        await _left(call, order, job.job_id, seen=job)
+        raise
+    comes_back = await _left(call, order, job.job_id, seen=newest)
+    logger.info("wait is over", extra={"action": "wait_over", "job_id": job.job_id})
+    return too_late(call, job.job_id, newest.charged, retryable=order.keyed or comes_back)
 
 
 async def _ended(call: Call, order: _Order, job: Job) -> Response:
@@ -98,18 +126,17 @@ async def _ended(call: Call, order: _Order, job: Job) -> Response:
     return finished(seen, headers)
 
 
-async def _unfinished(call: Call, order: _Order, job: Job) -> Response:
-    desk = call.state["desk"]
-    newest = await desk.jobs.get(job.job_id) or job if order.wait_s else job
-    if order.preferences.given:
-        return accepted(await view(desk, newest), order.preferences.applied(async_too=True))
-    await _left(call, order, job.job_id)
-    logger.info("wait is over", extra={"action": "wait_over", "job_id": job.job_id})
-    comes_back = order.keyed or call.state["settings"].reattach_s > 0
-    return too_late(call, job.job_id, newest.charged, retryable=comes_back)
+async def _newest(call: Call, job: Job) -> Job:
+    try:
+        return await call.state["desk"].jobs.get(job.job_id) or job
+    except Unavailable:
+        return job
 
 
-async def _left(call: Call, order: _Order, job_id: str) -> None:
-    reattach_s = call.state["settings"].reattach_s
-    if not order.keyed and reattach_s:
-        await reattach.left(call.state["desk"], job_id, reattach_s)
+async def _left(call: Call, order: _Order, job_id: str, *, seen: Job | None = None) -> bool:
+    """Whether the caller's next identical call comes back to this job."""
+    if not order.may_return:
+        return False
+    noted = await reattach.left(call.state["desk"], job_id, call.state["settings"].reattach_s, seen=seen)
+    call.state["twins"].promised(order.request.fingerprint())
+    return noted

@@ -4,11 +4,13 @@ The promise lies in the record, so that it holds across facades and restarts.
 """
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 from publisher.desk import Desk
+from schemas.advance import advance
 from schemas.change import change
-from schemas.errors import ReelbusError
+from schemas.errors import Conflict, ReelbusError
 from schemas.event import Answered, WaitEnded
 from schemas.failure import Charged
 from schemas.job import Job
@@ -30,14 +32,18 @@ async def unanswered(desk: Desk, request: VideoRequest) -> Job | None:
     return found
 
 
-async def left(desk: Desk, job_id: str, reattach_s: float) -> None:
-    """The caller went without an answer: it may come back. Best effort."""
+async def left(desk: Desk, job_id: str, reattach_s: float, *, seen: Job | None = None) -> bool:
+    """The caller went without an answer: it may come back. False where that could not be noted.
+
+    `seen` saves a read where the record has not changed since.
+    """
     now = desk.clock.now()
-    until = now + timedelta(seconds=reattach_s)
     try:
-        await change(desk.jobs, job_id, lambda _: WaitEnded(at=now, until=until))
+        await _note(desk, job_id, WaitEnded(at=now, until=now + timedelta(seconds=reattach_s)), seen)
     except ReelbusError:
         logger.warning("caller can't come back", extra={"action": "reattach_unnoted", "job_id": job_id})
+        return False
+    return True
 
 
 async def answered(desk: Desk, job: Job) -> None:
@@ -48,6 +54,14 @@ async def answered(desk: Desk, job: Job) -> None:
         await change(desk.jobs, job.job_id, lambda _: Answered(at=desk.clock.now()))
     except ReelbusError:
         logger.warning("answer was not noted", extra={"action": "reattach_unanswered", "job_id": job.job_id})
+
+
+async def _note(desk: Desk, job_id: str, event: WaitEnded, seen: Job | None) -> None:
+    if seen:
+        with suppress(Conflict):
+            await desk.jobs.save(advance(seen, event))
+            return
+    await change(desk.jobs, job_id, lambda _: event)
 
 
 def _is_owed(desk: Desk, job: Job) -> bool:

@@ -14,7 +14,7 @@ from publisher.facade.state import State
 from publisher.settings import PublisherSettings
 
 logger = logging.getLogger(__name__)
-_CLOSE_WITHIN_S = 1
+_CLOSE_WITHIN_S = 5
 """For downloads and slow callers, after those who wait have been answered."""
 
 

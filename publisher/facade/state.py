@@ -5,6 +5,7 @@ from typing import TypeAlias, TypedDict
 from starlette.requests import Request
 
 from publisher.desk import Desk
+from publisher.facade.twins import Twins
 from publisher.settings import PublisherSettings
 from publisher.waiting import Waiters
 
@@ -15,6 +16,7 @@ class State(TypedDict):
     settings: PublisherSettings
     desk: Desk
     waiters: Waiters
+    twins: Twins
 
 
 Call: TypeAlias = Request[State]

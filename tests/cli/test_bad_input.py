@@ -78,7 +78,8 @@ def test_settings_that_can_t_be_used(shell: Shell) -> None:
 
 
 def test_list_s_own_limits(shell: Shell) -> None:
-    for options in (["--state", "painted"], ["--limit", "0"], ["--cursor", "nonsense"]):
+    surrogate = "WyJjIiwxLCJcdWQ4MDAiXQ"  # ["c",1,"\\ud800"]
+    for options in (["--state", "painted"], ["--limit", "0"], ["--cursor", "nonsense"], ["--cursor", surrogate]):
         result = shell("list", *options)
         assert result.exit_code == 2, options
         assert complaint(result).startswith("Error: Invalid request: ")

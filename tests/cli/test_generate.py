@@ -96,7 +96,7 @@ def test_the_job_fails(processes: Processes, shell: Shell) -> None:
     code, out, err = processes.run("generate", PROMPT, "--id", "one", "--json")
     assert code == 1
     assert json.loads(out)["state"] == "cancelled"
-    assert "Error: The job cancelled: " in err
+    assert "Error: The job was cancelled" in err
 
 
 def test_interrupted(processes: Processes) -> None:

@@ -27,7 +27,7 @@ def test_the_line_in_the_list_is_the_command_s_own(name: str) -> None:
     assert (command.help or "").partition("\n")[0] == COMMANDS[name][1]
 
 
-@pytest.mark.parametrize("name", ["up", "serve", "generate", "status", "list", "cancel", "dead"])
+@pytest.mark.parametrize("name", ["up", "serve", "generate", "status", "list", "cancel", "replay", "dead"])
 def test_every_command_explains_itself(shell: Shell, name: str) -> None:
     result = shell(name, "--help")
     assert result.exit_code == 0

@@ -1,14 +1,26 @@
 """Real ports with one fault each."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 
 from schemas.errors import Unavailable
 from schemas.job import Job
 from schemas.message import Message
-from schemas.ports import Bus, Clock, DeadLetter, Delivery, JobPage, JobQuery, Subscription
+from schemas.ports import (
+    Bus,
+    Clock,
+    DeadLetter,
+    Delivery,
+    JobPage,
+    JobQuery,
+    JobStore,
+    StoredFile,
+    Subscription,
+    VideoStore,
+)
 
 
 class _Bus:
@@ -83,6 +95,57 @@ class HastyClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(0)
+
+
+class BlindJobs:
+    """A job store that can't be read while it is `blind`."""
+
+    def __init__(self, jobs: JobStore, *, blind: bool = False) -> None:
+        self._jobs = jobs
+        self.blind = blind
+
+    async def create(self, job: Job) -> Job:
+        return await self._jobs.create(job)
+
+    async def get(self, job_id: str) -> Job | None:
+        if self.blind:
+            raise Unavailable("the job store can't be read")
+        return await self._jobs.get(job_id)
+
+    async def save(self, job: Job) -> Job:
+        return await self._jobs.save(job)
+
+    async def list(self, query: JobQuery) -> JobPage:
+        return await self._jobs.list(query)
+
+    async def ahead_of(self, job: Job) -> int | None:
+        return None
+
+
+class Unaddressed:
+    """A video store that can't tell where a file is to be had."""
+
+    def __init__(self, videos: VideoStore) -> None:
+        self._videos = videos
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return self._videos.reads
+
+    async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
+        return await self._videos.put(name, source, content_type=content_type)
+
+    async def fetch(self, name: str, to: Path) -> None:
+        await self._videos.fetch(name, to)
+
+    async def list(self, prefix: str) -> Sequence[StoredFile]:
+        return await self._videos.list(prefix)
+
+    async def delete(self, name: str) -> None:
+        await self._videos.delete(name)
+
+    async def url_for(self, name: str) -> str:
+        raise Unavailable("the video store is out of reach")
 
 
 class UnreachableJobs:

@@ -1,17 +1,22 @@
 """Dead letters: looked at, and given another chance."""
 
+import base64
+
 import pytest
 
 from publisher.cancel import cancel
 from publisher.dead import list_dead, replay_dead, show_dead
 from schemas.errors import NotFound
 from schemas.failure import Category, Failure
-from schemas.ports import DeadLetter
+from schemas.message import encode_request
+from schemas.ports import REQUESTS, DeadLetter
+from schemas.request import VideoRequest
 from schemas.state import JobState
-from tests.facade.doors import Door
+from tests.facade.doors import PROMPT, Door
 from tests.facade.hand import Hand
 
 BROKE = Failure(category=Category.INTERNAL, code="broke", message="It broke.")
+IMAGE = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n pixels").decode()
 
 
 async def _buried(door: Door, hand: Hand) -> DeadLetter:
@@ -47,6 +52,47 @@ async def test_a_replay_leaves_a_finished_or_waiting_job_as_it_is(door: Door, ha
     job = await door.desk.jobs.get(job_id)
     assert job is not None
     assert (job.state, job.life) == (JobState.SUCCEEDED, 1)
+
+
+async def test_a_letter_for_another_request_revives_nothing(door: Door, hand: Hand) -> None:
+    job_id = await door.queued()
+    await hand.take()
+    await hand.fail(job_id, BROKE)
+    await _publish(door, VideoRequest(job_id=job_id, prompt=PROMPT, duration_seconds=30))
+    letter = await _buried(door, hand)
+    await replay_dead(door.desk, letter.id)
+    assert await hand.take() == job_id
+    job = await door.desk.jobs.get(job_id)
+    assert job is not None
+    assert (job.state, job.life) == (JobState.FAILED, 1)
+
+
+async def test_a_letter_with_its_image_inside_revives_its_job(door: Door, hand: Hand) -> None:
+    job_id = await door.queued(reference_image=IMAGE)
+    await hand.take()
+    await hand.fail(job_id, BROKE)
+    await _publish(door, VideoRequest(job_id=job_id, prompt=PROMPT, reference_image=IMAGE))
+    letter = await _buried(door, hand)
+    await replay_dead(door.desk, letter.id)
+    job = await door.desk.jobs.get(job_id)
+    assert job is not None
+    assert (job.state, job.life) == (JobState.QUEUED, 2)
+
+
+async def test_a_letter_whose_image_is_none_revives_nothing(door: Door, hand: Hand) -> None:
+    job_id = await door.queued()
+    await hand.take()
+    await hand.fail(job_id, BROKE)
+    await _publish(door, VideoRequest(job_id=job_id, prompt=PROMPT, reference_image="gs://nowhere/to/be.png"))
+    letter = await _buried(door, hand)
+    await replay_dead(door.desk, letter.id)
+    job = await door.desk.jobs.get(job_id)
+    assert job is not None
+    assert job.life == 1
+
+
+async def _publish(door: Door, request: VideoRequest) -> None:
+    await door.desk.bus.publish(REQUESTS, encode_request(request, at=door.desk.clock.now()))
 
 
 async def test_a_replayed_cancel_revives_nothing(door: Door, hand: Hand) -> None:

@@ -1,6 +1,8 @@
 """Jobs by their id, and lists of them."""
 
 import asyncio
+import base64
+import json
 
 import pytest
 
@@ -113,11 +115,16 @@ async def test_lists(door: Door, hand: Hand) -> None:
     assert await listed(limit=3, cursor=page["next_cursor"]) == jobs[:1]
 
 
+def _cursor(job_id: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(["c", 1, job_id]).encode()).decode().rstrip("=")
+
+
 @pytest.mark.parametrize(
     ("params", "detail"),
     [
         ({"state": "done"}, "state must be one of queued, submitting, generating"),
-        ({"cursor": "%%%"}, ""),
+        ({"cursor": "%%%"}, "cursor is not one that this listing gave out"),
+        *(({"cursor": _cursor(job_id)}, "cursor is not one") for job_id in ("\ud800", "a/b", "", "x" * 65, "x\n", 7)),
         ({"limit": "0"}, "limit must be a whole number from 1 to 200"),
         ({"limit": "many"}, "limit must be a whole number from 1 to 200"),
         ({"status": "queued"}, "status is not a known parameter"),

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from publisher.facade.reattach import left
+from schemas.errors import Unavailable
 from schemas.failure import Category, Charged, Failure
 from schemas.job import Job
-from tests.facade.doors import ASYNC, Door, door_to, settings_for
+from tests.facade.doors import ASYNC, Door, door_over, door_to, settings_for
+from tests.facade.faults import BlindJobs, Unaddressed
 from tests.facade.hand import Hand, hand_at
 
 
@@ -118,3 +122,42 @@ async def test_after_a_drain(tmp_path: Path) -> None:
         assert (await calling).status_code == 503
     async with door_to(settings_for(tmp_path)) as door:
         assert (await door.post(ASYNC)).json()["video_id"] == job_id
+
+
+async def test_a_store_that_fails_at_the_end_of_the_wait_breaks_no_promise(door: Door) -> None:
+    desk = replace(door.desk, jobs=BlindJobs(door.desk.jobs, blind=True))
+    async with door_over({**door.state, "desk": desk}) as blind:
+        job_id = await _missed(blind)
+    assert await _missed(door) == job_id
+
+
+async def test_a_caller_is_told_to_come_back_only_where_it_can(door: Door) -> None:
+    class NoSaves(BlindJobs):
+        async def save(self, job: Job) -> Job:
+            raise Unavailable
+
+    desk = replace(door.desk, jobs=NoSaves(door.desk.jobs))
+    async with door_over({**door.state, "desk": desk}) as stubborn:
+        answer = await stubborn.post()
+    assert (answer.status_code, answer.json()["error"]["retryable"]) == (504, False)
+
+
+async def test_a_record_that_moved_on_is_promised_all_the_same(door: Door, hand: Hand) -> None:
+    job_id = await door.queued()
+    before = await _record(door, job_id)
+    await hand.start(job_id)
+    assert await left(door.desk, job_id, 60, seen=before)
+    assert await _missed(door) == job_id
+
+
+async def test_a_video_without_an_address_is_owed(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path)) as door, hand_at(door.desk) as hand:
+        desk = replace(door.desk, videos=Unaddressed(door.desk.videos))
+        async with door_over({**door.state, "desk": desk}) as lost:
+            calling = asyncio.create_task(lost.post())
+            job_id = await hand.take()
+            await hand.finish(job_id)
+            answer = await calling
+        assert (answer.status_code, answer.json()["video_id"]) == (503, job_id)
+        assert int(answer.headers["retry-after"]) > 0
+        assert (await door.post()).json()["video_id"] == job_id

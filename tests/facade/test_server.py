@@ -62,6 +62,18 @@ async def test_a_caller_that_hangs_up_cancels_nothing_and_may_come_back(
     assert (await calling).json()["video_id"] == job_id
 
 
+async def test_a_caller_that_retries_at_once_comes_back(server: Server, client: httpx.AsyncClient, hand: Hand) -> None:
+    for _ in range(5):
+        _, writer = await asyncio.open_connection("127.0.0.1", server.settings.port)
+        writer.write(_head(f"Content-Length: {len(BODY)}") + BODY)
+        job_id = await hand.take()
+        writer.close()
+        answer = await client.post(GENERATE, content=BODY, headers=ASYNC)
+        assert answer.json()["video_id"] == job_id
+        await hand.finish(job_id)
+        assert (await client.post(GENERATE, content=BODY)).json()["video_id"] == job_id
+
+
 async def test_a_stream_is_live(client: httpx.AsyncClient, hand: Hand) -> None:
     job_id = (await client.post(GENERATE, content=BODY, headers=ASYNC)).json()["video_id"]
     async with aconnect_sse(client, "GET", f"/api/videos/{job_id}/events") as source:

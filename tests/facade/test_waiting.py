@@ -1,15 +1,20 @@
 """Thousands wait, and none of them for ever."""
 
 import asyncio
+import base64
+import json
+import tracemalloc
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from publisher.waiting import Draining, Waiters
 from schemas.errors import NotFound
-from tests.facade.doors import Door, door_to, settings_for
+from tests.facade.doors import GENERATE, PROMPT, Door, door_to, settings_for
 from tests.facade.faults import BrokenBus, FlakyBus, HastyClock
 from tests.facade.hand import Hand, hand_at
 
@@ -53,6 +58,59 @@ async def test_a_full_house_takes_nothing_in(tmp_path: Path) -> None:
         await hand.finish(job_id)
         assert (await waiting).status_code == 200
         assert len((await door.client.get("/api/videos")).json()["videos"]) == 1
+
+
+async def test_a_full_house_still_answers_who_does_not_wait(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, max_waiting=1)) as door:
+        job_id = await door.queued()
+        with door.state["waiters"].place(job_id):
+            assert await door.queued(job_id="order-1") == "order-1"
+            assert (await door.client.get(f"/api/videos/{job_id}")).status_code == 200
+
+
+async def test_a_caller_that_comes_back_takes_one_place(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, max_waiting=1, wait_s=0.01)) as door:
+        assert [(await door.post()).status_code for _ in range(2)] == [504, 504]
+
+
+@pytest.mark.parametrize("what", ["?wait=60", "/events"])
+async def test_a_full_house_is_full_at_every_door(tmp_path: Path, what: str) -> None:
+    async with door_to(settings_for(tmp_path, max_waiting=1)) as door, hand_at(door.desk) as hand:
+        job_id = await door.queued()
+        calls = [asyncio.create_task(door.client.get(f"/api/videos/{job_id}{what}")) for _ in range(5)]
+        late, pending = set[asyncio.Task[httpx.Response]](), set(calls)
+        while len(pending) > 1:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            late |= done
+        assert {call.result().status_code for call in late} == {503}
+        assert all(int(call.result().headers["retry-after"]) > 0 for call in late)
+        await hand.finish(job_id)
+        assert (await pending.pop()).status_code == 200
+        assert door.state["waiters"].waiting == 0
+
+
+async def test_waiting_callers_do_not_hold_their_images(door: Door, hand: Hand) -> None:
+    image = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(3_000_000)).decode()
+    body = json.dumps({"prompt": PROMPT, "reference_image": f"data:image/png;base64,{image}"}).encode()
+
+    async def sent() -> AsyncIterator[bytes]:
+        yield body[:-1]
+        yield body[-1:]
+
+    tracemalloc.start()
+    try:
+        calls = []
+        for number in range(4):
+            headers = {"Idempotency-Key": f"job-{number}"}
+            calls.append(asyncio.create_task(door.client.post(GENERATE, content=sent(), headers=headers)))
+            await hand.take()
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held_bytes < 4_000_000, "4 MB of body and as much text for each would be 32 MB"
+    for number in range(4):
+        await hand.finish(f"job-{number}")
+    assert {answer.status_code for answer in await asyncio.gather(*calls)} == {200}
 
 
 async def test_a_drain_sends_everybody_away_with_an_address(door: Door, hand: Hand) -> None:

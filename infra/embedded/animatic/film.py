@@ -23,8 +23,13 @@ from infra.media.whole import whole
 Frame = tuple[Bytes, Bytes, Bytes]
 
 
+class Abandoned(Exception):
+    """The folder of the film was removed while it was being made: its job was cancelled."""
+
+
 def render(board: Storyboard, to: Path) -> None:
-    """Write the film, whole or not at all. The same board gives the same bytes. Raises ValueError for a bad picture."""
+    """Write the film, whole or not at all. The same board gives the same bytes. Raises ValueError for a bad picture,
+    and `Abandoned` within a second of film where the folder goes away."""
     _check(board)
     scene = _scene(board)
     with whole(to) as part:
@@ -82,6 +87,8 @@ def _shoot(board: Storyboard, scene: _Scene, to: Path) -> None:
     with Reel.open(to, board) as reel:
         pictures = _frames(board, scene)
         for block in sound.blocks(hearing, _seed(board), board.duration_seconds):
+            if not to.parent.is_dir():
+                raise Abandoned(f"nobody waits for {to.name} any more")
             for _ in range(FRAME_RATE):
                 reel.expose(next(pictures))
             reel.record(block)

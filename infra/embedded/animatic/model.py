@@ -90,7 +90,7 @@ class Animatic:
         return [file.name for file in await self._videos.list(prefix) if file.name.endswith(".mp4")]
 
     async def discard(self, operation: str) -> None:
-        """A render that has not begun never will; one that has is left to end."""
+        """A render that has not begun never will; one that has loses its folder, and ends at the next look at it."""
         if task := self._rendering.pop(operation, None):
             task.cancel()
 

@@ -1,0 +1,70 @@
+"""Gives identical callers without a key a moment, before a second job is made for what may be one caller's retry.
+
+A caller that hangs up and calls again at once is here before its first call is known to be gone, and so before the
+record promises it anything. This holds inside one process; the promise itself lies in the record.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+MOMENT_S = 0.3
+
+
+class _Crowd:
+    """Callers with one and the same request, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.present: dict[Twin, None] = {}
+        self.promises = 0
+        self.stirred = asyncio.Event()
+
+    def stir(self) -> None:
+        self.stirred.set()
+        self.stirred = asyncio.Event()
+
+
+class Twin:
+    """One of them."""
+
+    def __init__(self, crowd: _Crowd) -> None:
+        self._crowd = crowd
+        self._promises_before = crowd.promises
+
+    async def moment(self) -> None:
+        """Until one who was here before is promised an answer, or all of them are gone; `MOMENT_S` at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MOMENT_S):
+                while self._must_wait():
+                    await self._crowd.stirred.wait()
+
+    def _must_wait(self) -> bool:
+        is_first = next(iter(self._crowd.present)) is self
+        return not is_first and self._crowd.promises == self._promises_before
+
+
+class Twins:
+    """The callers without a key in this process, by the fingerprint of what they ask for."""
+
+    def __init__(self) -> None:
+        self._crowds: dict[str, _Crowd] = {}
+
+    @contextmanager
+    def joined(self, fingerprint: str) -> Iterator[Twin]:
+        """A caller is here for as long as the context lasts."""
+        crowd = self._crowds.setdefault(fingerprint, _Crowd())
+        twin = Twin(crowd)
+        crowd.present[twin] = None
+        try:
+            yield twin
+        finally:
+            del crowd.present[twin]
+            crowd.stir()
+            if not crowd.present:
+                del self._crowds[fingerprint]
+
+    def promised(self, fingerprint: str) -> None:
+        """One of them went without an answer, and its record says so."""
+        if crowd := self._crowds.get(fingerprint):
+            crowd.promises += 1
+            crowd.stir()

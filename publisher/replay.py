@@ -1,0 +1,51 @@
+"""Lets a job that ended without a video live again. What is paid is used, and not paid again."""
+
+import logging
+
+from publisher.desk import Desk
+from publisher.status import find
+from schemas.change import change
+from schemas.errors import Invalid, Unavailable
+from schemas.event import Replayed
+from schemas.job import QUEUED_AT_MOST, Job
+from schemas.message import encode_request
+from schemas.ports import REQUESTS
+from schemas.state import JobState
+
+logger = logging.getLogger(__name__)
+
+
+async def replay(desk: Desk, job_id: str, *, traceparent: str | None = None) -> Job:
+    """The job in its new life, with its request on the bus again. One that has not ended comes back unchanged.
+
+    Raises `NotFound`, and `Invalid` for a job that has its video. A crash half-way, or a bus that is out of reach,
+    leaves a queued job, which `reconcile` publishes.
+    """
+    before = await find(desk, job_id)
+    job = await change(desk.jobs, job_id, lambda newest: _revival(desk, newest))
+    if job.life != before.life:
+        await _publish(desk, job, traceparent)
+        logger.info("job replayed", extra={"action": "job_replayed", "job_id": job_id, "life": job.life})
+    return job
+
+
+def revival(desk: Desk, job: Job) -> Replayed | None:
+    """What lets it live again; None for a job that has its video, or has not ended."""
+    if not job.ended or job.state is JobState.SUCCEEDED:
+        return None
+    now = desk.clock.now()
+    return Replayed(at=now, deadline=now + QUEUED_AT_MOST)
+
+
+def _revival(desk: Desk, job: Job) -> Replayed | None:
+    if job.state is JobState.SUCCEEDED:
+        raise Invalid(f"job {job.job_id} has its video already; another one needs a new id", field="job_id")
+    return revival(desk, job)
+
+
+async def _publish(desk: Desk, job: Job, traceparent: str | None) -> None:
+    message = encode_request(job.request, at=desk.clock.now(), traceparent=traceparent or job.traceparent)
+    try:
+        await desk.bus.publish(REQUESTS, message)
+    except Unavailable:
+        logger.warning("replay is left to reconcile", extra={"action": "replay_unsent", "job_id": job.job_id})
