@@ -23,7 +23,9 @@ class WorkerSettings(Addresses, BaseSettings):
     quality_models: str = Field(default="", description="What `quality` means on Vertex AI: ids in order, with commas.")
     vertex_base_url: str = Field(default="", description="Another address of Vertex AI: a private endpoint, a proxy.")
     in_flight: int = Field(
-        default=0, ge=0, description="Jobs that one worker carries at once; 0: 100, or twice the cores where it renders."
+        default=0,
+        ge=0,
+        description="Jobs that one worker carries at once; 0: 100, or twice the cores where it renders.",
     )
     prefetch: int = Field(
         default=0, ge=0, description="Messages held beside them, so that a cancel gets through; 0: a quarter as many."
