@@ -3,13 +3,16 @@
 Adapters are imported only when a URL asks for them: the embedded default loads nothing of Google's.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from infra.gcp.addresses import database_in, project_in
+from infra.gcp.gcs_settings import bucket_settings
+from infra.gcp.vertex_settings import VertexSettings
 from schemas.errors import Invalid
 from schemas.ports import Bus, Editor, JobStore, VideoModel, VideoStore
 
@@ -47,9 +50,13 @@ class Adapters:
         opener: Callable[..., Awaitable[VideoStore]] = _opener("videos", url)
         return await opener(self, urlsplit(url), base_url=base_url)
 
-    async def model(self, url: str, *, videos: VideoStore, scratch: Path, renderers: int) -> VideoModel:
+    async def model(
+        self, url: str, *, videos: VideoStore, scratch: Path, renderers: int, vertex: VertexSettings | None = None
+    ) -> VideoModel:
         """Raises `Invalid` for a URL that names none. `scratch` is an existing folder for half-made files."""
         opener: Callable[..., Awaitable[VideoModel]] = _opener("model", url)
+        if urlsplit(url).scheme == "vertex":
+            return await opener(self, urlsplit(url), videos=videos, settings=vertex or VertexSettings())
         return await opener(self, urlsplit(url), videos=videos, scratch=scratch, renderers=renderers)
 
     async def editor(self) -> Editor:
@@ -71,6 +78,17 @@ class Adapters:
     def closing(self, close: Callable[[], Awaitable[object]]) -> None:
         """Have it called at the end."""
         self._stack.push_async_callback(close)
+
+
+@contextmanager
+def google_installed() -> Iterator[None]:
+    """Raises `Invalid` where Google's client libraries are imported and not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("google"):
+            raise
+        raise Invalid("Google's client libraries are not installed: pip install 'reelbus[gcp]'") from error
 
 
 async def _sqlite_bus(adapters: Adapters, url: SplitResult, *, ack_deadline_s: float) -> Bus:
@@ -106,11 +124,47 @@ async def _animatic(
     return animatic
 
 
+async def _vertex(adapters: Adapters, url: SplitResult, *, videos: VideoStore, settings: VertexSettings) -> VideoModel:
+    from infra.gcp.vertex_opening import open_vertex
+
+    vertex = open_vertex(url, settings, videos)
+    adapters.closing(vertex.aclose)
+    return vertex
+
+
+async def _pubsub_bus(adapters: Adapters, url: SplitResult, *, ack_deadline_s: float) -> Bus:
+    project = project_in(url)
+    with google_installed():
+        from infra.gcp.pubsub import PubSubBus
+    bus = PubSubBus(project, ack_deadline_s=ack_deadline_s)
+    adapters.closing(bus.close)
+    return bus
+
+
+async def _firestore_jobs(adapters: Adapters, url: SplitResult) -> JobStore:
+    project, database = database_in(url)
+    with google_installed():
+        from infra.gcp.firestore import FirestoreJobs
+    jobs = FirestoreJobs(project, database)
+    adapters.closing(jobs.close)
+    return jobs
+
+
+async def _bucket_videos(adapters: Adapters, url: SplitResult, *, base_url: str) -> VideoStore:
+    del base_url  # viewers get the files from Google
+    settings = bucket_settings(url)
+    with google_installed():
+        from infra.gcp.gcs import GcsVideos
+    videos = GcsVideos(settings)
+    adapters.closing(videos.close)
+    return videos
+
+
 _OPENERS: Mapping[str, Mapping[str, Callable[..., Awaitable[Any]] | None]] = {
-    "bus": {"sqlite": _sqlite_bus, "pubsub": None},
-    "jobs": {"sqlite": _sqlite_jobs, "firestore": None},
-    "videos": {"file": _folder_videos, "gs": None},
-    "model": {"animatic": _animatic, "vertex": None},
+    "bus": {"sqlite": _sqlite_bus, "pubsub": _pubsub_bus},
+    "jobs": {"sqlite": _sqlite_jobs, "firestore": _firestore_jobs},
+    "videos": {"file": _folder_videos, "gs": _bucket_videos},
+    "model": {"animatic": _animatic, "vertex": _vertex},
 }
 """Scheme by scheme who opens it; None: known, and not in this version."""
 

@@ -1,14 +1,24 @@
 """The composition root: the only module of the publisher that opens adapters."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
 
-from infra.adapters import Adapters
+from infra.adapters import Adapters, google_installed
 from infra.clock import SystemClock
+from infra.gcp.vertex_settings import VertexSettings
 from infra.logs import configure_logs
 from publisher.desk import Desk
 from publisher.settings import PublisherSettings
+from schemas.errors import Invalid
+from schemas.plan import Plan
 from schemas.ports import DEAD_WORKERS, WORKERS
+from schemas.request import VideoRequest
+
+if TYPE_CHECKING:
+    from infra.gcp.setup import Setup
+
+_GOOGLE = ("pubsub://", "firestore://", "gs://")
 
 
 @asynccontextmanager
@@ -27,6 +37,43 @@ async def open_desk(settings: PublisherSettings) -> AsyncIterator[Desk]:
         yield desk
 
 
+def open_planner(settings: PublisherSettings) -> Callable[[VideoRequest], Plan]:
+    """What the configured model would do for a request: no account, no network. Raises `Invalid`."""
+    scheme = settings.model.partition(":")[0]
+    if scheme == "animatic":
+        from infra.embedded.animatic.model import Animatic
+
+        return Animatic.__new__(Animatic).plan  # pure: it needs nothing of what a constructor is given
+    if scheme != "vertex":
+        raise Invalid(
+            f"REELBUS_MODEL: must be animatic: or vertex://project/location, not {settings.model!r}",
+            field="REELBUS_MODEL",
+        )
+    from infra.gcp.vertex_opening import open_planner as open_vertex_planner
+
+    return open_vertex_planner(
+        VertexSettings(fast_models=settings.fast_models, quality_models=settings.quality_models)
+    ).plan
+
+
 def open_logs(level: str) -> None:
     """Log lines go to standard error from here on."""
     configure_logs(level)
+
+
+async def set_up(settings: PublisherSettings, *, location: str | None) -> "Setup | None":
+    """Makes what the settings name at Google; None where they name nothing there."""
+    urls = {"bus": settings.bus_url, "jobs": settings.jobs_url, "videos": settings.videos_url}
+    if not any(url.startswith(_GOOGLE) for url in urls.values()):
+        return None
+    with google_installed():
+        from infra.gcp.setup import set_up as set_up_google
+    return await set_up_google(urls, location=location)
+
+
+def open_emulators() -> AbstractContextManager[Mapping[str, str]]:
+    """Google's emulators for as long as the context lasts; gives the environment that leads to them."""
+    from infra.gcp.emulator_programs import installed
+    from infra.gcp.emulators import running
+
+    return running(installed())

@@ -106,6 +106,14 @@ class ClipFailed(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ClipWithdrawn(Event):
+    """The operation ended for want of capacity, and nothing was charged: the clip is planned again."""
+
+    clip: int
+    cause: Failure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stored(Event):
     """The final file lies in the video store and was probed there."""
 
@@ -176,6 +184,7 @@ Step = (
     | AcceptedLate
     | ClipDone
     | ClipFailed
+    | ClipWithdrawn
     | Stored
     | Failed
     | CancelWished

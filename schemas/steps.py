@@ -115,6 +115,14 @@ def _(event: ev.ClipFailed, job: Job) -> Job:
 
 
 @step.register
+def _(event: ev.ClipWithdrawn, job: Job) -> Job:
+    clip = _line(event, job, event.clip, ClipState.ACCEPTED)
+    update = {"state": ClipState.PLANNED, "operation": None, "accepted_at": None, "nonce": None, "owner": None}
+    again = clip.model_copy(update={**update, "cause": event.cause})
+    return _with(job, again, waiting_for=str(event.cause.category))
+
+
+@step.register
 def _(event: ev.Stored, job: Job) -> Job:
     _require(not job.ended and bool(job.clips), event, job)
     _require(all(clip.state is ClipState.DONE for clip in job.clips), event, job)

@@ -1,4 +1,7 @@
-"""One video through the real facade and a separate worker process; the last line of stdout is the facade's answer."""
+"""One video through the real facade and a separate worker process; the last line of stdout is the facade's answer.
+
+`demo.py google` runs it on the emulators that the environment leads to, with a wire-level Vertex AI for the model.
+"""
 
 import asyncio
 import json
@@ -7,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +36,39 @@ def main() -> None:
     url = f"http://127.0.0.1:{port}"
     environment = {**os.environ, "PORT": str(port), "REELBUS_PUBLIC_URL": url, "REELBUS_LOG_LEVEL": "WARNING"}
     environment.setdefault("REELBUS_DATA_DIR", str(ROOT / ".reelbus"))
-    _say(f"facade on {url}, a worker beside it, data in {environment['REELBUS_DATA_DIR']}")
-    with _process("publisher", "serve", environment=environment), _process("subscriber", environment=environment):
+    with ExitStack() as stack:
+        if sys.argv[1:] == ["google"]:
+            environment |= stack.enter_context(_vertex(environment))
+            _run("publisher", "setup", environment=environment)
+        _say(f"facade on {url}, a worker beside it; {_places(environment)}")
+        stack.enter_context(_process("publisher", "serve", environment=environment))
+        stack.enter_context(_process("subscriber", environment=environment))
         answer = asyncio.run(_one_video(url))
     sys.stdout.write(json.dumps({**answer, "file": str(FILE)}, ensure_ascii=False) + "\n")
+
+
+def _places(environment: dict[str, str]) -> str:
+    names = ("REELBUS_BUS", "REELBUS_JOBS", "REELBUS_VIDEOS", "REELBUS_MODEL")
+    return ", ".join(environment[name] for name in names if name in environment) or environment["REELBUS_DATA_DIR"]
+
+
+@contextmanager
+def _vertex(environment: dict[str, str]) -> Iterator[dict[str, str]]:
+    """A Vertex AI on the wire that writes real films into the bucket; the settings that lead to it."""
+    bucket = environment["REELBUS_VIDEOS"].removeprefix("gs://")
+    command = [sys.executable, "-m", "tests.vertex.server", "--bucket", bucket, "--seconds", "3"]
+    process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    try:
+        address = process.stdout.readline().strip()
+        yield {"REELBUS_VERTEX_BASE_URL": address, "REELBUS_MODEL": f"vertex://{bucket}/us-central1"}
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _run(module: str, *arguments: str, environment: dict[str, str]) -> None:
+    subprocess.run([sys.executable, "-m", module, *arguments], env=environment, cwd=ROOT, check=True, stdout=sys.stderr)
 
 
 async def _one_video(url: str) -> dict[str, Any]:

@@ -83,8 +83,8 @@ async def _worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int
     async with open_workshop(settings) as shop:
         worker = Worker(
             shop=shop,
-            in_flight=settings.in_flight,
-            prefetch=settings.prefetch,
+            in_flight=settings.jobs_at_once,
+            prefetch=settings.messages_beside,
             drain_s=settings.drain_s,
             reconcile_every_s=settings.reconcile_every_s,
         )

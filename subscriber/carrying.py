@@ -109,11 +109,15 @@ class Carrier:
         """Shielded: a worker that stops waits for the answer of a call that may already be paid."""
         sending = asyncio.ensure_future(submit_next(self.shop, self.job))
         try:
-            self._see(await asyncio.shield(sending))
+            await self._moved(await asyncio.shield(sending))
         except asyncio.CancelledError:
             await asyncio.wait([sending])
             raise
-        if self.job.waiting_for:
+
+    async def _moved(self, job: Job) -> None:
+        """Goes on at once, or waits with the message in hand for what the model lacks."""
+        self._see(job)
+        if job.waiting_for and not job.ended:
             await self._pause(self.backoff.next_s())
         else:
             self.backoff.reset()
@@ -122,7 +126,7 @@ class Carrier:
         polling = asyncio.ensure_future(generation.poll_once(self.shop, self.job, clip))
         after = await self._unless_nudged(polling)
         if after:
-            self._see(after)
+            await self._moved(after)
         elif self.nudged.is_set() or self._age_s() > self.shop.cancel_look_s:
             self.stale = True
         elif self.shop.model.poll_every_s:

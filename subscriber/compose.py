@@ -11,7 +11,9 @@ from pathlib import Path
 
 from infra.adapters import Adapters
 from infra.clock import SystemClock
+from infra.gcp.vertex_settings import VertexSettings
 from infra.logs import configure_logs
+from subscriber.pace import Pace
 from subscriber.settings import WorkerSettings
 from subscriber.workshop import Workshop
 
@@ -31,16 +33,30 @@ async def open_workshop(settings: WorkerSettings) -> AsyncIterator[Workshop]:
             jobs=await adapters.jobs(settings.jobs_url),
             videos=videos,
             model=await adapters.model(
-                settings.model, videos=videos, scratch=settings.scratch_dir, renderers=settings.renderers
+                settings.model,
+                videos=videos,
+                scratch=settings.scratch_dir,
+                renderers=settings.renderers,
+                vertex=_vertex(settings),
             ),
             editor=await adapters.editor(),
             clock=SystemClock(),
             owner=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
             scratch=settings.scratch_dir,
+            pace=Pace(SystemClock(), settings.submits_per_minute / settings.workers),
             windows=settings.windows,
             search_every_s=settings.search_every_s,
             cancel_look_s=settings.cancel_look_s,
         )
+
+
+def _vertex(settings: WorkerSettings) -> VertexSettings:
+    return VertexSettings(
+        videos_url=settings.videos_url,
+        base_url=settings.vertex_base_url,
+        fast_models=settings.fast_models,
+        quality_models=settings.quality_models,
+    )
 
 
 def _swept(scratch: Path) -> None:

@@ -23,6 +23,9 @@ async def poll_once(shop: Workshop, job: Job, clip: Clip) -> Job | None:
             return await shop.write(job, ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=outputs[0]))
         case Finished():
             return await shop.write(job, _failed(shop, clip, _NOTHING_MADE))
+        case Broke(failure=failure) if _may_wait(failure):
+            log.info("the model is too busy", extra={"action": "clip_withdrawn", "job_id": job.job_id})
+            return await shop.write(job, ev.ClipWithdrawn(at=shop.clock.now(), clip=clip.index, cause=failure))
         case Broke(failure=failure):
             return await shop.write(job, _failed(shop, clip, failure))
 
@@ -58,6 +61,12 @@ async def judge(shop: Workshop, job: Job, clip: Clip) -> Job:
         return await shop.write(job, ev.Resubmit(at=shop.clock.now(), clip=clip.index))
     log.warning("gave up an unknown submit", extra={"action": "submit_unknown_failed", "job_id": job.job_id})
     return await shop.write(job, ev.SubmitJudged(at=shop.clock.now(), failure=_UNKNOWN))
+
+
+def _may_wait(failure: Failure) -> bool:
+    """No capacity, and certainly nothing charged: the same clip may be sent again, after a while."""
+    busy = failure.category in (Category.QUOTA, Category.CAPACITY)
+    return busy and failure.retryable and failure.charged is Charged.NO
 
 
 def _failed(shop: Workshop, clip: Clip, failure: Failure) -> ev.ClipFailed:

@@ -19,13 +19,25 @@ class WorkerSettings(Addresses, BaseSettings):
     )
 
     model: str = Field(default="animatic:", description="What makes the clips: animatic: or vertex://project/location")
-    in_flight: int = Field(default=2 * (os.cpu_count() or 1), ge=1, description="Jobs that one worker carries at once.")
-    prefetch: int = Field(default=2, ge=0, description="Messages held beside them, so that a cancel gets through.")
+    fast_models: str = Field(default="", description="What `fast` means on Vertex AI: ids in order, with commas.")
+    quality_models: str = Field(default="", description="What `quality` means on Vertex AI: ids in order, with commas.")
+    vertex_base_url: str = Field(default="", description="Another address of Vertex AI: a private endpoint, a proxy.")
+    in_flight: int = Field(
+        default=0,
+        ge=0,
+        description="Jobs that one worker carries at once; 0: 100, or twice the cores where it renders.",
+    )
+    prefetch: int = Field(
+        default=0, ge=0, description="Messages held beside them, so that a cancel gets through; 0: a quarter as many."
+    )
     renderers: int = Field(default=os.cpu_count() or 1, ge=1, description="Processes of the local renderer.")
     ack_deadline_s: float = Field(default=15, gt=0, description="A dead worker's messages come again after that.")
     drain_s: float = Field(default=8, ge=0, description="How long a stopping worker goes on with what it holds.")
     reconcile_every_s: float = Field(default=60, gt=0)
     cancel_look_s: float = Field(default=60, gt=0, description="How often a running job's record is read again.")
+
+    submits_per_minute: float = Field(default=50, gt=0, description="The quota of one model, shared by all workers.")
+    workers: int = Field(default=1, ge=1, description="How many workers share that quota.")
 
     submit_within_s: float = Field(default=10, gt=0, description="An owner whose time is over does not send.")
     submitting_hold_s: float = Field(default=90, gt=0, description="Age after which a submit counts as unknown.")
@@ -39,6 +51,16 @@ class WorkerSettings(Addresses, BaseSettings):
         if self.submitting_hold_s < self.submit_within_s + 40:
             raise ValueError("REELBUS_SUBMITTING_HOLD_S must be at least REELBUS_SUBMIT_WITHIN_S and 40 more")
         return self
+
+    @property
+    def jobs_at_once(self) -> int:
+        """How many jobs one worker carries. The local renderer is kept busy by few; the rest is left to others."""
+        return self.in_flight or (2 * self.renderers if self.model.startswith("animatic") else 100)
+
+    @property
+    def messages_beside(self) -> int:
+        """Pub/Sub's client goes on only below 80 % of what it may hold: a quarter more keeps all slots busy."""
+        return self.prefetch or max(2, self.jobs_at_once // 4)
 
     @property
     def scratch_dir(self) -> Path:

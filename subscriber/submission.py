@@ -44,6 +44,8 @@ async def submit_next(shop: Workshop, job: Job) -> Job:
         return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=failure))
     if not job.request.allows(plan.price_usd + _charged_beside(job)):
         return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_too_dear(job, plan)))
+    if plan.price_usd:
+        await shop.pace.turn(_next_model(job, plan))
     send_before = shop.clock.boot() + shop.windows.submit_within_s
     started = ev.SubmitStarted(at=shop.clock.now(), plan=plan, owner=shop.owner, nonce=uuid.uuid4().hex)
     if plan.price_usd and (attempt := await _paid_before(shop, job)):
@@ -67,6 +69,11 @@ def _charged_beside(job: Job) -> Decimal:
 def _too_dear(job: Job, plan: Plan) -> Failure:
     words = f"max_cost_usd is {job.request.max_cost_usd}, and the plan costs {plan.price_usd}; nothing was charged."
     return Failure(category=Category.BUDGET, code="over_max_cost", message=words, field="max_cost_usd")
+
+
+def _next_model(job: Job, plan: Plan) -> str:
+    clip = job.clip_in(ClipState.PLANNED) if job.started else None
+    return plan.clips[clip.index if clip else 0].model
 
 
 async def _paid_before(shop: Workshop, job: Job) -> int | None:
@@ -112,10 +119,13 @@ async def _send(shop: Workshop, job: Job, nonce: str, send_before: float) -> Job
             operation = await shop.model.submit(job.request, clip, sources, send_before=send_before)
     except SubmitRefused as refusal:
         log.info("the submit was refused", extra={**_about(job, "submit_refused"), "code": refusal.failure.code})
+        if refusal.failure.category is Category.QUOTA:
+            shop.pace.refused(clip.planned.model)
         return await _settle(shop, job, _refused(shop, nonce, refusal.failure))
     except Exception:
         log.warning("the submit's outcome is unknown", exc_info=True, extra=_about(job, "submit_unknown"))
         return await _settle(shop, job, ev.SubmitLost(at=shop.clock.now(), nonce=nonce))
+    shop.pace.accepted(clip.planned.model)
     log.info("the submit was accepted", extra={**_about(job, "submit_accepted"), "operation": operation})
     return await _record(shop, job, clip, ev.SubmitAccepted(at=shop.clock.now(), nonce=nonce, operation=operation))
 

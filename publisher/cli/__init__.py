@@ -16,8 +16,17 @@ COMMANDS = {
     "status": ("publisher.cli.status:status", "Show how a video stands."),
     "list": ("publisher.cli.listing:list_videos", "List videos, the newest first."),
     "cancel": ("publisher.cli.cancel:cancel", "End a job that nobody wants any more."),
+    "plan": ("publisher.cli.plan:plan", "Show clips, billed seconds and price before a cent is spent."),
     "replay": ("publisher.cli.replay:replay", "Let a job that ended without a video live again."),
     "dead": ("publisher.cli.dead:dead", "Look at messages that were given up, and replay them."),
+    "setup": (
+        "publisher.cli.setup:setup",
+        "Make topics, subscriptions and bucket at Google, as the settings name them.",
+    ),
+    "emulators": (
+        "publisher.cli.emulators:emulators",
+        "Run Google's emulators on this machine until Ctrl-C or SIGTERM.",
+    ),
     "reconcile": ("publisher.cli.handover:reconcile", "Look once at every job that got stuck."),
 }
 

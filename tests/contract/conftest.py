@@ -1,19 +1,56 @@
 """The adapters under contract: one fixture per port, and one parameter per adapter.
 
-`open` called twice gives what two processes would have: two clients on the same data.
+`open` called twice gives what two processes would have: two clients on the same data. `emulator` means Google's
+adapters on Google's own emulators: skipped where those are not installed, a failure in CI.
 """
 
 import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from infra.adapters import Adapters
 from schemas.ports import Bus, JobStore, VideoStore
+from tests.gcp.emulated import Project, emulators, project
+
+__all__ = ["emulators", "project"]
+
+Port = TypeVar("Port")
+ADAPTERS = ["embedded", pytest.param("emulator", marks=pytest.mark.emulator)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """In what a bus may differ from another and still keep its promises."""
+
+    ack_deadline_s: float
+    """The shortest that it can keep."""
+    held_for_s: float
+    """Longer than a lease lasts that nobody renews."""
+    owned_for_s: float
+    """Longer than an ephemeral subscription lasts whose process is gone, where a test can wait for that."""
+    max_deliveries: int
+    """The fewest after which it can give a message up."""
+    fair: bool = True
+    """What is beyond one consumer's limit is left to the others."""
+    counts_unread: bool = False
+    """Whether a message that was sent to a client, and not handed out, counts as delivered."""
+
+
+EMBEDDED = Traits(ack_deadline_s=0.6, held_for_s=1.5, owned_for_s=3.0, max_deliveries=3)
+PUBSUB = Traits(
+    ack_deadline_s=10,
+    held_for_s=13,
+    owned_for_s=1,  # Pub/Sub expires one after a day at the soonest
+    max_deliveries=5,
+    fair=False,  # the emulator sends all that it has; that Pub/Sub is told the limit is seen in tests/gcp
+    counts_unread=True,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +59,7 @@ class BusBackend:
 
     open: Callable[[], Awaitable[Bus]]
     close: Callable[[Bus], Awaitable[None]]
-    ack_deadline_s: float
-    """The shortest that it can keep."""
+    traits: Traits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,24 +75,44 @@ def unique() -> str:
     return uuid.uuid4().hex[:12]
 
 
-@pytest.fixture(params=["embedded"])
-async def backend(tmp_path: Path) -> AsyncIterator[BusBackend]:
-    deadline_s = 0.6
+def _project(request: pytest.FixtureRequest) -> Project | None:
+    """Where the test runs; None for the embedded adapters, which need no emulators."""
+    if request.param == "embedded":
+        return None
+    found = request.getfixturevalue("project")
+    assert isinstance(found, Project)
+    return found
+
+
+@pytest.fixture(params=ADAPTERS)
+async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BusBackend]:
+    project = _project(request)
+    url, traits = (project.bus_url, PUBSUB) if project else (f"sqlite://{tmp_path}/bus.db", EMBEDDED)
+    async with _each(lambda adapters: adapters.bus(url, ack_deadline_s=traits.ack_deadline_s)) as (open_bus, close_bus):
+        yield BusBackend(open=open_bus, close=close_bus, traits=traits)
+    if not project:
+        assert _leased(tmp_path / "bus.db") == 0
+
+
+@asynccontextmanager
+async def _each(
+    open_port: Callable[[Adapters], Awaitable[Port]],
+) -> AsyncIterator[tuple[Callable[[], Awaitable[Port]], Callable[[Port], Awaitable[None]]]]:
+    """Opens one in adapters of its own, as often as wanted, and closes them."""
     opened: dict[int, Adapters] = {}
 
     async with AsyncExitStack() as stack:
 
-        async def open_bus() -> Bus:
+        async def open_one() -> Port:
             adapters = await stack.enter_async_context(Adapters())
-            bus = await adapters.bus(f"sqlite://{tmp_path}/bus.db", ack_deadline_s=deadline_s)
-            opened[id(bus)] = adapters
-            return bus
+            port = await open_port(adapters)
+            opened[id(port)] = adapters
+            return port
 
-        async def close_bus(bus: Bus) -> None:
-            await opened[id(bus)].__aexit__(None, None, None)
+        async def close_one(port: Port) -> None:
+            await opened[id(port)].__aexit__(None, None, None)
 
-        yield BusBackend(open=open_bus, close=close_bus, ack_deadline_s=deadline_s)
-    assert _leased(tmp_path / "bus.db") == 0
+        yield open_one, close_one
 
 
 def _leased(path: Path) -> int:
@@ -69,14 +125,11 @@ async def bus(backend: BusBackend) -> Bus:
     return await backend.open()
 
 
-@pytest.fixture(params=["embedded"])
-async def jobs_backend(tmp_path: Path) -> AsyncIterator[JobsBackend]:
-    async with AsyncExitStack() as stack:
-
-        async def open_jobs() -> JobStore:
-            adapters = await stack.enter_async_context(Adapters())
-            return await adapters.jobs(f"sqlite://{tmp_path}/jobs.db")
-
+@pytest.fixture(params=ADAPTERS)
+async def jobs_backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[JobsBackend]:
+    project = _project(request)
+    url = project.jobs_url if project else f"sqlite://{tmp_path}/jobs.db"
+    async with _each(lambda adapters: adapters.jobs(url)) as (open_jobs, _):
         yield JobsBackend(open=open_jobs)
 
 
@@ -85,7 +138,11 @@ async def jobs(jobs_backend: JobsBackend) -> JobStore:
     return await jobs_backend.open()
 
 
-@pytest.fixture(params=["embedded"])
-async def videos(tmp_path: Path) -> AsyncIterator[VideoStore]:
+@pytest.fixture(params=ADAPTERS)
+async def videos(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VideoStore]:
+    project = _project(request)
+    if project:
+        project.create_bucket()
+    url = project.videos_url if project else f"file://{tmp_path}/videos"
     async with Adapters() as adapters:
-        yield await adapters.videos(f"file://{tmp_path}/videos", base_url="http://localhost:8000")
+        yield await adapters.videos(url, base_url="http://localhost:8000")

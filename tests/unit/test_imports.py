@@ -30,6 +30,8 @@ def ours():
 
 
 def watch(event, arguments):
+    if event == "socket.bind" and "urllib3" in sys._getframe(1).f_code.co_filename:
+        return  # it looks whether this machine speaks IPv6
     writes = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
     if event in DEEDS or (writes and not str(arguments[0]).endswith(".pyc")):
         done.append(f"{event} {arguments[0]}")
@@ -62,6 +64,7 @@ def modules(name):
 sys.dont_write_bytecode = True
 os.environ.__class__ = Watched
 sys.addaudithook(watch)
+at_start = set(sys.modules)  # google-cloud-aiplatform's .pth file puts empty namespaces into every process
 seen = []
 for name in wanted:
     for module in modules(name):
@@ -74,7 +77,8 @@ for name in wanted:
                 raise
             missing.append(module)
         seen.append(module)
-google = sorted(name for name in sys.modules if name == "google" or name.startswith(("google.", "vertexai", "grpc")))
+new = set(sys.modules) - at_start
+google = sorted(name for name in new if name == "google" or name.startswith(("google.", "vertexai", "grpc")))
 json.dump({"seen": seen, "done": done, "reads": reads, "google": google, "missing": missing}, sys.stdout)
 """
 

@@ -14,6 +14,7 @@ from schemas.job import Job, new_job
 from schemas.message import Message, decode_completion, encode_request
 from schemas.ports import COMPLETIONS, DEAD_WORKERS, REQUESTS, WORKERS, Delivery, Subscription
 from schemas.request import VideoRequest
+from subscriber.pace import Pace
 from subscriber.windows import Windows
 from subscriber.worker import Worker
 from subscriber.workshop import Workshop
@@ -92,6 +93,7 @@ async def bench_in(folder: Path, film: bytes) -> AsyncIterator[Bench]:
             clock=SystemClock(),
             owner="worker-under-test",
             scratch=scratch,
+            pace=Pace(SystemClock()),
             windows=WINDOWS,
             search_every_s=0.05,
         )

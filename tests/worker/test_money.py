@@ -12,13 +12,15 @@ from schemas import event as ev
 from schemas.errors import Conflict, Unavailable
 from schemas.failure import Charged
 from schemas.job import Job
-from schemas.ports import JobPage, JobQuery, JobStore
+from schemas.ports import Broke, JobPage, JobQuery, JobStore
 from schemas.state import ClipState, JobState, Outcome
 from subscriber.carrying import Carrier
+from subscriber.generation import poll_once
 from subscriber.submission import submit_next
 from subscriber.workshop import Workshop
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import (
+    CAPACITY,
     LOST,
     PRICE,
     QUOTA,
@@ -284,3 +286,16 @@ class Forgetful(JobStore):
 
     async def ahead_of(self, job: Job) -> int | None:
         return await self.store.ahead_of(job)
+
+
+async def test_an_operation_that_ends_for_want_of_capacity_waits_and_is_sent_again(bench: Bench) -> None:
+    bench.model.outcome = Broke(failure=CAPACITY)
+    shop = _with(bench, clock=Hasty())
+    job = await submit_next(shop, await bench.queued())
+    withdrawn = await poll_once(shop, job, job.clips[0])
+    assert withdrawn is not None
+    assert (withdrawn.state, withdrawn.waiting_for) == (JobState.QUEUED, "capacity")
+    assert withdrawn.charged is Charged.NO
+    bench.model.outcome = None
+    ended = await Carrier(shop, withdrawn).carry()
+    assert (ended.state, ended.cost_usd) == (JobState.SUCCEEDED, PRICE)

@@ -1,0 +1,121 @@
+"""Google's own emulators on this machine: Pub/Sub and Firestore from the Google Cloud CLI, and a Cloud Storage server.
+
+Each runs in a process group of its own, since two of them are shell scripts around a Java program; stopping ends the
+whole group, and so does the end of this process, however it comes. Ready means answering HTTP, which all three do.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from schemas.errors import Unavailable
+
+HOST = "127.0.0.1"
+_READY_WITHIN_S = 60.0
+_STOP_WITHIN_S = 10.0
+_LOOK_EVERY_S = 0.05
+_TAIL_BYTES = 600
+_LEASHED = 'exec 3<&0; "$@" 3<&- </dev/null & child=$!; (read -r _ <&3; kill -TERM 0) & exec 3<&-; wait $child'
+"""Runs a program until it ends, or until whoever holds the other end of standard input is gone: then all of the group
+ends."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Emulator:
+    """One that can be started here."""
+
+    name: str
+    command: Callable[[int, Path], Sequence[str]]
+    """What to run on a port, with a folder for its data."""
+    health: str
+    variable: str
+    """What its client libraries read."""
+    address: str = "{host}:{port}"
+
+
+@contextmanager
+def running(emulators: Sequence[Emulator]) -> Iterator[Mapping[str, str]]:
+    """All of them, answering; gives the environment that leads to them. Raises `Unavailable` where one doesn't come."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reelbus-emulators-")))
+        ports = _free_ports(len(emulators))
+        started = [
+            (stack.enter_context(_Process(emulator, port, folder)), port)
+            for emulator, port in zip(emulators, ports, strict=True)
+        ]
+        deadline = time.monotonic() + _READY_WITHIN_S
+        for process, _ in started:
+            process.wait_until_ready(deadline)
+        yield {it.emulator.variable: it.emulator.address.format(host=HOST, port=port) for it, port in started}
+
+
+class _Process:
+    """One emulator at work."""
+
+    def __init__(self, emulator: Emulator, port: int, folder: Path) -> None:
+        self.emulator = emulator
+        self._url = f"http://{HOST}:{port}{emulator.health}"
+        self._command = emulator.command(port, folder)
+        self._log = folder / f"{emulator.variable}.log"
+
+    def __enter__(self) -> "_Process":
+        with self._log.open("wb") as log:
+            self._process = _start(self._command, log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_STOP_WITHIN_S)
+        self._signal(signal.SIGKILL)  # whatever of the group is left
+        self._process.communicate()
+
+    def wait_until_ready(self, deadline: float) -> None:
+        """Until it answers. Raises `Unavailable` where it ends, or never does."""
+        while not self._answers():
+            status = self._process.poll()
+            if status is not None or time.monotonic() > deadline:
+                ended = "does not answer" if status is None else f"ended by itself with status {status}"
+                raise Unavailable(f"{self.emulator.name} {ended}; it said: {self._last_words()}")
+            time.sleep(_LOOK_EVERY_S)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(self._url, timeout=1) as response:
+                return bool(response.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _last_words(self) -> str:
+        return " ".join(self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").split()) or "nothing"
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+
+def _start(command: Sequence[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _LEASHED, "emulator", *command],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def _free_ports(count: int) -> list[int]:
+    """All open at once, so that they differ."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(closing(socket.create_server((HOST, 0)))) for _ in range(count)]
+        return [int(server.getsockname()[1]) for server in sockets]

@@ -1,0 +1,85 @@
+"""The job records in Firestore. A change is one write with the update time that was read as its precondition.
+
+The client follows `FIRESTORE_EMULATOR_HOST` by itself. By default it would repeat a commit whose answer was lost, and
+then see its own write as somebody else's: writes go without any retry, and the caller reads again after a doubt.
+"""
+
+import re
+
+from google.api_core.exceptions import Aborted, FailedPrecondition, NotFound
+from google.api_core.exceptions import AlreadyExists as Taken
+from google.cloud.firestore_v1.async_aggregation import AsyncAggregationQuery
+from google.cloud.firestore_v1.async_client import AsyncClient
+from google.cloud.firestore_v1.async_document import AsyncDocumentReference
+
+from infra.embedded.listing import encode_cursor
+from infra.gcp.firestore_documents import COLLECTION, conflict, document, document_id, job_of, stamped, update_time
+from infra.gcp.firestore_queries import ahead_query, page_query, position_of
+from infra.gcp.translate import translated
+from schemas.errors import AlreadyExists
+from schemas.job import Job
+from schemas.kinds import JOB_ID_PATTERN
+from schemas.ports import JobPage, JobQuery
+from schemas.state import JobState
+
+WRITE_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 10.0
+
+
+class FirestoreJobs:
+    """`JobStore` in one database. Close it on the event loop that it was used on."""
+
+    def __init__(self, project: str, database: str = "(default)") -> None:
+        """Opens no connection, but looks for credentials: raises `Unavailable` where there are none."""
+        with translated("Firestore"):
+            self._client = AsyncClient(project=project, database=database)
+        self.collection = self._client.collection(COLLECTION)
+
+    async def create(self, job: Job) -> Job:
+        with translated("Firestore"):
+            try:
+                written = await self._document(job.job_id).create(document(job), retry=None, timeout=WRITE_TIMEOUT_S)
+            except Taken as error:
+                raise AlreadyExists(f"job {job.job_id} exists already") from error
+        return stamped(job, written.update_time)
+
+    async def get(self, job_id: str) -> Job | None:
+        if not re.fullmatch(JOB_ID_PATTERN, job_id):
+            return None  # a slash in it would name another document
+        with translated("Firestore"):
+            snapshot = await self._document(job_id).get(timeout=READ_TIMEOUT_S)
+        return job_of(snapshot) if snapshot.exists else None
+
+    async def save(self, job: Job) -> Job:
+        as_read = self._client.write_option(last_update_time=update_time(job))
+        with translated("Firestore"):
+            try:
+                written = await self._document(job.job_id).update(
+                    document(job), option=as_read, retry=None, timeout=WRITE_TIMEOUT_S
+                )
+            except (FailedPrecondition, NotFound, Aborted) as error:  # Aborted: somebody is writing it right now
+                raise conflict(job) from error
+        return stamped(job, written.update_time)
+
+    async def list(self, query: JobQuery) -> JobPage:
+        wanted = page_query(self.collection, query)
+        with translated("Firestore"):
+            snapshots = await wanted.get(timeout=READ_TIMEOUT_S)
+        jobs = [job_of(snapshot) for snapshot in snapshots[: query.limit]]
+        more = len(snapshots) > len(jobs)
+        return JobPage(jobs=jobs, cursor=encode_cursor(position_of(query, jobs[-1])) if more else None)
+
+    async def ahead_of(self, job: Job) -> int | None:
+        """One read is billed for up to a thousand: https://cloud.google.com/firestore/pricing"""
+        if job.state is not JobState.QUEUED:
+            return None
+        with translated("Firestore"):
+            counted = await AsyncAggregationQuery(ahead_query(self.collection, job)).count().get(timeout=READ_TIMEOUT_S)
+        return int(counted[0][0].value)
+
+    async def close(self) -> None:
+        """Ends its connections."""
+        await self._client._firestore_api.transport.close()  # the client itself has no way to
+
+    def _document(self, job_id: str) -> AsyncDocumentReference:
+        return self.collection.document(document_id(job_id))

@@ -1,0 +1,144 @@
+"""The video store in a Cloud Storage bucket.
+
+The client blocks, so that everything goes through a few threads of its own. It follows `STORAGE_EMULATOR_HOST` by
+itself.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from google.api_core import exceptions as api
+from google.cloud.storage import Blob, Client
+from google.cloud.storage.exceptions import DataCorruption
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from infra.gcp.gcs_settings import BucketSettings
+from infra.gcp.gcs_urls import public_url, signed_url
+from infra.gcp.translate import translated
+from schemas.errors import Invalid, NotFound, Unavailable
+from schemas.names import is_safe
+from schemas.ports import StoredFile
+
+T = TypeVar("T")
+_THREADS = 8
+_TIMEOUT_S = (5, 60)
+"""To connect, and between two bytes."""
+_RETRY = DEFAULT_RETRY.with_timeout(60)
+"""Every call here may be repeated: uploads go with a precondition, and deleting twice is deleting."""
+_WRITER = "reelbus-write"
+"""Metadata: which `put` wrote it."""
+
+
+class GcsVideos:
+    """`VideoStore` in one bucket."""
+
+    def __init__(self, settings: BucketSettings) -> None:
+        """Opens no connection, but looks for credentials: raises `Unavailable` where there are none."""
+        with translated("Cloud Storage"):
+            self._client = Client(project=None)
+        self._settings = settings
+        self._bucket = self._client.bucket(settings.bucket)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="gcs")
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({"gs"})
+
+    async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
+        return await self._in_thread(partial(_put, self._blob(name), source, content_type))
+
+    async def fetch(self, name: str, to: Path) -> None:
+        await self._in_thread(partial(_fetch, self._blob(name), to))
+
+    async def list(self, prefix: str) -> Sequence[StoredFile]:
+        if not is_safe(f"{prefix}x"):
+            raise _unsafe(prefix)
+        return await self._in_thread(partial(self._list, prefix))
+
+    async def delete(self, name: str) -> None:
+        await self._in_thread(partial(_delete, self._blob(name)))
+
+    async def url_for(self, name: str) -> str:
+        blob = self._blob(name)
+        if self._settings.signed:
+            return await self._in_thread(partial(signed_url, blob, self._settings))
+        return public_url(self._client, self._settings, name)
+
+    async def close(self) -> None:
+        """Waits for what is under way."""
+        await asyncio.to_thread(self._threads.shutdown)
+        self._client.close()
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        with translated("Cloud Storage"):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _blob(self, name: str) -> Blob:
+        if not is_safe(name):
+            raise _unsafe(name)
+        return self._bucket.blob(name)
+
+    def _list(self, prefix: str) -> Sequence[StoredFile]:
+        found = self._client.list_blobs(self._bucket, prefix=prefix, timeout=_TIMEOUT_S, retry=_RETRY)
+        return sorted((_stored(blob) for blob in found if is_safe(blob.name)), key=lambda file: file.name)
+
+
+def _put(blob: Blob, source: Path | bytes, content_type: str) -> bool:
+    writer = secrets.token_hex(8)
+    blob.metadata = {_WRITER: writer}
+    try:
+        _upload(blob, source, content_type=content_type, if_generation_match=0)
+    except api.PreconditionFailed:
+        return _wrote(blob, writer)
+    except DataCorruption as error:
+        raise Unavailable(f"{blob.name} was damaged on its way to Cloud Storage, and removed") from error
+    return True
+
+
+def _upload(blob: Blob, source: Path | bytes, **how: Any) -> None:
+    how |= {"checksum": "crc32c", "timeout": _TIMEOUT_S, "retry": _RETRY}
+    if isinstance(source, bytes):
+        blob.upload_from_string(source, **how)
+    else:
+        blob.upload_from_filename(str(source), **how)
+
+
+def _wrote(blob: Blob, writer: str) -> bool:
+    """True where the name is taken by ourselves: the answer to the first try got lost, and the client tried again."""
+    there = blob.bucket.get_blob(blob.name, timeout=_TIMEOUT_S, retry=_RETRY)
+    return there is not None and (there.metadata or {}).get(_WRITER) == writer
+
+
+def _fetch(blob: Blob, to: Path) -> None:
+    """Whole or not at all."""
+    part = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
+    try:
+        blob.download_to_filename(str(part), checksum="crc32c", timeout=_TIMEOUT_S, retry=_RETRY)
+        os.replace(part, to)
+    except api.NotFound as error:
+        raise NotFound(f"there is no file {blob.name}") from error
+    except DataCorruption as error:
+        raise Unavailable(f"{blob.name} was damaged on its way from Cloud Storage") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _delete(blob: Blob) -> None:
+    try:
+        blob.delete(timeout=_TIMEOUT_S, retry=_RETRY)
+    except api.NotFound:
+        return
+
+
+def _stored(blob: Blob) -> StoredFile:
+    return StoredFile(name=blob.name, size_bytes=int(blob.size), stored_at=blob.time_created)
+
+
+def _unsafe(name: str) -> Invalid:
+    return Invalid(f"{name[:200]!r} is no name for a file in the video store", field="name")

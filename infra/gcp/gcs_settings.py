@@ -1,0 +1,52 @@
+"""What the address of a bucket says: `gs://bucket?urls=signed&ttl=3600`."""
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import SplitResult, parse_qsl
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from schemas.errors import Invalid
+
+TTL_AT_MOST_S = 7 * 24 * 3600
+"""Of a V4 signature: https://cloud.google.com/storage/docs/access-control/signed-urls"""
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    urls: Literal["public", "signed"] = "public"
+    ttl: int = Field(default=3600, ge=1, le=TTL_AT_MOST_S)
+    base: str = Field(default="", pattern=r"^(https?://[^?#]+)?$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BucketSettings:
+    """Which bucket, and how a viewer gets at what is in it."""
+
+    bucket: str
+    signed: bool = False
+    """True: every URL is signed when it is asked for. False: the bucket's finals are public."""
+    ttl_s: int = 3600
+    """How long a signed URL lives."""
+    base_url: str = ""
+    """What public URLs begin with, for example a CDN's address; empty: Cloud Storage's own and the bucket."""
+
+
+def bucket_settings(url: SplitResult) -> BucketSettings:
+    """Raises `Invalid` for an address that is none."""
+    try:
+        pairs = parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
+        query = _Query.model_validate(dict(pairs))
+    except (ValidationError, ValueError) as error:
+        raise _no_address(url) from error
+    if not url.netloc or url.path.strip("/") or url.fragment:
+        raise _no_address(url)
+    return BucketSettings(
+        bucket=url.netloc, signed=query.urls == "signed", ttl_s=query.ttl, base_url=query.base.rstrip("/")
+    )
+
+
+def _no_address(url: SplitResult) -> Invalid:
+    wanted = "gs://bucket, perhaps with ?urls=signed&ttl=<seconds, 604800 at most> or ?base=https://cdn.example.com"
+    return Invalid(f"REELBUS_VIDEOS: must be {wanted}, not {url.geturl()}", field="REELBUS_VIDEOS")

@@ -1,0 +1,48 @@
+"""Which models `fast` and `quality` stand for, in the order in which they are tried."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from infra.gcp.models import MODELS, Model
+from schemas.errors import Invalid
+from schemas.request import Quality, VideoRequest
+
+FAST = ("gemini-omni-1.2-flash", "veo-3.1-fast-generate-001")
+QUALITY = ("veo-3.1-generate-001", "gemini-omni-1.2-flash")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lineup:
+    """Two ordered lists of rows."""
+
+    fast: tuple[Model, ...]
+    quality: tuple[Model, ...]
+
+    @classmethod
+    def parse(cls, *, fast: str = "", quality: str = "") -> "Lineup":
+        """From comma-separated ids, as settings have them; empty is the default. Raises `Invalid`."""
+        return cls(
+            fast=_rows("REELBUS_FAST_MODELS", _ids(fast) or FAST),
+            quality=_rows("REELBUS_QUALITY_MODELS", _ids(quality) or QUALITY),
+        )
+
+    def candidates(self, request: VideoRequest) -> tuple[Model, ...]:
+        """The rows that may serve a request, the preferred one first. Raises `Invalid` for an unknown `model`."""
+        if request.model is not None:
+            return _rows("model", (request.model,))
+        return self.fast if request.quality is Quality.FAST else self.quality
+
+
+def _ids(text: str) -> tuple[str, ...]:
+    return tuple(id.strip() for id in text.split(",") if id.strip())
+
+
+def _rows(field: str, ids: Iterable[str]) -> tuple[Model, ...]:
+    return tuple(_row(field, id) for id in ids)
+
+
+def _row(field: str, id: str) -> Model:
+    if id not in MODELS:
+        prefix = f"{field}: " if field.isupper() else ""
+        raise Invalid(f"{prefix}model must be one of {', '.join(MODELS)}, not {id!r}", field=field)
+    return MODELS[id]

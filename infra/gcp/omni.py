@@ -1,0 +1,95 @@
+"""Gemini Omni's way of taking an order and of telling how it goes: an interaction in the background."""
+
+from typing import TYPE_CHECKING, Any
+
+from infra.gcp.failures import nothing_made, operation_failure, stopped
+from infra.gcp.models import Family
+from infra.gcp.operation import Operation, Place
+from infra.gcp.order import Order
+from infra.gcp.outcome import Made
+from infra.gcp.safety import safety_failure
+from infra.gcp.wording import labels_for, prompt_for
+from infra.gcp.words import as_sentence
+from schemas.ports import Broke, Running
+
+if TYPE_CHECKING:
+    from google.genai.client import AsyncClient
+
+_RUNNING = frozenset({"in_progress", "queued"})
+
+
+async def submit(client: "AsyncClient", order: Order, place: Place) -> Operation:
+    """Sends it. In the background and stored: any process can ask for it, for 14 days."""
+    answer: Any = await client.interactions.create(
+        model=order.model.id,
+        input=_input(order),
+        background=True,
+        store=True,
+        response_format=[_format(order)],
+        generation_config=_config(order),
+        labels=labels_for(order.request),
+    )
+    return Operation(family=Family.OMNI, resource=f"{place}/interactions/{answer.id}")
+
+
+async def poll(client: "AsyncClient", operation: Operation) -> Running | Made | Broke:
+    """Asks once."""
+    answer: Any = await client.interactions.get(operation.id)
+    return outcome(answer)
+
+
+def outcome(interaction: Any) -> Running | Made | Broke:
+    """What an interaction says. Files come before reasons: whatever else it says, they were paid."""
+    if interaction.status in _RUNNING:
+        return Running()
+    steps = interaction.steps or ()
+    contents = [content for step in steps for content in getattr(step, "content", None) or ()]
+    uris = tuple(content.uri for content in contents if content.type == "video" and content.uri)
+    if uris:
+        return Made(uris=uris)
+    said = [content.text for content in contents if content.type == "text" and content.text]
+    return Broke(failure=_failure(interaction, steps, " ".join(said)))
+
+
+def _failure(interaction: Any, steps: Any, said: str) -> Any:
+    errors = [error for step in steps if (error := getattr(step, "error", None))]
+    for error in (*errors, *(interaction.errors or ())):
+        return operation_failure(_code(error.code), error.message or "")
+    if unsafe := safety_failure(as_sentence(said)):
+        return unsafe
+    return nothing_made(0, ()) if interaction.status == "completed" else stopped(interaction.status, said)
+
+
+_CODES = {"resource_exhausted": 8, "invalid_argument": 3, "permission_denied": 7}
+
+
+def _code(code: int | str | None) -> int | None:
+    """A number in a step, the end of a URI in the interaction."""
+    return code if isinstance(code, int) else _CODES.get((code or "").rpartition("/")[2].lower())
+
+
+def _input(order: Order) -> list[dict[str, str]]:
+    parts = [{"type": "text", "text": prompt_for(order.model, order.request)}]
+    if order.image and order.image_type:
+        parts.append({"type": "image", "uri": order.image, "mime_type": order.image_type})
+    if order.extends:
+        parts.append({"type": "video", "uri": order.extends, "mime_type": "video/mp4"})
+    return parts
+
+
+def _format(order: Order) -> dict[str, str]:
+    """The aspect ratio is always said: it would be guessed from the prompt."""
+    return {
+        "type": "video",
+        "delivery": "uri",
+        "gcs_uri": order.target,
+        "aspect_ratio": order.request.aspect_ratio,
+        "resolution": order.request.resolution,
+        "duration": f"{order.seconds}s",
+    }
+
+
+def _config(order: Order) -> dict[str, Any]:
+    task = "extend" if order.extends else "image_to_video" if order.image else "text_to_video"
+    seed = {} if order.request.seed is None else {"seed": order.request.seed}
+    return {"video_config": {"task": task}, **seed}

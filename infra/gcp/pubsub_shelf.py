@@ -1,0 +1,103 @@
+"""The dead letters: a subscription of its own on each dead-letter topic keeps them, and nobody consumes it.
+
+To look at it is to pull everything and to give it back. Meanwhile the letters are leased: whoever looks at the same
+moment sees fewer of them. The calls block: run them in a thread.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+
+from google.api_core.exceptions import DeadlineExceeded, NotFound
+from google.cloud.pubsub_v1 import SubscriberClient
+from google.pubsub_v1 import types
+
+from infra.gcp.pubsub_marks import alive, death_of
+from infra.gcp.subscriptions import ADMIN_TIMEOUT_S
+from schemas.ports import DeadLetter
+
+_AT_ONCE = 1000
+_LOOK_AT_MOST = 10_000
+_QUIET_S = 3.0
+"""Silence for so long is taken for the end: Pub/Sub does not say how many there are."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shelved:
+    """A letter, and what it takes to remove it."""
+
+    letter: DeadLetter
+    path: str
+    ack_id: str
+
+
+class Shelf:
+    """What was given up, on any of the shelves that are known."""
+
+    def __init__(self, subscriber: SubscriberClient, topic_of: Callable[[str], str | None]) -> None:
+        self._subscriber = subscriber
+        self._topic_of = topic_of
+
+    @contextmanager
+    def looking(self, paths: Iterable[str], *, id: str | None = None) -> Iterator[list[Shelved]]:
+        """All of them, the newest first, or only that one. Afterwards all are there again that were not removed."""
+        taken: list[tuple[str, types.ReceivedMessage]] = []
+        try:
+            for pulled in islice(self._pull(paths), _LOOK_AT_MOST):
+                taken.append(pulled)
+                if pulled[1].message.message_id == id:
+                    break
+            wanted = [each for each in taken if id is None or each[1].message.message_id == id]
+            yield [self._shelved(*each) for each in sorted(wanted, key=_age, reverse=True)]
+        finally:
+            self._give_back(taken)
+
+    def remove(self, shelved: Shelved) -> None:
+        """It is on the shelf no more."""
+        self._subscriber.acknowledge(subscription=shelved.path, ack_ids=[shelved.ack_id], timeout=ADMIN_TIMEOUT_S)
+
+    def _pull(self, paths: Iterable[str]) -> Iterator[tuple[str, types.ReceivedMessage]]:
+        for path in paths:
+            while batch := self._batch(path):
+                yield from ((path, received) for received in batch)
+
+    def _batch(self, path: str) -> list[types.ReceivedMessage]:
+        request = types.PullRequest(subscription=path, max_messages=_AT_ONCE)
+        try:
+            return list(self._subscriber.pull(request=request, timeout=_QUIET_S, retry=None).received_messages)
+        except (DeadlineExceeded, NotFound):
+            return []
+
+    def _give_back(self, taken: Iterable[tuple[str, types.ReceivedMessage]]) -> None:
+        by_path: dict[str, list[str]] = {}
+        for path, received in taken:
+            by_path.setdefault(path, []).append(received.ack_id)
+        for path, ids in by_path.items():
+            for start in range(0, len(ids), _AT_ONCE):
+                some = ids[start : start + _AT_ONCE]
+                request = types.ModifyAckDeadlineRequest(subscription=path, ack_ids=some, ack_deadline_seconds=0)
+                self._subscriber.modify_ack_deadline(request=request, timeout=ADMIN_TIMEOUT_S)
+
+    def _shelved(self, path: str, received: types.ReceivedMessage) -> Shelved:
+        return Shelved(letter=self._letter(received.message), path=path, ack_id=received.ack_id)
+
+    def _letter(self, message: types.PubsubMessage) -> DeadLetter:
+        death = death_of(message.attributes)
+        subscription = death.subscription if death else ""
+        return DeadLetter(
+            id=message.message_id,
+            subscription=subscription,
+            topic=(death and death.topic) or self._topic_of(subscription) or "",
+            message=alive(message.data, message.attributes),
+            deliveries=death.deliveries if death else 0,
+            cause=death.cause if death else "",
+            died_at=datetime.fromtimestamp(message.publish_time.timestamp(), UTC),
+        )
+
+
+def _age(taken: tuple[str, types.ReceivedMessage]) -> tuple[datetime, int]:
+    message = taken[1].message
+    number = int(message.message_id) if message.message_id.isdecimal() else 0
+    return message.publish_time, number

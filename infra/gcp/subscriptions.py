@@ -1,0 +1,156 @@
+"""What must exist on Pub/Sub before a message can flow: topics, subscriptions, and the shelf of dead letters.
+
+The calls block: run them in a thread. Limits and defaults: https://cloud.google.com/pubsub/docs/subscription-properties
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from google.api_core.exceptions import AlreadyExists, InvalidArgument, NotFound
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.pubsub_v1 import types
+
+from schemas.errors import Invalid
+from schemas.ports import Subscription
+
+ADMIN_TIMEOUT_S = 20.0
+ACK_DEADLINE_S = 60
+"""Of the subscription. A streaming pull sets its own for what it holds."""
+EPHEMERAL_FOR = timedelta(days=1)
+"""The shortest expiration there is: a facade that was killed leaves its subscription behind for so long."""
+_EPHEMERAL_KEEPS = timedelta(minutes=10)
+_SHELF_KEEPS = (timedelta(days=31), timedelta(days=7))
+"""31 days is the most that Pub/Sub keeps, 7 the most that its emulator 0.8.20 accepts."""
+_BACKOFF = (timedelta(seconds=0.1), timedelta(seconds=60))
+"""Only a brake: a handler that fails chooses its own delay."""
+_POLICIES = ("dead_letter_policy", "retry_policy", "expiration_policy")
+
+Report = Callable[[str, str, str], None]
+"""Told of everything that is looked at: kind, name, and `created`, `updated` or `kept`."""
+
+
+def shelf_of(dead_letter_topic: str) -> str:
+    """The subscription that keeps what was given up; nobody consumes it."""
+    return f"{dead_letter_topic}-shelf"
+
+
+class Subscriptions:
+    """Topics and subscriptions of one project."""
+
+    def __init__(self, publisher: PublisherClient, subscriber: SubscriberClient, project: str) -> None:
+        self._publisher = publisher
+        self._subscriber = subscriber
+        self._project = project
+
+    def topic_path(self, topic: str) -> str:
+        """Its full name."""
+        return f"projects/{self._project}/topics/{topic}"
+
+    def path(self, name: str) -> str:
+        """A subscription's full name."""
+        return f"projects/{self._project}/subscriptions/{name}"
+
+    def topic_of(self, name: str) -> str | None:
+        """The topic that a subscription is on; None where either is gone."""
+        try:
+            found = self._subscriber.get_subscription(subscription=self.path(name), timeout=ADMIN_TIMEOUT_S)
+        except NotFound:
+            return None
+        prefix, _, topic = found.topic.rpartition("/")
+        return topic if prefix == f"projects/{self._project}/topics" else None
+
+    def ensure_topic(self, topic: str, report: Report | None = None) -> None:
+        """It exists from here on."""
+        try:
+            self._publisher.create_topic(name=self.topic_path(topic), timeout=ADMIN_TIMEOUT_S)
+        except AlreadyExists:
+            _tell(report, "topic", topic, "kept")
+        else:
+            _tell(report, "topic", topic, "created")
+
+    def ensure(self, subscription: Subscription, name: str, report: Report | None = None) -> None:
+        """It exists under that name from here on, with its shelf. Raises `Invalid` where it is on another topic."""
+        if subscription.dead_letter_topic and not subscription.ephemeral:
+            shelf = shelf_of(subscription.dead_letter_topic)
+            self._ensure(self._shelf(shelf, subscription.dead_letter_topic), report)
+        self._ensure(self.wanted(subscription, name), report)
+
+    def delete(self, name: str) -> None:
+        """It is gone after this."""
+        try:
+            self._subscriber.delete_subscription(subscription=self.path(name), timeout=ADMIN_TIMEOUT_S)
+        except NotFound:
+            return
+
+    def wanted(self, subscription: Subscription, name: str) -> types.Subscription:
+        """What we ask Pub/Sub for."""
+        wanted = types.Subscription(
+            name=self.path(name),
+            topic=self.topic_path(subscription.topic),
+            ack_deadline_seconds=ACK_DEADLINE_S,
+        )
+        if subscription.ephemeral:
+            wanted.expiration_policy = types.ExpirationPolicy(ttl=EPHEMERAL_FOR)
+            wanted.message_retention_duration = _EPHEMERAL_KEEPS
+            return wanted
+        wanted.expiration_policy = types.ExpirationPolicy()  # without a ttl: never
+        wanted.retry_policy = types.RetryPolicy(minimum_backoff=_BACKOFF[0], maximum_backoff=_BACKOFF[1])
+        if subscription.dead_letter_topic:
+            wanted.dead_letter_policy = types.DeadLetterPolicy(
+                dead_letter_topic=self.topic_path(subscription.dead_letter_topic),
+                max_delivery_attempts=subscription.max_deliveries,
+            )
+        return wanted
+
+    def _shelf(self, name: str, topic: str) -> types.Subscription:
+        return types.Subscription(
+            name=self.path(name),
+            topic=self.topic_path(topic),
+            ack_deadline_seconds=ACK_DEADLINE_S,
+            message_retention_duration=_SHELF_KEEPS[0],
+            expiration_policy=types.ExpirationPolicy(),
+        )
+
+    def _ensure(self, wanted: types.Subscription, report: Report | None) -> None:
+        short = _short(wanted.name)
+        try:
+            found = self._subscriber.get_subscription(subscription=wanted.name, timeout=ADMIN_TIMEOUT_S)
+        except NotFound:
+            _tell(report, "subscription", short, self._create(wanted, report))
+            return
+        if found.topic != wanted.topic:
+            raise Invalid(f"subscription {short} is on topic {_short(found.topic)}", field="topic")
+        _tell(report, "subscription", short, self._update(found, wanted))
+
+    def _create(self, wanted: types.Subscription, report: Report | None) -> str:
+        self.ensure_topic(_short(wanted.topic), report)
+        if wanted.dead_letter_policy.dead_letter_topic:
+            self.ensure_topic(_short(wanted.dead_letter_policy.dead_letter_topic), report)
+        try:
+            self._subscriber.create_subscription(request=wanted, timeout=ADMIN_TIMEOUT_S)
+        except AlreadyExists:
+            return "kept"  # somebody else was quicker
+        except InvalidArgument as error:
+            if "message_retention_duration" not in str(error):
+                raise
+            wanted.message_retention_duration = _SHELF_KEEPS[1]
+            self._subscriber.create_subscription(request=wanted, timeout=ADMIN_TIMEOUT_S)
+        return "created"
+
+    def _update(self, found: types.Subscription, wanted: types.Subscription) -> str:
+        paths = [name for name in _POLICIES if getattr(found, name) != getattr(wanted, name)]
+        if not paths:
+            return "kept"
+        request = types.UpdateSubscriptionRequest(subscription=wanted, update_mask=FieldMask(paths=paths))
+        self._subscriber.update_subscription(request=request, timeout=ADMIN_TIMEOUT_S)
+        return f"updated ({', '.join(paths)})"
+
+
+def _short(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _tell(report: Report | None, kind: str, name: str, done: str) -> None:
+    if report:
+        report(kind, name, done)

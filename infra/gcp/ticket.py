@@ -1,0 +1,35 @@
+"""Permission for exactly one paid request, and the memory of whether it left.
+
+It travels in a context variable: the client library stands between who asks for a paid call and who sends it.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from infra.gcp.refusals import NOT_SENT_IN_TIME
+from schemas.errors import SubmitRefused
+
+FIRST_BYTE = "http11.send_request_headers.started"
+"""What httpcore says when it has connected, and is about to write. Nothing of the request has left before that."""
+
+
+@dataclass(slots=True)
+class Ticket:
+    """Good for one request, until `send_before` on the boot clock."""
+
+    send_before: float
+    boot: Callable[[], float]
+    used: bool = False
+    sent: bool = False
+
+    async def watch(self, event: str, _: dict[str, Any]) -> None:
+        """Called by the connection at each step. Raises `SubmitRefused` at the last moment where that came too late."""
+        if event == FIRST_BYTE:
+            if self.boot() >= self.send_before:
+                raise SubmitRefused(NOT_SENT_IN_TIME)
+            self.sent = True
+
+
+PERMITTED: ContextVar[Ticket | None] = ContextVar("PERMITTED", default=None)

@@ -1,0 +1,105 @@
+"""How requests to Vertex AI leave: a paid one once, on a connection of its own; a poll over a shared pool.
+
+Paid requests are judged here, below the client library, so that nothing it might repeat ever reaches it. It would: with
+its default options google-genai's interactions client answers a 503 by sending again (seen on the wire: the second one
+was accepted), and its other client re-sends after a reset where aiohttp is importable.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import httpx
+
+from infra.gcp.refusals import SENT_TWICE, doubt, lost, not_sent, refusal
+from infra.gcp.ticket import PERMITTED, Ticket
+from infra.gcp.words import object_of
+from schemas.errors import NotFound, SubmitRefused, SubmitUnknown, Unavailable
+
+CONNECT_S = 8.0
+"""Less than the time in which a submit may be sent at all."""
+ANSWER_S = 25.0
+POLL_S = 20.0
+_PAID = (":predictLongRunning", "/interactions")
+_BROKEN = (httpx.HTTPError, OSError)
+
+
+class VertexTransport(httpx.AsyncBaseTransport):
+    """Raises our own errors instead of passing on anything but a good answer."""
+
+    def __init__(self) -> None:
+        self._tls = httpx.create_ssl_context()
+        self._pool = httpx.AsyncHTTPTransport(verify=self._tls)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """A paid request raises `SubmitRefused` or `SubmitUnknown`, any other `NotFound` or `Unavailable`."""
+        if request.method == "POST" and request.url.path.endswith(_PAID):
+            return await self._pay(request, _punched())
+        request.extensions["timeout"] = httpx.Timeout(POLL_S, connect=CONNECT_S).as_dict()
+        with _polling():
+            response = await self._pool.handle_async_request(request)
+            body = await response.aread()
+        return _good(request, response.status_code, body)
+
+    async def _pay(self, request: httpx.Request, ticket: Ticket) -> httpx.Response:
+        request.extensions["trace"] = ticket.watch
+        request.extensions["timeout"] = httpx.Timeout(ANSWER_S, connect=CONNECT_S).as_dict()
+        with _paying(ticket):
+            async with self._fresh() as connection:
+                response = await connection.handle_async_request(request)
+                body = await response.aread()
+        if response.status_code == 200 and _names_operation(object_of(body)):
+            return _answer(request, body)
+        if no := refusal(response.status_code, body):
+            raise SubmitRefused(no)
+        raise SubmitUnknown(doubt(response.status_code))
+
+    @asynccontextmanager
+    async def _fresh(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+        """A pooled connection may be dead already, which only the loss of a request would tell."""
+        async with httpx.AsyncHTTPTransport(verify=self._tls) as connection:
+            yield connection
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+
+def _punched() -> Ticket:
+    ticket = PERMITTED.get()
+    if ticket is None or ticket.used:
+        raise SubmitUnknown(SENT_TWICE)
+    ticket.used = True
+    return ticket
+
+
+@contextmanager
+def _paying(ticket: Ticket) -> Iterator[None]:
+    try:
+        yield
+    except _BROKEN as error:
+        raise (SubmitUnknown(lost(error)) if ticket.sent else SubmitRefused(not_sent(error))) from error
+
+
+@contextmanager
+def _polling() -> Iterator[None]:
+    try:
+        yield
+    except _BROKEN as error:
+        raise Unavailable(f"Vertex AI can't be reached ({type(error).__name__})") from error
+
+
+def _good(request: httpx.Request, status: int, body: bytes) -> httpx.Response:
+    if status == 404:
+        raise NotFound("Vertex AI does not know this operation")
+    if status != 200 or not object_of(body):
+        raise Unavailable(f"Vertex AI answered a poll with HTTP {status}")
+    return _answer(request, body)
+
+
+def _names_operation(answer: dict[str, Any]) -> bool:
+    return any(isinstance(answer.get(key), str) and answer[key] for key in ("name", "id"))
+
+
+def _answer(request: httpx.Request, body: bytes) -> httpx.Response:
+    """Read and decoded already: only its type is left of its headers."""
+    return httpx.Response(200, headers={"content-type": "application/json"}, content=body, request=request)

@@ -1,0 +1,117 @@
+"""The paid models of Vertex AI behind the `VideoModel` port: both families, one rule for money.
+
+`submit` lets exactly one request leave: `infra.gcp.transport` sees to that, whatever the client library does above it.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from infra.clock import SystemClock
+from infra.gcp import omni, veo
+from infra.gcp.clients import Clients
+from infra.gcp.failures import operation_gone
+from infra.gcp.models import Family, Model
+from infra.gcp.operation import Operation, Place
+from infra.gcp.order import Order
+from infra.gcp.outcome import Made
+from infra.gcp.planning import Planner
+from infra.gcp.ticket import PERMITTED, Ticket
+from schemas.errors import NotFound, SubmitRefused, Unavailable
+from schemas.failure import Failure
+from schemas.ledger import Clip
+from schemas.plan import Plan
+from schemas.ports import Broke, Clock, Finished, Running, VideoStore
+from schemas.request import VideoRequest
+
+log = logging.getLogger(__name__)
+
+_GONE = frozenset({"model_retired", "model_not_found"})
+_GLOBAL = "global"
+
+
+class Vertex:
+    """`VideoModel` over google-genai. The files go straight into the video store's own bucket."""
+
+    poll_every_s = 10.0
+
+    def __init__(
+        self,
+        *,
+        project: str,
+        location: str,
+        videos: VideoStore,
+        bucket: str,
+        planner: Planner,
+        base_url: str = "",
+        clock: Clock | None = None,
+    ) -> None:
+        self._project, self._location = project, location
+        self._videos, self._bucket = videos, bucket
+        self._planner = planner
+        self._clients = Clients(base_url=base_url)
+        self._clock = clock or SystemClock()
+
+    def plan(self, request: VideoRequest) -> Plan:
+        """The cheapest clips at the first model in line. Raises `Invalid`."""
+        return self._planner.plan(request)
+
+    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
+        """Exactly one request leaves, on a new connection, and none once `send_before` is over."""
+        order = Order.of(request, clip, sources, self._bucket)
+        place = self._place_of(order.model)
+        client = await self._clients.at(place)
+        permission = PERMITTED.set(Ticket(send_before=send_before, boot=self._clock.boot))
+        try:
+            sent = veo.submit(client, order) if order.model.family is Family.VEO else omni.submit(client, order, place)
+            return str(await sent)
+        except SubmitRefused as refusal:
+            if refusal.failure.code in _GONE:
+                raise SubmitRefused(self._gone(refusal.failure, request, clip)) from refusal
+            raise
+        finally:
+            PERMITTED.reset(permission)
+
+    async def poll(self, operation: str) -> Running | Finished | Broke:
+        """One question, from the bare name. Raises `Unavailable`."""
+        try:
+            found = Operation.parse(operation)
+            answer = await self._asked(found)
+        except NotFound:
+            log.warning("an operation is not known any more", extra={"action": "operation_gone"})
+            return Broke(failure=operation_gone())
+        return answer.in_store(self._bucket) if isinstance(answer, Made) else answer
+
+    async def recover(self, prefix: str) -> Sequence[str]:
+        """The films under a prefix: Google puts each into a folder with a number for a name."""
+        return [file.name for file in await self._videos.list(prefix) if file.name.endswith(".mp4")]
+
+    async def discard(self, operation: str) -> None:
+        """Nothing: Google has no way to stop a generation, and charges for it."""
+
+    async def aclose(self) -> None:
+        """Ends the connections."""
+        await self._clients.aclose()
+
+    async def _asked(self, operation: Operation) -> Running | Made | Broke:
+        try:
+            client = await self._clients.at(operation.place)
+        except SubmitRefused as refusal:
+            raise Unavailable(refusal.failure.message) from refusal
+        ask = veo.poll if operation.family is Family.VEO else omni.poll
+        try:
+            return await ask(client, operation)
+        except ValueError as error:
+            raise Unavailable("Vertex AI answered a poll in a form that its client can't read") from error
+
+    def _place_of(self, model: Model) -> Place:
+        """Models that live in `global` live nowhere else; others are asked where the settings say."""
+        location = model.region if model.region == _GLOBAL else self._location or model.region
+        return Place(project=self._project, location=location)
+
+    def _gone(self, failure: Failure, request: VideoRequest, clip: Clip) -> Failure:
+        """The same reason; worth a retry where another model may take the place of the missing one."""
+        log.warning("a model is gone", extra={"action": "model_gone", "model": clip.planned.model})
+        self._planner.gone.add(clip.planned.model)
+        frozen = clip.index > 0 or bool(clip.lost_prefixes or clip.late)
+        retryable = not frozen and self._planner.has_alternative(request)
+        return failure.model_copy(update={"retryable": retryable})

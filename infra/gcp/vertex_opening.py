@@ -1,0 +1,46 @@
+"""From settings to a working adapter, or to one sentence about what is wrong with them."""
+
+from urllib.parse import SplitResult, urlsplit
+
+from infra.gcp.lineup import Lineup
+from infra.gcp.planning import Planner
+from infra.gcp.vertex import Vertex
+from infra.gcp.vertex_settings import VertexSettings
+from schemas.errors import Invalid
+from schemas.ports import VideoStore
+
+
+def open_planner(settings: VertexSettings) -> Planner:
+    """Plans without an account and without the network. Raises `Invalid`."""
+    return Planner(Lineup.parse(fast=settings.fast_models, quality=settings.quality_models))
+
+
+def open_vertex(url: SplitResult, settings: VertexSettings, videos: VideoStore) -> Vertex:
+    """Raises `Invalid`."""
+    location = url.path.strip("/")
+    if not url.netloc or "/" in location or url.query or url.fragment:
+        wanted = "vertex://project or vertex://project/location"
+        raise Invalid(f"REELBUS_MODEL: must be {wanted}, not {url.geturl()}", field="REELBUS_MODEL")
+    return Vertex(
+        project=url.netloc,
+        location=location,
+        videos=videos,
+        bucket=_bucket(settings.videos_url),
+        planner=open_planner(settings),
+        base_url=_base_url(settings.base_url),
+    )
+
+
+def _bucket(videos_url: str) -> str:
+    address = urlsplit(videos_url)
+    if address.scheme != "gs" or not address.netloc:
+        words = "must be gs://bucket with a vertex: model, since Google writes the films there itself"
+        raise Invalid(f"REELBUS_VIDEOS: {words}", field="REELBUS_VIDEOS")
+    return address.netloc
+
+
+def _base_url(url: str) -> str:
+    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
+        setting = "REELBUS_VERTEX_BASE_URL"
+        raise Invalid(f"{setting}: must be http://… or https://…, not {url!r}", field=setting)
+    return url

@@ -1,0 +1,44 @@
+"""How fast this worker submits to each paid model: its share of the quota, halved by every refusal, and slowly back."""
+
+from dataclasses import dataclass, field
+
+from schemas.ports import Clock
+
+BURST_S = 5.0
+"""After a quiet time this many seconds' worth of submits may go out at once."""
+SLOWEST_PER_MINUTE = 0.5
+RECOVERY = 1.05
+"""Each accepted submit raises a lowered rate by 5 %."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """Turns for submits, per model. The quota counts requests per minute and base model, 50 by default
+    (Veo 3.1 model card), and all workers share it."""
+
+    clock: Clock
+    per_minute: float = 50.0
+    _rate: dict[str, float] = field(default_factory=dict)
+    _next_at: dict[str, float] = field(default_factory=dict)
+
+    async def turn(self, model: str) -> None:
+        """Waits until this worker may send to the model again."""
+        now = self.clock.boot()
+        due = max(self._next_at.get(model, 0.0), now)
+        self._next_at[model] = due + 60 / self.rate(model)
+        wait = due - BURST_S - now
+        if wait > 0:
+            await self.clock.sleep(wait)
+
+    def rate(self, model: str) -> float:
+        """Submits per minute right now."""
+        return self._rate.get(model, self.per_minute)
+
+    def refused(self, model: str) -> None:
+        """The quota was used up: half as fast from now on."""
+        self._rate[model] = max(SLOWEST_PER_MINUTE, self.rate(model) / 2)
+
+    def accepted(self, model: str) -> None:
+        """It took one: a little faster, up to the full share."""
+        if model in self._rate:
+            self._rate[model] = min(self.per_minute, self.rate(model) * RECOVERY)

@@ -1,0 +1,1 @@
+"""The Google adapters, against Google's own emulators and real client libraries."""

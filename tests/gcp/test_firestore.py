@@ -1,0 +1,163 @@
+"""What we ask of Firestore: exact preconditions, no repeated writes, and an index for every query."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import DeadlineExceeded
+from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
+from google.cloud.firestore_v1.types import StructuredQuery
+from proto.datetime_helpers import DatetimeWithNanoseconds
+
+from infra.adapters import Adapters
+from infra.gcp.firestore import FirestoreJobs
+from infra.gcp.firestore_documents import document, document_id, stamped, update_time
+from infra.gcp.firestore_queries import ahead_query, indexes, page_query
+from schemas.errors import Invalid, Unavailable
+from schemas.job import Job, new_job
+from schemas.ports import JobQuery, JobStore
+from schemas.request import VideoRequest
+from schemas.state import JobState
+from tests.gcp.emulated import Project
+
+INDEXES = Path(__file__).parents[2] / "infra/deploy/firestore.indexes.json"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+NOT_INDEXED = ("record", "write", "reattach_until")
+_OPERATORS = StructuredQuery.FieldFilter.Operator
+_DIRECTIONS = StructuredQuery.Direction
+
+
+@pytest.fixture
+async def jobs(project: Project) -> AsyncIterator[JobStore]:
+    async with Adapters() as adapters:
+        yield await adapters.jobs(project.jobs_url)
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> FirestoreJobs:
+    """Makes requests and sends none."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
+    return FirestoreJobs("project")
+
+
+def a_job(job_id: str = "j1") -> Job:
+    return new_job(VideoRequest(job_id=job_id, prompt="a slow pan over a desk"), NOON)
+
+
+def _index_of(query: StructuredQuery) -> tuple[tuple[str, str], ...]:
+    """What Firestore needs for it: equalities in any order, then the order of the query."""
+    parts = [part.field_filter for part in query.where.composite_filter.filters] or [query.where.field_filter]
+    equal = {part.field.field_path for part in parts if part.op in (_OPERATORS.EQUAL, _OPERATORS.IN)}
+    order = [(each.field.field_path, _DIRECTIONS(each.direction).name) for each in query.order_by]
+    return (*((name, "ASCENDING") for name in sorted(equal)), *order)
+
+
+def _queries() -> list[JobQuery]:
+    states = (frozenset[JobState](), frozenset({JobState.QUEUED}), frozenset(JobState))
+    ranges: tuple[dict[str, Any], ...] = ({}, {"created_before": NOON}, {"due_before": NOON})
+    return [
+        JobQuery(states=some, project_id=project_id, fingerprint=fingerprint, **within)
+        for some, project_id, fingerprint, within in product(states, (None, "p"), (None, "f"), ranges)
+    ]
+
+
+def test_every_query_has_its_index(offline: FirestoreJobs) -> None:
+    deployed = {
+        tuple((field["fieldPath"], field["order"]) for field in index["fields"])
+        for index in json.loads(INDEXES.read_text())["indexes"]
+    }
+    sent = {_index_of(page_query(offline.collection, query)._to_protobuf()) for query in _queries()}
+    sent.add(_index_of(ahead_query(offline.collection, a_job())._to_protobuf()))
+    assert sent == deployed
+
+
+def test_the_file_of_indexes_is_what_the_code_needs() -> None:
+    wanted = {
+        "indexes": [
+            {
+                "collectionGroup": "jobs",
+                "queryScope": "COLLECTION",
+                "fields": [{"fieldPath": name, "order": order} for name, order in index],
+            }
+            for index in indexes()
+        ],
+        "fieldOverrides": [{"collectionGroup": "jobs", "fieldPath": name, "indexes": []} for name in NOT_INDEXED],
+    }
+    assert json.loads(INDEXES.read_text()) == wanted
+
+
+def test_two_ranges_at_once_are_refused(offline: FirestoreJobs) -> None:
+    with pytest.raises(Invalid):
+        page_query(offline.collection, JobQuery(created_before=NOON, due_before=NOON))
+
+
+def test_a_revision_keeps_every_nanosecond() -> None:
+    at = DatetimeWithNanoseconds(2026, 1, 1, nanosecond=123_456_789, tzinfo=UTC)
+    assert update_time(stamped(a_job(), at)).nanosecond == 123_456_789
+
+
+def test_a_document_holds_no_field_that_could_be_missing_in_another() -> None:
+    assert set(document(a_job())) == set(document(a_job().model_copy(update={"next_check_at": None})))
+
+
+@pytest.mark.parametrize(("job_id", "name"), [("a-b_c", "a-b_c"), ("_a", "_a"), ("__a__", "=__a__")])
+def test_names_that_firestore_keeps_for_itself_are_avoided(job_id: str, name: str) -> None:
+    assert document_id(job_id) == name
+
+
+@pytest.mark.emulator
+async def test_any_job_id_can_be_stored(jobs: JobStore) -> None:
+    for job_id in ("__a__", "_", "-", "A" * 64):
+        await jobs.create(a_job(job_id))
+        assert (found := await jobs.get(job_id)) is not None
+        assert found.job_id == job_id
+    for unknown in ("", "a/b", "a/b/c", "..", "."):
+        assert await jobs.get(unknown) is None
+
+
+@pytest.mark.emulator
+async def test_a_write_is_sent_once_and_says_what_it_replaces(jobs: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[Any, Any, Any]] = []
+    commit = FirestoreAsyncClient.commit
+
+    async def watched(self: FirestoreAsyncClient, request: Any, **named: Any) -> Any:
+        sent.append((request, named["retry"], named["timeout"]))
+        return await commit(self, request, **named)
+
+    monkeypatch.setattr(FirestoreAsyncClient, "commit", watched)
+    created = await jobs.create(a_job())
+    await jobs.save(created)
+    (_, *first), (request, *second) = sent
+    assert first == second == [None, 5.0]
+    precondition = request["writes"][0].current_document
+    assert precondition.update_time.rfc3339() == created.revision
+
+
+@pytest.mark.emulator
+async def test_a_save_that_changes_nothing_still_counts(jobs: JobStore) -> None:
+    created = await jobs.create(a_job())
+    saved = await jobs.save(created)
+    assert saved.revision != created.revision
+
+
+@pytest.mark.emulator
+async def test_a_lost_answer_is_unavailable_and_not_sent_again(jobs: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    created = await jobs.create(a_job())
+    commit, times = FirestoreAsyncClient.commit, 0
+
+    async def lost(self: FirestoreAsyncClient, request: Any, **named: Any) -> Any:
+        nonlocal times
+        times += 1
+        await commit(self, request, **named)
+        raise DeadlineExceeded("the answer got lost")  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(FirestoreAsyncClient, "commit", lost)
+    with pytest.raises(Unavailable):
+        await jobs.save(created.model_copy(update={"checks": 1}))
+    found = await jobs.get(created.job_id)
+    assert found is not None
+    assert (found.checks, times) == (1, 1)

@@ -1,0 +1,52 @@
+"""The pace of submits, on a clock that jumps."""
+
+from infra.clock import SystemClock
+from subscriber.pace import BURST_S, Pace
+
+
+class Jumping(SystemClock):
+    """Sleeping moves it, and nothing else does."""
+
+    def __init__(self) -> None:
+        self.at = 100.0
+
+    def boot(self) -> float:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+async def test_after_a_burst_submits_keep_to_the_quota() -> None:
+    clock = Jumping()
+    pace = Pace(clock, per_minute=60)
+    for _ in range(120):
+        await pace.turn("veo")
+    assert clock.at - 100.0 == 119 - BURST_S
+
+
+async def test_models_have_quotas_of_their_own() -> None:
+    clock = Jumping()
+    pace = Pace(clock, per_minute=1)
+    for model in ("veo", "omni", "lite"):
+        await pace.turn(model)
+    assert clock.at == 100.0
+
+
+def test_a_refusal_halves_the_rate_and_acceptances_bring_it_back_no_further_than_the_share() -> None:
+    pace = Pace(Jumping(), per_minute=50)
+    pace.refused("veo")
+    assert pace.rate("veo") == 25
+    pace.accepted("veo")
+    assert 25 < pace.rate("veo") < 27
+    for _ in range(40):
+        pace.accepted("veo")
+    assert pace.rate("veo") == 50
+    assert pace.rate("omni") == 50
+
+
+def test_however_often_it_is_refused_it_goes_on() -> None:
+    pace = Pace(Jumping(), per_minute=50)
+    for _ in range(100):
+        pace.refused("veo")
+    assert pace.rate("veo") > 0

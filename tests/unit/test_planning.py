@@ -1,0 +1,165 @@
+"""Plans cover what was asked for at the lowest price there is, and refuse only what certainly can't be made."""
+
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.gcp.cover import cheapest_cover
+from infra.gcp.lineup import Lineup
+from infra.gcp.models import MODELS, Model
+from infra.gcp.planning import Planner, image_type, plan_with
+from schemas.errors import Invalid
+from schemas.request import DURATION_MAX_S, VideoRequest
+
+VEO, FAST, LITE = "veo-3.1-generate-001", "veo-3.1-fast-generate-001", "veo-3.1-lite-generate-001"
+OMNI, OLD_OMNI = "gemini-omni-1.2-flash", "gemini-omni-1.1-flash-preview"
+
+models = st.sampled_from(list(MODELS.values()))
+lengths = st.integers(1, DURATION_MAX_S)
+offered = models.flatmap(lambda model: st.tuples(st.just(model), st.sampled_from(list(model.rates))))
+
+
+def a_request(**fields: Any) -> VideoRequest:
+    return VideoRequest.model_validate({"job_id": "j", "prompt": "a slow pan over a desk", **fields})
+
+
+def makeable(model: Model, cover: tuple[int, ...]) -> bool:
+    """By the words of the documentation, not by the code."""
+    sums = [sum(cover[: end + 1]) for end in range(len(cover))]
+    return (
+        cover[0] in model.durations_s
+        and all(step in model.extensions_s for step in cover[1:])
+        and all(total <= model.max_input_s for total in sums[:-1])
+        and sums[-1] <= model.max_total_s
+    )
+
+
+@given(models, lengths)
+def test_a_plan_covers_and_can_be_made(model: Model, seconds: int) -> None:
+    cover = cheapest_cover(model, seconds)
+    assert cover
+    assert sum(cover) >= seconds
+    assert makeable(model, cover)
+
+
+def brute_force(model: Model, seconds: int) -> tuple[int, int]:
+    """The lowest sum, and the fewest calls for it, among all sequences of up to five clips."""
+    found = [
+        (base + sum(steps), 1 + count)
+        for base in model.durations_s
+        for count in range(5 if len(model.extensions_s) == 1 else 3)
+        for steps in product(model.extensions_s, repeat=count)
+        if base + sum(steps) >= seconds and makeable(model, (base, *steps))
+    ]
+    return min(found)
+
+
+@pytest.mark.parametrize("id", [VEO, OMNI, OLD_OMNI])
+def test_no_plan_is_cheaper(id: str) -> None:
+    for seconds in range(1, DURATION_MAX_S + 1):
+        cover = cheapest_cover(MODELS[id], seconds)
+        assert cover
+        assert (sum(cover), len(cover)) == brute_force(MODELS[id], seconds), seconds
+
+
+@given(offered, lengths, st.booleans())
+def test_a_longer_video_never_costs_less(row: tuple[Model, str], seconds: int, audio: bool) -> None:
+    model, resolution = row
+    sound = audio or model.rates[resolution].silent is None
+    one, longer = (
+        plan_with(model, a_request(duration_seconds=length, resolution=resolution, generate_audio=sound))
+        for length in (seconds, min(seconds + 1, DURATION_MAX_S))
+    )
+    assert one.price_usd <= longer.price_usd
+    assert one.price_usd == sum(clip.price_usd for clip in one.clips) > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "seconds", "clips", "price"),
+    [
+        (VEO, 1, [4], "1.60"),
+        (VEO, 8, [8], "3.20"),
+        (VEO, 9, [4, 7], "4.40"),
+        (VEO, 23, [4, 7, 7, 7], "10.00"),
+        (VEO, 30, [4, 7, 7, 7, 7], "12.80"),
+        (OMNI, 1, [3], "0.303"),
+        (OMNI, 15, [15], "1.515"),
+        (OMNI, 16, [13, 3], "1.616"),
+        (OMNI, 30, [15, 10, 5], "3.030"),
+    ],
+)
+def test_plans_worked_out_by_hand(model: str, seconds: int, clips: list[int], price: str) -> None:
+    plan = plan_with(MODELS[model], a_request(duration_seconds=seconds))
+    assert [clip.seconds for clip in plan.clips] == [clip.billed_seconds for clip in plan.clips] == clips
+    assert [clip.extends for clip in plan.clips] == [False, *[True] * (len(clips) - 1)]
+    assert plan.price_usd == Decimal(price)
+
+
+@pytest.mark.parametrize(
+    ("fields", "price"),
+    [
+        ({}, "1.60"),
+        ({"generate_audio": False}, "0.80"),
+        ({"resolution": "4k"}, "2.40"),
+        ({"resolution": "4k", "generate_audio": False}, "1.60"),
+    ],
+)
+def test_the_price_follows_sound_and_size(fields: dict[str, object], price: str) -> None:
+    assert plan_with(MODELS[VEO], a_request(duration_seconds=4, **fields)).price_usd == Decimal(price)
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "field"),
+    [
+        (LITE, {"resolution": "4k"}, "resolution"),
+        (OMNI, {"generate_audio": False}, "generate_audio"),
+        (OLD_OMNI, {"seed": 1}, "seed"),
+        (VEO, {"reference_image": "gs://bucket/frame.webp"}, "reference_image"),
+        (VEO, {"reference_image": "data:image/webp;base64,AAAA"}, "reference_image"),
+    ],
+)
+def test_what_certainly_can_t_be_made(model: str, fields: dict[str, object], field: str) -> None:
+    with pytest.raises(Invalid, match=f"^{field} .* for {model}$") as refusal:
+        Planner(Lineup.parse()).plan(a_request(model=model, **fields))
+    assert refusal.value.field == field
+
+
+def test_the_next_in_line_makes_what_the_first_can_t() -> None:
+    plan = Planner(Lineup.parse()).plan(a_request(generate_audio=False))
+    assert plan.clips[0].model == FAST
+    assert plan.price_usd == Decimal("0.48")
+
+
+def test_where_nobody_can_the_first_says_why() -> None:
+    planner = Planner(Lineup.parse(fast=f"{LITE},{OMNI}"))
+    with pytest.raises(Invalid, match=f"resolution must be 720p or 1080p for {LITE}"):
+        planner.plan(a_request(resolution="4k", generate_audio=False))
+
+
+def test_a_model_that_is_gone_is_passed_over() -> None:
+    planner = Planner(Lineup.parse())
+    planner.gone.add(OMNI)
+    assert planner.plan(a_request()).clips[0].model == FAST
+    planner.gone.add(FAST)
+    assert planner.plan(a_request()).clips[0].model == OMNI
+    assert not planner.has_alternative(a_request())
+    assert planner.has_alternative(a_request(quality="quality"))
+
+
+@pytest.mark.parametrize(
+    ("reference", "kind"),
+    [
+        ("gs://bucket/a/frame.PNG", "image/png"),
+        ("gs://bucket/frame.jpeg", "image/jpeg"),
+        ("gs://bucket/frame", "image/jpeg"),
+        ("gs://bucket/frame.mp4", "image/jpeg"),
+        ("reelbus:references/" + "0" * 64 + ".webp", "image/webp"),
+        ("data:image/png;base64,AAAA", "image/png"),
+    ],
+)
+def test_the_kind_of_an_image(reference: str, kind: str) -> None:
+    assert image_type(reference) == kind

@@ -1,0 +1,104 @@
+"""Everything behind the doors of the wire-level Vertex AI: it accepts work, makes films, and tells how they stand."""
+
+import asyncio
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.vertex.depot import Depot
+from tests.vertex.films import film
+from tests.vertex.script import Accepted, Books, Step
+from tests.vertex.strict import Refused, require
+from tests.vertex.work import Work
+
+MAX_INPUT_S = 30
+MAX_TOTAL_S = {"veo": 37, "gem": 40}
+
+
+@dataclass(eq=False)
+class Job:
+    """One accepted operation."""
+
+    step: Step
+    name: str
+    making: asyncio.Task[None]
+    uris: list[str] = field(default_factory=list)
+    polls_left: int = 0
+    statuses_left: deque[int] = field(default_factory=deque)
+
+
+class Studio:
+    """Accepts, counts, and makes."""
+
+    def __init__(self, depot: Depot, *, seconds: float = 0) -> None:
+        self.depot = depot
+        self.script: deque[Step] = deque()
+        self.default = Step(seconds=seconds)
+        self.books = Books()
+        self.retired: set[str] = set()
+        self.jobs: dict[str, Job] = {}
+        self._lengths: dict[str, int] = {}
+
+    def next_step(self) -> Step:
+        return self.script.popleft() if self.script else self.default
+
+    async def check_inputs(self, work: Work) -> None:
+        """Raises `Refused` for what is not in the bucket, or too long."""
+        root = f"gs://{self.depot.bucket}/"
+        for uri in (work.image, work.extends):
+            ours = uri is not None and uri.startswith(root)
+            require(not ours or await self.depot.has(str(uri).removeprefix(root)), f"{uri} was not found.")
+        require(work.storage_uri.startswith(root), f"No access to {work.storage_uri}.")
+        if work.extends:
+            length = self._lengths.get(work.extends, 0)
+            require(0 < length <= MAX_INPUT_S, f"The input video must last 1 to 30 seconds, not {length}.")
+            require(length + work.seconds <= MAX_TOTAL_S[work.model[:3]], "The video would be too long.")
+
+    def accept(self, work: Work, step: Step, name: str, path: str, body: dict[str, Any]) -> None:
+        """It is paid from here on, and its film is made whether anybody asks for it or not."""
+        self.books.accepted.append(
+            Accepted(
+                model=work.model,
+                labels=work.labels,
+                body=body,
+                path=path,
+                seconds=work.seconds,
+                storage_uri=work.storage_uri,
+            )
+        )
+        job = Job(step, name, asyncio.create_task(self._make(work, step, name)), polls_left=step.polls)
+        job.statuses_left.extend(step.poll_statuses)
+        self.jobs[name] = job
+
+    async def asked(self, name: str) -> Job | None:
+        """The job if it has ended, None while it runs. Raises `Refused` for 404s and scripted failures."""
+        self.books.polls += 1
+        job = self.jobs.get(name)
+        if job is None or job.step.ending == "gone":
+            raise Refused(f"Operation {name} was not found.", 404)
+        if job.statuses_left:
+            raise Refused("Scripted.", job.statuses_left.popleft())
+        if job.polls_left or job.step.ending == "never":
+            job.polls_left -= 1
+            return None
+        if not job.step.seconds:
+            await job.making  # so that a test need not guess how long an encoder takes
+        return job if job.making.done() else None
+
+    async def end(self) -> None:
+        """No film is made any more."""
+        for job in self.jobs.values():
+            job.making.cancel()
+        await asyncio.gather(*(job.making for job in self.jobs.values()), return_exceptions=True)
+
+    async def _make(self, work: Work, step: Step, name: str) -> None:
+        await asyncio.sleep(step.seconds)
+        if step.ending not in ("film", "fewer"):
+            return
+        length = work.seconds + self._lengths.get(work.extends or "", 0)
+        data = await asyncio.to_thread(film, length, work.width, work.height, audio=work.audio)
+        uri = f"{work.storage_uri}{random.randrange(10**18, 10**19)}/sample_0.mp4"
+        await self.depot.write(uri.removeprefix(f"gs://{self.depot.bucket}/"), data)
+        self._lengths[uri] = length
+        self.jobs[name].uris.append(uri)
