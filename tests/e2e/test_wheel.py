@@ -10,6 +10,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+WHAT_IS_THERE = """
+import importlib.util, importlib.resources as r
+packages = ("schemas", "publisher", "subscriber", "infra")
+print(all(r.files(name).joinpath("py.typed").is_file() for name in packages))
+print(importlib.util.find_spec("google") is None)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -25,22 +31,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv" / "bin"
 
 
-def test_the_installed_command_makes_a_video_in_place(installed: Path, tmp_path: Path) -> None:
+def test_the_installed_wheel_makes_a_video_carries_types_and_no_google_package(installed: Path, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     order = ["generate", "A kite over the dunes at noon", "--duration", "1", "-o", str(film), "--json"]
     answer = json.loads(_run(str(installed / "reelbus"), *order, cwd=tmp_path))
     assert answer["state"] == "succeeded"
     assert Path(answer["file"]) == film
     assert film.stat().st_size > 10_000
-
-
-def test_the_wheel_carries_types_and_no_google_package(installed: Path, tmp_path: Path) -> None:
-    code = (
-        "import importlib.util, importlib.resources as r;"
-        "print(all(r.files(p).joinpath('py.typed').is_file() for p in ('schemas','publisher','subscriber','infra')),"
-        " importlib.util.find_spec('google') is None)"
-    )
-    assert _run(str(installed / "python"), "-c", code, cwd=tmp_path).split() == ["True", "True"]
+    assert _run(str(installed / "python"), "-c", WHAT_IS_THERE, cwd=tmp_path).split() == ["True", "True"]
 
 
 def _run(*command: str, cwd: Path = ROOT) -> str:
