@@ -22,7 +22,7 @@ async def guarded(delivery: Delivery, handle: Callable[[Delivery], Awaitable[Non
     except Unavailable as error:
         log.warning("a dependency is out of reach", extra={"action": "unavailable", "reason": str(error)})
         await _hand_back(delivery, max(error.retry_after_s, _delay_s(delivery)))
-    except Exception:
+    except Exception:  # the outermost edge of a delivery: it comes again, the worker goes on
         log.exception("a message could not be handled", extra={"action": "handling_failed"})
         await _hand_back(delivery, _delay_s(delivery))
 

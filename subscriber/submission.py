@@ -122,7 +122,7 @@ async def _send(shop: Workshop, job: Job, nonce: str, send_before: float) -> Job
         if refusal.failure.category is Category.QUOTA:
             shop.pace.refused(clip.planned.model)
         return await _settle(shop, job, _refused(shop, nonce, refusal.failure))
-    except Exception:
+    except Exception:  # whatever else went wrong here, it may have been sent
         log.warning("the submit's outcome is unknown", exc_info=True, extra=_about(job, "submit_unknown"))
         return await _settle(shop, job, ev.SubmitLost(at=shop.clock.now(), nonce=nonce))
     shop.pace.accepted(clip.planned.model)

@@ -75,7 +75,7 @@ class Worker:
         while True:
             try:
                 await reconcile(self.shop)
-            except Exception:
+            except Exception:  # the next pass may do better; the deliveries go on meanwhile
                 log.exception("reconcile failed", extra={"action": "reconcile_failed"})
             await self.shop.clock.sleep(self.reconcile_every_s)
 

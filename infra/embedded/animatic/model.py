@@ -117,7 +117,7 @@ class Animatic:
                 return Broke(failure=_unusable(error))
             except (BrokenProcessPool, Unavailable):
                 raise
-            except Exception as error:
+            except Exception as error:  # a bug in the drawing ends this job, not the worker's patience
                 log.exception("the renderer failed", extra={"action": "render_failed", "operation": operation})
                 return Broke(failure=_failed(error))
             await self._videos.put(name, film, content_type="video/mp4")
