@@ -40,6 +40,7 @@ class WorkerSettings(Addresses, BaseSettings):
     workers: int = Field(default=1, ge=1, description="How many workers share that quota.")
 
     submit_within_s: float = Field(default=10, gt=0, description="An owner whose time is over does not send.")
+    submit_timeout_s: float = Field(default=30, gt=0, description="How long one submit may take to be answered.")
     submitting_hold_s: float = Field(default=90, gt=0, description="Age after which a submit counts as unknown.")
     generation_s: float = Field(default=1800, gt=0, description="The longest that a generation can take.")
     storing_s: float = Field(default=86_400, gt=0, description="How long storing is tried.")
@@ -47,9 +48,13 @@ class WorkerSettings(Addresses, BaseSettings):
 
     @model_validator(mode="after")
     def _the_hold_outlasts_the_window(self) -> Self:
-        """A submit is left alone for longer than its owner may still send it, the 30 s of the call included."""
-        if self.submitting_hold_s < self.submit_within_s + 40:
-            raise ValueError("REELBUS_SUBMITTING_HOLD_S must be at least REELBUS_SUBMIT_WITHIN_S and 40 more")
+        """A submit is left alone for longer than its owner may still send it, the call itself included, and a third."""
+        least = self.submit_within_s + self.submit_timeout_s * 4 / 3
+        if self.submitting_hold_s < least:
+            raise ValueError(
+                f"REELBUS_SUBMITTING_HOLD_S must be at least {least:g}: REELBUS_SUBMIT_WITHIN_S and four thirds of "
+                "REELBUS_SUBMIT_TIMEOUT_S"
+            )
         return self
 
     @property
@@ -72,6 +77,7 @@ class WorkerSettings(Addresses, BaseSettings):
         """The deadlines that the delivery policy judges by."""
         return Windows(
             submit_within_s=self.submit_within_s,
+            submit_timeout_s=self.submit_timeout_s,
             submitting_hold_s=self.submitting_hold_s,
             generation_s=self.generation_s,
             storing_s=self.storing_s,

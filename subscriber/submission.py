@@ -29,7 +29,6 @@ from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
 
-REQUEST_TIMEOUT_S = 30.0
 RETRY_WRITE_S = 1.0
 
 
@@ -115,7 +114,7 @@ async def _send(shop: Workshop, job: Job, nonce: str, send_before: float) -> Job
     try:
         if shop.clock.boot() >= send_before:
             raise SubmitRefused(_not_sent())
-        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+        async with asyncio.timeout(shop.windows.submit_timeout_s):
             operation = await shop.model.submit(job.request, clip, sources, send_before=send_before)
     except SubmitRefused as refusal:
         log.info("the submit was refused", extra={**_about(job, "submit_refused"), "code": refusal.failure.code})

@@ -9,6 +9,8 @@ class Windows:
 
     submit_within_s: float = 10
     """From the boot-time clock read before the `submitting` write until the send, at most."""
+    submit_timeout_s: float = 30
+    """How long the one call may take to be answered; then its outcome is unknown."""
     submitting_hold_s: float = 90
     """How long a `submitting` clip of somebody else is left alone."""
     generation_s: float = 1800
