@@ -41,9 +41,9 @@ def open_planner(settings: PublisherSettings) -> Callable[[VideoRequest], Plan]:
     """What the configured model would do for a request: no account, no network. Raises `Invalid`."""
     scheme = settings.model.partition(":")[0]
     if scheme == "animatic":
-        from infra.embedded.animatic.model import Animatic
+        from infra.embedded.animatic.planning import plan
 
-        return Animatic.__new__(Animatic).plan  # pure: it needs nothing of what a constructor is given
+        return plan
     if scheme != "vertex":
         raise Invalid(
             f"REELBUS_MODEL: must be animatic: or vertex://project/location, not {settings.model!r}",

@@ -102,8 +102,9 @@ class Bus(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
         """Messages as they come, at most `limit` of them unsettled at once. Creates the subscription.
 
-        Leaving the context stops the flow. What was not handed out goes back uncounted; what was handed out stays
-        leased until it is settled or the bus is closed. An ephemeral subscription ends with its context.
+        Leaving the context stops the flow. What was not handed out goes back at once, uncounted where the bus can
+        (Pub/Sub counts every delivery); what was handed out stays leased until it is settled or the bus is closed.
+        An ephemeral subscription ends with its context.
         """
 
     async def dead_letters(self, *, limit: int = 100, id: str | None = None) -> list[DeadLetter]:

@@ -125,12 +125,22 @@ class Carrier:
     async def _poll(self, clip: Clip) -> None:
         polling = asyncio.ensure_future(generation.poll_once(self.shop, self.job, clip))
         after = await self._unless_nudged(polling)
-        if after:
+        if after and after.state is JobState.STORING:
+            await self._store_at_once(after)
+        elif after:
             await self._moved(after)
         elif self.nudged.is_set() or self._age_s() > self.shop.cancel_look_s:
             self.stale = True
         elif self.shop.model.poll_every_s:
             await self._wait(self.shop.model.poll_every_s * random.uniform(0.8, 1.2))
+
+    async def _store_at_once(self, job: Job) -> None:
+        """`storing` is written down only where it has to wait: from then on its own deadline counts."""
+        try:
+            self._see(await assembly.store(self.shop, job))
+        except Unavailable:
+            self._see(await self.shop.jobs.save(job))
+            raise
 
     async def _unless_nudged(self, polling: asyncio.Future[Job | None]) -> Job | None:
         """The answer of a poll; a nudge drops the question, which costs nothing."""

@@ -3,10 +3,12 @@
 import logging
 
 from schemas import event as ev
+from schemas.advance import advance
 from schemas.failure import Category, Charged, Failure
 from schemas.job import Job
 from schemas.ledger import Clip
 from schemas.ports import Broke, Finished, Running
+from schemas.state import JobState
 from subscriber.policy import may_resubmit
 from subscriber.workshop import Workshop
 
@@ -14,32 +16,41 @@ log = logging.getLogger(__name__)
 
 
 async def poll_once(shop: Workshop, job: Job, clip: Clip) -> Job | None:
-    """The job after the operation ended, or None while it runs. Raises `Unavailable`."""
-    answer = await shop.model.poll(clip.operation or "")
-    match answer:
-        case Running():
-            return None
-        case Finished(outputs=outputs) if outputs:
-            return await shop.write(job, ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=outputs[0]))
-        case Finished():
-            return await shop.write(job, _failed(shop, clip, _NOTHING_MADE))
-        case Broke(failure=failure) if _may_wait(failure):
-            log.info("the model is too busy", extra={"action": "clip_withdrawn", "job_id": job.job_id})
-            return await shop.write(job, ev.ClipWithdrawn(at=shop.clock.now(), clip=clip.index, cause=failure))
-        case Broke(failure=failure):
-            return await shop.write(job, _failed(shop, clip, failure))
+    """The job after the operation ended, or None while it runs. Raises `Unavailable`.
+
+    With the last clip done the job is `storing`, and not written down yet: that can be redone for free, so that it
+    need not cost a write of its own.
+    """
+    ended = await _ended(shop, job, clip)
+    after = advance(job, ended) if ended else None
+    return after if after is None or after.state is JobState.STORING else await shop.jobs.save(after)
 
 
 async def give_up_generation(shop: Workshop, job: Job, clip: Clip) -> Job:
     """One last question, and one last look under the prefix, for a clip past its deadline."""
-    answered = await poll_once(shop, job, clip)
-    if answered:
-        return answered
+    if ended := await _ended(shop, job, clip):
+        return await shop.write(job, ended)
     found = await shop.model.recover(clip.prefix or "")
     if found:
         return await shop.write(job, ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=found[0]))
     log.warning("a generation was lost", extra={"action": "generation_lost", "job_id": job.job_id})
     return await shop.write(job, _failed(shop, clip, _LOST))
+
+
+async def _ended(shop: Workshop, job: Job, clip: Clip) -> ev.ClipDone | ev.ClipFailed | ev.ClipWithdrawn | None:
+    """How the operation ended; None while it runs."""
+    match await shop.model.poll(clip.operation or ""):
+        case Running():
+            return None
+        case Finished(outputs=outputs) if outputs:
+            return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=outputs[0])
+        case Finished():
+            return _failed(shop, clip, _NOTHING_MADE)
+        case Broke(failure=failure) if _may_wait(failure):
+            log.info("the model is too busy", extra={"action": "clip_withdrawn", "job_id": job.job_id})
+            return ev.ClipWithdrawn(at=shop.clock.now(), clip=clip.index, cause=failure)
+        case Broke(failure=failure):
+            return _failed(shop, clip, failure)
 
 
 async def search(shop: Workshop, job: Job, clip: Clip) -> Job | None:

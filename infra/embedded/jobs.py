@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from infra.cursor import Position, encode_cursor, order_of
 from infra.embedded.connection import moment, now_ms
 from infra.embedded.database import Database
-from infra.embedded.listing import Position, encode_cursor, milliseconds, order_of, page_sql
+from infra.embedded.listing import milliseconds, page_sql
 from schemas.errors import AlreadyExists, Conflict, Unavailable
 from schemas.job import Job
 from schemas.ports import JobPage, JobQuery

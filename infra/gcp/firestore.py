@@ -12,7 +12,7 @@ from google.cloud.firestore_v1.async_aggregation import AsyncAggregationQuery
 from google.cloud.firestore_v1.async_client import AsyncClient
 from google.cloud.firestore_v1.async_document import AsyncDocumentReference
 
-from infra.embedded.listing import encode_cursor
+from infra.cursor import encode_cursor
 from infra.gcp.firestore_documents import COLLECTION, conflict, document, document_id, job_of, stamped, update_time
 from infra.gcp.firestore_queries import ahead_query, page_query, position_of
 from infra.gcp.translate import translated

@@ -12,7 +12,7 @@ from google.cloud.firestore_v1 import FieldFilter
 from google.cloud.firestore_v1.async_collection import AsyncCollectionReference
 from google.cloud.firestore_v1.async_query import AsyncQuery
 
-from infra.embedded.listing import Position, decode_cursor, order_of
+from infra.cursor import Position, decode_cursor, order_of
 from infra.gcp.firestore_documents import in_milliseconds
 from schemas.errors import Invalid
 from schemas.job import Job

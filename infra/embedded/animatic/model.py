@@ -10,30 +10,27 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
-from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from infra.embedded.animatic.planning import plan
 from infra.embedded.animatic.storyboard import Storyboard
 from infra.embedded.animatic.studio import Studio
 from schemas.claim_check import stored_name
-from schemas.errors import Invalid, NotFound, Unavailable
+from schemas.errors import NotFound, Unavailable
 from schemas.failure import Category, Failure
 from schemas.ledger import Clip
-from schemas.plan import Plan, PlannedClip
+from schemas.plan import Plan
 from schemas.ports import Broke, Finished, Running, VideoStore
 from schemas.request import VideoRequest
 from schemas.scene import Scene
 
 log = logging.getLogger(__name__)
 
-NAME = "animatic"
 POLL_AT_MOST_S = 5.0
 _FILM = "sample_0.mp4"
 _OPERATION = "operation.json"
-_RENDER_SHARE = {"720p": 0.5, "1080p": 1.1}
-"""Seconds of work for one second of film, roughly; only the estimated progress hangs on it."""
 
 
 class Animatic:
@@ -48,19 +45,7 @@ class Animatic:
 
     def plan(self, request: VideoRequest) -> Plan:
         """One free clip of the whole length."""
-        if request.resolution not in _RENDER_SHARE:
-            raise Invalid("resolution must be 720p or 1080p for the local previewer", field="resolution")
-        if request.model not in (None, NAME):
-            raise Invalid(f"model must be {NAME!r} here; no other is configured", field="model")
-        length = request.duration_seconds
-        clip = PlannedClip(
-            model=NAME,
-            seconds=length,
-            billed_seconds=0,
-            price_usd=Decimal(0),
-            expected_s=1 + length * _RENDER_SHARE[request.resolution],
-        )
-        return Plan(clips=(clip,))
+        return plan(request)
 
     async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
         """Writes down what to draw, and begins."""
