@@ -1,0 +1,5 @@
+"""`--hypothesis-profile long` looks at many more worlds, other ones each time."""
+
+from hypothesis import settings
+
+settings.register_profile("long", max_examples=1000, derandomize=False)
