@@ -1,7 +1,10 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each installs what it needs into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-gcp serve test test-gcp soak check format clean lock
+.PHONY: help demo demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp fuzz bench check format clean lock
 BIN := .venv/bin
+# Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
+PYTEST = $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/soak --ignore tests/crash
+CHAOS = $(JOBS:%=--jobs %) $(KILLS:%=--kills %) $(SEED:%=--seed %) $(MINUTES:%=--minutes %)
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -15,15 +18,36 @@ demo-gcp: .venv/.installed-dev ## The demo on Google's emulators, with a wire-le
 serve: .venv/.installed-run ## Facade and worker; port from PORT, data under REELBUS_DATA_DIR
 	@exec $(BIN)/reelbus up
 
-test: .venv/.installed-dev ## Every fast test
-	$(BIN)/pytest -n 2 --dist worksteal -m "not emulator" --ignore tests/soak --ignore tests/gcp --ignore tests/vertex
+test: .venv/.installed-dev node ## Every fast test; on Google's emulators too, where the Google Cloud CLI is installed
+	$(PYTEST) tests
 
-test-gcp: .venv/.installed-dev ## The Google adapters on Google's emulators, and a wire-level Vertex AI
-	$(BIN)/pytest -n 2 --dist worksteal -m emulator tests/contract tests/cli
-	$(BIN)/pytest -n 2 --dist worksteal tests/gcp tests/vertex
+test-gcp: .venv/.installed-dev node ## Only the tests on Google's emulators
+	$(PYTEST) -m emulator tests
+
+node: ## Install what the Node package's tests need; without npm they are skipped, and fail in CI
+	@if command -v npm >/dev/null; then $(MAKE) -s publisher/node/node_modules/.package-lock.json; \
+	else echo "no npm: the Node package is not tested" >&2; fi
 
 soak: .venv/.installed-dev ## Minutes: 200 jobs at once through two killed workers, the longest films
 	$(BIN)/pytest tests/soak
+
+crash-matrix: .venv/.installed-dev ## Kill the worker and the facade at every step of a job; what it cost, and what was lost
+	$(BIN)/pytest -q -p no:xdist tests/crash
+
+crash-points: .venv/.installed-dev ## List the steps of a job anew, after they have changed
+	$(BIN)/python -m tests.crash.record
+
+chaos: .venv/.installed-dev ## Kill, stop, cut and fill up a house at random; JOBS= KILLS= SEED= MINUTES=, see docs/chaos.md
+	$(BIN)/python -m tests.chaos $(CHAOS)
+
+chaos-gcp: .venv/.installed-dev ## The same on Google's emulators, smaller
+	$(BIN)/python -m tests.chaos --house google $(CHAOS)
+
+fuzz: .venv/.installed-dev ## Ask the facade everything that its OpenAPI document allows, and more; SECONDS=60 SEED=
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+bench: .venv/.installed-dev ## Measure against what one would use instead, and write docs/performance.md; ONLY=name
+	$(BIN)/python -m bench $(ONLY)
 
 check: .venv/.installed-dev ## Format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check .
@@ -40,7 +64,7 @@ lock: ## Pin the newest allowed versions afresh
 	scripts/lock --upgrade
 
 clean: ## Remove everything that was made here: .venv, data of the embedded default, caches
-	rm -rf .venv .reelbus build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache reelbus-demo.mp4
+	rm -rf .venv publisher/node/node_modules .reelbus build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache reelbus-demo.mp4
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed-run: requirements/run.txt pyproject.toml
@@ -48,3 +72,7 @@ clean: ## Remove everything that was made here: .venv, data of the embedded defa
 
 .venv/.installed-dev: requirements/dev.txt pyproject.toml
 	@scripts/bootstrap dev
+
+publisher/node/node_modules/.package-lock.json: publisher/node/package-lock.json
+	@npm ci --prefix publisher/node --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@

@@ -14,7 +14,7 @@ from infra.gcp.addresses import database_in, project_in
 from infra.gcp.gcs_settings import bucket_settings
 from infra.gcp.vertex_settings import VertexSettings
 from schemas.errors import Invalid
-from schemas.ports import Bus, Editor, JobStore, VideoModel, VideoStore
+from schemas.ports import Budgets, Bus, Editor, JobStore, VideoModel, VideoStore
 
 if TYPE_CHECKING:
     from infra.embedded.database import Database
@@ -45,10 +45,15 @@ class Adapters:
         opener: Callable[..., Awaitable[JobStore]] = _opener("jobs", url)
         return await opener(self, urlsplit(url))
 
-    async def videos(self, url: str, *, base_url: str) -> VideoStore:
+    async def budgets(self, jobs_url: str) -> Budgets:
+        """They lie beside the jobs. Raises as `jobs` does."""
+        opener: Callable[..., Awaitable[Budgets]] = _opener("budgets", jobs_url)
+        return await opener(self, urlsplit(jobs_url))
+
+    async def videos(self, url: str, *, base_url: str, reference_buckets: str = "") -> VideoStore:
         """Raises `Invalid` for a URL that names none, `Unavailable` where it can't be opened."""
         opener: Callable[..., Awaitable[VideoStore]] = _opener("videos", url)
-        return await opener(self, urlsplit(url), base_url=base_url)
+        return await opener(self, urlsplit(url), base_url=base_url, reference_buckets=reference_buckets)
 
     async def model(
         self, url: str, *, videos: VideoStore, scratch: Path, renderers: int, vertex: VertexSettings | None = None
@@ -105,9 +110,16 @@ async def _sqlite_jobs(adapters: Adapters, url: SplitResult) -> JobStore:
     return SqliteJobs(await adapters.database(_local_path("jobs", url)))
 
 
-async def _folder_videos(adapters: Adapters, url: SplitResult, *, base_url: str) -> VideoStore:
+async def _sqlite_budgets(adapters: Adapters, url: SplitResult) -> Budgets:
+    from infra.embedded.budgets import SqliteBudgets
+
+    return SqliteBudgets(await adapters.database(_local_path("jobs", url)))
+
+
+async def _folder_videos(adapters: Adapters, url: SplitResult, *, base_url: str, reference_buckets: str) -> VideoStore:
     from infra.embedded.videos import FolderVideos
 
+    del reference_buckets  # the local renderer reads no bucket
     return await FolderVideos.open(_local_path("videos", url), base_url)
 
 
@@ -150,9 +162,19 @@ async def _firestore_jobs(adapters: Adapters, url: SplitResult) -> JobStore:
     return jobs
 
 
-async def _bucket_videos(adapters: Adapters, url: SplitResult, *, base_url: str) -> VideoStore:
+async def _firestore_budgets(adapters: Adapters, url: SplitResult) -> Budgets:
+    project, database = database_in(url)
+    with google_installed():
+        from infra.gcp.firestore import FirestoreJobs
+        from infra.gcp.firestore_budgets import FirestoreBudgets
+    jobs = FirestoreJobs(project, database)
+    adapters.closing(jobs.close)
+    return FirestoreBudgets(jobs)
+
+
+async def _bucket_videos(adapters: Adapters, url: SplitResult, *, base_url: str, reference_buckets: str) -> VideoStore:
     del base_url  # viewers get the files from Google
-    settings = bucket_settings(url)
+    settings = bucket_settings(url, reference_buckets=reference_buckets)
     with google_installed():
         from infra.gcp.gcs import GcsVideos
     videos = GcsVideos(settings)
@@ -163,6 +185,7 @@ async def _bucket_videos(adapters: Adapters, url: SplitResult, *, base_url: str)
 _OPENERS: Mapping[str, Mapping[str, Callable[..., Awaitable[Any]] | None]] = {
     "bus": {"sqlite": _sqlite_bus, "pubsub": _pubsub_bus},
     "jobs": {"sqlite": _sqlite_jobs, "firestore": _firestore_jobs},
+    "budgets": {"sqlite": _sqlite_budgets, "firestore": _firestore_budgets},
     "videos": {"file": _folder_videos, "gs": _bucket_videos},
     "model": {"animatic": _animatic, "vertex": _vertex},
 }

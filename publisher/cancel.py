@@ -19,18 +19,26 @@ from schemas.ports import COMPLETIONS, REQUESTS
 logger = logging.getLogger(__name__)
 
 
-async def cancel(desk: Desk, job_id: str, *, reason: str | None = None, traceparent: str | None = None) -> Job:
+async def cancel(
+    desk: Desk,
+    job_id: str,
+    *,
+    reason: str | None = None,
+    traceparent: str | None = None,
+    caller: str | None = None,
+) -> Job:
     """The job after the wish: cancelled, or marked where a submit is under way. An ended job comes back unchanged.
 
-    Raises `NotFound`, `Invalid` for a reason that is too long, `Unavailable`.
+    Raises `NotFound` (for a `caller` also where the job is somebody else's), `Invalid` for a reason that is too long,
+    `Unavailable`.
     """
-    job = await find(desk, job_id)
+    job = await find(desk, job_id, caller=caller)
     if job.ended:
         return job
     nudge = _nudge(job_id, reason)
     job = await change(desk.jobs, job_id, lambda newest: _wish(desk, newest, reason))
     if job.completion_due:
-        job = await _announce(desk, job, traceparent)
+        job = await announce(desk, job, traceparent)
     await _send(desk, nudge, traceparent)
     logger.info("job cancelled", extra={"action": "job_cancelled", "job_id": job_id, "state": job.state})
     return job
@@ -47,8 +55,9 @@ def _wish(desk: Desk, job: Job, reason: str | None) -> CancelWished | None:
     return None if job.ended else CancelWished(at=desk.clock.now(), reason=reason, held=False)
 
 
-async def _announce(desk: Desk, job: Job, traceparent: str | None) -> Job:
-    """Best effort: `completion_due` stays set where this fails, and `reconcile` announces it."""
+async def announce(desk: Desk, job: Job, traceparent: str | None) -> Job:
+    """The end of a job without a video, told at once. Best effort: `completion_due` stays set where this fails, and
+    `reconcile` tells it."""
     now = desk.clock.now()
     message = encode_completion(completion_of(job, video_url=None), at=now, traceparent=traceparent)
     try:

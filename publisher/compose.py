@@ -1,11 +1,15 @@
 """The composition root: the only module of the publisher that opens adapters."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from infra.adapters import Adapters, google_installed
 from infra.clock import SystemClock
+from infra.embedded.secret import shared_secret
 from infra.gcp.vertex_settings import VertexSettings
 from infra.logs import configure_logs
 from publisher.desk import Desk
@@ -28,13 +32,36 @@ async def open_desk(settings: PublisherSettings) -> AsyncIterator[Desk]:
         desk = Desk(
             bus=await adapters.bus(settings.bus_url),
             jobs=await adapters.jobs(settings.jobs_url),
-            videos=await adapters.videos(settings.videos_url, base_url=settings.facade_url),
+            videos=await adapters.videos(
+                settings.videos_url, base_url=settings.facade_url, reference_buckets=settings.reference_buckets
+            ),
             clock=SystemClock(),
         )
         # A message that is published before its subscription exists is lost, and the first worker may start later.
         await desk.bus.ensure(WORKERS)
         await desk.bus.ensure(DEAD_WORKERS)
         yield desk
+
+
+@asynccontextmanager
+async def open_token_check(settings: PublisherSettings) -> AsyncIterator[Callable[[str], Awaitable[str | None]] | None]:
+    """What tells whom a Google ID token vouches for; None where the settings name no audience. Raises `Invalid`."""
+    if not settings.id_token_audience:
+        yield None
+        return
+    with google_installed():
+        from infra.gcp.id_tokens import IdTokens
+    tokens = IdTokens(settings.id_token_audience, certs_url=settings.id_token_certs_url)
+    try:
+        yield tokens.email
+    finally:
+        await tokens.close()
+
+
+async def link_secret(settings: PublisherSettings) -> bytes | None:
+    """What signs the addresses of the local folder's files; None where a bucket has them. Raises `Unavailable`."""
+    url = urlsplit(settings.videos_url)
+    return await asyncio.to_thread(shared_secret, Path(unquote(url.path))) if url.scheme == "file" else None
 
 
 def open_planner(settings: PublisherSettings) -> Callable[[VideoRequest], Plan]:

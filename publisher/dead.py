@@ -1,4 +1,4 @@
-"""Looks at the messages that were given up, and gives one another chance."""
+"""Looks at the messages that were given up, gives one another chance, or drops it."""
 
 import logging
 
@@ -31,16 +31,25 @@ async def show_dead(desk: Desk, letter_id: str) -> DeadLetter:
 async def replay_dead(desk: Desk, letter_id: str) -> None:
     """Publishes it again. Its job, where it ended without a video, lives again first: what is paid is used.
 
-    A job that only has the same id, for another request, stays as it is. Raises `NotFound`. A crash in between leaves
+    A job that only has the same id, for another request, stays as it is. Raises `NotFound`, and `Invalid` where the job
+    was erased. A crash in between leaves
     a queued job, which `reconcile` publishes.
     """
     letter = await show_dead(desk, letter_id)
     job = await _job_of(desk, letter.message)
     if job is not None:
+        if job.erased_at:
+            raise Invalid(f"the job of dead letter {letter_id} was erased; drop the letter as well", field="letter_id")
         await change(desk.jobs, job.job_id, lambda newest: revival(desk, newest))
     await desk.bus.replay(letter_id)
     extra = {"action": "dead_replayed", "letter_id": letter_id, "job_id": job.job_id if job else None}
     logger.info("dead letter replayed", extra=extra)
+
+
+async def drop_dead(desk: Desk, letter_id: str) -> None:
+    """Takes it off the shelf for good; its job stays as it is. Raises `NotFound`."""
+    await desk.bus.drop(letter_id)
+    logger.info("dead letter dropped", extra={"action": "dead_dropped", "letter_id": letter_id})
 
 
 async def _job_of(desk: Desk, message: Message) -> Job | None:

@@ -22,12 +22,18 @@ class Listing(BaseModel):
 
 
 async def list_jobs(
-    desk: Desk, *, state: str | None, project_id: str | None, cursor: str | None, limit: int = 50
+    desk: Desk,
+    *,
+    state: str | None,
+    project_id: str | None,
+    cursor: str | None,
+    limit: int = 50,
+    caller: str | None = None,
 ) -> Listing:
-    """A page of jobs that fit. Raises `Invalid` for a state, cursor or limit that is none."""
+    """A page of jobs that fit; for a `caller` only its own. Raises `Invalid` for a bad state, cursor or limit."""
     if not 1 <= limit <= LIMIT_MAX:
         raise Invalid(f"limit must be a whole number from 1 to {LIMIT_MAX}", field="limit")
-    query = JobQuery(states=_states(state), project_id=project_id, cursor=cursor, limit=limit)
+    query = JobQuery(states=_states(state), project_id=project_id, caller=caller, cursor=cursor, limit=limit)
     page = await desk.jobs.list(query)
     return Listing(videos=[await outline(desk, job) for job in page.jobs], next_cursor=page.cursor)
 

@@ -15,32 +15,35 @@ from schemas.state import JobState
 logger = logging.getLogger(__name__)
 
 
-async def replay(desk: Desk, job_id: str, *, traceparent: str | None = None) -> Job:
+async def replay(desk: Desk, job_id: str, *, traceparent: str | None = None, resubmit: int | None = None) -> Job:
     """The job in its new life, with its request on the bus again. One that has not ended comes back unchanged.
+    `resubmit` names a clip in doubt that is sent again although it may be paid twice.
 
-    Raises `NotFound`, and `Invalid` for a job that has its video. A crash half-way, or a bus that is out of reach,
-    leaves a queued job, which `reconcile` publishes.
+    Raises `NotFound`, and `Invalid` for a job that has its video or was erased. A crash half-way, or a bus that is out
+    of reach, leaves a queued job, which `reconcile` publishes.
     """
     before = await find(desk, job_id)
-    job = await change(desk.jobs, job_id, lambda newest: _revival(desk, newest))
+    job = await change(desk.jobs, job_id, lambda newest: _revival(desk, newest, resubmit))
     if job.life != before.life:
         await _publish(desk, job, traceparent)
         logger.info("job replayed", extra={"action": "job_replayed", "job_id": job_id, "life": job.life})
     return job
 
 
-def revival(desk: Desk, job: Job) -> Replayed | None:
-    """What lets it live again; None for a job that has its video, or has not ended."""
-    if not job.ended or job.state is JobState.SUCCEEDED:
+def revival(desk: Desk, job: Job, resubmit: int | None = None) -> Replayed | None:
+    """What lets it live again; None for a job that has its video, has not ended, or was erased."""
+    if not job.ended or job.erased_at or job.state is JobState.SUCCEEDED:
         return None
     now = desk.clock.now()
-    return Replayed(at=now, deadline=now + QUEUED_AT_MOST)
+    return Replayed(at=now, deadline=now + QUEUED_AT_MOST, resubmit=resubmit)
 
 
-def _revival(desk: Desk, job: Job) -> Replayed | None:
+def _revival(desk: Desk, job: Job, resubmit: int | None) -> Replayed | None:
+    if job.erased_at:
+        raise Invalid(f"job {job.job_id} was erased with its prompt; a new video needs a new id", field="job_id")
     if job.state is JobState.SUCCEEDED:
         raise Invalid(f"job {job.job_id} has its video already; another one needs a new id", field="job_id")
-    return revival(desk, job)
+    return revival(desk, job, resubmit)
 
 
 async def _publish(desk: Desk, job: Job, traceparent: str | None) -> None:

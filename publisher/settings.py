@@ -1,12 +1,16 @@
 """The publisher's settings, parsed once in the composition root."""
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Annotated
 
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from publisher.keys import ApiKey, parsed
 from schemas.addresses import Addresses
 
 WAIT_AT_MOST_S = 280
 """Node's fetch gives a silent server up after 300 s: we answer before that."""
+GOOGLE_CERTS_URL = "https://www.googleapis.com/oauth2/v1/certs"
 
 
 class PublisherSettings(Addresses, BaseSettings):
@@ -29,4 +33,26 @@ class PublisherSettings(Addresses, BaseSettings):
     events_look_every_s: float = Field(default=1, gt=0, description="How often an event stream looks at its job.")
     heartbeat_s: float = Field(default=15, gt=0, description="Silence on an event stream is broken this often.")
     body_limit_bytes: int = Field(default=28_000_000, gt=0, description="The largest body taken: a 20-MB image.")
-    max_waiting: int = Field(default=10_000, gt=0, description="How many callers may wait at once in one process.")
+    body_within_s: float = Field(default=120, gt=0, description="How long a body may take to arrive.")
+    max_waits: int = Field(default=10_000, gt=0, description="How many callers may wait at once in one process.")
+    api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(parsed)] = Field(
+        default=(),
+        description='Who may call, as JSON: [{"name": "acme", "sha256": "<hex>"}]; `reelbus key new` makes them.',
+    )
+    id_token_audience: str = Field(default="", description="Google ID tokens for this audience let their holder in.")
+    id_token_emails: str = Field(default="", description="Only these accounts, with commas; empty: every one.")
+    id_token_certs_url: str = Field(default=GOOGLE_CERTS_URL, description="Where the keys lie that sign ID tokens.")
+    link_s: float = Field(
+        default=3600, gt=0, description="With keys: how long a `video_url` of the local folder may be fetched."
+    )
+    api_key: SecretStr = Field(default=SecretStr(""), description="What the command line shows a facade (`--url`).")
+
+    @property
+    def knows_callers(self) -> bool:
+        """True where only callers with a key or a token are let in, each to its own jobs."""
+        return bool(self.api_keys or self.id_token_audience)
+
+    @property
+    def allowed_emails(self) -> frozenset[str]:
+        """Which accounts' ID tokens are taken; empty: all."""
+        return frozenset(email.strip().lower() for email in self.id_token_emails.split(",") if email.strip())

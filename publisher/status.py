@@ -7,17 +7,17 @@ from schemas.state import JobState
 from schemas.view import JobView, view_of
 
 
-async def find(desk: Desk, job_id: str) -> Job:
-    """The record. Raises `NotFound`."""
+async def find(desk: Desk, job_id: str, *, caller: str | None = None) -> Job:
+    """The record. Raises `NotFound`: for a `caller` also where the job is somebody else's."""
     job = await desk.jobs.get(job_id)
-    if job is None:
+    if job is None or (caller is not None and job.caller != caller):
         raise NotFound(f"there is no job {job_id}")
     return job
 
 
-async def status(desk: Desk, job_id: str) -> JobView:
-    """The view of a job. Raises `NotFound`."""
-    return await view(desk, await find(desk, job_id))
+async def status(desk: Desk, job_id: str, *, caller: str | None = None) -> JobView:
+    """The view of a job. Raises `NotFound`, as `find` does."""
+    return await view(desk, await find(desk, job_id, caller=caller))
 
 
 async def view(desk: Desk, job: Job) -> JobView:
@@ -28,7 +28,7 @@ async def view(desk: Desk, job: Job) -> JobView:
 
 async def outline(desk: Desk, job: Job, *, queue_position: int | None = None) -> JobView:
     """The view without a look at the queue. Addresses are made now: a signed one would die in the record."""
-    result = job.result
+    result = None if job.erased_at else job.result
     return view_of(
         job,
         video_url=await desk.videos.url_for(result.gcs_path) if result else None,

@@ -8,7 +8,9 @@ from schemas.errors import AlreadyExists, IdReused, Unavailable
 from schemas.job import Job, new_job
 from schemas.message import encode_request
 from schemas.ports import REQUESTS
+from schemas.referrers import drop_reference
 from schemas.request import VideoRequest
+from schemas.tombstone import gone
 
 logger = logging.getLogger(__name__)
 
@@ -24,14 +26,19 @@ class SubmitUncertain(Unavailable):
         self.job_id = job_id
 
 
-async def submit(desk: Desk, request: VideoRequest, *, traceparent: str | None = None) -> Job:
+async def submit(
+    desk: Desk, request: VideoRequest, *, traceparent: str | None = None, caller: str | None = None
+) -> Job:
     """The job for this request: a new one, or the one that its id stands for already, untouched.
 
-    Raises `Invalid` for an image that is none, `IdReused`, and `SubmitUncertain` (an `Unavailable`) where the store or
-    the bus failed: a job that was stored but not published is published by `reconcile`.
+    For a `caller` an id that anybody else's job has is taken, and no word says by what.
+
+    Raises `Invalid` for an image that is none, `IdReused`, `Gone` where the job was erased, and `SubmitUncertain` (an
+    `Unavailable`) where the store or the bus failed: a job that was stored but not published is published by
+    `reconcile`.
     """
     request = await claim_image(request, desk.videos)
-    job = new_job(request, desk.clock.now(), traceparent=traceparent)
+    job = new_job(request, desk.clock.now(), traceparent=traceparent, caller=caller)
     try:
         created = await desk.jobs.create(job)
         await desk.bus.publish(REQUESTS, encode_request(request, at=job.created_at, traceparent=traceparent))
@@ -46,7 +53,11 @@ async def submit(desk: Desk, request: VideoRequest, *, traceparent: str | None =
 
 async def _known(desk: Desk, job: Job) -> Job:
     known = await desk.jobs.get(job.job_id)
-    if known is None or known.fingerprint != job.fingerprint:
+    others = known is not None and job.caller is not None and known.caller != job.caller
+    if known is None or others or known.fingerprint != job.fingerprint:
         raise IdReused(f"job_id {job.job_id} stands for another request already; a new request needs a new id")
+    if known.erased_at:
+        await drop_reference(job.request, desk.jobs, desk.videos, desk.clock.now())  # it came along once more
+        raise gone(known)
     logger.info("request known", extra={"action": "submit_known", "job_id": job.job_id})
     return known

@@ -23,6 +23,15 @@ class Draining(ReelbusError):
     """The server is going down; the job goes on."""
 
 
+class Crowded(Unavailable):
+    """Too many callers wait here already; the job goes on."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"{limit:,} callers wait here already, and that is the limit; the job goes on, ask for it later"
+        )
+
+
 class Place:
     """Where one caller waits for news of one job."""
 
@@ -65,10 +74,10 @@ class Place:
 class Waiters:
     """Everybody who waits in this process. Use it as an async context manager."""
 
-    def __init__(self, desk: Desk, *, look_every_s: float = 30.0, max_waiting: int = 10_000) -> None:
+    def __init__(self, desk: Desk, *, look_every_s: float = 30.0, max_waits: int = 10_000) -> None:
         self._desk = desk
         self._look_every_s = look_every_s
-        self._max_waiting = max_waiting
+        self._max_waits = max_waits
         self._places: dict[str, set[Place]] = {}
         self.waiting = 0
         self._completions = Completions(desk, self._heard)
@@ -81,10 +90,10 @@ class Waiters:
     async def __aexit__(self, *_: object) -> None:
         await self._completions.__aexit__()
 
-    def admit(self) -> None:
-        """Raises `Unavailable` where no more callers may wait here."""
-        if self.waiting >= self._max_waiting:
-            raise Unavailable("Too many callers wait here already; ask again soon, or for an answer without a wait")
+    @property
+    def crowded(self) -> Crowded | None:
+        """What to tell the next caller who wants to wait; None where there is room."""
+        return Crowded(self._max_waits) if self.waiting >= self._max_waits else None
 
     def drain(self) -> None:
         """Sends everybody away, now and from now on: they get `Draining`."""
@@ -101,10 +110,10 @@ class Waiters:
     def place(self, job_id: str, *, stays: bool = True) -> Iterator[Place]:
         """A place to wait for news of this job; for one who only passes by, there is always one.
 
-        Raises `Unavailable` where too many wait already.
+        Raises `Crowded` where too many wait already.
         """
-        if stays:
-            self.admit()
+        if stays and (crowded := self.crowded):
+            raise crowded
         place = Place(self, job_id)
         self._places.setdefault(job_id, set()).add(place)
         self.waiting += 1

@@ -13,6 +13,10 @@ class Addresses(BaseModel):
     bus: str = Field(default="", description="sqlite:///… or pubsub://project")
     jobs: str = Field(default="", description="sqlite:///… or firestore://project/database")
     videos: str = Field(default="", description="file:///… or gs://bucket")
+    reference_buckets: str = Field(
+        default="",
+        description="Buckets beside the video store's own in which reference images may lie: names, with commas.",
+    )
     public_url: str = Field(
         default="", description="How viewers reach the facade, for example https://video.example.com"
     )

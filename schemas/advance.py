@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.event import Step
-from schemas.job import FIRST_CHECK_AFTER, Job, Transition
+from schemas.job import FIRST_CHECK_AFTER, LOOSE_ENDS_FOR, Job, Transition
 from schemas.ledger import Clip
 from schemas.state import ClipState, JobState
 from schemas.steps import step
@@ -26,8 +26,6 @@ _CHECK_AFTER = {
 _CHECK_AT_MOST = timedelta(hours=1)
 _ANNOUNCE_EVERY = timedelta(minutes=1)
 _LOOSE_ENDS_EVERY = timedelta(minutes=10)
-LOOSE_ENDS_FOR = timedelta(hours=24)
-"""How long the prefixes of unknown clips are looked at after their job ended."""
 HISTORY_AT_MOST = 200
 
 
@@ -73,16 +71,23 @@ def _scheduled(job: Job, before: Job, at: datetime) -> Job:
     return job.model_copy(update={"checks": checks, "next_check_at": _next_look(job, checks, at)})
 
 
-def _schedule_of(job: Job) -> tuple[int, bool, bool]:
-    return job.checks, job.completion_due, job.loose_ends
+def _schedule_of(job: Job) -> tuple[int, bool, bool, datetime | None]:
+    return job.checks, job.completion_due, job.loose_ends, job.sweep_until
 
 
 def _next_look(job: Job, checks: int, at: datetime) -> datetime | None:
     if not job.ended:
         first: timedelta = _CHECK_AFTER[job.state]
         return at + min(first * float(2 ** min(checks, 10)), max(_CHECK_AT_MOST, first))
+    if job.erased_at:
+        return at + _next_sweep_after(checks) if job.sweep_until else None
     if job.completion_due:
         return at + (_ANNOUNCE_EVERY * float(2 ** min(checks - 1, 6)) if checks else timedelta())
     ended_at = job.since(job.state) or at
     still_looking = job.loose_ends and at < ended_at + LOOSE_ENDS_FOR
     return at + _LOOSE_ENDS_EVERY * float(2 ** min(checks, 8)) if still_looking else None
+
+
+def _next_sweep_after(checks: int) -> timedelta:
+    """Soon where nobody swept yet: whoever erased it is at it, or died."""
+    return _LOOSE_ENDS_EVERY * float(2 ** min(checks - 1, 8)) if checks else _ANNOUNCE_EVERY

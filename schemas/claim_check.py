@@ -11,11 +11,12 @@ import binascii
 import hashlib
 
 from schemas.errors import Invalid
-from schemas.names import reference_name
+from schemas.image import image_kind
+from schemas.names import REFERENCE_SCHEME, reference_name
 from schemas.ports import VideoStore
+from schemas.referrers import refer
 from schemas.request import IMAGE_MAX_BYTES, INLINE_IMAGE_MAX_BYTES_ON_BUS, VideoRequest
 
-_SCHEME = "reelbus:"
 _EXTENSIONS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 
 
@@ -24,41 +25,38 @@ async def claim_image(request: VideoRequest, videos: VideoStore, *, from_bus: bo
     reference = request.reference_image
     if reference is None:
         return request
-    if reference.startswith(_SCHEME):
+    if reference.startswith(REFERENCE_SCHEME):
         if not from_bus:  # from there it was claimed already, mostly, and a missing one fails the job by its name
             await _check_stored(reference, videos)
+            await refer(request, videos)
         return request
     if not reference.startswith("data:"):
         _check_readable(reference, videos)
         return request
     limit = INLINE_IMAGE_MAX_BYTES_ON_BUS if from_bus else IMAGE_MAX_BYTES
     image, name, extension = await asyncio.to_thread(_opened, reference, limit)
+    request = request.model_copy(update={"reference_image": REFERENCE_SCHEME + name})
+    await refer(request, videos)
     await videos.put(name, image, content_type=_EXTENSIONS[extension])
-    return request.model_copy(update={"reference_image": _SCHEME + name})
+    return request
 
 
 def _opened(reference: str, limit: int) -> tuple[bytes, str, str]:
     image = _decoded(reference, limit)
-    extension = _kind_of(image)
+    extension = image_kind(image)
     return image, reference_name(hashlib.sha256(image).hexdigest(), extension), extension
 
 
-def stored_name(reference: str) -> str | None:
-    """The name in the video store that a claimed reference stands for; None for a foreign address."""
-    return reference.removeprefix(_SCHEME) if reference.startswith(_SCHEME) else None
-
-
 async def _check_stored(reference: str, videos: VideoStore) -> None:
-    if not await videos.list(reference.removeprefix(_SCHEME)):
+    if not await videos.list(reference.removeprefix(REFERENCE_SCHEME)):
         raise Invalid("reference_image names no image that was stored before", field="reference_image")
 
 
 def _check_readable(reference: str, videos: VideoStore) -> None:
-    scheme = reference.partition(":")[0]
-    if scheme not in videos.reads:
-        raise Invalid(
-            f"reference_image can't be read from {scheme}:// here; send it as a data: URL", field="reference_image"
-        )
+    if not reference.startswith(tuple(videos.reads)):
+        readable = f"; here it may lie under {' or '.join(sorted(videos.reads))}" if videos.reads else ""
+        words = f"reference_image can't be read from {reference[:300]}{readable}; or send it as a data: URL"
+        raise Invalid(words, field="reference_image")
 
 
 def _decoded(reference: str, limit: int) -> bytes:
@@ -69,16 +67,3 @@ def _decoded(reference: str, limit: int) -> bytes:
         return base64.b64decode(encoded, validate=True)
     except binascii.Error as error:
         raise Invalid("reference_image must be valid base64", field="reference_image") from error
-
-
-def _kind_of(image: bytes) -> str:
-    """By its first bytes: a data: URL may lie about its type."""
-    if image.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if image.startswith(b"\xff\xd8\xff"):
-        return "jpg"
-    if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
-        return "webp"
-    raise Invalid(
-        "reference_image must be a PNG, JPEG or WebP image; its bytes are something else", field="reference_image"
-    )

@@ -46,6 +46,7 @@ class Completion(BaseModel):
     error: Failure | None = None
     timings: Timings = Timings()
     labels: dict[str, str] = Field(default_factory=dict)
+    erased_at: Moment | None = Field(default=None, description="Since then the prompt and the files are gone.")
 
     @model_validator(mode="after")
     def _success_has_a_video_and_the_rest_a_reason(self) -> Self:

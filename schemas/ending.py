@@ -26,6 +26,7 @@ def completion_of(job: Job, *, video_url: str | None) -> Completion:
         error=job.failure,
         timings=timings_of(job),
         labels=job.request.labels,
+        erased_at=job.erased_at,
     )
 
 

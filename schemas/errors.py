@@ -3,6 +3,7 @@
 ReelbusError
 ├── Invalid          the caller sent something we refuse; names the field and the limit
 ├── NotFound         there never was such a thing
+├── Gone             there was, and it was erased
 ├── Conflict         somebody else changed it first (compare-and-set)
 │   ├── AlreadyExists
 │   └── IdReused     the same id with another body
@@ -33,6 +34,10 @@ class Invalid(ReelbusError):
 
 class NotFound(ReelbusError):
     """There is no such thing."""
+
+
+class Gone(ReelbusError):
+    """It was erased."""
 
 
 class Conflict(ReelbusError):

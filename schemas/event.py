@@ -5,6 +5,7 @@ from datetime import datetime
 
 from schemas.failure import Failure
 from schemas.job import Result
+from schemas.limit import Reserved
 from schemas.plan import Plan
 
 
@@ -24,6 +25,8 @@ class SubmitStarted(Event):
     nonce: str
     attempt: int | None = None
     """Which attempt's files are found already; None for a new one."""
+    reserved: tuple[Reserved, ...] = ()
+    """What it takes out of the budgets, beside what the clip holds there already."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,10 +63,11 @@ class SubmitLost(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundUnderPrefix(Event):
-    """The search for an unknown clip found its file."""
+    """The search for an unknown clip found its file. `held` is False where the writer holds no message."""
 
     clip: int
     output: str
+    held: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,9 +79,18 @@ class SubmitJudged(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resubmit(Event):
-    """The unknown clip may be sent again: it is free, or the caller or a person said so."""
+    """The unknown clip may be sent again: it is free, or the caller or a person said so. `held`: as in `Failed`."""
 
     clip: int
+    held: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resolved(Event):
+    """A person found out whether the clip in doubt was charged. Nobody holds a message."""
+
+    clip: int
+    charged: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +171,23 @@ class Replayed(Event):
     """A person wants an ended job to live again. What is paid stays paid, and is used."""
 
     deadline: datetime
+    resubmit: int | None = None
+    """The clip in doubt that is sent again although it may be paid twice; else it is searched for first."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Erased(Event):
+    """Everything that the caller wrote goes, and the files are about to."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Swept(Event):
+    """The files of an erased job are deleted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReservationsReturned(Event):
+    """What an ended job holds of the budgets and never spent is about to be free again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -181,6 +211,7 @@ Step = (
     | FoundUnderPrefix
     | SubmitJudged
     | Resubmit
+    | Resolved
     | AcceptedLate
     | ClipDone
     | ClipFailed
@@ -192,6 +223,9 @@ Step = (
     | Announced
     | Checked
     | Replayed
+    | Erased
+    | Swept
+    | ReservationsReturned
     | WaitEnded
     | Answered
 )

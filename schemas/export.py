@@ -20,6 +20,7 @@ from schemas.cancel import CancelRequest
 from schemas.completion import Completion
 from schemas.job import Job
 from schemas.request import VideoRequest
+from schemas.view import JobView
 
 FOLDER = Path(__file__).parent / "json"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -37,11 +38,12 @@ _EXPORTS = {
     "cancel": _Export(CancelRequest, "validation"),
     "completion": _Export(Completion, "serialization"),
     "job": _Export(Job, "serialization"),
+    "view": _Export(JobView, "serialization"),
 }
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema of `request`, `cancel`, `completion` or `job`."""
+    """The JSON Schema of `request`, `cancel`, `completion`, `job` or `view`."""
     export = _EXPORTS[name]
     head = {"$schema": _DIALECT, "$id": f"urn:reelbus:{name}:v{SCHEMA_VERSION}"}
     return head | export.model.model_json_schema(mode=export.mode)

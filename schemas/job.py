@@ -8,12 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.failure import Charged, Failure
 from schemas.kinds import Moment
 from schemas.ledger import Clip
+from schemas.limit import Reserved
 from schemas.names import final_name, poster_name
 from schemas.request import VideoRequest
 from schemas.state import ClipState, JobState
 
 QUEUED_AT_MOST = timedelta(hours=24)
 FIRST_CHECK_AFTER = timedelta(minutes=2)
+LOOSE_ENDS_FOR = timedelta(hours=24)
+"""How long after its end a job's files and charges may still turn up: so long they are looked for."""
 
 
 class Transition(BaseModel):
@@ -68,6 +71,12 @@ class Job(BaseModel):
     reattach_until: Moment | None = None
     """A keyless identical call until then gets this job, since its first caller was not answered."""
     traceparent: str | None = None
+    caller: str | None = None
+    """Whose job it is, where the facade knows its callers: only they see it there."""
+    erased_at: Moment | None = None
+    """Prompt, images and videos are gone since then; what is left says what it was, how it ended and what it cost."""
+    sweep_until: Moment | None = None
+    """Until then files of an erased job may still turn up, and are deleted; None once all is swept."""
 
     revision: str = Field(default="", exclude=True)
     """The store's token for this version of the record; empty for one that was never stored."""
@@ -95,6 +104,11 @@ class Job(BaseModel):
     def loose_ends(self) -> bool:
         """True while a paid clip of it may still turn up somewhere."""
         return any(clip.watched_prefixes for clip in self.clips)
+
+    @property
+    def unused(self) -> tuple[Reserved, ...]:
+        """What its clips hold of the budgets without being paid."""
+        return tuple(part for clip in self.clips for part in clip.unused)
 
     @property
     def cost_usd(self) -> Decimal:
@@ -141,7 +155,7 @@ class Job(BaseModel):
         return next((step.at for step in reversed(self.history) if step.state is state), None)
 
 
-def new_job(request: VideoRequest, at: datetime, *, traceparent: str | None = None) -> Job:
+def new_job(request: VideoRequest, at: datetime, *, traceparent: str | None = None, caller: str | None = None) -> Job:
     """A queued job, not stored yet. The request's image must be in the video store already."""
     deadline = at + QUEUED_AT_MOST
     return Job(
@@ -153,4 +167,5 @@ def new_job(request: VideoRequest, at: datetime, *, traceparent: str | None = No
         history=(Transition(state=JobState.QUEUED, at=at),),
         next_check_at=at + FIRST_CHECK_AFTER,
         traceparent=traceparent,
+        caller=caller,
     )

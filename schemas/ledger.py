@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.failure import Charged, Failure
 from schemas.kinds import Moment
+from schemas.limit import Reserved
 from schemas.names import work_prefix
 from schemas.plan import PlannedClip
 from schemas.state import ClipState
@@ -45,6 +46,8 @@ class Clip(BaseModel):
     """Attempts whose outcome was never learnt; looked at again by `reconcile`."""
     late: tuple[str, ...] = ()
     """Operations accepted after the job had moved on: charged, and discarded."""
+    reserved: tuple[Reserved, ...] = ()
+    """What the present attempt took out of the budgets, or keeps there for the next one."""
 
     @property
     def charged(self) -> Charged:
@@ -67,6 +70,21 @@ class Clip(BaseModel):
         """How many accepted operations are known to have been charged for this line."""
         refused = self.state is ClipState.REFUSED and self.cause is not None and self.cause.charged is Charged.YES
         return len(self.late) + (self.state in (ClipState.ACCEPTED, ClipState.DONE) or refused)
+
+    @property
+    def doubts(self) -> int:
+        """How many submits may have been charged without anybody knowing."""
+        if self.planned.price_usd == 0:
+            return 0
+        known = (*self.late, self.output or "")
+        lost = sum(not any(name.startswith(prefix) for name in known) for prefix in self.lost_prefixes)
+        return lost + (self.state is ClipState.SUBMITTING or self.in_doubt)
+
+    @property
+    def unused(self) -> tuple[Reserved, ...]:
+        """What it holds of the budgets without being paid: for its next attempt, or for nothing once the job ended."""
+        refused = self.state is ClipState.REFUSED and self.cause is not None and self.cause.charged is Charged.NO
+        return self.reserved if refused or self.state is ClipState.PLANNED else ()
 
     @property
     def in_doubt(self) -> bool:

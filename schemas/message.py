@@ -16,6 +16,8 @@ from schemas.completion import Completion
 from schemas.errors import Invalid, ReelbusError
 from schemas.kinds import JOB_ID_PATTERN, isoformat
 from schemas.request import VideoRequest
+from schemas.strict_json import strict_object
+from schemas.traceparent import is_traceparent
 
 REQUESTED = "reelbus.video.requested.v1"
 CANCEL = "reelbus.video.cancel.v1"
@@ -37,8 +39,9 @@ class Message:
 
     @property
     def traceparent(self) -> str | None:
-        """The W3C trace context that it travels with."""
-        return self.attributes.get("traceparent")
+        """The W3C trace context that it travels with; None where what it carries is none."""
+        given = self.attributes.get("traceparent", "")
+        return given if is_traceparent(given) else None
 
 
 def encode_request(request: VideoRequest, *, at: datetime, traceparent: str | None = None) -> Message:
@@ -64,9 +67,9 @@ def decode_command(message: Message) -> VideoRequest | CancelRequest:
     """
     kind = message.attributes.get("ce-type", REQUESTED)
     if kind == REQUESTED:
-        return _decode(VideoRequest, message.data)
+        return _command(VideoRequest, message.data)
     if kind == CANCEL:
-        return _decode(CancelRequest, message.data)
+        return _command(CancelRequest, message.data)
     raise _foreign(kind, ("reelbus.video.requested", "reelbus.video.cancel"))
 
 
@@ -75,7 +78,7 @@ def decode_completion(message: Message) -> Completion:
     kind = message.attributes.get("ce-type", "")
     if kind and kind not in {f"reelbus.video.{state}.v1" for state in _COMPLETED}:
         raise _foreign(kind, tuple(f"reelbus.video.{state}" for state in _COMPLETED))
-    return _decode(Completion, message.data)
+    return _completion(message.data)
 
 
 def claimed_job_id(message: Message) -> str | None:
@@ -104,9 +107,17 @@ def _encode(model: BaseModel, kind: str, event_id: str, job_id: str, at: datetim
     return Message(data=model.model_dump_json(exclude_none=True).encode(), attributes=attributes)
 
 
-def _decode(model: type[M], data: bytes) -> M:
+def _command(model: type[M], data: bytes) -> M:
+    """As strictly as at the HTTP door, and in the same words."""
     try:
-        return model.model_validate_json(data)
+        return model.model_validate(strict_object(data, what="the message"))
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def _completion(data: bytes) -> Completion:
+    try:
+        return Completion.model_validate_json(data)
     except ValidationError as error:
         raise invalid(error) from error
 

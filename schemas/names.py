@@ -7,6 +7,9 @@ FINALS = "generated-videos/"
 POSTERS = "posters/"
 REFERENCES = "references/"
 WORK = "work/"
+REFERRERS = "referrers/"
+REFERENCE_SCHEME = "reelbus:"
+"""How a request names an image that lies in our store."""
 
 _NAME = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}/){0,8}[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}")
 
@@ -28,7 +31,12 @@ def work_prefix(job_id: str, clip: int, attempt: int) -> str:
 
 def clip_prefix(job_id: str, clip: int) -> str:
     """Where all attempts at one clip lie."""
-    return f"{WORK}{job_id}/{clip}/"
+    return f"{job_prefix(job_id)}{clip}/"
+
+
+def job_prefix(job_id: str) -> str:
+    """Where everything lies that was made on the way to one job's video."""
+    return f"{WORK}{job_id}/"
 
 
 def attempt_of(name: str) -> int:
@@ -39,6 +47,16 @@ def attempt_of(name: str) -> int:
 def reference_name(digest: str, extension: str) -> str:
     """A reference image, named by its content."""
     return f"{REFERENCES}{digest}.{extension}"
+
+
+def stored_name(reference: str | None) -> str | None:
+    """The name in the video store that a claimed reference stands for; None for a foreign address."""
+    return reference.removeprefix(REFERENCE_SCHEME) if reference and reference.startswith(REFERENCE_SCHEME) else None
+
+
+def referrer_name(image: str, job_id: str) -> str:
+    """The empty file that says which job uses a reference image; with an empty id, where they all lie."""
+    return f"{REFERRERS}{image.removeprefix(REFERENCES)}/{job_id}"
 
 
 def is_safe(name: str) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from schemas.budget import Slice
 from schemas.failure import Failure
 from schemas.job import Job
 from schemas.ledger import Clip
@@ -113,6 +114,9 @@ class Bus(Protocol):
     async def replay(self, id: str) -> None:
         """Publish a dead letter on its topic again and take it off the shelf. Raises `NotFound`."""
 
+    async def drop(self, id: str) -> None:
+        """Take a dead letter off the shelf for good. Raises `NotFound`."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobQuery:
@@ -121,6 +125,8 @@ class JobQuery:
     states: frozenset[JobState] = frozenset()
     project_id: str | None = None
     fingerprint: str | None = None
+    caller: str | None = None
+    """Only jobs of this caller; not together with `due_before`."""
     created_before: datetime | None = None
     due_before: datetime | None = None
     """Only jobs whose `next_check_at` is before that."""
@@ -157,6 +163,19 @@ class JobStore(Protocol):
         """How many queued jobs are older than this queued one; None where the store can't tell cheaply."""
 
 
+class Budgets(Protocol):
+    """What is used of the limits, kept beside the jobs. Every change is a compare-and-set on `Slice.revision`."""
+
+    async def read(self, names: Sequence[str]) -> Sequence[Slice]:
+        """These slices as of now, in this order; empty ones where there are none."""
+
+    async def reserve(self, job: Job, slices: Sequence[Slice]) -> Job:
+        """`JobStore.save` and these slices, all or nothing. Raises `Conflict` where any of them moved."""
+
+    async def give_back(self, found: Slice) -> None:
+        """Replace the version that `found.revision` names. Raises `Conflict` where it moved; nothing is written."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredFile:
     """A file in the video store."""
@@ -171,7 +190,7 @@ class VideoStore(Protocol):
 
     @property
     def reads(self) -> frozenset[str]:
-        """URI schemes of foreign files that it can read, for example {"gs"}."""
+        """What the URIs of foreign files begin with that a caller may point at, for example {"gs://bucket/"}."""
 
     async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
         """Store if absent. False: the name was taken, and what is there stays. Raises `Invalid` for an unsafe name."""

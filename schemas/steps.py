@@ -6,10 +6,12 @@ from typing import Any
 from schemas import event as ev
 from schemas.errors import ImpossibleStep
 from schemas.failure import Category, Charged, Failure
-from schemas.job import Job
+from schemas.job import LOOSE_ENDS_FOR, Job
+from schemas.judgement import judged, planned_by_judgement, planned_in_doubt
 from schemas.ledger import Clip
 from schemas.names import WORK
 from schemas.state import ClipState, JobState
+from schemas.tombstone import swept, tombstone_of, why_kept
 
 _ADOPTS = (ClipState.PLANNED, ClipState.UNKNOWN)
 """Where a line can still use an operation that turns up late."""
@@ -28,14 +30,20 @@ def _(event: ev.SubmitStarted, job: Job) -> Job:
     clips = job.clips or tuple(Clip(index=i, planned=clip) for i, clip in enumerate(event.plan.clips))
     if not job.started:
         clips = tuple(
-            Clip(index=i, planned=clip, attempt=clips[i].attempt if i < len(clips) else 0)
+            Clip(
+                index=i,
+                planned=clip,
+                attempt=clips[i].attempt if i < len(clips) else 0,
+                reserved=clips[i].reserved if i < len(clips) else (),
+            )
             for i, clip in enumerate(event.plan.clips)
         )
     job = job.model_copy(update={"clips": clips, "waiting_for": None})
     planned = job.clip_in(ClipState.PLANNED)
     if planned is None:
         raise ImpossibleStep(f"job {job.job_id} has no clip left to submit")
-    return _with(job, planned.submitting(job.job_id, event.owner, event.nonce, event.at, event.attempt))
+    sent = planned.submitting(job.job_id, event.owner, event.nonce, event.at, event.attempt)
+    return _with(job, sent.model_copy(update={"reserved": planned.reserved + event.reserved}))
 
 
 @step.register
@@ -70,7 +78,7 @@ def _(event: ev.SubmitLost, job: Job) -> Job:
 def _(event: ev.FoundUnderPrefix, job: Job) -> Job:
     clip = _line(event, job, event.clip, ClipState.UNKNOWN)
     job = _with(job, _done(clip, event.output, event), waiting_for=None)
-    return _cancelled(job) if job.cancel_requested else job
+    return _cancelled(job, held=event.held) if job.cancel_requested else job
 
 
 @step.register
@@ -82,10 +90,23 @@ def _(event: ev.SubmitJudged, job: Job) -> Job:
 @step.register
 def _(event: ev.Resubmit, job: Job) -> Job:
     clip = _line(event, job, event.clip, ClipState.UNKNOWN)
-    lost = (*clip.lost_prefixes, clip.prefix) if clip.prefix and clip.planned.price_usd else clip.lost_prefixes
-    update = {"state": ClipState.PLANNED, "lost_prefixes": lost, "nonce": None}
-    job = _with(job, clip.model_copy(update=update), waiting_for=None)
-    return _cancelled(job) if job.cancel_requested else job
+    job = _with(job, planned_in_doubt(clip), waiting_for=None)
+    return _cancelled(job, held=event.held) if job.cancel_requested else job
+
+
+@step.register
+def _(event: ev.Resolved, job: Job) -> Job:
+    clip = _at(event, job, event.clip)
+    charged = Charged.YES if event.charged else Charged.NO
+    _require(clip.in_doubt or (job.ended and bool(clip.lost_prefixes)), event, job)
+    after = judged(clip, charged, event.at)
+    if job.ended:
+        return _rightly_charged(_with(job, after))
+    if after.cause and event.charged:
+        job = _with(job, after)
+        return _cancelled(job, held=False) if job.cancel_requested else _failed(job, after.cause, held=False)
+    job = _with(job, planned_by_judgement(clip), waiting_for=None)
+    return _cancelled(job, held=False) if job.cancel_requested else job
 
 
 @step.register
@@ -99,7 +120,8 @@ def _(event: ev.AcceptedLate, job: Job) -> Job:
     if not job.ended and (clip.state in _ADOPTS or _sends(clip, event.nonce)):
         job = _with(job, _accepted(clip, event.operation, event), waiting_for=None)
         return _cancelled(job) if job.cancel_requested else job
-    return _discarded(job, clip, event.operation)
+    job = _discarded(job, clip, event)
+    return job.model_copy(update={"sweep_until": event.at + LOOSE_ENDS_FOR, "checks": 0}) if job.erased_at else job
 
 
 @step.register
@@ -160,13 +182,13 @@ def _(event: ev.Announced, job: Job) -> Job:
 
 @step.register
 def _(event: ev.Checked, job: Job) -> Job:
-    _require(not job.ended or job.loose_ends or job.completion_due, event, job)
+    _require(not job.ended or job.loose_ends or job.completion_due or bool(job.sweep_until), event, job)
     return job.model_copy(update={"checks": job.checks + 1})
 
 
 @step.register
 def _(event: ev.Replayed, job: Job) -> Job:
-    _require(job.ended and job.state is not JobState.SUCCEEDED, event, job)
+    _require(job.ended and job.state is not JobState.SUCCEEDED and not job.erased_at, event, job)
     clips = tuple(_live_again(clip, event) for clip in job.clips)
     update = {"clips": clips, "life": job.life + 1, "deadline": event.deadline, "state": JobState.QUEUED}
     update |= {"failure": None, "cancel_requested": False, "cancel_reason": None, "completion_due": False}
@@ -175,8 +197,31 @@ def _(event: ev.Replayed, job: Job) -> Job:
 
 
 @step.register
+def _(event: ev.Erased, job: Job) -> Job:
+    if job.erased_at:
+        return job
+    _require(why_kept(job, event.at) is None, event, job)
+    return tombstone_of(job, event.at)
+
+
+@step.register
+def _(event: ev.Swept, job: Job) -> Job:
+    _require(job.erased_at is not None, event, job)
+    return swept(job, event.at)
+
+
+@step.register
+def _(event: ev.ReservationsReturned, job: Job) -> Job:
+    _require(job.ended, event, job)
+    if not job.unused:
+        return job
+    clips = tuple(clip.model_copy(update={"reserved": ()}) if clip.unused else clip for clip in job.clips)
+    return job.model_copy(update={"clips": clips})
+
+
+@step.register
 def _(event: ev.WaitEnded, job: Job) -> Job:
-    return job.model_copy(update={"reattach_until": event.until})
+    return job if job.erased_at else job.model_copy(update={"reattach_until": event.until})
 
 
 @step.register
@@ -221,7 +266,8 @@ def _accepted(clip: Clip, operation: str, event: ev.Event) -> Clip:
 
 def _done(clip: Clip, output: str, event: ev.Event) -> Clip:
     lost = tuple(prefix for prefix in clip.lost_prefixes if not output.startswith(prefix))
-    update = {"state": ClipState.DONE, "output": output, "done_at": event.at, "lost_prefixes": lost}
+    late = tuple(charged for charged in clip.late if not output.startswith(charged))  # its charge is this one
+    update = {"state": ClipState.DONE, "output": output, "done_at": event.at, "lost_prefixes": lost, "late": late}
     return clip.model_copy(update={**update, "accepted_at": clip.accepted_at or event.at, "cause": None})
 
 
@@ -229,11 +275,20 @@ def _sends(clip: Clip, nonce: str) -> bool:
     return clip.state is ClipState.SUBMITTING and clip.nonce == nonce
 
 
-def _discarded(job: Job, clip: Clip, operation: str) -> Job:
+def _discarded(job: Job, clip: Clip, event: ev.AcceptedLate) -> Job:
     """Charged, and of no use any more. An ended job's reason says so too."""
-    state = ClipState.LATE if job.ended and (clip.state in _ADOPTS or clip.in_doubt) else clip.state
-    job = _with(job, clip.model_copy(update={"state": state, "late": (*clip.late, operation)}))
+    belated = clip.state in _ADOPTS or clip.in_doubt or _was_judged(clip, event.nonce)
+    state = ClipState.LATE if job.ended and belated else clip.state
+    watched = clip.watched_prefixes if event.operation.startswith(WORK) else clip.lost_prefixes
+    lost = tuple(prefix for prefix in watched if not event.operation.startswith(prefix))
+    update = {"state": state, "late": (*clip.late, event.operation), "lost_prefixes": lost}
+    job = _with(job, clip.model_copy(update=update))
     return job.model_copy(update={"failure": _as_charged(job, job.failure)}) if job.failure else job
+
+
+def _was_judged(clip: Clip, nonce: str) -> bool:
+    """The very submit that a person had to judge without its operation: it is the same charge, and can be used."""
+    return clip.state is ClipState.REFUSED and clip.operation is None and bool(nonce) and clip.nonce == nonce
 
 
 def _live_again(clip: Clip, event: ev.Replayed) -> Clip:
@@ -246,16 +301,18 @@ def _live_again(clip: Clip, event: ev.Replayed) -> Clip:
             update={**found, "state": state, "late": tuple(others), "accepted_at": event.at, "cause": None}
         )
     if clip.in_doubt:
-        return clip.model_copy(update={"state": ClipState.UNKNOWN, "cause": None})
+        unknown = clip.model_copy(update={"state": ClipState.UNKNOWN, "cause": None})
+        return planned_in_doubt(clip) if event.resubmit == clip.index else unknown
     return _planned_again(clip) if clip.state is ClipState.REFUSED else clip
 
 
 def _planned_again(clip: Clip) -> Clip:
     """Ready for a new attempt. An operation that was charged and gave no file stays on the bill."""
-    charged = clip.cause is not None and clip.cause.charged is Charged.YES and clip.operation is not None
+    bill = clip.operation or clip.prefix
+    charged = clip.cause is not None and clip.cause.charged is Charged.YES and bill is not None
     update: dict[str, Any] = {"state": ClipState.PLANNED, "nonce": None, "owner": None, "accepted_at": None}
     if charged:
-        update["late"] = (*clip.late, clip.operation)
+        update |= {"late": (*clip.late, bill), "reserved": ()}
     return clip.model_copy(update=update)
 
 
@@ -263,6 +320,13 @@ def _as_charged(job: Job, failure: Failure) -> Failure:
     """The reason, with what the ledger knows about the money; a free plan never costs."""
     told = failure.charged if job.charged is Charged.NO and not job.free else job.charged
     return failure.model_copy(update={"charged": told})
+
+
+def _rightly_charged(job: Job) -> Job:
+    """An ended job whose reason says about the money what a person found out."""
+    if job.failure is None:
+        return job
+    return job.model_copy(update={"failure": job.failure.model_copy(update={"charged": job.charged})})
 
 
 def _failed(job: Job, failure: Failure, *, held: bool = True) -> Job:

@@ -51,6 +51,7 @@ class JobView(BaseModel):
     scene_index: int | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     created_at: Moment
+    erased_at: Moment | None = Field(default=None, description="Since then the prompt and the files are gone.")
     timings: Timings
     history: tuple[Transition, ...]
     clips: tuple[ClipView, ...]
@@ -91,6 +92,7 @@ def view_of(
         waiting_for=job.waiting_for,
         cancel_requested=job.cancel_requested,
         created_at=job.created_at,
+        erased_at=job.erased_at,
         timings=timings_of(job),
         history=job.history,
         clips=tuple(_line(clip) for clip in job.clips),

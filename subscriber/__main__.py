@@ -87,6 +87,7 @@ async def _worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int
             prefetch=settings.messages_beside,
             drain_s=settings.drain_s,
             reconcile_every_s=settings.reconcile_every_s,
+            rules=settings.rules,
         )
         await worker.run(stop, ready=lambda: _tell(ready_fd))
 
@@ -125,10 +126,15 @@ def _reconcile(settings: WorkerSettings, dry_run: bool, as_json: bool) -> None:
 
 async def _one_pass(settings: WorkerSettings, dry_run: bool) -> dict[str, int]:
     from subscriber.compose import open_workshop
-    from subscriber.reconcile import reconcile
+    from subscriber.reconcile import reconcile, retain
+    from subscriber.retention import Retention
 
     async with open_workshop(settings) as shop:
-        return asdict(await reconcile(shop, dry_run=dry_run))
+        report = await reconcile(shop, dry_run=dry_run)
+        retention = Retention(shop, settings.rules)
+        while not retention.rests:
+            await retain(retention, report, dry_run=dry_run)
+        return asdict(report)
 
 
 if __name__ == "__main__":

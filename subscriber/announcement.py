@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 async def announce(shop: Workshop, job: Job) -> Job:
     """Publishes the completion of an ended job; the record is touched only where it still owed one."""
-    url = await shop.videos.url_for(job.result.gcs_path) if job.result else None
+    url = await shop.videos.url_for(job.result.gcs_path) if job.result and not job.erased_at else None
     completion = completion_of(job, video_url=url)
     message = encode_completion(completion, at=shop.clock.now(), traceparent=job.traceparent)
     await shop.bus.publish(COMPLETIONS, message)

@@ -2,6 +2,8 @@
 everybody, and whoever comes second adopts what is there."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,13 +19,23 @@ log = logging.getLogger(__name__)
 
 async def store(shop: Workshop, job: Job) -> Job:
     """The succeeded job, its file probed; or the failed one, where the clips are no use."""
-    with TemporaryDirectory(dir=shop.scratch, prefix="assembly-") as folder:
+    with _folder(shop) as folder:
         try:
-            result = await _finished(shop, job, Path(folder))
+            result = await _finished(shop, job, folder)
         except (Invalid, NotFound) as error:
             log.warning("the clips can't be assembled", exc_info=True, extra=_about(job, "assembly_failed"))
             return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_useless(error)))
     return await shop.write(job, ev.Stored(at=shop.clock.now(), result=result))
+
+
+@contextmanager
+def _folder(shop: Workshop) -> Iterator[Path]:
+    """On the local disk. What is wrong with that disk is `Unavailable`: it says nothing about the film."""
+    try:
+        with TemporaryDirectory(dir=shop.scratch, prefix="assembly-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise Unavailable(f"the scratch folder can't be used at the moment: {error.strerror or error}") from error
 
 
 async def give_up_storing(shop: Workshop, job: Job) -> Job:

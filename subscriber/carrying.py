@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import random
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any, TypeVar, assert_never
 
 from schemas import event as ev
 from schemas.errors import Conflict, Unavailable
@@ -20,6 +21,7 @@ from subscriber.submission import submit_next
 from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 _WAITED_TOO_LONG = Failure(
@@ -57,7 +59,14 @@ class Carrier:
     seen_at_boot: float = 0.0
     stale: bool = False
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
+    droppable: asyncio.Timeout | None = None
     backoff: Backoff = field(default_factory=Backoff)
+
+    def nudge(self) -> None:
+        """Whatever can be dropped is dropped: a pause, or a question that costs nothing."""
+        self.nudged.set()
+        if self.droppable and not self.droppable.expired():
+            self.droppable.reschedule(0)
 
     async def carry(self) -> Job:
         """The ended job. While a dependency is out of reach it waits for better times."""
@@ -123,8 +132,7 @@ class Carrier:
             self.backoff.reset()
 
     async def _poll(self, clip: Clip) -> None:
-        polling = asyncio.ensure_future(generation.poll_once(self.shop, self.job, clip))
-        after = await self._unless_nudged(polling)
+        after = await self._unless_nudged(generation.poll_once(self.shop, self.job, clip))
         if after and after.state is JobState.STORING:
             await self._store_at_once(after)
         elif after:
@@ -142,16 +150,18 @@ class Carrier:
             self._see(await self.shop.jobs.save(job))
             raise
 
-    async def _unless_nudged(self, polling: asyncio.Future[Job | None]) -> Job | None:
-        """The answer of a poll; a nudge drops the question, which costs nothing."""
-        nudge = asyncio.ensure_future(self.nudged.wait())
+    async def _unless_nudged(self, doing: Coroutine[Any, Any, T]) -> T | None:
+        """What comes of it; None where a nudge dropped it. In no task of its own: thousands of jobs do this at once."""
         try:
-            waited_for: tuple[asyncio.Future[Any], ...] = (polling, nudge)
-            await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
-            return polling.result() if polling.done() else None
+            async with asyncio.timeout(0 if self.nudged.is_set() else None) as droppable:
+                self.droppable = droppable
+                return await doing
+        except TimeoutError:
+            if not droppable.expired():
+                raise
+            return None
         finally:
-            nudge.cancel()
-            polling.cancel()
+            self.droppable = None
 
     async def _discard_unwanted(self) -> None:
         """Nobody waits for the accepted clips of a job that ended without a video."""
@@ -172,13 +182,7 @@ class Carrier:
 
     async def _wait(self, seconds: float) -> None:
         """Sleeps, unless nudged."""
-        nap = asyncio.ensure_future(self.shop.clock.sleep(seconds))
-        nudge = asyncio.ensure_future(self.nudged.wait())
-        try:
-            await asyncio.wait([nap, nudge], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            nap.cancel()
-            nudge.cancel()
+        await self._unless_nudged(self.shop.clock.sleep(seconds))
 
     async def _look(self) -> None:
         self.nudged.clear()

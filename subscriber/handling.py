@@ -1,6 +1,7 @@
 """What a worker does with one delivery, whatever it holds; each one is settled exactly once."""
 
 import logging
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from schemas import event as ev
@@ -13,6 +14,7 @@ from schemas.ports import MAX_DELIVERIES, REQUESTS, Delivery
 from schemas.request import VideoRequest
 from subscriber.announcement import announce, reject
 from subscriber.carrying import Carrier
+from subscriber.giving_back import give_back_unused
 from subscriber.intake import job_for
 from subscriber.registry import Registry
 from subscriber.workshop import Workshop
@@ -47,12 +49,19 @@ class Handler:
             if isinstance(command, CancelRequest):
                 await self._cancel(delivery, command)
             elif job:
-                await self.finish(job)
+                ending = self.finish(job)
+                del command, job  # a thousand of them for an hour: only the carrier's newest record is kept
+                await ending
                 await delivery.ack()
 
-    async def finish(self, job: Job) -> None:
-        """Carries the job to its end, and tells everybody."""
-        await announce(self.shop, await self.registry.carry(job, lambda known: Carrier(self.shop, known)))
+    def finish(self, job: Job) -> Awaitable[None]:
+        """Carries the job to its end, and tells everybody. Keeps no record of its own meanwhile."""
+        return self._told(self.registry.carry(job, lambda known: Carrier(self.shop, known)))
+
+    async def _told(self, carried: Awaitable[Job]) -> None:
+        ended = await carried
+        await announce(self.shop, ended)
+        await give_back_unused(self.shop, ended)
 
     async def _job_of(self, delivery: Delivery, command: VideoRequest | CancelRequest) -> Job | None:
         """The record is there before the job waits for its turn: a cancel finds it."""

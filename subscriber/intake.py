@@ -3,6 +3,7 @@
 from schemas.claim_check import claim_image
 from schemas.errors import AlreadyExists, IdReused
 from schemas.job import Job, new_job
+from schemas.referrers import drop_reference, refer
 from schemas.request import VideoRequest
 from subscriber.workshop import Workshop
 
@@ -12,14 +13,20 @@ async def job_for(shop: Workshop, request: VideoRequest, *, traceparent: str | N
 
     Raises `Invalid` for an image that is none, and `IdReused` where the id stands for another request.
     """
+    known = await shop.jobs.get(request.job_id)
+    if known and known.fingerprint == request.fingerprint():
+        return known  # whatever was allowed of its image then: it is taken, and perhaps paid
     request = await claim_image(request, shop.videos, from_bus=True)
-    job = await shop.jobs.get(request.job_id) or await _created(shop, request, traceparent)
+    job = known or await _created(shop, request, traceparent)
     if job.fingerprint != request.fingerprint():
         raise IdReused(f"job_id {request.job_id} stands for another request already")
+    if job.erased_at:
+        await drop_reference(request, shop.jobs, shop.videos, shop.clock.now())  # it came along once more
     return job
 
 
 async def _created(shop: Workshop, request: VideoRequest, traceparent: str | None) -> Job:
+    await refer(request, shop.videos)
     try:
         return await shop.jobs.create(new_job(request, shop.clock.now(), traceparent=traceparent))
     except AlreadyExists:

@@ -1,11 +1,15 @@
 """How fast this worker submits to each paid model: its share of the quota, halved by every refusal, and slowly back."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from schemas.ports import Clock
 
 BURST_S = 5.0
 """After a quiet time this many seconds' worth of submits may go out at once."""
+AT_ONCE = 16
+"""Paid submits under way in one worker. More would only slow each other down until the time is over in which each may
+still be sent, all be sent again together, and so for ever."""
 SLOWEST_PER_MINUTE = 0.5
 RECOVERY = 1.05
 """Each accepted submit raises a lowered rate by 5 %."""
@@ -18,17 +22,19 @@ class Pace:
 
     clock: Clock
     per_minute: float = 50.0
+    at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     _rate: dict[str, float] = field(default_factory=dict)
     _next_at: dict[str, float] = field(default_factory=dict)
 
-    async def turn(self, model: str) -> None:
-        """Waits until this worker may send to the model again."""
+    async def turn(self, model: str) -> bool:
+        """Waits until this worker may send to the model again. True where it had to."""
         now = self.clock.boot()
         due = max(self._next_at.get(model, 0.0), now)
         self._next_at[model] = due + 60 / self.rate(model)
         wait = due - BURST_S - now
         if wait > 0:
             await self.clock.sleep(wait)
+        return wait > 0
 
     def rate(self, model: str) -> float:
         """Submits per minute right now."""

@@ -1,4 +1,5 @@
-"""Looks after jobs that nobody moves: lost messages, completions that are due, paid clips that may still turn up.
+"""Looks after jobs that nobody moves: lost messages, completions that are due, paid clips that may still turn up, and
+files of erased jobs.
 
 Safe by several at once: each job is claimed by a compare-and-set on its `next_check_at` before anything is published,
 and the next look is twice as far away, so that a backlog is not published again and again.
@@ -14,6 +15,7 @@ from schemas.job import Job
 from schemas.message import encode_request
 from schemas.ports import REQUESTS, JobQuery
 from subscriber.announcement import announce
+from subscriber.retention import Retention, eraser_of
 from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -27,37 +29,54 @@ class Report:
     announced: int = 0
     republished: int = 0
     found_late: int = 0
+    swept: int = 0
+    erased: int = 0
+    work_deleted: int = 0
+
+
+async def retain(retention: Retention, report: Report, *, dry_run: bool = False) -> None:
+    """One portion of what is due by age."""
+    report.erased += await retention.erase(dry_run=dry_run)
+    report.work_deleted += await retention.empty(dry_run=dry_run)
 
 
 async def reconcile(shop: Workshop, *, dry_run: bool = False) -> Report:
     """One pass over all jobs whose `next_check_at` is over."""
     report = Report()
     cursor: str | None = None
+    erased: list[Job] = []
     due_before = shop.clock.now() + timedelta(milliseconds=1)  # what is due this very millisecond is due
     while True:
         page = await shop.jobs.list(JobQuery(due_before=due_before, limit=200, cursor=cursor))
         for job in page.jobs:
             report.looked_at += 1
-            await _look_after(shop, job, report, dry_run)
+            erased += await _look_after(shop, job, report, dry_run)
         cursor = page.cursor
         if cursor is None:
-            return report
+            break
+    await eraser_of(shop).finish([] if dry_run else erased)
+    return report
 
 
-async def _look_after(shop: Workshop, job: Job, report: Report, dry_run: bool) -> None:
-    """One job. Whatever goes wrong with it, the others are looked after as well."""
+async def _look_after(shop: Workshop, job: Job, report: Report, dry_run: bool) -> list[Job]:
+    """One job, which is given back where it is erased, to be swept with others of its kind. Whatever goes wrong with
+    it, the others are looked after as well."""
     try:
         if not dry_run:
             job = await shop.write(job, ev.Checked(at=shop.clock.now()))
         await _do(shop, job, report, dry_run)
+        return [job] if job.erased_at else []
     except Conflict:
         log.info("somebody else moved the job", extra={"action": "reconcile_conflict", "job_id": job.job_id})
     except Exception:
         log.exception("a job could not be looked after", extra={"action": "reconcile_failed", "job_id": job.job_id})
+    return []
 
 
 async def _do(shop: Workshop, job: Job, report: Report, dry_run: bool) -> None:
-    if job.completion_due:
+    if job.erased_at:
+        report.swept += 1
+    elif job.completion_due:
         report.announced += 1
         if not dry_run:
             await announce(shop, job)

@@ -1,7 +1,7 @@
 """One handler per job per process: a later delivery of the same job joins the one under way and settles with it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from schemas.job import Job
@@ -17,7 +17,7 @@ class Registry:
     _carrying: dict[str, asyncio.Task[Job]] = field(default_factory=dict)
     _carriers: dict[str, Carrier] = field(default_factory=dict)
 
-    async def carry(self, job: Job, carrier: Callable[[Job], Carrier]) -> Job:
+    def carry(self, job: Job, carrier: Callable[[Job], Carrier]) -> Awaitable[Job]:
         """The ended job, by the handler under way or by a new one. Cancelling one who waits does not stop the handler;
         `hand_back` does. Raises `CancelledError` once this process takes no more jobs."""
         task = self._carrying.get(job.job_id)
@@ -26,12 +26,12 @@ class Registry:
                 raise asyncio.CancelledError
             self._carriers[job.job_id] = made = carrier(job)
             task = self._carrying[job.job_id] = asyncio.create_task(self._until_ended(job.job_id, made))
-        return await asyncio.shield(task)
+        return asyncio.shield(task)
 
     def nudge(self, job_id: str) -> None:
         """Whoever carries it here reads its record at once."""
         if carrier := self._carriers.get(job_id):
-            carrier.nudged.set()
+            carrier.nudge()
 
     @property
     def size(self) -> int:

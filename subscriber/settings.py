@@ -1,6 +1,7 @@
 """The worker's settings, read once from the environment and `.env` in the composition root."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
@@ -8,6 +9,8 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.addresses import Addresses
+from subscriber.limits import Limits
+from subscriber.rules import Rules
 from subscriber.windows import Windows
 
 
@@ -38,6 +41,15 @@ class WorkerSettings(Addresses, BaseSettings):
 
     submits_per_minute: float = Field(default=50, gt=0, description="The quota of one model, shared by all workers.")
     workers: int = Field(default=1, ge=1, description="How many workers share that quota.")
+
+    budgets: Limits = Field(default=(), description="Limits of spending, as a JSON list; see docs/budgets.md.")
+
+    retention_days: int = Field(
+        default=0, ge=0, le=36_500, description="Jobs that ended so long ago are erased to a tombstone; 0: never."
+    )
+    work_days: int = Field(
+        default=30, ge=0, le=36_500, description="Files under work/ of jobs that ended so long ago go; 0: never."
+    )
 
     submit_within_s: float = Field(default=10, gt=0, description="An owner whose time is over does not send.")
     submit_timeout_s: float = Field(default=30, gt=0, description="How long one submit may take to be answered.")
@@ -71,6 +83,15 @@ class WorkerSettings(Addresses, BaseSettings):
     def scratch_dir(self) -> Path:
         """Where half-made files lie."""
         return self.data_dir.absolute() / "scratch"
+
+    @property
+    def rules(self) -> Rules:
+        """How long something is kept. In a bucket a lifecycle rule ends what lies under `work/`, without a worker."""
+        work = self.work_days if self.videos_url.startswith("file:") else 0
+        return Rules(
+            job=timedelta(days=self.retention_days) if self.retention_days else None,
+            work=timedelta(days=work) if work else None,
+        )
 
     @property
     def windows(self) -> Windows:

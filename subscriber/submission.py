@@ -2,7 +2,8 @@
 
 1. For a paid model: what lies under the next attempt's prefix was paid by a life that this store forgot (a restored
    backup). Then the outcome is unknown, and nothing is sent.
-2. Compare-and-set to `submitting`, with a nonce. Only one worker can get there.
+2. Compare-and-set to `submitting`, with a nonce. Only one worker can get there. The same write takes the clip's price
+   out of the budgets that it falls under; where there is no room nothing is sent.
 3. Send once, and only within `submit_within_s` of a boot-time clock read before step 2. Whoever slept longer was
    perhaps replaced, and sends nothing.
 4. Write down what came of it. An operation in hand is a paid video: its name is written however long that takes.
@@ -12,12 +13,15 @@ A kill between 3 and 4 leaves `submitting` behind. `subscriber.policy` says what
 
 import asyncio
 import logging
+import random
 import uuid
+from contextlib import nullcontext
 from dataclasses import replace
 from decimal import Decimal
 
 from schemas import event as ev
 from schemas.advance import advance
+from schemas.budget import Slip
 from schemas.errors import Conflict, ImpossibleStep, Invalid, SubmitRefused, Unavailable
 from schemas.failure import Category, Failure
 from schemas.job import Job
@@ -30,6 +34,7 @@ from subscriber.workshop import Workshop
 log = logging.getLogger(__name__)
 
 RETRY_WRITE_S = 1.0
+SLICES_MOVED_S = 0.1
 
 
 async def submit_next(shop: Workshop, job: Job) -> Job:
@@ -43,16 +48,38 @@ async def submit_next(shop: Workshop, job: Job) -> Job:
         return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=failure))
     if not job.request.allows(plan.price_usd + _charged_beside(job)):
         return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_too_dear(job, plan)))
-    if plan.price_usd:
-        await shop.pace.turn(_next_model(job, plan))
+    room: Slip | Failure | None = await _look(shop, job, plan)
+    if plan.price_usd and isinstance(room, Slip) and await shop.pace.turn(_next_model(job, plan)):
+        room = None  # it had to wait, and others have taken of the budgets meanwhile
+    while (after := await _one_of_few(shop, job, plan, room)) is None:
+        room = None
+        await shop.clock.sleep(SLICES_MOVED_S * random.random())
+    return after
+
+
+async def _one_of_few(shop: Workshop, job: Job, plan: Plan, room: Slip | Failure | None) -> Job | None:
+    """The clock of an attempt starts once it is its turn."""
+    async with shop.pace.at_once if plan.price_usd else nullcontext():
+        return await _attempt(shop, job, plan, room or await _look(shop, job, plan))
+
+
+async def _look(shop: Workshop, job: Job, plan: Plan) -> Slip | Failure:
+    return await shop.guard.look(job, plan, shop.clock.now())
+
+
+async def _attempt(shop: Workshop, job: Job, plan: Plan, room: Slip | Failure) -> Job | None:
+    """The job after it; None where it stands as it was, since others took of the same slices of a budget."""
     send_before = shop.clock.boot() + shop.windows.submit_within_s
     started = ev.SubmitStarted(at=shop.clock.now(), plan=plan, owner=shop.owner, nonce=uuid.uuid4().hex)
     if plan.price_usd and (attempt := await _paid_before(shop, job)):
         log.warning("found files of an attempt that the record does not know", extra=_about(job, "submit_forgotten"))
         known = advance(job, replace(started, attempt=attempt))
         return await shop.jobs.save(advance(known, ev.SubmitLost(at=shop.clock.now(), nonce=started.nonce)))
-    job = await _claim(shop, job, started)
-    return await _send(shop, job, started.nonce, send_before)
+    if isinstance(room, Failure):
+        log.warning("a budget has no room for the next clip", extra=_about(job, "budget_exceeded"))
+        return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=room))
+    claimed = await _claim(shop, job, replace(started, reserved=room.reserved), room)
+    return await _send(shop, claimed, started.nonce, send_before) if claimed else None
 
 
 def _plan(shop: Workshop, job: Job) -> Plan:
@@ -78,7 +105,7 @@ def _next_model(job: Job, plan: Plan) -> str:
 async def _paid_before(shop: Workshop, job: Job) -> int | None:
     """The attempt whose files lie there: one that is lost, or newer than any that the record knows."""
     clip = job.clip_in(ClipState.PLANNED)
-    index, known, lost = (clip.index, clip.attempt, clip.lost_prefixes) if clip else (0, 0, ())
+    index, known, lost = (clip.index, clip.attempt, (*clip.lost_prefixes, *clip.late)) if clip else (0, 0, ())
     files = await shop.videos.list(clip_prefix(job.job_id, index))
     attempts = {attempt_of(file.name) for file in files}
     return max(
@@ -87,16 +114,19 @@ async def _paid_before(shop: Workshop, job: Job) -> int | None:
     )
 
 
-async def _claim(shop: Workshop, job: Job, started: ev.SubmitStarted) -> Job:
+async def _claim(shop: Workshop, job: Job, started: ev.SubmitStarted, slip: Slip) -> Job | None:
     """A write whose answer was lost may have happened: our own nonce in the record says so. It is asked for until the
-    store answers: a claim that nobody knows to be his own would end as an unknown submit."""
+    store answers: a claim that nobody knows to be his own would end as an unknown submit. None: only slices moved."""
     try:
-        return await shop.write(job, started)
+        after = advance(job, started)
+        return await (shop.guard.reserve(after, slip) if slip.slices else shop.jobs.save(after))
     except (Conflict, Unavailable) as error:
         now = await _read_patiently(shop, job)
-        if _submitting(now, started.nonce) is None:
-            raise Conflict(str(error)) from error
-        return now
+        if _submitting(now, started.nonce):
+            return now
+        if slip.slices and isinstance(error, Conflict) and now.revision == job.revision:
+            return None
+        raise Conflict(str(error)) from error
 
 
 async def _read_patiently(shop: Workshop, job: Job) -> Job:

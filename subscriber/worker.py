@@ -11,8 +11,10 @@ from subscriber.backoff import Backoff
 from subscriber.dead import handle_dead
 from subscriber.edge import guarded
 from subscriber.handling import Handler
-from subscriber.reconcile import reconcile
+from subscriber.reconcile import reconcile, retain
 from subscriber.registry import Registry
+from subscriber.retention import Retention
+from subscriber.rules import Rules
 from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,8 @@ class Worker:
     prefetch: int
     drain_s: float
     reconcile_every_s: float
+    rules: Rules = field(default_factory=Rules)
+    """How long jobs and their files are kept."""
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self, stop: asyncio.Event, *, ready: Callable[[], None]) -> None:
@@ -72,9 +76,11 @@ class Worker:
         task.add_done_callback(self._running.discard)
 
     async def _reconcile_for_ever(self) -> None:
+        retention = Retention(self.shop, self.rules)
         while True:
             try:
-                await reconcile(self.shop)
+                report = await reconcile(self.shop)
+                await retain(retention, report)
             except Exception:  # the next pass may do better; the deliveries go on meanwhile
                 log.exception("reconcile failed", extra={"action": "reconcile_failed"})
             await self.shop.clock.sleep(self.reconcile_every_s)

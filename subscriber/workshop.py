@@ -9,6 +9,7 @@ from schemas.errors import NotFound
 from schemas.event import Step
 from schemas.job import Job
 from schemas.ports import Bus, Clock, Editor, JobStore, VideoModel, VideoStore
+from subscriber.guard import Guard
 from subscriber.pace import Pace
 from subscriber.windows import Windows
 
@@ -27,6 +28,7 @@ class Workshop:
     """Names this worker in the ledger, for a person who looks."""
     scratch: Path
     pace: Pace
+    guard: Guard = field(default_factory=Guard)
     windows: Windows = field(default_factory=Windows)
     search_every_s: float = 15
     cancel_look_s: float = 60

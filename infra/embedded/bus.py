@@ -78,6 +78,9 @@ class SqliteBus:
     async def replay(self, id: str) -> None:
         self._wake.hint(await self._database.write(partial(dead_letters.replay, id=id)))
 
+    async def drop(self, id: str) -> None:
+        await self._database.write(partial(dead_letters.take, id=id))
+
     async def close(self) -> None:
         """Stop every flow; whatever is still held goes to whoever comes next, and the ephemeral subscriptions end."""
         for flow in tuple(self._flows):

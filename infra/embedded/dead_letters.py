@@ -53,12 +53,18 @@ def find(connection: sqlite3.Connection, id: str) -> DeadLetter | None:
 
 def replay(connection: sqlite3.Connection, id: str) -> str:
     """From the shelf to its topic, which is returned. Raises `NotFound`."""
+    letter = take(connection, id)
+    publish(connection, letter.topic, letter.message)
+    return letter.topic
+
+
+def take(connection: sqlite3.Connection, id: str) -> DeadLetter:
+    """Off the shelf. Raises `NotFound`."""
     letter = find(connection, id)
     if letter is None:
         raise NotFound(f"there is no dead letter {id[:80]}")
     connection.execute("DELETE FROM dead_letters WHERE id = ?", (_number(id),))
-    publish(connection, letter.topic, letter.message)
-    return letter.topic
+    return letter
 
 
 def _number(id: str) -> int:

@@ -19,12 +19,13 @@ from schemas.state import JobState
 log = logging.getLogger(__name__)
 
 _CREATE = """
-    INSERT INTO jobs (state, project_id, fingerprint, created_at, next_check_at, stored_at, record, job_id, revision)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (job_id) DO NOTHING
+    INSERT INTO jobs
+        (state, project_id, fingerprint, caller, created_at, next_check_at, stored_at, record, job_id, revision)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (job_id) DO NOTHING
 """
 _SAVE = """
-    UPDATE jobs SET state = ?, project_id = ?, fingerprint = ?, created_at = ?, next_check_at = ?, stored_at = ?,
-        record = ?, revision = revision + 1
+    UPDATE jobs SET state = ?, project_id = ?, fingerprint = ?, caller = ?, created_at = ?, next_check_at = ?,
+        stored_at = ?, record = ?, revision = revision + 1
     WHERE job_id = ? AND CAST(revision AS TEXT) = ? RETURNING revision
 """
 _AHEAD = """
@@ -46,7 +47,7 @@ class SqliteJobs:
         return await self._database.read(partial(_get, job_id=job_id))
 
     async def save(self, job: Job) -> Job:
-        return await self._database.write(partial(_save, job=job))
+        return await self._database.write(partial(save_job, job=job))
 
     async def list(self, query: JobQuery) -> JobPage:
         return await self._database.read(partial(_list, query=query))
@@ -67,7 +68,8 @@ def _create(connection: sqlite3.Connection, job: Job) -> Job:
     return _stamped(job, 1, stored_at)
 
 
-def _save(connection: sqlite3.Connection, job: Job) -> Job:
+def save_job(connection: sqlite3.Connection, job: Job) -> Job:
+    """A compare-and-set inside the caller's transaction. Raises `Conflict`."""
     stored_at = now_ms()
     saved = connection.execute(_SAVE, (*_columns(job, stored_at), job.job_id, job.revision)).fetchone()
     if saved is None:
@@ -104,6 +106,7 @@ def _columns(job: Job, stored_at: int) -> tuple[Any, ...]:
         job.state.value,
         job.request.project_id,
         job.fingerprint,
+        job.caller,
         milliseconds(job.created_at),
         milliseconds(job.next_check_at) if job.next_check_at else None,
         stored_at,

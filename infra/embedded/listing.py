@@ -43,6 +43,8 @@ def _common(query: JobQuery) -> list[Condition]:
         conditions.append(_equals("project_id", query.project_id))
     if query.fingerprint is not None:
         conditions.append(_equals("fingerprint", query.fingerprint))
+    if query.caller is not None:
+        conditions.append(_equals("caller", query.caller))
     if query.created_before is not None:
         conditions.append(("created_at < ?", (milliseconds(query.created_before),)))
     return conditions

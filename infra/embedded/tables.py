@@ -67,7 +67,23 @@ _JOBS = (
     "CREATE INDEX jobs_by_due ON jobs (next_check_at, job_id) WHERE next_check_at IS NOT NULL",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES + _JOBS,)
+_CALLERS = (
+    "ALTER TABLE jobs ADD COLUMN caller TEXT",
+    "CREATE INDEX jobs_by_caller ON jobs (caller, created_at DESC, job_id) WHERE caller IS NOT NULL",
+    "CREATE INDEX jobs_by_caller_state ON jobs (caller, state, created_at DESC, job_id) WHERE caller IS NOT NULL",
+)
+
+_BUDGETS = (
+    """CREATE TABLE budget_slices (
+        name TEXT PRIMARY KEY,
+        terms TEXT NOT NULL,
+        allotted TEXT NOT NULL,          -- US dollars, exact; as `used`
+        used TEXT NOT NULL,
+        revision INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES + _JOBS, _CALLERS, _BUDGETS)
 """What each version adds; released ones never change. The file counts in `user_version` how many it has had."""
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from infra.gcp.operation import Place
+from infra.gcp.operation import Operation, Place
+from infra.gcp.polls import Patterns
 from infra.gcp.tokens import Tokens
 from infra.gcp.transport import ANSWER_S, VertexTransport
 
@@ -23,6 +24,7 @@ class Clients:
         # A token is never shown to whoever listens on a plain connection.
         self._tokens = Tokens(anonymous=base_url.startswith("http://"))
         self._clients: dict[Place, Client] = {}
+        self._transport: VertexTransport | None = None
         self._http: httpx.AsyncClient | None = None
         self._turn = asyncio.Lock()
 
@@ -31,10 +33,18 @@ class Clients:
         credentials = await self._tokens.fresh()
         async with self._turn:
             if place not in self._clients:
-                self._http = self._http or httpx.AsyncClient(transport=await asyncio.to_thread(VertexTransport))
+                if self._http is None:
+                    self._transport = await asyncio.to_thread(VertexTransport)
+                    self._http = httpx.AsyncClient(transport=self._transport)
                 opened = partial(_opened, place, credentials, self._http, self._base_url)
                 self._clients[place] = await asyncio.to_thread(opened)
         return self._clients[place].aio
+
+    async def polled(self, patterns: Patterns, operation: Operation) -> bytes | None:
+        """The answer to a poll that the library need not write; None where it must. Raises as `at`, and as a poll."""
+        token = (await self._tokens.fresh()).token
+        request = patterns.request(operation, token) if self._transport and token else None
+        return await self._transport.poll(request) if self._transport and request else None
 
     async def aclose(self) -> None:
         """Ends the connections."""

@@ -11,7 +11,7 @@ from schemas.errors import Unavailable
 
 def installed() -> list[Emulator]:
     """All three. Raises `Unavailable`, naming what is missing and how to get it."""
-    return [_pubsub(_sdk()), _firestore(_sdk()), _storage()]
+    return [_pubsub(_sdk()), _firestore(_sdk()), storage()]
 
 
 def _sdk() -> Path:
@@ -51,7 +51,8 @@ def _component(sdk: Path, name: str, program: str) -> str:
     return str(path)
 
 
-def _storage() -> Emulator:
+def storage() -> Emulator:
+    """The Cloud Storage server alone; it needs no Google Cloud CLI. Raises `Unavailable`."""
     return Emulator(
         name="the Cloud Storage server",
         command=_storage_command(_storage_program()),

@@ -32,13 +32,13 @@ class FirestoreJobs:
     def __init__(self, project: str, database: str = "(default)") -> None:
         """Opens no connection, but looks for credentials: raises `Unavailable` where there are none."""
         with translated("Firestore"):
-            self._client = AsyncClient(project=project, database=database)
-        self.collection = self._client.collection(COLLECTION)
+            self.client = AsyncClient(project=project, database=database)
+        self.collection = self.client.collection(COLLECTION)
 
     async def create(self, job: Job) -> Job:
         with translated("Firestore"):
             try:
-                written = await self._document(job.job_id).create(document(job), retry=None, timeout=WRITE_TIMEOUT_S)
+                written = await self.document(job.job_id).create(document(job), retry=None, timeout=WRITE_TIMEOUT_S)
             except Taken as error:
                 raise AlreadyExists(f"job {job.job_id} exists already") from error
         return stamped(job, written.update_time)
@@ -47,14 +47,14 @@ class FirestoreJobs:
         if not re.fullmatch(JOB_ID_PATTERN, job_id):
             return None  # a slash in it would name another document
         with translated("Firestore"):
-            snapshot = await self._document(job_id).get(timeout=READ_TIMEOUT_S)
+            snapshot = await self.document(job_id).get(timeout=READ_TIMEOUT_S)
         return job_of(snapshot) if snapshot.exists else None
 
     async def save(self, job: Job) -> Job:
-        as_read = self._client.write_option(last_update_time=update_time(job))
+        as_read = self.client.write_option(last_update_time=update_time(job))
         with translated("Firestore"):
             try:
-                written = await self._document(job.job_id).update(
+                written = await self.document(job.job_id).update(
                     document(job), option=as_read, retry=None, timeout=WRITE_TIMEOUT_S
                 )
             except (FailedPrecondition, NotFound, Aborted) as error:  # Aborted: somebody is writing it right now
@@ -79,7 +79,8 @@ class FirestoreJobs:
 
     async def close(self) -> None:
         """Ends its connections."""
-        await self._client._firestore_api.transport.close()  # the client itself has no way to
+        await self.client._firestore_api.transport.close()  # the client itself has no way to
 
-    def _document(self, job_id: str) -> AsyncDocumentReference:
+    def document(self, job_id: str) -> AsyncDocumentReference:
+        """Where the record lies."""
         return self.collection.document(document_id(job_id))

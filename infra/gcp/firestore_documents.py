@@ -38,6 +38,7 @@ def document(job: Job) -> dict[str, Any]:
         "state": job.state.value,
         "project_id": job.request.project_id,
         "fingerprint": job.fingerprint,
+        "caller": job.caller,
         "created_at": in_milliseconds(job.created_at),
         "next_check_at": in_milliseconds(job.next_check_at) if job.next_check_at else None,
         "reattach_until": in_milliseconds(job.reattach_until) if job.reattach_until else None,

@@ -30,7 +30,8 @@ _ORDERS: dict[str, Index] = {
     "d": (("next_check_at", _UP), ("job_id", _UP)),
 }
 _AGE: Index = (("created_at", _UP), ("job_id", _UP))
-_EQUALITIES = ("fingerprint", "project_id", "state")
+_EQUALITIES = {"c": ("caller", "fingerprint", "project_id", "state"), "d": ("fingerprint", "project_id", "state")}
+"""What each order is combined with."""
 
 
 def page_query(jobs: AsyncCollectionReference, query: JobQuery) -> AsyncQuery:
@@ -60,8 +61,12 @@ def position_of(query: JobQuery, job: Job) -> Position:
 
 def indexes() -> list[Index]:
     """The composite index of every query that this module can make."""
-    by_equality = [names for size in range(len(_EQUALITIES) + 1) for names in combinations(_EQUALITIES, size)]
-    listings = [(*((name, _UP) for name in names), *order) for order in _ORDERS.values() for names in by_equality]
+    listings = [
+        (*((name, _UP) for name in names), *_ORDERS[order])
+        for order, equalities in _EQUALITIES.items()
+        for size in range(len(equalities) + 1)
+        for names in combinations(equalities, size)
+    ]
     return [*listings, (("state", _UP), *_AGE)]
 
 
@@ -76,6 +81,8 @@ def _conditions(query: JobQuery) -> list[tuple[str, str, Any]]:
     conditions: list[tuple[str, str, Any]] = []
     if query.fingerprint is not None:
         conditions.append(("fingerprint", "==", query.fingerprint))
+    if query.caller is not None:
+        conditions.append(("caller", "==", query.caller))
     if query.project_id is not None:
         conditions.append(("project_id", "==", query.project_id))
     if query.states:
@@ -87,6 +94,9 @@ def _ranges(query: JobQuery) -> list[tuple[str, str, Any]]:
     if query.due_before is not None and query.created_before is not None:
         # Two ranges would need an index of their own for every combination, and nobody asks for both.
         raise Invalid("created_before can't be combined with due_before", field="created_before")
+    if query.due_before is not None and query.caller is not None:
+        # Callers list their jobs by age; what is due is asked for by workers, for everybody.
+        raise Invalid("caller can't be combined with due_before", field="caller")
     if query.due_before is not None:
         return [("next_check_at", "<", in_milliseconds(query.due_before))]
     if query.created_before is not None:

@@ -48,7 +48,7 @@ class GcsVideos:
 
     @property
     def reads(self) -> frozenset[str]:
-        return frozenset({"gs"})
+        return frozenset(f"gs://{bucket}/" for bucket in {self._settings.bucket, *self._settings.reference_buckets})
 
     async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
         return await self._in_thread(partial(_put, self._blob(name), source, content_type))

@@ -1,5 +1,6 @@
 """What the address of a bucket says: `gs://bucket?urls=signed&ttl=3600`."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl
@@ -10,6 +11,7 @@ from schemas.errors import Invalid
 
 TTL_AT_MOST_S = 7 * 24 * 3600
 """Of a V4 signature: https://cloud.google.com/storage/docs/access-control/signed-urls"""
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
 class _Query(BaseModel):
@@ -31,10 +33,12 @@ class BucketSettings:
     """How long a signed URL lives."""
     base_url: str = ""
     """What public URLs begin with, for example a CDN's address; empty: Cloud Storage's own and the bucket."""
+    reference_buckets: frozenset[str] = frozenset()
+    """Other buckets in which a caller's reference image may lie."""
 
 
-def bucket_settings(url: SplitResult) -> BucketSettings:
-    """Raises `Invalid` for an address that is none."""
+def bucket_settings(url: SplitResult, *, reference_buckets: str = "") -> BucketSettings:
+    """Raises `Invalid` for an address that is none, and for a list of buckets that holds something else."""
     try:
         pairs = parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
         query = _Query.model_validate(dict(pairs))
@@ -43,8 +47,21 @@ def bucket_settings(url: SplitResult) -> BucketSettings:
     if not url.netloc or url.path.strip("/") or url.fragment:
         raise _no_address(url)
     return BucketSettings(
-        bucket=url.netloc, signed=query.urls == "signed", ttl_s=query.ttl, base_url=query.base.rstrip("/")
+        bucket=url.netloc,
+        signed=query.urls == "signed",
+        ttl_s=query.ttl,
+        base_url=query.base.rstrip("/"),
+        reference_buckets=_buckets(reference_buckets),
     )
+
+
+def _buckets(names: str) -> frozenset[str]:
+    found = frozenset(name.strip() for name in names.split(",") if name.strip())
+    for name in found:
+        if not _BUCKET.fullmatch(name):
+            setting = "REELBUS_REFERENCE_BUCKETS"
+            raise Invalid(f"{setting}: must be names of buckets, with commas between them, not {name!r}", field=setting)
+    return found
 
 
 def _no_address(url: SplitResult) -> Invalid:

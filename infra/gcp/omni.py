@@ -7,15 +7,15 @@ from infra.gcp.models import Family
 from infra.gcp.operation import Operation, Place
 from infra.gcp.order import Order
 from infra.gcp.outcome import Made
+from infra.gcp.polls import STILL_RUNNING
 from infra.gcp.safety import safety_failure
 from infra.gcp.wording import labels_for, prompt_for
 from infra.gcp.words import as_sentence
+from schemas.failure import Charged
 from schemas.ports import Broke, Running
 
 if TYPE_CHECKING:
     from google.genai.client import AsyncClient
-
-_RUNNING = frozenset({"in_progress", "queued"})
 
 
 async def submit(client: "AsyncClient", order: Order, place: Place) -> Operation:
@@ -40,7 +40,7 @@ async def poll(client: "AsyncClient", operation: Operation) -> Running | Made | 
 
 def outcome(interaction: Any) -> Running | Made | Broke:
     """What an interaction says. Files come before reasons: whatever else it says, they were paid."""
-    if interaction.status in _RUNNING:
+    if interaction.status in STILL_RUNNING:
         return Running()
     steps = interaction.steps or ()
     contents = [content for step in steps for content in getattr(step, "content", None) or ()]
@@ -55,7 +55,7 @@ def _failure(interaction: Any, steps: Any, said: str) -> Any:
     errors = [error for step in steps if (error := getattr(step, "error", None))]
     for error in (*errors, *(interaction.errors or ())):
         return operation_failure(_code(error.code), error.message or "")
-    if unsafe := safety_failure(as_sentence(said)):
+    if unsafe := safety_failure(as_sentence(said), charged=Charged.UNKNOWN):
         return unsafe
     return nothing_made(0, ()) if interaction.status == "completed" else stopped(interaction.status, said)
 

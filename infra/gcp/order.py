@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from infra.gcp.models import MODELS, Model
 from infra.gcp.planning import image_type
-from schemas.claim_check import stored_name
 from schemas.errors import SubmitRefused
 from schemas.failure import Category, Failure
 from schemas.ledger import Clip
+from schemas.names import stored_name
 from schemas.request import VideoRequest
 
 

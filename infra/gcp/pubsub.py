@@ -7,7 +7,7 @@ job store's compare-and-set is what keeps a job from being done twice.
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 
@@ -95,6 +95,10 @@ class PubSubBus:
         with translated("Pub/Sub"):
             await asyncio.to_thread(self._replay, id)
 
+    async def drop(self, id: str) -> None:
+        with translated("Pub/Sub"):
+            await asyncio.to_thread(self._drop, id)
+
     async def close(self) -> None:
         """Settle what is on its way, hand on what is still held, and end the ephemeral subscriptions."""
         for flow in self._flows:
@@ -133,9 +137,11 @@ class PubSubBus:
 
     def _replay(self, id: str) -> None:
         with self._shelf.looking(self._shelves, id=id) as found:
-            if not found:
-                raise NotFound(f"there is no dead letter {id[:80]}")
-            self._replay_one(found[0])
+            self._replay_one(_only(found, id))
+
+    def _drop(self, id: str) -> None:
+        with self._shelf.looking(self._shelves, id=id) as found:
+            self._shelf.remove(_only(found, id))
 
     def _replay_one(self, shelved: Shelved) -> None:
         letter = shelved.letter
@@ -159,3 +165,9 @@ class PubSubBus:
         if not subscription.ephemeral:
             return subscription.name
         return self._ephemeral.setdefault(subscription.name, f"{subscription.name}-{secrets.token_hex(4)}")
+
+
+def _only(found: Sequence[Shelved], id: str) -> Shelved:
+    if not found:
+        raise NotFound(f"there is no dead letter {id[:80]}")
+    return found[0]

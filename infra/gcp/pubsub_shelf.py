@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 
 from google.api_core.exceptions import DeadlineExceeded, NotFound
 from google.cloud.pubsub_v1 import SubscriberClient
@@ -39,15 +38,16 @@ class Shelf:
     def __init__(self, subscriber: SubscriberClient, topic_of: Callable[[str], str | None]) -> None:
         self._subscriber = subscriber
         self._topic_of = topic_of
+        self._removed: set[str] = set()
 
     @contextmanager
     def looking(self, paths: Iterable[str], *, id: str | None = None) -> Iterator[list[Shelved]]:
         """All of them, the newest first, or only that one. Afterwards all are there again that were not removed."""
         taken: list[tuple[str, types.ReceivedMessage]] = []
         try:
-            for pulled in islice(self._pull(paths), _LOOK_AT_MOST):
-                taken.append(pulled)
-                if pulled[1].message.message_id == id:
+            for batch in self._pull(paths):
+                taken.extend(batch)  # all of it: what is left out here would stay leased
+                if len(taken) >= _LOOK_AT_MOST or any(each[1].message.message_id == id for each in batch):
                     break
             wanted = [each for each in taken if id is None or each[1].message.message_id == id]
             yield [self._shelved(*each) for each in sorted(wanted, key=_age, reverse=True)]
@@ -57,11 +57,12 @@ class Shelf:
     def remove(self, shelved: Shelved) -> None:
         """It is on the shelf no more."""
         self._subscriber.acknowledge(subscription=shelved.path, ack_ids=[shelved.ack_id], timeout=ADMIN_TIMEOUT_S)
+        self._removed.add(shelved.ack_id)
 
-    def _pull(self, paths: Iterable[str]) -> Iterator[tuple[str, types.ReceivedMessage]]:
+    def _pull(self, paths: Iterable[str]) -> Iterator[list[tuple[str, types.ReceivedMessage]]]:
         for path in paths:
             while batch := self._batch(path):
-                yield from ((path, received) for received in batch)
+                yield [(path, received) for received in batch]
 
     def _batch(self, path: str) -> list[types.ReceivedMessage]:
         request = types.PullRequest(subscription=path, max_messages=_AT_ONCE)
@@ -73,7 +74,10 @@ class Shelf:
     def _give_back(self, taken: Iterable[tuple[str, types.ReceivedMessage]]) -> None:
         by_path: dict[str, list[str]] = {}
         for path, received in taken:
-            by_path.setdefault(path, []).append(received.ack_id)
+            if received.ack_id in self._removed:  # one that is gone would keep its whole batch from coming back
+                self._removed.discard(received.ack_id)
+            else:
+                by_path.setdefault(path, []).append(received.ack_id)
         for path, ids in by_path.items():
             for start in range(0, len(ids), _AT_ONCE):
                 some = ids[start : start + _AT_ONCE]

@@ -5,12 +5,14 @@ its default options google-genai's interactions client answers a 503 by sending 
 was accepted), and its other client re-sends after a reset where aiohttp is importable.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
 
+from infra.gcp.polls import ASKED
 from infra.gcp.refusals import SENT_TWICE, doubt, lost, not_sent, refusal
 from infra.gcp.ticket import PERMITTED, Ticket
 from infra.gcp.words import object_of
@@ -20,7 +22,11 @@ CONNECT_S = 8.0
 """Less than the time in which a submit may be sent at all."""
 ANSWER_S = 25.0
 POLL_S = 20.0
+POLLS_AT_ONCE = 32
+"""Of thousands of jobs. The pool looks at every connection for every request; a queue in it would end as time-outs."""
 _PAID = (":predictLongRunning", "/interactions")
+_LIMITS = httpx.Limits(max_connections=POLLS_AT_ONCE, max_keepalive_connections=POLLS_AT_ONCE, keepalive_expiry=30)
+_POLL_TIMEOUT = httpx.Timeout(POLL_S, connect=CONNECT_S).as_dict()
 _BROKEN = (httpx.HTTPError, OSError)
 
 
@@ -29,17 +35,26 @@ class VertexTransport(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self._tls = httpx.create_ssl_context()
-        self._pool = httpx.AsyncHTTPTransport(verify=self._tls)
+        self._pool = httpx.AsyncHTTPTransport(verify=self._tls, limits=_LIMITS)
+        self._polls = asyncio.Semaphore(POLLS_AT_ONCE)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """A paid request raises `SubmitRefused` or `SubmitUnknown`, any other `NotFound` or `Unavailable`."""
         if request.method == "POST" and request.url.path.endswith(_PAID):
             return await self._pay(request, _punched())
-        request.extensions["timeout"] = httpx.Timeout(POLL_S, connect=CONNECT_S).as_dict()
-        with _polling():
-            response = await self._pool.handle_async_request(request)
-            body = await response.aread()
-        return _good(request, response.status_code, body)
+        asked = ASKED.get()
+        if asked:
+            asked.written = request
+        return _answer(request, asked.answer if asked and asked.answer is not None else await self.poll(request))
+
+    async def poll(self, request: httpx.Request) -> bytes:
+        """The body of a good answer. Raises `NotFound` and `Unavailable`."""
+        request.extensions["timeout"] = _POLL_TIMEOUT
+        async with self._polls:
+            with _polling():
+                response = await self._pool.handle_async_request(request)
+                body = await response.aread()
+        return _good(response.status_code, body)
 
     async def _pay(self, request: httpx.Request, ticket: Ticket) -> httpx.Response:
         request.extensions["trace"] = ticket.watch
@@ -88,12 +103,12 @@ def _polling() -> Iterator[None]:
         raise Unavailable(f"Vertex AI can't be reached ({type(error).__name__})") from error
 
 
-def _good(request: httpx.Request, status: int, body: bytes) -> httpx.Response:
+def _good(status: int, body: bytes) -> bytes:
     if status == 404:
         raise NotFound("Vertex AI does not know this operation")
     if status != 200 or not object_of(body):
         raise Unavailable(f"Vertex AI answered a poll with HTTP {status}")
-    return _answer(request, body)
+    return body
 
 
 def _names_operation(answer: dict[str, Any]) -> bool:

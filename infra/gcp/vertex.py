@@ -3,8 +3,10 @@
 `submit` lets exactly one request leave: `infra.gcp.transport` sees to that, whatever the client library does above it.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from infra.clock import SystemClock
 from infra.gcp import omni, veo
@@ -15,6 +17,8 @@ from infra.gcp.operation import Operation, Place
 from infra.gcp.order import Order
 from infra.gcp.outcome import Made
 from infra.gcp.planning import Planner
+from infra.gcp.polls import Patterns, Question, still_running
+from infra.gcp.refusals import NOT_SENT_IN_TIME
 from infra.gcp.ticket import PERMITTED, Ticket
 from schemas.errors import NotFound, SubmitRefused, Unavailable
 from schemas.failure import Failure
@@ -22,6 +26,9 @@ from schemas.ledger import Clip
 from schemas.plan import Plan
 from schemas.ports import Broke, Clock, Finished, Running, VideoStore
 from schemas.request import VideoRequest
+
+if TYPE_CHECKING:
+    from google.genai.client import AsyncClient
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +56,7 @@ class Vertex:
         self._videos, self._bucket = videos, bucket
         self._planner = planner
         self._clients = Clients(base_url=base_url)
+        self._patterns = Patterns()
         self._clock = clock or SystemClock()
 
     def plan(self, request: VideoRequest) -> Plan:
@@ -59,7 +67,7 @@ class Vertex:
         """Exactly one request leaves, on a new connection, and none once `send_before` is over."""
         order = Order.of(request, clip, sources, self._bucket)
         place = self._place_of(order.model)
-        client = await self._clients.at(place)
+        client = await self._client(place, send_before)
         permission = PERMITTED.set(Ticket(send_before=send_before, boot=self._clock.boot))
         try:
             sent = veo.submit(client, order) if order.model.family is Family.VEO else omni.submit(client, order, place)
@@ -92,16 +100,34 @@ class Vertex:
         """Ends the connections."""
         await self._clients.aclose()
 
+    async def _client(self, place: Place, send_before: float) -> "AsyncClient":
+        """The library is loaded and a token fetched with the first call: no longer than something may be sent, since a
+        caller who gives up later than that could not tell that nothing was."""
+        try:
+            async with asyncio.timeout(max(0.0, send_before - self._clock.boot())):
+                return await self._clients.at(place)
+        except TimeoutError as error:
+            raise SubmitRefused(NOT_SENT_IN_TIME) from error
+
     async def _asked(self, operation: Operation) -> Running | Made | Broke:
         try:
-            client = await self._clients.at(operation.place)
+            answer = await self._clients.polled(self._patterns, operation)
+            if answer is not None and still_running(operation.family, answer):
+                return Running()
+            return await self._read(await self._clients.at(operation.place), operation, Question(answer))
         except SubmitRefused as refusal:
             raise Unavailable(refusal.failure.message) from refusal
-        ask = veo.poll if operation.family is Family.VEO else omni.poll
-        try:
-            return await ask(client, operation)
         except ValueError as error:
             raise Unavailable("Vertex AI answered a poll in a form that its client can't read") from error
+
+    async def _read(self, client: "AsyncClient", operation: Operation, question: Question) -> Running | Made | Broke:
+        """By the client library; it asks by itself where there is no answer yet."""
+        ask = veo.poll if operation.family is Family.VEO else omni.poll
+        with question.asked():
+            found = await ask(client, operation)
+        if question.answer is None:
+            self._patterns.learn(operation, question.written)
+        return found
 
     def _place_of(self, model: Model) -> Place:
         """Models that live in `global` live nowhere else; others are asked where the settings say."""

@@ -16,9 +16,16 @@ COMMANDS = {
     "status": ("publisher.cli.status:status", "Show how a video stands."),
     "list": ("publisher.cli.listing:list_videos", "List videos, the newest first."),
     "cancel": ("publisher.cli.cancel:cancel", "End a job that nobody wants any more."),
+    "spend": ("publisher.cli.spend:spend", "Show what was spent, from the ledgers."),
     "plan": ("publisher.cli.plan:plan", "Show clips, billed seconds and price before a cent is spent."),
     "replay": ("publisher.cli.replay:replay", "Let a job that ended without a video live again."),
-    "dead": ("publisher.cli.dead:dead", "Look at messages that were given up, and replay them."),
+    "resolve": (
+        "publisher.cli.resolve:resolve",
+        "Say what became of a clip that nobody knows about.",
+    ),
+    "purge": ("publisher.cli.purge:purge", "Erase prompts, images and videos of ended jobs."),
+    "dead": ("publisher.cli.dead:dead", "Look at messages that were given up, replay them or drop them."),
+    "key": ("publisher.cli.key:key", "Make API keys for callers of a facade."),
     "setup": (
         "publisher.cli.setup:setup",
         "Make topics, subscriptions and bucket at Google, as the settings name them.",

@@ -15,7 +15,7 @@ from publisher.cli.exits import Verb
 from publisher.cli.facts import moment
 from publisher.cli.listing import console
 from publisher.compose import open_desk
-from publisher.dead import list_dead, replay_dead, show_dead
+from publisher.dead import drop_dead, list_dead, replay_dead, show_dead
 from publisher.desk import Desk
 from schemas.kinds import isoformat
 from schemas.message import claimed_job_id
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @click.group()
 def dead() -> None:
-    """Look at messages that were given up, and replay them."""
+    """Look at messages that were given up, replay them or drop them."""
 
 
 @dead.command("list", cls=Verb)
@@ -61,6 +61,15 @@ def replay(letter_id: str, as_json: bool) -> None:
     """Publish one again. What was paid for its job is used, and not paid again."""
     _with_desk(lambda desk: replay_dead(desk, letter_id))
     click.echo(json.dumps({"replayed": letter_id}) if as_json else f"{letter_id} is on its way again")
+
+
+@dead.command(cls=Verb)
+@click.argument("letter_id", metavar="ID")
+@json_option
+def drop(letter_id: str, as_json: bool) -> None:
+    """Throw one away. Its job, where there is one, stays as it is and ends by itself."""
+    _with_desk(lambda desk: drop_dead(desk, letter_id))
+    click.echo(json.dumps({"dropped": letter_id}) if as_json else f"{letter_id} is dropped")
 
 
 def _with_desk(use: Callable[[Desk], Awaitable[T]]) -> T:

@@ -65,7 +65,7 @@ class DeskDoor:
 
     async def fetch(self, view: JobView, to: Path) -> None:
         """From the video store."""
-        if view.gcs_path is None:
+        if view.gcs_path is None or view.erased_at:
             raise NotFound(f"job {view.video_id} has no video")
         await self._desk.videos.fetch(view.gcs_path, to)
 

@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager
 
 import click
 
+from publisher.cli.configuration import configuration
 from publisher.cli.desk_door import desk_door
 from publisher.cli.door import Door
 from publisher.cli.http_door import http_door
@@ -23,4 +24,4 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 
 def door(url: str | None) -> AbstractAsyncContextManager[Door]:
     """The facade at that address, or the stores of the settings."""
-    return desk_door() if url is None else http_door(url)
+    return desk_door() if url is None else http_door(url, api_key=configuration().api_key.get_secret_value())

@@ -17,6 +17,7 @@ def facts(view: JobView) -> str:
         "cost": cost(view),
         "created": moment(view.created_at.isoformat()),
         "ended": moment(view.timings.ended_at.isoformat()) if view.timings.ended_at else None,
+        "erased": moment(view.erased_at.isoformat()) if view.erased_at else None,
         "video": view.video_url,
         "file": view.gcs_path,
         "reason": view.error.message if view.error else None,

@@ -9,11 +9,10 @@ from pathlib import Path
 import click
 
 from publisher.cli.door import Door
-from publisher.cli.door_option import json_option, url_option
+from publisher.cli.door_option import door, json_option, url_option
 from publisher.cli.exits import Interrupted, NoVideo, Verb, WaitOver
 from publisher.cli.facts import ending, result
 from publisher.cli.generate_options import request_options
-from publisher.cli.http_door import http_door
 from publisher.cli.in_place import in_place
 from publisher.cli.order import order
 from publisher.cli.progress import Show, showing
@@ -45,7 +44,7 @@ class _Wish:
         return "it goes on" if self.url else "a worker goes on with it, or this command with --id " + self.job_id
 
     def door(self) -> AbstractAsyncContextManager[Door]:
-        return in_place() if self.url is None else http_door(self.url)
+        return in_place() if self.url is None else door(self.url)
 
 
 @click.command(cls=Verb)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from publisher.cli.door import Filters
 from publisher.cli.event_stream import events
+from publisher.cli.key_for import KeyFor
 from publisher.cli.news import News, news_of
 from publisher.cli.refusal import check, names_job
 from publisher.listing import Listing
@@ -116,10 +117,10 @@ class HttpDoor:
 
 
 @asynccontextmanager
-async def http_door(url: str) -> AsyncIterator[HttpDoor]:
-    """The facade at this address."""
+async def http_door(url: str, *, api_key: str = "") -> AsyncIterator[HttpDoor]:
+    """The facade at this address. Raises `Invalid` for an address or a key that can't be sent."""
     try:
-        client = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT)
+        client = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, auth=KeyFor(url, api_key) if api_key else None)
     except httpx.InvalidURL as error:
         raise Invalid(f"url {url!r} is no address: {error}", field="url") from error
     async with client:

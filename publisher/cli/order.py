@@ -1,7 +1,6 @@
 """What the command line asks for, as the request that every other door takes."""
 
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from schemas.complaint import invalid
 from schemas.errors import Invalid
 from schemas.kinds import new_job_id
 from schemas.request import IMAGE_MAX_BYTES, VideoRequest
+from schemas.strict_json import strict_object
 
 _TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 _ADDRESSES = ("gs://", "data:")
@@ -27,11 +27,8 @@ def order(**asked: object) -> VideoRequest:
 
 
 def scene(text: bytes) -> object:
-    """A scene as it stands in a JSON file."""
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise Invalid(f"scene must be JSON: {error}", field="scene") from error
+    """A scene as it stands in a JSON file. Raises `Invalid`."""
+    return strict_object(text, what="scene")
 
 
 def image(given: str) -> str:

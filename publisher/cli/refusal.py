@@ -3,9 +3,9 @@
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from schemas.errors import Conflict, Invalid, NotFound, ReelbusError, Unavailable
+from schemas.errors import Conflict, Gone, Invalid, NotFound, ReelbusError, Unavailable
 
-_PREFIXES = ("Invalid request: ", "Not found: ", "Conflict: ")
+_PREFIXES = ("Invalid request: ", "Not found: ", "Conflict: ", "Gone: ")
 
 
 class _Body(BaseModel):
@@ -33,9 +33,11 @@ def _error(response: httpx.Response) -> ReelbusError:
     match response.status_code:
         case 404 if body:
             return NotFound(words)
+        case 410:
+            return Gone(words)
         case 409:
             return Conflict(words)
-        case 400 | 413 | 415 | 422 if body:
+        case 400 | 401 | 403 | 413 | 415 | 422 if body:
             return Invalid(words)
         case _:
             return Unavailable(words, retry_after_s=_retry_after_s(response))

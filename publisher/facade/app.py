@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 from starlette.applications import Starlette
@@ -10,11 +11,15 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from publisher.compose import open_desk
+from publisher.compose import link_secret, open_desk, open_token_check
+from publisher.desk import Desk
 from publisher.facade import discovery, events, files, generate, health, jobs
+from publisher.facade.callers import Callers
+from publisher.facade.gate import Gate
 from publisher.facade.headers import SafeHeaders
 from publisher.facade.limits import BodyLimit, ContentType
 from publisher.facade.lingering import Lingering
+from publisher.facade.links import LinkedVideos, Links
 from publisher.facade.refusals import on_error
 from publisher.facade.state import State
 from publisher.facade.trace import Trace
@@ -29,8 +34,7 @@ ROUTES = [
     Route("/api/videos/generate", generate.generate, methods=["POST"]),
     Route("/api/videos/health", health.health),
     Route("/api/videos", jobs.list_all),
-    Route(f"/api/videos/{VIDEO_ID}", jobs.show, methods=["GET"]),
-    Route(f"/api/videos/{VIDEO_ID}", jobs.delete, methods=["DELETE"]),
+    Route(f"/api/videos/{VIDEO_ID}", jobs.one, methods=["GET", "DELETE"]),
     Route(f"/api/videos/{VIDEO_ID}/events", events.events),
     Route("/videos/{gcs_path:path}", files.file),
     Route("/livez", health.livez),
@@ -43,10 +47,16 @@ ROUTES = [
 @asynccontextmanager
 async def opened(settings: PublisherSettings) -> AsyncIterator[State]:
     """The facade's state for as long as it runs."""
-    async with open_desk(settings) as desk:
-        waiters = Waiters(desk, look_every_s=settings.look_every_s, max_waiting=settings.max_waiting)
-        async with waiters:
-            yield State(settings=settings, desk=desk, waiters=waiters, twins=Twins())
+    async with open_desk(settings) as desk, open_token_check(settings) as check_token:
+        gate, links = Gate(settings, check_token), await _links(settings, desk)
+        linked = replace(desk, videos=LinkedVideos(desk.videos, links)) if links else desk
+        async with Waiters(linked, look_every_s=settings.look_every_s, max_waits=settings.max_waits) as waiters:
+            yield State(settings=settings, desk=linked, waiters=waiters, twins=Twins(), gate=gate, links=links)
+
+
+async def _links(settings: PublisherSettings, desk: Desk) -> Links | None:
+    secret = await link_secret(settings) if settings.knows_callers else None
+    return Links(secret, desk.clock, link_s=settings.link_s) if secret else None
 
 
 def facade(state: State) -> Starlette:
@@ -58,6 +68,7 @@ def facade(state: State) -> Starlette:
             Middleware(SafeHeaders),
             Middleware(Lingering),
             Middleware(Unexpected),
+            Middleware(Callers, gate=state["gate"]),
             Middleware(BodyLimit, limit_bytes=state["settings"].body_limit_bytes),
             Middleware(ContentType),
         ],

@@ -12,9 +12,12 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from publisher.facade.answers import status_url
+from publisher.facade.callers import caller_of
+from publisher.facade.refusals import refused
 from publisher.facade.state import Call
 from publisher.status import find, view
-from publisher.waiting import Draining, Place
+from publisher.waiting import Crowded, Draining, Place
 from schemas.errors import ReelbusError
 from schemas.job import Job, Transition
 from schemas.kinds import Moment, isoformat
@@ -27,9 +30,12 @@ _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 async def events(call: Call) -> Response:
     """A stream of `state` and `progress` events and, at the end, one `done`."""
-    job = await find(call.state["desk"], call.path_params["video_id"])
+    job = await find(call.state["desk"], call.path_params["video_id"], caller=caller_of(call))
     with ExitStack() as stack:
-        place = stack.enter_context(call.state["waiters"].place(job.job_id))
+        try:
+            place = stack.enter_context(call.state["waiters"].place(job.job_id))
+        except Crowded as error:
+            return refused(error, video_id=job.job_id, status_url=status_url(call, job.job_id))
         return _Stream(_told(call, job, place), call.state["settings"].heartbeat_s, stack.pop_all())
 
 

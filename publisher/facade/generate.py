@@ -1,25 +1,29 @@
 """`POST /api/videos/generate`: takes a request in, and answers with the video, its failure, or where to ask for it."""
 
+import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
 from publisher.facade import patience, reattach
 from publisher.facade.answers import accepted, failed, finished, status_url, too_late
 from publisher.facade.body import video_request
+from publisher.facade.callers import caller_of
+from publisher.facade.limits import TooSlow
 from publisher.facade.preferences import Preferences, keyed_job_id, preferences_of
 from publisher.facade.refusals import GONE, refused
 from publisher.facade.state import Call
 from publisher.facade.trace import traceparent_of
 from publisher.status import find, view
 from publisher.submit import SubmitUncertain, submit
-from publisher.waiting import Draining, Place
+from publisher.waiting import Crowded, Draining, Place
 from schemas.claim_check import claim_image
 from schemas.errors import Unavailable
 from schemas.job import Job
 from schemas.request import VideoRequest
 from schemas.state import JobState
+from schemas.tombstone import gone
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +38,12 @@ class _Order:
     """A legacy caller without a key: where it goes without an answer, its next identical call comes back."""
     preferences: Preferences
     wait_s: float
+    caller: str | None
+
+    @property
+    def asked(self) -> tuple[str | None, str]:
+        """What makes two calls one and the same."""
+        return self.caller, self.request.fingerprint()
 
 
 async def generate(call: Call) -> Response:
@@ -41,9 +51,9 @@ async def generate(call: Call) -> Response:
     order = await _read(call)
     if not order.may_return:
         return await _serve(call, order, None)
-    with call.state["twins"].joined(order.request.fingerprint()) as twin:
+    with call.state["twins"].joined(order.asked) as twin:
         await twin.moment()
-        owed = await reattach.unanswered(call.state["desk"], order.request)
+        owed = await reattach.unanswered(call.state["desk"], order.request, order.caller)
         return await _serve(call, order, owed)
 
 
@@ -53,8 +63,6 @@ async def _read(call: Call) -> _Order:
     wait_s = settings.wait_s if preferences.wait_s is None else preferences.wait_s
     if preferences.respond_async and preferences.wait_s is None:
         wait_s = 0
-    if wait_s:
-        call.state["waiters"].admit()  # before megabytes are read for nothing
     request, keyed = await video_request(await _body(call), keyed_job_id(call.headers))
     return _Order(
         request=await claim_image(request, call.state["desk"].videos),
@@ -62,16 +70,25 @@ async def _read(call: Call) -> _Order:
         may_return=not keyed and settings.reattach_s > 0,
         preferences=preferences,
         wait_s=wait_s,
+        caller=caller_of(call),
     )
 
 
 async def _body(call: Call) -> bytes:
-    """Not `call.body()`, which keeps it for as long as the call lasts."""
-    return b"".join([part async for part in call.stream()])
+    """Not `call.body()`, which keeps it for as long as the call lasts. Raises `TooSlow`."""
+    within_s = call.state["settings"].body_within_s
+    try:
+        async with asyncio.timeout(within_s):
+            return b"".join([part async for part in call.stream()])
+    except TimeoutError:
+        raise TooSlow(f"The body must arrive within {within_s:g} s") from None
 
 
 async def _serve(call: Call, order: _Order, owed: Job | None) -> Response:
     job_id = owed.job_id if owed else order.request.job_id
+    crowded = call.state["waiters"].crowded if order.wait_s else None
+    if crowded:
+        order = replace(order, wait_s=0)
     # The place is taken before the request is out: the end can't be missed, and needs no look to begin with.
     with call.state["waiters"].place(job_id, stays=order.wait_s > 0) as place:
         try:
@@ -79,19 +96,19 @@ async def _serve(call: Call, order: _Order, owed: Job | None) -> Response:
         except SubmitUncertain as error:
             await _left(call, order, error.job_id)
             return refused(error, status_url=status_url(call, error.job_id))
-        return await _answer(call, order, job, place)
+        return await _answer(call, order, job, place, crowded)
 
 
 async def _job_for(call: Call, order: _Order, owed: Job | None) -> Job:
     desk = call.state["desk"]
     if owed:
         return await find(desk, owed.job_id)  # it may have ended before the place was taken
-    return await submit(desk, order.request, traceparent=traceparent_of(call))
+    return await submit(desk, order.request, traceparent=traceparent_of(call), caller=order.caller)
 
 
-async def _answer(call: Call, order: _Order, job: Job, place: Place) -> Response:
+async def _answer(call: Call, order: _Order, job: Job, place: Place, crowded: Crowded | None) -> Response:
     try:
-        return await _outcome(call, order, job, place)
+        return await _outcome(call, order, job, place, crowded)
     except patience.HungUp:
         logger.info("caller hung up", extra={"action": "wait_hung_up", "job_id": job.job_id})
         return Response(status_code=GONE)
@@ -99,7 +116,7 @@ async def _answer(call: Call, order: _Order, job: Job, place: Place) -> Response
         return refused(error, video_id=job.job_id, status_url=status_url(call, job.job_id), charged=job.charged)
 
 
-async def _outcome(call: Call, order: _Order, job: Job, place: Place) -> Response:
+async def _outcome(call: Call, order: _Order, job: Job, place: Place, crowded: Crowded | None) -> Response:
     """How it ended, or how it stands when the wait is over. Whatever keeps that from the caller, it may come back."""
     try:
         end = await patience.unless_gone(call, place.end(order.wait_s, seen=job))
@@ -108,6 +125,8 @@ async def _outcome(call: Call, order: _Order, job: Job, place: Place) -> Respons
         newest = await _newest(call, job) if order.wait_s else job
         if order.preferences.given:
             return accepted(await view(call.state["desk"], newest), order.preferences.applied(async_too=True))
+        if crowded:
+            raise crowded
     except BaseException:
         await _left(call, order, job.job_id, seen=job)
         raise
@@ -118,6 +137,8 @@ async def _outcome(call: Call, order: _Order, job: Job, place: Place) -> Respons
 
 async def _ended(call: Call, order: _Order, job: Job) -> Response:
     desk = call.state["desk"]
+    if job.erased_at:
+        raise gone(job)
     seen = await view(desk, job)
     headers = order.preferences.applied(async_too=False)
     if job.state is not JobState.SUCCEEDED:
@@ -138,5 +159,5 @@ async def _left(call: Call, order: _Order, job_id: str, *, seen: Job | None = No
     if not order.may_return:
         return False
     noted = await reattach.left(call.state["desk"], job_id, call.state["settings"].reattach_s, seen=seen)
-    call.state["twins"].promised(order.request.fingerprint())
+    call.state["twins"].promised(order.asked)
     return noted

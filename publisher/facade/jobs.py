@@ -7,35 +7,44 @@ from starlette.responses import Response
 from publisher.cancel import cancel
 from publisher.facade import patience
 from publisher.facade.answers import answer, status_url
+from publisher.facade.callers import caller_of
 from publisher.facade.refusals import GONE, refused
 from publisher.facade.state import Call
 from publisher.facade.trace import traceparent_of
 from publisher.listing import LIMIT_MAX, list_jobs
-from publisher.status import status, view
-from publisher.waiting import Draining
+from publisher.settings import WAIT_AT_MOST_S
+from publisher.status import find, status, view
+from publisher.waiting import Crowded, Draining
 from schemas.errors import Invalid
 
 _FILTERS = frozenset({"state", "project_id", "cursor", "limit"})
 
 
+async def one(call: Call) -> Response:
+    """One job: shown, or cancelled. One route for both, so that a 405 names both."""
+    return await (delete if call.method == "DELETE" else show)(call)
+
+
 async def show(call: Call) -> Response:
-    """The job; with `wait=N`, as it stands when it has ended, or N seconds later."""
-    video_id = call.path_params["video_id"]
-    wait_s = _whole(call, "wait", 0, int(call.state["settings"].wait_s))
+    """The job; with `wait=N`, as it stands when it has ended, or N seconds later; this facade may wait less long."""
+    video_id, caller = call.path_params["video_id"], caller_of(call)
+    wait_s = min(_whole(call, "wait", 0, WAIT_AT_MOST_S), call.state["settings"].wait_s)
     if wait_s:
+        if caller is not None:
+            await find(call.state["desk"], video_id, caller=caller)  # nobody waits for somebody else's job
         try:
             await patience.unless_gone(call, call.state["waiters"].ended(video_id, wait_s))
         except patience.HungUp:
             return Response(status_code=GONE)
-        except Draining as error:
+        except (Draining, Crowded) as error:
             return refused(error, video_id=video_id, status_url=status_url(call, video_id))
-    return answer(await status(call.state["desk"], video_id))
+    return answer(await status(call.state["desk"], video_id, caller=caller))
 
 
 async def delete(call: Call) -> Response:
     """Cancels the job; one that has ended stays as it is."""
     desk = call.state["desk"]
-    job = await cancel(desk, call.path_params["video_id"], traceparent=traceparent_of(call))
+    job = await cancel(desk, call.path_params["video_id"], traceparent=traceparent_of(call), caller=caller_of(call))
     return answer(await view(desk, job))
 
 
@@ -44,13 +53,14 @@ async def list_all(call: Call) -> Response:
     query = call.query_params
     for name in query:
         if name not in _FILTERS:
-            raise Invalid(f"{name} is not a known parameter", field=name)
+            raise Invalid(f"{name or '(an empty name)'} is not a known parameter", field=name or "(an empty name)")
     page = await list_jobs(
         call.state["desk"],
         state=query.get("state"),
         project_id=query.get("project_id"),
         cursor=query.get("cursor"),
         limit=_whole(call, "limit", 1, LIMIT_MAX, default=50),
+        caller=caller_of(call),
     )
     return answer(page)
 

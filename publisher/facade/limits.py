@@ -10,6 +10,10 @@ class TooLarge(ReelbusError):
     """The body is too large."""
 
 
+class TooSlow(ReelbusError):
+    """The body took too long to arrive."""
+
+
 class UnsupportedType(ReelbusError):
     """The body must be JSON."""
 
@@ -25,7 +29,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._check(int(Headers(scope=scope).get("content-length", "0")))
+        self._check(_said(Headers(scope=scope)))
         seen = 0
 
         async def counted() -> Message:
@@ -40,6 +44,12 @@ class BodyLimit:
     def _check(self, size: int) -> None:
         if size > self._limit_bytes:
             raise TooLarge(f"The body must have at most {self._limit_bytes:,} bytes")
+
+
+def _said(headers: Headers) -> int:
+    """What Content-Length says. A server refuses one that is no number; what is absurdly long is too large."""
+    said = headers.get("content-length", "0")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 1 << 62
 
 
 class ContentType:

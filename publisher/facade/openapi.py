@@ -6,7 +6,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from publisher.facade.answers import Video
-from publisher.facade.operations import OPERATIONS, Answer, Operation
+from publisher.facade.operation import Answer, Operation
+from publisher.facade.operations import OPERATIONS
 from publisher.facade.refusals import Refusal
 from publisher.listing import Listing
 from schemas import SCHEMA_VERSION
@@ -21,6 +22,13 @@ _MODELS: list[tuple[Any, Any]] = [
     (Listing, "serialization"),
     (Refusal, "serialization"),
 ]
+_KEYS = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a Google ID token."},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
+}
+_AS_TEXT = {"integer": {"type": "string", "pattern": r"^ *[0-9]{1,20}(\.0+)? *$"}, "number": {"type": "string"}}
+_ONE_OF_THEM: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {}]
+"""The empty one: by default a facade asks nobody."""
 _ABOUT = (
     "Makes short videos from prompts and scenes. A generate call may be repeated safely with `job_id` or an "
     "`Idempotency-Key`: the same id is the same job, for ever, and is never paid twice."
@@ -34,7 +42,8 @@ def document() -> dict[str, Any]:
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _described(operation)
     info = {"title": "reelbus", "version": f"{SCHEMA_VERSION}.0.0", "description": _ABOUT}
-    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": _schemas()}}
+    components = {"schemas": _schemas(), "securitySchemes": _KEYS}
+    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
 
 
 def _schemas() -> dict[str, Any]:
@@ -47,7 +56,18 @@ def _schemas() -> dict[str, Any]:
     request["anyOf"] = [{"required": ["prompt"]}, {"required": ["scene"]}]
     if not request["required"]:
         del request["required"]
+    request["properties"] = {name: _as_taken(described) for name, described in request["properties"].items()}
     return schemas
+
+
+def _as_taken(described: dict[str, Any]) -> dict[str, Any]:
+    """A field with all that a caller may send for it: null for what is not there, and numbers as text."""
+    kept: dict[str, Any] = {name: described[name] for name in ("title", "description", "default") if name in described}
+    rest = {name: value for name, value in described.items() if name not in kept}
+    choices = rest.get("anyOf") or [rest]
+    types = {choice.get("type") for choice in choices}
+    more = [text for kind, text in _AS_TEXT.items() if kind in types] + [{"type": "null"}] * ("null" not in types)
+    return {**kept, "anyOf": [*choices, *more]}
 
 
 def _described(operation: Operation) -> dict[str, Any]:
@@ -56,6 +76,8 @@ def _described(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "responses": {str(status): _answer(answer) for status, answer in operation.answers.items()},
     }
+    if operation.guarded:
+        described["security"] = _ONE_OF_THEM
     if operation.parameters:
         described["parameters"] = list(operation.parameters)
     if operation.takes:
@@ -66,10 +88,14 @@ def _described(operation: Operation) -> dict[str, Any]:
 
 def _answer(answer: Answer) -> dict[str, Any]:
     described: dict[str, Any] = {"description": answer.words}
-    if answer.model:
-        described["content"] = {answer.media: {"schema": {"$ref": _REF.format(model=answer.model)}}}
-    elif answer.media:
-        described["content"] = {answer.media: {}}
+    schema = {"schema": {"$ref": _REF.format(model=answer.model)}} if answer.model else {}
+    if answer.media:
+        described["content"] = dict.fromkeys(answer.media, schema)
+    if answer.links:
+        described["links"] = {
+            operation: {"operationId": operation, "parameters": {parameter: f"$response.body#/{key}"}}
+            for operation, parameter, key in answer.links
+        }
     if answer.headers:
         described["headers"] = {name: {"schema": {"type": "string"}} for name in answer.headers}
     return described

@@ -1,68 +1,49 @@
 """The table of what the facade does and answers, for its OpenAPI document. Tests hold it to the routes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from publisher.facade.operation import Answer, Operation, no, parameter
+from schemas.state import JobState
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """One status that an operation answers."""
-
-    words: str
-    model: str = ""
-    media: str = "application/json"
-    headers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Operation:
-    """One method of one path."""
-
-    method: str
-    path: str
-    name: str
-    summary: str
-    answers: Mapping[int, Answer]
-    parameters: tuple[dict[str, Any], ...] = ()
-    takes: str = ""
-
-
-def _parameter(name: str, place: str, words: str, **schema: Any) -> dict[str, Any]:
-    described = {"name": name, "in": place, "description": words, "schema": {"type": "string", **schema}}
-    return {**described, "required": True} if place == "path" else described
-
-
-def _no(words: str, *headers: str) -> Answer:
-    return Answer(words=words, model="Refusal", headers=headers)
-
-
-_ID = _parameter("video_id", "path", "The job's id.", pattern="^[A-Za-z0-9_-]{1,64}$")
-_WAIT = _parameter("wait", "query", "Seconds to wait for the end.", type="integer", minimum=0, maximum=280)
-_NONE = _no("No such job.")
-_BROKEN = _no("Something unexpected, or the video could not be made.")
-_AWAY = _no("Out of reach, overloaded or shutting down; try again later.", "Retry-After")
-_RANGE = _parameter("Range", "header", "Bytes to send.")
+_ID = parameter("video_id", "path", "The job's id.", pattern="^[A-Za-z0-9_-]{1,64}$")
+_FILE = parameter(
+    "gcs_path",
+    "path",
+    "The video's `gcs_path`.",
+    pattern="^(?:generated-videos|posters)/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}$",
+)
+_WAIT = parameter("wait", "query", "Seconds to wait for the end.", type="integer", minimum=0, maximum=280)
+_NONE = no("No such job.")
+_BROKEN = no("Something unexpected, or the video could not be made.")
+_AWAY = no("Out of reach, overloaded or shutting down; try again later.", "Retry-After")
+_RANGE = parameter("Range", "header", "Bytes to send.")
+_THE_JOB = tuple((name, "video_id", "video_id") for name in ("getVideo", "cancelVideo", "watchVideo"))
+_THE_FILE = (("file", "gcs_path", "gcs_path"),)
 _WORD = Answer(words="One word.")
+_WHO = {
+    401: no("Who calls? This facade wants an API key or an ID token.", "WWW-Authenticate"),
+    403: no("This account may not call here."),
+}
 
 _GENERATE = {
-    200: Answer(words="The finished video.", model="Video", headers=("Preference-Applied",)),
+    200: Answer(words="The finished video.", model="Video", links=(*_THE_JOB, *_THE_FILE)),
     202: Answer(
         words="The job goes on (asked for by Prefer).",
         model="JobView",
-        headers=("Location", "Retry-After", "Preference-Applied"),
+        headers=("Location", "Retry-After"),
+        links=_THE_JOB,
     ),
-    400: _no("Invalid request; `error.field` names the field."),
-    403: _no("The video would cost more than `max_cost_usd`."),
-    409: _no("The id stands for another request, or the job was cancelled."),
-    410: _no("The job was not started in time; nothing is made any more."),
-    413: _no("The body is too large."),
-    415: _no("The body is not JSON."),
-    422: _no("The model's safety filter refused."),
-    429: _no("The model's quota is used up.", "Retry-After"),
+    400: no("Invalid request; `error.field` names the field."),
+    401: _WHO[401],
+    403: no("The video would cost more than `max_cost_usd` or a budget allows; or this account may not call here."),
+    408: no("The body took too long to arrive."),
+    409: no("The id stands for another request, or the job was cancelled."),
+    410: no("The job was not started in time, or was erased; nothing is made any more."),
+    413: no("The body is too large."),
+    415: no("The body is not JSON."),
+    422: no("The model's safety filter refused."),
+    429: no("The model's quota is used up.", "Retry-After"),
     500: _BROKEN,
     503: _AWAY,
-    504: _no("Not ready within 280 s. The job goes on: ask at `status_url`, or repeat the call.", "Retry-After"),
+    504: no("Not ready within 280 s. The job goes on: ask at `status_url`, or repeat the call.", "Retry-After"),
 }
 
 OPERATIONS = (
@@ -72,11 +53,17 @@ OPERATIONS = (
         name="generate",
         summary="Make a video, and wait for it.",
         takes="VideoRequest",
+        guarded=True,
         answers=_GENERATE,
         parameters=(
-            _parameter("Idempotency-Key", "header", "Names the job: a repeated call gets the same one.", maxLength=255),
-            _parameter("Prefer", "header", "`respond-async`, or `wait=N`: 202 when the video is not ready in N s."),
-            _parameter("traceparent", "header", "W3C trace context; goes to the record and all messages."),
+            parameter(
+                "Idempotency-Key",
+                "header",
+                "Names the job: a repeated call gets the same one.",
+                pattern="^[\\x21-\\x7e]{1,255}$",
+            ),
+            parameter("Prefer", "header", "`respond-async`, or `wait=N`: 202 when the video is not ready in N s."),
+            parameter("traceparent", "header", "W3C trace context; goes to the record and all messages."),
         ),
     ),
     Operation(
@@ -84,12 +71,19 @@ OPERATIONS = (
         path="/api/videos",
         name="listVideos",
         summary="List jobs, the newest first.",
-        answers={200: Answer(words="A page.", model="Listing"), 400: _no("A bad filter."), 500: _BROKEN, 503: _AWAY},
+        guarded=True,
+        answers={
+            200: Answer(words="A page.", model="Listing"),
+            400: no("A bad filter."),
+            **_WHO,
+            500: _BROKEN,
+            503: _AWAY,
+        },
         parameters=(
-            _parameter("state", "query", "Only jobs in this state."),
-            _parameter("project_id", "query", "Only jobs of this project."),
-            _parameter("cursor", "query", "`next_cursor` of the page before."),
-            _parameter("limit", "query", "Jobs on a page.", type="integer", minimum=1, maximum=200, default=50),
+            parameter("state", "query", "Only jobs in this state.", enum=[str(state) for state in JobState]),
+            parameter("project_id", "query", "Only jobs of this project."),
+            parameter("cursor", "query", "`next_cursor` of the page before."),
+            parameter("limit", "query", "Jobs on a page.", type="integer", minimum=1, maximum=200, default=50),
         ),
     ),
     Operation(
@@ -97,9 +91,11 @@ OPERATIONS = (
         path="/api/videos/{video_id}",
         name="getVideo",
         summary="How a job stands.",
+        guarded=True,
         answers={
-            200: Answer(words="The job.", model="JobView"),
-            400: _no("A bad wait."),
+            200: Answer(words="The job.", model="JobView", links=_THE_FILE),
+            400: no("A bad wait."),
+            **_WHO,
             404: _NONE,
             500: _BROKEN,
             503: _AWAY,
@@ -111,10 +107,12 @@ OPERATIONS = (
         path="/api/videos/{video_id}",
         name="cancelVideo",
         summary="Cancel a job. Free before its submit; an ended job stays as it is.",
+        guarded=True,
         answers={
             200: Answer(words="The job.", model="JobView"),
+            **_WHO,
             404: _NONE,
-            409: _no("The job changed too often meanwhile."),
+            409: no("The job changed too often meanwhile."),
             500: _BROKEN,
             503: _AWAY,
         },
@@ -125,13 +123,15 @@ OPERATIONS = (
         path="/api/videos/{video_id}/events",
         name="watchVideo",
         summary="Server-sent events: `state` in order, estimated `progress`, and at the end `done` with the job.",
+        guarded=True,
         answers={
-            200: Answer(words="The stream; it ends with the job.", media="text/event-stream"),
+            200: Answer(words="The stream; it ends with the job.", media=("text/event-stream",)),
+            **_WHO,
             404: _NONE,
             500: _BROKEN,
             503: _AWAY,
         },
-        parameters=(_ID, _parameter("Last-Event-ID", "header", "Go on after this event.")),
+        parameters=(_ID, parameter("Last-Event-ID", "header", "Go on after this event.")),
     ),
     Operation(
         method="get",
@@ -154,11 +154,16 @@ OPERATIONS = (
         name="file",
         summary="A finished file, where the video store is a folder.",
         answers={
-            200: Answer(words="The file.", media="video/mp4"),
-            206: Answer(words="The asked range.", media="video/mp4", headers=("Content-Range",)),
-            404: _no("No such file."),
-            416: Answer(words="The range lies outside of the file.", media="", headers=("Content-Range",)),
+            200: Answer(words="The file.", media=("video/mp4", "image/jpeg")),
+            206: Answer(
+                words="The asked range, or several in parts.",
+                media=("video/mp4", "image/jpeg", "multipart/byteranges"),
+                headers=("Content-Range",),
+            ),
+            403: no("The address is not signed, or its time is over; where this facade asks who calls."),
+            404: no("No such file."),
+            416: Answer(words="The range lies outside of the file.", media=(), headers=("Content-Range",)),
         },
-        parameters=(_parameter("gcs_path", "path", "The video's `gcs_path`."), _RANGE),
+        parameters=(_FILE, _RANGE),
     ),
 )

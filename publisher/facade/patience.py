@@ -16,17 +16,25 @@ class HungUp(ReelbusError):
 
 async def unless_gone(call: Call, wanted: Coroutine[Any, Any, T]) -> T:
     """What is wanted. The body was read before. Raises `HungUp`."""
-    waiting = asyncio.create_task(wanted)
     leaving = asyncio.create_task(_left(call))
     try:
-        await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if waiting.done():
-            return waiting.result()
-        raise HungUp
+        async with asyncio.timeout(None) as stay:
+
+            def let_go(_: object) -> None:
+                stay.reschedule(0)
+
+            leaving.add_done_callback(let_go)
+            try:
+                return await wanted  # in no task of its own: ten thousand wait at once
+            finally:
+                leaving.remove_done_callback(let_go)
+    except TimeoutError:
+        if stay.expired():
+            raise HungUp from None
+        raise
     finally:
-        waiting.cancel()
         leaving.cancel()
-        await asyncio.gather(waiting, leaving, return_exceptions=True)
+        await asyncio.gather(leaving, return_exceptions=True)
 
 
 async def _left(call: Call) -> None:

@@ -23,9 +23,9 @@ _LOOK_BACK = 20
 """Identical jobs that are looked at, the newest first."""
 
 
-async def unanswered(desk: Desk, request: VideoRequest) -> Job | None:
-    """The newest job for an identical request whose caller went without an answer. The image is claimed already."""
-    page = await desk.jobs.list(JobQuery(fingerprint=request.fingerprint(), limit=_LOOK_BACK))
+async def unanswered(desk: Desk, request: VideoRequest, caller: str | None) -> Job | None:
+    """The newest job for this caller's identical request that went without an answer. The image is claimed already."""
+    page = await desk.jobs.list(JobQuery(fingerprint=request.fingerprint(), caller=caller, limit=_LOOK_BACK))
     found = next((job for job in page.jobs if _is_owed(desk, job)), None)
     if found:
         logger.info("caller came back", extra={"action": "reattach_found", "job_id": found.job_id})

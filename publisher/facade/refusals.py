@@ -8,10 +8,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from publisher.facade.limits import TooLarge, UnsupportedType
+from publisher.facade.gate import Forbidden, Unauthorized
+from publisher.facade.limits import TooLarge, TooSlow, UnsupportedType
 from publisher.submit import SubmitUncertain
-from publisher.waiting import Draining
-from schemas.errors import Conflict, IdReused, ImpossibleStep, Invalid, NotFound, Unavailable
+from publisher.waiting import Crowded, Draining
+from schemas.errors import Conflict, Gone, IdReused, ImpossibleStep, Invalid, NotFound, Unavailable
 from schemas.failure import Category, Charged, Failure
 
 _WORDS_AT_MOST = 600
@@ -45,12 +46,17 @@ _UNEXPECTED = _Kind(500, Category.INTERNAL, "internal_error", "Server error duri
 _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (Invalid, _Kind(400, Category.INVALID_REQUEST, "invalid_request", "Invalid request: ")),
     (NotFound, _Kind(404, Category.NOT_FOUND, "not_found", "Not found: ")),
+    (Gone, _Kind(410, Category.NOT_FOUND, "erased", "Gone: ")),
     (IdReused, _Kind(409, Category.CONFLICT, "id_reused", "Conflict: ")),
     (Conflict, _Kind(409, Category.CONFLICT, "conflict", "Conflict: ", retryable=True)),
     (ImpossibleStep, _Kind(409, Category.CONFLICT, "impossible_step", "Conflict: ")),
+    (Unauthorized, _Kind(401, Category.AUTH, "unauthorized")),
+    (Forbidden, _Kind(403, Category.AUTH, "forbidden")),
+    (TooSlow, _Kind(408, Category.TIMEOUT, "too_slow", retryable=True)),
     (TooLarge, _Kind(413, Category.INVALID_REQUEST, "too_large")),
     (UnsupportedType, _Kind(415, Category.INVALID_REQUEST, "unsupported_media_type")),
     (Draining, _Kind(503, Category.CAPACITY, "draining", retryable=True, retry_after_s=2)),
+    (Crowded, _Kind(503, Category.CAPACITY, "too_many_waits", retryable=True)),
     (Unavailable, _Kind(503, Category.UPSTREAM, "unavailable", retryable=True, retry_after_s=5)),
 )
 _HTTP = {
@@ -75,8 +81,7 @@ def refused(
     if isinstance(error, SubmitUncertain):
         video_id = error.job_id
     body = Refusal(detail=kind.prefix + failure.message, error=failure, video_id=video_id, status_url=status_url)
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    return refusal(body, kind.status, retry_after_s=_retry_after_s(error, kind), headers=headers)
+    return refusal(body, kind.status, retry_after_s=_retry_after_s(error, kind), headers=_headers(error))
 
 
 def refusal(
@@ -103,6 +108,12 @@ def _judge(error: Exception) -> tuple[_Kind, str]:
         other = _Kind(error.status_code, Category.INVALID_REQUEST, "http_error"), error.detail
         return _HTTP.get(error.status_code, other)
     return _UNEXPECTED, "something unexpected happened; the log tells more under this X-Request-Id"
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, Unauthorized):
+        return {"WWW-Authenticate": 'Bearer realm="reelbus"'}
+    return dict(error.headers or {}) if isinstance(error, HTTPException) else {}
 
 
 def _retry_after_s(error: Exception, kind: _Kind) -> int | None:

@@ -5,6 +5,8 @@ from typing import TypeAlias, TypedDict
 from starlette.requests import Request
 
 from publisher.desk import Desk
+from publisher.facade.gate import Gate
+from publisher.facade.links import Links
 from publisher.facade.twins import Twins
 from publisher.settings import PublisherSettings
 from publisher.waiting import Waiters
@@ -17,6 +19,9 @@ class State(TypedDict):
     desk: Desk
     waiters: Waiters
     twins: Twins
+    gate: Gate
+    links: Links | None
+    """Signs the addresses of files, where callers are asked who they are and the files are ours to serve."""
 
 
 Call: TypeAlias = Request[State]

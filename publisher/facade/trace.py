@@ -1,17 +1,15 @@
 """One trace id per request, taken from the caller or made here: in the answer, the log, the record and the messages."""
 
 import logging
-import re
-import secrets
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.facade.state import Call
+from schemas.traceparent import child_of
 
 logger = logging.getLogger(__name__)
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?:-.*)?")
 _QUIET = frozenset({"/api/videos/health", "/livez", "/readyz"})
 
 
@@ -20,11 +18,10 @@ def traceparent_of(call: Call) -> str:
     return str(call.scope["traceparent"])
 
 
-def child_of(traceparent: str | None) -> str:
-    """A new span in the caller's trace, or in a new one where it sent none that is valid."""
-    match = _TRACEPARENT.fullmatch(traceparent or "")
-    trace_id, flags = match.groups() if match else (secrets.token_hex(16), "01")
-    return f"00-{trace_id}-{secrets.token_hex(8)}-{flags}"
+def shown_path(scope: Scope) -> str:
+    """The path as it came, for the log: still percent-encoded, so that it brings no line breaks or colours along."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw[:300].decode("ascii", "backslashreplace")
 
 
 class Trace:
@@ -58,7 +55,7 @@ def _log(scope: Scope, status: int, took_s: float) -> None:
     extra = {
         "action": "http_answered",
         "method": scope["method"],
-        "path": scope["path"],
+        "path": shown_path(scope),
         "status": status,
         "took_ms": round(took_s * 1000),
         "trace_id": scope["traceparent"][3:35],

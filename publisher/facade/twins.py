@@ -5,7 +5,7 @@ record promises it anything. This holds inside one process; the promise itself l
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 
 MOMENT_S = 0.3
@@ -44,15 +44,15 @@ class Twin:
 
 
 class Twins:
-    """The callers without a key in this process, by the fingerprint of what they ask for."""
+    """The callers without an idempotency key in this process, by who they are and what they ask for."""
 
     def __init__(self) -> None:
-        self._crowds: dict[str, _Crowd] = {}
+        self._crowds: dict[Hashable, _Crowd] = {}
 
     @contextmanager
-    def joined(self, fingerprint: str) -> Iterator[Twin]:
+    def joined(self, asked: Hashable) -> Iterator[Twin]:
         """A caller is here for as long as the context lasts."""
-        crowd = self._crowds.setdefault(fingerprint, _Crowd())
+        crowd = self._crowds.setdefault(asked, _Crowd())
         twin = Twin(crowd)
         crowd.present[twin] = None
         try:
@@ -61,10 +61,10 @@ class Twins:
             del crowd.present[twin]
             crowd.stir()
             if not crowd.present:
-                del self._crowds[fingerprint]
+                del self._crowds[asked]
 
-    def promised(self, fingerprint: str) -> None:
+    def promised(self, asked: Hashable) -> None:
         """One of them went without an answer, and its record says so."""
-        if crowd := self._crowds.get(fingerprint):
+        if crowd := self._crowds.get(asked):
             crowd.promises += 1
             crowd.stir()

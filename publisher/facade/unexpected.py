@@ -5,6 +5,7 @@ import logging
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.facade.refusals import refused
+from publisher.facade.trace import shown_path
 from schemas.errors import ReelbusError
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Unexpected:
             await self._app(scope, receive, watched)
         except Exception as error:  # the outermost edge: the caller gets JSON, the log gets the rest
             if not isinstance(error, ReelbusError):
-                logger.error("request broke", exc_info=error, extra={"action": "http_broke", "path": scope["path"]})
+                logger.error("request broke", exc_info=error, extra={"action": "http_broke", "path": shown_path(scope)})
             if started:
                 raise
             await refused(error)(scope, receive, send)

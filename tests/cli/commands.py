@@ -25,7 +25,7 @@ class Shell:
 
     data_dir: Path
 
-    def __call__(self, *arguments: str, stdin: str | None = None, **variables: str) -> Result:
+    def __call__(self, *arguments: str, stdin: str | bytes | None = None, **variables: str) -> Result:
         """What the command says, on both streams, and its exit code."""
         environment = {"REELBUS_DATA_DIR": str(self.data_dir), **variables}
         return CliRunner().invoke(reelbus, arguments, input=stdin, env=environment)

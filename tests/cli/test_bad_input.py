@@ -45,7 +45,7 @@ def test_neither_prompt_nor_scene(shell: Shell) -> None:
     ("scene", "words"),
     [
         ("{", "scene must be JSON"),
-        ("[]", "scene must be an object"),
+        ("[]", "scene must be a JSON object"),
         ('{"colour": "red"}', "scene.colour is not a known key"),
         ('{"title": "An opening scene", "timeEnd": "soon"}', "scene.timeEnd must be a time such as 8s"),
     ],

@@ -1,10 +1,13 @@
-"""`dead list`, `dead show` and `dead replay`."""
+"""`dead list`, `dead show`, `dead replay` and `dead drop`."""
 
 import json
 
 import pytest
 
+from publisher.cancel import cancel
 from publisher.desk import Desk
+from schemas.change import change
+from schemas.event import Erased
 from schemas.ports import WORKERS
 from tests.cli.commands import PROMPT, Shell, complaint
 
@@ -29,7 +32,7 @@ def test_none(shell: Shell) -> None:
     assert json.loads(shell("dead", "list", "--json").stdout) == {"dead_letters": []}
 
 
-@pytest.mark.parametrize("command", ["show", "replay"])
+@pytest.mark.parametrize("command", ["show", "replay", "drop"])
 def test_unknown(shell: Shell, command: str) -> None:
     result = shell("dead", command, "4711")
     assert result.exit_code == 3
@@ -53,3 +56,18 @@ def test_replay_takes_it_off_the_shelf(shell: Shell, letter: str) -> None:
     assert json.loads(shell("dead", "replay", letter, "--json").stdout) == {"replayed": letter}
     assert shell("dead", "list").stdout == "No dead letters.\n"
     assert shell("dead", "replay", letter).exit_code == 3
+
+
+def test_drop_takes_it_off_the_shelf_and_leaves_its_job_alone(shell: Shell, letter: str) -> None:
+    assert json.loads(shell("dead", "drop", letter, "--json").stdout) == {"dropped": letter}
+    assert shell("dead", "list").stdout == "No dead letters.\n"
+    assert shell("dead", "drop", letter).exit_code == 3
+    assert "queued" in shell("status", "one").stdout
+
+
+def test_the_letter_of_an_erased_job_is_not_replayed(shell: Shell, letter: str) -> None:
+    shell.with_desk(lambda desk: cancel(desk, "one"))
+    shell.with_desk(lambda desk: change(desk.jobs, "one", lambda _: Erased(at=desk.clock.now())))
+    result = shell("dead", "replay", letter)
+    assert result.exit_code == 2
+    assert f"the job of dead letter {letter} was erased" in complaint(result)

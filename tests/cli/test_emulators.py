@@ -11,9 +11,6 @@ import pytest
 
 from tests.cli.commands import Shell, complaint
 from tests.cli.processes import Processes, watched
-from tests.gcp.emulated import emulators
-
-__all__ = ["emulators"]
 
 NAMES = ["PUBSUB_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "STORAGE_EMULATOR_HOST"]
 pytestmark = pytest.mark.emulator

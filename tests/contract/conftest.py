@@ -16,9 +16,7 @@ import pytest
 
 from infra.adapters import Adapters
 from schemas.ports import Bus, JobStore, VideoStore
-from tests.gcp.emulated import Project, emulators, project
-
-__all__ = ["emulators", "project"]
+from tests.gcp.emulated import Project
 
 Port = TypeVar("Port")
 ADAPTERS = ["embedded", pytest.param("emulator", marks=pytest.mark.emulator)]

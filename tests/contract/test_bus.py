@@ -267,6 +267,18 @@ async def test_a_replayed_dead_letter_begins_anew(bus: Bus, dying: Subscription)
             await bus.replay(letter.id)
 
 
+async def test_a_dropped_dead_letter_is_gone_and_its_neighbour_stays(bus: Bus, dying: Subscription) -> None:
+    async with bus.subscribe(dying, limit=1) as flow:
+        for text in ("drop me", "keep me"):
+            await bus.publish(dying.topic, message(text))
+            await (await take_one(flow)).bury("test")
+    kept, dropped = [each for each in await bus.dead_letters() if each.subscription == dying.name]
+    await bus.drop(dropped.id)
+    assert [each for each in await bus.dead_letters() if each.subscription == dying.name] == [kept]
+    with pytest.raises(NotFound):
+        await bus.drop(dropped.id)
+
+
 async def test_a_buried_message_tells_why(bus: Bus, dying: Subscription, mourners: Subscription) -> None:
     async with bus.subscribe(dying, limit=1) as flow, bus.subscribe(mourners, limit=1) as dead:
         await bus.publish(dying.topic, message("broken"))
@@ -291,6 +303,8 @@ async def test_no_such_dead_letter(bus: Bus, id: str) -> None:
     assert await bus.dead_letters(id=id) == []
     with pytest.raises(NotFound):
         await bus.replay(id)
+    with pytest.raises(NotFound):
+        await bus.drop(id)
 
 
 async def test_settling_twice_does_nothing(bus: Bus, dying: Subscription) -> None:

@@ -43,6 +43,7 @@ def _at(query: JobQuery, cursor: str | None) -> JobQuery:
         states=query.states,
         project_id=query.project_id,
         fingerprint=query.fingerprint,
+        caller=query.caller,
         created_before=query.created_before,
         due_before=query.due_before,
         limit=query.limit,
@@ -51,7 +52,7 @@ def _at(query: JobQuery, cursor: str | None) -> JobQuery:
 
 
 async def test_a_job_comes_back_as_it_was_stored(jobs: JobStore) -> None:
-    job = a_job("j1", project_id="Ä-project", waiting_for="quota", traceparent="00-abc")
+    job = a_job("j1", project_id="Ä-project", waiting_for="quota", traceparent="00-abc", caller="acme")
     created = await jobs.create(job)
     found = await jobs.get("j1")
     assert found is not None
@@ -206,6 +207,18 @@ async def test_listing_by_fingerprint(jobs: JobStore) -> None:
     other = VideoRequest(job_id="other", prompt="something else entirely")
     await jobs.create(new_job(other, NOON))
     assert await ids(jobs, JobQuery(fingerprint=same[0].fingerprint)) == ["same-2", "same-1", "same-0"]
+
+
+async def test_listing_by_caller_shows_nobody_elses(jobs: JobStore) -> None:
+    for minute, caller in enumerate(("acme", "acme", "Ä@example.com", None, "acme")):
+        project_id = "one" if minute == 1 else None
+        await jobs.create(a_job(f"j{minute}", minute=minute, caller=caller, project_id=project_id))
+    assert await ids(jobs, JobQuery(caller="acme", limit=2)) == ["j4", "j1", "j0"]
+    assert await ids(jobs, JobQuery(caller="acme", project_id="one")) == ["j1"]
+    assert await ids(jobs, JobQuery(caller="acme", states=frozenset({JobState.FAILED}))) == []
+    assert await ids(jobs, JobQuery(caller="Ä@example.com", states=frozenset(JobState))) == ["j2"]
+    assert await ids(jobs, JobQuery(caller="acm")) == []
+    assert len(await ids(jobs, JobQuery())) == 5
 
 
 async def test_listing_by_due_has_the_longest_due_first(jobs: JobStore) -> None:

@@ -45,6 +45,12 @@ async def test_of_many_who_put_one_name_exactly_one_wins(videos: VideoStore, tmp
     assert await names(videos, "") == ["work/contested.mp4"]
 
 
+async def test_an_empty_file_is_a_file(videos: VideoStore) -> None:
+    assert await videos.put("referrers/image.png/job-1", b"", content_type="text/plain")
+    [stored] = await videos.list("referrers/image.png/")
+    assert (stored.name, stored.size_bytes) == ("referrers/image.png/job-1", 0)
+
+
 async def test_an_unknown_file_is_not_found(videos: VideoStore, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         await videos.fetch("work/nothing.mp4", tmp_path / "copy")

@@ -1,5 +1,6 @@
 """A facade and workers as real processes on one folder, to be watched and killed."""
 
+import asyncio
 import json
 import os
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -40,6 +41,8 @@ class House:
 
     folder: Path
     log: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    """Beside the defaults, for all of them: `REELBUS_…`."""
 
     @contextmanager
     def facade(self) -> Iterator[tuple[Part, str]]:
@@ -75,10 +78,15 @@ class House:
         """A process that said it is ready."""
         reading, writing = os.pipe()
         command = [sys.executable, "-m", module, *arguments, "--ready-fd", str(writing)]
-        environment = {**os.environ, "REELBUS_DATA_DIR": str(self.folder), "REELBUS_ACK_DEADLINE_S": "2"}
+        ours = {"REELBUS_DATA_DIR": str(self.folder), "REELBUS_ACK_DEADLINE_S": "2", **self.settings}
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                command, env=environment, cwd=self.folder, pass_fds=[writing], stderr=log, start_new_session=True
+                command,
+                env={**os.environ, **ours},
+                cwd=self.folder,
+                pass_fds=[writing],
+                stderr=log,
+                start_new_session=True,
             )
         os.close(writing)
         with os.fdopen(reading) as pipe:
@@ -90,3 +98,12 @@ class House:
 def client_of(url: str) -> httpx.AsyncClient:
     """A patient client of a facade."""
     return httpx.AsyncClient(base_url=url, timeout=httpx.Timeout(290), limits=httpx.Limits(max_connections=None))
+
+
+async def until_generating(client: httpx.AsyncClient, job_id: str) -> None:
+    """Until the job's events say that its model is at work."""
+    async with asyncio.timeout(60), client.stream("GET", f"/api/videos/{job_id}/events") as stream:
+        async for line in stream.aiter_lines():
+            if '"generating"' in line:
+                return
+    raise AssertionError(f"{job_id} was never generated")

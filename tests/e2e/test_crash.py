@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.processes import House, client_of
+from tests.e2e.processes import House, client_of, until_generating
 
 PATH = "/api/videos/generate"
 ORDER = {"prompt": "A paper boat on a city river", "duration_seconds": 3}
@@ -68,11 +68,8 @@ async def _ask(client: httpx.AsyncClient, key: str) -> asyncio.Task[httpx.Respon
     accepted = await client.post(PATH, json=ORDER, headers={**headers, "Prefer": "respond-async"})
     assert accepted.status_code == 202, accepted.text
     asking = asyncio.create_task(client.post(PATH, json=ORDER, headers=headers))
-    async with asyncio.timeout(30), client.stream("GET", f"/api/videos/{key}/events") as stream:
-        async for line in stream.aiter_lines():
-            if '"generating"' in line:
-                return asking
-    raise AssertionError(f"{key} was never generated")
+    await until_generating(client, key)
+    return asking
 
 
 def _attempts(house: House, job_id: str) -> list[str]:

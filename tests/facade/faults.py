@@ -46,6 +46,9 @@ class _Bus:
     async def replay(self, id: str) -> None:
         await self._bus.replay(id)
 
+    async def drop(self, id: str) -> None:
+        await self._bus.drop(id)
+
 
 class DeafBus(_Bus):
     """It takes no message in."""

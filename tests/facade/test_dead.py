@@ -1,7 +1,5 @@
 """Dead letters: looked at, and given another chance."""
 
-import base64
-
 import pytest
 
 from publisher.cancel import cancel
@@ -14,9 +12,10 @@ from schemas.request import VideoRequest
 from schemas.state import JobState
 from tests.facade.doors import PROMPT, Door
 from tests.facade.hand import Hand
+from tests.images import data_url, png
 
 BROKE = Failure(category=Category.INTERNAL, code="broke", message="It broke.")
-IMAGE = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n pixels").decode()
+IMAGE = data_url(png())
 
 
 async def _buried(door: Door, hand: Hand) -> DeadLetter:

@@ -10,8 +10,9 @@ import pytest
 
 from tests.facade.doors import ASYNC, GENERATE, PROMPT, Door
 from tests.facade.hand import VIDEO, Hand
+from tests.images import png
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 20
+PNG = png(pixels=b"pixels" * 20)
 
 
 async def test_a_caller_who_waits_gets_its_video(door: Door, hand: Hand) -> None:
@@ -58,7 +59,7 @@ async def test_a_caller_who_waits_gets_its_video(door: Door, hand: Hand) -> None
         ({"job_id": "health"}, "job_id must not be health"),
         ({"reference_image": "data:text/plain;base64,aGk="}, "reference_image must be a data: URL"),
         ({"reference_image": "data:image/png;base64,aGkhaGkh"}, "reference_image must be a PNG, JPEG or WebP image"),
-        ({"reference_image": "gs://bucket/a.png"}, "reference_image can't be read from gs:// here"),
+        ({"reference_image": "gs://bucket/a.png"}, "reference_image can't be read from gs://bucket/a.png"),
     ],
 )
 async def test_a_bad_field_is_named(door: Door, body: dict[str, Any], detail: str) -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from publisher.facade.state import State
-from publisher.facade.trace import child_of
 from schemas.job import Job
+from schemas.traceparent import child_of
 from tests.facade.doors import ASYNC, Door, door_over
 from tests.facade.faults import UnreachableJobs
 from tests.facade.hand import Hand
@@ -50,6 +50,15 @@ async def test_each_answer_is_logged_once(door: Door, caplog: pytest.LogCaptureF
     assert [(line["path"], line["status"], line["trace_id"]) for line in lines] == [
         ("/api/videos/never-was", 404, TRACE)
     ]
+
+
+async def test_a_path_brings_no_line_breaks_or_colours_into_the_log(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await door.client.get("/api/videos/a%0Ab%1B%5B31m%E2%80%A8")
+    [line] = [vars(record) for record in caplog.records if vars(record).get("action") == "http_answered"]
+    assert line["path"] == "/api/videos/a%0Ab%1B%5B31m%E2%80%A8"
 
 
 async def test_prompts_are_not_logged(door: Door, caplog: pytest.LogCaptureFixture) -> None:

@@ -17,6 +17,7 @@ from schemas.errors import NotFound
 from tests.facade.doors import GENERATE, PROMPT, Door, door_to, settings_for
 from tests.facade.faults import BrokenBus, FlakyBus, HastyClock
 from tests.facade.hand import Hand, hand_at
+from tests.images import png
 
 
 async def test_a_lost_completion_only_delays(tmp_path: Path) -> None:
@@ -48,20 +49,33 @@ async def test_two_hundred_wait_at_once(door: Door, hand: Hand) -> None:
     assert [answer.json()["prompt"] for answer in answers] == [f"prompt number {i}" for i in range(200)]
 
 
-async def test_a_full_house_takes_nothing_in(tmp_path: Path) -> None:
-    async with door_to(settings_for(tmp_path, max_waiting=1)) as door, hand_at(door.desk) as hand:
+async def test_a_full_house_names_the_limit_and_the_job_that_goes_on(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, max_waits=1)) as door, hand_at(door.desk) as hand:
         waiting = asyncio.create_task(door.post())
         job_id = await hand.take()
-        answer = await door.post()
-        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+        answer = await door.post(prompt="another caller's prompt")
+        other, body = await hand.take(), answer.json()
+        assert (answer.status_code, body["error"]["code"], body["video_id"]) == (503, "too_many_waits", other)
+        assert body["detail"].startswith("1 callers wait here already, and that is the limit")
+        assert body["status_url"].endswith(f"/api/videos/{other}")
         assert int(answer.headers["retry-after"]) > 0
         await hand.finish(job_id)
         assert (await waiting).status_code == 200
-        assert len((await door.client.get("/api/videos")).json()["videos"]) == 1
+        again = asyncio.create_task(door.post(prompt="another caller's prompt"))
+        while not door.state["waiters"].waiting:
+            await door.client.get("/readyz")
+        await hand.finish(other)
+        assert (await again).json()["video_id"] == other, "the same call again would be a second job"
+
+
+async def test_a_full_house_answers_at_once_who_would_take_a_202(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, max_waits=1)) as door:
+        with door.state["waiters"].place("somebody-elses"):
+            assert (await door.post({"Prefer": "wait=60"})).status_code == 202
 
 
 async def test_a_full_house_still_answers_who_does_not_wait(tmp_path: Path) -> None:
-    async with door_to(settings_for(tmp_path, max_waiting=1)) as door:
+    async with door_to(settings_for(tmp_path, max_waits=1)) as door:
         job_id = await door.queued()
         with door.state["waiters"].place(job_id):
             assert await door.queued(job_id="order-1") == "order-1"
@@ -69,20 +83,20 @@ async def test_a_full_house_still_answers_who_does_not_wait(tmp_path: Path) -> N
 
 
 async def test_a_caller_that_comes_back_takes_one_place(tmp_path: Path) -> None:
-    async with door_to(settings_for(tmp_path, max_waiting=1, wait_s=0.01)) as door:
+    async with door_to(settings_for(tmp_path, max_waits=1, wait_s=0.01)) as door:
         assert [(await door.post()).status_code for _ in range(2)] == [504, 504]
 
 
 @pytest.mark.parametrize("what", ["?wait=60", "/events"])
 async def test_a_full_house_is_full_at_every_door(tmp_path: Path, what: str) -> None:
-    async with door_to(settings_for(tmp_path, max_waiting=1)) as door, hand_at(door.desk) as hand:
+    async with door_to(settings_for(tmp_path, max_waits=1)) as door, hand_at(door.desk) as hand:
         job_id = await door.queued()
         calls = [asyncio.create_task(door.client.get(f"/api/videos/{job_id}{what}")) for _ in range(5)]
         late, pending = set[asyncio.Task[httpx.Response]](), set(calls)
         while len(pending) > 1:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             late |= done
-        assert {call.result().status_code for call in late} == {503}
+        assert {(call.result().status_code, call.result().json()["video_id"]) for call in late} == {(503, job_id)}
         assert all(int(call.result().headers["retry-after"]) > 0 for call in late)
         await hand.finish(job_id)
         assert (await pending.pop()).status_code == 200
@@ -90,7 +104,7 @@ async def test_a_full_house_is_full_at_every_door(tmp_path: Path, what: str) -> 
 
 
 async def test_waiting_callers_do_not_hold_their_images(door: Door, hand: Hand) -> None:
-    image = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(3_000_000)).decode()
+    image = base64.b64encode(png(pixels=bytes(3_000_000))).decode()
     body = json.dumps({"prompt": PROMPT, "reference_image": f"data:image/png;base64,{image}"}).encode()
 
     async def sent() -> AsyncIterator[bytes]:

@@ -1,22 +1,21 @@
-"""Google's emulators for a test: one set for each test process, and a project and a bucket for each test.
+"""Google's emulators for a test: one set for the whole run, and a project and a bucket for each test.
 
-Import the fixtures that you need into a `conftest.py`. Locally a test that needs them is skipped where the Google
-Cloud CLI is absent; in CI it fails.
+`tests/conftest.py` hands the fixtures to every test. Locally a test that needs them is skipped where the Google Cloud
+CLI is absent; in CI it fails.
 """
 
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from _pytest.outcomes import Skipped
-from google.cloud.storage import Client
 
-from infra.gcp.emulator_programs import installed
-from infra.gcp.emulators import running
 from schemas.errors import Unavailable
+from tests.gcp.shared import shared_emulators
 
 _set = ExitStack()
 _environment: dict[str, str] = {}
@@ -43,12 +42,16 @@ class Project:
         return f"gs://{self.bucket}"
 
     def create_bucket(self) -> None:
+        from google.cloud.storage import Client
+
         with closing(Client()) as client:
             client.create_bucket(self.bucket)
 
 
 class Absent(Skipped):
     """Keeps its own place, so that all of these are one line of the summary and not one for each test."""
+
+    __module__, __qualname__ = Skipped.__module__, Skipped.__qualname__  # so that the summary knows it for a skip
 
     @property
     def _use_item_location(self) -> bool:
@@ -60,23 +63,33 @@ class Absent(Skipped):
 
 
 @pytest.fixture(scope="session")
-def emulators() -> Iterator[Mapping[str, str]]:
-    """The environment that leads to them. They stop with the test process."""
+def emulators(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """The environment that leads to them. They stop at the end of the run."""
     if not _environment:
         try:
-            _environment.update(_set.enter_context(running(installed())))
+            _environment.update(_set.enter_context(shared_emulators(_folder_of_the_run(tmp_path_factory))))
         except Unavailable as error:
             if os.environ.get("CI"):
                 pytest.fail(f"the tests on Google's emulators must run in CI: {error}")
             raise Absent(f"needs Google's emulators: {error}") from error
-    yield _environment
-    _environment.clear()
-    _set.close()
+    return _environment
+
+
+def _folder_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture
 def project(emulators: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project that nobody else knows, and this process on the emulators."""
     for name, value in emulators.items():
         monkeypatch.setenv(name, value)
     unique = uuid.uuid4().hex[:12]
     return Project(id=f"project-{unique}", bucket=f"bucket-{unique}", environment=emulators)
+
+
+def pytest_sessionfinish() -> None:
+    """Not at the end of a fixture: waiting for the other processes must not count as some test's time."""
+    _environment.clear()
+    _set.close()

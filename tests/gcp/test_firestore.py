@@ -60,8 +60,11 @@ def _queries() -> list[JobQuery]:
     states = (frozenset[JobState](), frozenset({JobState.QUEUED}), frozenset(JobState))
     ranges: tuple[dict[str, Any], ...] = ({}, {"created_before": NOON}, {"due_before": NOON})
     return [
-        JobQuery(states=some, project_id=project_id, fingerprint=fingerprint, **within)
-        for some, project_id, fingerprint, within in product(states, (None, "p"), (None, "f"), ranges)
+        JobQuery(states=some, project_id=project_id, fingerprint=fingerprint, caller=caller, **within)
+        for some, project_id, fingerprint, caller, within in product(
+            states, (None, "p"), (None, "f"), (None, "c"), ranges
+        )
+        if not (caller and "due_before" in within)
     ]
 
 
@@ -93,6 +96,11 @@ def test_the_file_of_indexes_is_what_the_code_needs() -> None:
 def test_two_ranges_at_once_are_refused(offline: FirestoreJobs) -> None:
     with pytest.raises(Invalid):
         page_query(offline.collection, JobQuery(created_before=NOON, due_before=NOON))
+
+
+def test_what_is_due_is_not_asked_for_by_caller(offline: FirestoreJobs) -> None:
+    with pytest.raises(Invalid, match="caller"):
+        page_query(offline.collection, JobQuery(caller="acme", due_before=NOON))
 
 
 def test_a_revision_keeps_every_nanosecond() -> None:

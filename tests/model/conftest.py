@@ -2,4 +2,4 @@
 
 from hypothesis import settings
 
-settings.register_profile("long", max_examples=1000, derandomize=False)
+settings.register_profile("long", derandomize=False)

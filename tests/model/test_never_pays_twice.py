@@ -228,7 +228,7 @@ class NeverPaysTwice(RuleBasedStateMachine):
 
 LONG = settings.get_current_profile_name() == "long"
 NeverPaysTwice.TestCase.settings = settings(
-    max_examples=settings.default.max_examples if LONG else 25,
+    max_examples=1000 if LONG else 25,
     stateful_step_count=40,
     deadline=None,
     derandomize=not LONG,

@@ -88,7 +88,7 @@ class WorkerProcess:
         """A message is delivered to it."""
         letter.deliveries, letter.held_by = letter.deliveries + 1, self.name
         handed = Gated(Handed(self.post, letter, self.name, letter.deliveries), self.name, self.stage)
-        self._begin(guarded(handed, self.handler))  # type: ignore[arg-type]
+        self._begin(guarded(handed, self.handler))
 
     def reconcile(self) -> None:
         """Its minute is over."""

@@ -96,8 +96,12 @@ def wished(reason: str | None = None) -> ev.CancelWished:
     return ev.CancelWished(at=after(3), reason=reason)
 
 
-def replayed() -> ev.Replayed:
-    return ev.Replayed(at=after(1000), deadline=after(90_000))
+def replayed(resubmit: int | None = None) -> ev.Replayed:
+    return ev.Replayed(at=after(1000), deadline=after(90_000), resubmit=resubmit)
+
+
+def resolved(*, charged: bool, clip: int = 0) -> ev.Resolved:
+    return ev.Resolved(at=after(800), clip=clip, charged=charged)
 
 
 def played(*events: ev.Step, job: Job | None = None) -> Job:

@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 
 from schemas import event as ev
-from schemas.advance import HISTORY_AT_MOST, LOOSE_ENDS_FOR, advance
+from schemas.advance import HISTORY_AT_MOST, advance
 from schemas.errors import ImpossibleStep
 from schemas.failure import Category, Charged
-from schemas.job import Job
+from schemas.job import LOOSE_ENDS_FOR, Job
 from schemas.state import ClipState, JobState
 from tests.unit.makers import (
     AT,

@@ -80,6 +80,8 @@ async def test_the_job_store_scans_nothing(database: Database) -> None:
     for states, project_id, fingerprint, due in product(every_states, (None, "p"), (None, "f"), (None, NOON)):
         query = JobQuery(states=states, project_id=project_id, fingerprint=fingerprint, due_before=due)
         await jobs.list(query)
+    for states, project_id, fingerprint in product(every_states, (None, "p"), (None, "f")):
+        await jobs.list(JobQuery(states=states, project_id=project_id, fingerprint=fingerprint, caller="c"))
     await jobs.list(JobQuery(created_before=NOON + timedelta(days=1)))
-    assert len(statements) >= 27
+    assert len(statements) >= 39
     assert scans(database._reader, statements) == []

@@ -23,6 +23,7 @@ THE_READER_IS_MORE_GENEROUS = {
     "seed: '4294967295'",
     "scene_index: '100000'",
     "max_cost_usd: a text",
+    "max_cost_usd: a text with an exponent",
 }
 BEYOND_A_SCHEMA = {
     "job_id: a newline at the end",  # only for validators whose `$` is Python's; ECMAScript's `$` is the very end
@@ -34,6 +35,8 @@ BEYOND_A_SCHEMA = {
     "start_before: a word",
     "start_before: a day that is none",
     "start_before: beyond the calendar",
+    "start_before: hour 24",
+    "start_before: a leap second",
 }
 """What `format` names and no keyword checks."""
 

@@ -24,6 +24,7 @@ from schemas.steps import step
 from tests.unit.makers import AT, BUSY, GONE, NO, RESULT, a_job, a_plan
 
 Q, SUB, GEN, STO = JobState.QUEUED, JobState.SUBMITTING, JobState.GENERATING, JobState.STORING
+JUDGED = ("charged_without_video", "not_charged")
 WON, FAILED, CANCELLED, EXPIRED = JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED
 LEGAL = {
     Q: {SUB, GEN, FAILED, CANCELLED, EXPIRED},
@@ -61,6 +62,10 @@ roads = st.sampled_from(
         "submit accept finish submit accept finish submit accept finish",
         "submit accept cancel replay",
         "submit deny replay",
+        "submit lose judge charge replay submit",
+        "submit lose judge acquit",
+        "submit lose resubmit submit lose judge charge",
+        "submit deny erase",
         "submit cancel",
         "submit withdraw fail late replay",
         "submit accept break replay",
@@ -101,6 +106,9 @@ class Life(RuleBasedStateMachine):
             "resubmit": lambda: self.an_unknown_clip_may_be_sent_again(None),
             "judge": lambda: self.a_search_ends_in_a_judgement(GONE),
             "replay": self.a_person_replays,
+            "charge": lambda: self.a_person_resolves(None, charged=True),
+            "acquit": lambda: self.a_person_resolves(None, charged=False),
+            "erase": self.it_is_erased_and_swept,
             "late": lambda: self.an_operation_turns_up_late(None, known=False),
             "break": lambda: self.a_clip_fails(None, GONE.model_copy(update={"charged": Charged.YES})),
             "store": self.the_final_file_is_stored,
@@ -192,6 +200,29 @@ class Life(RuleBasedStateMachine):
             key = operation if operation not in self.bill else f"{operation} for clip {index}"
             self.bill[key] = self.price(index)
 
+    @rule(index=indexes, charged=st.booleans())
+    def a_person_resolves(self, index: int | None, charged: bool) -> None:
+        """Who is charged for a present attempt pays once, who is charged for lost ones once for each."""
+        clips, index = self.job.clips, self.at(index)
+        if self.take(ev.Resolved(at=self.now, clip=index, charged=charged)) and charged:
+            count = 1 if clips[index].in_doubt else len(clips[index].lost_prefixes)
+            self.operations.append(f"resolved{len(self.operations)}")
+            self.bill[self.operations[-1]] = self.price(index) * count
+
+    @rule()
+    def an_answer_comes_after_a_person_judged_its_submit(self) -> None:
+        """One submit has one answer: once it is in the ledger, another operation would be another charge."""
+        judged = [clip for clip in self.job.clips if clip.nonce and clip.cause and clip.cause.code in JUDGED]
+        for clip in [clip for clip in judged if self.job.ended and clip.state is ClipState.REFUSED]:
+            operation = self.new_operation()
+            assert clip.cause
+            if (
+                self.take(ev.AcceptedLate(at=self.now, clip=clip.index, nonce=str(clip.nonce), operation=operation))
+                and clip.cause.charged is Charged.NO
+            ):
+                self.bill[operation] = clip.planned.price_usd
+            assert self.job.clips[clip.index].state is ClipState.LATE
+
     @rule()
     def an_answer_comes_after_its_file_was_found(self) -> None:
         found = [clip for clip in self.job.clips if clip.state is ClipState.DONE and clip.operation is None]
@@ -236,9 +267,17 @@ class Life(RuleBasedStateMachine):
     def a_worker_does_its_work(self, word: str) -> None:
         self.go(word)
 
+    @rule(resubmit=st.booleans())
+    def a_person_replays(self, resubmit: bool = False) -> None:
+        clip = self.at(None) if resubmit else None
+        self.take(ev.Replayed(at=self.now, deadline=self.now + timedelta(days=1), resubmit=clip))
+
     @rule()
-    def a_person_replays(self) -> None:
-        self.take(ev.Replayed(at=self.now, deadline=self.now + timedelta(days=1)))
+    def it_is_erased_and_swept(self) -> None:
+        spent = (self.job.cost_usd, self.job.charged, self.job.billed_seconds)
+        if self.take(ev.Erased(at=self.now)):
+            assert (self.job.cost_usd, self.job.charged, self.job.billed_seconds) == spent
+        self.take(ev.Swept(at=self.now))
 
     @rule()
     def the_caller_goes_and_comes_back(self) -> None:
@@ -326,7 +365,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def an_unknown_clip_is_planned_again_only_by_permission_or_a_definite_answer(self) -> None:
-        allowed = ev.Resubmit | ev.SubmitWithdrawn
+        allowed = ev.Resubmit | ev.SubmitWithdrawn | ev.Resolved | ev.Replayed
         for clip in self.before.clips:
             if clip.state is ClipState.UNKNOWN and self.job.clips[clip.index].state is ClipState.PLANNED:
                 assert isinstance(self.event, allowed)
@@ -355,10 +394,17 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def somebody_looks_at_every_job_that_has_not_ended(self) -> None:
-        if not self.job.ended or self.job.completion_due:
+        if not self.job.ended or self.job.completion_due or self.job.sweep_until:
             assert self.job.next_check_at is not None
         elif not self.job.loose_ends:
             assert self.job.next_check_at is None
+
+    @invariant()
+    def an_erased_job_stays_erased_and_holds_no_word_of_its_caller(self) -> None:
+        assert not self.before.erased_at or self.job.erased_at == self.before.erased_at
+        if self.job.erased_at:
+            assert self.job.ended
+            assert a_job().request.prompt not in self.job.model_dump_json()
 
     @invariant()
     def a_completion_is_due_only_for_an_end(self) -> None:

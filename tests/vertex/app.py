@@ -1,4 +1,4 @@
-"""The doors of the wire-level Vertex AI: the three that Google has, and three for whoever writes the script."""
+"""The doors of the wire-level Vertex AI: the three that Google has, and four for whoever writes the script."""
 
 import asyncio
 import json
@@ -34,6 +34,7 @@ def app_over(studio: Studio) -> Starlette:
         Route("/_script", _script, methods=["POST", "DELETE"]),
         Route("/_accepted", _books, methods=["GET"]),
         Route("/_retired", _retire, methods=["POST"]),
+        Route("/_release", _release, methods=["POST"]),
     ]
     # Anything else, and a GET where Google wants a POST, is a 404 of Google's.
     missing = {404: _missing, 405: _missing}
@@ -103,6 +104,11 @@ async def _books(request: Request) -> Response:
 async def _retire(request: Request) -> Response:
     _studio(request).retired.update(await request.json())
     return JSONResponse({"retired": sorted(_studio(request).retired)})
+
+
+async def _release(request: Request) -> Response:
+    _studio(request).released.set()
+    return JSONResponse({"released": True})
 
 
 async def _arrived(request: Request, studio: Studio) -> dict[str, Any]:

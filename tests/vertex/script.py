@@ -31,6 +31,8 @@ class Step(BaseModel):
     """The first polls are answered with these."""
     seconds: float = 0
     """How long it takes to make."""
+    held: bool = False
+    """Nor is it made before somebody says so, at `/_release`."""
 
     @property
     def accepts(self) -> bool:

@@ -37,6 +37,8 @@ class Studio:
         self.default = Step(seconds=seconds)
         self.books = Books()
         self.retired: set[str] = set()
+        self.released = asyncio.Event()
+        """What is held may be made."""
         self.jobs: dict[str, Job] = {}
         self._lengths: dict[str, int] = {}
 
@@ -82,7 +84,7 @@ class Studio:
         if job.polls_left or job.step.ending == "never":
             job.polls_left -= 1
             return None
-        if not job.step.seconds:
+        if not job.step.seconds and (self.released.is_set() or not job.step.held):
             await job.making  # so that a test need not guess how long an encoder takes
         return job if job.making.done() else None
 
@@ -94,6 +96,8 @@ class Studio:
 
     async def _make(self, work: Work, step: Step, name: str) -> None:
         await asyncio.sleep(step.seconds)
+        if step.held:
+            await self.released.wait()
         if step.ending not in ("film", "fewer"):
             return
         length = work.seconds + self._lengths.get(work.extends or "", 0)

@@ -101,8 +101,20 @@ async def test_the_time_is_looked_at_after_connecting(rig: Rig, model: str) -> N
     rig_with_own_clock = Rig(rig.vertex, own, rig.videos, rig.folder)
     await rig_with_own_clock.submit(request)
     await own.aclose()
-    assert asked == [0]
+    assert asked == [0, 0]  # before a client is opened, and with the connection in hand
     assert rig.vertex.books.posts == 1
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_connection_that_took_too_long_is_not_used(rig: Rig, model: str) -> None:
+    looks = iter((0.0, float("inf")))
+    own = adapter(rig.vertex.url, rig.videos, boot=lambda: next(looks))
+    with pytest.raises(SubmitRefused) as refusal:
+        await Rig(rig.vertex, own, rig.videos, rig.folder).submit(a_request(model=model))
+    await own.aclose()
+    assert (refusal.value.failure.code, refusal.value.failure.retryable) == ("not_sent", True)
+    assert next(looks, None) is None  # it was looked at a second time
+    assert rig.vertex.books.posts == 0
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -8,9 +8,10 @@ from infra.media.probe import probe
 from schemas.claim_check import claim_image
 from schemas.errors import SubmitRefused
 from schemas.ports import Finished
+from tests.images import data_url, png
 from tests.vertex.rig import BUCKET, OMNI, VEO, Rig, a_clip, a_request
 
-IMAGE = "data:image/png;base64,iVBORw0KGgo="
+IMAGE = data_url(png())
 
 
 @pytest.mark.parametrize(("model", "made_s"), [(VEO, 18), (OMNI, 16)])

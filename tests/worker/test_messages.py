@@ -21,8 +21,8 @@ PIXEL = base64.b64decode(
         (b'{"job_id": "bad", "prompt": "too short"}', "prompt must have at least 10 characters, not 9"),
         (b'{"job_id": "bad", "prompt": "long enough now", "fps": 60}', "fps is not a known key"),
         (b'{"prompt": "long enough now"}', "job_id is required"),
-        (b"\x00\xff garbage", "invalid JSON"),
-        (b"[]", "must be an object"),
+        (b"\x00\xff garbage", "must be JSON"),
+        (b"[]", "must be a JSON object"),
     ],
 )
 async def test_an_invalid_message_is_rejected_by_field_and_kept(bench: Bench, body: bytes, words: str) -> None:

@@ -17,10 +17,10 @@ from typing import Any
 from infra.embedded.animatic.planning import plan
 from infra.embedded.animatic.storyboard import Storyboard
 from infra.embedded.animatic.studio import Studio
-from schemas.claim_check import stored_name
 from schemas.errors import NotFound, Unavailable
 from schemas.failure import Category, Failure
 from schemas.ledger import Clip
+from schemas.names import stored_name
 from schemas.plan import Plan
 from schemas.ports import Broke, Finished, Running, VideoStore
 from schemas.request import VideoRequest
@@ -150,7 +150,7 @@ def _order(request: VideoRequest) -> dict[str, Any]:
     )
     order = asdict(board)
     del order["image"]
-    return {**order, "reference": stored_name(request.reference_image) if request.reference_image else None}
+    return {**order, "reference": stored_name(request.reference_image)}
 
 
 def _seed_of(request: VideoRequest) -> int:

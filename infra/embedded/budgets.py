@@ -1,0 +1,61 @@
+"""What is used of the limits, in the file that holds the jobs: one transaction takes the money and claims the clip."""
+
+import sqlite3
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import partial
+
+from infra.embedded.database import Database
+from infra.embedded.jobs import save_job
+from schemas.budget import Slice
+from schemas.errors import Conflict
+from schemas.job import Job
+
+_INSERT = """
+    INSERT INTO budget_slices (terms, allotted, used, name, revision) VALUES (?, ?, ?, ?, 1)
+    ON CONFLICT (name) DO NOTHING
+"""
+_UPDATE = """
+    UPDATE budget_slices SET terms = ?, allotted = ?, used = ?, revision = revision + 1
+    WHERE name = ? AND CAST(revision AS TEXT) = ?
+"""
+
+
+class SqliteBudgets:
+    """`Budgets` on the shared file."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, names: Sequence[str]) -> Sequence[Slice]:
+        return await self._database.read(partial(_read, names=names))
+
+    async def reserve(self, job: Job, slices: Sequence[Slice]) -> Job:
+        return await self._database.write(partial(_reserve, job=job, slices=slices))
+
+    async def give_back(self, found: Slice) -> None:
+        await self._database.write(partial(_save, found=found))
+
+
+def _read(connection: sqlite3.Connection, names: Sequence[str]) -> list[Slice]:
+    marks = ", ".join("?" * len(names))
+    query = f"SELECT name, terms, allotted, used, revision FROM budget_slices WHERE name IN ({marks})"
+    found = {row[0]: _slice(*row) for row in connection.execute(query, tuple(names))}
+    return [found.get(name) or Slice(name=name) for name in names]
+
+
+def _slice(name: str, terms: str, allotted: str, used: str, revision: int) -> Slice:
+    return Slice(name=name, terms=terms, allotted=Decimal(allotted), used=Decimal(used), revision=str(revision))
+
+
+def _reserve(connection: sqlite3.Connection, job: Job, slices: Sequence[Slice]) -> Job:
+    for each in slices:
+        _save(connection, each)
+    return save_job(connection, job)
+
+
+def _save(connection: sqlite3.Connection, found: Slice) -> None:
+    row = (found.terms, str(found.allotted), str(found.used), found.name)
+    saved = connection.execute(*((_UPDATE, (*row, found.revision)) if found.revision else (_INSERT, row)))
+    if saved.rowcount == 0:
+        raise Conflict(f"the budget's slice {found.name} is not at revision {found.revision or '(none)'} any more")

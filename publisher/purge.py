@@ -1,0 +1,105 @@
+"""Erases ended jobs: prompt, images, videos and dead letters go; what the job was, how it ended and what it cost stay.
+
+A repeat of its request never pays again. Completions that were published before can't be called back.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Collection
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from publisher.desk import Desk
+from publisher.status import find
+from schemas.erasure import Eraser
+from schemas.errors import Invalid
+from schemas.job import Job
+from schemas.ports import JobQuery
+from schemas.state import JobState
+from schemas.tombstone import why_kept
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 50
+_PAGE = 200
+_ENDS = frozenset(state for state in JobState if state.ended)
+
+
+class Kept(BaseModel):
+    """A job that is not erased."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+    reason: str
+
+
+class Purge(BaseModel):
+    """What was erased, or would be."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dry_run: bool
+    erased: list[str] = Field(default_factory=list)
+    unfinished: list[str] = Field(
+        default_factory=list, description="Erased; some of their files are deleted later, by a worker."
+    )
+    kept: list[Kept] = Field(default_factory=list)
+
+
+async def purge(desk: Desk, job_ids: Collection[str], *, dry_run: bool = False) -> Purge:
+    """Erases these jobs; one that was erased before is swept again. Raises `NotFound`, before anything is erased."""
+    report = Purge(dry_run=dry_run)
+    jobs = [await find(desk, job_id) for job_id in dict.fromkeys(job_ids)]
+    for start in range(0, len(jobs), _AT_ONCE):
+        await _portion(desk, jobs[start : start + _AT_ONCE], report)
+    return report
+
+
+async def purge_old(
+    desk: Desk, *, project_id: str | None, older_than: timedelta | None, dry_run: bool = False
+) -> Purge:
+    """Erases a project's ended jobs, or those that ended so long ago, or both at once."""
+    report = Purge(dry_run=dry_run)
+    ended_before = desk.clock.now() - older_than if older_than else None
+    async for jobs in _pages(desk, project_id, ended_before):
+        for start in range(0, len(jobs), _AT_ONCE):
+            await _portion(desk, jobs[start : start + _AT_ONCE], report)
+    return report
+
+
+async def _pages(desk: Desk, project_id: str | None, ended_before: datetime | None) -> AsyncIterator[list[Job]]:
+    states = frozenset() if project_id else _ENDS  # a project's jobs that go on are told, the whole world's are not
+    cursor: str | None = None
+    while True:
+        query = JobQuery(states=states, project_id=project_id, created_before=ended_before, limit=_PAGE, cursor=cursor)
+        page = await desk.jobs.list(query)
+        yield [job for job in page.jobs if not job.erased_at and _ended_before(job, ended_before)]
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _ended_before(job: Job, moment: datetime | None) -> bool:
+    return moment is None or (job.ended and (job.since(job.state) or job.created_at) < moment)
+
+
+async def _portion(desk: Desk, jobs: list[Job], report: Purge) -> None:
+    eraser = Eraser(jobs=desk.jobs, videos=desk.videos, bus=desk.bus, clock=desk.clock)
+    marked = [erased for job in jobs if (erased := await _marked(eraser, job, report))]
+    report.erased.extend(job.job_id for job in marked)
+    if not report.dry_run:
+        report.unfinished.extend(job.job_id for job in await eraser.finish(marked))
+
+
+async def _marked(eraser: Eraser, job: Job, report: Purge) -> Job | None:
+    try:
+        if not report.dry_run:
+            return await eraser.mark(job.job_id)
+        reason = None if job.erased_at else why_kept(job, eraser.clock.now())
+    except Invalid as error:
+        reason = str(error)
+    if reason is None:
+        return job
+    report.kept.append(Kept(job_id=job.job_id, reason=reason))
+    return None

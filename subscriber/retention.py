@@ -1,0 +1,122 @@
+"""Ends what was kept for long enough: files under `work/` first, then everything but the tombstone.
+
+In bounded portions, so that a pass never takes long. A walk goes through all ended jobs that are old enough, the
+newest first; the next one begins hours later and looks only at those that came of age since, and a week's worth before
+them, for jobs that ended late. What else was missed is found when the process starts anew.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from schemas.erasure import Eraser, delete_work
+from schemas.errors import ReelbusError
+from schemas.job import Job
+from schemas.ports import JobQuery, JobStore
+from schemas.state import JobState
+from schemas.tombstone import why_kept
+from subscriber.rules import Rules
+from subscriber.workshop import Workshop
+
+log = logging.getLogger(__name__)
+
+PORTION = 50
+REST = timedelta(hours=6)
+MARGIN = timedelta(days=7)
+_ENDS = frozenset(state for state in JobState if state.ended)
+
+
+@dataclass(slots=True)
+class Walk:
+    """Through the jobs that ended longer ago than `age`, a portion at a time."""
+
+    age: timedelta
+    next_at: datetime | None = None
+    _cutoff: datetime | None = None
+    _floor: datetime | None = None
+    _cursor: str | None = None
+
+    def rests(self, now: datetime) -> bool:
+        """True between two walks."""
+        return self.next_at is not None and now < self.next_at
+
+    async def portion(self, jobs: JobStore, now: datetime) -> list[Job]:
+        """The next jobs that are old enough; none while it rests."""
+        if self.rests(now):
+            return []
+        self.next_at = None
+        self._cutoff = cutoff = self._cutoff or now - self.age
+        query = JobQuery(states=_ENDS, created_before=cutoff, limit=PORTION, cursor=self._cursor)
+        page = await jobs.list(query)
+        self._cursor = page.cursor
+        if page.cursor is None or (self._floor and page.jobs and page.jobs[-1].created_at < self._floor):
+            self.next_at, self._cutoff, self._cursor, self._floor = now + REST, None, None, cutoff - MARGIN
+        return [job for job in page.jobs if not job.erased_at and _ended_before(job, cutoff)]
+
+
+@dataclass(slots=True)
+class Retention:
+    """The rules at work in one process."""
+
+    shop: Workshop
+    rules: Rules
+    _erasing: Walk | None = field(init=False)
+    _emptying: Walk | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._erasing = Walk(self.rules.job) if self.rules.job else None
+        self._emptying = Walk(self.rules.work) if self.rules.work else None
+
+    @property
+    def rests(self) -> bool:
+        """True where nothing more is to be done for some hours."""
+        now = self.shop.clock.now()
+        return all(walk is None or walk.rests(now) for walk in (self._erasing, self._emptying))
+
+    async def erase(self, *, dry_run: bool = False) -> int:
+        """How many jobs of the next portion were erased, or would be. Raises `Unavailable`."""
+        if self._erasing is None:
+            return 0
+        now = self.shop.clock.now()
+        due = [job for job in await self._erasing.portion(self.shop.jobs, now) if why_kept(job, now) is None]
+        if dry_run:
+            return len(due)
+        eraser = eraser_of(self.shop)
+        marked = [erased for job in due if (erased := await _marked(eraser, job))]
+        await eraser.finish(marked)
+        return len(marked)
+
+    async def empty(self, *, dry_run: bool = False) -> int:
+        """How many jobs of the next portion lost their files under `work/`, or would. Raises `Unavailable`."""
+        if self._emptying is None:
+            return 0
+        due = await self._emptying.portion(self.shop.jobs, self.shop.clock.now())
+        return sum([await self._emptied(job, dry_run) for job in due])
+
+    async def _emptied(self, job: Job, dry_run: bool) -> bool:
+        newest = None if dry_run else await self.shop.jobs.get(job.job_id)
+        if newest and (newest.life, newest.state) != (job.life, job.state):
+            return False  # it was replayed just now, and needs them
+        count = await delete_work(self.shop.videos, job.job_id, dry_run=dry_run)
+        if count and not dry_run:
+            log.info("deleted an old job's work files", extra={"action": "work_deleted", "job_id": job.job_id})
+        return count > 0
+
+
+def eraser_of(shop: Workshop) -> Eraser:
+    """The eraser over a worker's ports."""
+    return Eraser(jobs=shop.jobs, videos=shop.videos, bus=shop.bus, clock=shop.clock)
+
+
+async def _marked(eraser: Eraser, job: Job) -> Job | None:
+    """One that can't be erased now keeps the others from nothing."""
+    try:
+        return await eraser.mark(job.job_id)
+    except ReelbusError as error:
+        extra = {"action": "erasing_failed", "job_id": job.job_id, "reason": str(error)}
+        log.warning("a job could not be erased", extra=extra)
+        return None
+
+
+def _ended_before(job: Job, moment: datetime) -> bool:
+    return (job.since(job.state) or job.created_at) < moment

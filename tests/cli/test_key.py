@@ -1,0 +1,74 @@
+"""`reelbus key`, and the key that `--url` shows."""
+
+import json
+import re
+
+import httpx
+import pytest
+
+from publisher.cli.key_for import KeyFor
+from publisher.keys import caller_with
+from publisher.settings import PublisherSettings
+from schemas.errors import Invalid
+from tests.cli.commands import Shell, complaint
+
+
+def test_a_new_key_and_its_line_for_the_settings(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = shell("key", "new", "acme")
+    assert result.exit_code == 0
+    [key] = re.findall(r"rb_[\w-]{43}", result.stdout)
+    [line] = re.findall(r"REELBUS_API_KEYS='(.*)'", result.stdout)
+    monkeypatch.setenv("REELBUS_API_KEYS", line)
+    settings = PublisherSettings(_env_file=None)
+    assert caller_with(key, settings.api_keys) == "acme"
+    assert key not in line
+
+
+def test_two_keys_are_never_the_same(shell: Shell) -> None:
+    one, other = (json.loads(shell("key", "new", "acme", "--json").stdout) for _ in range(2))
+    assert one["key"] != other["key"]
+    assert one["name"] == other["name"] == "acme"
+
+
+def test_a_name_that_is_none(shell: Shell) -> None:
+    result = shell("key", "new", "a b")
+    assert (result.exit_code, complaint(result)[:41]) == (2, "Error: Invalid request: name must match ^")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("acme:123", "api_keys: REELBUS_API_KEYS must be a JSON list of"),
+        ('{"name": "acme"}', "api_keys"),
+        ('[{"name": "acme", "sha256": "abc"}]', "api_keys.0.sha256 must match"),
+        ('[{"name": "acme", "key": "abc"}]', "api_keys.0."),
+    ],
+)
+def test_settings_that_are_none(shell: Shell, value: str, words: str) -> None:
+    result = shell("list", REELBUS_API_KEYS=value)
+    assert result.exit_code == 2
+    assert words.partition(":")[2].strip() in complaint(result)
+    assert "abc" not in complaint(result).replace("must match", "")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://facade.example.com:8443/api/videos", True),
+        ("https://facade.example.com:8443/videos/a.mp4?signature=x", True),
+        ("http://facade.example.com:8443/api/videos", False),
+        ("https://facade.example.com/api/videos", False),
+        ("https://storage.googleapis.com/bucket/a.mp4", False),
+        ("https://facade.example.com.evil.example:8443/", False),
+    ],
+)
+def test_the_key_is_shown_to_its_facade_alone(address: str, shown: bool) -> None:
+    request = httpx.Request("GET", address)
+    next(KeyFor("https://facade.example.com:8443", "secret").auth_flow(request))
+    assert request.headers.get("authorization") == ("Bearer secret" if shown else None)
+
+
+@pytest.mark.parametrize("key", ["a b", "a\r\nX: y", "ü", "x" * 5000])
+def test_a_key_that_no_header_can_carry(key: str) -> None:
+    with pytest.raises(Invalid, match="REELBUS_API_KEY"):
+        KeyFor("http://facade", key)

@@ -1,0 +1,126 @@
+"""`reelbus spend`: every cent in one place, from records as workers leave them."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from publisher.desk import Desk
+from publisher.spend import PAGE, Spend, spend
+from schemas import event as ev
+from schemas.advance import advance
+from schemas.job import Job, new_job
+from schemas.limit import Reserved
+from schemas.plan import Plan
+from tests.cli.commands import Shell, complaint
+from tests.unit.makers import BUSY, NO, a_plan, a_request
+
+FIRST = datetime(2026, 1, 30, 23, 59, tzinfo=UTC)
+SECOND = datetime(2026, 1, 31, 0, 1, tzinfo=UTC)
+PART = Reserved(scope="all", period="2026-01", slice=0, usd=Decimal("0.40"))
+VEO, OMNI = a_plan(Decimal("0.40")), a_plan(Decimal("0.10"), model="omni")
+
+
+def _submitted(job_id: str, at: datetime, plan: Plan, **fields: Any) -> Job:
+    job = new_job(a_request(job_id=job_id, **fields), FIRST)
+    return advance(job, ev.SubmitStarted(at=at, plan=plan, owner="w", nonce="n", reserved=(PART,)))
+
+
+def _accepted(job: Job) -> Job:
+    return advance(job, ev.SubmitAccepted(at=FIRST, nonce="n", operation="op"))
+
+
+def _jobs() -> list[Job]:
+    grow = {"project_id": "acme", "labels": {"team": "growth"}}
+    return [
+        _accepted(_submitted("accepted", FIRST, VEO, **grow)),
+        _accepted(_submitted("omni", SECOND, OMNI, labels={"team": "sales"})),
+        _submitted("sending", SECOND, VEO, **grow),
+        advance(_submitted("lost", SECOND, VEO), ev.SubmitLost(at=SECOND, nonce="n")),
+        advance(_submitted("waits", SECOND, VEO), ev.SubmitWithdrawn(at=SECOND, nonce="n", cause=BUSY)),
+        advance(_submitted("denied", SECOND, VEO), ev.SubmitDenied(at=SECOND, nonce="n", failure=NO)),
+        _accepted(_submitted("free", SECOND, a_plan(Decimal(0), model="animatic"))),
+        new_job(a_request(job_id="queued"), FIRST),
+    ]
+
+
+@pytest.fixture
+def spent(shell: Shell) -> Callable[..., Any]:
+    """The records in a store, and what the command says of them as JSON."""
+
+    async def store(desk: Desk) -> None:
+        for job in _jobs():
+            await desk.jobs.create(job)
+
+    shell.with_desk(store)
+
+    def ask(*options: str) -> Any:
+        result = shell("spend", "--json", *options)
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    return ask
+
+
+def _row(clips: int, charged: float, unknown: float, reserved: float) -> dict[str, float]:
+    return {"clips": clips, "charged_usd": charged, "unknown_usd": unknown, "reserved_usd": reserved}
+
+
+def test_charged_and_unknown_and_reserved_are_apart(spent: Callable[..., Any]) -> None:
+    assert spent() == {"by": None, "since": None, "groups": [], "total": _row(2, 0.5, 0.8, 0.8)}
+
+
+@pytest.mark.parametrize(
+    ("by", "groups"),
+    [
+        ("model", {"veo-3.1-fast": _row(1, 0.4, 0.8, 0.8), "omni": _row(1, 0.1, 0, 0)}),
+        ("project", {"acme": _row(1, 0.4, 0.4, 0), None: _row(1, 0.1, 0.4, 0.8)}),
+        ("day", {"2026-01-30": _row(1, 0.4, 0, 0), "2026-01-31": _row(1, 0.1, 0.8, 0.8)}),
+        ("label:team", {"growth": _row(1, 0.4, 0.4, 0), None: _row(0, 0, 0.4, 0.8), "sales": _row(1, 0.1, 0, 0)}),
+    ],
+)
+def test_by_what_one_asks_for(spent: Callable[..., Any], by: str, groups: dict[str | None, Any]) -> None:
+    found = spent("--by", by)
+    assert [(group.pop("key"), group) for group in found["groups"]] == list(groups.items())
+    assert found["total"] == _row(2, 0.5, 0.8, 0.8)
+
+
+def test_since_a_day(spent: Callable[..., Any]) -> None:
+    found = spent("--since", "2026-01-31")
+    assert (found["since"], found["total"]) == ("2026-01-31", _row(1, 0.1, 0.8, 0.8))
+
+
+@pytest.mark.usefixtures("spent")
+def test_for_people(shell: Shell) -> None:
+    lines = [line.split() for line in shell("spend", "--by", "project").stdout.splitlines()]
+    assert lines == [
+        ["PROJECT", "CLIPS", "CHARGED", "UNKNOWN", "RESERVED"],
+        ["acme", "1", "$0.400", "$0.400", "$0.000"],
+        ["-", "1", "$0.100", "$0.400", "$0.800"],
+        ["total", "2", "$0.500", "$0.800", "$0.800"],
+    ]
+
+
+def test_where_nothing_was_spent(shell: Shell) -> None:
+    shell.queued("one")
+    assert shell("spend").stdout == "Nothing was spent.\n"
+
+
+@pytest.mark.parametrize("by", ["week", "label", "label:", "model:x"])
+def test_by_something_else_is_refused(shell: Shell, by: str) -> None:
+    result = shell("spend", "--by", by)
+    assert result.exit_code == 2
+    assert complaint(result) == (f"Error: Invalid request: by must be model, project, day or label:KEY, not {by!r}")
+
+
+def test_every_page_counts_and_amounts_are_exact(shell: Shell) -> None:
+    async def many(desk: Desk) -> Spend:
+        plan = a_plan(Decimal("0.1"))
+        for number in range(PAGE + 3):
+            await desk.jobs.create(_accepted(_submitted(f"job-{number}", FIRST, plan)))
+        return await spend(desk)
+
+    assert shell.with_desk(many).total.charged_usd == Decimal("20.3")

@@ -1,0 +1,179 @@
+"""Google ID tokens: signed here, with a key whose certificate a local server hands out."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from google.auth import crypt, jwt
+
+from infra.gcp import id_tokens
+from tests.facade.doors import ASYNC, GENERATE, PROMPT, Door, door_to, settings_for
+
+AUDIENCE = "https://videos.example.com"
+EMAIL = "robot@project.iam.gserviceaccount.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Somebody who signs tokens."""
+
+    kid: str
+    key: rsa.RSAPrivateKey
+
+    @property
+    def certificate(self) -> str:
+        """Of its public key, as Google publishes them."""
+        name, now = x509.Name([]), datetime.now(UTC)
+        made = x509.CertificateBuilder(name, name, self.key.public_key(), 1, now, now + timedelta(days=1))
+        return made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+    def token(self, **changes: Any) -> str:
+        """A valid token, but for the changes; None takes a claim away."""
+        now = int(time.time())
+        claims = {"iss": "https://accounts.google.com", "aud": AUDIENCE, "sub": "1", "iat": now, "exp": now + 3600}
+        claims |= {"email": EMAIL, "email_verified": True, **changes}
+        pem = self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        signer = crypt.RSASigner.from_string(pem, self.kid)  # type: ignore[no-untyped-call, unused-ignore]
+        kept = {name: value for name, value in claims.items() if value is not None}
+        return str(jwt.encode(signer, kept).decode())  # type: ignore[no-untyped-call, unused-ignore]
+
+
+@dataclass
+class CertServer:
+    """Hands certificates out, and counts how often."""
+
+    url: str = ""
+    signers: list[Signer] = field(default_factory=list)
+    asked: int = 0
+    broken: bool = False
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.asked += 1
+        body = json.dumps({signer.kid: signer.certificate for signer in self.signers}).encode()
+        status = b"500 Broken" if self.broken else b"200 OK"
+        head = b"HTTP/1.1 %s\r\nCache-Control: public, max-age=3600\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+        writer.write(head % (status, len(body)) + body)
+        await writer.drain()
+        writer.close()
+
+
+def a_signer(kid: str) -> Signer:
+    return Signer(kid, rsa.generate_private_key(65537, 2048))
+
+
+@pytest.fixture(scope="module")
+def google() -> Signer:
+    return a_signer("today")
+
+
+@pytest.fixture
+async def certs(google: Signer) -> AsyncIterator[CertServer]:
+    certs = CertServer(signers=[google])
+    async with await asyncio.start_server(certs.answer, "127.0.0.1", 0) as server:
+        certs.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/certs"
+        yield certs
+
+
+@pytest.fixture
+def opened(tmp_path: Path, certs: CertServer) -> Callable[..., Any]:
+    @asynccontextmanager
+    async def with_tokens(**changes: Any) -> AsyncIterator[Door]:
+        settings = settings_for(tmp_path, id_token_audience=AUDIENCE, id_token_certs_url=certs.url, **changes)
+        async with door_to(settings) as door:
+            yield door
+
+    return with_tokens
+
+
+async def ask(door: Door, token: str) -> int:
+    return (await door.client.get("/api/videos", headers={"Authorization": f"Bearer {token}"})).status_code
+
+
+async def test_its_account_is_the_caller(opened: Callable[..., Any], certs: CertServer, google: Signer) -> None:
+    async with opened() as door:
+        headers = {"Authorization": f"Bearer {google.token(email=EMAIL.upper())}", **ASYNC}
+        answer = await door.client.post(GENERATE, json={"prompt": PROMPT}, headers=headers)
+        job = await door.desk.jobs.get(answer.json()["video_id"])
+        assert job is not None
+        assert job.caller == EMAIL
+        assert await ask(door, google.token()) == 200
+        assert certs.asked == 1, "the certificates are kept"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": "https://elsewhere.example.com"},
+        {"aud": [AUDIENCE]},
+        {"iss": "https://accounts.example.com"},
+        {"iss": None},
+        {"exp": int(time.time()) - 60},
+        {"iat": int(time.time()) + 600},
+        {"exp": "soon"},
+        {"exp": None},
+        {"email": None},
+        {"email_verified": False},
+        {"email_verified": "true"},
+        {"email_verified": None},
+    ],
+)
+async def test_a_token_that_is_worth_nothing(
+    opened: Callable[..., Any], google: Signer, changes: dict[str, Any]
+) -> None:
+    async with opened() as door:
+        assert await ask(door, google.token(**changes)) == 401
+
+
+async def test_what_is_no_token_at_all(opened: Callable[..., Any], google: Signer) -> None:
+    head, claims, signature = google.token().split(".")
+    unsigned = "eyJhbGciOiJub25lIn0"
+    deep = "W" * 40_000
+    async with opened() as door:
+        for token in ("a.b.c", "..", f"{unsigned}.{claims}.", f"{head}.{claims}.{signature[::-1]}", f"{deep}.{deep}.a"):
+            assert await ask(door, token) == 401
+        assert await ask(door, a_signer("today").token()) == 401
+
+
+async def test_keys_of_today_are_fetched_soon(
+    opened: Callable[..., Any], certs: CertServer, google: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened() as door:
+        assert await ask(door, google.token()) == 200
+        fresh = a_signer("tomorrow")
+        certs.signers.append(fresh)
+        assert await ask(door, fresh.token()) == 401, "strangers can't make us ask for each of their tokens"
+        assert certs.asked == 1
+        monkeypatch.setattr(id_tokens, "_KEPT_AT_LEAST_S", -1.0)
+        assert await ask(door, fresh.token()) == 200
+        assert certs.asked == 2
+
+
+async def test_only_these_accounts(opened: Callable[..., Any], google: Signer) -> None:
+    async with opened(id_token_emails=f"Boss@example.com, {EMAIL}") as door:
+        assert await ask(door, google.token()) == 200
+        assert await ask(door, google.token(email="boss@example.com")) == 200
+        other = await door.client.get(
+            "/api/videos", headers={"Authorization": f"Bearer {google.token(email='guest@example.com')}"}
+        )
+        assert (other.status_code, other.json()["error"]["code"]) == (403, "forbidden")
+
+
+async def test_certificates_out_of_reach(opened: Callable[..., Any], certs: CertServer, google: Signer) -> None:
+    certs.broken = True
+    async with opened() as door:
+        assert await ask(door, google.token()) == 503
+        certs.broken = False
+        assert await ask(door, google.token()) == 200

@@ -1,0 +1,32 @@
+"""Pictures for tests, byte by byte: honest ones, and ones that no encoder would write."""
+
+import base64
+import struct
+import zlib
+
+
+def png(width: int = 1, height: int = 1, *, pixels: bytes | None = None, animated: bool = False) -> bytes:
+    """A PNG that claims to be so large. Without `pixels` it holds one true grey pixel."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))]
+    chunks += [(b"acTL", struct.pack(">II", 2, 0))] if animated else []
+    chunks += [(b"IDAT", zlib.compress(b"\0\x80") if pixels is None else pixels), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def png_bomb(side: int = 50_000) -> bytes:
+    """A whole, valid picture of `side` x `side` black pixels: 300 kB that become hundreds of megabytes."""
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    rows = zlib.compressobj(9)
+    row = bytes(1 + (side + 7) // 8) * 100
+    packed = b"".join(rows.compress(row) for _ in range(side // 100)) + rows.flush()
+    chunks = ((b"IHDR", header), (b"IDAT", packed), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def data_url(image: bytes, kind: str = "image/png") -> str:
+    """As a request carries it."""
+    return f"data:{kind};base64,{base64.b64encode(image).decode()}"
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,0 +1,154 @@
+"""What stays of an erased job, and what goes."""
+
+from datetime import timedelta
+
+import pytest
+
+from schemas import event as ev
+from schemas.advance import advance
+from schemas.errors import ImpossibleStep
+from schemas.failure import Category, Charged, Failure
+from schemas.job import LOOSE_ENDS_FOR, Job
+from schemas.state import ClipState, JobState
+from schemas.tombstone import ERASED_PROMPT, why_kept
+from tests.unit.makers import (
+    PRICE,
+    a_job,
+    accepted,
+    after,
+    done,
+    judged,
+    lost,
+    played,
+    replayed,
+    started,
+    stored,
+    wished,
+)
+
+SECRET = "a secret harbour at dawn"
+ECHO = Failure(category=Category.SAFETY_FILTER, code="safety_filter", message=f"Refused: {SECRET}", field=SECRET)
+
+
+def _asked() -> Job:
+    return a_job(
+        scene={"title": SECRET, "description": SECRET},
+        negative_prompt=SECRET,
+        style=SECRET,
+        labels={"team": "asecretharbour"},
+        project_id="spring",
+        duration_seconds=7,
+        quality="quality",
+    )
+
+
+def _erased(job: Job, at: float = 5000) -> Job:
+    return advance(job, ev.Erased(at=after(at)))
+
+
+def _announced(job: Job) -> Job:
+    return advance(job, ev.Announced(at=after(900)))
+
+
+def test_what_the_job_was_how_it_ended_and_what_it_cost_stays() -> None:
+    before = played(started(), accepted(), done(), stored(), job=_asked())
+    after_it = _erased(before)
+    kept = ("job_id", "life", "fingerprint", "state", "created_at", "history", "result", "cost_usd", "charged")
+    assert [getattr(after_it, name) for name in kept] == [getattr(before, name) for name in kept]
+    assert (after_it.final_name, after_it.poster_name) == (before.final_name, before.poster_name)
+    asked = after_it.request
+    assert (asked.duration_seconds, asked.quality, asked.project_id) == (7, "quality", "spring")
+    assert (asked.prompt, asked.labels) == (ERASED_PROMPT, {})
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        played(started(), accepted(), done(), stored(), job=_asked()),
+        played(started(), ev.SubmitDenied(at=after(2), nonce="n1", failure=ECHO), job=_asked()),
+        played(started(), accepted(), ev.ClipFailed(at=after(2), clip=0, failure=ECHO), job=_asked()),
+        _announced(played(wished(SECRET), job=_asked())),
+        _announced(
+            played(started(), lost(), wished(SECRET), ev.Resubmit(at=after(4), clip=0, held=False), job=_asked())
+        ),
+    ],
+    ids=["succeeded", "denied", "broken", "cancelled", "cancelled late"],
+)
+def test_no_word_of_the_caller_is_left(job: Job) -> None:
+    erased = advance(job, ev.Erased(at=after(5000) + LOOSE_ENDS_FOR))
+    written = erased.model_dump_json()
+    assert "secret" in job.model_dump_json()
+    assert "secret" not in written
+    assert Job.model_validate_json(written) == erased
+    if job.failure:
+        assert erased.failure
+        assert (erased.failure.code, erased.failure.charged) == (job.failure.code, job.failure.charged)
+
+
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        (played(started(), accepted()), "has not ended (generating)"),
+        (played(wished()), "is not announced yet"),
+        (played(started(), lost(), judged()), "may still turn up until 2026-02-01T12:10:00.000Z"),
+    ],
+)
+def test_a_job_with_something_left_to_happen_is_kept(job: Job, words: str) -> None:
+    assert words in (why_kept(job, after(5000)) or "")
+    with pytest.raises(ImpossibleStep):
+        _erased(job)
+
+
+def test_a_clip_that_never_turned_up_keeps_its_job_for_a_day_only() -> None:
+    job = played(started(), lost(), judged())
+    erased = advance(job, ev.Erased(at=after(600) + LOOSE_ENDS_FOR))
+    assert (erased.charged, erased.clips[0].in_doubt) == (Charged.UNKNOWN, True)
+
+
+def test_it_never_lives_again_and_nobody_comes_back_to_it() -> None:
+    erased = _erased(played(started(), ev.SubmitDenied(at=after(2), nonce="n1", failure=ECHO)))
+    with pytest.raises(ImpossibleStep):
+        advance(erased, replayed())
+    assert advance(erased, ev.WaitEnded(at=after(6000), until=after(7000))) is erased
+    assert advance(erased, ev.CancelWished(at=after(6000))) is erased
+    assert advance(erased, ev.Erased(at=after(6000))) is erased
+
+
+def test_an_old_job_is_swept_once() -> None:
+    erased = advance(played(started(), accepted(), done(), stored()), ev.Erased(at=after(70) + LOOSE_ENDS_FOR))
+    assert erased.next_check_at == erased.erased_at + timedelta(minutes=1)  # type: ignore[operator]
+    swept = advance(erased, ev.Swept(at=after(71) + LOOSE_ENDS_FOR))
+    assert (swept.sweep_until, swept.next_check_at) == (None, None)
+
+
+def test_a_young_job_is_swept_again_and_again_for_a_day_since_films_may_come_late() -> None:
+    job = _announced(played(started(), accepted(), wished()))
+    job = _erased(job, 1000)
+    looks = 0
+    at = after(1001)
+    while job.next_check_at:
+        job = advance(advance(job, ev.Checked(at=at)), ev.Swept(at=at))
+        looks, at = looks + 1, job.next_check_at or at
+    assert 5 < looks < 12
+    assert at > after(3) + LOOSE_ENDS_FOR
+
+
+def test_the_name_of_its_image_stays_until_that_is_deleted() -> None:
+    image = f"reelbus:references/{'a' * 64}.png"
+    erased = _erased(played(started(), accepted(), done(), stored(), job=a_job(reference_image=image)))
+    assert erased.request.reference_image == image
+    assert advance(erased, ev.Swept(at=after(5001))).request.reference_image is None
+
+
+def test_an_operation_that_turns_up_afterwards_is_charged_and_its_file_swept() -> None:
+    erased = advance(played(started(), lost(), judged()), ev.Erased(at=after(600) + LOOSE_ENDS_FOR))
+    swept = advance(erased, ev.Swept(at=after(601) + LOOSE_ENDS_FOR))
+    at = after(700) + LOOSE_ENDS_FOR
+    charged = advance(swept, ev.AcceptedLate(at=at, clip=0, nonce="n1", operation="op-9"))
+    assert (charged.state, charged.clips[0].state, charged.cost_usd) == (JobState.FAILED, ClipState.LATE, PRICE)
+    assert (charged.sweep_until, charged.next_check_at) == (at + LOOSE_ENDS_FOR, at + timedelta(minutes=1))
+
+
+def test_only_an_erased_job_is_swept() -> None:
+    with pytest.raises(ImpossibleStep):
+        advance(played(wished()), ev.Swept(at=after(5000)))

@@ -1,0 +1,97 @@
+"""What the chaos run found, each held down to one cause."""
+
+import asyncio
+import os
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.clock import SystemClock
+from infra.embedded.videos import FolderVideos
+from infra.gcp import clients
+from schemas.errors import SubmitRefused
+from schemas.failure import Charged
+from schemas.ports import Broke
+from schemas.state import JobState
+from subscriber.carrying import Carrier
+from subscriber.compose import open_workshop
+from subscriber.settings import WorkerSettings
+from tests.vertex.rig import OMNI, a_clip, a_request, adapter, rig_in
+from tests.vertex.script import Step
+from tests.worker.bench import Bench
+
+
+@dataclass
+class Repairing(SystemClock):
+    """Whoever waits finds the disk in order afterwards."""
+
+    scratch: Path
+    waits: list[float] = field(default_factory=list)
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.scratch.mkdir(exist_ok=True)
+        await super().sleep(0)
+
+
+async def test_a_local_disk_that_takes_no_file_is_waited_for_and_the_paid_film_is_stored(
+    bench: Bench, tmp_path: Path
+) -> None:
+    clock = Repairing(tmp_path / "no-such-disk")
+    shop = replace(bench.shop, scratch=clock.scratch, clock=clock)
+    ended = await Carrier(shop, await bench.queued()).carry()
+    assert clock.waits
+    assert (ended.state, len(bench.model.accepted)) == (JobState.SUCCEEDED, 1)
+
+
+async def test_a_library_that_loads_for_too_long_is_a_definite_no_and_no_unknown_submit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, opened = threading.Event(), clients._opened
+
+    def slowly(*given: Any) -> Any:
+        loaded.wait()
+        return opened(*given)
+
+    monkeypatch.setattr(clients, "_opened", slowly)
+    model = adapter("http://127.0.0.1:9", await FolderVideos.open(tmp_path, "http://facade"))
+    request = a_request(model=OMNI)
+    try:
+        with pytest.raises(SubmitRefused) as refused:
+            async with asyncio.timeout(60):
+                await model.submit(
+                    request, a_clip(model.plan(request).clips[0]), (), send_before=SystemClock().boot() + 0.05
+                )
+    finally:
+        loaded.set()
+        await model.aclose()
+    assert (refused.value.failure.code, refused.value.failure.retryable) == ("not_sent", True)
+
+
+async def test_a_worker_starts_while_another_tidies_up_its_scratch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    (scratch / "assembly-of-another").mkdir(parents=True)
+    listed = os.scandir
+
+    def vanishing(path: Any = ".") -> Any:
+        if isinstance(path, str | Path) and Path(path).name == "assembly-of-another":
+            Path(path).rmdir()
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    async with open_workshop(WorkerSettings(data_dir=tmp_path, renderers=1)) as shop:
+        assert shop.scratch == scratch
+    assert not (scratch / "assembly-of-another").exists()
+
+
+async def test_a_film_that_was_filtered_after_it_was_accepted_was_perhaps_charged(tmp_path: Path) -> None:
+    async with rig_in(tmp_path) as rig:
+        rig.vertex.then(Step(ending="filtered"))
+        ended = await rig.ended(await rig.submit(a_request(model=OMNI)))
+    assert isinstance(ended, Broke)
+    assert ended.failure.charged is Charged.UNKNOWN

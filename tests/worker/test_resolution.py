@@ -1,0 +1,108 @@
+"""What a worker makes of a person's word: nothing that is there is paid again, no attempt is forgotten."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from publisher.dead import replay_dead
+from publisher.desk import Desk
+from publisher.replay import replay
+from publisher.resolve import Word, resolve
+from schemas.job import Job
+from schemas.ports import WORKERS
+from schemas.state import JobState, Outcome
+from subscriber.carrying import Carrier
+from subscriber.reconcile import reconcile
+from subscriber.submission import submit_next
+from tests.worker.bench import Bench
+from tests.worker.paid_model import PRICE, Submit, accept_and_lose_the_answer, lose_the_question
+
+AGO = timedelta(minutes=10)
+
+
+def _desk(bench: Bench) -> Desk:
+    return Desk(bus=bench.shop.bus, jobs=bench.shop.jobs, videos=bench.shop.videos, clock=bench.shop.clock)
+
+
+async def _unknown(bench: Bench, submit: Submit) -> Job:
+    """A live job whose only submit, a while ago, was never answered."""
+    bench.model.submits.append(submit)
+    return await _sent_long_ago(bench, await submit_next(bench.shop, await bench.queued()))
+
+
+async def _judged(bench: Bench, submit: Submit) -> Job:
+    """The same, after the search for it was over."""
+    bench.model.submits.append(submit)
+    return await _sent_long_ago(bench, await Carrier(bench.shop, await bench.queued()).carry())
+
+
+async def _sent_long_ago(bench: Bench, job: Job) -> Job:
+    clip = job.clips[0]
+    assert clip.submitting_at
+    aged = clip.model_copy(update={"submitting_at": clip.submitting_at - AGO})
+    return await bench.shop.jobs.save(job.model_copy(update={"clips": (aged,)}))
+
+
+async def test_a_live_clip_that_was_not_charged_is_sent_once_more_and_makes_the_video(bench: Bench) -> None:
+    await _unknown(bench, lose_the_question)
+    job = (await resolve(_desk(bench), "job-1", Word.NOT_CHARGED)).job
+    ended = await Carrier(bench.shop, job).carry()
+    assert (ended.state, ended.cost_usd, len(bench.model.accepted)) == (JobState.SUCCEEDED, PRICE, 1)
+
+
+async def test_the_film_of_a_clip_that_is_sent_again_at_a_risk_is_still_found_first(bench: Bench) -> None:
+    """It lands between the person's word and the second send."""
+    await _judged(bench, accept_and_lose_the_answer)
+    job = (await resolve(_desk(bench), "job-1", Word.RESUBMIT)).job
+    await bench.model.deliver(bench.model.accepted[0])
+    ended = await Carrier(bench.shop, job).carry()
+    assert (ended.state, ended.life, ended.cost_usd) == (JobState.SUCCEEDED, 2, PRICE)
+    assert len(bench.model.accepted) == 1
+
+
+async def test_the_film_of_a_clip_that_was_called_charged_is_used_by_a_later_life(bench: Bench) -> None:
+    await _judged(bench, accept_and_lose_the_answer)
+    await resolve(_desk(bench), "job-1", Word.CHARGED)
+    await bench.model.deliver(bench.model.accepted[0])
+    ended = await Carrier(bench.shop, await replay(_desk(bench), "job-1")).carry()
+    assert (ended.state, ended.cost_usd) == (JobState.SUCCEEDED, PRICE)
+    assert len(bench.model.accepted) == 1
+
+
+async def test_a_job_that_a_person_ended_is_announced_once(bench: Bench) -> None:
+    await _unknown(bench, lose_the_question)
+    job = (await resolve(_desk(bench), "job-1", Word.CHARGED)).job
+    assert (await bench.hear()).event_id == "job-1.1.failed"
+    assert not job.completion_due
+    assert (await reconcile(bench.shop)).announced == 0
+
+
+async def test_a_worker_that_searches_for_the_clip_sends_it_afresh_by_itself(bench: Bench) -> None:
+    await _unknown(bench, lose_the_question)
+    patient = replace(bench.shop.windows, generation_s=3600)
+    async with bench.working(windows=patient):
+        await bench.send()
+        await resolve(_desk(bench), "job-1", Word.NOT_CHARGED)
+        assert (await bench.hear()).state is Outcome.SUCCEEDED
+    assert len(bench.model.accepted) == 1
+
+
+@pytest.mark.parametrize("found", [True, False], ids=["film there", "film lost"])
+async def test_a_replayed_dead_letter_pays_for_nothing_that_is_there(bench: Bench, found: bool) -> None:
+    ended = await _judged(bench, accept_and_lose_the_answer)
+    await bench.send()
+    async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
+        await (await anext(deliveries)).bury("test")
+    if found:
+        await bench.model.deliver(bench.model.accepted[0])
+        past = bench.shop.clock.now() - timedelta(seconds=1)
+        await bench.shop.jobs.save(ended.model_copy(update={"next_check_at": past}))
+        assert (await reconcile(bench.shop)).found_late == 1
+    [letter] = await bench.shop.bus.dead_letters()
+    await replay_dead(_desk(bench), letter.id)
+    async with bench.working():
+        heard = await bench.hear()
+    assert (heard.life, heard.state) == (2, Outcome.SUCCEEDED if found else Outcome.FAILED)
+    assert heard.error is None or heard.error.code == "submit_unknown"
+    assert len(bench.model.accepted) == 1

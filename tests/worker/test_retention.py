@@ -1,0 +1,327 @@
+"""What is erased is gone everywhere, stays gone, and is never paid again; a crash half-way is finished later."""
+
+import asyncio
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.desk import Desk
+from publisher.purge import purge, purge_old
+from schemas import event as ev
+from schemas.errors import NotFound, Unavailable
+from schemas.job import LOOSE_ENDS_FOR, Job
+from schemas.ports import WORKERS, StoredFile, VideoStore
+from schemas.referrers import JOB_FOLLOWS_WITHIN, refer
+from schemas.state import JobState, Outcome
+from schemas.tombstone import ERASED_PROMPT
+from subscriber import retention
+from subscriber.carrying import Carrier
+from subscriber.reconcile import Report, reconcile, retain
+from subscriber.retention import Retention
+from subscriber.rules import Rules
+from subscriber.settings import WorkerSettings
+from subscriber.worker import Worker
+from tests.worker.bench import Bench, a_request
+from tests.worker.paid_model import PRICE
+from tests.worker.test_messages import PIXEL
+
+IMAGE = "data:image/png;base64," + base64.b64encode(PIXEL).decode()
+LONG = timedelta(days=40)
+
+
+def _desk(bench: Bench, **changes: Any) -> Desk:
+    shop = bench.shop
+    return replace(Desk(bus=shop.bus, jobs=shop.jobs, videos=shop.videos, clock=shop.clock), **changes)
+
+
+async def _made(bench: Bench, **fields: Any) -> Job:
+    """A finished job of a direct publisher."""
+    async with bench.working():
+        request = await bench.send(**fields)
+        assert (await bench.hear()).state is Outcome.SUCCEEDED
+    return await bench.job(request.job_id)
+
+
+async def _files(bench: Bench) -> list[str]:
+    prefixes = ("generated-videos/", "posters/", "work/", "references/", "referrers/")
+    return [file.name for prefix in prefixes for file in await bench.shop.videos.list(prefix)]
+
+
+async def _aged(bench: Bench, job: Job, by: timedelta = LONG) -> Job:
+    """The same job, as if everything had been so long ago."""
+    history = tuple(step.model_copy(update={"at": step.at - by}) for step in job.history)
+    return await bench.shop.jobs.save(
+        job.model_copy(update={"created_at": job.created_at - by, "history": history, "next_check_at": None})
+    )
+
+
+async def _due(bench: Bench, job_id: str = "job-1") -> None:
+    job = await bench.job(job_id)
+    past = bench.shop.clock.now() - timedelta(seconds=1)
+    await bench.shop.jobs.save(job.model_copy(update={"next_check_at": past}))
+
+
+async def test_a_purge_deletes_every_file_and_every_word_and_keeps_what_it_cost(bench: Bench) -> None:
+    job = await _made(bench, reference_image=IMAGE)
+    assert len(await _files(bench)) >= 5
+    report = await purge(_desk(bench), ["job-1"])
+    assert (report.erased, report.kept, report.unfinished) == (["job-1"], [], [])
+    erased = await bench.job()
+    assert await _files(bench) == []
+    assert (erased.state, erased.cost_usd, erased.fingerprint) == (JobState.SUCCEEDED, PRICE, job.fingerprint)
+    assert (erased.request.prompt, erased.request.reference_image) == (ERASED_PROMPT, None)
+
+
+async def test_a_dry_run_erases_nothing(bench: Bench) -> None:
+    job = await _made(bench)
+    report = await purge(_desk(bench), ["job-1"], dry_run=True)
+    assert (report.erased, report.dry_run) == (["job-1"], True)
+    assert await bench.job() == job.model_copy(update={"read_at": (await bench.job()).read_at})
+    assert job.final_name in await _files(bench)
+
+
+async def test_a_repeat_of_an_erased_request_is_answered_and_not_paid_again(bench: Bench) -> None:
+    """The image that it brings along once more goes as well."""
+    await _made(bench, reference_image=IMAGE)
+    await purge(_desk(bench), ["job-1"])
+    async with bench.working():
+        await bench.send(reference_image=IMAGE)
+        again = await bench.hear()
+        await bench.send(prompt="Another harbour, at dusk")
+        other = await bench.hear()
+    assert (again.state, again.video_url, again.request and again.request.prompt) == (
+        Outcome.SUCCEEDED,
+        None,
+        ERASED_PROMPT,
+    )
+    assert again.erased_at is not None
+    assert (other.state, other.error and other.error.code) == (Outcome.REJECTED, "id_reused")
+    assert len(bench.model.accepted) == 1
+    assert await _files(bench) == []
+
+
+async def test_the_jobs_dead_letters_go_and_those_of_others_stay(bench: Bench) -> None:
+    await _made(bench)
+    for fields in ({"duration_seconds": 2}, {"job_id": "other"}):
+        await bench.send(**fields)
+    async with bench.shop.bus.subscribe(WORKERS, limit=2) as deliveries:
+        for _ in range(2):
+            await (await anext(deliveries)).bury("test")
+    await purge(_desk(bench), ["job-1"])
+    [left] = await bench.shop.bus.dead_letters()
+    assert left.message.attributes["job_id"] == "other"
+
+
+async def test_a_purge_that_died_after_the_record_is_finished_by_reconcile(bench: Bench) -> None:
+    await _made(bench, reference_image=IMAGE)
+    report = await purge(_desk(bench, videos=Barred(bench.shop.videos)), ["job-1"])
+    assert report.unfinished == ["job-1"]
+    assert len(await _files(bench)) >= 5
+    half = await bench.job()
+    assert half.erased_at
+    assert half.next_check_at
+    await _due(bench)
+    assert (await reconcile(bench.shop)).swept == 1
+    assert await _files(bench) == []
+
+
+async def test_a_film_that_lands_after_the_purge_is_deleted_when_it_turns_up(bench: Bench) -> None:
+    """The job was cancelled while the model was at it, and purged at once."""
+    job = await bench.queued()
+    at = bench.shop.clock.now()
+    plan = bench.model.plan(job.request)
+    job = await bench.shop.write(job, ev.SubmitStarted(at=at, plan=plan, owner="w", nonce="n"))
+    job = await bench.shop.write(job, ev.SubmitAccepted(at=at, nonce="n", operation="operations/1"))
+    await bench.shop.write(job, ev.CancelWished(at=at, held=True))
+    assert (await purge(_desk(bench), ["job-1"])).erased == ["job-1"]
+    await bench.model.deliver(job.clips[0].prefix or "")
+    await _due(bench)
+    assert (await reconcile(bench.shop, dry_run=True)).swept == 1
+    assert len(await _files(bench)) == 1
+    await reconcile(bench.shop)
+    assert await _files(bench) == []
+    assert (await bench.job()).next_check_at is not None
+
+
+async def test_an_image_that_two_jobs_share_goes_with_the_last_of_them(bench: Bench) -> None:
+    await _made(bench, reference_image=IMAGE)
+    await _made(bench, reference_image=IMAGE, job_id="job-2")
+    await purge(_desk(bench), ["job-1"])
+    [image] = await bench.shop.videos.list("references/")
+    assert image.size_bytes == len(PIXEL)
+    await purge(_desk(bench), ["job-2"])
+    assert await _files(bench) == []
+
+
+async def test_an_image_that_a_coming_job_may_name_waits_for_it_and_not_for_ever(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A facade puts the image before the record; a job that does not follow within an hour never will."""
+    job = await _made(bench, reference_image=IMAGE)
+    await refer(a_request(job_id="coming", reference_image=job.request.reference_image), bench.shop.videos)
+    assert (await purge(_desk(bench), ["job-1"])).unfinished == ["job-1"]
+    assert len(await bench.shop.videos.list("references/")) == 1
+    monkeypatch.setattr("schemas.referrers.JOB_FOLLOWS_WITHIN", -JOB_FOLLOWS_WITHIN)
+    await _due(bench)
+    await reconcile(bench.shop)
+    assert await _files(bench) == []
+
+
+async def test_a_job_that_goes_on_is_kept_with_its_reason_and_an_unknown_one_stops_everything(bench: Bench) -> None:
+    await _made(bench)
+    await bench.queued(job_id="waiting")
+    with pytest.raises(NotFound):
+        await purge(_desk(bench), ["job-1", "never-was"])
+    assert not (await bench.job()).erased_at
+    report = await purge(_desk(bench), ["waiting", "job-1", "job-1"])
+    assert report.erased == ["job-1"]
+    [kept] = report.kept
+    assert (kept.job_id, "has not ended (queued)" in kept.reason) == ("waiting", True)
+
+
+async def test_a_projects_jobs_are_purged_by_age(bench: Bench) -> None:
+    await _aged(bench, await _made(bench, project_id="spring"))
+    await _made(bench, job_id="young", project_id="spring")
+    await _aged(bench, await _made(bench, job_id="other", project_id="autumn"))
+    desk = _desk(bench)
+    assert (await purge_old(desk, project_id="spring", older_than=LONG / 2)).erased == ["job-1"]
+    assert (await purge_old(desk, project_id="spring", older_than=None)).erased == ["young"]
+    assert (await purge_old(desk, project_id=None, older_than=LONG / 2)).erased == ["other"]
+    assert (await purge_old(desk, project_id=None, older_than=LONG / 2)).erased == []
+
+
+async def test_retention_erases_old_jobs_portion_by_portion_and_then_rests(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "PORTION", 2)
+    old = [f"old-{number}" for number in range(5)]
+    for job_id in old:
+        await _aged(bench, await _cancelled(bench, job_id))
+    await _cancelled(bench, "young")
+    keeper = Retention(bench.shop, Rules(job=LONG / 2))
+    counts = []
+    while not keeper.rests:
+        report = Report()
+        await retain(keeper, report)
+        counts.append(report.erased)
+    assert counts == [2, 2, 1]
+    assert not (await bench.job("young")).erased_at
+    assert all([(await bench.job(job_id)).erased_at for job_id in old])
+    report = Report()
+    await retain(keeper, report)
+    assert report.erased == 0
+
+
+async def test_a_later_walk_sees_who_came_of_age_and_stops_where_the_last_one_was(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "PORTION", 1)
+    monkeypatch.setattr(retention, "REST", timedelta())
+    monkeypatch.setattr(retention, "MARGIN", timedelta(days=1))
+    await _aged(bench, await _cancelled(bench, "old"), LONG * 2)
+    keeper = Retention(bench.shop, Rules(job=LONG / 2))
+    assert await keeper.erase() == 1
+    for number in range(3):
+        await _aged(bench, await _cancelled(bench, f"missed-{number}"), LONG * 2)
+    await _aged(bench, await _cancelled(bench, "of-age"), LONG / 2 + timedelta(hours=1))
+    assert await keeper.erase() == 1
+    assert (await bench.job("of-age")).erased_at
+    assert sum([await keeper.erase() for _ in range(8)]) == 1, "only the page where it notices that it was here before"
+    fresh = Retention(bench.shop, Rules(job=LONG / 2))
+    assert sum([await fresh.erase() for _ in range(8)]) == 2
+
+
+async def test_a_dry_run_of_retention_counts_and_erases_nothing(bench: Bench) -> None:
+    await _aged(bench, await _made(bench))
+    keeper = Retention(bench.shop, Rules(job=LONG / 2, work=LONG / 2))
+    report = Report()
+    await retain(keeper, report, dry_run=True)
+    assert (report.erased, report.work_deleted) == (1, 1)
+    assert not (await bench.job()).erased_at
+    assert len(await _files(bench)) >= 3
+
+
+async def test_work_files_go_earlier_and_the_video_stays(bench: Bench) -> None:
+    job = await _made(bench)
+    await bench.queued(job_id="waiting")
+    await bench.shop.videos.put("work/waiting/0/1/film.mp4", b"film", content_type="video/mp4")
+    names = [name for name in await _files(bench) if not name.startswith("work/job-1/")]
+    assert await Retention(bench.shop, Rules(work=LONG)).empty() == 0
+    await bench.shop.videos.put("work/job-1/extra.mp4", b"film", content_type="video/mp4")
+    history = tuple(step.model_copy(update={"at": step.at - LONG}) for step in job.history)
+    aged = job.model_copy(update={"created_at": job.created_at - LONG, "history": history})
+    await bench.shop.jobs.save(aged)
+    assert await Retention(bench.shop, Rules(work=LONG)).empty() == 1
+    assert await _files(bench) == names
+    assert not (await bench.job()).erased_at
+
+
+async def test_a_worker_keeps_the_rules_by_itself(bench: Bench) -> None:
+    await _aged(bench, await _made(bench))
+    stop = asyncio.Event()
+    worker = Worker(
+        shop=bench.shop, in_flight=1, prefetch=1, drain_s=1, reconcile_every_s=3600, rules=Rules(job=LONG / 2)
+    )
+    running = asyncio.create_task(worker.run(stop, ready=lambda: None))
+    while (job := await bench.job()).erased_at is None or job.sweep_until:
+        await bench.shop.clock.sleep(0.01)
+    stop.set()
+    await running
+    assert job.request.prompt == ERASED_PROMPT
+
+
+async def test_a_job_in_doubt_is_kept_for_its_day(bench: Bench) -> None:
+    job = await bench.queued()
+    at = bench.shop.clock.now()
+    plan = bench.model.plan(job.request)
+    job = await bench.shop.write(job, ev.SubmitStarted(at=at, plan=plan, owner="w", nonce="n"))
+    job = await bench.shop.write(job, ev.SubmitLost(at=at, nonce="n"))
+    ended = await Carrier(bench.shop, job).carry()
+    assert (await purge(_desk(bench), ["job-1"])).erased == []
+    await _aged(bench, ended, LOOSE_ENDS_FOR)
+    assert (await purge(_desk(bench), ["job-1"])).erased == ["job-1"]
+
+
+async def _cancelled(bench: Bench, job_id: str) -> Job:
+    job = await bench.queued(job_id=job_id)
+    return await bench.shop.write(job, ev.CancelWished(at=bench.shop.clock.now(), held=True))
+
+
+@dataclass
+class Barred:
+    """It lists and keeps, and deletes nothing."""
+
+    videos: VideoStore
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return self.videos.reads
+
+    async def list(self, prefix: str) -> Sequence[StoredFile]:
+        return await self.videos.list(prefix)
+
+    async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
+        return await self.videos.put(name, source, content_type=content_type)
+
+    async def fetch(self, name: str, to: Path) -> None:
+        await self.videos.fetch(name, to)
+
+    async def url_for(self, name: str) -> str:
+        return await self.videos.url_for(name)
+
+    async def delete(self, name: str) -> None:
+        raise Unavailable("the disk is gone")
+
+
+def test_settings_say_how_long() -> None:
+    settings = WorkerSettings(_env_file=None, retention_days=90)
+    assert settings.rules == Rules(job=timedelta(days=90), work=timedelta(days=30))
+    assert WorkerSettings(_env_file=None, work_days=0).rules == Rules()
+    assert WorkerSettings(_env_file=None, videos="gs://bucket").rules == Rules()
+    with pytest.raises(ValueError, match="retention_days"):
+        WorkerSettings(_env_file=None, retention_days=-1)
