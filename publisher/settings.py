@@ -1,8 +1,8 @@
 """The publisher's settings, parsed once in the composition root."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from publisher.keys import ApiKey, parsed
@@ -40,12 +40,19 @@ class PublisherSettings(Addresses, BaseSettings):
         description='Who may call, as JSON: [{"name": "acme", "sha256": "<hex>"}]; `reelbus key new` makes them.',
     )
     id_token_audience: str = Field(default="", description="Google ID tokens for this audience let their holder in.")
-    id_token_emails: str = Field(default="", description="Only these accounts, with commas; empty: every one.")
+    id_token_emails: str = Field(default="", description="The accounts whose ID tokens are taken, with commas.")
     id_token_certs_url: str = Field(default=GOOGLE_CERTS_URL, description="Where the keys lie that sign ID tokens.")
     link_s: float = Field(
         default=3600, gt=0, description="With keys: how long a `video_url` of the local folder may be fetched."
     )
     api_key: SecretStr = Field(default=SecretStr(""), description="What the command line shows a facade (`--url`).")
+
+    @model_validator(mode="after")
+    def _tokens_are_of_somebody(self) -> Self:
+        """Everybody who has a service account anywhere gets tokens for any audience."""
+        if self.id_token_audience and not self.allowed_emails:
+            raise ValueError("REELBUS_ID_TOKEN_EMAILS must name the accounts that may call")
+        return self
 
     @property
     def knows_callers(self) -> bool:
@@ -54,5 +61,5 @@ class PublisherSettings(Addresses, BaseSettings):
 
     @property
     def allowed_emails(self) -> frozenset[str]:
-        """Which accounts' ID tokens are taken; empty: all."""
+        """Which accounts' ID tokens are taken."""
         return frozenset(email.strip().lower() for email in self.id_token_emails.split(",") if email.strip())

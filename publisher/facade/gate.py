@@ -41,7 +41,7 @@ class Gate:
         email = await self._check_token(token) if self._check_token and token.count(".") == 2 else None
         if email is None:
             raise Unauthorized("This API key or ID token is not known here, or is over")
-        if self._allowed and email not in self._allowed:
+        if email not in self._allowed:
             raise Forbidden("This account may not call this service")
         return email
 

@@ -1,16 +1,20 @@
 """`reelbus key`, and the key that `--url` shows."""
 
+import asyncio
 import json
 import re
+from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
 
 from publisher.cli.key_for import KeyFor
-from publisher.keys import caller_with
+from publisher.keys import caller_with, new_key
 from publisher.settings import PublisherSettings
 from schemas.errors import Invalid
 from tests.cli.commands import Shell, complaint
+from tests.facade.process import server_at
 
 
 def test_a_new_key_and_its_line_for_the_settings(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,3 +76,14 @@ def test_the_key_is_shown_to_its_facade_alone(address: str, shown: bool) -> None
 def test_a_key_that_no_header_can_carry(key: str) -> None:
     with pytest.raises(Invalid, match="REELBUS_API_KEY"):
         KeyFor("http://facade", key)
+
+
+async def test_a_facade_with_keys_serves_the_command_line_that_shows_one(shell: Shell, tmp_path: Path) -> None:
+    key, known = new_key("acme")
+    async with server_at(tmp_path, api_keys=f"[{known.model_dump_json()}]") as server:
+        ask = partial(asyncio.to_thread, shell, "list", "--url", server.url)
+        assert (await ask(REELBUS_API_KEY=key)).stdout == "No jobs.\n"
+        for wrong, words in (("", "Show who you are"), ("rb_guessed", "is not known here")):
+            result = await ask(REELBUS_API_KEY=wrong)
+            assert result.exit_code == 2
+            assert words in complaint(result)

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import crypt, jwt
+from pydantic import ValidationError
 
 from infra.gcp import id_tokens
 from tests.facade.doors import ASYNC, GENERATE, PROMPT, Door, door_to, settings_for
@@ -91,7 +92,8 @@ async def certs(google: Signer) -> AsyncIterator[CertServer]:
 def opened(tmp_path: Path, certs: CertServer) -> Callable[..., Any]:
     @asynccontextmanager
     async def with_tokens(**changes: Any) -> AsyncIterator[Door]:
-        settings = settings_for(tmp_path, id_token_audience=AUDIENCE, id_token_certs_url=certs.url, **changes)
+        given = {"id_token_audience": AUDIENCE, "id_token_emails": EMAIL, "id_token_certs_url": certs.url, **changes}
+        settings = settings_for(tmp_path, **given)
         async with door_to(settings) as door:
             yield door
 
@@ -169,6 +171,11 @@ async def test_only_these_accounts(opened: Callable[..., Any], google: Signer) -
             "/api/videos", headers={"Authorization": f"Bearer {google.token(email='guest@example.com')}"}
         )
         assert (other.status_code, other.json()["error"]["code"]) == (403, "forbidden")
+
+
+def test_tokens_of_everybody_are_not_taken(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="REELBUS_ID_TOKEN_EMAILS must name the accounts"):
+        settings_for(tmp_path, id_token_audience=AUDIENCE, id_token_emails=" , ")
 
 
 async def test_certificates_out_of_reach(opened: Callable[..., Any], certs: CertServer, google: Signer) -> None:

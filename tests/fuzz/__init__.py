@@ -1,0 +1,1 @@
+"""Everything that anybody may send, at every door."""
