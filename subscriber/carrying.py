@@ -115,13 +115,7 @@ class Carrier:
                 return await self.shop.write(self.job, _event_of(action, self.shop.clock.now()))
 
     async def _submit(self) -> None:
-        """Shielded: a worker that stops waits for the answer of a call that may already be paid."""
-        sending = asyncio.ensure_future(submit_next(self.shop, self.job))
-        try:
-            await self._moved(await asyncio.shield(sending))
-        except asyncio.CancelledError:
-            await asyncio.wait([sending])
-            raise
+        await self._moved(await submit_next(self.shop, self.job))
 
     async def _moved(self, job: Job) -> None:
         """Goes on at once, or waits with the message in hand for what the model lacks."""

@@ -11,8 +11,10 @@ AT_ONCE = 16
 """Paid submits under way in one worker. More would only slow each other down until the time is over in which each may
 still be sent, all be sent again together, and so for ever."""
 SLOWEST_PER_MINUTE = 0.5
-RECOVERY = 1.05
-"""Each accepted submit raises a lowered rate by 5 %."""
+ONE_REFUSAL_S = 10.0
+"""Refusals so close together are one: they tell of the same moment, and many submits were under way in it."""
+RECOVERY = 1.1
+"""Each accepted submit raises a lowered rate by 10 %."""
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class Pace:
     at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     _rate: dict[str, float] = field(default_factory=dict)
     _next_at: dict[str, float] = field(default_factory=dict)
+    _refused_at: dict[str, float] = field(default_factory=dict)
 
     async def turn(self, model: str) -> bool:
         """Waits until this worker may send to the model again. True where it had to."""
@@ -42,7 +45,10 @@ class Pace:
 
     def refused(self, model: str) -> None:
         """The quota was used up: half as fast from now on."""
-        self._rate[model] = max(SLOWEST_PER_MINUTE, self.rate(model) / 2)
+        now = self.clock.boot()
+        if now >= self._refused_at.get(model, -ONE_REFUSAL_S) + ONE_REFUSAL_S:
+            self._refused_at[model] = now
+            self._rate[model] = max(SLOWEST_PER_MINUTE, self.rate(model) / 2)
 
     def accepted(self, model: str) -> None:
         """It took one: a little faster, up to the full share."""

@@ -15,9 +15,11 @@ import asyncio
 import logging
 import random
 import uuid
+from collections.abc import Coroutine
 from contextlib import nullcontext
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from schemas import event as ev
 from schemas.advance import advance
@@ -60,7 +62,18 @@ async def submit_next(shop: Workshop, job: Job) -> Job:
 async def _one_of_few(shop: Workshop, job: Job, plan: Plan, room: Slip | Failure | None) -> Job | None:
     """The clock of an attempt starts once it is its turn."""
     async with shop.pace.at_once if plan.price_usd else nullcontext():
-        return await _attempt(shop, job, plan, room or await _look(shop, job, plan))
+        return await _to_its_end(_attempt(shop, job, plan, room or await _look(shop, job, plan)))
+
+
+async def _to_its_end(attempt: Coroutine[Any, Any, Job | None]) -> Job | None:
+    """Shielded: a worker that stops waits for the answer of a call that may already be paid. It waits for nobody whose
+    turn has not come."""
+    sending = asyncio.ensure_future(attempt)
+    try:
+        return await asyncio.shield(sending)
+    except asyncio.CancelledError:
+        await asyncio.wait([sending])
+        raise
 
 
 async def _look(shop: Workshop, job: Job, plan: Plan) -> Slip | Failure:

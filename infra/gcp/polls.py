@@ -1,6 +1,6 @@
 """Asks how operations stand: hundreds of times a minute, at little more than the price of the bare request.
 
-google-genai takes several times as long to write a poll and to read its answer as the request itself takes. So it
+google-genai spends much processor time on writing a poll, on looks at its own type hints above all. So it
 writes the first poll at each model; those after it are the same request with another id. An answer that says no more
 than "still running" needs nobody to read it; any other is given to the library, as if it had just come.
 """

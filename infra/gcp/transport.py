@@ -5,13 +5,13 @@ its default options google-genai's interactions client answers a 503 by sending 
 was accepted), and its other client re-sends after a reset where aiohttp is importable.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
 
+from infra.gcp.connections import Connections
 from infra.gcp.polls import ASKED
 from infra.gcp.refusals import SENT_TWICE, doubt, lost, not_sent, refusal
 from infra.gcp.ticket import PERMITTED, Ticket
@@ -23,9 +23,8 @@ CONNECT_S = 8.0
 ANSWER_S = 25.0
 POLL_S = 20.0
 POLLS_AT_ONCE = 32
-"""Of thousands of jobs. The pool looks at every connection for every request; a queue in it would end as time-outs."""
+"""Of thousands of jobs."""
 _PAID = (":predictLongRunning", "/interactions")
-_LIMITS = httpx.Limits(max_connections=POLLS_AT_ONCE, max_keepalive_connections=POLLS_AT_ONCE, keepalive_expiry=30)
 _POLL_TIMEOUT = httpx.Timeout(POLL_S, connect=CONNECT_S).as_dict()
 _BROKEN = (httpx.HTTPError, OSError)
 
@@ -35,8 +34,7 @@ class VertexTransport(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self._tls = httpx.create_ssl_context()
-        self._pool = httpx.AsyncHTTPTransport(verify=self._tls, limits=_LIMITS)
-        self._polls = asyncio.Semaphore(POLLS_AT_ONCE)
+        self._polls = Connections(self._tls, most=POLLS_AT_ONCE)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """A paid request raises `SubmitRefused` or `SubmitUnknown`, any other `NotFound` or `Unavailable`."""
@@ -50,11 +48,8 @@ class VertexTransport(httpx.AsyncBaseTransport):
     async def poll(self, request: httpx.Request) -> bytes:
         """The body of a good answer. Raises `NotFound` and `Unavailable`."""
         request.extensions["timeout"] = _POLL_TIMEOUT
-        async with self._polls:
-            with _polling():
-                response = await self._pool.handle_async_request(request)
-                body = await response.aread()
-        return _good(response.status_code, body)
+        with _polling():
+            return _good(*await self._polls.exchange(request))
 
     async def _pay(self, request: httpx.Request, ticket: Ticket) -> httpx.Response:
         request.extensions["trace"] = ticket.watch
@@ -76,7 +71,7 @@ class VertexTransport(httpx.AsyncBaseTransport):
             yield connection
 
     async def aclose(self) -> None:
-        await self._pool.aclose()
+        await self._polls.aclose()
 
 
 def _punched() -> Ticket:

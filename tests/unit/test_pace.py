@@ -1,7 +1,7 @@
 """The pace of submits, on a clock that jumps."""
 
 from infra.clock import SystemClock
-from subscriber.pace import BURST_S, Pace
+from subscriber.pace import BURST_S, ONE_REFUSAL_S, SLOWEST_PER_MINUTE, Pace
 
 
 class Jumping(SystemClock):
@@ -38,7 +38,7 @@ def test_a_refusal_halves_the_rate_and_acceptances_bring_it_back_no_further_than
     pace.refused("veo")
     assert pace.rate("veo") == 25
     pace.accepted("veo")
-    assert 25 < pace.rate("veo") < 27
+    assert 25 < pace.rate("veo") < 28
     for _ in range(40):
         pace.accepted("veo")
     assert pace.rate("veo") == 50
@@ -46,7 +46,16 @@ def test_a_refusal_halves_the_rate_and_acceptances_bring_it_back_no_further_than
 
 
 def test_however_often_it_is_refused_it_goes_on() -> None:
-    pace = Pace(Jumping(), per_minute=50)
+    clock = Jumping()
+    pace = Pace(clock, per_minute=50)
     for _ in range(100):
         pace.refused("veo")
-    assert pace.rate("veo") > 0
+        clock.at += ONE_REFUSAL_S
+    assert pace.rate("veo") == SLOWEST_PER_MINUTE
+
+
+def test_the_submits_that_were_under_way_together_are_refused_together_and_halve_it_once() -> None:
+    pace = Pace(Jumping(), per_minute=50)
+    for _ in range(16):
+        pace.refused("veo")
+    assert pace.rate("veo") == 25

@@ -1,0 +1,20 @@
+"""The facade, and one log line more for each completion that it decodes."""
+
+import logging
+
+from publisher import completions
+from publisher.cli import main
+from schemas.message import Message, claimed_job_id
+
+log = logging.getLogger(__name__)
+
+
+def _noted(message: Message) -> str | None:
+    job_id = claimed_job_id(message)
+    log.info("completion decoded", extra={"action": "completion_decoded", "job_id": job_id})
+    return job_id
+
+
+if __name__ == "__main__":
+    vars(completions)["claimed_job_id"] = _noted
+    main()
