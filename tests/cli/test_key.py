@@ -81,9 +81,9 @@ def test_a_key_that_no_header_can_carry(key: str) -> None:
 async def test_a_facade_with_keys_serves_the_command_line_that_shows_one(shell: Shell, tmp_path: Path) -> None:
     key, known = new_key("acme")
     async with server_at(tmp_path, api_keys=f"[{known.model_dump_json()}]") as server:
-        ask = partial(asyncio.to_thread, shell, "list", "--url", server.url)
-        assert (await ask(REELBUS_API_KEY=key)).stdout == "No jobs.\n"
+        ask = partial(shell, "list", "--url", server.url)
+        assert (await asyncio.to_thread(ask, REELBUS_API_KEY=key)).stdout == "No jobs.\n"
         for wrong, words in (("", "Show who you are"), ("rb_guessed", "is not known here")):
-            result = await ask(REELBUS_API_KEY=wrong)
+            result = await asyncio.to_thread(ask, REELBUS_API_KEY=wrong)
             assert result.exit_code == 2
             assert words in complaint(result)

@@ -1,0 +1,146 @@
+"""One house of the matrix: a job, its own stores, its own paid model, and the processes that work on it."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.adapters import Adapters
+from infra.clock import SystemClock
+from publisher.desk import Desk
+from publisher.submit import submit
+from schemas.errors import Unavailable
+from schemas.job import Job
+from schemas.message import Message, encode_request
+from schemas.ports import COMPLETIONS, DEAD_WORKERS, REQUESTS, WORKERS, Subscription
+from schemas.request import VideoRequest
+from tests.crash.cases import HELD, Case
+from tests.crash.ground import Ground
+from tests.crash.parts import Part, start
+from tests.vertex.server import WireVertex, vertex_at
+
+EAR = Subscription(name="matrix-ear", topic=COMPLETIONS)
+LOOK_EVERY_S = 0.05
+SETTINGS = {
+    "SUBMIT_WITHIN_S": 4,
+    "SUBMIT_TIMEOUT_S": 9,
+    "SUBMITTING_HOLD_S": 16,
+    "GENERATION_S": 5,
+    "SEARCH_EVERY_S": 1,
+    "ACK_DEADLINE_S": 5,
+    "DRAIN_S": 20,
+    "SUBMITS_PER_MINUTE": 6000,
+    "LOOK_EVERY_S": 600,
+}
+"""Windows that are over in seconds, and wide enough for a machine with a lot to do."""
+ONCE_S, OFTEN_S = 3600, 1
+"""How often `reconcile` passes: once, so that every run has the same points, or all the time."""
+
+
+@dataclass(frozen=True)
+class House:
+    """Open for as long as its context lasts."""
+
+    case: Case
+    job_id: str
+    folder: Path
+    ground: Ground
+    vertex: WireVertex
+    desk: Desk
+    heard: list[Message] = field(default_factory=list)
+    """Every completion so far."""
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def record(self) -> Path:
+        """The points that its watched process passed."""
+        return self.folder / "points"
+
+    async def job(self) -> Job | None:
+        """Its record."""
+        return await self.desk.jobs.get(self.job_id)
+
+    async def order(self) -> None:
+        """The request goes out: past the desk, or from somebody who publishes straight to the bus."""
+        request = VideoRequest.model_validate({"job_id": self.job_id, **self.case.asked})
+        if request.reference_image is None:
+            with suppress(Unavailable):  # an emulator is slow at first: then as the others do
+                await submit(self.desk, request)
+                return
+        await self.desk.bus.publish(REQUESTS, encode_request(request, at=self.desk.clock.now()))
+
+    async def told(self, count: int = 1) -> None:
+        """So many completions came."""
+        while len(self.heard) < count:
+            self.news.clear()
+            await self.news.wait()
+
+    async def accepted(self) -> None:
+        """The model took the first submit."""
+        while not self.vertex.books.accepted:  # noqa: ASYNC110  # the books are a plain list
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def start(self, kind: str, *, watched: bool = False) -> Part:
+        """The real process, to be killed where the case says; or the normal one."""
+        arguments = ["--port", "0"] if kind == "facade" else []
+        return await start(kind, arguments, self._environment(watched), self.folder)
+
+    def _environment(self, watched: bool) -> dict[str, str]:
+        settings = {
+            **SETTINGS,
+            **self.ground.addresses(self.job_id),
+            "DATA_DIR": self.folder,
+            "MODEL": "vertex://acme/us-central1",
+            "VERTEX_BASE_URL": self.vertex.url,
+            "RECONCILE_EVERY_S": ONCE_S if watched else OFTEN_S,
+        }
+        return {
+            "PATH": os.environ["PATH"],
+            **self.ground.environment(self.job_id),
+            **{f"REELBUS_{name.upper()}": str(value) for name, value in settings.items()},
+            **(self._fate() if watched else {}),
+        }
+
+    def _fate(self) -> dict[str, str]:
+        point = self.case.point
+        return {"CRASH_RECORD": str(self.record), **({"CRASH_AT": point} if point not in ("", HELD) else {})}
+
+
+@asynccontextmanager
+async def house_of(case: Case, job_id: str, ground: Ground) -> AsyncIterator[House]:
+    """With an ear on its completions."""
+    folder = ground.root / job_id
+    folder.mkdir()
+    at = ground.addresses(job_id)
+    async with Adapters() as adapters, vertex_at(ground.depot()) as vertex:
+        vertex.then(*case.steps)
+        desk = Desk(
+            bus=await adapters.bus(at["bus"]),
+            jobs=await adapters.jobs(at["jobs"]),
+            videos=await adapters.videos(at["videos"], base_url="http://facade"),
+            clock=SystemClock(),
+        )
+        for subscription in (WORKERS, DEAD_WORKERS, EAR):
+            await desk.bus.ensure(subscription)
+        house = House(case, job_id, folder, ground, vertex, desk)
+        async with _listening(house):
+            yield house
+
+
+@asynccontextmanager
+async def _listening(house: House) -> AsyncIterator[None]:
+    async def listen() -> None:
+        async with house.desk.bus.subscribe(EAR, limit=100) as deliveries:
+            async for delivery in deliveries:
+                house.heard.append(delivery.message)
+                house.news.set()
+                await delivery.ack()
+
+    ear = asyncio.create_task(listen())
+    try:
+        yield
+    finally:
+        ear.cancel()
+        await asyncio.gather(ear, return_exceptions=True)

@@ -1,0 +1,68 @@
+"""What a killed process may leave behind: half-made files, and messages that nobody takes."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from schemas.message import Message
+from schemas.ports import DEAD_WORKERS, REQUESTS, WORKERS
+from tests.crash.house import House
+from tests.crash.points import read_points
+from tests.crash.story import DONE
+
+_LATER_S = 25 * 3600
+_WORKERS = (WORKERS.name, DEAD_WORKERS.name)
+_COUNT = """
+    SELECT name, count(*) FROM deliveries JOIN subscriptions ON id = subscription_id
+    WHERE name IN (?, ?) GROUP BY name
+"""
+"""A dead facade's own subscription goes by itself."""
+
+
+async def unswept(house: House) -> list[Path]:
+    """Half-made files that are still there when a worker starts a day later."""
+    files = list(_half_made(house.folder))
+    if not files:
+        return []
+    for path in files:
+        os.utime(path, (time.time() - _LATER_S,) * 2)
+    await (await house.start("worker")).stop()
+    return list(_half_made(house.folder))
+
+
+def _half_made(folder: Path) -> Iterator[Path]:
+    for place in (folder / "scratch", folder / "videos" / ".incoming"):
+        yield from sorted(place.rglob("*"), reverse=True)
+
+
+async def undelivered(house: House) -> list[str]:
+    """What still waits for a worker now that none runs."""
+    if house.ground.name == "embedded":
+        return _in_the_file(house.folder / "reelbus.db")
+    if DONE in read_points(house.record):
+        return []  # Pub/Sub's client sends an ack a moment later: one that was cut off comes again, now or later
+    return await _before_the_last(house)
+
+
+def _in_the_file(database: Path) -> list[str]:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        waiting = [f"{count} for {name}" for name, count in connection.execute(_COUNT, _WORKERS)]
+        dead = connection.execute("SELECT count(*) FROM dead_letters").fetchone()[0]
+    return [*waiting, *([f"{dead} dead letters"] if dead else [])]
+
+
+async def _before_the_last(house: House) -> list[str]:
+    """One more message is sent, and what comes before it was left behind."""
+    last = Message(data=b"{}", attributes={"job_id": "the-last"})
+    await house.desk.bus.publish(REQUESTS, last)
+    found: list[str] = []
+    async with house.desk.bus.subscribe(WORKERS, limit=100) as deliveries:
+        async for delivery in deliveries:
+            await delivery.ack()
+            if delivery.message.attributes.get("job_id") == "the-last":
+                break
+            found.append(str(dict(delivery.message.attributes)))
+    return found

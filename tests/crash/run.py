@@ -1,0 +1,88 @@
+"""Runs many cases side by side on one ground each, and tells them as one table."""
+
+import asyncio
+import traceback
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.crash.cases import Case
+from tests.crash.ground import Ground
+from tests.crash.house import house_of
+from tests.crash.story import Missed, killed
+from tests.crash.verdict import Verdict, judged
+
+SIDE_BY_SIDE = 24
+TRIES = 3
+THREADS = 256
+"""Processes are waited for in threads."""
+ENDS_WITHIN_S = 240
+COLUMNS = (
+    "points",
+    "kills",
+    "submits accepted",
+    "duplicate submits",
+    "lost paid clips",
+    "jobs not ended",
+    "completions missing",
+    "orphan files",
+)
+
+
+async def judged_all(cases: Sequence[Case], grounds: Mapping[str, Ground]) -> dict[str, Verdict]:
+    """What became of each case, by its id."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+    turns = asyncio.Semaphore(SIDE_BY_SIDE)
+    found = await asyncio.gather(
+        *(_told(case, f"job-{index}", grounds[case.ground], turns) for index, case in enumerate(cases))
+    )
+    return {case.id: verdict for case, verdict in zip(cases, found, strict=True)}
+
+
+async def _told(case: Case, job_id: str, ground: Ground, turns: asyncio.Semaphore) -> Verdict:
+    """One that missed its point is tried again in another house; what went wrong otherwise is told at once."""
+    async with turns:
+        for attempt in range(1, TRIES + 1):
+            house = f"{job_id}-{attempt}"
+            try:
+                return await _lived(case, house, ground)
+            except Missed as miss:
+                verdict = _failed(miss, ground.root / house)
+            except Exception as error:  # noqa: BLE001  # one house must not take the others with it
+                return _failed(error, ground.root / house)
+        return verdict
+
+
+async def _lived(case: Case, job_id: str, ground: Ground) -> Verdict:
+    async with asyncio.timeout(ENDS_WITHIN_S), house_of(case, job_id, ground) as house:
+        return await judged(house, await killed(house))
+
+
+def _failed(error: Exception, folder: Path) -> Verdict:
+    return Verdict(killed=False, not_ended=1, wrong=(_words(error), _log(folder)))
+
+
+def _words(error: Exception) -> str:
+    return "".join(traceback.format_exception(error)[-3:])
+
+
+def _log(folder: Path) -> str:
+    log = folder / "log"
+    return log.read_text()[-3000:] if log.exists() else "it never said a word"
+
+
+def table(found: Sequence[Verdict]) -> str:
+    """One line of names, one of numbers."""
+    numbers = (
+        len(found),
+        sum(it.killed for it in found),
+        sum(it.accepted for it in found),
+        sum(it.duplicates for it in found),
+        sum(it.lost for it in found),
+        sum(it.not_ended for it in found),
+        sum(it.untold for it in found),
+        sum(it.orphans for it in found),
+    )
+    widths = [len(name) for name in COLUMNS]
+    lines = (COLUMNS, [str(number) for number in numbers])
+    return "\n".join(" | ".join(str(it).rjust(width) for it, width in zip(line, widths, strict=True)) for line in lines)

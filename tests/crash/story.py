@@ -1,0 +1,130 @@
+"""What happens in a house: the process is killed at its point, a normal one takes its place, and the job ends."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+
+import httpx
+
+from schemas.job import Job
+from tests.crash.cases import HELD
+from tests.crash.house import House
+from tests.crash.parts import Part
+from tests.crash.points import read_points
+
+TOLD = "after bus.publish video-completions #1"
+DONE = "after delivery video-workers.ack #1"
+PATIENCE_S = 250
+API = "/api/videos/generate"
+
+
+TRIES, AGAIN_AFTER_S = 30, 1.0
+
+
+class Wrong(Exception):
+    """The story did not go as it must."""
+
+
+class Missed(Wrong):
+    """The process never came to its point. A slow machine may go another way: a write that timed out, a second try."""
+
+
+async def killed(house: House) -> Job | None:
+    """The whole story. Gives the record as a dead worker left it: a facade leaves the work to others."""
+    if house.case.side == "worker":
+        return await _worker_killed(house)
+    await _facade_killed(house)
+    return None
+
+
+async def healthy(house: House) -> None:
+    """Nobody is killed: all points are passed, those of the start and of the end too."""
+    if house.case.side == "facade":
+        worker = await house.start("worker")
+        await _served(house, await house.start("facade", watched=True))
+        await _stop(worker)
+    else:
+        await house.order()
+        part = await house.start("worker", watched=True)
+        await _while_alive(part, house.told())
+        await _stop(part)
+
+
+async def _worker_killed(house: House) -> Job | None:
+    await house.order()
+    part = await house.start("worker", watched=True)
+    if house.case.point == HELD:
+        await _while_alive(part, house.accepted())
+        part.signal(signal.SIGKILL)
+    await _die(house, part)
+    left, passed = await house.job(), read_points(house.record)
+    part = await house.start("worker")
+    # A message that was not acked comes again, and is answered with a completion however often that is out already.
+    await _while_alive(part, house.told((TOLD in passed) + (DONE not in passed)))
+    await _stop(part)
+    return left
+
+
+async def _facade_killed(house: House) -> None:
+    worker = await house.start("worker")
+    facade = await house.start("facade", watched=True)
+    if facade.ready:
+        await _call(house, facade)
+    await _die(house, facade)
+    await _served(house, await house.start("facade"))
+    await _stop(worker)
+
+
+async def _served(house: House, facade: Part) -> None:
+    """A caller with a key, who calls as if nothing had been."""
+    answer = await _call(house, facade)
+    if answer is None or answer.status_code != 200:
+        raise Wrong(f"the caller was answered {answer and (answer.status_code, answer.text)}")
+    if answer.json()["video_id"] != house.job_id:
+        raise Wrong(f"the caller was given the video {answer.json()['video_id']}")
+    await house.told()
+    await _stop(facade)
+
+
+async def _call(house: House, facade: Part) -> httpx.Response | None:
+    """The answer, asked for again where it is 503; None where the facade went away in the middle of it."""
+    key = {"Idempotency-Key": house.job_id}
+    async with httpx.AsyncClient(base_url=facade.ready, timeout=PATIENCE_S, trust_env=False) as client:
+        try:
+            for _ in range(TRIES):
+                answer = await client.post(API, json=house.case.asked, headers=key)
+                if answer.status_code != 503:
+                    break
+                await asyncio.sleep(AGAIN_AFTER_S)
+        except httpx.TransportError:
+            return None
+    return answer
+
+
+async def _while_alive(part: Part, news: Coroutine[None, None, None]) -> None:
+    """Until there is news; a process that is dead brings none."""
+    if not await _comes(part, news):
+        raise Wrong(f"the process ended with {await part.gone()} before its work was done")
+
+
+async def _comes(part: Part, news: Coroutine[None, None, None]) -> bool:
+    """Whether the news came before the process was gone."""
+    waiting = asyncio.ensure_future(news)
+    await asyncio.wait((waiting, part.status), return_when=asyncio.FIRST_COMPLETED)
+    try:
+        return waiting.done()
+    finally:
+        waiting.cancel()
+
+
+async def _die(house: House, part: Part) -> None:
+    """By its own hand. Where its work is done and it still lives, its point lies in its end: it is told to stop."""
+    if await _comes(part, house.told()):
+        part.signal(signal.SIGTERM)
+    if await part.gone() != -9:
+        raise Missed(f"the process passed {house.case.point!r} alive, or never came there")
+
+
+async def _stop(part: Part) -> None:
+    if status := await part.stop():
+        raise Wrong(f"asked to stop, the process ended with {status}")

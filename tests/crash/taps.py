@@ -1,0 +1,52 @@
+"""Stand around the ports of a process, and pass a point before and after every call."""
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from schemas.ports import Bus, Delivery, Subscription
+from tests.crash.labels import Labels, place_of
+from tests.crash.points import Points
+
+
+class Tap:
+    """Any port: what is awaited passes two points, all the rest goes straight through."""
+
+    def __init__(self, port: str, target: Any, points: Points, labels: Labels) -> None:
+        self._port, self._target = port, target
+        self._points, self._labels = points, labels
+
+    def __getattr__(self, verb: str) -> Any:
+        found = getattr(self._target, verb)
+        return self._around(verb, found) if inspect.iscoroutinefunction(found) else found
+
+    def _around(self, verb: str, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def tapped(*arguments: Any, **named: Any) -> Any:
+            name = self._labels.of(f"{self._port}.{verb}", arguments)
+            self._points.passed(f"before {name}")
+            answer = await call(*arguments, **named)
+            self._labels.learn(answer)
+            self._points.passed(f"after {name}")
+            return answer
+
+        return tapped
+
+
+class BusTap(Tap):
+    """The bus hands out deliveries, which have verbs of their own."""
+
+    @asynccontextmanager
+    async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
+        """As the bus does."""
+        place = place_of(subscription)
+        self._points.passed(f"before bus.subscribe {place}")
+        async with cast("Bus", self._target).subscribe(subscription, limit=limit) as deliveries:
+            self._points.passed(f"after bus.subscribe {place}")
+            yield self._tapped(deliveries, place)
+
+    async def _tapped(self, deliveries: AsyncIterator[Delivery], place: str) -> AsyncIterator[Delivery]:
+        async for delivery in deliveries:
+            tapped = Tap(f"delivery {place}", delivery, self._points, self._labels)
+            self._points.passed(f"at delivery {place}")
+            yield cast("Delivery", tapped)

@@ -1,0 +1,96 @@
+"""What must be true of a job after its process was killed, whatever the point."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from schemas.job import Job
+from schemas.names import FINALS
+from schemas.request import OnUnknownSubmit
+from schemas.state import ClipState, JobState
+from tests.crash.bill import Bill
+from tests.crash.films import wrong_film
+from tests.crash.house import House
+from tests.crash.leftovers import undelivered, unswept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """One line of the matrix."""
+
+    killed: bool = True
+    accepted: int = 0
+    duplicates: int = 0
+    lost: int = 0
+    not_ended: int = 0
+    untold: int = 0
+    orphans: int = 0
+    wrong: tuple[str, ...] = ()
+    """Sentences. None: all is well."""
+
+
+async def judged(house: House, left: Job | None) -> Verdict:
+    """The house after its story. `left` is the record as the dead process left it."""
+    job = await house.job()
+    if job is None:
+        return Verdict(not_ended=1, wrong=("there is no record of the job",))
+    bill = Bill.of(house.vertex.books, job)
+    orphans = await unswept(house)
+    wrong = [
+        *_about_money(bill),
+        *_about_the_end(job, expected_end(left, bill)),
+        *_about_completions(house, job),
+        *[f"nobody ever cleans {path}" for path in orphans],
+        *[f"a message was left behind: {it}" for it in await undelivered(house)],
+        *[sentence async for sentence in _about_the_film(house, job)],
+    ]
+    return Verdict(
+        accepted=len(bill.prefixes),
+        duplicates=bill.duplicates,
+        lost=bill.lost,
+        not_ended=not job.ended,
+        untold=not house.heard,
+        orphans=len(orphans),
+        wrong=tuple(wrong),
+    )
+
+
+def expected_end(left: Job | None, bill: Bill) -> str:
+    """A success, but for a job left in the middle of a submit: where no film turned up it is not sent again, unless
+    the request said so."""
+    clip = left.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN) if left else None
+    if left is None or clip is None or left.request.on_unknown_submit is OnUnknownSubmit.RESUBMIT:
+        return JobState.SUCCEEDED
+    there = clip.prefix in bill.prefixes and bill.job.clips[clip.index].output
+    return JobState.SUCCEEDED if there else "submit_unknown"
+
+
+def _about_money(bill: Bill) -> Iterator[str]:
+    if bill.duplicates:
+        yield f"{bill.duplicates} submits were paid twice: {bill.prefixes}"
+    if bill.lost:
+        yield f"{bill.lost} paid clips are not in the record: {bill.prefixes}"
+    if sentence := bill.wrong_cost:
+        yield sentence
+
+
+def _about_the_end(job: Job, expected: str) -> Iterator[str]:
+    end = job.failure.code if job.failure else job.state
+    if end != expected:
+        yield f"the job is {end}, not {expected}"
+    if job.completion_due:
+        yield "the record still owes a completion"
+
+
+def _about_completions(house: House, job: Job) -> Iterator[str]:
+    ids = {message.attributes["ce-id"] for message in house.heard}
+    if ids != {f"{job.job_id}.1.{job.state}"}:
+        yield f"the completions' ids are {ids}"
+
+
+async def _about_the_film(house: House, job: Job) -> AsyncIterator[str]:
+    finals = [file for file in await house.desk.videos.list(FINALS) if f"_{job.job_id}." in file.name]
+    names = [file.name for file in finals]
+    if names != ([job.final_name] if job.state is JobState.SUCCEEDED else []):
+        yield f"the finished files are {names}"
+    elif names and (sentence := await wrong_film(house, job)):
+        yield sentence
