@@ -25,8 +25,8 @@ LENGTHS_S = (1, 5, 7, 9, 15, 23, 30)
 FPS = 24
 IMPATIENT = {
     "REELBUS_SUBMIT_WITHIN_S": "4",
-    "REELBUS_SUBMIT_TIMEOUT_S": "3",
-    "REELBUS_SUBMITTING_HOLD_S": "8",
+    "REELBUS_SUBMIT_TIMEOUT_S": "12",
+    "REELBUS_SUBMITTING_HOLD_S": "20",
     "REELBUS_SEARCH_EVERY_S": "1",
 }
 """A submit without an answer is given up soon."""

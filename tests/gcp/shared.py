@@ -1,32 +1,40 @@
 """One set of Google's emulators for all processes of a test run.
 
 Whoever needs them first starts them and leaves their addresses in the run's folder, for the others to read. Everybody
-holds a lock on them together; whoever started them waits at its end until nobody else does.
+holds a lock on them together; whoever started them takes the addresses away at its end, so that nobody joins any
+more, and waits until nobody else holds that lock.
 """
 
 import fcntl
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from infra.gcp.emulator_programs import installed
-from infra.gcp.emulators import running
+from infra.gcp.emulators import Emulator, running
 
 
 @contextmanager
-def shared_emulators(folder: Path) -> Iterator[Mapping[str, str]]:
+def shared_emulators(folder: Path, found: Callable[[], Sequence[Emulator]] = installed) -> Iterator[Mapping[str, str]]:
     """The environment that leads to them. `folder` is the run's. Raises `Unavailable` where one can't be started."""
     addresses = folder / "emulators.json"
-    with (folder / "emulators.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if addresses.exists():
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            yield json.loads(addresses.read_text())
-            return
-        with running(installed()) as environment:
-            addresses.write_text(json.dumps(dict(environment)))
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            yield environment
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            addresses.unlink()
+    with ExitStack() as own, (folder / "emulators.users").open("w") as users:
+        with _door(folder):
+            if not (joins := addresses.exists()):
+                addresses.write_text(json.dumps(dict(own.enter_context(running(found())))))
+            environment = json.loads(addresses.read_text())
+            fcntl.flock(users, fcntl.LOCK_SH)
+        yield environment
+        if not joins:
+            with _door(folder):
+                addresses.unlink()
+            fcntl.flock(users, fcntl.LOCK_EX)
+
+
+@contextmanager
+def _door(folder: Path) -> Iterator[None]:
+    """One process at a time comes or goes."""
+    with (folder / "emulators.door").open("w") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        yield
