@@ -1,0 +1,128 @@
+import type { CancelRequest } from "./types/cancel.js";
+import type { Completion } from "./types/completion.js";
+import type { Scene, VideoRequest } from "./types/request.js";
+import type { Category, Charged, JobView } from "./types/view.js";
+
+export type { CancelRequest, Category, Charged, Completion, JobView, Scene, VideoRequest };
+
+/** A request; the id of its job is chosen for you where you name none. */
+export type Order = Omit<VideoRequest, "job_id"> & { job_id?: string };
+
+/** A finished video, in the keys of the HTTP API. */
+export interface Video extends Pick<
+  JobView,
+  | "video_id"
+  | "prompt"
+  | "duration_seconds"
+  | "quality"
+  | "aspect_ratio"
+  | "resolution"
+  | "model"
+  | "billed_seconds"
+  | "cost_usd"
+  | "labels"
+  | "timings"
+> {
+  success: true;
+  state: "succeeded";
+  video_url: string;
+  /** Name in the video store, under `generated-videos/`. */
+  gcs_path: string;
+  /** When it was finished: ISO 8601 in UTC. */
+  generation_time: string;
+  width: number;
+  height: number;
+  project_id?: string | null;
+  scene_index?: number | null;
+  /** Only over HTTP. */
+  poster_url?: string | null;
+}
+
+/** A job's `state` or `progress`, as the event stream tells it. */
+export interface Progress {
+  event: "state" | "progress";
+  state: JobView["state"];
+  /** 0 to 1, estimated from the time that the model usually takes. */
+  progress: number;
+  queue_position?: number | null;
+  waiting_for?: string | null;
+  at?: string;
+}
+
+export interface CallOptions {
+  /** Ends the wait, never the job. Its reason is thrown. */
+  signal?: AbortSignal;
+  /** A W3C trace context to go on with; over Pub/Sub. */
+  traceparent?: string;
+}
+
+export interface WaitOptions extends CallOptions {
+  /** The job's own request: over Pub/Sub it makes sure that a job which ended unheard is heard of. */
+  request?: Order;
+}
+
+export interface Client {
+  /** The video, however long it takes. */
+  generate(request: Order, options?: CallOptions): Promise<Video>;
+  /** The job, once its request is safe. */
+  submit(request: Order, options?: CallOptions): Promise<Pick<JobView, "video_id" | "state"> & Partial<JobView>>;
+  /** The video of a job that was submitted before, here or elsewhere. */
+  wait(videoId: string, options?: WaitOptions): Promise<Video>;
+  /** Ends a job that nobody wants any more. Over HTTP it gives the job after the wish; a `reason` goes over Pub/Sub. */
+  cancel(videoId: string, options?: CallOptions & { reason?: string }): Promise<JobView | void>;
+  /** The job as it stands; by HTTP. */
+  status(videoId: string, options?: CallOptions): Promise<JobView>;
+  /** Calls `listener` with every state and every estimate, and gives the job at its end; by HTTP. */
+  onProgress(videoId: string, listener: (news: Progress) => void, options?: CallOptions): Promise<JobView>;
+  /** Lets go of the connection and, over Pub/Sub, of this process's own subscription. */
+  close(): Promise<void>;
+}
+
+export interface ClientOptions {
+  /** For a facade that asks for one; `REELBUS_API_KEY` else. */
+  apiKey?: string;
+  /** How long a facade may be away, in milliseconds, before a wait gives up; two minutes. */
+  awayAtMostMs?: number;
+  /** Over Pub/Sub: a long-lived subscription on `video-completions`; else one of this process's own. */
+  subscription?: string;
+  /** Over Pub/Sub: false for a client that only submits and cancels. */
+  listen?: boolean;
+  /** Over Pub/Sub: the facade to ask for `status`, `onProgress` and jobs that ended unheard. */
+  httpUrl?: string;
+  /** Over Pub/Sub: how often a waiting request is published again, in milliseconds, in case an answer got lost. */
+  remindMs?: number;
+}
+
+/**
+ * A client of the reelbus at `address`: `http(s)://…` or `pubsub://project[?subscription=name]`. Without one,
+ * `REELBUS_URL` is read, then `PYTHON_API_URL`, and else it is `http://localhost:8000`. Opens nothing until it is used.
+ */
+export function createClient(address?: string, options?: ClientOptions): Client;
+
+/** Why there is no video. */
+export class ReelbusError extends Error {
+  readonly category: Category;
+  /** Stable machine name, for example `submit_unknown`. */
+  readonly code: string;
+  /** The field at fault, for an invalid request. */
+  readonly field: string | null;
+  /** True where sending the same request again may succeed. */
+  readonly retryable: boolean;
+  /** Whether money was spent, as far as anybody knows. */
+  readonly charged: Charged;
+  /** The job, which can be asked for; null where there is none. */
+  readonly videoId: string | null;
+  /** The HTTP status that stands for it; null where nobody answered. */
+  readonly status: number | null;
+  /** One sentence, as the HTTP API says it. */
+  readonly detail: string;
+}
+
+/** The request as it goes on the bus, with its prompt, duration and defaults. Throws what the worker would say. */
+export function checkedRequest(request: VideoRequest): VideoRequest;
+
+/** The text prompt that a worker builds from this scene, byte by byte. */
+export function buildPrompt(scene: Scene): string;
+
+/** Whole seconds that hold the scene, or null where it names no end. */
+export function durationOf(scene: Scene): number | null;

@@ -1,0 +1,4 @@
+export { createClient } from "./src/client.js";
+export { ReelbusError } from "./src/errors.js";
+export { checkedRequest } from "./src/request.js";
+export { buildPrompt, durationOf } from "./src/scene.js";

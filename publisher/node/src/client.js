@@ -1,0 +1,33 @@
+/** One interface, two ways: the address says which. */
+
+import { HttpClient } from "./http.js";
+import { invalid } from "./invalid.js";
+import { PubSubClient } from "./pubsub.js";
+
+const DEFAULT_ADDRESS = "http://localhost:8000";
+
+/**
+ * A client of the reelbus at `address`: `http(s)://…` or `pubsub://project[?subscription=name]`.
+ *
+ * Without one, `REELBUS_URL` is read, then `PYTHON_API_URL`, and else it is `http://localhost:8000`. The key comes from
+ * `apiKey` or `REELBUS_API_KEY`. Opens nothing until it is used.
+ */
+export function createClient(address, options = {}) {
+  const { env } = process;
+  const url = parsed(address ?? (env.REELBUS_URL || env.PYTHON_API_URL || DEFAULT_ADDRESS));
+  const apiKey = options.apiKey ?? env.REELBUS_API_KEY;
+  if (url.protocol !== "pubsub:") return new HttpClient({ ...options, url: url.href, apiKey });
+  const { httpUrl = url.searchParams.get("httpUrl"), ...rest } = options;
+  return new PubSubClient({
+    subscription: url.searchParams.get("subscription"),
+    ...rest,
+    projectId: url.hostname,
+    http: httpUrl ? new HttpClient({ ...rest, url: httpUrl, apiKey }) : null,
+  });
+}
+
+function parsed(address) {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  if (url?.hostname && ["http:", "https:", "pubsub:"].includes(url.protocol)) return url;
+  throw invalid("address", `must be http://…, https://… or pubsub://project, not ${JSON.stringify(address)}`);
+}

@@ -1,0 +1,68 @@
+/** A job's event stream, followed to its end across facades that restart. */
+
+import { createParser } from "eventsource-parser";
+
+import { refusalOf } from "./call.js";
+import { sleep } from "./patience.js";
+
+const SILENCE_MS = 45_000; // a heartbeat comes every 15 s
+const AGAIN_MS = 500;
+
+/** Tells `listener` every `state` and `progress` event; gives the job's view at its end. */
+export async function follow(caller, videoId, listener, patience, signal) {
+  for await (const { event, data } of news(caller, videoId, patience, signal)) {
+    if (event === "done") return data;
+    listener({ event, ...data });
+  }
+  throw new Error("unreachable: the news go on until the job is done");
+}
+
+/** Every event once, in order; `done` is the last. */
+async function* news(caller, videoId, patience, signal) {
+  let lastId = null;
+  let heard = false;
+  for (;;) {
+    try {
+      for await (const told of stream(caller, videoId, lastId, signal)) {
+        patience.heard();
+        heard = true;
+        lastId = told.id ?? lastId;
+        yield told;
+      }
+      await sleep(AGAIN_MS, signal); // the facade is going down, or a proxy has had enough
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error.code === "unreachable" && heard) && !(error.status >= 502)) throw error;
+      await patience.pause(error, signal, error.retryAfterMs);
+    }
+  }
+}
+
+async function* stream(caller, videoId, lastId, signal) {
+  const silence = new AbortController();
+  const quiet = setTimeout(() => silence.abort(new DOMException("no heartbeat", "TimeoutError")), SILENCE_MS);
+  try {
+    const response = await caller.open("GET", `/api/videos/${videoId}/events`, {
+      headers: { accept: "text/event-stream", ...(lastId && { "last-event-id": lastId }) },
+      signal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal,
+      caller: signal,
+      videoId,
+    });
+    if (!response.ok) throw refusalOf(await caller.answerOf(response, signal, videoId), videoId);
+    yield* events(caller.chunks(response, signal, videoId), quiet);
+  } finally {
+    clearTimeout(quiet);
+    silence.abort();
+  }
+}
+
+async function* events(chunks, quiet) {
+  const found = [];
+  const parser = createParser({ onEvent: (told) => found.push(told) });
+  const decoder = new TextDecoder();
+  for await (const chunk of chunks) {
+    quiet.refresh();
+    parser.feed(decoder.decode(chunk, { stream: true }));
+    for (const { event, data, id } of found.splice(0)) yield { event, id, data: JSON.parse(data) };
+  }
+}

@@ -1,0 +1,47 @@
+/** The messages on the bus: JSON in the data, CloudEvents and W3C trace context in the attributes. */
+
+import { randomBytes } from "node:crypto";
+
+export const REQUESTS = "video-requests";
+export const COMPLETIONS = "video-completions";
+
+const COMPLETED = /^reelbus\.video\.(?:succeeded|failed|cancelled|expired|rejected)\.v1$/;
+const TRACE = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
+
+/** A checked request on its way to a worker. */
+export const requestMessage = (request, trace) =>
+  message(request, "reelbus.video.requested.v1", request.job_id, request.job_id, trace);
+
+/** A cancel on its way to a worker. */
+export const cancelMessage = (cancel, trace) =>
+  message(cancel, "reelbus.video.cancel.v1", `${cancel.job_id}.cancel`, cancel.job_id, trace);
+
+/** What a completion message says; null for one that is of another kind, of a later version, or broken. */
+export function completionOf({ data, attributes }) {
+  if (attributes["ce-type"] && !COMPLETED.test(attributes["ce-type"])) return null;
+  try {
+    const completion = JSON.parse(data.toString());
+    return typeof completion?.state === "string" ? completion : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A span of its own for each message: in the caller's trace where it has one, else in a new one. */
+export function traceOf(given) {
+  const [, traceId = randomBytes(16).toString("hex"), flags = "00"] = TRACE.exec(given ?? "") ?? [];
+  return `00-${traceId}-${randomBytes(8).toString("hex")}-${flags}`;
+}
+
+function message(body, type, eventId, jobId, trace) {
+  const attributes = {
+    job_id: jobId,
+    "ce-type": type,
+    "ce-source": "reelbus",
+    "ce-id": eventId,
+    "ce-specversion": "1.0",
+    "ce-time": new Date().toISOString(),
+    traceparent: trace,
+  };
+  return { data: Buffer.from(JSON.stringify(body)), attributes };
+}

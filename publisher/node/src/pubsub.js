@@ -1,0 +1,169 @@
+/** reelbus straight over Pub/Sub: the request goes to the workers, and their completion comes back, to its caller only. */
+
+import { Bus } from "./bus.js";
+import { failureOf, ReelbusError, unreachable } from "./errors.js";
+import { text } from "./fields.js";
+import { identified } from "./http.js";
+import { checkForBus } from "./image.js";
+import { invalid } from "./invalid.js";
+import { asked, answered } from "./log.js";
+import { cancelMessage, requestMessage, REQUESTS, traceOf } from "./messages.js";
+import { Replies } from "./replies.js";
+import { checkedRequest, jobId } from "./request.js";
+import { videoOfCompletion } from "./video.js";
+
+const REMIND_MS = 600_000;
+
+/** A client of one project. Close it: that ends its subscription. */
+export class PubSubClient {
+  #bus;
+  #replies;
+  #listens;
+  #named;
+  #http;
+  #remindMs;
+
+  constructor({ projectId, subscription = null, listen = true, http = null, remindMs = REMIND_MS }) {
+    this.#replies = new Replies({ keepsStrays: subscription !== null });
+    const heard = (completion, trace) => this.#replies.deliver(completion, trace);
+    const lost = (error) => this.#replies.fail((videoId) => lostAnswer(error, videoId));
+    this.#bus = new Bus({ projectId, subscription, heard, lost });
+    this.#listens = listen;
+    this.#named = subscription !== null;
+    this.#http = http;
+    this.#remindMs = remindMs;
+  }
+
+  /** The video, however long it takes. Aborting ends the wait, not the job. */
+  async generate(request, { signal, traceparent } = {}) {
+    const order = checked(request);
+    return videoOfCompletion(await this.#exchange(order, traceOf(traceparent), false, signal));
+  }
+
+  /** `{video_id, state}` once the request is on the bus. */
+  async submit(request, { signal, traceparent } = {}) {
+    const order = checked(request);
+    const trace = traceOf(traceparent);
+    if (this.#listens) await this.#listening(signal);
+    if (this.#listens) this.#replies.expect(order.job_id, trace);
+    await this.#publish(order, trace);
+    return { video_id: order.job_id, state: "queued" };
+  }
+
+  /**
+   * The video of a job that was submitted before. One that another process submitted may have ended, unheard: give its
+   * `request` again, which costs nothing, or give the client the `httpUrl` of a facade.
+   */
+  async wait(videoId, { signal, request, traceparent } = {}) {
+    jobId("video_id", videoId);
+    if (request) {
+      const order = checked({ ...request, job_id: videoId });
+      return videoOfCompletion(await this.#exchange(order, traceOf(traceparent), true, signal));
+    }
+    if (!this.#replies.expects(videoId)) {
+      if (this.#http) return await this.#http.wait(videoId, { signal });
+      if (!this.#named) throw unheard(videoId);
+    }
+    await this.#listening(signal);
+    return videoOfCompletion(await heard(this.#replies.wait(videoId, { kept: true }), signal));
+  }
+
+  /** Publishes the wish. What was accepted by then stays charged. */
+  async cancel(videoId, { reason, traceparent } = {}) {
+    const cancel = { job_id: jobId("video_id", videoId) };
+    if (reason) cancel.reason = text(500)("reason", reason);
+    asked("cancel", cancel);
+    await this.#bus.publish(REQUESTS, cancelMessage(cancel, traceOf(traceparent)));
+  }
+
+  /** The job as it stands, by HTTP. */
+  async status(videoId, options) {
+    return await this.#overHttp("status").status(videoId, options);
+  }
+
+  /** The job's `state` and `progress` events, by HTTP. */
+  async onProgress(videoId, listener, options) {
+    return await this.#overHttp("onProgress").onProgress(videoId, listener, options);
+  }
+
+  /** Ends the subscription and the connection; whoever still waits is told so. The jobs go on. */
+  async close() {
+    this.#replies.fail((videoId) => lostAnswer(new Error("the client was closed"), videoId));
+    await this.#bus.close();
+  }
+
+  /** First a place to wait, then the message: the answer can't be missed. */
+  async #exchange(order, trace, kept, signal) {
+    await this.#listening(signal);
+    const place = this.#replies.wait(order.job_id, { trace, kept });
+    place.answer.catch(() => {}); // also told to whoever is still publishing
+    const reminder = setInterval(() => this.#remind(order, trace), this.#remindMs);
+    try {
+      await this.#publish(order, trace);
+      return await heard(place, signal);
+    } finally {
+      clearInterval(reminder);
+      place.leave();
+    }
+  }
+
+  /** A completion may get lost while this process is cut off. The same message again costs nothing, and is answered. */
+  #remind(order, trace) {
+    this.#publish(order, trace).catch((error) => answered("remind", { error: error.message }));
+  }
+
+  async #publish(order, trace) {
+    asked("publish", order);
+    await this.#bus.publish(REQUESTS, requestMessage(order, trace));
+  }
+
+  async #listening(signal) {
+    if (!this.#listens) throw new ReelbusError("this client was told not to listen; it can only submit and cancel");
+    signal?.throwIfAborted();
+    await this.#bus.listen();
+    signal?.throwIfAborted();
+  }
+
+  #overHttp(name) {
+    if (this.#http) return this.#http;
+    throw new ReelbusError(`${name} is asked over HTTP: give the client the httpUrl of a facade`, { code: "no_http" });
+  }
+}
+
+function checked(request) {
+  if (request === null || typeof request !== "object") throw invalid("", "must be an object");
+  const order = checkedRequest(identified(request));
+  checkForBus(order.reference_image);
+  return order;
+}
+
+async function heard({ answer, leave }, signal) {
+  const { promise, stop } = aborted(signal);
+  try {
+    const completion = await Promise.race([answer, promise]);
+    if (completion.state === "rejected") throw failureOf(completion.error, completion.job_id);
+    return completion;
+  } finally {
+    stop();
+    leave();
+  }
+}
+
+function aborted(signal) {
+  let stop = () => {};
+  const promise = new Promise((_, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    stop = () => signal?.removeEventListener("abort", abort);
+  });
+  return { promise, stop };
+}
+
+const lostAnswer = (cause, videoId) => unreachable(`no more answers are heard: ${cause.message}`, { cause, videoId });
+
+const unheard = (videoId) =>
+  invalid(
+    "",
+    `job ${videoId} may have ended unheard: give its request again, or the client an httpUrl or a subscription`,
+  );

@@ -1,0 +1,86 @@
+/**
+ * A storyboard scene, and how it becomes a prompt and a duration.
+ *
+ * The worker builds the same prompt from the same scene in Python, byte by byte; the same vectors hold both to it.
+ */
+
+import { text } from "./fields.js";
+import { invalid } from "./invalid.js";
+import { cleaned } from "./text.js";
+import { MICROS_PER_SECOND, microsOf, spanOf } from "./timecode.js";
+
+const LABELS = {
+  title: "",
+  description: "",
+  visual: "Visual: ",
+  cameraFlow: "Camera: ",
+  script: "Voice-over: ",
+  backgroundMusic: "Music: ",
+};
+const SENTENCE_END = /[.!?…。！？]$/u;
+
+/** The keys of a scene; no other is known. */
+export const SCENE_KEYS = [...Object.keys(LABELS), "timeStart", "timeEnd"];
+
+/** The text prompt for a scene: each text that is there, labelled, as one sentence, joined by single spaces. */
+export function buildPrompt(scene) {
+  return Object.entries(LABELS)
+    .map(([name, label]) => [label, cleaned(scene[name])])
+    .filter(([, words]) => words)
+    .map(([label, words]) => label + (SENTENCE_END.test(words) ? words : `${words}.`))
+    .join(" ");
+}
+
+/** Whole seconds that hold the scene (rounded up), or null where it names no end. */
+export function durationOf(scene) {
+  const end = endOf(scene.timeEnd);
+  return end === null ? null : Math.ceil((end - startOf(scene.timeStart, scene.timeEnd)) / MICROS_PER_SECOND);
+}
+
+/** The scene, once every field of it is right. Throws a ReelbusError that names the first that is not. */
+export function checkedScene(scene) {
+  if (scene === null || typeof scene !== "object" || Array.isArray(scene)) throw invalid("scene", "must be an object");
+  for (const name of Object.keys(LABELS)) {
+    if (there(scene[name], false)) text(2000)(`scene.${name}`, scene[name]);
+  }
+  checkTime("timeStart", scene.timeStart);
+  checkTime("timeEnd", scene.timeEnd);
+  const end = endOf(scene.timeEnd);
+  if (end !== null && end <= startOf(scene.timeStart, scene.timeEnd)) {
+    throw invalid("scene.timeEnd", "must be after the scene's start");
+  }
+  const unknown = Object.keys(scene).find((name) => !SCENE_KEYS.includes(name) && scene[name] !== undefined);
+  if (unknown !== undefined) throw invalid(`scene.${unknown}`, "is not a known key");
+  return scene;
+}
+
+function checkTime(name, time) {
+  if (time === null || time === undefined) return;
+  const path = `scene.${name}`;
+  if (typeof time !== "string" && !Number.isFinite(time)) throw invalid(path, "must be a time such as 8s, 0:08 or 8");
+  try {
+    if (there(time) && spanOf(time) === null) microsOf(time);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw invalid(path, error.message);
+  }
+}
+
+function endOf(time) {
+  if (!there(time)) return null;
+  return spanOf(time)?.[1] ?? microsOf(time);
+}
+
+function startOf(timeStart, timeEnd) {
+  if (there(timeEnd)) {
+    const both = spanOf(timeEnd);
+    if (both) return both[0];
+  }
+  if (!there(timeStart)) return 0;
+  return spanOf(timeStart)?.[0] ?? microsOf(timeStart);
+}
+
+/** False for what is absent and, unless told otherwise, for a text of blanks alone. */
+function there(value, blanksCount = true) {
+  return value !== null && value !== undefined && !(blanksCount && typeof value === "string" && !cleaned(value));
+}

@@ -1,0 +1,51 @@
+/** What the stand-in for the old service needs: one client for all its calls, and the old error texts. */
+
+import { createClient } from "./client.js";
+import { ReelbusError } from "./errors.js";
+
+const IDLE_MS = 2_000;
+
+let client = null;
+let calls = 0;
+let closing;
+
+/** The video. Throws with the texts that callers of the old service know. */
+export async function made(order, { signal, ...fields } = {}) {
+  clearTimeout(closing);
+  calls += 1;
+  try {
+    client ??= createClient();
+    return await client.generate({ ...order, ...fields }, { signal });
+  } catch (error) {
+    throw signal?.aborted ? error : inOldWords(error);
+  } finally {
+    calls -= 1;
+    if (calls === 0) closing = setTimeout(close, IDLE_MS).unref();
+  }
+}
+
+/** The results in the order of the items, at most so many under way at once. */
+export async function inOrder(items, atOnce, work) {
+  const results = [];
+  const left = items.entries();
+  const worker = async () => {
+    for (const [index, item] of left) results[index] = await work(item, index);
+  };
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(atOnce, items.length)) }, worker));
+  return results;
+}
+
+/** An open subscription would keep a script from ending. */
+function close() {
+  const idle = client;
+  client = null;
+  idle?.close().catch(() => {});
+}
+
+function inOldWords(error) {
+  if (!(error instanceof ReelbusError)) return error;
+  const words = error.status
+    ? `Python API error: ${error.status} - ${error.detail}`
+    : `Python Video Generation API Error: ${error.message}`;
+  return Object.assign(new ReelbusError(words, error), { cause: error });
+}

@@ -1,0 +1,62 @@
+/** A finished video, in the keys of the HTTP API, whoever told of it. */
+
+import { erased, failureOf } from "./errors.js";
+import { uploaded } from "./log.js";
+
+const FROM_VIEW = [
+  "video_url",
+  "video_id",
+  "prompt",
+  "duration_seconds",
+  "quality",
+  "gcs_path",
+  "state",
+  "poster_url",
+  "width",
+  "height",
+  "aspect_ratio",
+  "resolution",
+  "model",
+  "billed_seconds",
+  "cost_usd",
+  "project_id",
+  "scene_index",
+  "labels",
+  "timings",
+];
+const ENDS = ["succeeded", "failed", "cancelled", "expired"];
+
+/** Whether a job in this state goes no further. */
+export const hasEnded = (state) => ENDS.includes(state);
+
+/** The video of an ended job's view. Throws the job's failure. */
+export function videoOfView(view) {
+  if (view.state !== "succeeded") throw failureOf(view.error, view.video_id, { charged: view.charged });
+  if (view.erased_at) throw erased(view.video_id);
+  return told({ ...pick(view, FROM_VIEW), generation_time: view.timings.ended_at });
+}
+
+/** The video of a completion message. Throws the job's failure. */
+export function videoOfCompletion(completion) {
+  const { job_id, state, error, request, timings, erased_at } = completion;
+  if (state !== "succeeded") throw failureOf(error, job_id);
+  if (erased_at) throw erased(job_id);
+  return told({
+    ...pick(request ?? {}, FROM_VIEW),
+    ...pick(completion, FROM_VIEW),
+    duration_seconds: request?.duration_seconds ?? completion.duration_seconds,
+    video_id: job_id,
+    generation_time: timings.ended_at,
+  });
+}
+
+/** The video of the facade's 200. */
+export const videoOfAnswer = (body) => told(body);
+
+function told(video) {
+  uploaded(video);
+  return { ...video, success: true };
+}
+
+const pick = (from, names) =>
+  Object.fromEntries(names.filter((name) => name in from).map((name) => [name, from[name]]));

@@ -1,0 +1,78 @@
+// Generated from the JSON Schema of the same name by scripts/types.js. Do not edit.
+
+/**
+ * The callers' two names; settings say which model each one means.
+ */
+export type Quality = "fast" | "quality";
+export type AspectRatio = "16:9" | "9:16";
+export type Resolution = "720p" | "1080p" | "4k";
+/**
+ * What to do when nobody can tell whether a submit was accepted.
+ */
+export type OnUnknownSubmit = "fail" | "resubmit";
+
+/**
+ * A request for one video (`reelbus.video.requested.v1`). A null stands for a key that is not there.
+ */
+export interface VideoRequest {
+  /**
+   * Idempotency key, chosen by the caller before it sends.
+   */
+  job_id: string;
+  /**
+   * Prompt and duration are built from it where not given.
+   */
+  scene?: Scene | null;
+  /**
+   * Blanks at its ends don't count.
+   */
+  prompt?: string;
+  /**
+   * Whole seconds, exact to a frame.
+   */
+  duration_seconds?: number;
+  quality?: Quality;
+  aspect_ratio?: AspectRatio;
+  resolution?: Resolution;
+  negative_prompt?: string | null;
+  style?: string | null;
+  seed?: number | null;
+  generate_audio?: boolean;
+  /**
+   * First frame: a data: URL (PNG, JPEG, WebP; 20 MB at most, 7 MB on the bus) or a gs:// URI.
+   */
+  reference_image?: string | null;
+  model?: string | null;
+  project_id?: string | null;
+  scene_index?: number | null;
+  /**
+   * Not started by then: expired, nothing charged.
+   */
+  start_before?: string | null;
+  /**
+   * The plan's price may not exceed this.
+   */
+  max_cost_usd?: number | null;
+  on_unknown_submit?: OnUnknownSubmit;
+  labels?: Labels;
+}
+/**
+ * One scene of a storyboard, with the names that callers use today. Its texts make the prompt if none is given.
+ */
+export interface Scene {
+  title?: string | null;
+  description?: string | null;
+  visual?: string | null;
+  cameraFlow?: string | null;
+  script?: string | null;
+  backgroundMusic?: string | null;
+  timeStart?: string | number | null;
+  timeEnd?: string | number | null;
+}
+export interface Labels {
+  /**
+   * This interface was referenced by `Labels`'s JSON-Schema definition
+   * via the `patternProperty` "^[a-z][a-z0-9_-]{0,62}$".
+   */
+  [k: string]: string;
+}

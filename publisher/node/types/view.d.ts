@@ -1,0 +1,127 @@
+// Generated from the JSON Schema of the same name by scripts/types.js. Do not edit.
+
+/**
+ * Where a job stands. The last four are ends.
+ */
+export type JobState =
+  "queued" | "submitting" | "generating" | "storing" | "succeeded" | "failed" | "cancelled" | "expired";
+/**
+ * Where one line of the ledger stands.
+ */
+export type ClipState = "planned" | "submitting" | "accepted" | "done" | "refused" | "unknown" | "late";
+/**
+ * Whether money was spent, as far as we know.
+ */
+export type Charged = "yes" | "no" | "unknown";
+/**
+ * What kind of trouble it was; decides the HTTP status of the answer.
+ */
+export type Category =
+  | "invalid_request"
+  | "safety_filter"
+  | "auth"
+  | "not_found"
+  | "conflict"
+  | "quota"
+  | "capacity"
+  | "budget"
+  | "cancelled"
+  | "expired"
+  | "timeout"
+  | "upstream"
+  | "storage"
+  | "internal";
+/**
+ * Whether money was spent, as far as we know.
+ */
+export type Charged1 = "yes" | "no" | "unknown";
+
+/**
+ * A job as callers see it.
+ */
+export interface JobView {
+  video_id: string;
+  state: JobState;
+  life: number;
+  /**
+   * Estimated from the time that the model usually takes.
+   */
+  progress: number;
+  /**
+   * 1 is next; only while queued, where known.
+   */
+  queue_position?: number | null;
+  waiting_for?: string | null;
+  cancel_requested?: boolean;
+  prompt: string;
+  duration_seconds: number;
+  quality: string;
+  aspect_ratio: string;
+  resolution: string;
+  project_id?: string | null;
+  scene_index?: number | null;
+  labels?: Labels;
+  created_at: string;
+  /**
+   * Since then the prompt and the files are gone.
+   */
+  erased_at?: string | null;
+  timings: Timings;
+  history: Transition[];
+  clips: ClipView[];
+  model?: string | null;
+  billed_seconds: number;
+  cost_usd: number;
+  charged: Charged;
+  gcs_path?: string | null;
+  video_url?: string | null;
+  poster_url?: string | null;
+  width?: number | null;
+  height?: number | null;
+  error?: Failure | null;
+}
+export interface Labels {
+  [k: string]: string;
+}
+/**
+ * When the job passed its stations; None where it never got there.
+ */
+export interface Timings {
+  created_at?: string | null;
+  submitted_at?: string | null;
+  accepted_at?: string | null;
+  ended_at?: string | null;
+}
+/**
+ * When the job came into a state.
+ */
+export interface Transition {
+  state: JobState;
+  at: string;
+}
+/**
+ * One line of the ledger.
+ */
+export interface ClipView {
+  index: number;
+  state: ClipState;
+  model: string;
+  seconds: number;
+  billed_seconds: number;
+  price_usd: number;
+  charged: Charged;
+  attempt: number;
+  operation?: string | null;
+  cause?: Failure | null;
+}
+/**
+ * A reason that a person can act on. The same words go to the record, the HTTP answer and the completion.
+ */
+export interface Failure {
+  category: Category;
+  code: string;
+  message: string;
+  retryable?: boolean;
+  charged?: Charged1;
+  field?: string | null;
+}

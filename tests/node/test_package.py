@@ -1,0 +1,106 @@
+"""The package itself: its own suite, its types, and what a user gets who installs it."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from tests.node.driver import DRIVE
+
+SUITES = sorted(DRIVE.parent.glob("*.test.js"))
+SHIPPED = {
+    "README.md",
+    "index.d.ts",
+    "index.js",
+    "package.json",
+    "videoGenerationService.d.ts",
+    "videoGenerationService.js",
+}
+_TRY_IT = """
+import { createClient } from "reelbus";
+import { buildVideoPrompt } from "reelbus/videoGenerationService.js";
+
+console.log(buildVideoPrompt({ title: "A harbour at dawn", location: "Kiel" }));
+for (const address of ["http://127.0.0.1:1", "pubsub://acme", "ftp://acme"]) {
+  try {
+    await createClient(address).generate({ prompt: "A harbour at dawn" });
+  } catch (error) {
+    console.log(error.message);
+  }
+}
+"""
+
+
+def test_its_own_suite_passes() -> None:
+    told = _run("node", "--test", "--test-reporter=tap", *map(str, SUITES))
+    passed = re.search(r"^# pass ([0-9]+)$", told, re.MULTILINE)
+    assert passed
+    assert int(passed[1]) > 300
+    assert "\n# skipped 0\n" in told
+
+
+def test_format_types_and_declarations_are_in_order(package: Path) -> None:
+    _run("npm", "run", "--silent", "check", cwd=package)
+
+
+def test_types_that_drifted_are_named(package: Path, tmp_path: Path) -> None:
+    here, schemas = tmp_path / "publisher/node", tmp_path / "schemas/json"
+    (here / "scripts").mkdir(parents=True)
+    schemas.mkdir(parents=True)
+    for name in ("request", "cancel", "completion", "view"):
+        schema = (package.parents[1] / "schemas/json" / f"{name}.schema.json").read_text()
+        text = schema.replace('"reason"', '"cause"') if name == "cancel" else schema
+        (schemas / f"{name}.schema.json").write_text(text)
+    for name in ("node_modules", "types", "package.json"):
+        (here / name).symlink_to(package / name)
+    (here / "scripts/types.js").write_text((package / "scripts/types.js").read_text())
+    done = subprocess.run(
+        ["node", "scripts/types.js", "--check"], cwd=here, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert [line.partition(" ")[0] for line in done.stderr.splitlines()] == ["types/cancel.d.ts"]
+
+
+def test_the_package_holds_what_users_need_and_works_without_google_s_client(package: Path, tmp_path: Path) -> None:
+    (packed,) = json.loads(_run("npm", "pack", "--json", "--pack-destination", str(tmp_path), cwd=package))
+    held = {each["path"] for each in packed["files"]}
+    sources = {f"src/{path.name}" for path in (package / "src").iterdir()}
+    types = {f"types/{path.name}" for path in (package / "types").iterdir()}
+    assert held == SHIPPED | sources | types
+    assert packed["size"] < 40_000
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    _run(
+        "npm",
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--prefer-offline",
+        str(tmp_path / packed["filename"]),
+        cwd=tmp_path,
+    )
+    assert not (tmp_path / "node_modules/@google-cloud").exists()
+    (tmp_path / "try.js").write_text(_TRY_IT)
+    assert _run("node", "try.js", cwd=tmp_path).splitlines() == [
+        "A harbour at dawn.",
+        "fetch failed (bad port)",
+        "pubsub:// needs Google's client: npm install @google-cloud/pubsub",
+        'address must be http://…, https://… or pubsub://project, not "ftp://acme"',
+    ]
+
+
+def test_the_lock_file_names_versions_and_digests_and_no_place(package: Path) -> None:
+    lock = json.loads((package / "package-lock.json").read_text())
+    installed = [each for path, each in lock["packages"].items() if path]
+    assert all(each["version"] and each["integrity"] for each in installed)
+    assert not any("resolved" in each for each in installed)
+    wanted = json.loads((package / "package.json").read_text())
+    pins = {**wanted["dependencies"], **wanted["devDependencies"]}
+    assert all(re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", version) for version in pins.values())
+
+
+def _run(*command: str, cwd: Path | None = None) -> str:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("REELBUS_", "PYTHON_API"))}
+    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, f"{done.stdout[-5000:]}\n{done.stderr[-3000:]}"
+    return done.stdout

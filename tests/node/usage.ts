@@ -1,0 +1,30 @@
+// Compiled, never run: what the types promise to callers, and what they refuse.
+
+import { createClient, ReelbusError, type Video } from "../../publisher/node/index.js";
+import { generateMultipleSceneVideos, generateVideoWithVeo } from "../../publisher/node/videoGenerationService.js";
+
+export async function uses(): Promise<string[]> {
+  const client = createClient("pubsub://acme", { subscription: "my-completions", httpUrl: "http://localhost:8000" });
+  const video: Video = await client.generate({
+    prompt: "A harbour at dawn",
+    duration_seconds: 8,
+    aspect_ratio: "9:16",
+  });
+  // @ts-expect-error: a key that is not known
+  await client.generate({ prompt: "A harbour at dawn", durationSeconds: 8 });
+  // @ts-expect-error: a value that is not known
+  await client.submit({ prompt: "A harbour at dawn", quality: "ultra" });
+  const { state } = await client.status(video.video_id);
+  // @ts-expect-error: no state of a job is called so
+  if (state === "done") return [];
+  const job = await client.onProgress(video.video_id, ({ event, progress }) => console.log(event, progress));
+  await client.cancel(job.video_id, { reason: "nobody wants it" });
+  const address: string = await generateVideoWithVeo(null, { title: "A harbour", sceneNumber: 7 }, "test-project", 0);
+  const [first] = await generateMultipleSceneVideos([{ title: "A harbour" }], null, "test-project", { concurrency: 2 });
+  return [address, first.videoUrl ?? first.error ?? ""];
+}
+
+export function tells(error: unknown): string {
+  if (!(error instanceof ReelbusError)) return "";
+  return error.retryable && error.charged === "no" ? "again" : `${error.category} ${error.videoId}`;
+}
