@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each installs what it needs into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp fuzz bench check format clean lock
+.PHONY: help demo demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp fuzz bench scale check format clean lock
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 PYTEST = $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/soak --ignore tests/crash
@@ -49,6 +49,9 @@ fuzz: .venv/.installed-dev ## Ask the facade everything that its OpenAPI documen
 bench: .venv/.installed-dev ## Measure against what one would use instead, and write docs/performance.md; ONLY=name
 	$(BIN)/python -m bench $(ONLY)
 
+scale: .venv/.installed-bench ## Redo the figures and pictures of docs/scale.md from the project's own constants
+	$(BIN)/python -m bench.scale_pages
+
 check: .venv/.installed-dev ## Format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -72,6 +75,9 @@ clean: ## Remove everything that was made here: .venv, data of the embedded defa
 
 .venv/.installed-dev: requirements/dev.txt pyproject.toml
 	@scripts/bootstrap dev
+
+.venv/.installed-bench: requirements/bench.txt pyproject.toml
+	@scripts/bootstrap bench
 
 publisher/node/node_modules/.package-lock.json: publisher/node/package-lock.json
 	@npm ci --prefix publisher/node --ignore-scripts --no-audit --no-fund --loglevel error

@@ -5,15 +5,18 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import inflight, polling, waiting
+from bench import growth, inflight, pictures, polling, renderer, startup, waiting
 from bench.figure import Figure
 from bench.report import keep, table
 from schemas.errors import Unavailable
 
 BENCHMARKS: Mapping[str, Callable[[], Sequence[Figure]]] = {
+    "growth": growth.measure,
     "inflight": inflight.measure,
     "inflight-many": inflight.measure_many,
     "polling": polling.measure,
+    "renderer": renderer.measure,
+    "startup": startup.measure,
     "waiting": waiting.measure,
 }
 ONLY_BY_NAME = frozenset({"inflight-many"})
@@ -32,6 +35,7 @@ def main() -> None:
     for name in names:
         figures.extend(_measured(name))
     keep(figures)
+    pictures.main()
     sys.stdout.write(table(figures))
 
 

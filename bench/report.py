@@ -15,7 +15,7 @@ _HEAD = ["| what | ours | against | ratio (spread) | goal | |", "|---|---|---|--
 
 def keep(figures: Sequence[Figure], *, results: Path = RESULTS, page: Path = PAGE) -> list[Figure]:
     """Writes them down beside what was measured before under other names; returns all."""
-    merged = {figure.name: figure for figure in (*_before(results), *figures)}
+    merged = {figure.name: figure for figure in (*before(results), *figures)}
     found = [merged[name] for name in sorted(merged)]
     results.write_text(json.dumps([figure.model_dump(mode="json") for figure in found], indent=1) + "\n")
     text = page.read_text()
@@ -32,7 +32,8 @@ def table(figures: Iterable[Figure]) -> str:
     return "\n".join([*_HEAD, *map(_row, figures)]) + "\n"
 
 
-def _before(results: Path) -> list[Figure]:
+def before(results: Path) -> list[Figure]:
+    """What was kept of earlier runs."""
     if not results.exists():
         return []
     computed = ("figure", "spread", "verdict")

@@ -24,6 +24,9 @@ REQUESTS = "video-requests"
 COMPLETIONS = "video-completions"
 DEAD_REQUESTS = "video-requests-dead"
 MAX_DELIVERIES = 20
+COUNTED_AHEAD = 1000
+"""A place in the queue is told up to here: counting must not grow with the backlog, and it is all that Firestore
+counts for one billed read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,7 +163,8 @@ class JobStore(Protocol):
         cursor that is none."""
 
     async def ahead_of(self, job: Job) -> int | None:
-        """How many queued jobs are older than this queued one; None where the store can't tell cheaply."""
+        """How many queued jobs are older than this queued one; None from `COUNTED_AHEAD` on, or where the store can't
+        tell cheaply."""
 
 
 class Budgets(Protocol):

@@ -13,7 +13,7 @@ from infra.embedded.database import Database
 from infra.embedded.listing import milliseconds, page_sql
 from schemas.errors import AlreadyExists, Conflict, Unavailable
 from schemas.job import Job
-from schemas.ports import JobPage, JobQuery
+from schemas.ports import COUNTED_AHEAD, JobPage, JobQuery
 from schemas.state import JobState
 
 log = logging.getLogger(__name__)
@@ -29,8 +29,9 @@ _SAVE = """
     WHERE job_id = ? AND CAST(revision AS TEXT) = ? RETURNING revision
 """
 _AHEAD = """
-    SELECT count(*) FROM jobs
-    WHERE state = 'queued' AND created_at <= ? AND (created_at < ? OR job_id < ?)
+    SELECT count(*) FROM (
+        SELECT 1 FROM jobs WHERE state = 'queued' AND created_at <= ? AND (created_at < ? OR job_id < ?) LIMIT ?
+    )
 """
 
 
@@ -56,8 +57,9 @@ class SqliteJobs:
         if job.state is not JobState.QUEUED:
             return None
         created_at = milliseconds(job.created_at)
-        values = (created_at, created_at, job.job_id)
-        return await self._database.read(lambda connection: int(connection.execute(_AHEAD, values).fetchone()[0]))
+        values = (created_at, created_at, job.job_id, COUNTED_AHEAD)
+        found = await self._database.read(lambda connection: int(connection.execute(_AHEAD, values).fetchone()[0]))
+        return found if found < COUNTED_AHEAD else None
 
 
 def _create(connection: sqlite3.Connection, job: Job) -> Job:

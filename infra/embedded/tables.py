@@ -83,7 +83,17 @@ _BUDGETS = (
     ) WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES + _JOBS, _CALLERS, _BUDGETS)
+# What a caller asks for may fit many jobs of others and none of its own: one column alone would read them all.
+_CALLERS_OWN = (
+    "CREATE INDEX jobs_by_caller_project ON jobs (caller, project_id, created_at DESC, job_id)"
+    " WHERE caller IS NOT NULL AND project_id IS NOT NULL",
+    "CREATE INDEX jobs_by_caller_project_state ON jobs (caller, project_id, state, created_at DESC, job_id)"
+    " WHERE caller IS NOT NULL AND project_id IS NOT NULL",
+    "CREATE INDEX jobs_by_caller_fingerprint ON jobs (caller, fingerprint, created_at DESC, job_id)"
+    " WHERE caller IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES + _JOBS, _CALLERS, _BUDGETS, _CALLERS_OWN)
 """What each version adds; released ones never change. The file counts in `user_version` how many it has had."""
 
 

@@ -19,7 +19,7 @@ from infra.gcp.translate import translated
 from schemas.errors import AlreadyExists
 from schemas.job import Job
 from schemas.kinds import JOB_ID_PATTERN
-from schemas.ports import JobPage, JobQuery
+from schemas.ports import COUNTED_AHEAD, JobPage, JobQuery
 from schemas.state import JobState
 
 WRITE_TIMEOUT_S = 5.0
@@ -70,12 +70,14 @@ class FirestoreJobs:
         return JobPage(jobs=jobs, cursor=encode_cursor(position_of(query, jobs[-1])) if more else None)
 
     async def ahead_of(self, job: Job) -> int | None:
-        """One read is billed for up to a thousand: https://cloud.google.com/firestore/pricing"""
+        """One read is billed for up to a thousand, and no more are counted: https://cloud.google.com/firestore/pricing"""
         if job.state is not JobState.QUEUED:
             return None
         with translated("Firestore"):
-            counted = await AsyncAggregationQuery(ahead_query(self.collection, job)).count().get(timeout=READ_TIMEOUT_S)
-        return int(counted[0][0].value)
+            ahead = ahead_query(self.collection, job).limit(COUNTED_AHEAD)
+            counted = await AsyncAggregationQuery(ahead).count().get(timeout=READ_TIMEOUT_S)
+        found = int(counted[0][0].value)
+        return found if found < COUNTED_AHEAD else None
 
     async def close(self) -> None:
         """Ends its connections."""

@@ -21,10 +21,13 @@ from publisher.waiting import Crowded, Draining, Place
 from schemas.errors import ReelbusError
 from schemas.job import Job, Transition
 from schemas.kinds import Moment, isoformat
+from schemas.state import JobState
 from schemas.view import JobView
 
 logger = logging.getLogger(__name__)
 _SEND_AT_MOST_S = 30
+_MADE = 0.95
+"""How far a job is whose clips are all there."""
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
@@ -96,6 +99,8 @@ class _Story:
             self._told.add(step)
             if step is seen.history[-1]:
                 self._highest = max(self._highest, seen.progress)
+            elif step.state is JobState.STORING:  # the record tells of it only once it is over
+                self._highest = max(self._highest, _MADE)
             at = isoformat(step.at)
             data = {"video_id": seen.video_id, "state": step.state, "at": at, "progress": self._highest}
             yield _event("state", data, id=at)

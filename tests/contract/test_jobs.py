@@ -9,7 +9,7 @@ import pytest
 
 from schemas.errors import AlreadyExists, Conflict, Invalid
 from schemas.job import Job, new_job
-from schemas.ports import JobQuery, JobStore
+from schemas.ports import COUNTED_AHEAD, JobQuery, JobStore
 from schemas.request import VideoRequest
 from schemas.state import JobState
 from tests.contract.conftest import JobsBackend
@@ -269,3 +269,10 @@ async def test_how_many_are_ahead(jobs: JobStore) -> None:
     await jobs.save(stored[0].model_copy(update={"state": JobState.GENERATING}))
     counts = [await jobs.ahead_of(job) for job in stored[1:]]
     assert counts in ([0, 1, 2, 3, 4], [None] * 5)  # a store that can't tell cheaply says so
+
+
+async def test_a_long_queue_is_not_counted_to_its_end(jobs: JobStore) -> None:
+    stored = [a_job(f"j{index:04}", minute=index) for index in range(COUNTED_AHEAD + 1)]
+    for first in range(0, len(stored), 50):
+        await asyncio.gather(*map(jobs.create, stored[first : first + 50]))
+    assert [await jobs.ahead_of(job) for job in stored[-2:]] in ([COUNTED_AHEAD - 1, None], [None, None])

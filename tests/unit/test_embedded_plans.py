@@ -85,3 +85,19 @@ async def test_the_job_store_scans_nothing(database: Database) -> None:
     await jobs.list(JobQuery(created_before=NOON + timedelta(days=1)))
     assert len(statements) >= 39
     assert scans(database._reader, statements) == []
+
+
+@pytest.mark.parametrize("states", [frozenset[JobState](), frozenset({JobState.QUEUED}), frozenset(JobState)])
+@pytest.mark.parametrize("other", ["project_id", "fingerprint"])
+async def test_a_listing_of_a_caller_reads_no_job_of_others(
+    database: Database, states: frozenset[JobState], other: str
+) -> None:
+    """Nor its own that don't fit: the index is searched by both at once."""
+    statements = traced(database._reader)
+    await SqliteJobs(database).list(JobQuery(states=states, caller="c", **{other: "x"}))  # type: ignore[arg-type]
+    database._reader.set_trace_callback(None)
+    (sql,) = statements
+    plan = [row[3] for row in database._reader.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    searches = [step for step in plan if step.startswith("SEARCH jobs")]
+    assert len(searches) == max(1, len(states))
+    assert all(f"(caller=? AND {other}=?" in step for step in searches), plan
