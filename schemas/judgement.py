@@ -29,7 +29,9 @@ def planned_by_judgement(clip: Clip) -> Clip:
 def planned_in_doubt(clip: Clip) -> Clip:
     """Ready to be sent again although it may be paid twice; the attempt before stays watched, its money reserved."""
     lost = (*clip.lost_prefixes, clip.prefix) if clip.prefix and clip.planned.price_usd else clip.lost_prefixes
-    return planned_by_judgement(clip).model_copy(update={"lost_prefixes": lost, "reserved": ()})
+    nonces = {**clip.lost_nonces, clip.nonce: clip.prefix} if clip.nonce and clip.prefix else clip.lost_nonces
+    update = {"lost_prefixes": lost, "lost_nonces": nonces, "reserved": ()}
+    return planned_by_judgement(clip).model_copy(update=update)
 
 
 def _without_lost(clip: Clip, charged: Charged) -> Clip:

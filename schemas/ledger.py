@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.failure import Charged, Failure
 from schemas.kinds import Moment
@@ -44,6 +44,8 @@ class Clip(BaseModel):
     cause: Failure | None = None
     lost_prefixes: tuple[str, ...] = ()
     """Attempts whose outcome was never learnt; looked at again by `reconcile`."""
+    lost_nonces: dict[str, str] = Field(default_factory=dict)
+    """Which of those attempts was sent with which nonce: its answer may still come."""
     late: tuple[str, ...] = ()
     """Operations accepted after the job had moved on: charged, and discarded."""
     reserved: tuple[Reserved, ...] = ()
@@ -109,6 +111,7 @@ class Clip(BaseModel):
                 "attempt": attempt,
                 "prefix": prefix,
                 "lost_prefixes": tuple(lost for lost in self.lost_prefixes if lost != prefix),
+                "late": tuple(name for name in self.late if not name.startswith(prefix)),
                 "owner": owner,
                 "nonce": nonce,
                 "submitting_at": at,

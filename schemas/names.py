@@ -29,6 +29,11 @@ def work_prefix(job_id: str, clip: int, attempt: int) -> str:
     return f"{clip_prefix(job_id, clip)}{attempt}/"
 
 
+def work_folder(name: str) -> str:
+    """The folder of the attempt that a file under `work/` belongs to."""
+    return "/".join(name.split("/")[:4]) + "/"
+
+
 def clip_prefix(job_id: str, clip: int) -> str:
     """Where all attempts at one clip lie."""
     return f"{job_prefix(job_id)}{clip}/"

@@ -4,6 +4,7 @@ from functools import singledispatch
 from typing import Any
 
 from schemas import event as ev
+from schemas.belated import adopted, discarded, same_charge
 from schemas.errors import ImpossibleStep
 from schemas.failure import Category, Charged, Failure
 from schemas.job import LOOSE_ENDS_FOR, Job
@@ -115,12 +116,12 @@ def _(event: ev.AcceptedLate, job: Job) -> Job:
     _require(clip.attempt > 0, event, job)
     if event.operation == clip.operation or event.operation in clip.late:
         return job
-    if clip.nonce == event.nonce and clip.state is ClipState.DONE and clip.operation is None:
+    if same_charge(clip, event.nonce, event.operation):
         return _with(job, clip.model_copy(update={"operation": event.operation}))
     if not job.ended and (clip.state in _ADOPTS or _sends(clip, event.nonce)):
-        job = _with(job, _accepted(clip, event.operation, event), waiting_for=None)
+        job = _with(job, adopted(clip, event.nonce, event.operation, event.at), waiting_for=None)
         return _cancelled(job) if job.cancel_requested else job
-    job = _discarded(job, clip, event)
+    job = _rightly_charged(_with(job, discarded(clip, event.nonce, event.operation, ended=job.ended)))
     return job.model_copy(update={"sweep_until": event.at + LOOSE_ENDS_FOR, "checks": 0}) if job.erased_at else job
 
 
@@ -275,22 +276,6 @@ def _sends(clip: Clip, nonce: str) -> bool:
     return clip.state is ClipState.SUBMITTING and clip.nonce == nonce
 
 
-def _discarded(job: Job, clip: Clip, event: ev.AcceptedLate) -> Job:
-    """Charged, and of no use any more. An ended job's reason says so too."""
-    belated = clip.state in _ADOPTS or clip.in_doubt or _was_judged(clip, event.nonce)
-    state = ClipState.LATE if job.ended and belated else clip.state
-    watched = clip.watched_prefixes if event.operation.startswith(WORK) else clip.lost_prefixes
-    lost = tuple(prefix for prefix in watched if not event.operation.startswith(prefix))
-    update = {"state": state, "late": (*clip.late, event.operation), "lost_prefixes": lost}
-    job = _with(job, clip.model_copy(update=update))
-    return job.model_copy(update={"failure": _as_charged(job, job.failure)}) if job.failure else job
-
-
-def _was_judged(clip: Clip, nonce: str) -> bool:
-    """The very submit that a person had to judge without its operation: it is the same charge, and can be used."""
-    return clip.state is ClipState.REFUSED and clip.operation is None and bool(nonce) and clip.nonce == nonce
-
-
 def _live_again(clip: Clip, event: ev.Replayed) -> Clip:
     """What is paid is used: a late operation is polled, a late file taken, and what is in doubt searched for first."""
     if clip.state is ClipState.LATE:
@@ -300,9 +285,12 @@ def _live_again(clip: Clip, event: ev.Replayed) -> Clip:
         return clip.model_copy(
             update={**found, "state": state, "late": tuple(others), "accepted_at": event.at, "cause": None}
         )
+    if clip.in_doubt and event.resubmit == clip.index:
+        return planned_in_doubt(clip)
+    if clip.in_doubt and clip.operation:  # it was accepted, and may have ended by now: whoever asks is told
+        return clip.model_copy(update={"state": ClipState.ACCEPTED, "accepted_at": event.at, "cause": None})
     if clip.in_doubt:
-        unknown = clip.model_copy(update={"state": ClipState.UNKNOWN, "cause": None})
-        return planned_in_doubt(clip) if event.resubmit == clip.index else unknown
+        return clip.model_copy(update={"state": ClipState.UNKNOWN, "cause": None})
     return _planned_again(clip) if clip.state is ClipState.REFUSED else clip
 
 

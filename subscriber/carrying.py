@@ -62,6 +62,10 @@ class Carrier:
     droppable: asyncio.Timeout | None = None
     backoff: Backoff = field(default_factory=Backoff)
 
+    def __post_init__(self) -> None:
+        """From here on the store's time goes on, also while the job waits for a slot."""
+        self._see(self.job)
+
     def nudge(self) -> None:
         """Whatever can be dropped is dropped: a pause, or a question that costs nothing."""
         self.nudged.set()
@@ -70,7 +74,6 @@ class Carrier:
 
     async def carry(self) -> Job:
         """The ended job. While a dependency is out of reach it waits for better times."""
-        self._see(self.job)
         while not self.job.ended:
             try:
                 await (self._look() if self.stale else self._step())
@@ -115,7 +118,14 @@ class Carrier:
                 return await self.shop.write(self.job, _event_of(action, self.shop.clock.now()))
 
     async def _submit(self) -> None:
-        await self._moved(await submit_next(self.shop, self.job))
+        """It may wait for its turn for longer than the job may wait to be begun."""
+        now = self.shop.store_time(self.job, self.seen_at_boot)
+        left_s = (policy.next_submit_until(self.job) - now).total_seconds()
+        after = await submit_next(self.shop, self.job, begin_before=self.shop.clock.boot() + left_s)
+        if after is self.job:
+            self.stale = True
+        else:
+            await self._moved(after)
 
     async def _moved(self, job: Job) -> None:
         """Goes on at once, or waits with the message in hand for what the model lacks."""

@@ -7,6 +7,7 @@ from schemas.advance import advance
 from schemas.failure import Category, Charged, Failure
 from schemas.job import Job
 from schemas.ledger import Clip
+from schemas.names import clip_prefix
 from schemas.ports import Broke, Finished, Running
 from schemas.state import JobState
 from subscriber.policy import may_resubmit
@@ -42,15 +43,23 @@ async def _ended(shop: Workshop, job: Job, clip: Clip) -> ev.ClipDone | ev.ClipF
     match await shop.model.poll(clip.operation or ""):
         case Running():
             return None
-        case Finished(outputs=outputs) if outputs:
-            return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=outputs[0])
-        case Finished():
-            return _failed(shop, clip, _NOTHING_MADE)
+        case Finished(outputs=(output, *_)) if output.startswith(clip_prefix(job.job_id, clip.index)):
+            return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=output)
+        case Finished(outputs=outputs):
+            return await _found_or(shop, clip, _STRANGE if outputs else _NOTHING_MADE)
         case Broke(failure=failure) if _may_wait(failure):
             log.info("the model is too busy", extra={"action": "clip_withdrawn", "job_id": job.job_id})
             return ev.ClipWithdrawn(at=shop.clock.now(), clip=clip.index, cause=failure)
         case Broke(failure=failure):
-            return _failed(shop, clip, failure)
+            return await _found_or(shop, clip, failure)
+
+
+async def _found_or(shop: Workshop, clip: Clip, failure: Failure) -> ev.ClipDone | ev.ClipFailed:
+    """A paid film may lie there although the operation failed, or is forgotten: its folder knows better."""
+    found = () if failure.charged is Charged.NO else await shop.model.recover(clip.prefix or "")
+    if found:
+        return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=found[0])
+    return _failed(shop, clip, failure)
 
 
 async def search(shop: Workshop, job: Job, clip: Clip) -> Job | None:
@@ -89,6 +98,12 @@ _NOTHING_MADE = Failure(
     code="no_video",
     message="The model ended without an error and without a video.",
     retryable=True,
+    charged=Charged.UNKNOWN,
+)
+_STRANGE = Failure(
+    category=Category.UPSTREAM,
+    code="strange_output",
+    message="The model named a video outside the folder of this clip; it was not used.",
     charged=Charged.UNKNOWN,
 )
 _LOST = Failure(

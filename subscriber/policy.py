@@ -133,7 +133,7 @@ def decide(job: Job, now: datetime, windows: Windows) -> Action:
     if job.state is JobState.STORING:
         since = job.since(JobState.STORING) or now
         return Store() if now <= since + timedelta(seconds=windows.storing_s) else GiveUpStoring()
-    if now <= _next_submit_until(job):
+    if now <= next_submit_until(job):
         return Submit()
     return Expire() if job.state is JobState.QUEUED else GiveUpWaiting()
 
@@ -151,7 +151,7 @@ def _of_the_accepted(job: Job, clip: Clip, now: datetime, windows: Windows) -> A
     return Poll(clip) if now <= (clip.accepted_at or now) + timedelta(seconds=span) else GiveUpGeneration(clip)
 
 
-def _next_submit_until(job: Job) -> datetime:
+def next_submit_until(job: Job) -> datetime:
     """The deadline of the job, or as long again after the clip before."""
     return max([job.deadline, *(clip.done_at + QUEUED_AT_MOST for clip in job.clips if clip.done_at)])
 

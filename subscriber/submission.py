@@ -13,6 +13,7 @@ A kill between 3 and 4 leaves `submitting` behind. `subscriber.policy` says what
 
 import asyncio
 import logging
+import math
 import random
 import uuid
 from collections.abc import Coroutine
@@ -39,8 +40,11 @@ RETRY_WRITE_S = 1.0
 SLICES_MOVED_S = 0.1
 
 
-async def submit_next(shop: Workshop, job: Job) -> Job:
-    """The job after one attempt at its next clip. Raises `Conflict` where another worker got there first."""
+async def submit_next(shop: Workshop, job: Job, *, begin_before: float = math.inf) -> Job:
+    """The job after one attempt at its next clip. Raises `Conflict` where another worker got there first.
+
+    `begin_before` is on `Clock.boot`: it may have to wait for its turn, and comes back as it was if that takes longer.
+    """
     try:
         plan = _plan(shop, job)
     except Invalid as error:
@@ -48,20 +52,25 @@ async def submit_next(shop: Workshop, job: Job) -> Job:
             category=Category.INVALID_REQUEST, code="invalid_request", message=str(error), field=error.field
         )
         return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=failure))
-    if not job.request.allows(plan.price_usd + _charged_beside(job)):
-        return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_too_dear(job, plan)))
+    beside = _charged_beside(job)
+    if not job.request.allows(plan.price_usd + beside):
+        return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_too_dear(job, plan, beside)))
     room: Slip | Failure | None = await _look(shop, job, plan)
     if plan.price_usd and isinstance(room, Slip) and await shop.pace.turn(_next_model(job, plan)):
         room = None  # it had to wait, and others have taken of the budgets meanwhile
-    while (after := await _one_of_few(shop, job, plan, room)) is None:
+    while (after := await _one_of_few(shop, job, plan, room, begin_before)) is None:
         room = None
         await shop.clock.sleep(SLICES_MOVED_S * random.random())
     return after
 
 
-async def _one_of_few(shop: Workshop, job: Job, plan: Plan, room: Slip | Failure | None) -> Job | None:
+async def _one_of_few(
+    shop: Workshop, job: Job, plan: Plan, room: Slip | Failure | None, begin_before: float
+) -> Job | None:
     """The clock of an attempt starts once it is its turn."""
     async with shop.pace.at_once if plan.price_usd else nullcontext():
+        if shop.clock.boot() > begin_before:
+            return job
         return await _to_its_end(_attempt(shop, job, plan, room or await _look(shop, job, plan)))
 
 
@@ -101,12 +110,13 @@ def _plan(shop: Workshop, job: Job) -> Plan:
 
 
 def _charged_beside(job: Job) -> Decimal:
-    """Operations that turned up late count against the caller's limit as well."""
-    return sum((clip.planned.price_usd * len(clip.late) for clip in job.clips), Decimal(0))
+    """What turned up late, and what may have been charged without anybody knowing, counts against the limit as well."""
+    return sum((clip.planned.price_usd * (len(clip.late) + clip.doubts) for clip in job.clips), Decimal(0))
 
 
-def _too_dear(job: Job, plan: Plan) -> Failure:
-    words = f"max_cost_usd is {job.request.max_cost_usd}, and the plan costs {plan.price_usd}; nothing was charged."
+def _too_dear(job: Job, plan: Plan, beside: Decimal) -> Failure:
+    rest = f", beside {beside} that was or may have been charged for it already" if beside else "; nothing was charged"
+    words = f"max_cost_usd is {job.request.max_cost_usd}, and the plan costs {plan.price_usd}{rest}."
     return Failure(category=Category.BUDGET, code="over_max_cost", message=words, field="max_cost_usd")
 
 
@@ -116,13 +126,14 @@ def _next_model(job: Job, plan: Plan) -> str:
 
 
 async def _paid_before(shop: Workshop, job: Job) -> int | None:
-    """The attempt whose files lie there: one that is lost, or newer than any that the record knows."""
+    """The attempt whose files lie there: one that is lost or came late, or newer than any that the record knows."""
     clip = job.clip_in(ClipState.PLANNED)
     index, known, lost = (clip.index, clip.attempt, (*clip.lost_prefixes, *clip.late)) if clip else (0, 0, ())
     files = await shop.videos.list(clip_prefix(job.job_id, index))
     attempts = {attempt_of(file.name) for file in files}
+    prefixes = {n: work_prefix(job.job_id, index, n) for n in attempts}
     return max(
-        (n for n in attempts if n > known or work_prefix(job.job_id, index, n) in lost),
+        (n for n in attempts if n > known or any(name.startswith(prefixes[n]) for name in lost)),
         default=None,
     )
 

@@ -87,7 +87,7 @@ class Patterns:
 
     def learn(self, operation: Operation, written: httpx.Request | None) -> None:
         """From a poll of this operation."""
-        if written is not None:
+        if written is not None and _names(written, operation.id):
             self._known[_model_of(operation)] = Pattern.of(written, operation.id)
 
 
@@ -95,6 +95,11 @@ def still_running(family: Family, body: bytes) -> bool:
     """Whether the answer says that much and nothing else."""
     said: dict[str, Any] = object_of(body)
     return not said.get("done") if family is Family.VEO else said.get("status") in STILL_RUNNING
+
+
+def _names(written: httpx.Request, id: str) -> bool:
+    """Whether the id stands in it as it is: written in another way, a swap would ask about another."""
+    return id in str(written.url) or id.encode() in written.content
 
 
 def _model_of(operation: Operation) -> str:

@@ -143,7 +143,7 @@ async def test_a_submit_left_behind_by_a_dead_worker_is_held_then_searched_and_n
 
 async def test_an_owner_whose_time_is_over_sends_nothing(bench: Bench) -> None:
     """A zombie: the process stood still between its claim and its send."""
-    boots = iter([0.0, 1_000.0])
+    boots = iter([0.0, 0.0, 1_000.0])
 
     class Stopped(SystemClock):
         def boot(self) -> float:

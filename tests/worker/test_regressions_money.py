@@ -60,9 +60,11 @@ async def test_a_replay_of_a_lost_generation_uses_the_film_that_came_too_late(be
 
 async def test_a_replay_of_a_lost_generation_that_left_no_film_fails_closed(bench: Bench) -> None:
     """The model accepted it once, and the film may come yet: a second submit could be a second charge."""
-    again = await _lives_again(bench, await _lost_generation(bench))
+    lost = await _lost_generation(bench)
+    bench.model.outcome = Running()
+    again = await _lives_again(bench, lost)
     assert again.failure is not None
-    assert (again.state, again.failure.code, again.charged) == (JobState.FAILED, "submit_unknown", Charged.UNKNOWN)
+    assert (again.state, again.failure.code, again.charged) == (JobState.FAILED, "generation_lost", Charged.UNKNOWN)
     assert again.loose_ends
     assert len(bench.model.accepted) == 1
 
