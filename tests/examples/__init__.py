@@ -1,0 +1,1 @@
+"""The programs for downstream teams, run as the guide says."""
