@@ -46,7 +46,7 @@ chaos-gcp: .venv/.installed-dev ## The same on Google's emulators, smaller
 fuzz: .venv/.installed-dev ## Ask the facade everything that its OpenAPI document allows, and more; SECONDS=60 SEED=
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
-bench: .venv/.installed-dev ## Measure against what one would use instead, and write docs/performance.md; ONLY=name
+bench: .venv/.installed-bench ## Measure against what one would use instead, and write docs/performance.md; ONLY=name
 	$(BIN)/python -m bench $(ONLY)
 
 scale: .venv/.installed-bench ## Redo the figures and pictures of docs/scale.md from the project's own constants

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import growth, inflight, pictures, polling, renderer, startup, waiting
+from bench import growth, inflight, overhead, pictures, polling, renderer, startup, throughput, waiting
 from bench.figure import Figure
 from bench.report import keep, table
 from schemas.errors import Unavailable
@@ -14,9 +14,11 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Figure]]] = {
     "growth": growth.measure,
     "inflight": inflight.measure,
     "inflight-many": inflight.measure_many,
+    "overhead": overhead.measure,
     "polling": polling.measure,
     "renderer": renderer.measure,
     "startup": startup.measure,
+    "throughput": throughput.measure,
     "waiting": waiting.measure,
 }
 ONLY_BY_NAME = frozenset({"inflight-many"})

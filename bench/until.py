@@ -7,13 +7,13 @@ from collections.abc import Callable
 LOOK_EVERY_S = 0.2
 
 
-def until(done: Callable[[], bool], what: str, *, within_s: float) -> None:
+def until(done: Callable[[], bool], what: str, *, within_s: float, look_every_s: float = LOOK_EVERY_S) -> None:
     """Looks again and again. Raises `TimeoutError`."""
     deadline = time.monotonic() + within_s
     while not done():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {within_s:g} s")
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(look_every_s)
 
 
 def settled(read: Callable[[], float], *, looks: int = 15, pause_s: float = 1.0) -> float:

@@ -3,12 +3,12 @@
 import logging
 
 from publisher.desk import Desk
-from schemas.claim_check import claim_image
+from schemas.claim_check import keep_image, open_image
 from schemas.errors import AlreadyExists, IdReused, Unavailable
 from schemas.job import Job, new_job
 from schemas.message import encode_request
 from schemas.ports import REQUESTS
-from schemas.referrers import drop_reference
+from schemas.referrers import take_back
 from schemas.request import VideoRequest
 from schemas.tombstone import gone
 
@@ -37,13 +37,17 @@ async def submit(
     `Unavailable`) where the store or the bus failed: a job that was stored but not published is published by
     `reconcile`.
     """
-    request = await claim_image(request, desk.videos)
+    claim = await open_image(request, desk.videos)
+    request = claim.request
     job = new_job(request, desk.clock.now(), traceparent=traceparent, caller=caller)
+    if claim.name and (known := await desk.jobs.get(job.job_id)):
+        return await _known(desk, job, known)  # before the image is stored: it may be refused
+    await keep_image(claim, desk.videos)
     try:
         created = await desk.jobs.create(job)
         await desk.bus.publish(REQUESTS, encode_request(request, at=job.created_at, traceparent=traceparent))
     except AlreadyExists:
-        return await _known(desk, job)
+        return await _known(desk, job, await desk.jobs.get(job.job_id))
     except Unavailable as error:
         logger.warning("submit is uncertain", extra={"action": "submit_uncertain", "job_id": job.job_id})
         raise SubmitUncertain(job.job_id, error) from error
@@ -51,13 +55,15 @@ async def submit(
     return created
 
 
-async def _known(desk: Desk, job: Job) -> Job:
-    known = await desk.jobs.get(job.job_id)
+async def _known(desk: Desk, job: Job, known: Job | None) -> Job:
+    """What the id stands for. A request that is refused leaves nothing, whoever stored its image."""
     others = known is not None and job.caller is not None and known.caller != job.caller
-    if known is None or others or known.fingerprint != job.fingerprint:
+    refused = known is None or others or known.fingerprint != job.fingerprint
+    if known and (refused or known.erased_at):
+        await take_back(job.request, known, desk.jobs, desk.videos, desk.clock.now())
+    if known is None or refused:
         raise IdReused(f"job_id {job.job_id} stands for another request already; a new request needs a new id")
     if known.erased_at:
-        await drop_reference(job.request, desk.jobs, desk.videos, desk.clock.now())  # it came along once more
         raise gone(known)
     logger.info("request known", extra={"action": "submit_known", "job_id": job.job_id})
     return known

@@ -95,9 +95,9 @@ def failed(call: Call, view: JobView, headers: dict[str, str]) -> Response:
     return refusal(body, status, retry_after_s=_RETRY_AFTER_S.get(status), headers=headers)
 
 
-def too_late(call: Call, video_id: str, charged: Charged, *, retryable: bool) -> Response:
-    """504: the wait is over, the job goes on."""
+def too_late(call: Call, video_id: str, charged: Charged, *, repeatable: bool) -> Response:
+    """504: the wait is over, the job goes on. Only who may repeat the call is told when."""
     words = "The video is not ready yet; the job goes on, ask for it at status_url"
-    failure = Failure(category=Category.TIMEOUT, code="wait_over", message=words, retryable=retryable, charged=charged)
+    failure = Failure(category=Category.TIMEOUT, code="wait_over", message=words, retryable=repeatable, charged=charged)
     body = Refusal(detail=words, error=failure, video_id=video_id, status_url=status_url(call, video_id))
-    return refusal(body, 504, retry_after_s=RETRY_AFTER_S)
+    return refusal(body, 504, retry_after_s=RETRY_AFTER_S if repeatable else None)

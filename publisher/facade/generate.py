@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 
 from starlette.responses import Response
 
@@ -94,8 +95,8 @@ async def _serve(call: Call, order: _Order, owed: Job | None) -> Response:
         try:
             job = await _job_for(call, order, owed)
         except SubmitUncertain as error:
-            await _left(call, order, error.job_id)
-            return refused(error, status_url=status_url(call, error.job_id))
+            repeatable = await _left(call, order, error.job_id)
+            return refused(error, status_url=status_url(call, error.job_id), repeatable=repeatable)
         return await _answer(call, order, job, place, crowded)
 
 
@@ -107,32 +108,35 @@ async def _job_for(call: Call, order: _Order, owed: Job | None) -> Job:
 
 
 async def _answer(call: Call, order: _Order, job: Job, place: Place, crowded: Crowded | None) -> Response:
+    """What becomes of the call. Whatever keeps the answer from the caller, it may come back for it."""
+    left = partial(_left, call, order, job.job_id, seen=job)
     try:
         return await _outcome(call, order, job, place, crowded)
     except patience.HungUp:
+        await left()
         logger.info("caller hung up", extra={"action": "wait_hung_up", "job_id": job.job_id})
         return Response(status_code=GONE)
     except (Draining, Unavailable) as error:
-        return refused(error, video_id=job.job_id, status_url=status_url(call, job.job_id), charged=job.charged)
+        where, repeatable = status_url(call, job.job_id), await left()
+        return refused(error, video_id=job.job_id, status_url=where, charged=job.charged, repeatable=repeatable)
+    except BaseException:
+        await left()
+        raise
 
 
 async def _outcome(call: Call, order: _Order, job: Job, place: Place, crowded: Crowded | None) -> Response:
-    """How it ended, or how it stands when the wait is over. Whatever keeps that from the caller, it may come back."""
-    try:
-        end = await patience.unless_gone(call, place.end(order.wait_s, seen=job))
-        if end is not None:
-            return await _ended(call, order, end)
-        newest = await _newest(call, job) if order.wait_s else job
-        if order.preferences.given:
-            return accepted(await view(call.state["desk"], newest), order.preferences.applied(async_too=True))
-        if crowded:
-            raise crowded
-    except BaseException:
-        await _left(call, order, job.job_id, seen=job)
-        raise
-    comes_back = await _left(call, order, job.job_id, seen=newest)
+    """How it ended, or how it stands when the wait is over."""
+    end = await patience.unless_gone(call, place.end(order.wait_s, seen=job))
+    if end is not None:
+        return await _ended(call, order, end)
+    newest = await _newest(call, job) if order.wait_s else job
+    if order.preferences.given:
+        return accepted(await view(call.state["desk"], newest), order.preferences.applied(async_too=True))
+    if crowded:
+        raise crowded
+    repeatable = await _left(call, order, job.job_id, seen=newest)
     logger.info("wait is over", extra={"action": "wait_over", "job_id": job.job_id})
-    return too_late(call, job.job_id, newest.charged, retryable=order.keyed or comes_back)
+    return too_late(call, job.job_id, newest.charged, repeatable=repeatable)
 
 
 async def _ended(call: Call, order: _Order, job: Job) -> Response:
@@ -155,9 +159,10 @@ async def _newest(call: Call, job: Job) -> Job:
 
 
 async def _left(call: Call, order: _Order, job_id: str, *, seen: Job | None = None) -> bool:
-    """Whether the caller's next identical call comes back to this job."""
+    """Whether the caller's next identical call comes back to this job, and makes no second one."""
     if not order.may_return:
-        return False
+        return order.keyed
     noted = await reattach.left(call.state["desk"], job_id, call.state["settings"].reattach_s, seen=seen)
-    call.state["twins"].promised(order.asked)
+    if noted:
+        call.state["twins"].promised(order.asked)
     return noted

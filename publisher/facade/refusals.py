@@ -1,6 +1,6 @@
 """Every answer that is no success, in one shape: a status, one sentence, and the failure's own words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +16,7 @@ from schemas.errors import Conflict, Gone, IdReused, ImpossibleStep, Invalid, No
 from schemas.failure import Category, Charged, Failure
 
 _WORDS_AT_MOST = 600
+_DONT_REPEAT = "; ask at status_url, since the same call again may be a second job"
 GONE = 499
 """Written to the log where the caller hung up; nobody gets to see it."""
 
@@ -66,22 +67,34 @@ _HTTP = {
 
 
 def refused(
-    error: Exception, *, video_id: str | None = None, status_url: str | None = None, charged: Charged = Charged.NO
+    error: Exception,
+    *,
+    video_id: str | None = None,
+    status_url: str | None = None,
+    charged: Charged = Charged.NO,
+    repeatable: bool = True,
 ) -> Response:
-    """The answer to an error."""
+    """The answer to an error. No word of one that is not `repeatable` invites to repeat the call."""
     kind, words = _judge(error)
-    failure = Failure(
-        category=kind.category,
-        code=kind.code,
-        message=_clean(words),
-        retryable=kind.retryable,
-        charged=charged,
-        field=_clean(error.field) if isinstance(error, Invalid) and error.field else None,
+    words = _clean(words)
+    if not repeatable:
+        kind, words = replace(kind, retryable=False), words.rstrip(".") + _DONT_REPEAT
+    field = _clean(error.field) if isinstance(error, Invalid) and error.field else None
+    body = Refusal(
+        detail=kind.prefix + words,
+        error=Failure(
+            category=kind.category,
+            code=kind.code,
+            message=words,
+            retryable=kind.retryable,
+            charged=charged,
+            field=field,
+        ),
+        video_id=error.job_id if isinstance(error, SubmitUncertain) else video_id,
+        status_url=status_url,
     )
-    if isinstance(error, SubmitUncertain):
-        video_id = error.job_id
-    body = Refusal(detail=kind.prefix + failure.message, error=failure, video_id=video_id, status_url=status_url)
-    return refusal(body, kind.status, retry_after_s=_retry_after_s(error, kind), headers=_headers(error))
+    retry_after_s = _retry_after_s(error, kind) if repeatable else None
+    return refusal(body, kind.status, retry_after_s=retry_after_s, headers=_headers(error))
 
 
 def refusal(

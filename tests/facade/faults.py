@@ -125,6 +125,22 @@ class BlindJobs:
         return None
 
 
+class KeepsNothing(BlindJobs):
+    """A job store that takes no change in."""
+
+    async def save(self, job: Job) -> Job:
+        raise Unavailable("the job store can't be written to")
+
+
+class LosesTheAnswer(BlindJobs):
+    """The record gets there; then nothing more is heard of the store."""
+
+    async def create(self, job: Job) -> Job:
+        await super().create(job)
+        self.blind = True
+        raise Unavailable("the job store's answer was lost")
+
+
 class Unaddressed:
     """A video store that can't tell where a file is to be had."""
 

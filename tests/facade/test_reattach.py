@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from publisher.facade.reattach import left
-from schemas.errors import Unavailable
 from schemas.failure import Category, Charged, Failure
 from schemas.job import Job
 from tests.facade.doors import ASYNC, Door, door_over, door_to, settings_for
-from tests.facade.faults import BlindJobs, Unaddressed
+from tests.facade.faults import BlindJobs, KeepsNothing, Unaddressed
 from tests.facade.hand import Hand, hand_at
 
 
@@ -132,14 +131,11 @@ async def test_a_store_that_fails_at_the_end_of_the_wait_breaks_no_promise(door:
 
 
 async def test_a_caller_is_told_to_come_back_only_where_it_can(door: Door) -> None:
-    class NoSaves(BlindJobs):
-        async def save(self, job: Job) -> Job:
-            raise Unavailable
-
-    desk = replace(door.desk, jobs=NoSaves(door.desk.jobs))
+    desk = replace(door.desk, jobs=KeepsNothing(door.desk.jobs))
     async with door_over({**door.state, "desk": desk}) as stubborn:
         answer = await stubborn.post()
     assert (answer.status_code, answer.json()["error"]["retryable"]) == (504, False)
+    assert "retry-after" not in answer.headers
 
 
 async def test_a_record_that_moved_on_is_promised_all_the_same(door: Door, hand: Hand) -> None:

@@ -120,7 +120,7 @@ async def test_a_job_that_waits_for_a_slot_beyond_its_start_before_is_not_begun(
     gate.set()
     await asyncio.gather(first, second)
     job = await bench.job("second")
-    assert (job.state, job.cost_usd) == (JobState.EXPIRED, 0)
+    assert (job.state, job.cost_usd) == (JobState.EXPIRED, Decimal(0))
 
 
 async def test_a_job_that_waits_for_the_quota_beyond_its_start_before_is_not_begun(bench: Bench) -> None:
