@@ -26,7 +26,8 @@ async function generate() {
   for (;;) {
     const { status, retryAfter, answer } = await call();
     if (status === 200) return answer;
-    if (!NOT_YET.includes(status)) throw new Error(`Python API error: ${status} - ${answer.detail}`);
+    const again = NOT_YET.includes(status) && answer.error?.retryable !== false; // false: it could be a second job
+    if (!again) throw new Error(`Python API error: ${status} - ${answer.detail}`);
     if (Date.now() > GIVE_UP_AT) throw new Error(`Python API error: ${status} - given up; the job goes on`);
     console.error(`${status}, asking again: ${answer.detail}`);
     await new Promise((resolve) => setTimeout(resolve, retryAfter * 1000));

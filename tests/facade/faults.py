@@ -29,6 +29,10 @@ class _Bus:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
+    @property
+    def letters_hide(self) -> bool:
+        return self._bus.letters_hide
+
     async def publish(self, topic: str, message: Message) -> None:
         await self._bus.publish(topic, message)
 
