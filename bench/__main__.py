@@ -5,12 +5,13 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import growth, inflight, overhead, pictures, polling, renderer, startup, throughput, waiting
+from bench import google, growth, inflight, overhead, pictures, polling, renderer, startup, throughput, waiting
 from bench.figure import Figure
 from bench.report import keep, table
 from schemas.errors import Unavailable
 
 BENCHMARKS: Mapping[str, Callable[[], Sequence[Figure]]] = {
+    "google": google.measure,
     "growth": growth.measure,
     "inflight": inflight.measure,
     "inflight-many": inflight.measure_many,

@@ -2,14 +2,14 @@
 
 import argparse
 import asyncio
-import os
 import sys
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from bench.serving import serve
 
 
 async def hold(request: Request) -> Response:
@@ -20,37 +20,12 @@ async def hold(request: Request) -> Response:
     return Response()
 
 
-class _Server(uvicorn.Server):
-    ready_fd: int
-
-    async def startup(self, sockets: object = None) -> None:
-        await super().startup()
-        port = self.servers[0].sockets[0].getsockname()[1]
-        os.write(self.ready_fd, f"http://127.0.0.1:{port}\n".encode())
-        os.close(self.ready_fd)
-
-
 def main() -> None:
-    """Serves until it is killed, with the facade's own server settings."""
+    """Serves until it is killed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--ready-fd", type=int, required=True)
     app = Starlette(routes=[Route("/api/videos/generate", hold, methods=["POST"])])
-    server = _Server(
-        uvicorn.Config(
-            app,
-            port=0,
-            loop="asyncio",
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-    )
-    server.ready_fd = parser.parse_args().ready_fd
-    server.run()
+    serve(app, parser.parse_args().ready_fd)
 
 
 if __name__ == "__main__":

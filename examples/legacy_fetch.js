@@ -36,7 +36,7 @@ async function generate() {
 
 /** One call, the same bytes each time. A connection that breaks, or isn't there, counts as a 503. */
 async function call() {
-  const headers = { "content-type": "application/json" };
+  const headers = { "content-type": "application/json" }; // and "x-api-key", where the facade asks for a key
   try {
     const response = await fetch(`${API}/api/videos/generate`, { method: "POST", headers, body });
     const answer = await response.json().catch(() => ({ detail: response.statusText }));

@@ -54,12 +54,13 @@ def estimated_progress(job: Job) -> float:
         return 1.0
     if not job.clips or job.read_at is None:
         return 0.0
+    at = (job.since(job.state) if job.ended else None) or job.read_at
     whole = sum(clip.planned.expected_s for clip in job.clips)
     passed = 0.0
     for clip in job.clips:
         if clip.done_at:
             passed += clip.planned.expected_s
         elif clip.accepted_at:
-            running = (job.read_at - clip.accepted_at).total_seconds()
+            running = (at - clip.accepted_at).total_seconds()
             passed += clip.planned.expected_s * min(0.95, max(0.0, running) / clip.planned.expected_s)
     return round(min(0.95, passed / whole), 3)

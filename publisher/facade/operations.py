@@ -43,7 +43,10 @@ _GENERATE = {
     429: no("The model's quota is used up.", "Retry-After"),
     500: _BROKEN,
     503: _AWAY,
-    504: no("Not ready within 280 s. The job goes on: ask at `status_url`, or repeat the call where `retryable` says so.", "Retry-After"),
+    504: no(
+        "Not ready within 280 s. The job goes on: ask at `status_url`, or repeat the call where `retryable` says so.",
+        "Retry-After",
+    ),
 }
 
 OPERATIONS = (

@@ -109,6 +109,11 @@ def test_progress_grows_with_the_usual_time_and_is_whole_only_at_the_end() -> No
     assert estimated_progress(played(started(), accepted(), done(), stored())) == 1
 
 
+def test_progress_stands_still_once_the_job_ended() -> None:
+    cancelled = played(started(), accepted(), ev.CancelWished(at=after(27)))
+    assert estimated_progress(seen_at(27, cancelled)) == estimated_progress(seen_at(5000, cancelled)) == 0.5
+
+
 def test_progress_counts_the_clips() -> None:
     two = a_plan(PRICE, PRICE)
     assert estimated_progress(seen_at(60, played(started(two), accepted(), done(0)))) == 0.5

@@ -1,0 +1,30 @@
+"""A Celery worker: `python -m bench.celery_worker REDIS POOL CONCURRENCY FD`. Tells FD when it takes tasks."""
+
+import logging
+import os
+import sys
+
+from celery import signals
+
+from bench.celery_settings import TASK, celery_app
+from bench.celery_task import make_video
+
+
+def main() -> None:
+    """Until SIGTERM; then it finishes what it holds."""
+    redis_url, pool, concurrency, ready = sys.argv[1:]
+    logging.basicConfig(level=logging.INFO)
+    app = celery_app(redis_url, results=True)
+    app.task(make_video, name=TASK)
+
+    def tell(**_: object) -> None:
+        os.write(int(ready), b"ready\n")
+        os.close(int(ready))
+
+    signals.worker_ready.connect(tell, weak=False)
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    app.worker_main(["worker", "--pool", pool, "--concurrency", concurrency, "--loglevel", "INFO", *quiet])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""A paid model that answers at once: its film is made already, and lies in the store by the first poll."""
+
+import os
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from schemas.ledger import Clip
+from schemas.plan import Plan, PlannedClip
+from schemas.ports import Broke, Finished, Running, VideoStore
+from schemas.request import VideoRequest
+
+SECONDS = 4
+"""What is asked for, and what the film lasts: nothing has to be cut."""
+_PLAN = Plan(
+    clips=(PlannedClip(model="ready", seconds=SECONDS, billed_seconds=SECONDS, price_usd=Decimal("0.4"), expected_s=1),)
+)
+
+
+def put_film(film: Path, folder: Path, prefix: str) -> str:
+    """As Google does: the file lies in the store when the model is done, and costs us nothing. Returns its name."""
+    name = f"{prefix}sample_0.mp4"
+    (folder / prefix).mkdir(parents=True, exist_ok=True)
+    os.link(film, folder / name)
+    return name
+
+
+class ReadyModel:
+    """`VideoModel`. The film goes straight into the folder of the store, or else through the store."""
+
+    poll_every_s = 1.0
+
+    def __init__(self, videos: VideoStore, film: Path, folder: Path | None) -> None:
+        self._videos, self._film, self._folder = videos, film, folder
+
+    def plan(self, request: VideoRequest) -> Plan:
+        """One paid clip."""
+        del request
+        return _PLAN
+
+    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
+        """Accepted."""
+        del request, sources, send_before
+        return f"ready:{clip.prefix}"
+
+    async def poll(self, operation: str) -> Running | Finished | Broke:
+        """Done."""
+        prefix = operation.removeprefix("ready:")
+        if self._folder:
+            return Finished(outputs=(put_film(self._film, self._folder, prefix),))
+        name = f"{prefix}sample_0.mp4"
+        await self._videos.put(name, self._film, content_type="video/mp4")
+        return Finished(outputs=(name,))
+
+    async def recover(self, prefix: str) -> Sequence[str]:
+        """Nothing is ever lost here."""
+        del prefix
+        return ()
+
+    async def discard(self, operation: str) -> None:
+        """Nothing to stop."""
