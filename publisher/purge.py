@@ -42,7 +42,8 @@ class Purge(BaseModel):
     dry_run: bool
     erased: list[str] = Field(default_factory=list)
     unfinished: list[str] = Field(
-        default_factory=list, description="Erased; some of their files are deleted later, by a worker."
+        default_factory=list,
+        description="Erased; files and dead letters that could not be seen or deleted now are left to a worker.",
     )
     kept: list[Kept] = Field(default_factory=list)
 

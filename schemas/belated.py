@@ -24,9 +24,13 @@ def same_charge(clip: Clip, nonce: str, operation: str) -> bool:
 
 def adopted(clip: Clip, nonce: str, operation: str, at: datetime) -> Clip:
     """The line goes on with it. An attempt that it was not the answer of stays in doubt."""
-    own = _folder(clip, nonce, operation) or clip.prefix
-    update = {"state": ClipState.ACCEPTED, "operation": operation, "accepted_at": at, "prefix": own, "cause": None}
-    return clip.model_copy(update={**update, **_settled(clip, own)})
+    own = _folder(clip, nonce, operation)
+    update = _settled(clip, own)
+    if own is None:  # the attempt in hand is the one that counts
+        own = clip.prefix
+        update["lost_prefixes"] = tuple(prefix for prefix in update["lost_prefixes"] if prefix != own)
+    update |= {"state": ClipState.ACCEPTED, "operation": operation, "accepted_at": at, "prefix": own, "cause": None}
+    return clip.model_copy(update=update)
 
 
 def discarded(clip: Clip, nonce: str, operation: str, *, ended: bool) -> Clip:

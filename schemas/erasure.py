@@ -7,6 +7,7 @@ the files follow from the id and the day, so that what turns up later is found a
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from schemas.change import change
 from schemas.errors import Invalid, NotFound, ReelbusError
@@ -21,6 +22,8 @@ from schemas.tombstone import why_kept
 log = logging.getLogger(__name__)
 
 LETTERS_LOOKED_AT = 10_000
+LETTERS_HIDE_FOR = timedelta(minutes=10)
+"""As long as any bus lets somebody keep a message for himself. A look so long afterwards sees what the first missed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,9 +43,8 @@ class Eraser:
 
     async def finish(self, erased: Sequence[Job]) -> list[Job]:
         """Deletes what tombstones left behind; gives those that have to be finished later, which `reconcile` does."""
-        if erased:
-            await self._drop_letters({job.job_id for job in erased})
-        return [job for job in erased if not await self._swept(job)]
+        hidden = await self._drop_letters({job.job_id for job in erased}) if erased else frozenset()
+        return [job for job in erased if not await self._swept(job, hidden)]
 
     def _erasing(self, job: Job) -> Erased | None:
         at = self.clock.now()
@@ -50,38 +52,46 @@ class Eraser:
             raise Invalid(reason, field="job_id")
         return Erased(at=at)
 
-    async def _drop_letters(self, job_ids: Collection[str]) -> None:
-        for letter in await self.bus.dead_letters(limit=LETTERS_LOOKED_AT):
-            if claimed_job_id(letter.message) in job_ids:
-                await self._drop(letter.id)
+    async def _drop_letters(self, job_ids: Collection[str]) -> Collection[str]:
+        """Gives the jobs that have letters which could be seen and not be dropped, or may have unseen ones."""
+        letters = await self.bus.dead_letters(limit=LETTERS_LOOKED_AT)
+        theirs = [(job_id, letter.id) for letter in letters if (job_id := claimed_job_id(letter.message)) in job_ids]
+        hidden = {job_id for job_id, letter_id in theirs if job_id and not await self._dropped(letter_id)}
+        if len(letters) < LETTERS_LOOKED_AT:
+            return hidden
+        log.warning("too many dead letters to see all", extra={"action": "letters_beyond_reach", "seen": len(letters)})
+        return job_ids
 
-    async def _drop(self, letter_id: str) -> None:
+    async def _dropped(self, letter_id: str) -> bool:
+        """False where it is gone for us and perhaps only in somebody else's hands."""
         try:
             await self.bus.drop(letter_id)
         except NotFound:
             log.info("a dead letter was gone already", extra={"action": "letter_gone", "letter_id": letter_id})
+            return not self.bus.letters_hide
+        return True
 
-    async def _swept(self, job: Job) -> bool:
+    def _letters_may_hide(self, job: Job) -> bool:
+        """Of what somebody else looked at in that moment we saw nothing: a look later on tells."""
+        since = job.erased_at or self.clock.now()
+        return self.bus.letters_hide and self.clock.now() < since + LETTERS_HIDE_FOR
+
+    async def _swept(self, job: Job, hidden: Collection[str]) -> bool:
         try:
-            return await self._sweep(job)
+            return await self._sweep(job, letters_left=job.job_id in hidden or self._letters_may_hide(job))
         except ReelbusError as error:  # the tombstone says that there is more to do
             extra = {"action": "sweep_failed", "job_id": job.job_id, "reason": str(error)}
             log.warning("an erased job's files could not be deleted yet", extra=extra)
             return False
 
-    async def _sweep(self, job: Job) -> bool:
-        await delete_work(self.videos, job.job_id)
-        for name in (job.final_name, job.poster_name):
+    async def _sweep(self, job: Job, *, letters_left: bool) -> bool:
+        work = await self.videos.list(job_prefix(job.job_id))
+        for name in (*(file.name for file in work), job.final_name, job.poster_name):
             await self.videos.delete(name)
         if not await drop_reference(job.request, self.jobs, self.videos, self.clock.now()):
             return False
-        await change(self.jobs, job.job_id, lambda _: Swept(at=self.clock.now()))
-        return True
-
-
-async def delete_work(videos: VideoStore, job_id: str, *, dry_run: bool = False) -> int:
-    """How many files of the job lay under `work/`; none is there any more, unless it is a dry run."""
-    files = await videos.list(job_prefix(job_id))
-    for file in () if dry_run else files:
-        await videos.delete(file.name)
-    return len(files)
+        at = self.clock.now()
+        is_last = job.sweep_until is None or at >= job.sweep_until
+        if not (letters_left and is_last):  # else nobody would come back for the letters
+            await change(self.jobs, job.job_id, lambda _: Swept(at=at))
+        return not letters_left

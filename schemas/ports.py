@@ -95,6 +95,10 @@ class Bus(Protocol):
       there with the attributes `dead_letter_id` and `dead_letter_cause`, and kept in `dead_letters`.
     """
 
+    @property
+    def letters_hide(self) -> bool:
+        """True where `dead_letters` leaves out what somebody else looks at in that moment, and `drop` can't find it."""
+
     async def publish(self, topic: str, message: Message) -> None:
         """Durable once this returns. Raises `Unavailable`; then it may or may not have been published."""
 

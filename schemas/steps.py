@@ -301,6 +301,8 @@ def _planned_again(clip: Clip) -> Clip:
     update: dict[str, Any] = {"state": ClipState.PLANNED, "nonce": None, "owner": None, "accepted_at": None}
     if charged:
         update |= {"late": (*clip.late, bill), "reserved": ()}
+    if charged and clip.nonce and bill == clip.prefix:  # its answer may still come, and is the same charge
+        update["lost_nonces"] = {**clip.lost_nonces, clip.nonce: bill}
     return clip.model_copy(update=update)
 
 

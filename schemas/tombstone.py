@@ -7,9 +7,11 @@ from schemas.failure import Failure
 from schemas.job import LOOSE_ENDS_FOR, Job
 from schemas.kinds import isoformat
 from schemas.ledger import Clip
+from schemas.limit import Reserved
 from schemas.request import VideoRequest
 
 ERASED_PROMPT = "(this prompt was erased)"
+_LABEL = "label"
 _ERASED_WORDS = "The words of this reason were erased."
 
 
@@ -68,7 +70,13 @@ def _bare(request: VideoRequest) -> VideoRequest:
 
 
 def _bare_clip(clip: Clip) -> Clip:
-    return clip.model_copy(update={"cause": _bare_failure(clip.cause)})
+    reserved = tuple(_bare_reserved(part) for part in clip.reserved)
+    return clip.model_copy(update={"cause": _bare_failure(clip.cause), "reserved": reserved})
+
+
+def _bare_reserved(part: Reserved) -> Reserved:
+    """The amount stays, a label's key and value go. What such a part was never spent of stays used for its period."""
+    return part.model_copy(update={"scope": _LABEL}) if part.scope.startswith(f"{_LABEL}:") else part
 
 
 def _bare_failure(failure: Failure | None) -> Failure | None:

@@ -1,12 +1,12 @@
 """The worker's composition root: the only module of the subscriber that opens `infra`."""
 
 import asyncio
+import logging
 import os
 import secrets
 import socket
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from infra.adapters import Adapters
@@ -15,19 +15,19 @@ from infra.gcp.vertex_settings import VertexSettings
 from infra.logs import configure_logs
 from subscriber.guard import Guard
 from subscriber.pace import Pace
+from subscriber.scratch import own_folder, sweep
 from subscriber.settings import WorkerSettings
 from subscriber.workshop import Workshop
 
 __all__ = ["configure_logs", "open_workshop"]
 
-SCRATCH_KEPT_S = 86_400.0
+log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def open_workshop(settings: WorkerSettings) -> AsyncIterator[Workshop]:
     """Every port of a worker, opened by its address and closed in reverse."""
-    await asyncio.to_thread(_swept, settings.scratch_dir)
-    async with Adapters() as adapters, _guard(adapters, settings) as guard:
+    async with _scratch(settings) as scratch, Adapters() as adapters, _guard(adapters, settings) as guard:
         videos = await adapters.videos(
             settings.videos_url, base_url=settings.facade_url, reference_buckets=settings.reference_buckets
         )
@@ -38,14 +38,14 @@ async def open_workshop(settings: WorkerSettings) -> AsyncIterator[Workshop]:
             model=await adapters.model(
                 settings.model,
                 videos=videos,
-                scratch=settings.scratch_dir,
+                scratch=scratch,
                 renderers=settings.renderers,
                 vertex=_vertex(settings),
             ),
             editor=await adapters.editor(),
             clock=SystemClock(),
             owner=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
-            scratch=settings.scratch_dir,
+            scratch=scratch,
             pace=Pace(SystemClock(), settings.submits_per_minute / settings.workers),
             guard=guard,
             windows=settings.windows,
@@ -74,17 +74,24 @@ def _vertex(settings: WorkerSettings) -> VertexSettings:
     )
 
 
-def _swept(scratch: Path) -> None:
-    """A killed worker leaves half-made files behind; nobody needs them a day later."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    for path in tuple(_stale(scratch)):  # all are told before one goes: a folder that loses a file looks new again
-        with suppress(OSError):  # another worker may sweep as well, or still use it
-            path.rmdir() if path.is_dir() else path.unlink()
+@asynccontextmanager
+async def _scratch(settings: WorkerSettings) -> AsyncIterator[Path]:
+    """This process's own folder. What killed ones left is deleted now, and with every round of `reconcile`."""
+    await asyncio.to_thread(sweep, settings.scratch_dir)
+    sweeping = asyncio.create_task(_sweeping(settings.scratch_dir, settings.reconcile_every_s))
+    try:
+        with own_folder(settings.scratch_dir) as folder:
+            yield folder
+    finally:
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
 
 
-def _stale(scratch: Path) -> Iterator[Path]:
-    for folder, folders, files in os.walk(scratch, topdown=False):  # folders that vanish meanwhile are passed over
-        for path in (Path(folder, name) for name in (*files, *folders)):
-            with suppress(OSError):
-                if path.lstat().st_mtime < time.time() - SCRATCH_KEPT_S:
-                    yield path
+async def _sweeping(scratch: Path, every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            if swept := await asyncio.to_thread(sweep, scratch):
+                log.info("deleted what a killed worker left", extra={"action": "scratch_swept", "count": swept})
+        except OSError as error:  # the next round may do better
+            log.warning("scratch can't be swept", extra={"action": "scratch_unswept", "reason": str(error)})

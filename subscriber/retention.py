@@ -9,9 +9,10 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from schemas.erasure import Eraser, delete_work
+from schemas.erasure import Eraser
 from schemas.errors import ReelbusError
 from schemas.job import Job
+from schemas.names import job_prefix
 from schemas.ports import JobQuery, JobStore
 from schemas.state import JobState
 from schemas.tombstone import why_kept
@@ -94,13 +95,21 @@ class Retention:
         return sum([await self._emptied(job, dry_run) for job in due])
 
     async def _emptied(self, job: Job, dry_run: bool) -> bool:
-        newest = None if dry_run else await self.shop.jobs.get(job.job_id)
-        if newest and (newest.life, newest.state) != (job.life, job.state):
-            return False  # it was replayed just now, and needs them
-        count = await delete_work(self.shop.videos, job.job_id, dry_run=dry_run)
-        if count and not dry_run:
+        files = await self.shop.videos.list(job_prefix(job.job_id))
+        if dry_run or not files:
+            return bool(files)
+        gone = any([await self._deleted(job, file.name) for file in files])
+        if gone:
             log.info("deleted an old job's work files", extra={"action": "work_deleted", "job_id": job.job_id})
-        return count > 0
+        return gone
+
+    async def _deleted(self, job: Job, name: str) -> bool:
+        """False where the job was replayed just now, and needs the file."""
+        newest = await self.shop.jobs.get(job.job_id)
+        if newest is None or (newest.life, newest.state) != (job.life, job.state):
+            return False
+        await self.shop.videos.delete(name)
+        return True
 
 
 def eraser_of(shop: Workshop) -> Eraser:

@@ -42,6 +42,10 @@ class SqliteBus:
         self._heartbeat = Heartbeat(database, self._beat, every_s=ack_deadline_s / _BEATS_PER_DEADLINE)
         self._heartbeat.start()
 
+    @property
+    def letters_hide(self) -> bool:
+        return False
+
     async def publish(self, topic: str, message: Message) -> None:
         await self._database.write(partial(topics.publish, topic=topic, message=message))
         self._wake.hint(topic)

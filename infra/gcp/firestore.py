@@ -4,6 +4,7 @@ The client follows `FIRESTORE_EMULATOR_HOST` by itself. By default it would repe
 then see its own write as somebody else's: writes go without any retry, and the caller reads again after a doubt.
 """
 
+import logging
 import re
 
 from google.api_core.exceptions import Aborted, FailedPrecondition, NotFound
@@ -13,14 +14,25 @@ from google.cloud.firestore_v1.async_client import AsyncClient
 from google.cloud.firestore_v1.async_document import AsyncDocumentReference
 
 from infra.cursor import encode_cursor
-from infra.gcp.firestore_documents import COLLECTION, conflict, document, document_id, job_of, stamped, update_time
+from infra.gcp.firestore_documents import (
+    COLLECTION,
+    Snapshot,
+    conflict,
+    document,
+    document_id,
+    job_of,
+    stamped,
+    update_time,
+)
 from infra.gcp.firestore_queries import ahead_query, page_query, position_of
 from infra.gcp.translate import translated
-from schemas.errors import AlreadyExists
+from schemas.errors import AlreadyExists, Unavailable
 from schemas.job import Job
 from schemas.kinds import JOB_ID_PATTERN
 from schemas.ports import COUNTED_AHEAD, JobPage, JobQuery
 from schemas.state import JobState
+
+log = logging.getLogger(__name__)
 
 WRITE_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
@@ -65,9 +77,10 @@ class FirestoreJobs:
         wanted = page_query(self.collection, query)
         with translated("Firestore"):
             snapshots = await wanted.get(timeout=READ_TIMEOUT_S)
-        jobs = [job_of(snapshot) for snapshot in snapshots[: query.limit]]
-        more = len(snapshots) > len(jobs)
-        return JobPage(jobs=jobs, cursor=encode_cursor(position_of(query, jobs[-1])) if more else None)
+        page = snapshots[: query.limit]
+        more = len(snapshots) > len(page)
+        jobs = [job for snapshot in page if (job := _readable(snapshot))]
+        return JobPage(jobs=jobs, cursor=encode_cursor(position_of(query, page[-1])) if more else None)
 
     async def ahead_of(self, job: Job) -> int | None:
         """One read is billed for up to a thousand, and no more are counted: https://cloud.google.com/firestore/pricing"""
@@ -86,3 +99,12 @@ class FirestoreJobs:
     def document(self, job_id: str) -> AsyncDocumentReference:
         """Where the record lies."""
         return self.collection.document(document_id(job_id))
+
+
+def _readable(snapshot: Snapshot) -> Job | None:
+    """A record of a newer version does not take the page with it."""
+    try:
+        return job_of(snapshot)
+    except Unavailable:
+        log.warning("a record can't be read", extra={"action": "record_unreadable", "job_id": snapshot.get("job_id")})
+        return None

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from proto.datetime_helpers import DatetimeWithNanoseconds
+from pydantic import ValidationError
 
-from schemas.errors import Conflict
+from schemas.errors import Conflict, Unavailable
 from schemas.job import Job
 
 COLLECTION = "jobs"
@@ -49,8 +50,12 @@ def document(job: Job) -> dict[str, Any]:
 
 
 def job_of(snapshot: Snapshot) -> Job:
-    """The job as it was read."""
-    job = Job.model_validate_json(snapshot.get("record"))
+    """The job as it was read. Raises `Unavailable` for a record of a version that this program can't read."""
+    try:
+        job = Job.model_validate_json(snapshot.get("record"))
+    except ValidationError as error:
+        job_id = snapshot.get("job_id")
+        raise Unavailable(f"the record of job {job_id} is of a version that this program can't read") from error
     return stamped(job, snapshot.update_time).model_copy(update={"read_at": moment(snapshot.read_time)})
 
 

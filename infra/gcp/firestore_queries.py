@@ -13,7 +13,7 @@ from google.cloud.firestore_v1.async_collection import AsyncCollectionReference
 from google.cloud.firestore_v1.async_query import AsyncQuery
 
 from infra.cursor import Position, decode_cursor, order_of
-from infra.gcp.firestore_documents import in_milliseconds
+from infra.gcp.firestore_documents import Snapshot, in_milliseconds
 from schemas.errors import Invalid
 from schemas.job import Job
 from schemas.ports import JobQuery
@@ -51,12 +51,11 @@ def ahead_query(jobs: AsyncCollectionReference, job: Job) -> AsyncQuery:
     return _ordered(queued, _AGE).end_before({"created_at": in_milliseconds(job.created_at), "job_id": job.job_id})
 
 
-def position_of(query: JobQuery, job: Job) -> Position:
-    """Where a page ended."""
+def position_of(query: JobQuery, snapshot: Snapshot) -> Position:
+    """Where a page ended: by the document's own fields, since its record may be one that can't be read."""
     order = order_of(query)
-    at = job.created_at if order == "c" else job.next_check_at
-    assert at is not None, "a job without a time to look at it is in no listing by that time"
-    return Position(order=order, at_ms=(in_milliseconds(at) - _EPOCH) // timedelta(milliseconds=1), job_id=job.job_id)
+    at_ms = (snapshot.get(_COLUMN[order]) - _EPOCH) // timedelta(milliseconds=1)
+    return Position(order=order, at_ms=at_ms, job_id=snapshot.get("job_id"))
 
 
 def indexes() -> list[Index]:

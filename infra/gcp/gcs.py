@@ -22,7 +22,7 @@ from infra.gcp.gcs_settings import BucketSettings
 from infra.gcp.gcs_urls import public_url, signed_url
 from infra.gcp.translate import translated
 from schemas.errors import Invalid, NotFound, Unavailable
-from schemas.names import is_safe
+from schemas.names import REFERENCES, is_safe
 from schemas.ports import StoredFile
 
 T = TypeVar("T")
@@ -48,7 +48,9 @@ class GcsVideos:
 
     @property
     def reads(self) -> frozenset[str]:
-        return frozenset(f"gs://{bucket}/" for bucket in {self._settings.bucket, *self._settings.reference_buckets})
+        others = self._settings.reference_buckets - {self._settings.bucket}
+        ours = f"gs://{self._settings.bucket}/{REFERENCES}"  # what else lies there is some caller's video
+        return frozenset({ours, *(f"gs://{bucket}/" for bucket in others)})
 
     async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
         return await self._in_thread(partial(_put, self._blob(name), source, content_type))

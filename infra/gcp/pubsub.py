@@ -61,6 +61,10 @@ class PubSubBus:
         self._flows: set[Flow] = set()
         self._attempts = Attempts()
 
+    @property
+    def letters_hide(self) -> bool:
+        return True
+
     async def publish(self, topic: str, message: Message) -> None:
         with translated("Pub/Sub"):
             await self._publish(topic, message)

@@ -63,6 +63,8 @@ async def _purge(
 def _words(report: Purge) -> str:
     verb = "would be erased" if report.dry_run else "is erased"
     lines = [f"{job_id} {verb}" for job_id in report.erased]
-    lines += [f"{job_id}: a worker deletes the rest within a few hours" for job_id in report.unfinished]
+    lines += [
+        f"{job_id}: not all of it could be seen and deleted now; a worker goes on" for job_id in report.unfinished
+    ]
     lines += [f"{kept.job_id} is kept: {kept.reason}" for kept in report.kept]
     return "\n".join(lines) or "No jobs."

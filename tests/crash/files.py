@@ -21,6 +21,7 @@ _WHERE: dict[str, tuple[int, int | None]] = {
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _ROOTS = ("videos", "scratch")
 """The database's own files are SQLite's matter, and which wake-up hints come is chance."""
+_OWN_FOLDER = re.compile(r"[0-9a-f]{32}")
 _RANDOM = re.compile(r"^\.?[0-9a-f]{32}$|(?<=assembly-)\w{8}$|(?<=\.)[0-9a-f]+(?=\.part$)")
 _OF_A_JOB = re.compile(r"^video_.*(?=\.)|^[0-9a-f]{64}(?=\.)")
 
@@ -52,6 +53,10 @@ def _name(event: str, arguments: tuple[Any, ...], root: Path) -> str | None:
     if folder_at is not None and not path.startswith("/") and arguments[folder_at] != -1:
         path = f"{os.readlink(f'/proc/self/fd/{arguments[folder_at]}')}/{path}"
     below = path.removeprefix(f"{root}/").split("/")
+    if below[0] == "scratch" and _OWN_FOLDER.fullmatch("".join(below[1:2])):
+        del below[1]  # the worker's own folder comes and goes with the process, not with a job
+        if len(below) == 1:
+            return None
     if below[0] not in _ROOTS:
         return None
     # The folder is called as its one job is.

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,30 @@ async def test_any_job_id_can_be_stored(jobs: JobStore) -> None:
         assert found.job_id == job_id
     for unknown in ("", "a/b", "a/b/c", "..", "."):
         assert await jobs.get(unknown) is None
+
+
+@pytest.mark.emulator
+async def test_a_record_of_a_newer_version_takes_no_page_with_it(
+    jobs: JobStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where a page ends with it, or holds nothing else."""
+    assert isinstance(jobs, FirestoreJobs)
+    for number, job_id in enumerate(("one", "newer", "three")):
+        await jobs.create(a_job(job_id).model_copy(update={"created_at": NOON + timedelta(minutes=number)}))
+    record = json.dumps({**json.loads(a_job("newer").model_dump_json()), "not_known_yet": 1})
+    await jobs.document("newer").update({"record": record})
+    found, cursor = [], None
+    while True:
+        page = await jobs.list(JobQuery(limit=1, cursor=cursor))
+        found.append([job.job_id for job in page.jobs])
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert found == [["three"], [], ["one"]]
+    told = [vars(record)["job_id"] for record in caplog.records if vars(record).get("action") == "record_unreadable"]
+    assert told == ["newer"]
+    with pytest.raises(Unavailable, match="newer is of a version"):
+        await jobs.get("newer")
 
 
 @pytest.mark.emulator

@@ -21,13 +21,25 @@ def request_with(reference: str) -> VideoRequest:
 async def test_our_own_and_those_of_the_setting(project: Project, from_bus: bool) -> None:
     async with Adapters() as adapters:
         videos = await adapters.videos(project.videos_url, base_url="", reference_buckets="shared-images, more.images")
-        for bucket in (project.bucket, "shared-images", "more.images"):
-            request = request_with(f"gs://{bucket}/frame.png")
+        for place in (f"{project.bucket}/references", "shared-images", "more.images"):
+            request = request_with(f"gs://{place}/frame.png")
             assert await claim_image(request, videos, from_bus=from_bus) == request
         for bucket in ("foreign", "shared-images-2", f"{project.bucket}.evil", "shared"):
             with pytest.raises(Invalid, match=rf"can't be read from gs://{bucket}/.*shared-images") as caught:
                 await claim_image(request_with(f"gs://{bucket}/shared-images/a.png"), videos, from_bus=from_bus)
             assert caught.value.field == "reference_image"
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("listed", ["", "{bucket}"])
+@pytest.mark.parametrize("folder", ["posters/", "work/one/0/1/", "generated-videos/", "referrers/", ""])
+async def test_what_else_lies_in_our_own_bucket_is_somebodys(project: Project, folder: str, listed: str) -> None:
+    """Whether the setting names the bucket or not."""
+    async with Adapters() as adapters:
+        own = listed.format(bucket=project.bucket)
+        videos = await adapters.videos(project.videos_url, base_url="", reference_buckets=own)
+        with pytest.raises(Invalid, match=f"here it may lie under gs://{project.bucket}/references/; or"):
+            await claim_image(request_with(f"gs://{project.bucket}/{folder}frame.png"), videos)
 
 
 def test_a_list_of_nothing_is_none() -> None:

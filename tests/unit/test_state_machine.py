@@ -269,8 +269,14 @@ class Life(RuleBasedStateMachine):
 
     @rule(resubmit=st.booleans())
     def a_person_replays(self, resubmit: bool = False) -> None:
-        clip = self.at(None) if resubmit else None
-        self.take(ev.Replayed(at=self.now, deadline=self.now + timedelta(days=1), resubmit=clip))
+        """Who is asked once more about an operation in doubt takes it for paid until the answer is there."""
+        again = self.at(None) if resubmit else None
+        asked = [clip for clip in self.job.clips if clip.in_doubt and clip.operation and clip.index != again]
+        if self.take(ev.Replayed(at=self.now, deadline=self.now + timedelta(days=1), resubmit=again)):
+            for clip in asked:
+                key = str(clip.operation)
+                key = key if key not in self.bill else f"{key} for clip {clip.index}"
+                self.bill[key] = clip.planned.price_usd
 
     @rule()
     def it_is_erased_and_swept(self) -> None:

@@ -1,5 +1,6 @@
 """What stays of an erased job, and what goes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from schemas.advance import advance
 from schemas.errors import ImpossibleStep
 from schemas.failure import Category, Charged, Failure
 from schemas.job import LOOSE_ENDS_FOR, Job
+from schemas.limit import Limit, Period
 from schemas.state import ClipState, JobState
 from schemas.tombstone import ERASED_PROMPT, why_kept
 from tests.unit.makers import (
@@ -48,6 +50,18 @@ def _erased(job: Job, at: float = 5000) -> Job:
 
 def _announced(job: Job) -> Job:
     return advance(job, ev.Announced(at=after(900)))
+
+
+def test_a_label_goes_from_what_was_reserved_as_well_and_the_amount_stays() -> None:
+    scopes = ("all", "project:spring", "label:team=asecretharbour")
+    parts = tuple(
+        Limit(scope=scope, period=Period.DAY, limit_usd=PRICE).reserved(after(0), 3, PRICE) for scope in scopes
+    )
+    sent = played(replace(started(), reserved=parts), accepted(), done(), stored(), job=_asked())
+    erased = _erased(sent)
+    assert "asecretharbour" not in erased.model_dump_json()
+    assert [part.scope for part in erased.clips[0].reserved] == ["all", "project:spring", "label"]
+    assert [(part.period, part.usd) for part in erased.clips[0].reserved] == [(each.period, PRICE) for each in parts]
 
 
 def test_what_the_job_was_how_it_ended_and_what_it_cost_stays() -> None:

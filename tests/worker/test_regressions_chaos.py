@@ -1,8 +1,8 @@
 """What the chaos run found, each held down to one cause."""
 
 import asyncio
-import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -74,19 +74,24 @@ async def test_a_library_that_loads_for_too_long_is_a_definite_no_and_no_unknown
 async def test_a_worker_starts_while_another_tidies_up_its_scratch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What was listed is gone a moment later."""
     scratch = tmp_path / "scratch"
-    (scratch / "assembly-of-another").mkdir(parents=True)
-    listed = os.scandir
+    ours, older = scratch / ("0" * 32), scratch / "assembly-of-another"
+    for folder in (ours, older):
+        folder.mkdir(parents=True)
+    listed = Path.iterdir
 
-    def vanishing(path: Any = ".") -> Any:
-        if isinstance(path, str | Path) and Path(path).name == "assembly-of-another":
-            Path(path).rmdir()
-        return listed(path)
+    def vanishing(self: Path) -> Iterator[Path]:
+        found = list(listed(self))
+        if self == scratch:
+            ours.rmdir()
+            older.rmdir()
+        return iter(found)
 
-    monkeypatch.setattr(os, "scandir", vanishing)
+    monkeypatch.setattr(Path, "iterdir", vanishing)
     async with open_workshop(WorkerSettings(data_dir=tmp_path, renderers=1)) as shop:
-        assert shop.scratch == scratch
-    assert not (scratch / "assembly-of-another").exists()
+        assert shop.scratch.parent == scratch
+    assert list(listed(scratch)) == []
 
 
 async def test_a_film_that_was_filtered_after_it_was_accepted_was_perhaps_charged(tmp_path: Path) -> None:

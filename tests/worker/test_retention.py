@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,21 +10,27 @@ from typing import Any
 
 import pytest
 
+from publisher.cancel import cancel
 from publisher.desk import Desk
 from publisher.purge import purge, purge_old
+from publisher.replay import replay
+from publisher.submit import submit
 from schemas import event as ev
-from schemas.errors import NotFound, Unavailable
+from schemas.claim_check import claim_image
+from schemas.errors import IdReused, Invalid, NotFound, Unavailable
 from schemas.job import LOOSE_ENDS_FOR, Job
-from schemas.ports import WORKERS, StoredFile, VideoStore
-from schemas.referrers import JOB_FOLLOWS_WITHIN, refer
+from schemas.ports import WORKERS, JobStore, StoredFile, VideoStore
+from schemas.referrers import JOB_FOLLOWS_WITHIN, drop_reference, refer
 from schemas.state import JobState, Outcome
 from schemas.tombstone import ERASED_PROMPT
 from subscriber import retention
 from subscriber.carrying import Carrier
+from subscriber.intake import job_for
 from subscriber.reconcile import Report, reconcile, retain
 from subscriber.retention import Retention
 from subscriber.rules import Rules
 from subscriber.settings import WorkerSettings
+from subscriber.submission import submit_next
 from subscriber.worker import Worker
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import PRICE
@@ -260,6 +266,148 @@ async def test_work_files_go_earlier_and_the_video_stays(bench: Bench) -> None:
     assert await Retention(bench.shop, Rules(work=LONG)).empty() == 1
     assert await _files(bench) == names
     assert not (await bench.job()).erased_at
+
+
+@dataclass
+class Meanwhile:
+    """A video store, and something that happens once: right before a listing, or before a file is deleted."""
+
+    videos: VideoStore
+    happens: Callable[[], Awaitable[object]]
+    before: str
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.videos, name)
+
+    async def list(self, prefix: str) -> Sequence[StoredFile]:
+        await self._moment(f"list {prefix}")
+        return await self.videos.list(prefix)
+
+    async def delete(self, name: str) -> None:
+        await self._moment(f"delete {name}")
+        await self.videos.delete(name)
+
+    async def _moment(self, verb: str) -> None:
+        if verb.startswith(self.before):
+            self.before = "never again"
+            await self.happens()
+
+
+async def test_work_files_stay_where_their_job_lives_again_in_that_moment(bench: Bench) -> None:
+    job = await submit_next(bench.shop, await bench.queued())
+    job = await bench.shop.write(job, ev.CancelWished(at=bench.shop.clock.now(), held=True))
+    await bench.model.deliver(bench.model.accepted[0])
+    await _aged(bench, job)
+    videos: Any = Meanwhile(bench.shop.videos, lambda: replay(_desk(bench), "job-1"), before="list work/")
+    assert await Retention(replace(bench.shop, videos=videos), Rules(work=LONG / 2)).empty() == 0
+    assert len(await bench.shop.videos.list("work/job-1/")) == 1
+    ended = await Carrier(bench.shop, await bench.job()).carry()
+    assert (ended.state, ended.cost_usd, len(bench.model.accepted)) == (JobState.SUCCEEDED, PRICE, 1)
+
+
+async def test_an_image_that_a_new_job_names_while_it_is_deleted_is_put_back(bench: Bench) -> None:
+    job = await _made(bench, reference_image=IMAGE)
+    desk = _desk(bench)
+    [image] = await bench.shop.videos.list("references/")
+    new = a_request(job_id="new", reference_image=IMAGE)
+    videos: Any = Meanwhile(bench.shop.videos, lambda: submit(desk, new), before=f"delete {image.name}")
+    assert (await purge(replace(desk, videos=videos), ["job-1"])).unfinished == ["job-1"]
+    [there] = await bench.shop.videos.list("references/")
+    assert (there.name, there.size_bytes) == (image.name, len(PIXEL))
+    await _due(bench)
+    await reconcile(bench.shop)
+    assert [(await bench.job()).request.reference_image, (await bench.job("new")).request.reference_image] == [
+        None,
+        job.request.reference_image,
+    ]
+    assert len(await bench.shop.videos.list("references/")) == 1
+    await cancel(desk, "new")
+    await purge(desk, ["new"])
+    assert await _files(bench) == []
+
+
+async def test_a_refused_request_leaves_neither_image_nor_name(bench: Bench) -> None:
+    """By HTTP, after the facade has stored its image, and by the bus."""
+    desk = _desk(bench)
+    await submit(desk, a_request(), caller="acme")
+    stored = await claim_image(a_request(reference_image=IMAGE), bench.shop.videos)
+    for request in (a_request(reference_image=IMAGE), stored):
+        with pytest.raises(IdReused):
+            await submit(desk, request, caller="other")
+        assert await _files(bench) == []
+    async with bench.working():
+        await bench.send(reference_image=IMAGE)
+        while (heard := await bench.hear()).state is not Outcome.REJECTED:
+            pass
+    assert heard.error
+    assert heard.error.code == "id_reused"
+    assert [name for name in await _files(bench) if name.startswith("ref")] == []
+
+
+async def test_a_refused_request_takes_no_image_from_the_job_that_uses_it(bench: Bench) -> None:
+    desk = _desk(bench)
+    await submit(desk, a_request(reference_image=IMAGE))
+    before = await _files(bench)
+    with pytest.raises(IdReused):
+        await submit(desk, a_request(reference_image=IMAGE, prompt="Another harbour, at dusk"))
+    with pytest.raises(IdReused):
+        await job_for(bench.shop, a_request(reference_image=IMAGE, seed=7), traceparent=None)
+    assert await _files(bench) == before
+    assert len(before) == 2
+
+
+@dataclass
+class Late:
+    """It tells of no job once: that job is created in that very moment."""
+
+    jobs: JobStore
+    unseen: int = 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.jobs, name)
+
+    async def get(self, job_id: str) -> Job | None:
+        self.unseen -= 1
+        return None if self.unseen >= 0 else await self.jobs.get(job_id)
+
+
+async def test_one_that_is_refused_after_its_image_was_stored_takes_it_back(bench: Bench) -> None:
+    await bench.queued()
+    late: Any = Late(bench.shop.jobs)
+    with pytest.raises(IdReused):
+        await submit(_desk(bench, jobs=late), a_request(reference_image=IMAGE))
+    assert await _files(bench) == []
+    late.unseen = 1
+    with pytest.raises(IdReused):
+        await job_for(replace(bench.shop, jobs=late), a_request(reference_image=IMAGE), traceparent=None)
+    assert await _files(bench) == []
+
+
+async def test_a_named_image_that_is_gone_leaves_no_name_behind(bench: Bench) -> None:
+    stored = await claim_image(a_request(reference_image=IMAGE), bench.shop.videos)
+    await drop_reference(stored, bench.shop.jobs, bench.shop.videos, bench.shop.clock.now())
+    with pytest.raises(Invalid, match="names no image"):
+        await submit(_desk(bench), stored)
+    assert await _files(bench) == []
+
+
+async def test_with_more_letters_than_a_look_sees_nothing_is_called_done(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("schemas.erasure.LETTERS_LOOKED_AT", 2)
+    await bench.shop.write(await bench.queued(), ev.CancelWished(at=bench.shop.clock.now(), held=True))
+    for job_id in ("job-1", "other", "another"):  # the oldest is out of reach
+        await bench.send(job_id=job_id)
+    async with bench.shop.bus.subscribe(WORKERS, limit=3) as deliveries:
+        for _ in range(3):
+            await (await anext(deliveries)).bury("test")
+    assert (await purge(_desk(bench), ["job-1"])).unfinished == ["job-1"]
+    assert (await bench.job()).sweep_until is not None
+    for letter in (await bench.shop.bus.dead_letters())[:2]:
+        await bench.shop.bus.drop(letter.id)
+    await _due(bench)
+    await reconcile(bench.shop)
+    assert await bench.shop.bus.dead_letters() == []
 
 
 async def test_a_worker_keeps_the_rules_by_itself(bench: Bench) -> None:

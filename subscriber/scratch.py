@@ -1,0 +1,79 @@
+"""Where workers keep half-made files: each in a folder of its own, which goes when its owner goes.
+
+The owner holds a lock on its folder, and the system takes that from whoever dies, by whatever signal. So a folder that
+can be locked is a dead one's, however young it is.
+"""
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+KEPT_S = 86_400.0
+"""What no worker of this version made lies there for so long: its owner holds no lock."""
+_OWN = re.compile(r"[0-9a-f]{32}")
+
+
+@contextmanager
+def own_folder(scratch: Path) -> Iterator[Path]:
+    """A new folder under `scratch`, for as long as the context lasts. Blocks for moments. Raises `OSError`."""
+    folder = scratch / secrets.token_hex(16)
+    with _opened(scratch) as door:
+        fcntl.flock(door, fcntl.LOCK_EX)  # until it is locked, a folder of ours looks like a dead one's
+        folder.mkdir()
+        lock = _open(folder)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def sweep(scratch: Path) -> int:
+    """Deletes what dead workers left behind, and says how many folders and files that were. Blocks."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    with _opened(scratch) as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        return sum([_swept(path) for path in tuple(scratch.iterdir())])
+
+
+def _swept(path: Path) -> bool:
+    with suppress(OSError):  # it goes with its owner in this very moment, or another one's rights keep it
+        if not _is_dead(path):
+            return False
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        return True
+    return False
+
+
+def _is_dead(path: Path) -> bool:
+    if not _OWN.fullmatch(path.name):
+        return path.lstat().st_mtime < time.time() - KEPT_S
+    with _opened(path) as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    handle = _open(folder)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _open(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
