@@ -29,7 +29,7 @@ node: ## Install what the Node package's tests need; without npm they are skippe
 	else echo "no npm: the Node package is not tested" >&2; fi
 
 soak: .venv/.installed-dev ## Minutes: 200 jobs at once through two killed workers, the longest films
-	$(BIN)/pytest tests/soak
+	$(BIN)/pytest -n 2 tests/soak
 
 crash-matrix: .venv/.installed-dev ## Kill the worker and the facade at every step of a job; what it cost, and what was lost
 	$(BIN)/pytest -q -p no:xdist tests/crash

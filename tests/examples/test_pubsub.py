@@ -81,8 +81,7 @@ async def test_python_drops_a_repeat_also_after_a_kill(project: Project, there: 
 async def test_node_acknowledges_only_what_is_written(project: Project, node_there: Place, tmp_path: Path) -> None:
     journal = tmp_path / "videos.jsonl"
     journal.mkdir()
-    async with _listening(node_there, _journaled(journal)) as js:
-        _announce(project, "job-1")
+    async with _listening(node_there, _journaled(journal)) as js, _announcing(project, "job-1"):
         await js.until("job-1.1.succeeded comes again: EISDIR")
         journal.rmdir()
         await js.until("^job-1 succeeded")
@@ -104,10 +103,10 @@ async def test_python_s_inbox_acknowledges_only_what_was_handled(project: Projec
     with SubscriberClient() as subscriber:
         path = subscriber.subscription_path(project.id, "my-python-team")
         pulling = subscriber.subscribe(path, callback=Inbox(handle).receive)
-        _announce(project, "job-1")
-        assert [await handled.get(), await handled.get()] == ["job-1", "job-1"]
-        _announce(project, "job-1", "job-2")
-        assert await handled.get() == "job-2"
+        async with _announcing(project, "job-1"):
+            assert [await handled.get(), await handled.get()] == ["job-1", "job-1"]
+        async with _announcing(project, "job-1", "job-2"):
+            assert await handled.get() == "job-2"
         pulling.cancel()
         await asyncio.to_thread(pulling.result)
 
@@ -137,10 +136,10 @@ async def _dropped(project: Project, place: Place, subscribe: str) -> None:
         assert first.said.count("job-1 succeeded") == 1
         await first.kill()
     async with _listening(place, subscribe) as second:
-        _announce(project, "job-1", "job-3")
-        await second.until("job-3 succeeded")
-        _announce(project, "job-4")
-        await second.until("job-4 succeeded")
+        async with _announcing(project, "job-1", "job-3"):
+            await second.until("job-3 succeeded")
+        async with _announcing(project, "job-4"):
+            await second.until("job-4 succeeded")
         assert await second.stop() == 0, second.said
     assert not re.search("job-[12] succeeded", second.said)
 
@@ -162,6 +161,23 @@ async def _heard(program: Program, *told: str) -> None:
     while missing:
         line = await program.until("|".join(missing))
         missing.remove(line[0])
+
+
+@asynccontextmanager
+async def _announcing(project: Project, *job_ids: str) -> AsyncIterator[None]:
+    """Again and again: the emulator goes on handing messages to subscribers that are gone, for as long as a lease."""
+
+    async def repeat() -> None:
+        while True:
+            await asyncio.to_thread(_announce, project, *job_ids)
+            await asyncio.sleep(2)
+
+    repeating = asyncio.create_task(repeat())
+    try:
+        yield
+    finally:
+        repeating.cancel()
+        await asyncio.gather(repeating, return_exceptions=True)
 
 
 def _announce(project: Project, *job_ids: str) -> None:
