@@ -19,7 +19,7 @@ serve: .venv/.installed-run ## Facade and worker; port from PORT, data under REE
 	@exec $(BIN)/reelbus up
 
 test: .venv/.installed-dev node ## Every fast test; on Google's emulators too, where the Google Cloud CLI is installed
-	$(PYTEST) tests
+	$(PYTEST) -m "not slow" tests
 
 test-gcp: .venv/.installed-dev node ## Only the tests on Google's emulators
 	$(PYTEST) -m emulator tests
@@ -28,8 +28,9 @@ node: ## Install what the Node package's tests need; without npm they are skippe
 	@if command -v npm >/dev/null; then $(MAKE) -s publisher/node/node_modules/.package-lock.json; \
 	else echo "no npm: the Node package is not tested" >&2; fi
 
-soak: .venv/.installed-dev ## Minutes: 200 jobs at once through two killed workers, the longest films
-	$(BIN)/pytest -n 2 tests/soak
+soak: .venv/.installed-dev node ## Minutes: 200 jobs at once through two killed workers, the longest films, what waits for leases
+	$(PYTEST) -m slow tests
+	$(BIN)/pytest -q -n 2 tests/soak
 
 crash-matrix: .venv/.installed-dev ## Kill the worker and the facade at every step of a job; what it cost, and what was lost
 	$(BIN)/pytest -q -p no:xdist tests/crash

@@ -82,6 +82,7 @@ async def test_every_length_comes_out_exact_and_is_billed_as_planned(
         assert [each.seconds for each in paid] == [clip.planned.billed_seconds for clip in job.clips]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answered", [True, False])
 async def test_a_worker_killed_after_acceptance_is_followed_by_one_that_does_not_pay_again(
     google: Google, house: House, answered: bool

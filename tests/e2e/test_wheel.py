@@ -31,6 +31,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv" / "bin"
 
 
+@pytest.mark.slow
 def test_the_installed_wheel_makes_a_video_carries_types_and_no_google_package(installed: Path, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     order = ["generate", "A kite over the dunes at noon", "--duration", "1", "-o", str(film), "--json"]

@@ -59,6 +59,7 @@ async def test_a_node_process_that_is_killed_waits_again(cloud: House, project: 
     assert not asking.done()
 
 
+@pytest.mark.slow
 async def test_a_subscription_of_the_service_s_own_keeps_what_came_while_it_was_away(
     cloud: House, project: Project, topics: Topics
 ) -> None:
@@ -75,6 +76,7 @@ async def test_a_subscription_of_the_service_s_own_keeps_what_came_while_it_was_
     assert {"my-completions", "a-look"} <= topics.listeners()
 
 
+@pytest.mark.slow
 async def test_a_worker_that_is_killed_changes_nothing_for_who_waits(
     cloud: House, project: Project, topics: Topics
 ) -> None:

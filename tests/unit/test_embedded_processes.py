@@ -137,7 +137,7 @@ async def test_a_process_that_was_away_too_long_can_not_settle_any_more(tmp_path
         await bus.publish(WORKERS.topic, Message(data=b"work"))
         assert await other.says() == "took work 1"
         async with bus.subscribe(WORKERS, limit=2) as flow:
-            os.kill(other.process.pid, signal.SIGSTOP)
+            await _stop(other, bus)
             mine = await take_one(flow)
             assert mine.attempt == 2
             os.kill(other.process.pid, signal.SIGCONT)
@@ -168,6 +168,11 @@ async def test_what_a_killed_process_had_for_itself_is_swept(tmp_path: Path) -> 
             await (await take_one(flow)).ack()
         assert await _rows(bus, "deliveries") == 0
         assert await _rows(bus, "messages") == 0
+
+
+async def _stop(other: Other, bus: SqliteBus) -> None:
+    """SIGSTOP while this process writes: a process that is stopped with SQLite's lock keeps it."""
+    await bus._database.write(lambda _: os.kill(other.process.pid, signal.SIGSTOP))
 
 
 async def _rows(bus: SqliteBus, table: str) -> int:
