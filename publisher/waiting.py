@@ -7,9 +7,9 @@ but never hangs it.
 import asyncio
 import logging
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Self
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Self, TypeAlias
 
 from publisher.completions import Completions
 from publisher.desk import Desk
@@ -17,6 +17,8 @@ from schemas.errors import NotFound, ReelbusError, Unavailable
 from schemas.job import Job
 
 logger = logging.getLogger(__name__)
+Meanwhile: TypeAlias = Callable[[], Awaitable[None]]
+"""What else ends a wait: it raises, or never returns."""
 
 
 class Draining(ReelbusError):
@@ -38,35 +40,47 @@ class Place:
     def __init__(self, waiters: "Waiters", job_id: str) -> None:
         self._waiters = waiters
         self._job_id = job_id
-        self._news = asyncio.Event()
+        self._has_news = False
+        self._waiting: asyncio.Timeout | None = None
 
     def call(self) -> None:
         """There is news."""
-        self._news.set()
+        self._has_news = True
+        if self._waiting:
+            self._waiting.reschedule(0)
+            self._waiting = None
 
-    async def wait(self, timeout_s: float) -> None:
-        """Until there is news, or the time is over. Raises `Draining`."""
-        if not self._waiters.draining:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout_s):
-                    await self._news.wait()
-        self._news.clear()
+    async def wait(self, timeout_s: float, meanwhile: Meanwhile = asyncio.Future) -> None:
+        """Until there is news, or the time is over. Raises `Draining`, and what `meanwhile` raises.
+
+        What else the caller waits for goes on here, and in no task of its own: ten thousand wait at once.
+        """
+        if not (self._has_news or self._waiters.draining):
+            try:
+                async with asyncio.timeout(timeout_s) as self._waiting:
+                    await meanwhile()
+            except TimeoutError:
+                pass
+            finally:
+                self._waiting = None
+        self._has_news = False
         if self._waiters.draining:
             raise Draining
 
-    async def end(self, timeout_s: float, *, seen: Job | None = None) -> Job | None:
-        """The job once it has ended; None when the time is over. Raises `NotFound` and `Draining`.
+    async def end(self, timeout_s: float, meanwhile: Meanwhile = asyncio.Future, *, look: bool = True) -> Job | None:
+        """The job once it has ended; None when the time is over. Raises like `wait`, and `NotFound`.
 
-        `seen` is the job as somebody saw it since this place was taken; without it the first thing is a look.
+        Without `look` the job was seen since this place was taken, and had not ended.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        job = seen or await self._waiters.look(self._job_id)
+        job = await self._waiters.look(self._job_id) if look else None
         while job is None or not job.ended:
             left = deadline - loop.time()
             if left <= 0:
                 return None
-            await self.wait(min(left, self._waiters.next_look_s()))
+            job = None  # a record is large beside all else that a caller costs
+            await self.wait(min(left, self._waiters.next_look_s()), meanwhile)
             job = await self._waiters.look(self._job_id)
         return job
 
@@ -100,11 +114,11 @@ class Waiters:
         self.draining = True
         self._heard(None)
 
-    async def ended(self, job_id: str, timeout_s: float) -> Job | None:
-        """The job once it has ended; None when the time is over. Raises `NotFound`, `Draining`, `Unavailable`."""
+    async def ended(self, job_id: str, timeout_s: float, meanwhile: Meanwhile = asyncio.Future) -> Job | None:
+        """The job once it has ended; None when the time is over. Raises like `Place.end`, and `Crowded`."""
         # First the place, then the look: an end in between is heard.
         with self.place(job_id) as place:
-            return await place.end(timeout_s)
+            return await place.end(timeout_s, meanwhile)
 
     @contextmanager
     def place(self, job_id: str, *, stays: bool = True) -> Iterator[Place]:

@@ -59,6 +59,7 @@ async def _links(settings: PublisherSettings, desk: Desk) -> Links | None:
     return Links(secret, desk.clock, link_s=settings.link_s) if secret else None
 
 
+# A layer that needs no frame of its own hands on what the next one returns: beside ten thousand who wait, each counts.
 def facade(state: State) -> Starlette:
     """The ASGI application over an open state."""
     return Starlette(

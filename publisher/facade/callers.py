@@ -1,5 +1,7 @@
 """Lets in who shows an API key or a Google ID token, where the settings ask for one, and notes who that is."""
 
+from collections.abc import Awaitable
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,8 +26,12 @@ class Callers:
         self._app = app
         self._gate = gate
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            free = self._gate.open or scope["path"] in _OPEN or scope["path"].startswith(_LINKED)
-            scope["caller"] = None if free else await self._gate.caller(Headers(scope=scope))
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        scope["caller"] = None
+        if scope["type"] != "http" or self._gate.open or scope["path"] in _OPEN or scope["path"].startswith(_LINKED):
+            return self._app(scope, receive, send)
+        return self._named(scope, receive, send)
+
+    async def _named(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["caller"] = await self._gate.caller(Headers(scope=scope))
         await self._app(scope, receive, send)

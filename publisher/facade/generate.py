@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from starlette.responses import Response
 
@@ -21,6 +23,7 @@ from publisher.submit import SubmitUncertain, submit
 from publisher.waiting import Crowded, Draining, Place
 from schemas.claim_check import claim_image
 from schemas.errors import Unavailable
+from schemas.failure import Charged
 from schemas.job import Job
 from schemas.request import VideoRequest
 from schemas.state import JobState
@@ -31,47 +34,75 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Order:
-    """What a caller wants. Its image is in the store already: it may wait for minutes, and images are large."""
+    """How a caller wants its answer."""
 
-    request: VideoRequest
+    caller: str | None
+    fingerprint: str
     keyed: bool
     may_return: bool
     """A legacy caller without a key: where it goes without an answer, its next identical call comes back."""
     preferences: Preferences
     wait_s: float
-    caller: str | None
 
     @property
     def asked(self) -> tuple[str | None, str]:
         """What makes two calls one and the same."""
-        return self.caller, self.request.fingerprint()
+        return self.caller, self.fingerprint
+
+
+class _Taken(NamedTuple):
+    """All that is kept while a caller waits: request and record are large, and ten thousand wait at once."""
+
+    order: _Order
+    place: Place
+    crowded: Crowded | None
+    job_id: str
+    charged: Charged
+    seen: Job | None
+    """The job as it stands, where nobody waits for it: it has ended already, or the caller doesn't stay."""
 
 
 async def generate(call: Call) -> Response:
     """The whole conversation about one video."""
-    order = await _read(call)
-    if not order.may_return:
-        return await _serve(call, order, None)
-    with call.state["twins"].joined(order.asked) as twin:
-        await twin.moment()
-        owed = await reattach.unanswered(call.state["desk"], order.request, order.caller)
-        return await _serve(call, order, owed)
+    with ExitStack() as here:
+        taken = await _taken_in(call, here)
+        return taken if isinstance(taken, Response) else await _answer(call, taken)
 
 
-async def _read(call: Call) -> _Order:
+async def _taken_in(call: Call, here: ExitStack) -> _Taken | Response:
+    """What the caller waits for; its job exists, new or known. What `here` holds lasts as long as the caller stays."""
+    request, order = await _read(call)
+    owed = await _owed(call, request, order, here) if order.may_return else None
+    waiters, stays = call.state["waiters"], order.wait_s > 0
+    crowded = waiters.crowded if stays else None
+    # The place is taken before the request is out: the end can't be missed, and needs no look to begin with.
+    job_id = owed.job_id if owed else request.job_id
+    place = here.enter_context(waiters.place(job_id, stays=stays and not crowded))
+    try:
+        job = await _job_for(call, request, order, owed)
+    except SubmitUncertain as error:
+        repeatable = await _left(call, order, error.job_id)
+        return refused(error, status_url=status_url(call, error.job_id), repeatable=repeatable)
+    stays = stays and not crowded and not job.ended
+    return _Taken(order, place, crowded, job.job_id, job.charged, None if stays else job)
+
+
+async def _read(call: Call) -> tuple[VideoRequest, _Order]:
+    """What is asked for, its image in the store already, and how."""
     settings = call.state["settings"]
     preferences = preferences_of(call.headers, at_most_s=settings.wait_s)
     wait_s = settings.wait_s if preferences.wait_s is None else preferences.wait_s
     if preferences.respond_async and preferences.wait_s is None:
         wait_s = 0
     request, keyed = await video_request(await _body(call), keyed_job_id(call.headers))
-    return _Order(
-        request=await claim_image(request, call.state["desk"].videos),
+    request = await claim_image(request, call.state["desk"].videos)
+    return request, _Order(
+        caller=caller_of(call),
+        fingerprint=request.fingerprint(),
         keyed=keyed,
         may_return=not keyed and settings.reattach_s > 0,
         preferences=preferences,
         wait_s=wait_s,
-        caller=caller_of(call),
     )
 
 
@@ -85,58 +116,63 @@ async def _body(call: Call) -> bytes:
         raise TooSlow(f"The body must arrive within {within_s:g} s") from None
 
 
-async def _serve(call: Call, order: _Order, owed: Job | None) -> Response:
-    job_id = owed.job_id if owed else order.request.job_id
-    crowded = call.state["waiters"].crowded if order.wait_s else None
-    if crowded:
-        order = replace(order, wait_s=0)
-    # The place is taken before the request is out: the end can't be missed, and needs no look to begin with.
-    with call.state["waiters"].place(job_id, stays=order.wait_s > 0) as place:
-        try:
-            job = await _job_for(call, order, owed)
-        except SubmitUncertain as error:
-            repeatable = await _left(call, order, error.job_id)
-            return refused(error, status_url=status_url(call, error.job_id), repeatable=repeatable)
-        return await _answer(call, order, job, place, crowded)
+async def _owed(call: Call, request: VideoRequest, order: _Order, here: ExitStack) -> Job | None:
+    """The job whose answer an identical call of this caller went without."""
+    twin = here.enter_context(call.state["twins"].joined(order.asked))
+    await twin.moment()
+    return await reattach.unanswered(call.state["desk"], request, order.caller)
 
 
-async def _job_for(call: Call, order: _Order, owed: Job | None) -> Job:
+async def _job_for(call: Call, request: VideoRequest, order: _Order, owed: Job | None) -> Job:
     desk = call.state["desk"]
     if owed:
         return await find(desk, owed.job_id)  # it may have ended before the place was taken
-    return await submit(desk, order.request, traceparent=traceparent_of(call), caller=order.caller)
+    return await submit(desk, request, traceparent=traceparent_of(call), caller=order.caller)
 
 
-async def _answer(call: Call, order: _Order, job: Job, place: Place, crowded: Crowded | None) -> Response:
+async def _answer(call: Call, taken: _Taken) -> Response:
     """What becomes of the call. Whatever keeps the answer from the caller, it may come back for it."""
-    left = partial(_left, call, order, job.job_id, seen=job)
+    job_id = taken.job_id
+    left = partial(_left, call, taken.order, job_id)
     try:
-        return await _outcome(call, order, job, place, crowded)
+        return await _outcome(call, taken)
     except patience.HungUp:
         await left()
-        logger.info("caller hung up", extra={"action": "wait_hung_up", "job_id": job.job_id})
+        logger.info("caller hung up", extra={"action": "wait_hung_up", "job_id": job_id})
         return Response(status_code=GONE)
     except (Draining, Unavailable) as error:
-        where, repeatable = status_url(call, job.job_id), await left()
-        return refused(error, video_id=job.job_id, status_url=where, charged=job.charged, repeatable=repeatable)
+        where, repeatable = status_url(call, job_id), await left()
+        return refused(error, video_id=job_id, status_url=where, charged=taken.charged, repeatable=repeatable)
     except BaseException:
         await left()
         raise
 
 
-async def _outcome(call: Call, order: _Order, job: Job, place: Place, crowded: Crowded | None) -> Response:
+async def _outcome(call: Call, taken: _Taken) -> Response:
     """How it ended, or how it stands when the wait is over."""
-    end = await patience.unless_gone(call, place.end(order.wait_s, seen=job))
-    if end is not None:
-        return await _ended(call, order, end)
-    newest = await _newest(call, job) if order.wait_s else job
+    job = taken.seen or await _waited(call, taken)
+    if job and job.ended:
+        return await _ended(call, taken.order, job)
+    return await _unfinished(call, taken, job)
+
+
+async def _waited(call: Call, taken: _Taken) -> Job | None:
+    """The job when it has ended, or when the wait is over; None where the store is out of reach just then."""
+    end = await taken.place.end(taken.order.wait_s, partial(patience.hangs_up, call), look=False)
+    await patience.still_there(call)
+    return end or await call.state["waiters"].look(taken.job_id)
+
+
+async def _unfinished(call: Call, taken: _Taken, job: Job | None) -> Response:
+    order, desk = taken.order, call.state["desk"]
     if order.preferences.given:
-        return accepted(await view(call.state["desk"], newest), order.preferences.applied(async_too=True))
-    if crowded:
-        raise crowded
-    repeatable = await _left(call, order, job.job_id, seen=newest)
-    logger.info("wait is over", extra={"action": "wait_over", "job_id": job.job_id})
-    return too_late(call, job.job_id, newest.charged, repeatable=repeatable)
+        job = job or await find(desk, taken.job_id)
+        return accepted(await view(desk, job), order.preferences.applied(async_too=True))
+    if taken.crowded:
+        raise taken.crowded
+    repeatable = await _left(call, order, taken.job_id, seen=job)
+    logger.info("wait is over", extra={"action": "wait_over", "job_id": taken.job_id})
+    return too_late(call, taken.job_id, job.charged if job else taken.charged, repeatable=repeatable)
 
 
 async def _ended(call: Call, order: _Order, job: Job) -> Response:
@@ -149,13 +185,6 @@ async def _ended(call: Call, order: _Order, job: Job) -> Response:
         return failed(call, seen, headers)
     await reattach.answered(desk, job)
     return finished(seen, headers)
-
-
-async def _newest(call: Call, job: Job) -> Job:
-    try:
-        return await call.state["desk"].jobs.get(job.job_id) or job
-    except Unavailable:
-        return job
 
 
 async def _left(call: Call, order: _Order, job_id: str, *, seen: Job | None = None) -> bool:

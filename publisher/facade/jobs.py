@@ -1,6 +1,7 @@
 """Jobs by their id: `GET` shows one, `DELETE` cancels it, `GET /api/videos` lists them."""
 
 import re
+from functools import partial
 
 from starlette.responses import Response
 
@@ -33,7 +34,7 @@ async def show(call: Call) -> Response:
         if caller is not None:
             await find(call.state["desk"], video_id, caller=caller)  # nobody waits for somebody else's job
         try:
-            await patience.unless_gone(call, call.state["waiters"].ended(video_id, wait_s))
+            await call.state["waiters"].ended(video_id, wait_s, partial(patience.hangs_up, call))
         except patience.HungUp:
             return Response(status_code=GONE)
         except (Draining, Crowded) as error:

@@ -1,5 +1,7 @@
 """Refuses bodies that are too large, or not JSON, before they are read."""
 
+from collections.abc import Awaitable
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,10 +27,9 @@ class BodyLimit:
         self._app = app
         self._limit_bytes = limit_bytes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         self._check(_said(Headers(scope=scope)))
         seen = 0
 
@@ -39,7 +40,7 @@ class BodyLimit:
             self._check(seen)
             return message
 
-        await self._app(scope, counted, send)
+        return self._app(scope, counted, send)
 
     def _check(self, size: int) -> None:
         if size > self._limit_bytes:
@@ -58,13 +59,13 @@ class ContentType:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http" and scope["method"] == "POST":
             headers = Headers(scope=scope)
             _check_json(headers.get("content-type", ""))
             if headers.get("content-encoding", "identity").lower() != "identity":
                 raise UnsupportedType("Send the body without a Content-Encoding")
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 def _check_json(content_type: str) -> None:

@@ -1,6 +1,7 @@
 """Ends a refused upload politely, so that its caller gets to read why."""
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 
 from starlette.datastructures import Headers
@@ -19,10 +20,9 @@ class Lingering:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http" or not _sends_a_body(Headers(scope=scope)):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         unread = True
 
         async def watched() -> Message:
@@ -40,7 +40,7 @@ class Lingering:
             await _discard(receive)
             await send({"type": "http.response.body", "body": b""})
 
-        await self._app(scope, watched, lingering)
+        return self._app(scope, watched, lingering)
 
 
 def _sends_a_body(headers: Headers) -> bool:

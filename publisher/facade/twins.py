@@ -17,11 +17,17 @@ class _Crowd:
     def __init__(self) -> None:
         self.present: dict[Twin, None] = {}
         self.promises = 0
-        self.stirred = asyncio.Event()
+        self._stirred: asyncio.Event | None = None
+
+    async def stirred(self) -> None:
+        """Until something changes here."""
+        self._stirred = self._stirred or asyncio.Event()
+        await self._stirred.wait()
 
     def stir(self) -> None:
-        self.stirred.set()
-        self.stirred = asyncio.Event()
+        if self._stirred:
+            self._stirred.set()
+            self._stirred = None
 
 
 class Twin:
@@ -36,7 +42,7 @@ class Twin:
         with suppress(TimeoutError):
             async with asyncio.timeout(MOMENT_S):
                 while self._must_wait():
-                    await self._crowd.stirred.wait()
+                    await self._crowd.stirred()
 
     def _must_wait(self) -> bool:
         is_first = next(iter(self._crowd.present)) is self
