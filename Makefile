@@ -7,7 +7,7 @@ PYTEST = $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/soak --ignore tes
 CHAOS = $(JOBS:%=--jobs %) $(KILLS:%=--kills %) $(SEED:%=--seed %) $(MINUTES:%=--minutes %)
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 demo: .venv/.installed-run ## Make one video through the real facade and a separate worker
 	@$(BIN)/python scripts/demo.py

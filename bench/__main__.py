@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bench import google, growth, inflight, overhead, pictures, polling, renderer, startup, throughput, waiting
@@ -44,11 +45,14 @@ def main() -> None:
 
 def _measured(name: str) -> Sequence[Figure]:
     sys.stderr.write(f"{name} …\n")
+    began = time.monotonic()
     try:
         return BENCHMARKS[name]()
     except Unavailable as error:
         sys.stderr.write(f"{name} is left out: {error}\n")
         return ()
+    finally:
+        sys.stderr.write(f"{name} took {time.monotonic() - began:.0f} s\n")
 
 
 if __name__ == "__main__":

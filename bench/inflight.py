@@ -16,7 +16,8 @@ MANY = 10_000
 PATIENT_S = 3600.0
 GOAL_KB = 40.0
 FILM_S = 24 * 3600.0
-ROUNDS = 2
+ROUNDS = 1
+"""`make soak` weighs the same, and fails beyond the limit."""
 _ACCEPTED_WITHIN_S = 600.0
 
 

@@ -13,7 +13,7 @@ from bench.until import settled, until
 
 CALLERS = 10_000
 WARM = 20
-ROUNDS = 3
+ROUNDS = 2
 MEMORY_GOAL, P99_GOAL_S = 1.5, 0.5
 _HELD_WITHIN_S = 270.0
 _SETTINGS = {

@@ -8,10 +8,11 @@ import argparse
 import logging
 import signal
 import sqlite3
+import sys
 from contextlib import suppress
 from pathlib import Path
 
-from google.api_core.exceptions import AlreadyExists
+from google.api_core.exceptions import AlreadyExists, NotFound
 from google.cloud.pubsub_v1 import SubscriberClient
 from google.cloud.pubsub_v1.types import FlowControl
 
@@ -50,8 +51,11 @@ def listen(project: str, name: str) -> None:
         subscription = subscriber.subscription_path(project, name)
         topic = f"projects/{project}/topics/video-completions"
         backoff = {"minimum_backoff": {"seconds": 1}, "maximum_backoff": {"seconds": 60}}
-        with suppress(AlreadyExists):
-            subscriber.create_subscription(request={"name": subscription, "topic": topic, "retry_policy": backoff})
+        try:
+            with suppress(AlreadyExists):
+                subscriber.create_subscription(request={"name": subscription, "topic": topic, "retry_policy": backoff})
+        except NotFound:
+            sys.exit(f"no topic in {project}: `reelbus setup` makes what is needed")
         flow = FlowControl(max_duration_per_lease_extension=10)  # after a crash, its messages come again within 10 s
         pulling = subscriber.subscribe(subscription, callback=inbox.receive, flow_control=flow)
         print(f"listening on {name}", flush=True)
@@ -67,9 +71,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     parser = argparse.ArgumentParser(description="Hears how jobs ended.")
     parser.add_argument("project")
-    parser.add_argument("subscription", help="yours alone; several processes may share it")
-    where = parser.parse_args()
-    listen(where.project, where.subscription)
+    parser.add_argument("name", metavar="subscription", help="yours alone; several processes may share it")
+    listen(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

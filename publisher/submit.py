@@ -62,7 +62,7 @@ async def _known(desk: Desk, job: Job, known: Job | None) -> Job:
     if known and (refused or known.erased_at):
         await take_back(job.request, known, desk.jobs, desk.videos, desk.clock.now())
     if known is None or refused:
-        raise IdReused(f"job_id {job.job_id} stands for another request already; a new request needs a new id")
+        raise IdReused(f"job_id {job.job_id} stands for another request already; a new request needs a new id or key")
     if known.erased_at:
         raise gone(known)
     logger.info("request known", extra={"action": "submit_known", "job_id": job.job_id})

@@ -20,7 +20,9 @@ const topic = pubsub.topic("video-completions");
 
 // Makes the subscription at the first start. From then on it keeps what comes while this program is away.
 await topic.createSubscription(name, CREATE).catch((error) => {
-  if (error.code !== 6) throw error; // 6: it is there already
+  if (error.code === 6) return; // it is there already
+  console.error(error.code === 5 ? `no topic in ${projectId}: \`reelbus setup\` makes what is needed` : error.message);
+  process.exit(1);
 });
 const subscription = pubsub.subscription(name);
 subscription.on("message", receive);

@@ -38,7 +38,7 @@ def spend(by: str | None, since: datetime | None, as_json: bool) -> None:
     elif found.total:
         console().print(_table(found))
     else:
-        click.echo("Nothing was spent.")
+        click.echo("Nothing was spent: no paid model was asked. The local renderer is free.")
 
 
 async def _spend(by: str | None, since: datetime | None) -> Spend:

@@ -135,6 +135,12 @@ async def test_a_publisher_without_topics_is_told_what_to_do(project: Project, d
     assert "`reelbus setup` makes what is needed" in said
 
 
+async def test_a_subscriber_without_topics_is_told_what_to_do(project: Project, downstream: Place) -> None:
+    for subscribe in (NODE_SUBSCRIBE, PYTHON_SUBSCRIBE):
+        said = await downstream.export(PROJECT=project.id).run(subscribe, status=1)
+        assert said.splitlines()[-1] == f"no topic in {project.id}: `reelbus setup` makes what is needed"
+
+
 async def _dropped(project: Project, place: Place, subscribe: str, remembered: Callable[[str], bool]) -> None:
     async with _listening(place, subscribe) as first:
         _announce(project, "job-1")

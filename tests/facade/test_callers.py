@@ -146,7 +146,7 @@ async def test_an_id_of_another_caller_is_taken_and_nothing_more_is_said(
     assert await acme.queued(job_id="order-1") == "order-1"
     answer = await zebra.post(ASYNC, job_id="order-1", prompt=prompt)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "id_reused")
-    words = "job_id order-1 stands for another request already; a new request needs a new id"
+    words = "job_id order-1 stands for another request already; a new request needs a new id or key"
     assert answer.json()["error"]["message"] == words
     assert "video_id" not in answer.json()
 
