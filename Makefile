@@ -3,7 +3,7 @@
 .PHONY: help demo demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp fuzz bench scale check format clean lock
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
-PYTEST = $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/soak --ignore tests/crash
+PYTEST = $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash
 CHAOS = $(JOBS:%=--jobs %) $(KILLS:%=--kills %) $(SEED:%=--seed %) $(MINUTES:%=--minutes %)
 
 help: ## Show this list
@@ -22,15 +22,14 @@ test: .venv/.installed-dev node ## Every fast test; on Google's emulators too, w
 	$(PYTEST) -m "not slow" tests
 
 test-gcp: .venv/.installed-dev node ## Only the tests on Google's emulators
-	$(PYTEST) -m emulator tests
+	$(PYTEST) -m "emulator and not slow" tests
 
 node: ## Install what the Node package's tests need; without npm they are skipped, and fail in CI
 	@if command -v npm >/dev/null; then $(MAKE) -s publisher/node/node_modules/.package-lock.json; \
 	else echo "no npm: the Node package is not tested" >&2; fi
 
 soak: .venv/.installed-dev node ## Minutes: 200 jobs at once through two killed workers, the longest films, what waits for leases
-	$(PYTEST) -m slow tests
-	$(BIN)/pytest -q -n 2 tests/soak
+	$(PYTEST) -m slow tests/soak tests
 
 crash-matrix: .venv/.installed-dev ## Kill the worker and the facade at every step of a job; what it cost, and what was lost
 	$(BIN)/pytest -q -p no:xdist tests/crash

@@ -10,12 +10,14 @@ THREADS_AT_MOST = 32
 """Of pools that have a size of their own, whatever the number of jobs."""
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_thousand_jobs_in_flight_on_the_embedded_default() -> None:
     _holds(weigh("embedded", JOBS))
 
 
 @pytest.mark.emulator
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_thousand_jobs_in_flight_on_googles_emulators(emulators: Mapping[str, str]) -> None:
     _holds(weigh("google", JOBS, servers=emulators))

@@ -21,6 +21,7 @@ def house(tmp_path: Path) -> House:
     return House(folder, tmp_path / "log")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_two_hundred_callers_at_once_survive_two_killed_workers(house: House) -> None:
     with house.facade() as (_, url):
@@ -41,6 +42,7 @@ async def test_two_hundred_callers_at_once_survive_two_killed_workers(house: Hou
     assert all(_frames(path) == 24 for path in house.finals())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("seconds", "aspect", "resolution", "size"),
