@@ -5,7 +5,7 @@ import logging
 from publisher.desk import Desk
 from publisher.replay import revival
 from schemas.change import change
-from schemas.claim_check import claim_image
+from schemas.claim_check import open_image
 from schemas.errors import Invalid, NotFound
 from schemas.job import Job
 from schemas.message import Message, NewerVersion, decode_command
@@ -32,8 +32,7 @@ async def replay_dead(desk: Desk, letter_id: str) -> None:
     """Publishes it again. Its job, where it ended without a video, lives again first: what is paid is used.
 
     A job that only has the same id, for another request, stays as it is. Raises `NotFound`, and `Invalid` where the job
-    was erased. A crash in between leaves
-    a queued job, which `reconcile` publishes.
+    was erased. A crash in between leaves a queued job, which `reconcile` publishes.
     """
     letter = await show_dead(desk, letter_id)
     job = await _job_of(desk, letter.message)
@@ -58,7 +57,7 @@ async def _job_of(desk: Desk, message: Message) -> Job | None:
         command = decode_command(message)
         if not isinstance(command, VideoRequest):
             return None
-        request = await claim_image(command, desk.videos, from_bus=True)
+        request = (await open_image(command, desk.videos, from_bus=True)).request  # the worker stores what it takes
     except (Invalid, NewerVersion):
         return None
     job = await desk.jobs.get(request.job_id)

@@ -57,9 +57,10 @@ async def test_a_letter_for_another_request_revives_nothing(door: Door, hand: Ha
     job_id = await door.queued()
     await hand.take()
     await hand.fail(job_id, BROKE)
-    await _publish(door, VideoRequest(job_id=job_id, prompt=PROMPT, duration_seconds=30))
+    await _publish(door, VideoRequest(job_id=job_id, prompt=PROMPT, duration_seconds=30, reference_image=IMAGE))
     letter = await _buried(door, hand)
     await replay_dead(door.desk, letter.id)
+    assert not await door.desk.videos.list("references/")
     assert await hand.take() == job_id
     job = await door.desk.jobs.get(job_id)
     assert job is not None
