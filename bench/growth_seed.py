@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bench.succeeded import succeeded
 from infra.embedded.listing import milliseconds
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.job import Job, Result, new_job
+from schemas.job import Job, new_job
 from schemas.kinds import isoformat
-from schemas.plan import Plan, PlannedClip
 from schemas.request import VideoRequest
 from schemas.state import JobState
 
@@ -56,9 +54,9 @@ class Seeded:
 
 def jobs(count: int) -> Iterator[Seeded]:
     """The oldest first; every tenth is queued, and the rest have succeeded."""
-    queued, succeeded = _queued(), _succeeded()
+    waiting, done = _queued(), succeeded(_queued(), BEGAN)
     for number in range(count):
-        yield _stamped(queued if number % WAITING_EVERY == 0 else succeeded, number)
+        yield _stamped(waiting if number % WAITING_EVERY == 0 else done, number)
 
 
 def fill_jobs(path: Path, count: int) -> list[Seeded]:
@@ -139,30 +137,4 @@ def _queued() -> Job:
     return job.model_copy(update={"fingerprint": _PRINT, "next_check_at": FAR})
 
 
-def _succeeded() -> Job:
-    at = BEGAN
-    clip = PlannedClip(model="veo-3.1-fast", seconds=6, billed_seconds=6, price_usd="0.6", expected_s=60)
-    job = _queued()
-    for step in (
-        ev.SubmitStarted(at=at, plan=Plan(clips=(clip,)), owner="bench", nonce="n"),
-        ev.SubmitAccepted(at=at, nonce="n", operation=f"veo:operations/{_ID}"),
-        ev.ClipDone(at=at, clip=0, output=f"work/{_ID}/0/1/clip.mp4"),
-        ev.Stored(at=at, result=_result()),
-    ):
-        job = advance(job, step)
-    return job
-
-
-def _result() -> Result:
-    name = f"video_20250101_000000_{_ID}"
-    return Result(
-        gcs_path=f"generated-videos/{name}.mp4",
-        poster_path=f"posters/{name}.jpg",
-        width=1280,
-        height=720,
-        duration_seconds=5,
-        size_bytes=1_234_567,
-    )
-
-
-_RECORDS = {job.state: job.model_dump_json() for job in (_queued(), _succeeded())}
+_RECORDS = {job.state: job.model_dump_json() for job in (_queued(), succeeded(_queued(), BEGAN))}

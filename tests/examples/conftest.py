@@ -11,9 +11,10 @@ import pytest
 from tests.e2e.conftest import house
 from tests.e2e.processes import House
 from tests.examples.programs import Place
+from tests.facade.certs import certs, google
 from tests.gcp.emulated import Absent, Project
 
-__all__ = ["house"]
+__all__ = ["certs", "google", "house"]
 
 ROOT = Path(__file__).resolve().parents[2]
 _INSTALL = ("npm", "ci", "--prefix", "examples", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund")

@@ -18,26 +18,13 @@ from tests.examples.forwarder import forwarder, pushing
 from tests.examples.guide import command
 from tests.examples.programs import Place, Program
 from tests.examples.test_inbox import a_message
-from tests.facade.test_id_tokens import CertServer, Signer, a_signer
+from tests.facade.certs import CertServer, Signer, a_signer
 from tests.gcp.emulated import Project
 
 AUDIENCE = "https://my-team.example.com"
 ACCOUNT = "pusher@my-project.iam.gserviceaccount.com"
 SERVE = command("uvicorn").replace("8080", "0")
 OTHERS = "robot@other-project.iam.gserviceaccount.com"
-
-
-@pytest.fixture(scope="module")
-def google() -> Signer:
-    return a_signer("today")
-
-
-@pytest.fixture
-async def certs(google: Signer) -> AsyncIterator[CertServer]:
-    certs = CertServer(signers=[google])
-    async with await asyncio.start_server(certs.answer, "127.0.0.1", 0) as server:
-        certs.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/certs"
-        yield certs
 
 
 class Endpoint:

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from publisher.settings import PublisherSettings
+from tests.facade.certs import certs, google
 from tests.facade.doors import Door, door_to, settings_for
 from tests.facade.hand import Hand, hand_at
+
+__all__ = ["certs", "google"]
 
 
 @pytest.fixture
