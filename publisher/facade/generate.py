@@ -73,18 +73,19 @@ async def _taken_in(call: Call, here: ExitStack) -> _Taken | Response:
     """What the caller waits for; its job exists, new or known. What `here` holds lasts as long as the caller stays."""
     request, order = await _read(call)
     owed = await _owed(call, request, order, here) if order.may_return else None
-    waiters, stays = call.state["waiters"], order.wait_s > 0
-    crowded = waiters.crowded if stays else None
+    waiters = call.state["waiters"]
+    crowded = waiters.crowded if order.wait_s else None
+    waits = order.wait_s > 0 and not crowded
     # The place is taken before the request is out: the end can't be missed, and needs no look to begin with.
     job_id = owed.job_id if owed else request.job_id
-    place = here.enter_context(waiters.place(job_id, stays=stays and not crowded))
+    place = here.enter_context(waiters.place(job_id, stays=waits))
     try:
         job = await _job_for(call, request, order, owed)
     except SubmitUncertain as error:
         repeatable = await _left(call, order, error.job_id)
         return refused(error, status_url=status_url(call, error.job_id), repeatable=repeatable)
-    stays = stays and not crowded and not job.ended
-    return _Taken(order, place, crowded, job.job_id, job.charged, None if stays else job)
+    seen = None if waits and not job.ended else job
+    return _Taken(order, place, crowded, job.job_id, job.charged, seen)
 
 
 async def _read(call: Call) -> tuple[VideoRequest, _Order]:
