@@ -13,12 +13,11 @@ from socket import create_server
 
 from publisher.settings import PublisherSettings
 from tests.chaos.journal import Journal
-from tests.chaos.part import Part
+from tests.chaos.part import READY_WITHIN_S, Part
 from tests.chaos.proxy import HOST, Proxy
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS, FACADES = 3, 2
-READY_WITHIN_S = 60
 _WINDOWS = {
     "SUBMIT_WITHIN_S": "1",
     "SUBMIT_TIMEOUT_S": "2",

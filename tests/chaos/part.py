@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.chaos.journal import Journal
 
+READY_WITHIN_S = 60
 _LINE_BYTES = 1 << 22
 _OUT_OF_REACH = 4
 """Exit status of a process that could not open what it needs; whoever runs it starts it again."""
@@ -33,18 +34,19 @@ class Part:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     _process: asyncio.subprocess.Process | None = None
     _ends_by_us: bool = False
+    _is_over: bool = False
 
     async def keep(self) -> None:
         """Starts it, and again whenever it is gone, until it is to stop."""
-        last = False
-        while not last:
-            last = await self._once()
+        while not self._is_over:
+            await self._once()
 
     def kill(self) -> bool:
         """SIGKILL for it and whatever it started. False where there is nothing to kill."""
         if not self._is_there():
             return False
         self._ends_by_us = True
+        self.ready.clear()
         self._signal(signal.SIGKILL)
         return True
 
@@ -69,8 +71,16 @@ class Part:
             self._limit(None)
 
     async def end(self) -> None:
-        """SIGTERM; a drain that takes half a minute is a crash."""
-        self._ends_by_us = True
+        """SIGTERM; a drain that takes half a minute is a crash.
+
+        It may come up first: a start has not yet learned to end well, and one that was killed a moment ago is no news.
+        """
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                await self.ready.wait()
+        except TimeoutError:
+            self.journal.crashes.append(f"{self.name}: not up again within {READY_WITHIN_S} s")
+        self._ends_by_us = self._is_over = True
         self._signal(signal.SIGCONT)
         self._signal(signal.SIGTERM)
         if self._process is None:
@@ -84,8 +94,7 @@ class Part:
         if status:
             self.journal.crashes.append(f"{self.name}: ended with status {status} when asked to stop")
 
-    async def _once(self) -> bool:
-        """One life; True where it was the last."""
+    async def _once(self) -> None:
         self._ends_by_us = False
         reading, writing = os.pipe()
         self._process = await asyncio.create_subprocess_exec(
@@ -105,7 +114,6 @@ class Part:
         await waiting
         self.ready.clear()
         await self._judge(status)
-        return self._ends_by_us and status >= 0
 
     async def _until_ready(self, reading: int) -> None:
         reader = asyncio.StreamReader()
