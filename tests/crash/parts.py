@@ -7,7 +7,9 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -17,6 +19,8 @@ from pathlib import Path
 _context = get_context("forkserver")
 _context.set_forkserver_preload(["__main__", "tests.crash.preload"])
 STOPPED_WITHIN_S = 60
+_statuses = threading.Lock()
+"""A start reads the status of whoever has ended meanwhile; read by two at once, one of them finds none."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class Part:
     def signal(self, number: signal.Signals) -> None:
         """Nothing where it is gone already."""
         if self.alive and self.process.pid:
-            os.kill(self.process.pid, number)
+            with suppress(ProcessLookupError):  # gone this very moment
+                os.kill(self.process.pid, number)
 
 
 async def start(kind: str, arguments: list[str], environment: Mapping[str, str], folder: Path) -> Part:
@@ -61,13 +66,18 @@ async def start(kind: str, arguments: list[str], environment: Mapping[str, str],
     process = _context.Process(
         target=_be, args=(kind, arguments, dict(environment), folder, ready_there, lifeline_there), daemon=True
     )
-    await asyncio.to_thread(process.start)
+    await asyncio.to_thread(_start, process)
     status = _status_of(process)
     ready_there.close()
     lifeline_there.close()
     with ready:
         said = await asyncio.to_thread(_line, ready.fileno())
     return Part(process, lifeline, said, status)
+
+
+def _start(process: ForkServerProcess) -> None:
+    with _statuses:
+        process.start()
 
 
 def _status_of(process: ForkServerProcess) -> "asyncio.Future[int]":
@@ -77,7 +87,8 @@ def _status_of(process: ForkServerProcess) -> "asyncio.Future[int]":
 
     def ended() -> None:
         loop.remove_reader(process.sentinel)
-        process.join()
+        with _statuses:
+            process.join()
         if not status.done():
             status.set_result(process.exitcode or 0)
 
