@@ -7,8 +7,7 @@ but never hangs it.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Self, TypeAlias
 
 from publisher.completions import Completions
@@ -35,13 +34,25 @@ class Crowded(Unavailable):
 
 
 class Place:
-    """Where one caller waits for news of one job."""
+    """Where one caller waits for news of one job, until it leaves, or the context ends."""
+
+    __slots__ = ("_has_news", "_job_id", "_waiters", "_waiting")
 
     def __init__(self, waiters: "Waiters", job_id: str) -> None:
         self._waiters = waiters
         self._job_id = job_id
         self._has_news = False
         self._waiting: asyncio.Timeout | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Nobody waits here any more. To be called once."""
+        self._waiters.left(self._job_id, self)
 
     def call(self) -> None:
         """There is news."""
@@ -120,9 +131,8 @@ class Waiters:
         with self.place(job_id) as place:
             return await place.end(timeout_s, meanwhile)
 
-    @contextmanager
-    def place(self, job_id: str, *, stays: bool = True) -> Iterator[Place]:
-        """A place to wait for news of this job; for one who only passes by, there is always one.
+    def place(self, job_id: str, *, stays: bool = True) -> Place:
+        """A place to wait for news of this job, taken; for one who only passes by, there is always one.
 
         Raises `Crowded` where too many wait already.
         """
@@ -131,13 +141,14 @@ class Waiters:
         place = Place(self, job_id)
         self._places.setdefault(job_id, set()).add(place)
         self.waiting += 1
-        try:
-            yield place
-        finally:
-            self.waiting -= 1
-            self._places[job_id].discard(place)
-            if not self._places[job_id]:
-                del self._places[job_id]
+        return place
+
+    def left(self, job_id: str, place: Place) -> None:
+        """Somebody has left a place."""
+        self.waiting -= 1
+        self._places[job_id].discard(place)
+        if not self._places[job_id]:
+            del self._places[job_id]
 
     def next_look_s(self) -> float:
         """How long to rely on completions alone; spread, so that a thousand don't look at once."""

@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from starlette.responses import Response
 
@@ -18,6 +17,7 @@ from publisher.facade.preferences import Preferences, keyed_job_id, preferences_
 from publisher.facade.refusals import GONE, refused
 from publisher.facade.state import Call
 from publisher.facade.trace import traceparent_of
+from publisher.facade.twins import Twin
 from publisher.status import find, view
 from publisher.submit import SubmitUncertain, submit
 from publisher.waiting import Crowded, Draining, Place
@@ -50,6 +50,25 @@ class _Order:
         return self.caller, self.fingerprint
 
 
+class _Stay:
+    """What a caller holds for as long as the context lasts. Ten thousand stay at once, and an ExitStack is large."""
+
+    __slots__ = ("place", "twin")
+
+    def __init__(self) -> None:
+        self.twin: Twin | None = None
+        self.place: Place | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.place:
+            self.place.leave()
+        if self.twin:
+            self.twin.leave()
+
+
 class _Taken(NamedTuple):
     """All that is kept while a caller waits: request and record are large, and ten thousand wait at once."""
 
@@ -64,21 +83,21 @@ class _Taken(NamedTuple):
 
 async def generate(call: Call) -> Response:
     """The whole conversation about one video."""
-    with ExitStack() as here:
-        taken = await _taken_in(call, here)
+    with _Stay() as stay:
+        taken = await _taken_in(call, stay)
         return taken if isinstance(taken, Response) else await _answer(call, taken)
 
 
-async def _taken_in(call: Call, here: ExitStack) -> _Taken | Response:
-    """What the caller waits for; its job exists, new or known. What `here` holds lasts as long as the caller stays."""
+async def _taken_in(call: Call, stay: _Stay) -> _Taken | Response:
+    """What the caller waits for; its job exists, new or known."""
     request, order = await _read(call)
-    owed = await _owed(call, request, order, here) if order.may_return else None
+    owed = await _owed(call, request, order, stay) if order.may_return else None
     waiters = call.state["waiters"]
     crowded = waiters.crowded if order.wait_s else None
     waits = order.wait_s > 0 and not crowded
     # The place is taken before the request is out: the end can't be missed, and needs no look to begin with.
     job_id = owed.job_id if owed else request.job_id
-    place = here.enter_context(waiters.place(job_id, stays=waits))
+    stay.place = place = waiters.place(job_id, stays=waits)
     try:
         job = await _job_for(call, request, order, owed)
     except SubmitUncertain as error:
@@ -117,10 +136,10 @@ async def _body(call: Call) -> bytes:
         raise TooSlow(f"The body must arrive within {within_s:g} s") from None
 
 
-async def _owed(call: Call, request: VideoRequest, order: _Order, here: ExitStack) -> Job | None:
+async def _owed(call: Call, request: VideoRequest, order: _Order, stay: _Stay) -> Job | None:
     """The job whose answer an identical call of this caller went without."""
-    twin = here.enter_context(call.state["twins"].joined(order.asked))
-    await twin.moment()
+    stay.twin = call.state["twins"].joined(order.asked)
+    await stay.twin.moment()
     return await reattach.unanswered(call.state["desk"], request, order.caller)
 
 

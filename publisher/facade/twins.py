@@ -5,14 +5,17 @@ record promises it anything. This holds inside one process; the promise itself l
 """
 
 import asyncio
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Hashable
+from contextlib import suppress
+from typing import Self
 
 MOMENT_S = 0.3
 
 
 class _Crowd:
     """Callers with one and the same request, in the order in which they came."""
+
+    __slots__ = ("_stirred", "present", "promises")
 
     def __init__(self) -> None:
         self.present: dict[Twin, None] = {}
@@ -31,11 +34,25 @@ class _Crowd:
 
 
 class Twin:
-    """One of them."""
+    """One of them, here until it leaves, or the context ends."""
 
-    def __init__(self, crowd: _Crowd) -> None:
+    __slots__ = ("_asked", "_crowd", "_promises_before", "_twins")
+
+    def __init__(self, twins: "Twins", asked: Hashable, crowd: _Crowd) -> None:
+        self._twins = twins
+        self._asked = asked
         self._crowd = crowd
         self._promises_before = crowd.promises
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """The caller is gone. To be called once."""
+        self._twins.left(self._asked, self)
 
     async def moment(self) -> None:
         """Until one who was here before is promised an answer, or all of them are gone; `MOMENT_S` at most."""
@@ -55,19 +72,20 @@ class Twins:
     def __init__(self) -> None:
         self._crowds: dict[Hashable, _Crowd] = {}
 
-    @contextmanager
-    def joined(self, asked: Hashable) -> Iterator[Twin]:
-        """A caller is here for as long as the context lasts."""
+    def joined(self, asked: Hashable) -> Twin:
+        """One more of those who ask for this."""
         crowd = self._crowds.setdefault(asked, _Crowd())
-        twin = Twin(crowd)
+        twin = Twin(self, asked, crowd)
         crowd.present[twin] = None
-        try:
-            yield twin
-        finally:
-            del crowd.present[twin]
-            crowd.stir()
-            if not crowd.present:
-                del self._crowds[asked]
+        return twin
+
+    def left(self, asked: Hashable, twin: Twin) -> None:
+        """One of them is gone."""
+        crowd = self._crowds[asked]
+        del crowd.present[twin]
+        crowd.stir()
+        if not crowd.present:
+            del self._crowds[asked]
 
     def promised(self, asked: Hashable) -> None:
         """One of them went without an answer, and its record says so."""
