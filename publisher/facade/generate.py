@@ -153,27 +153,19 @@ async def _job_for(call: Call, request: VideoRequest, order: _Order, owed: Job |
 async def _answer(call: Call, taken: _Taken) -> Response:
     """What becomes of the call. Whatever keeps the answer from the caller, it may come back for it."""
     job_id = taken.job_id
-    left = partial(_left, call, taken.order, job_id)
     try:
-        return await _outcome(call, taken)
+        job = taken.seen or await _waited(call, taken)
+        return await (_ended(call, taken.order, job) if job and job.ended else _unfinished(call, taken, job))
     except patience.HungUp:
-        await left()
+        await _left(call, taken.order, job_id)
         logger.info("caller hung up", extra={"action": "wait_hung_up", "job_id": job_id})
         return Response(status_code=GONE)
     except (Draining, Unavailable) as error:
-        where, repeatable = status_url(call, job_id), await left()
+        where, repeatable = status_url(call, job_id), await _left(call, taken.order, job_id)
         return refused(error, video_id=job_id, status_url=where, charged=taken.charged, repeatable=repeatable)
     except BaseException:
-        await left()
+        await _left(call, taken.order, job_id)
         raise
-
-
-async def _outcome(call: Call, taken: _Taken) -> Response:
-    """How it ended, or how it stands when the wait is over."""
-    job = taken.seen or await _waited(call, taken)
-    if job and job.ended:
-        return await _ended(call, taken.order, job)
-    return await _unfinished(call, taken, job)
 
 
 async def _waited(call: Call, taken: _Taken) -> Job | None:

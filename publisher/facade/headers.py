@@ -15,11 +15,20 @@ class SafeHeaders:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        async def send_safely(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(_ALWAYS)
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
+        return self._app(scope, receive, _Safely(send).send if scope["type"] == "http" else send)
 
-        return self._app(scope, receive, send_safely if scope["type"] == "http" else send)
+
+class _Safely:
+    """One answer on its way."""
+
+    __slots__ = ("_send",)
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    def send(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(_ALWAYS)
+            headers.setdefault("Cache-Control", "no-store")
+        return self._send(message)

@@ -30,21 +30,35 @@ class BodyLimit:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
             return self._app(scope, receive, send)
-        self._check(_said(Headers(scope=scope)))
-        seen = 0
+        _check_size(_said(Headers(scope=scope)), self._limit_bytes)
+        return self._app(scope, _Counted(receive, self._limit_bytes).receive, send)
 
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            self._check(seen)
-            return message
 
-        return self._app(scope, counted, send)
+class _Counted:
+    """One body, and how much of it has come."""
 
-    def _check(self, size: int) -> None:
-        if size > self._limit_bytes:
-            raise TooLarge(f"The body must have at most {self._limit_bytes:,} bytes")
+    __slots__ = ("_limit_bytes", "_receive", "_seen_bytes")
+
+    def __init__(self, receive: Receive, limit_bytes: int) -> None:
+        self._receive = receive
+        self._limit_bytes = limit_bytes
+        self._seen_bytes: int | None = 0
+        """None once all of it is there."""
+
+    def receive(self) -> Awaitable[Message]:
+        return self._receive() if self._seen_bytes is None else self._counted(self._seen_bytes)
+
+    async def _counted(self, seen_bytes: int) -> Message:
+        message = await self._receive()
+        seen_bytes += len(message.get("body", b""))
+        _check_size(seen_bytes, self._limit_bytes)
+        self._seen_bytes = seen_bytes if message.get("more_body") else None
+        return message
+
+
+def _check_size(size_bytes: int, limit_bytes: int) -> None:
+    if size_bytes > limit_bytes:
+        raise TooLarge(f"The body must have at most {limit_bytes:,} bytes")
 
 
 def _said(headers: Headers) -> int:

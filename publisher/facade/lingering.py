@@ -23,24 +23,36 @@ class Lingering:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http" or not _sends_a_body(Headers(scope=scope)):
             return self._app(scope, receive, send)
-        unread = True
+        upload = _Upload(receive, send)
+        return self._app(scope, upload.receive, upload.send)
 
-        async def watched() -> Message:
-            nonlocal unread
-            message = await receive()
-            unread = message["type"] == "http.request" and bool(message.get("more_body"))
-            return message
 
-        async def lingering(message: Message) -> None:
-            last = message["type"] == "http.response.body" and not message.get("more_body")
-            if not (last and unread):
-                await send(message)
-                return
-            await send({**message, "more_body": True})
-            await _discard(receive)
-            await send({"type": "http.response.body", "body": b""})
+class _Upload:
+    """One body on its way, and the answer to it."""
 
-        return self._app(scope, watched, lingering)
+    __slots__ = ("_receive", "_send", "_unread")
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._unread = True
+
+    def receive(self) -> Awaitable[Message]:
+        return self._watched() if self._unread else self._receive()
+
+    async def send(self, message: Message) -> None:
+        last = message["type"] == "http.response.body" and not message.get("more_body")
+        if not (last and self._unread):
+            await self._send(message)
+            return
+        await self._send({**message, "more_body": True})
+        await _discard(self._receive)
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def _watched(self) -> Message:
+        message = await self._receive()
+        self._unread = message["type"] == "http.request" and bool(message.get("more_body"))
+        return message
 
 
 def _sends_a_body(headers: Headers) -> bool:

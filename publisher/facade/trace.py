@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Awaitable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,20 +36,31 @@ class Trace:
             await self._app(scope, receive, send)
             return
         traceparent = scope["traceparent"] = child_of(Headers(scope=scope).get("traceparent"))
-        status = 0
+        answer = _Traced(send, traceparent)
         began = time.monotonic()
-
-        async def traced(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message).update({"traceparent": traceparent, "X-Request-Id": traceparent[3:35]})
-            await send(message)
-
         try:
-            await self._app(scope, receive, traced)
+            await self._app(scope, receive, answer.send)
         finally:
-            _log(scope, status, time.monotonic() - began)
+            _log(scope, answer.status, time.monotonic() - began)
+
+
+class _Traced:
+    """One answer on its way."""
+
+    __slots__ = ("_send", "_traceparent", "status")
+
+    def __init__(self, send: Send, traceparent: str) -> None:
+        self._send = send
+        self._traceparent = traceparent
+        self.status = 0
+        """Until it begins."""
+
+    def send(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            trace = {"traceparent": self._traceparent, "X-Request-Id": self._traceparent[3:35]}
+            MutableHeaders(scope=message).update(trace)
+        return self._send(message)
 
 
 def _log(scope: Scope, status: int, took_s: float) -> None:

@@ -1,6 +1,7 @@
 """The last net: an exception that nobody foresaw becomes a 500 without a traceback, and a log line with one."""
 
 import logging
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,18 +22,26 @@ class Unexpected:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
+        answer = _Watched(send)
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, answer.send)
         except Exception as error:  # the outermost edge: the caller gets JSON, the log gets the rest
             if not isinstance(error, ReelbusError):
                 logger.error("request broke", exc_info=error, extra={"action": "http_broke", "path": shown_path(scope)})
-            if started:
+            if answer.started:
                 raise
             await refused(error)(scope, receive, send)
+
+
+class _Watched:
+    """One answer on its way."""
+
+    __slots__ = ("_send", "started")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+
+    def send(self, message: Message) -> Awaitable[None]:
+        self.started = self.started or message["type"] == "http.response.start"
+        return self._send(message)
