@@ -34,6 +34,7 @@ class PublisherSettings(Addresses, BaseSettings):
     heartbeat_s: float = Field(default=15, gt=0, description="Silence on an event stream is broken this often.")
     body_limit_bytes: int = Field(default=28_000_000, gt=0, description="The largest body taken: a 20-MB image.")
     body_within_s: float = Field(default=120, gt=0, description="How long a body may take to arrive.")
+    intake_at_once: int = Field(default=64, gt=0, description="How many requests one process takes in at a time.")
     max_waits: int = Field(default=10_000, gt=0, description="How many callers may wait at once in one process.")
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(parsed)] = Field(
         default=(),

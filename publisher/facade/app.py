@@ -17,6 +17,7 @@ from publisher.facade import discovery, events, files, generate, health, jobs
 from publisher.facade.callers import Callers
 from publisher.facade.gate import Gate
 from publisher.facade.headers import SafeHeaders
+from publisher.facade.intake import Intake
 from publisher.facade.limits import BodyLimit, ContentType
 from publisher.facade.lingering import Lingering
 from publisher.facade.links import LinkedVideos, Links
@@ -51,7 +52,15 @@ async def opened(settings: PublisherSettings) -> AsyncIterator[State]:
         gate, links = Gate(settings, check_token), await _links(settings, desk)
         linked = replace(desk, videos=LinkedVideos(desk.videos, links)) if links else desk
         async with Waiters(linked, look_every_s=settings.look_every_s, max_waits=settings.max_waits) as waiters:
-            yield State(settings=settings, desk=linked, waiters=waiters, twins=Twins(), gate=gate, links=links)
+            yield State(
+                settings=settings,
+                desk=linked,
+                intake=Intake(settings.intake_at_once),
+                waiters=waiters,
+                twins=Twins(),
+                gate=gate,
+                links=links,
+            )
 
 
 async def _links(settings: PublisherSettings, desk: Desk) -> Links | None:

@@ -12,6 +12,7 @@ from publisher.facade import patience, reattach
 from publisher.facade.answers import accepted, failed, finished, status_url, too_late
 from publisher.facade.body import video_request
 from publisher.facade.callers import caller_of
+from publisher.facade.intake import Turn
 from publisher.facade.limits import TooSlow
 from publisher.facade.preferences import Preferences, keyed_job_id, preferences_of
 from publisher.facade.refusals import GONE, refused
@@ -84,14 +85,25 @@ class _Taken(NamedTuple):
 async def generate(call: Call) -> Response:
     """The whole conversation about one video."""
     with _Stay() as stay:
-        taken = await _taken_in(call, stay)
+        try:
+            taken = await _taken_in(call, stay)
+        except patience.HungUp:
+            return Response(status_code=GONE)
         return taken if isinstance(taken, Response) else await _answer(call, taken)
 
 
 async def _taken_in(call: Call, stay: _Stay) -> _Taken | Response:
     """What the caller waits for; its job exists, new or known."""
-    request, order = await _read(call)
-    owed = await _owed(call, request, order, stay) if order.may_return else None
+    body = await _body(call)
+    with await call.state["intake"].turn() as turn:
+        if turn.queued:
+            await patience.still_there(call)  # nobody would want the job
+        request, order = await _read(call, body)
+        owed = await _owed(call, request, order, stay, turn) if order.may_return else None
+        return await _placed(call, stay, request, order, owed)
+
+
+async def _placed(call: Call, stay: _Stay, request: VideoRequest, order: _Order, owed: Job | None) -> _Taken | Response:
     waiters = call.state["waiters"]
     crowded = waiters.crowded if order.wait_s else None
     waits = order.wait_s > 0 and not crowded
@@ -107,14 +119,14 @@ async def _taken_in(call: Call, stay: _Stay) -> _Taken | Response:
     return _Taken(order, place, crowded, job.job_id, job.charged, seen)
 
 
-async def _read(call: Call) -> tuple[VideoRequest, _Order]:
+async def _read(call: Call, body: bytes) -> tuple[VideoRequest, _Order]:
     """What is asked for, its image in the store already, and how."""
     settings = call.state["settings"]
     preferences = preferences_of(call.headers, at_most_s=settings.wait_s)
     wait_s = settings.wait_s if preferences.wait_s is None else preferences.wait_s
     if preferences.respond_async and preferences.wait_s is None:
         wait_s = 0
-    request, keyed = await video_request(await _body(call), keyed_job_id(call.headers))
+    request, keyed = await video_request(body, keyed_job_id(call.headers))
     request = await claim_image(request, call.state["desk"].videos)
     return request, _Order(
         caller=caller_of(call),
@@ -136,10 +148,12 @@ async def _body(call: Call) -> bytes:
         raise TooSlow(f"The body must arrive within {within_s:g} s") from None
 
 
-async def _owed(call: Call, request: VideoRequest, order: _Order, stay: _Stay) -> Job | None:
+async def _owed(call: Call, request: VideoRequest, order: _Order, stay: _Stay, turn: Turn) -> Job | None:
     """The job whose answer an identical call of this caller went without."""
     stay.twin = call.state["twins"].joined(order.asked)
-    await stay.twin.moment()
+    if stay.twin.must_wait:
+        turn.give_up()
+        await stay.twin.moment()
     return await reattach.unanswered(call.state["desk"], request, order.caller)
 
 

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from publisher.facade.gate import Forbidden, Unauthorized
+from publisher.facade.intake import Busy
 from publisher.facade.limits import TooLarge, TooSlow, UnsupportedType
 from publisher.submit import SubmitUncertain
 from publisher.waiting import Crowded, Draining
@@ -58,6 +59,7 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (UnsupportedType, _Kind(415, Category.INVALID_REQUEST, "unsupported_media_type")),
     (Draining, _Kind(503, Category.CAPACITY, "draining", retryable=True, retry_after_s=2)),
     (Crowded, _Kind(503, Category.CAPACITY, "too_many_waits", retryable=True)),
+    (Busy, _Kind(503, Category.CAPACITY, "too_busy", retryable=True)),
     (Unavailable, _Kind(503, Category.UPSTREAM, "unavailable", retryable=True, retry_after_s=5)),
 )
 _HTTP = {

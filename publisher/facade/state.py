@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from publisher.desk import Desk
 from publisher.facade.gate import Gate
+from publisher.facade.intake import Intake
 from publisher.facade.links import Links
 from publisher.facade.twins import Twins
 from publisher.settings import PublisherSettings
@@ -17,6 +18,7 @@ class State(TypedDict):
 
     settings: PublisherSettings
     desk: Desk
+    intake: Intake
     waiters: Waiters
     twins: Twins
     gate: Gate

@@ -58,10 +58,12 @@ class Twin:
         """Until one who was here before is promised an answer, or all of them are gone; `MOMENT_S` at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(MOMENT_S):
-                while self._must_wait():
+                while self.must_wait:
                     await self._crowd.stirred()
 
-    def _must_wait(self) -> bool:
+    @property
+    def must_wait(self) -> bool:
+        """Whether it is not alone, and nobody was promised anything since it came."""
         is_first = next(iter(self._crowd.present)) is self
         return not is_first and self._crowd.promises == self._promises_before
 
