@@ -20,7 +20,8 @@ from infra.gcp.emulators import running
 SIZES = (10**2, 10**3, 10**4, 10**5, 10**6)
 FIRESTORE_SIZES = (10**2, 10**3, 10**4)
 """The emulator answers a query by going through all documents: more would say nothing about Firestore."""
-ROUNDS = 5
+ROUNDS = 9
+"""Many short ones: a core that sleeps for a moment then spoils one round and not the figure."""
 PATIENCE = 10
 """The emulator takes ten times as long for a call as the file does: so many times fewer calls."""
 GOAL = 2.0

@@ -121,16 +121,16 @@ async def _through_the_bus(place: Place, calls: int) -> float:
 
 
 OF_THE_STORE = {
-    "status": Operation(_plain(_status), 200),
-    "status of the last in the queue": Operation(_plain(_status_of_the_last), 100),
-    "list, first page": Operation(_listing(), 30),
-    "list by state": Operation(_listing(states=frozenset({JobState.SUCCEEDED})), 30),
-    "list by project": Operation(_listing(project_id="project-0007"), 30),
-    "list by caller and a project of others": Operation(_listing(caller="caller-0001", project_id="project-0000"), 200),
-    "list, a page deep in": Operation(_plain(_deep_page), 30),
-    "claim": Operation(_plain(_claim), 60),
-    "reconcile, nothing due": Operation(_plain(_nothing_due), 100),
-    f"reconcile, {DUE} due": Operation(_some_due, 2),
+    "status": Operation(_plain(_status), 100),
+    "status of the last in the queue": Operation(_plain(_status_of_the_last), 50),
+    "list, first page": Operation(_listing(), 15),
+    "list by state": Operation(_listing(states=frozenset({JobState.SUCCEEDED})), 15),
+    "list by project": Operation(_listing(project_id="project-0007"), 15),
+    "list by caller and a project of others": Operation(_listing(caller="caller-0001", project_id="project-0000"), 100),
+    "list, a page deep in": Operation(_plain(_deep_page), 15),
+    "claim": Operation(_plain(_claim), 30),
+    "reconcile, nothing due": Operation(_plain(_nothing_due), 50),
+    f"reconcile, {DUE} due": Operation(_some_due, 1),
 }
 """By what the page calls them."""
-OF_THE_BUS = {"publish, deliver and ack": Operation(_through_the_bus, 60)}
+OF_THE_BUS = {"publish, deliver and ack": Operation(_through_the_bus, 30)}

@@ -7,7 +7,7 @@ from bench.figure import Figure, Side
 from bench.houses import WARM, Asked, Editor, both
 
 JOBS = 100
-ROUNDS = 5
+ROUNDS = 4
 GOAL, TAIL_GOAL = 0.7, 2.0
 OURS = "embedded default (SQLite with synchronous=FULL)"
 """Who we are."""

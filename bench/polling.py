@@ -13,7 +13,7 @@ from bench.process import Process, running
 from bench.until import until
 
 POLL_GOAL, QUIET_GOAL, START_GOAL = 1.3, 0.05, 1.25
-WINDOW_S = 15.0
+WINDOW_S = 12.0
 WINDOWS = 3
 NEXT_JOBS = 15
 _QUIET_AFTER_S = 10.0

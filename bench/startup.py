@@ -15,7 +15,7 @@ from bench.process import Process, running
 from bench.until import until
 from schemas.errors import Unavailable
 
-ROUNDS = 7
+ROUNDS = 5
 HELP_S, FACADE_S, WORKER_S = 0.3, 1.0, 3.0
 _FILM_S = 24 * 3600.0
 _AT_ONCE = {"REELBUS_DRAIN_S": "0"}

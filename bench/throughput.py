@@ -12,7 +12,7 @@ JOBS = {"codecs": 100, "plain": 300}
 WORKERS = {"codecs": 2, "plain": 1}
 """What does best on two cores: codecs keep more than one interpreter busy; without them a second one only competes."""
 AT_ONCE = 32
-ROUNDS = 5
+ROUNDS = 4
 GOAL = 3.0
 
 
