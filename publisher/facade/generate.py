@@ -97,10 +97,17 @@ async def _taken_in(call: Call, stay: _Stay) -> _Taken | Response:
     body = await _body(call)
     with await call.state["intake"].turn() as turn:
         if turn.queued:
-            await patience.still_there(call)  # nobody would want the job
+            await _still_wanted(call)
         request, order = await _read(call, body)
         owed = await _owed(call, request, order, stay, turn) if order.may_return else None
         return await _placed(call, stay, request, order, owed)
+
+
+async def _still_wanted(call: Call) -> None:
+    """After a while in the queue, before there is a job. Raises `HungUp` and `Draining`: nobody would wait for it."""
+    await patience.still_there(call)
+    if call.state["waiters"].draining:
+        raise Draining("The server is going down; nothing was made of this request")
 
 
 async def _placed(call: Call, stay: _Stay, request: VideoRequest, order: _Order, owed: Job | None) -> _Taken | Response:

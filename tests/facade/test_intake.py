@@ -83,6 +83,20 @@ async def test_nothing_is_made_for_one_who_hung_up_in_the_queue(tmp_path: Path) 
         assert await _jobs(door) == 0
 
 
+async def test_a_server_that_goes_down_makes_no_jobs_for_those_in_the_queue(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, intake_at_once=1)) as door:
+        with await door.state["intake"].turn():
+            call = asyncio.create_task(door.post())
+            assert not (await asyncio.wait({call}, timeout=0.05))[0]
+            door.state["waiters"].drain()
+        answer = await call
+        body = answer.json()
+        assert (answer.status_code, body["error"]["code"]) == (503, "draining")
+        assert body["detail"].endswith("nothing was made of this request")
+        assert int(answer.headers["retry-after"]) > 0
+        assert await _jobs(door) == 0
+
+
 async def test_those_who_wait_for_their_videos_or_their_twins_are_in_nobodys_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
