@@ -10,8 +10,8 @@ from bench.process import Process, running
 from bench.until import settled, until
 
 WARM = 500
-"""Jobs before the first look: libraries are loaded, connections open, pools filled, and the room that the imports left in
-the heap is used up. It is 8 MB more or less from one start to the next, and would be taken for what jobs cost."""
+"""Jobs before the first look: libraries are loaded, connections open, pools filled, and the room that the imports left
+in the heap is used up. It is 8 MB more or less from one start to the next, and would be taken for what jobs cost."""
 JOBS = 1_000
 MANY = 10_000
 PATIENT_S = 3600.0
