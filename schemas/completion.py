@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from schemas.failure import Failure
 from schemas.kinds import Moment, Usd
-from schemas.request import VideoRequest
+from schemas.request import StoredRequest
 from schemas.state import Outcome
 
 
@@ -33,7 +33,7 @@ class Completion(BaseModel):
     job_id: str | None = Field(default=None, description="None only where a rejected message named no usable id.")
     life: int = Field(default=1, ge=1, description="1, and one more for each replay of an ended job.")
     state: Outcome
-    request: VideoRequest | None = None
+    request: StoredRequest | None = None
     gcs_path: str | None = Field(default=None, description="Name in the video store, under generated-videos/.")
     video_url: str | None = None
     poster_path: str | None = None

@@ -10,7 +10,7 @@ from schemas.kinds import Moment
 from schemas.ledger import Clip
 from schemas.limit import Reserved
 from schemas.names import final_name, poster_name
-from schemas.request import VideoRequest
+from schemas.request import StoredRequest, VideoRequest
 from schemas.state import ClipState, JobState
 
 QUEUED_AT_MOST = timedelta(hours=24)
@@ -49,7 +49,7 @@ class Job(BaseModel):
     job_id: str
     life: int = 1
     fingerprint: str
-    request: VideoRequest
+    request: StoredRequest
     state: JobState = JobState.QUEUED
     created_at: Moment
     deadline: Moment

@@ -28,20 +28,27 @@ def isoformat(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-_WHOLE = re.compile(r" *-?[0-9]{1,20}(?:\.0+)? *")
+_NUMBER = re.compile(r" *-?[0-9]{1,20}(?:\.[0-9]{1,30})? *")
+_NOISE = Decimal("0.000001")
+"""Callers compute in floating point: 8.1 + 0.2 - 0.3 is 7.999999999999999."""
 
 
 def _whole(value: object) -> object:
-    if isinstance(value, bool) or (isinstance(value, str) and not _WHOLE.fullmatch(value)):
+    if isinstance(value, bool) or (isinstance(value, str) and not _NUMBER.fullmatch(value)):
         raise ValueError("must be a whole number")
-    return value
+    if not isinstance(value, str | float):
+        return value
+    number = Decimal(str(value).strip())
+    if not number.is_finite() or abs(number - number.to_integral_value()) >= _NOISE:
+        raise ValueError("must be a whole number")
+    return int(number.to_integral_value())
 
 
 AS_WHOLE = BeforeValidator(_whole)
 """Stands last in an annotation: limits that follow it don't reach the JSON Schema of an optional field."""
 
 WholeNumber = Annotated[int, AS_WHOLE]
-"""5, 5.0 and "5" pass; 5.5 and true do not."""
+"""5, 5.0, "5" and 5.000000000000001 pass; 5.5 and true do not."""
 
 
 USD_AT_MOST = 1_000_000_000

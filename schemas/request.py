@@ -15,13 +15,16 @@ from pydantic import (
     StrictBool,
     StringConstraints,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     field_validator,
     model_validator,
 )
 from pydantic.config import JsonDict
 
 from schemas.kinds import AS_WHOLE, JobId, Moment, Usd, WholeNumber
-from schemas.scene import BLANKS, Scene, build_prompt, duration_of
+from schemas.scene import BLANKS, Scene, build_prompt, duration_of, has_visible_texts
+from schemas.visible import has_visible_text
 
 PROMPT_MIN = 10
 PROMPT_MAX = 2000
@@ -39,7 +42,8 @@ _REFERENCE = re.compile(
     r"|gs://[a-z0-9][a-z0-9._-]{1,220}/[^\s\x00-\x1f]{1,1024}"
     r"|reelbus:references/[0-9a-f]{64}\.(?:png|jpg|webp)"
 )
-
+STORED = "stored"
+"""The validation context of requests that were accepted before: they keep what only new requests may not have."""
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")
 
@@ -130,10 +134,14 @@ class VideoRequest(BaseModel):
         scene = info.data.get("scene")
         given = prompt.strip(BLANKS) if isinstance(prompt, str) else prompt
         if given != "":
+            if isinstance(given, str) and info.context is not STORED and not has_visible_text(given):
+                raise ValueError("must have a character that can be seen")
             return given
         if scene is None:
             raise ValueError("is required, or a scene to build it from")
         built = build_prompt(scene)
+        if built and info.context is not STORED and not has_visible_texts(scene):
+            raise ValueError("built from the scene must have a character that can be seen")
         if not PROMPT_MIN <= len(built) <= PROMPT_MAX:
             raise ValueError(
                 f"built from the scene must have at least {PROMPT_MIN} and at most {PROMPT_MAX} characters, "
@@ -182,3 +190,11 @@ class VideoRequest(BaseModel):
     def allows(self, price_usd: Decimal) -> bool:
         """Whether the caller is willing to pay that much."""
         return self.max_cost_usd is None or price_usd <= self.max_cost_usd
+
+
+def _read_stored(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    return VideoRequest.model_validate(value, context=STORED) if isinstance(value, dict) else handler(value)
+
+
+StoredRequest = Annotated[VideoRequest, WrapValidator(_read_stored)]
+"""The request of a record or a completion: it is read even if a rule for new requests came later."""

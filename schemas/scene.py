@@ -12,6 +12,7 @@ from typing import TypeGuard
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from schemas import timecode
+from schemas.visible import has_visible_text
 
 BLANKS = "\t\n\v\f\r \u00a0"
 _BLANKS = re.compile(f"[{BLANKS}]+")
@@ -49,9 +50,7 @@ class Scene(BaseModel):
     def _is_a_time(cls, value: object) -> object:
         if isinstance(value, bool) or not isinstance(value, str | int | float | None):
             raise ValueError("must be a time such as 8s, 0:08 or 8")
-        if _there(value) and timecode.span(value) is None:
-            timecode.seconds(value)
-        return value
+        return timecode.normalize(value) if _there(value) else value
 
     @field_validator("timeEnd")
     @classmethod
@@ -66,6 +65,11 @@ def build_prompt(scene: Scene) -> str:
     """The text prompt for a scene: each text that is there, labelled, as one sentence, joined by single spaces."""
     texts = ((label, clean(getattr(scene, name))) for name, label in _LABELS)
     return " ".join(label + _sentence(text) for label, text in texts if text)
+
+
+def has_visible_texts(scene: Scene) -> bool:
+    """Return whether the scene has a text in which something can be seen."""
+    return any(has_visible_text(getattr(scene, name) or "") for name, _ in _LABELS)
 
 
 def duration_of(scene: Scene) -> int | None:

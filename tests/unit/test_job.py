@@ -1,5 +1,6 @@
 """The record and its ledger, read."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.job import FIRST_CHECK_AFTER, QUEUED_AT_MOST, Job
+from schemas.request import VideoRequest
 from schemas.state import ClipState, JobState
 from tests.unit.makers import AT, PRICE, a_job, a_plan, accepted, after, done, lost, played, started, withdrawn
 
@@ -78,3 +80,13 @@ def test_a_clip_is_found_by_its_state() -> None:
     assert found
     assert found.index == 0
     assert job.clip_in(ClipState.DONE) is None
+
+
+def test_a_record_with_a_prompt_that_nobody_can_see_is_still_read() -> None:
+    stored = json.loads(a_job().model_dump_json())
+    stored["request"]["prompt"] = "\u200b" * 12
+    job = Job.model_validate_json(json.dumps(stored))
+    assert job.request.prompt == "\u200b" * 12
+    assert job.request.model_copy() == job.request
+    with pytest.raises(ValidationError, match="can be seen"):
+        VideoRequest.model_validate(stored["request"])

@@ -1,5 +1,6 @@
 """Scenes, beyond the golden vectors: what holds for all of them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -60,3 +61,23 @@ def test_a_scene_that_makes_no_sense_is_refused(fields: dict[str, Any]) -> None:
 def test_a_scene_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Scene(title="A boat").title = "A ship"  # type: ignore[misc]
+
+
+@given(st.floats(0, 9_999, allow_nan=False), st.floats(0.001, 9_999, allow_nan=False))
+def test_times_from_floating_point_are_stored_so_that_any_release_reads_them(start: float, length: float) -> None:
+    scene = Scene(timeStart=start, timeEnd=start + length)
+    stored = Scene.model_validate_json(scene.model_dump_json())
+    assert stored == scene
+    for time in (stored.timeStart, stored.timeEnd):
+        assert re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,6})?", str(time)), "the grammar of the first release"
+
+
+@pytest.mark.parametrize("time", [8, 8.5, "8s", " 0:08 ", "0:05-0:13", "8.40", "8SEC"])
+def test_times_without_noise_are_stored_as_they_came(time: str | float) -> None:
+    assert Scene(timeEnd=time).timeEnd == time
+
+
+def test_noise_in_a_text_is_not_stored() -> None:
+    scene = Scene(timeStart="0.30000000000000004", timeEnd="8.299999999999999s")
+    assert (scene.timeStart, scene.timeEnd) == ("0.3", "8.3")
+    assert Scene(timeEnd="0.30000000000000004-8.299999999999999s").timeEnd == "0.3-8.3"

@@ -6,7 +6,9 @@
 import { invalid } from "./invalid.js";
 import { lengthOf } from "./text.js";
 
-const WHOLE = /^ *-?[0-9]{1,20}(?:\.0+)? *$/;
+const NUMBER = /^ *-?[0-9]{1,20}(?:\.[0-9]{1,30})? *$/;
+/** Callers compute in floating point: 8.1 + 0.2 - 0.3 is 7.999999999999999. */
+const NOISE = 1e-6;
 const AMOUNT = /^\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?\s*$/i;
 const NO_NUMBER = /^\s*[+-]?(?:nan|inf|infinity)\s*$/i;
 const USD_AT_MOST = 1_000_000_000;
@@ -33,11 +35,14 @@ export function pattern(form, told = form.source) {
   };
 }
 
-/** A whole number in these limits: 5, 5.0 and "5" pass; 5.5 and true do not. */
+/** A whole number in these limits: 5, 5.0, "5" and 5.000000000000001 pass; 5.5 and true do not. */
 export function whole(atLeast, atMost) {
   return (path, value) => {
-    const number = typeof value === "string" && WHOLE.test(value) ? Number(value) : value;
-    if (!Number.isInteger(number)) throw invalid(path, "must be a whole number");
+    const given = typeof value === "string" && NUMBER.test(value) ? Number(value) : value;
+    if (!Number.isFinite(given) || Math.abs(given - Math.round(given)) >= NOISE) {
+      throw invalid(path, "must be a whole number");
+    }
+    const number = Math.round(given) + 0; // -0 is 0
     if (number < atLeast) throw invalid(path, `must be at least ${atLeast}`);
     if (number > atMost) throw invalid(path, `must be at most ${atMost}`);
     return number;

@@ -8,8 +8,9 @@
 import { flag, labels, moment, oneOf, pattern, text, usd, whole } from "./fields.js";
 import { reference } from "./image.js";
 import { invalid } from "./invalid.js";
-import { buildPrompt, checkedScene, durationOf } from "./scene.js";
+import { buildPrompt, checkedScene, durationOf, hasVisibleTexts } from "./scene.js";
 import { lengthOf, SPACES, stripped } from "./text.js";
+import { hasVisibleText } from "./visible.js";
 
 const PROMPT_MIN = 10;
 const PROMPT_MAX = 2000;
@@ -71,9 +72,14 @@ function required(name, value) {
 
 function promptOf(given, scene) {
   const prompt = typeof given === "string" ? stripped(given) : (given ?? "");
+  if (typeof prompt === "string" && prompt !== "" && !hasVisibleText(prompt)) {
+    throw invalid("prompt", "must have a character that can be seen");
+  }
   if (prompt !== "") return text(PROMPT_MAX, PROMPT_MIN)("prompt", prompt);
   if (scene === null) throw invalid("prompt", "is required, or a scene to build it from");
   const built = buildPrompt(scene);
+  if (built && !hasVisibleTexts(scene))
+    throw invalid("prompt", "built from the scene must have a character that can be seen");
   const length = lengthOf(built);
   if (length >= PROMPT_MIN && length <= PROMPT_MAX) return built;
   throw invalid(

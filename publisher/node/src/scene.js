@@ -7,7 +7,8 @@
 import { text } from "./fields.js";
 import { invalid } from "./invalid.js";
 import { cleaned } from "./text.js";
-import { MICROS_PER_SECOND, microsOf, spanOf } from "./timecode.js";
+import { MICROS_PER_SECOND, microsOf, normalized, spanOf } from "./timecode.js";
+import { hasVisibleText } from "./visible.js";
 
 const LABELS = {
   title: "",
@@ -31,6 +32,9 @@ export function buildPrompt(scene) {
     .join(" ");
 }
 
+/** True if the scene has a text in which something can be seen. */
+export const hasVisibleTexts = (scene) => Object.keys(LABELS).some((name) => hasVisibleText(scene[name] ?? ""));
+
 /** Whole seconds that hold the scene (rounded up), or null where it names no end. */
 export function durationOf(scene) {
   const end = endOf(scene.timeEnd);
@@ -43,23 +47,26 @@ export function checkedScene(scene) {
   for (const name of Object.keys(LABELS)) {
     if (there(scene[name], false)) text(2000)(`scene.${name}`, scene[name]);
   }
-  checkTime("timeStart", scene.timeStart);
-  checkTime("timeEnd", scene.timeEnd);
+  const times = {
+    timeStart: checkedTime("timeStart", scene.timeStart),
+    timeEnd: checkedTime("timeEnd", scene.timeEnd),
+  };
   const end = endOf(scene.timeEnd);
   if (end !== null && end <= startOf(scene.timeStart, scene.timeEnd)) {
     throw invalid("scene.timeEnd", "must be after the scene's start");
   }
   const unknown = Object.keys(scene).find((name) => !SCENE_KEYS.includes(name) && scene[name] !== undefined);
   if (unknown !== undefined) throw invalid(`scene.${unknown}`, "is not a known key");
-  return scene;
+  const changed = Object.entries(times).filter(([name, time]) => time !== scene[name]);
+  return changed.length ? { ...scene, ...Object.fromEntries(changed) } : scene;
 }
 
-function checkTime(name, time) {
-  if (time === null || time === undefined) return;
+function checkedTime(name, time) {
+  if (time === null || time === undefined) return time;
   const path = `scene.${name}`;
   if (typeof time !== "string" && !Number.isFinite(time)) throw invalid(path, "must be a time such as 8s, 0:08 or 8");
   try {
-    if (there(time) && spanOf(time) === null) microsOf(time);
+    return there(time) ? normalized(time) : time;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw invalid(path, error.message);
