@@ -6,7 +6,7 @@ Adapters translate foreign errors: out of reach is `Unavailable`, never an excep
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -223,9 +223,11 @@ class Running:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finished:
-    """The operation left these files in the video store."""
+    """The operation left these files in the video store, or handed their bytes over in its answer."""
 
     outputs: tuple[str, ...]
+    films: tuple[bytes, ...] = field(default=(), repr=False)
+    """Only where no file is in the store."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

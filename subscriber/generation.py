@@ -14,6 +14,8 @@ from subscriber.policy import may_resubmit
 from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
+INLINE = "inline.mp4"
+"""Under the prefix of an attempt: the film that came in the answer, where a search finds it, too."""
 
 
 async def poll_once(shop: Workshop, job: Job, clip: Clip) -> Job | None:
@@ -44,6 +46,11 @@ async def _ended(shop: Workshop, job: Job, clip: Clip) -> ev.ClipDone | ev.ClipF
         case Running():
             return None
         case Finished(outputs=(output, *_)) if output.startswith(clip_prefix(job.job_id, clip.index)):
+            return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=output)
+        case Finished(outputs=(), films=(film, *_)) if clip.prefix:
+            log.info("the film came inside the answer", extra={"action": "film_inline", "job_id": job.job_id})
+            output = f"{clip.prefix}{INLINE}"
+            await shop.videos.put(output, film, content_type="video/mp4")
             return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=output)
         case Finished(outputs=outputs):
             return await _found_or(shop, clip, _STRANGE if outputs else _NOTHING_MADE)

@@ -6,7 +6,7 @@ from infra.gcp.failures import nothing_made, operation_failure, stopped
 from infra.gcp.models import Family
 from infra.gcp.operation import Operation, Place
 from infra.gcp.order import Order
-from infra.gcp.outcome import Made
+from infra.gcp.outcome import Made, read_base64
 from infra.gcp.polls import STILL_RUNNING
 from infra.gcp.safety import safety_failure
 from infra.gcp.wording import labels_for, prompt_for
@@ -44,9 +44,11 @@ def outcome(interaction: Any) -> Running | Made | Broke:
         return Running()
     steps = interaction.steps or ()
     contents = [content for step in steps for content in getattr(step, "content", None) or ()]
-    uris = tuple(content.uri for content in contents if content.type == "video" and content.uri)
-    if uris:
-        return Made(uris=uris)
+    videos = [content for content in contents if content.type == "video"]
+    uris = tuple(video.uri for video in videos if video.uri)
+    films = tuple(film for video in videos if (film := read_base64(getattr(video, "data", None))))
+    if uris or films:
+        return Made(uris=uris, films=films)
     said = [content.text for content in contents if content.type == "text" and content.text]
     return Broke(failure=_failure(interaction, steps, " ".join(said)))
 

@@ -35,11 +35,14 @@ def outcome(operation: "GenerateVideosOperation") -> Running | Made | Broke:
     if error := operation.error:
         return Broke(failure=operation_failure(error.get("code"), str(error.get("message", ""))))
     result = operation.response
-    uris = tuple(each.video.uri or "" for each in (result and result.generated_videos) or () if each.video)
-    if result and not uris:
+    videos = [each.video for each in (result and result.generated_videos) or () if each.video]
+    if result and not videos:
         reasons = result.rai_media_filtered_reasons or []
         return Broke(failure=nothing_made(result.rai_media_filtered_count or 0, reasons))
-    return Made(uris=uris) if uris else Broke(failure=nothing_made(0, ()))
+    if not videos:
+        return Broke(failure=nothing_made(0, ()))
+    uris = tuple(video.uri for video in videos if video.uri)
+    return Made(uris=uris, films=tuple(video.video_bytes for video in videos if video.video_bytes))
 
 
 def _source(order: Order) -> "GenerateVideosSource":

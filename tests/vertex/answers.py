@@ -1,5 +1,6 @@
 """The bodies that Google answers with."""
 
+import base64
 from typing import Any
 
 from tests.vertex.studio import Job
@@ -35,6 +36,9 @@ def veo_operation(name: str, job: Job | None) -> dict[str, Any]:
             return {"name": name, "done": True, "response": _response(job.uris, filtered=[FILTERED])}
         case "nothing":
             return {"name": name, "done": True}
+        case "inline":
+            films = [{"bytesBase64Encoded": _text(film), "mimeType": "video/mp4"} for film in job.films]
+            return {"name": name, "done": True, "response": {**_response(), "videos": films}}
         case _:
             return {"name": name, "done": True, "response": _response(job.uris)}
 
@@ -68,6 +72,9 @@ def interaction(id: str, model: str, job: Job | None) -> dict[str, Any]:
             return {**body, "status": "budget_exceeded"}
         case "nothing":
             return {**body, "status": "completed", "steps": []}
+        case "inline":
+            films = [{"type": "video", "data": _text(film), "mime_type": "video/mp4"} for film in job.films]
+            return {**body, "status": "completed", "steps": [_output(*films)]}
         case _:
             videos = [{"type": "video", "uri": uri, "mime_type": "video/mp4"} for uri in job.uris]
             status = "incomplete" if job.step.ending == "fewer" else "completed"
@@ -76,3 +83,7 @@ def interaction(id: str, model: str, job: Job | None) -> dict[str, Any]:
 
 def _output(*contents: dict[str, str]) -> dict[str, Any]:
     return {"type": "model_output", "content": list(contents)}
+
+
+def _text(film: bytes) -> str:
+    return base64.b64encode(film).decode()

@@ -4,7 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Ending = Literal["film", "error", "filtered", "audio_filtered", "fewer", "nothing", "never", "gone", "stopped"]
+Ending = Literal[
+    "film", "error", "filtered", "audio_filtered", "fewer", "nothing", "never", "gone", "stopped", "inline", "added"
+]
 
 
 class Step(BaseModel):
@@ -24,6 +26,7 @@ class Step(BaseModel):
     hang: bool = False
     """No answer ever comes."""
     ending: Ending = "film"
+    """`inline`: the film's bytes come in the answer; `added`: an extension's file holds the added seconds alone."""
     error: dict[str, Any] = Field(default_factory=lambda: {"code": 13, "message": "Internal error."})
     polls: int = 0
     """So many polls are told that it still runs."""

@@ -24,6 +24,8 @@ class Job:
     name: str
     making: asyncio.Task[None]
     uris: list[str] = field(default_factory=list)
+    films: list[bytes] = field(default_factory=list)
+    """What comes in the answer instead of a file."""
     polls_left: int = 0
     statuses_left: deque[int] = field(default_factory=deque)
 
@@ -98,10 +100,15 @@ class Studio:
         await asyncio.sleep(step.seconds)
         if step.held:
             await self.released.wait()
-        if step.ending not in ("film", "fewer"):
+        if step.ending not in ("film", "fewer", "inline", "added"):
             return
-        length = work.seconds + self._lengths.get(work.extends or "", 0)
+        before = 0 if step.ending == "added" else self._lengths.get(work.extends or "", 0)
+        length = work.seconds + before
         data = await asyncio.to_thread(film, length, work.width, work.height, audio=work.audio)
+        if step.ending == "inline":
+            self.jobs[name].films.append(data)
+            self._lengths[f"{work.storage_uri}inline.mp4"] = length  # where the worker puts it, to be extended
+            return
         uri = f"{work.storage_uri}{random.randrange(10**18, 10**19)}/sample_0.mp4"
         await self.depot.write(uri.removeprefix(f"gs://{self.depot.bucket}/"), data)
         self._lengths[uri] = length

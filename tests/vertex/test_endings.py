@@ -75,6 +75,14 @@ async def test_fewer_films_than_asked_for_are_kept(rig: Rig, model: str) -> None
 
 
 @pytest.mark.parametrize("model", MODELS)
+async def test_a_film_inside_the_answer_is_kept(rig: Rig, model: str) -> None:
+    rig.vertex.then(Step(ending="inline"))
+    answer = await rig.ended(await rig.submit(a_request(model=model, duration_seconds=4)))
+    assert isinstance(answer, Finished), answer
+    assert [film[4:8] for film in answer.films] == [b"ftyp"]
+
+
+@pytest.mark.parametrize("model", MODELS)
 async def test_done_with_nothing(rig: Rig, model: str) -> None:
     failure = await _broke(rig, model, Step(ending="nothing"))
     assert _facts(failure) == (Category.UPSTREAM, "no_video", True, Charged.UNKNOWN)

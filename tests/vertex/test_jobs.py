@@ -59,6 +59,18 @@ async def test_any_length_is_exact(shop: tuple[WireVertex, Carried], tmp_path: P
     assert len(job.clips) == vertex.books.posts
 
 
+@pytest.mark.parametrize(("model", "seconds"), [(VEO_FAST, 4), (VEO_FAST, 15), (OMNI, 16)])
+async def test_a_film_inside_the_answer_becomes_a_file_that_can_be_extended(
+    shop: tuple[WireVertex, Carried], tmp_path: Path, model: str, seconds: int
+) -> None:
+    vertex, carried = shop
+    vertex.then(Step(ending="inline"))
+    job = await carried(model=model, duration_seconds=seconds)
+    assert job.state is JobState.SUCCEEDED, job.failure
+    assert job.clips[0].output == f"{job.clips[0].prefix}inline.mp4"
+    assert (len(vertex.books.accepted), vertex.books.posts) == (len(job.clips), len(job.clips))
+
+
 async def test_what_was_accepted_and_not_told_is_adopted_and_paid_once(shop: tuple[WireVertex, Carried]) -> None:
     vertex, carried = shop
     vertex.then(Step(drop=True, accept=True))
