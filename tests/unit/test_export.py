@@ -12,6 +12,13 @@ from tests.unit.test_vectors import FOLDER as VECTORS
 
 CORPUS = Path(__file__).parent.parent / "corpus" / "v1"
 NAMES = ("request", "cancel", "completion", "job")
+
+
+def cases() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((VECTORS / "requests.json").read_text(encoding="utf-8"))["cases"]
+    return found
+
+
 THE_READER_IS_MORE_GENEROUS = {
     "null is the same as absent",
     "scene: its prompt and duration where none are given",
@@ -20,6 +27,11 @@ THE_READER_IS_MORE_GENEROUS = {
     "duration_seconds: a text with .0",
     "duration_seconds: a text with spaces",
     "duration_seconds: a text with zeros",
+    *(
+        f"duration_seconds: noise {where}"
+        for where in ("above", "below", "above as text", "below as text", "at the most")
+    ),
+    "scene_index: noise",
     "seed: '4294967295'",
     "scene_index: '100000'",
     "max_cost_usd: a text",
@@ -28,6 +40,8 @@ THE_READER_IS_MORE_GENEROUS = {
 BEYOND_A_SCHEMA = {
     "job_id: a newline at the end",  # only for validators whose `$` is Python's; ECMAScript's `$` is the very end
     "prompt: 9 characters and blanks",
+    "prompt: invisible beside a scene",
+    *(case["name"] for case in cases() if case["name"].startswith("prompt: nothing but ")),
     "scene: a bad time beside a prompt and a duration",
     "start_before: no zone",
     "start_before: a day",
@@ -43,11 +57,6 @@ BEYOND_A_SCHEMA = {
 
 def schema(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((export.FOLDER / f"{name}.schema.json").read_text(encoding="utf-8"))
-    return found
-
-
-def cases() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((VECTORS / "requests.json").read_text(encoding="utf-8"))["cases"]
     return found
 
 
