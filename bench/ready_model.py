@@ -43,7 +43,7 @@ class ReadyModel:
         del request, sources, send_before
         return f"ready:{clip.prefix}"
 
-    async def poll(self, operation: str) -> Running | Finished | Broke:
+    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
         """Done."""
         prefix = operation.removeprefix("ready:")
         if self._folder:

@@ -255,8 +255,11 @@ class VideoModel(Protocol):
         `SubmitRefused` where certainly nothing was accepted, and `SubmitUnknown` in every doubt.
         """
 
-    async def poll(self, operation: str) -> Running | Finished | Broke:
-        """How an operation stands; free, and any process may ask. Raises `Unavailable`."""
+    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
+        """How an operation stands; free, and any process may ask. Raises `Unavailable`.
+
+        `request` is what it was made for: its words are removed from the provider's, before these are read or shown.
+        """
 
     async def recover(self, prefix: str) -> Sequence[str]:
         """Names of the finished files under a work prefix, whoever submitted them."""

@@ -42,7 +42,7 @@ async def give_up_generation(shop: Workshop, job: Job, clip: Clip) -> Job:
 
 async def _ended(shop: Workshop, job: Job, clip: Clip) -> ev.ClipDone | ev.ClipFailed | ev.ClipWithdrawn | None:
     """How the operation ended; None while it runs."""
-    match await shop.model.poll(clip.operation or ""):
+    match await shop.model.poll(clip.operation or "", request=job.request):
         case Running():
             return None
         case Finished(outputs=(output, *_)) if output.startswith(clip_prefix(job.job_id, clip.index)):

@@ -6,14 +6,15 @@ Google writes that a failed generation is not charged for the Gemini API; for Ve
 
 from collections.abc import Sequence
 
+from infra.gcp.echo import without_echo
 from infra.gcp.safety import filtered, safety_failure
 from infra.gcp.words import as_sentence
 from schemas.failure import Category, Charged, Failure
 
 
-def operation_failure(code: int | None, said: str) -> Failure:
-    """An operation's `error`: a code of google.rpc, and words."""
-    said = as_sentence(said)
+def operation_failure(code: int | None, said: str, texts: Sequence[str] = ()) -> Failure:
+    """An operation's `error`: a code of google.rpc, and words. `texts` is what the caller wrote."""
+    said = as_sentence(without_echo(said, texts))
     if unsafe := safety_failure(said):
         return unsafe
     match code:
@@ -27,10 +28,10 @@ def operation_failure(code: int | None, said: str) -> Failure:
             return _internal(said)
 
 
-def nothing_made(filtered_count: int, reasons: Sequence[str]) -> Failure:
-    """Done, without an error and without a video."""
+def nothing_made(filtered_count: int, reasons: Sequence[str], texts: Sequence[str] = ()) -> Failure:
+    """Done, without an error and without a video. `texts` is what the caller wrote."""
     if filtered_count or reasons:
-        return filtered(as_sentence(" ".join(reasons)), charged=Charged.UNKNOWN)
+        return filtered(as_sentence(without_echo(" ".join(reasons), texts)), charged=Charged.UNKNOWN)
     return Failure(
         category=Category.UPSTREAM,
         code="no_video",

@@ -1,7 +1,10 @@
 """Gemini Omni's way of taking an order and of telling how it goes: an interaction in the background."""
 
+import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from infra.gcp.echo import without_echo
 from infra.gcp.failures import nothing_made, operation_failure, stopped
 from infra.gcp.models import Family
 from infra.gcp.operation import Operation, Place
@@ -11,7 +14,7 @@ from infra.gcp.polls import STILL_RUNNING
 from infra.gcp.safety import safety_failure
 from infra.gcp.wording import labels_for, prompt_for
 from infra.gcp.words import as_sentence
-from schemas.failure import Charged
+from schemas.failure import Charged, Failure
 from schemas.ports import Broke, Running
 
 if TYPE_CHECKING:
@@ -32,42 +35,66 @@ async def submit(client: "AsyncClient", order: Order, place: Place) -> Operation
     return Operation(family=Family.OMNI, resource=f"{place}/interactions/{answer.id}")
 
 
-async def poll(client: "AsyncClient", operation: Operation) -> Running | Made | Broke:
-    """Asks once."""
+async def poll(client: "AsyncClient", operation: Operation, texts: Sequence[str]) -> Running | Made | Broke:
+    """Ask once."""
     answer: Any = await client.interactions.get(operation.id)
-    return outcome(answer)
+    return outcome(answer, texts)
 
 
-def outcome(interaction: Any) -> Running | Made | Broke:
-    """What an interaction says. Files come before reasons: whatever else it says, they were paid."""
+def outcome(interaction: Any, texts: Sequence[str] = ()) -> Running | Made | Broke:
+    """What an interaction says. `texts` is what the caller wrote.
+
+    A stored interaction repeats the caller's input as steps of its own: only what the model put out is an answer. Files
+    come before reasons, because they were paid. A status that this version does not know is not an end.
+    """
     if interaction.status in STILL_RUNNING:
         return Running()
     steps = interaction.steps or ()
-    contents = [content for step in steps for content in getattr(step, "content", None) or ()]
+    contents = _contents(step for step in steps if step.type == _OUTPUT)
     videos = [content for content in contents if content.type == "video"]
     uris = tuple(video.uri for video in videos if video.uri)
-    films = tuple(film for video in videos if (film := read_base64(getattr(video, "data", None))))
+    films = tuple(film for video in videos if (film := read_base64(video.data)))
     if uris or films:
         return Made(uris=uris, films=films)
-    said = [content.text for content in contents if content.type == "text" and content.text]
-    return Broke(failure=_failure(interaction, steps, " ".join(said)))
+    if interaction.status not in _ENDED:
+        return Running()
+    asked = _contents(step for step in steps if step.type == _INPUT)
+    return Broke(failure=_failure(interaction, steps, _words(contents), (*texts, *_words(asked))))
 
 
-def _failure(interaction: Any, steps: Any, said: str) -> Any:
-    errors = [error for step in steps if (error := getattr(step, "error", None))]
+def _contents(steps: Iterable[Any]) -> list[Any]:
+    return [content for step in steps for content in step.content or ()]
+
+
+def _words(contents: Iterable[Any]) -> list[str]:
+    return [content.text for content in contents if content.type == "text" and content.text]
+
+
+def _failure(interaction: Any, steps: Iterable[Any], said: Sequence[str], texts: Sequence[str]) -> Failure:
+    errors = [step.error for step in steps if step.type == _OUTPUT and step.error]
     for error in (*errors, *(interaction.errors or ())):
-        return operation_failure(_code(error.code), error.message or "")
-    if unsafe := safety_failure(as_sentence(said), charged=Charged.UNKNOWN):
+        return operation_failure(_code(error.code), error.message or "", texts)
+    sentence = as_sentence(without_echo(" ".join(said), texts))
+    if unsafe := safety_failure(sentence, charged=Charged.UNKNOWN):
         return unsafe
-    return nothing_made(0, ()) if interaction.status == "completed" else stopped(interaction.status, said)
+    return nothing_made(0, ()) if interaction.status == "completed" else stopped(interaction.status, sentence)
 
 
-_CODES = {"resource_exhausted": 8, "invalid_argument": 3, "permission_denied": 7}
+_OUTPUT, _INPUT = "model_output", "user_input"
+_ENDED = frozenset({"completed", "failed", "cancelled", "incomplete", "budget_exceeded"})
+_CODES = {
+    "resource_exhausted": 8,
+    "too_many_requests": 8,
+    "rate_limit_exceeded": 8,
+    "quota_exceeded": 8,
+    "invalid_argument": 3,
+    "permission_denied": 7,
+}
 
 
 def _code(code: int | str | None) -> int | None:
-    """A number in a step, the end of a URI in the interaction."""
-    return code if isinstance(code, int) else _CODES.get((code or "").rpartition("/")[2].lower())
+    """A number of google.rpc in a step, the end of a URI in the interaction."""
+    return code if isinstance(code, int) else _CODES.get(re.split(r"[/#:]", code or "")[-1].lower())
 
 
 def _input(order: Order) -> list[dict[str, str]]:

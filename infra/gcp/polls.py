@@ -5,7 +5,7 @@ writes the first poll at each model; those after it are the same request with an
 than "still running" needs nobody to read it; any other is given to the library, as if it had just come.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -17,7 +17,8 @@ from infra.gcp.models import Family
 from infra.gcp.operation import Operation
 from infra.gcp.words import object_of
 
-STILL_RUNNING = frozenset({"in_progress", "queued"})
+STILL_RUNNING = frozenset({"in_progress", "queued", "requires_action", "requires_continuation"})
+"""Of an interaction. Google resumes a background one by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +57,8 @@ class Question:
     """A poll that is with the library. The transport notes what was written, and answers what is in hand already."""
 
     answer: bytes | None = None
+    texts: Sequence[str] = ()
+    """What the caller wrote, and the answer may quote."""
     written: httpx.Request | None = None
 
     @contextmanager

@@ -4,6 +4,7 @@ A 4xx with a body comes from somebody who read the request and refused it. Every
 doubt: a server that fails or a proxy that gives up may have passed the request on.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from infra.gcp.safety import safety_failure
@@ -41,12 +42,12 @@ _DEFINITE = {
 }
 
 
-def refusal(status: int, body: bytes) -> Failure | None:
-    """The definite no that an answer stands for; None where it is none."""
+def refusal(status: int, body: bytes, texts: Sequence[str] = ()) -> Failure | None:
+    """The definite no that an answer stands for; None where it is none. `texts` is what the caller wrote."""
     shape = _DEFINITE.get(status)
     if shape is None or not body.strip():
         return None
-    said = words_of(body)
+    said = words_of(body, texts)
     if status == 400 and (unsafe := safety_failure(said)):
         return unsafe
     if status == 404 and _GONE in said.lower():

@@ -3,7 +3,7 @@
 It travels in a context variable: the client library stands between who asks for a paid call and who sends it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,8 @@ class Ticket:
 
     send_before: float
     boot: Callable[[], float]
+    texts: Sequence[str] = ()
+    """What the caller wrote, and a refusal may quote."""
     used: bool = False
     sent: bool = False
 

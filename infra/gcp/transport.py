@@ -60,7 +60,7 @@ class VertexTransport(httpx.AsyncBaseTransport):
                 body = await response.aread()
         if response.status_code == 200 and _names_operation(object_of(body)):
             return _answer(request, body)
-        if no := refusal(response.status_code, body):
+        if no := refusal(response.status_code, body, ticket.texts):
             raise SubmitRefused(no)
         raise SubmitUnknown(doubt(response.status_code))
 

@@ -1,5 +1,6 @@
 """Veo's way of taking an order and of telling how it goes: a long-running prediction."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from infra.gcp.failures import nothing_made, operation_failure
@@ -21,28 +22,30 @@ async def submit(client: "AsyncClient", order: Order) -> Operation:
     return Operation(family=Family.VEO, resource=answer.name or "")
 
 
-async def poll(client: "AsyncClient", operation: Operation) -> Running | Made | Broke:
-    """Asks once."""
+async def poll(client: "AsyncClient", operation: Operation, texts: Sequence[str]) -> Running | Made | Broke:
+    """Ask once."""
     from google.genai.types import GenerateVideosOperation
 
-    return outcome(await client.operations.get(GenerateVideosOperation.model_validate({"name": operation.resource})))
+    asked = GenerateVideosOperation.model_validate({"name": operation.resource})
+    return outcome(await client.operations.get(asked), texts)
 
 
-def outcome(operation: "GenerateVideosOperation") -> Running | Made | Broke:
+def outcome(operation: "GenerateVideosOperation", texts: Sequence[str] = ()) -> Running | Made | Broke:
     """What an operation says. Files come before reasons: one that was filtered must not hide another that was paid."""
     if not operation.done:
         return Running()
     if error := operation.error:
-        return Broke(failure=operation_failure(error.get("code"), str(error.get("message", ""))))
+        return Broke(failure=operation_failure(error.get("code"), str(error.get("message", "")), texts))
     result = operation.response
     videos = [each.video for each in (result and result.generated_videos) or () if each.video]
-    if result and not videos:
-        reasons = result.rai_media_filtered_reasons or []
-        return Broke(failure=nothing_made(result.rai_media_filtered_count or 0, reasons))
-    if not videos:
-        return Broke(failure=nothing_made(0, ()))
     uris = tuple(video.uri for video in videos if video.uri)
-    return Made(uris=uris, films=tuple(video.video_bytes for video in videos if video.video_bytes))
+    films = tuple(video.video_bytes for video in videos if video.video_bytes)
+    if uris or films:
+        return Made(uris=uris, films=films)
+    if result:
+        reasons = result.rai_media_filtered_reasons or []
+        return Broke(failure=nothing_made(result.rai_media_filtered_count or 0, reasons, texts))
+    return Broke(failure=nothing_made(0, ()))
 
 
 def _source(order: Order) -> "GenerateVideosSource":

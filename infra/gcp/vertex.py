@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from infra.clock import SystemClock
 from infra.gcp import omni, veo
 from infra.gcp.clients import Clients
+from infra.gcp.echo import texts_of
 from infra.gcp.failures import operation_gone
 from infra.gcp.models import Family, Model
 from infra.gcp.operation import Operation, Place
@@ -68,7 +69,7 @@ class Vertex:
         order = Order.of(request, clip, sources, self._bucket)
         place = self._place_of(order.model)
         client = await self._client(place, send_before)
-        permission = PERMITTED.set(Ticket(send_before=send_before, boot=self._clock.boot))
+        permission = PERMITTED.set(Ticket(send_before=send_before, boot=self._clock.boot, texts=texts_of(request)))
         try:
             sent = veo.submit(client, order) if order.model.family is Family.VEO else omni.submit(client, order, place)
             return str(await sent)
@@ -79,11 +80,11 @@ class Vertex:
         finally:
             PERMITTED.reset(permission)
 
-    async def poll(self, operation: str) -> Running | Finished | Broke:
-        """One question, from the bare name. Raises `Unavailable`."""
+    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
+        """Ask once, from the bare name. Raises `Unavailable`."""
         try:
             found = Operation.parse(operation)
-            answer = await self._asked(found)
+            answer = await self._asked(found, texts_of(request))
         except NotFound:
             log.warning("an operation is not known any more", extra={"action": "operation_gone"})
             return Broke(failure=operation_gone())
@@ -109,12 +110,12 @@ class Vertex:
         except TimeoutError as error:
             raise SubmitRefused(NOT_SENT_IN_TIME) from error
 
-    async def _asked(self, operation: Operation) -> Running | Made | Broke:
+    async def _asked(self, operation: Operation, texts: Sequence[str]) -> Running | Made | Broke:
         try:
             answer = await self._clients.polled(self._patterns, operation)
             if answer is not None and still_running(operation.family, answer):
                 return Running()
-            return await self._read(await self._clients.at(operation.place), operation, Question(answer))
+            return await self._read(await self._clients.at(operation.place), operation, Question(answer, texts=texts))
         except SubmitRefused as refusal:
             raise Unavailable(refusal.failure.message) from refusal
         except ValueError as error:
@@ -124,7 +125,7 @@ class Vertex:
         """By the client library; it asks by itself where there is no answer yet."""
         ask = veo.poll if operation.family is Family.VEO else omni.poll
         with question.asked():
-            found = await ask(client, operation)
+            found = await ask(client, operation, question.texts)
         if question.answer is None:
             self._patterns.learn(operation, question.written)
         return found

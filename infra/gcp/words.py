@@ -1,7 +1,10 @@
 """What Google says, out of its bodies and made fit to be read by a person."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
+
+from infra.gcp.echo import without_echo
 
 SENTENCE_AT_MOST = 400
 
@@ -10,16 +13,16 @@ def object_of(body: bytes) -> dict[str, Any]:
     """The JSON object in a body; an empty one where there is none."""
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def words_of(body: bytes) -> str:
-    """What Google says about an error, as one sentence; nothing for a body of another shape."""
+def words_of(body: bytes, texts: Sequence[str] = ()) -> str:
+    """What Google says about an error, as one sentence without the caller's `texts`; nothing for another shape."""
     error = object_of(body).get("error")
     said = error.get("message") if isinstance(error, dict) else None
-    return as_sentence(said) if isinstance(said, str) else ""
+    return as_sentence(without_echo(said, texts)) if isinstance(said, str) else ""
 
 
 def as_sentence(said: str) -> str:

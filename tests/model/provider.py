@@ -67,7 +67,7 @@ class Provider:
             raise SubmitUnknown(LOST)
         return operation.name
 
-    async def poll(self, operation: str) -> Running | Finished | Broke:
+    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
         fate, self.on_poll = self.on_poll, "finished"
         known = self.operations[operation]
         if fate == "unavailable":

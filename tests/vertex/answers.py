@@ -25,22 +25,25 @@ def veo_operation(name: str, job: Job | None) -> dict[str, Any]:
     """How a prediction stands."""
     if job is None:
         return {"name": name}
+    done = {"name": name, "done": True}
     match job.step.ending:
         case "error":
-            return {"name": name, "done": True, "error": job.step.error}
-        case "filtered":
-            return {"name": name, "done": True, "response": _response(filtered=[FILTERED])}
-        case "audio_filtered":
-            return {"name": name, "done": True, "response": _response(filtered=[AUDIO_FILTERED])}
+            return {**done, "error": job.step.error}
+        case "filtered" | "audio_filtered" | "said":
+            return {**done, "response": _response(filtered=[_reason(job)])}
         case "fewer":
-            return {"name": name, "done": True, "response": _response(job.uris, filtered=[FILTERED])}
+            return {**done, "response": _response(job.uris, filtered=[FILTERED])}
         case "nothing":
-            return {"name": name, "done": True}
+            return done
         case "inline":
             films = [{"bytesBase64Encoded": _text(film), "mimeType": "video/mp4"} for film in job.films]
-            return {"name": name, "done": True, "response": {**_response(), "videos": films}}
+            return {**done, "response": {**_response(), "videos": films}}
         case _:
-            return {"name": name, "done": True, "response": _response(job.uris)}
+            return {**done, "response": _response(job.uris)}
+
+
+def _reason(job: Job) -> str:
+    return {"filtered": FILTERED, "audio_filtered": AUDIO_FILTERED}.get(job.step.ending, job.step.message)
 
 
 def _response(uris: list[str] | None = None, *, filtered: list[str] | None = None) -> dict[str, Any]:
@@ -55,30 +58,34 @@ def _response(uris: list[str] | None = None, *, filtered: list[str] | None = Non
     return body
 
 
-def interaction(id: str, model: str, job: Job | None) -> dict[str, Any]:
-    """How an interaction stands."""
+def interaction(id: str, model: str, job: Job | None, turns: list[Any] | None = None) -> dict[str, Any]:
+    """How an interaction stands. A stored one repeats the caller's turns before its own steps."""
     moment = "2026-11-23T12:00:00Z"
-    body: dict[str, Any] = {"id": id, "object": "interaction", "model": model, "created": moment, "updated": moment}
-    if job is None:
-        return {**body, "status": "in_progress"}
+    said = _said(job) if job else {"status": "in_progress"}
+    steps = [*(turns or ()), {"type": "thought", "signature": "c2ln"}, *said.pop("steps", ())]
+    head = {"id": id, "object": "interaction", "model": model, "created": moment, "updated": moment}
+    return {**head, **said, "steps": steps}
+
+
+def _said(job: Job) -> dict[str, Any]:
     match job.step.ending:
         case "error":
-            step = {"type": "model_output", "error": job.step.error}
-            return {**body, "status": "failed", "steps": [step]}
-        case "filtered" | "audio_filtered":
-            said = FILTERED if job.step.ending == "filtered" else AUDIO_FILTERED
-            return {**body, "status": "incomplete", "steps": [_output({"type": "text", "text": said})]}
+            return {"status": "failed", "steps": [{"type": "model_output", "error": job.step.error}]}
+        case "filtered" | "audio_filtered" | "said":
+            return {"status": "incomplete", "steps": [_output({"type": "text", "text": _reason(job)})]}
         case "stopped":
-            return {**body, "status": "budget_exceeded"}
+            return {"status": "budget_exceeded"}
+        case "status":
+            return {"status": job.step.message}
         case "nothing":
-            return {**body, "status": "completed", "steps": []}
+            return {"status": "completed"}
         case "inline":
             films = [{"type": "video", "data": _text(film), "mime_type": "video/mp4"} for film in job.films]
-            return {**body, "status": "completed", "steps": [_output(*films)]}
+            return {"status": "completed", "steps": [_output(*films)]}
         case _:
             videos = [{"type": "video", "uri": uri, "mime_type": "video/mp4"} for uri in job.uris]
             status = "incomplete" if job.step.ending == "fewer" else "completed"
-            return {**body, "status": status, "steps": [_output(*videos)]}
+            return {"status": status, "steps": [_output(*videos)]}
 
 
 def _output(*contents: dict[str, str]) -> dict[str, Any]:

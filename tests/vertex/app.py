@@ -85,7 +85,9 @@ async def _fetch(request: Request) -> Response:
 
 async def _interaction(request: Request) -> Response:
     id = request.path_params["id"]
-    return JSONResponse(interaction(id, "gemini-omni", await _studio(request).asked(id)))
+    studio = _studio(request)
+    job = await studio.asked(id)
+    return JSONResponse(interaction(id, "gemini-omni", job, studio.jobs[id].turns))
 
 
 async def _script(request: Request) -> Response:

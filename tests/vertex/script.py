@@ -5,7 +5,19 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Ending = Literal[
-    "film", "error", "filtered", "audio_filtered", "fewer", "nothing", "never", "gone", "stopped", "inline", "added"
+    "film",
+    "inline",
+    "added",
+    "fewer",
+    "error",
+    "filtered",
+    "audio_filtered",
+    "said",
+    "nothing",
+    "never",
+    "gone",
+    "stopped",
+    "status",
 ]
 
 
@@ -17,6 +29,7 @@ class Step(BaseModel):
     status: int = 200
     """Another one is answered instead of an operation."""
     message: str = "Scripted."
+    """Of a refusal; what the model `said`; the `status` of an interaction."""
     body: str | None = None
     """Answered as it is, instead of a body in Google's shape."""
     accept: bool | None = None

@@ -23,6 +23,8 @@ class Job:
     step: Step
     name: str
     making: asyncio.Task[None]
+    turns: list[Any] = field(default_factory=list)
+    """What the caller put into an interaction."""
     uris: list[str] = field(default_factory=list)
     films: list[bytes] = field(default_factory=list)
     """What comes in the answer instead of a file."""
@@ -72,6 +74,7 @@ class Studio:
             )
         )
         job = Job(step, name, asyncio.create_task(self._make(work, step, name)), polls_left=step.polls)
+        job.turns = body.get("input", [])
         job.statuses_left.extend(step.poll_statuses)
         self.jobs[name] = job
 

@@ -91,7 +91,7 @@ class PaidModel:
             await self.gate.wait()
         return operation
 
-    async def poll(self, operation: str) -> Running | Finished | Broke:
+    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
         self.polled.set()
         return self.outcome or Finished(outputs=(await self.deliver(self.prefixes[operation]),))
 

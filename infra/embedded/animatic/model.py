@@ -55,7 +55,7 @@ class Animatic:
         self._begin(operation)
         return operation
 
-    async def poll(self, operation: str) -> Running | Finished | Broke:
+    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
         """Waits a little for the film; renders it where nobody here does."""
         rendering = self._rendering.get(operation) or self._begin(operation)
         await asyncio.wait([rendering], timeout=POLL_AT_MOST_S)
