@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 AT_ONCE = 100
 _HEAD = (
-    "POST /api/videos/generate HTTP/1.1\r\nHost: facade\r\nContent-Type: application/json\r\n"
+    "POST /api/videos/generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     "traceparent: 00-{trace}-00000000000000ff-01\r\nContent-Length: {length}\r\n\r\n"
 )
 

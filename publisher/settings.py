@@ -17,7 +17,12 @@ class PublisherSettings(Addresses, BaseSettings):
     """From the environment (`REELBUS_…`, and `PORT`) and a `.env` beside it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="REELBUS_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix="REELBUS_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     model: str = Field(default="animatic:", description="What the workers make clips with; only plans look at it.")
@@ -36,6 +41,13 @@ class PublisherSettings(Addresses, BaseSettings):
     body_within_s: float = Field(default=120, gt=0, description="How long a body may take to arrive.")
     intake_at_once: int = Field(default=64, gt=0, description="How many requests one process takes in at a time.")
     max_waits: int = Field(default=10_000, gt=0, description="How many callers may wait at once in one process.")
+    allowed_hosts: str = Field(
+        default="",
+        description="Names beside localhost and the public URL's by which callers reach the facade, with commas.",
+    )
+    open_to_all: bool = Field(
+        default=False, description="Listen on a network although the facade asks nobody for a key."
+    )
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(parsed)] = Field(
         default=(),
         description='Who may call, as JSON: [{"name": "acme", "sha256": "<hex>"}]; `reelbus key new` makes them.',

@@ -18,7 +18,12 @@ class WorkerSettings(Addresses, BaseSettings):
     """Every field is `REELBUS_<NAME>` in the environment (and `PORT` for the facade's port)."""
 
     model_config = SettingsConfigDict(
-        env_prefix="REELBUS_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix="REELBUS_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     model: str = Field(default="animatic:", description="What makes the clips: animatic: or vertex://project/location")

@@ -6,6 +6,7 @@ from contextlib import closing
 
 from pydantic import ValidationError
 
+from publisher.facade.hosts import check_exposure
 from publisher.settings import PublisherSettings
 from schemas.complaint import invalid
 from schemas.errors import Unavailable
@@ -22,9 +23,10 @@ def configuration() -> PublisherSettings:
 def listening(host: str | None, port: int | None) -> PublisherSettings:
     """Settings for a facade whose port is free right now; 0 takes any. Raises `Unavailable` where it is taken."""
     settings = configuration()
-    host = settings.host if host is None else host
-    free = _free_port(host, settings.port if port is None else port)
-    return settings.model_copy(update={"host": host, "port": free})
+    settings = settings.model_copy(update={"host": host or settings.host})
+    check_exposure(settings)
+    free = _free_port(settings.host, settings.port if port is None else port)
+    return settings.model_copy(update={"port": free})
 
 
 def address(settings: PublisherSettings) -> str:

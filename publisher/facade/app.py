@@ -17,6 +17,7 @@ from publisher.facade import discovery, events, files, generate, health, jobs
 from publisher.facade.callers import Callers
 from publisher.facade.gate import Gate
 from publisher.facade.headers import SafeHeaders
+from publisher.facade.hosts import AllowedHosts, HostCheck
 from publisher.facade.intake import Intake
 from publisher.facade.limits import BodyLimit, ContentType
 from publisher.facade.lingering import Lingering
@@ -78,6 +79,7 @@ def facade(state: State) -> Starlette:
             Middleware(SafeHeaders),
             Middleware(Lingering),
             Middleware(Unexpected),
+            Middleware(HostCheck, hosts=AllowedHosts(state["settings"]), check_origins=state["gate"].open),
             Middleware(Callers, gate=state["gate"]),
             Middleware(BodyLimit, limit_bytes=state["settings"].body_limit_bytes),
             Middleware(ContentType),

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from publisher.facade.gate import Gate
 from publisher.facade.state import Call
 
-_OPEN = frozenset({"/api/videos/health", "/livez", "/readyz"})
+OPEN_PATHS = frozenset({"/api/videos/health", "/livez", "/readyz"})
 _LINKED = "/videos/"
 """Files are fetched by players, which send no key: their addresses are signed instead."""
 
@@ -28,7 +28,12 @@ class Callers:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         scope["caller"] = None
-        if scope["type"] != "http" or self._gate.open or scope["path"] in _OPEN or scope["path"].startswith(_LINKED):
+        if (
+            scope["type"] != "http"
+            or self._gate.open
+            or scope["path"] in OPEN_PATHS
+            or scope["path"].startswith(_LINKED)
+        ):
             return self._app(scope, receive, send)
         return self._named(scope, receive, send)
 

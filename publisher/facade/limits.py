@@ -68,7 +68,7 @@ def _said(headers: Headers) -> int:
 
 
 class ContentType:
-    """A POST carries JSON; where it doesn't say what it carries, it is taken for JSON. Raises `UnsupportedType`."""
+    """Demands that a POST says it carries JSON: a foreign page can't say so unasked. Raises `UnsupportedType`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -84,5 +84,5 @@ class ContentType:
 
 def _check_json(content_type: str) -> None:
     kind = content_type.partition(";")[0].strip().lower()
-    if kind not in ("", "application/json") and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise UnsupportedType(f"Send application/json, not {kind[:80]}")
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise UnsupportedType(f"Send application/json, not {kind[:80] or 'a body without a Content-Type'}")

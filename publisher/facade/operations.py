@@ -20,7 +20,8 @@ _THE_FILE = (("file", "gcs_path", "gcs_path"),)
 _WORD = Answer(words="One word.")
 _WHO = {
     401: no("Who calls? This facade wants an API key or an ID token.", "WWW-Authenticate"),
-    403: no("This account may not call here."),
+    403: no("This account may not call here; or, for a change, the call comes from a foreign web page."),
+    421: no("This facade does not serve the host that the call names."),
 }
 
 _GENERATE = {
@@ -33,12 +34,16 @@ _GENERATE = {
     ),
     400: no("Invalid request; `error.field` names the field."),
     401: _WHO[401],
-    403: no("The video would cost more than `max_cost_usd` or a budget allows; or this account may not call here."),
+    403: no(
+        "The video would cost more than `max_cost_usd` or a budget allows; this account may not call here; or the call "
+        "comes from a foreign web page."
+    ),
     408: no("The body took too long to arrive."),
     409: no("The id stands for another request, or the job was cancelled."),
     410: no("The job was not started in time, or was erased; nothing is made any more."),
     413: no("The body is too large."),
     415: no("The body is not JSON."),
+    421: _WHO[421],
     422: no("The model's safety filter refused."),
     429: no("The model's quota is used up.", "Retry-After"),
     500: _BROKEN,
@@ -165,6 +170,7 @@ OPERATIONS = (
             ),
             403: no("The address is not signed, or its time is over; where this facade asks who calls."),
             404: no("No such file."),
+            421: _WHO[421],
             416: Answer(words="The range lies outside of the file.", media=(), headers=("Content-Range",)),
         },
         parameters=(_FILE, _RANGE),

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from publisher.facade.gate import Forbidden, Unauthorized
+from publisher.facade.hosts import ForeignOrigin, Misdirected
 from publisher.facade.intake import Busy
 from publisher.facade.limits import TooLarge, TooSlow, UnsupportedType
 from publisher.submit import SubmitUncertain
@@ -54,6 +55,8 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (ImpossibleStep, _Kind(409, Category.CONFLICT, "impossible_step", "Conflict: ")),
     (Unauthorized, _Kind(401, Category.AUTH, "unauthorized")),
     (Forbidden, _Kind(403, Category.AUTH, "forbidden")),
+    (ForeignOrigin, _Kind(403, Category.AUTH, "foreign_origin")),
+    (Misdirected, _Kind(421, Category.INVALID_REQUEST, "misdirected_request")),
     (TooSlow, _Kind(408, Category.TIMEOUT, "too_slow", retryable=True)),
     (TooLarge, _Kind(413, Category.INVALID_REQUEST, "too_large")),
     (UnsupportedType, _Kind(415, Category.INVALID_REQUEST, "unsupported_media_type")),

@@ -10,6 +10,7 @@ import uvicorn
 
 from publisher.compose import open_logs
 from publisher.facade.app import facade, opened
+from publisher.facade.hosts import check_exposure
 from publisher.facade.state import State
 from publisher.settings import PublisherSettings
 
@@ -51,6 +52,7 @@ async def serve(settings: PublisherSettings, *, ready: Callable[[], None] | None
 
     Raises `Invalid` and `Unavailable` where the settings name adapters that can't be opened.
     """
+    check_exposure(settings)
     async with opened(settings) as state:
         await _Server(_config(state), state["waiters"].drain, ready).serve()
 

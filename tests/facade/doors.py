@@ -17,6 +17,7 @@ from publisher.settings import PublisherSettings
 GENERATE = "/api/videos/generate"
 PROMPT = "A beautiful sunset over mountains with birds flying"
 ASYNC = {"Prefer": "respond-async"}
+JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ async def door_to(settings: PublisherSettings) -> AsyncIterator[Door]:
 async def door_over(state: State) -> AsyncIterator[Door]:
     """A facade over a state at hand."""
     transport = httpx.ASGITransport(_stateful(facade(state), state), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://facade", timeout=30) as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=JSON, timeout=30) as client:
         yield Door(client, state)
 
 

@@ -68,7 +68,7 @@ async def test_a_broken_range_is_passed_over(door: Door, path: str, broken: str)
 async def test_nothing_else_is_shown(door: Door, name: str) -> None:
     await door.desk.videos.put("work/private.mp4", VIDEO, content_type="video/mp4")
     await door.desk.videos.put("references/private.png", VIDEO, content_type="image/png")
-    answer = await door.client.get(f"http://facade/videos/{name}")
+    answer = await door.client.get(f"http://localhost/videos/{name}")
     assert answer.status_code == 404
     assert answer.json()["success"] is False
 

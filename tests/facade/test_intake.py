@@ -135,7 +135,7 @@ async def _call(door: Door, hung_up: asyncio.Event) -> int:
         if message["type"] == "http.response.start":
             statuses.append(message["status"])
 
-    head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    head = [(b"host", b"localhost"), (b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": GENERATE, "headers": head, "query_string": b""}
     await facade(door.state)({**scope, "state": dict(door.state)}, receive, send)
     return statuses[0]

@@ -36,7 +36,7 @@ def test_every_route_is_described(described: dict[str, Any]) -> None:
 
 def test_every_failure_of_a_job_is_described() -> None:
     generate = next(operation for operation in OPERATIONS if operation.name == "generate")
-    assert {*STATUS_OF.values(), 200, 202, 401, 408, 413, 415, 500, 504} == set(generate.answers)
+    assert {*STATUS_OF.values(), 200, 202, 401, 408, 413, 415, 421, 500, 504} == set(generate.answers)
 
 
 def test_the_request_is_the_model_with_an_optional_id(described: dict[str, Any]) -> None:

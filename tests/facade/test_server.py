@@ -12,7 +12,7 @@ import pytest
 from httpx_sse import ServerSentEvent, aconnect_sse
 
 from publisher.compose import open_desk
-from tests.facade.doors import ASYNC, GENERATE, PROMPT
+from tests.facade.doors import ASYNC, GENERATE, JSON, PROMPT
 from tests.facade.hand import Hand, hand_at
 from tests.facade.process import Server, server_at
 
@@ -27,7 +27,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=server.url, headers=JSON, timeout=30) as client:
         yield client
 
 
@@ -88,7 +88,10 @@ async def test_a_stream_is_live(client: httpx.AsyncClient, hand: Hand) -> None:
 
 
 async def test_silence_on_a_stream_is_broken(tmp_path: Path) -> None:
-    async with server_at(tmp_path, heartbeat_s=0.05) as server, httpx.AsyncClient(base_url=server.url) as client:
+    async with (
+        server_at(tmp_path, heartbeat_s=0.05) as server,
+        httpx.AsyncClient(base_url=server.url, headers=JSON) as client,
+    ):
         job_id = (await client.post(GENERATE, content=BODY, headers=ASYNC)).json()["video_id"]
         async with client.stream("GET", f"/api/videos/{job_id}/events") as answer:
             lines = answer.aiter_lines()
@@ -156,5 +159,6 @@ async def _watched(client: httpx.AsyncClient, hand: Hand) -> AsyncIterator[tuple
 
 
 def _head(*headers: str) -> bytes:
-    lines = (f"POST {GENERATE} HTTP/1.1", "Host: localhost", *headers, "", "")
+    said = () if any(line.startswith("Content-Type:") for line in headers) else ("Content-Type: application/json",)
+    lines = (f"POST {GENERATE} HTTP/1.1", "Host: localhost", *said, *headers, "", "")
     return "\r\n".join(lines).encode()

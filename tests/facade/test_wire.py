@@ -8,11 +8,13 @@ import pytest
 
 from tests.facade.process import server_at
 
+_HEAD = b"POST /api/videos/generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
 
 async def test_a_body_that_trickles_is_given_up(tmp_path: Path) -> None:
     async with server_at(tmp_path, body_within_s=0.3) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.settings.port)
-        writer.write(b"POST /api/videos/generate HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
         trickle = asyncio.create_task(_trickle(writer))
         answer = await reader.readuntil(b"}")
         trickle.cancel()
@@ -47,7 +49,7 @@ async def _trickle(writer: asyncio.StreamWriter) -> None:
 async def test_heads_that_mean_harm(tmp_path: Path, head: bytes, status: bytes) -> None:
     async with server_at(tmp_path) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.settings.port)
-        writer.write(b"POST /api/videos/generate HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n")
+        writer.write(_HEAD + head + b"\r\n\r\n")
         answer = await reader.readline()
         writer.close()
         assert answer.split()[1] == status
