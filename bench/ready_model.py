@@ -33,6 +33,9 @@ class ReadyModel:
     def __init__(self, videos: VideoStore, film: Path, folder: Path | None) -> None:
         self._videos, self._film, self._folder = videos, film, folder
 
+    async def prepare(self) -> None:
+        """Nothing to load."""
+
     def plan(self, request: VideoRequest) -> Plan:
         """One paid clip."""
         del request

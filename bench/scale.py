@@ -128,7 +128,7 @@ def around_one(given: Given, ours: Ours) -> float:
         ours.writes * given.firestore_write
         + (ours.reads + looks) * given.firestore_read
         + ours.messages * 2 * 2_000 * given.pubsub_byte
-        + 3 * given.storage_write
+        + 4 * given.storage_write  # the clip (by Google), its marker, the final file, the poster
         + polls_of_storage * given.storage_read
         + 2 * given.film_bytes * given.storage_month
     )

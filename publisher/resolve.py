@@ -17,6 +17,7 @@ from schemas.errors import Invalid
 from schemas.event import AcceptedLate, FoundUnderPrefix, Resolved, Resubmit, Step
 from schemas.job import Job
 from schemas.ledger import Clip
+from schemas.names import marker_name
 from schemas.state import ClipState, JobState
 
 logger = logging.getLogger(__name__)
@@ -112,6 +113,8 @@ async def _obey(desk: Desk, job: Job, doubt: Doubt, word: Word) -> Job:
     at = desk.clock.now()
     if word is not Word.RESUBMIT:
         return await _changed(desk, job, doubt, Resolved(at=at, clip=doubt.clip, charged=word is Word.CHARGED))
+    if doubt.present:  # the record knows the attempt: its marker would only hold up a worker of an earlier version
+        await desk.videos.delete(marker_name(doubt.present.prefix))
     if not job.ended:
         return await _changed(desk, job, doubt, Resubmit(at=at, clip=doubt.clip, held=False))
     if doubt.present is None or job.state is JobState.SUCCEEDED:

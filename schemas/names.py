@@ -8,6 +8,8 @@ POSTERS = "posters/"
 REFERENCES = "references/"
 WORK = "work/"
 REFERRERS = "referrers/"
+MARKER = "submit.json"
+"""The last part of a marker's name; no model calls a video that."""
 REFERENCE_SCHEME = "reelbus:"
 """How a request names an image that lies in our store."""
 
@@ -47,6 +49,16 @@ def job_prefix(job_id: str) -> str:
 def attempt_of(name: str) -> int:
     """Which attempt a file under `work/` belongs to."""
     return int(name.split("/")[3])
+
+
+def marker_name(prefix: str) -> str:
+    """The small file that is put under an attempt's prefix before its paid request leaves."""
+    return f"{prefix}{MARKER}"
+
+
+def is_marker(name: str) -> bool:
+    """True for a marker: it says that an attempt was begun, and not that a video was made."""
+    return name.endswith(f"/{MARKER}")
 
 
 def reference_name(digest: str, extension: str) -> str:

@@ -244,6 +244,10 @@ class VideoModel(Protocol):
     def poll_every_s(self) -> float:
         """Seconds to leave between two polls of one operation; 0 where `poll` itself waits a little."""
 
+    async def prepare(self) -> None:
+        """Load and fetch what `submit` needs, so that a send follows its claim at once. It costs nothing and may be
+        repeated. Raises `Unavailable`."""
+
     def plan(self, request: VideoRequest) -> Plan:
         """Clips, billed seconds and price: pure, no I/O. Raises `Invalid` for what the model can't make."""
 

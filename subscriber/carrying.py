@@ -17,7 +17,7 @@ from schemas.ledger import Clip
 from schemas.state import ClipState, JobState
 from subscriber import assembly, generation, policy
 from subscriber.backoff import Backoff
-from subscriber.submission import submit_next
+from subscriber.submission import give_up_submit, submit_next
 from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -32,14 +32,12 @@ _WAITED_TOO_LONG = Failure(
 )
 
 
-_Write = policy.GiveUpSubmit | policy.SubmitAgain | policy.Expire | policy.GiveUpWaiting
+_Write = policy.SubmitAgain | policy.Expire | policy.GiveUpWaiting
 """What needs nothing but to be written down."""
 
 
 def _event_of(action: _Write, at: datetime) -> Step:
     match action:
-        case policy.GiveUpSubmit(clip=clip):
-            return ev.SubmitLost(at=at, nonce=clip.nonce or "")
         case policy.SubmitAgain(clip=clip):
             return ev.Resubmit(at=at, clip=clip.index)
         case policy.Expire():
@@ -103,9 +101,17 @@ class Carrier:
                 self._see(await self._settle(action))
 
     async def _settle(
-        self, action: _Write | policy.Judge | policy.GiveUpGeneration | policy.Store | policy.GiveUpStoring
+        self,
+        action: _Write
+        | policy.GiveUpSubmit
+        | policy.Judge
+        | policy.GiveUpGeneration
+        | policy.Store
+        | policy.GiveUpStoring,
     ) -> Job:
         match action:
+            case policy.GiveUpSubmit(clip=clip):
+                return await give_up_submit(self.shop, self.job, clip)
             case policy.Judge(clip=clip):
                 return await generation.judge(self.shop, self.job, clip)
             case policy.GiveUpGeneration(clip=clip):

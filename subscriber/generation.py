@@ -4,6 +4,7 @@ import logging
 
 from schemas import event as ev
 from schemas.advance import advance
+from schemas.event import Step
 from schemas.failure import Category, Charged, Failure
 from schemas.job import Job
 from schemas.ledger import Clip
@@ -11,6 +12,7 @@ from schemas.names import clip_prefix
 from schemas.ports import Broke, Finished, Running
 from schemas.state import JobState
 from subscriber.policy import may_resubmit
+from subscriber.submission import forget_attempt
 from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -26,7 +28,12 @@ async def poll_once(shop: Workshop, job: Job, clip: Clip) -> Job | None:
     """
     ended = await _ended(shop, job, clip)
     after = advance(job, ended) if ended else None
-    return after if after is None or after.state is JobState.STORING else await shop.jobs.save(after)
+    if after is None or after.state is JobState.STORING:
+        return after
+    saved = await shop.jobs.save(after)
+    if _is_free_of_charge(ended):
+        await forget_attempt(shop, saved, clip)
+    return saved
 
 
 async def give_up_generation(shop: Workshop, job: Job, clip: Clip) -> Job:
@@ -84,10 +91,18 @@ async def judge(shop: Workshop, job: Job, clip: Clip) -> Job:
     if found:
         return found
     if may_resubmit(job):
+        await forget_attempt(shop, job, clip)
         log.warning("sending an unknown submit again", extra={"action": "resubmit", "job_id": job.job_id})
         return await shop.write(job, ev.Resubmit(at=shop.clock.now(), clip=clip.index))
     log.warning("gave up an unknown submit", extra={"action": "submit_unknown_failed", "job_id": job.job_id})
     return await shop.write(job, ev.SubmitJudged(at=shop.clock.now(), failure=_UNKNOWN))
+
+
+def _is_free_of_charge(ended: Step | None) -> bool:
+    """True if the model's own word says that the operation was not charged."""
+    return isinstance(ended, ev.ClipWithdrawn) or (
+        isinstance(ended, ev.ClipFailed) and ended.failure.charged is Charged.NO
+    )
 
 
 def _may_wait(failure: Failure) -> bool:

@@ -4,7 +4,7 @@
 |---|---|
 | ended | announces the same completion again, and acks |
 | a clip is submitting, and young | holds the message and looks again |
-| a clip is submitting, and old | marks it unknown |
+| a clip is submitting, and old | plans it again if a marker shows that nothing was sent; else marks it unknown |
 | a clip is unknown | sends a free one again; searches for a paid one as long as a generation can take; then judges |
 | a clip is accepted | polls; past its deadline it polls and searches a last time, and gives it up |
 | all clips are done | assembles and stores; past the deadline it tries once more, and fails, the paid clips kept |
@@ -38,7 +38,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class GiveUpSubmit:
-    """The submit's owner has not come back: its outcome is unknown."""
+    """The submit's owner has not come back: fence it off, or mark the outcome unknown."""
 
     clip: Clip
 

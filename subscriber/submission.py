@@ -1,21 +1,23 @@
 """The one paid step. Read it twice before you change it.
 
-1. For a paid model: what lies under the next attempt's prefix was paid by a life that this store forgot (a restored
-   backup). Then the outcome is unknown, and nothing is sent.
+1. For a paid model: what lies under the prefix of an attempt that the record does not know was begun, and perhaps paid,
+   by a life that this store forgot (a restored backup). Then the outcome is unknown, and nothing is sent.
 2. Compare-and-set to `submitting`, with a nonce. Only one worker can get there. The same write takes the clip's price
    out of the budgets that it falls under; where there is no room nothing is sent.
-3. Send once, and only within `submit_within_s` of a boot-time clock read before step 2. Whoever slept longer was
+3. For a paid model: put the attempt's marker into the video store, if absent. If another marker is there, nothing is
+   sent. After a definite refusal it is deleted again.
+4. Send once, and only within `submit_within_s` of a boot-time clock read before step 2. A worker that slept longer was
    perhaps replaced, and sends nothing.
-4. Write down what came of it. An operation in hand is a paid video: its name is written however long that takes.
+5. Write down what came of it. An operation in hand is a paid video: its name is written however long that takes.
 
-A kill between 3 and 4 leaves `submitting` behind. `subscriber.policy` says what the next worker makes of it.
+A kill between 2 and 5 leaves `submitting` behind. `subscriber.policy` says when the next worker takes over, and
+`give_up_submit` what it makes of it: without a marker nothing was sent, and the clip is planned again.
 """
 
 import asyncio
 import logging
 import math
 import random
-import uuid
 from collections.abc import Coroutine
 from contextlib import nullcontext
 from dataclasses import replace
@@ -25,13 +27,14 @@ from typing import Any
 from schemas import event as ev
 from schemas.advance import advance
 from schemas.budget import Slip
-from schemas.errors import Conflict, ImpossibleStep, Invalid, SubmitRefused, Unavailable
+from schemas.errors import Conflict, ImpossibleStep, Invalid, ReelbusError, SubmitRefused, Unavailable
 from schemas.failure import Category, Failure
 from schemas.job import Job
 from schemas.ledger import Clip
-from schemas.names import attempt_of, clip_prefix, work_prefix
+from schemas.names import attempt_of, clip_prefix, is_marker, work_prefix
 from schemas.plan import Plan
 from schemas.state import ClipState
+from subscriber.marker import Marker, delete_marker, fence, new_nonce, own_marker, put_marker, puts_marker
 from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -92,7 +95,7 @@ async def _look(shop: Workshop, job: Job, plan: Plan) -> Slip | Failure:
 async def _attempt(shop: Workshop, job: Job, plan: Plan, room: Slip | Failure) -> Job | None:
     """The job after it; None where it stands as it was, since others took of the same slices of a budget."""
     send_before = shop.clock.boot() + shop.windows.submit_within_s
-    started = ev.SubmitStarted(at=shop.clock.now(), plan=plan, owner=shop.owner, nonce=uuid.uuid4().hex)
+    started = ev.SubmitStarted(at=shop.clock.now(), plan=plan, owner=shop.owner, nonce=new_nonce())
     if plan.price_usd and (attempt := await _paid_before(shop, job)):
         log.warning("found files of an attempt that the record does not know", extra=_about(job, "submit_forgotten"))
         known = advance(job, replace(started, attempt=attempt))
@@ -101,7 +104,7 @@ async def _attempt(shop: Workshop, job: Job, plan: Plan, room: Slip | Failure) -
         log.warning("a budget has no room for the next clip", extra=_about(job, "budget_exceeded"))
         return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=room))
     claimed = await _claim(shop, job, replace(started, reserved=room.reserved), room)
-    return await _send(shop, claimed, started.nonce, send_before) if claimed else None
+    return await _begin(shop, claimed, started.nonce, send_before) if claimed else None
 
 
 def _plan(shop: Workshop, job: Job) -> Plan:
@@ -126,16 +129,15 @@ def _next_model(job: Job, plan: Plan) -> str:
 
 
 async def _paid_before(shop: Workshop, job: Job) -> int | None:
-    """The attempt whose files lie there: one that is lost or came late, or newer than any that the record knows."""
+    """The attempt that was paid, or may have been: one that is lost or came late and left a file; or one that is newer
+    than any that the record knows and left a file or a marker."""
     clip = job.clip_in(ClipState.PLANNED)
     index, known, lost = (clip.index, clip.attempt, (*clip.lost_prefixes, *clip.late)) if clip else (0, 0, ())
-    files = await shop.videos.list(clip_prefix(job.job_id, index))
-    attempts = {attempt_of(file.name) for file in files}
-    prefixes = {n: work_prefix(job.job_id, index, n) for n in attempts}
-    return max(
-        (n for n in attempts if n > known or any(name.startswith(prefixes[n]) for name in lost)),
-        default=None,
-    )
+    names = [file.name for file in await shop.videos.list(clip_prefix(job.job_id, index))]
+    newer = {attempt_of(name) for name in names if attempt_of(name) > known}
+    with_files = {attempt_of(name) for name in names if not is_marker(name)}
+    lost_before = {n for n in with_files if any(name.startswith(work_prefix(job.job_id, index, n)) for name in lost)}
+    return max(newer | lost_before, default=None)
 
 
 async def _claim(shop: Workshop, job: Job, started: ev.SubmitStarted, slip: Slip) -> Job | None:
@@ -161,9 +163,41 @@ async def _read_patiently(shop: Workshop, job: Job) -> Job:
             await shop.clock.sleep(RETRY_WRITE_S)
 
 
-async def _send(shop: Workshop, job: Job, nonce: str, send_before: float) -> Job:
+async def _mark(shop: Workshop, job: Job, clip: Clip, nonce: str, send_before: float) -> Marker | Failure:
+    """The marker that is stored now, or why there is none: then nothing may be sent."""
+    marker = own_marker(shop, nonce)
+    while True:
+        try:
+            async with asyncio.timeout(max(0.0, send_before - shop.clock.boot())):
+                return await put_marker(shop, clip.prefix or "", marker)
+        except TimeoutError:
+            return _not_sent()
+        except ReelbusError as error:
+            log.warning("can't put the marker of a submit", extra={**_about(job, "unmarked"), "reason": str(error)})
+            if shop.clock.boot() + RETRY_WRITE_S >= send_before:
+                return _not_marked(error)
+            await shop.clock.sleep(RETRY_WRITE_S)
+
+
+async def _begin(shop: Workshop, job: Job, nonce: str, send_before: float) -> Job:
+    """The job after its one paid call; or as it stands where the call must not leave."""
     clip = _submitting(job, nonce)
     assert clip is not None
+    if not clip.planned.price_usd:
+        return await _send(shop, job, clip, send_before)
+    marker = await _mark(shop, job, clip, nonce, send_before)
+    if isinstance(marker, Failure):
+        return await _settle(shop, job, _refused(shop, nonce, marker))
+    if marker.instead_of == nonce:
+        return await _settle(shop, job, _refused(shop, nonce, _not_sent()))
+    if marker.nonce != nonce:
+        log.warning("the attempt was begun elsewhere", extra={**_about(job, "submit_foreign"), "owner": marker.owner})
+        return await _settle(shop, job, ev.SubmitLost(at=shop.clock.now(), nonce=nonce))
+    return await _send(shop, job, clip, send_before)
+
+
+async def _send(shop: Workshop, job: Job, clip: Clip, send_before: float) -> Job:
+    nonce = clip.nonce or ""
     sources = tuple(line.output or "" for line in job.clips[: clip.index])
     try:
         if shop.clock.boot() >= send_before:
@@ -174,7 +208,9 @@ async def _send(shop: Workshop, job: Job, nonce: str, send_before: float) -> Job
         log.info("the submit was refused", extra={**_about(job, "submit_refused"), "code": refusal.failure.code})
         if refusal.failure.category is Category.QUOTA:
             shop.pace.refused(clip.planned.model)
-        return await _settle(shop, job, _refused(shop, nonce, refusal.failure))
+        after = await _settle(shop, job, _refused(shop, nonce, refusal.failure))
+        await forget_attempt(shop, after, clip)
+        return after
     except Exception:  # whatever else went wrong here, it may have been sent
         log.warning("the submit's outcome is unknown", exc_info=True, extra=_about(job, "submit_unknown"))
         return await _settle(shop, job, ev.SubmitLost(at=shop.clock.now(), nonce=nonce))
@@ -188,6 +224,38 @@ def _refused(shop: Workshop, nonce: str, failure: Failure) -> ev.SubmitWithdrawn
     if not failure.retryable:
         return ev.SubmitDenied(at=at, nonce=nonce, failure=failure)
     return ev.SubmitWithdrawn(at=at, nonce=nonce, cause=failure, waiting_for=str(failure.category))
+
+
+async def forget_attempt(shop: Workshop, job: Job, clip: Clip) -> None:
+    """Delete the marker of an attempt that was certainly not charged, so that it holds up no restored backup."""
+    if not clip.planned.price_usd or not clip.prefix:
+        return
+    try:
+        await delete_marker(shop, clip.prefix)
+    except Unavailable as error:
+        log.info("a marker stays", extra={**_about(job, "marker_kept"), "reason": str(error)})
+
+
+async def give_up_submit(shop: Workshop, job: Job, clip: Clip) -> Job:
+    """The job after its owner did not come back from a submit. Raises `Unavailable` and `Conflict`.
+
+    An owner that puts markers has sent nothing unless its marker is stored. A marker of this worker in its place keeps
+    it from sending later, so that the clip can be planned again. Otherwise nothing tells whether it was sent.
+    """
+    nonce = clip.nonce or ""
+    if clip.planned.price_usd and clip.prefix and puts_marker(nonce):
+        marker = await put_marker(shop, clip.prefix, fence(shop, nonce))
+        if marker.instead_of == nonce:
+            log.info("the owner of a submit is gone and sent nothing", extra=_about(job, "submit_taken_over"))
+            return await shop.write(job, ev.SubmitWithdrawn(at=shop.clock.now(), nonce=nonce, cause=_not_sent()))
+    return await shop.write(job, ev.SubmitLost(at=shop.clock.now(), nonce=nonce))
+
+
+def _not_marked(error: ReelbusError) -> Failure:
+    words = (
+        f"The marker that has to be stored before a paid request leaves could not be stored: {error}; nothing was sent."
+    )
+    return Failure(category=Category.STORAGE, code="not_marked", message=words, retryable=True)
 
 
 def _not_sent() -> Failure:

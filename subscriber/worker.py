@@ -36,10 +36,12 @@ class Worker:
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self, stop: asyncio.Event, *, ready: Callable[[], None]) -> None:
-        """Works until `stop` is set, then drains. Calls `ready` once its subscriptions exist."""
+        """Works until `stop` is set, then drains. Calls `ready` once its subscriptions exist and it can submit."""
         handler = Handler(self.shop, Registry(asyncio.Semaphore(self.in_flight)))
         for subscription in (WORKERS, DEAD_WORKERS):
             await self.shop.bus.ensure(subscription)
+        if not await self._prepare(stop):
+            return
         loops = [
             asyncio.create_task(self._take(WORKERS, self.in_flight + self.prefetch, handler)),
             asyncio.create_task(self._take(DEAD_WORKERS, DEAD_LETTERS_AT_ONCE, lambda it: handle_dead(handler, it))),
@@ -54,6 +56,25 @@ class Worker:
             await _cancelled(loops)
             await self._drain(handler)
             log.info("stopped", extra={"action": "worker_stopped"})
+
+    async def _prepare(self, stop: asyncio.Event) -> bool:
+        """True once the model can send. A claim before that would be left behind if this process were killed while the
+        client library loads. False if the worker is stopped first."""
+        preparing = asyncio.create_task(self._until_prepared())
+        try:
+            await _first_of(stop, [preparing])
+        finally:
+            await _cancelled([preparing])
+        return not stop.is_set()
+
+    async def _until_prepared(self) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                return await self.shop.model.prepare()
+            except Unavailable as error:
+                log.warning("the model can't be used yet", extra={"action": "model_unavailable", "reason": str(error)})
+            await self.shop.clock.sleep(backoff.next_s())
 
     async def _take(
         self, subscription: Subscription, limit: int, handle: Callable[[Delivery], Awaitable[None]]

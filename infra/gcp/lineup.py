@@ -26,6 +26,11 @@ class Lineup:
             quality=_rows("REELBUS_QUALITY_MODELS", _ids(quality) or QUALITY),
         )
 
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """Every row that a request without a model of its own may be served by."""
+        return self.fast + self.quality
+
     def candidates(self, request: VideoRequest) -> tuple[Model, ...]:
         """The rows that may serve a request, the preferred one first. Raises `Invalid` for an unknown `model`."""
         if request.model is not None:

@@ -60,6 +60,14 @@ class Vertex:
         self._patterns = Patterns()
         self._clock = clock or SystemClock()
 
+    async def prepare(self) -> None:
+        """Load the client library and fetch a token, which takes about 2 s. Raises `Unavailable`."""
+        try:
+            for place in {self._place_of(model) for model in self._planner.lineup.models}:
+                await self._clients.at(place)
+        except SubmitRefused as refusal:
+            raise Unavailable(refusal.failure.message) from refusal
+
     def plan(self, request: VideoRequest) -> Plan:
         """The cheapest clips at the first model in line. Raises `Invalid`."""
         return self._planner.plan(request)

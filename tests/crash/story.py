@@ -3,10 +3,12 @@
 import asyncio
 import signal
 from collections.abc import Coroutine
+from dataclasses import dataclass
 
 import httpx
 
 from schemas.job import Job
+from schemas.names import is_marker, job_prefix
 from tests.crash.cases import HELD
 from tests.crash.house import House
 from tests.crash.parts import Part
@@ -29,12 +31,21 @@ class Missed(Wrong):
     """The process never came to its point. A slow machine may go another way: a write that timed out, a second try."""
 
 
-async def killed(house: House) -> Job | None:
-    """The whole story. Gives the record as a dead worker left it: a facade leaves the work to others."""
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a dead worker left behind."""
+
+    job: Job | None
+    marked: frozenset[str] = frozenset()
+    """The markers in the video store."""
+
+
+async def killed(house: House) -> Left:
+    """The whole story. Gives what a dead worker left: a facade leaves the work to others."""
     if house.case.side == "worker":
         return await _worker_killed(house)
     await _facade_killed(house)
-    return None
+    return Left(None)
 
 
 async def healthy(house: House) -> None:
@@ -50,14 +61,16 @@ async def healthy(house: House) -> None:
         await _stop(part)
 
 
-async def _worker_killed(house: House) -> Job | None:
+async def _worker_killed(house: House) -> Left:
     await house.order()
     part = await house.start("worker", watched=True)
     if house.case.point == HELD:
         await _while_alive(part, house.accepted())
         part.signal(signal.SIGKILL)
     await _die(house, part)
-    left, passed = await house.job(), read_points(house.record)
+    files = await house.desk.videos.list(job_prefix(house.job_id))
+    left = Left(await house.job(), frozenset(file.name for file in files if is_marker(file.name)))
+    passed = read_points(house.record)
     part = await house.start("worker")
     # A message that was not acked comes again, and is answered with a completion however often that is out already.
     await _while_alive(part, house.told((TOLD in passed) + (DONE not in passed)))

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from schemas.job import Job
-from schemas.names import FINALS
+from schemas.names import FINALS, marker_name
 from schemas.request import OnUnknownSubmit
 from schemas.state import ClipState, JobState
 from tests.crash.bill import Bill
 from tests.crash.films import wrong_film
 from tests.crash.house import House
 from tests.crash.leftovers import undelivered, unswept
+from tests.crash.story import Left
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +29,8 @@ class Verdict:
     """Sentences. None: all is well."""
 
 
-async def judged(house: House, left: Job | None) -> Verdict:
-    """The house after its story. `left` is the record as the dead process left it."""
+async def judged(house: House, left: Left) -> Verdict:
+    """The house after its story. `left` is what the dead process left behind."""
     job = await house.job()
     if job is None:
         return Verdict(not_ended=1, wrong=("there is no record of the job",))
@@ -54,11 +55,13 @@ async def judged(house: House, left: Job | None) -> Verdict:
     )
 
 
-def expected_end(left: Job | None, bill: Bill) -> str:
-    """A success, but for a job left in the middle of a submit: where no film turned up it is not sent again, unless
-    the request said so."""
-    clip = left.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN) if left else None
-    if left is None or clip is None or left.request.on_unknown_submit is OnUnknownSubmit.RESUBMIT:
+def expected_end(left: Left, bill: Bill) -> str:
+    """A success, but for a job left in the middle of a submit with its marker stored: where no film turned up it is not
+    sent again, unless the request said so."""
+    clip = left.job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN) if left.job else None
+    if left.job is None or clip is None or left.job.request.on_unknown_submit is OnUnknownSubmit.RESUBMIT:
+        return JobState.SUCCEEDED
+    if marker_name(clip.prefix or "") not in left.marked:
         return JobState.SUCCEEDED
     there = clip.prefix in bill.prefixes and bill.job.clips[clip.index].output
     return JobState.SUCCEEDED if there else "submit_unknown"

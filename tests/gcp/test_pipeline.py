@@ -19,6 +19,7 @@ import pytest
 from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 from google.cloud.firestore_v1.types import Write
 from google.cloud.pubsub_v1 import PublisherClient
+from google.cloud.storage import Blob
 
 from infra.media.probe import probe
 from publisher.compose import open_desk
@@ -56,6 +57,7 @@ class Tap:
     asked: Counter[str] = field(default_factory=Counter)
     written: list[bytes] = field(default_factory=list)
     published: list[tuple[str, Message]] = field(default_factory=list)
+    uploaded: list[str] = field(default_factory=list)
 
     @property
     def writes(self) -> int:
@@ -69,6 +71,8 @@ class Tap:
         for name in (*WRITES, *READS):
             monkeypatch.setattr(FirestoreAsyncClient, name, self._counted(name))
         monkeypatch.setattr(PublisherClient, "publish", self._heard(PublisherClient.publish))
+        for name in ("upload_from_string", "upload_from_filename"):
+            monkeypatch.setattr(Blob, name, self._uploads(getattr(Blob, name)))
 
     def _counted(self, name: str) -> Any:
         call = getattr(FirestoreAsyncClient, name)
@@ -80,6 +84,13 @@ class Tap:
             return call(client, request, **named)
 
         return counted
+
+    def _uploads(self, upload: Any) -> Any:
+        def noted(blob: Blob, *content: Any, **named: Any) -> Any:
+            self.uploaded.append(blob.name)
+            return upload(blob, *content, **named)
+
+        return noted
 
     def _heard(self, publish: Any) -> Any:
         def heard(client: Any, topic: str, data: bytes, **attributes: Any) -> Any:
@@ -159,6 +170,8 @@ async def test_a_clip_takes_four_writes_three_reads_and_two_messages(pipeline: P
     assert tap.writes <= 4, tap.asked
     assert tap.reads <= 3, tap.asked
     assert [topic for topic, _ in tap.published] == [REQUESTS, COMPLETIONS]
+    prefixes = [name.partition("/")[0] for name in tap.uploaded]
+    assert (tap.uploaded[0], prefixes) == ("work/Job_1/0/1/submit.json", ["work", "generated-videos", "posters"])
     assert (vertex.books.posts, len(vertex.books.accepted), vertex.books.refused) == (1, 1, [])
 
 

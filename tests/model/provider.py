@@ -50,6 +50,9 @@ class Provider:
     on_poll: str = "finished"
     poll_every_s: float = 10.0
 
+    async def prepare(self) -> None:
+        """Nothing to load."""
+
     def plan(self, request: VideoRequest) -> Plan:
         clip = PlannedClip(model="paid-1", seconds=1, billed_seconds=4, price_usd=PRICE, expected_s=1)
         return Plan(clips=(clip,) * request.duration_seconds)
@@ -80,7 +83,7 @@ class Provider:
         return Finished(outputs=(await self.deliver(known),)) if known.charged else Broke(failure=SAFETY)
 
     async def recover(self, prefix: str) -> Sequence[str]:
-        return [file.name for file in await self.videos.list(prefix)]
+        return [file.name for file in await self.videos.list(prefix) if file.name.endswith(".mp4")]
 
     async def discard(self, operation: str) -> None:
         """Google has no such call: the film comes all the same."""

@@ -104,6 +104,15 @@ class World:
     async def all_jobs(self) -> list[Job]:
         return list((await self.jobs.list(JobQuery(limit=100))).jobs)
 
+    async def restore(self, backup: list[Job]) -> None:
+        """Everything dies, and the records are again as the backup has them. The video store forgets nothing."""
+        for worker in tuple(self.workers):
+            await self.crash(worker)
+        for old in backup:
+            newest = await self.jobs.get(old.job_id)
+            assert newest is not None
+            await self.jobs.save(old.model_copy(update={"revision": newest.revision}))
+
     async def crash(self, worker: WorkerProcess) -> None:
         self.workers.remove(worker)
         await worker.crash()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from schemas.errors import Invalid, SubmitRefused, SubmitUnknown
+from schemas.errors import Invalid, SubmitRefused, SubmitUnknown, Unavailable
 from schemas.failure import Category, Charged, Failure
 from schemas.ledger import Clip
 from schemas.plan import Plan, PlannedClip
@@ -70,10 +70,24 @@ class PaidModel:
     outcome: Running | Broke | Finished | None = None
     """What a poll says; None: the film is there."""
     before_submit: Callable[[], None] = lambda: None
+    unprepared: int = 0
+    """So many times `prepare` fails."""
+    loads: asyncio.Event | None = None
+    """`prepare` waits for it."""
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event | None = None
     """A submit waits for it before it answers."""
     at_gate: asyncio.Event = field(default_factory=asyncio.Event)
     polled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def prepare(self) -> None:
+        """Nothing to load, unless a test says so."""
+        self.asked.set()
+        if self.loads:
+            await self.loads.wait()
+        if self.unprepared:
+            self.unprepared -= 1
+            raise Unavailable("the model's credentials are out of reach")
 
     def plan(self, request: VideoRequest) -> Plan:
         if request.model == "none":
@@ -102,7 +116,7 @@ class PaidModel:
         return name
 
     async def recover(self, prefix: str) -> Sequence[str]:
-        return [file.name for file in await self.videos.list(prefix)]
+        return [file.name for file in await self.videos.list(prefix) if file.name.endswith(".mp4")]
 
     async def discard(self, operation: str) -> None:
         self.discarded.append(operation)

@@ -300,7 +300,7 @@ async def test_work_files_stay_where_their_job_lives_again_in_that_moment(bench:
     await _aged(bench, job)
     videos: Any = Meanwhile(bench.shop.videos, lambda: replay(_desk(bench), "job-1"), before="list work/")
     assert await Retention(replace(bench.shop, videos=videos), Rules(work=LONG / 2)).empty() == 0
-    assert len(await bench.shop.videos.list("work/job-1/")) == 1
+    assert len(await bench.shop.videos.list("work/job-1/")) == 2  # the film and its marker
     ended = await Carrier(bench.shop, await bench.job()).carry()
     assert (ended.state, ended.cost_usd, len(bench.model.accepted)) == (JobState.SUCCEEDED, PRICE, 1)
 

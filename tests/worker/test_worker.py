@@ -2,8 +2,12 @@
 
 import asyncio
 
+import pytest
+
+from infra.clock import SystemClock
 from schemas.ports import Running
 from schemas.state import JobState, Outcome
+from subscriber.worker import Worker
 from tests.worker.bench import Bench
 
 
@@ -60,3 +64,47 @@ async def test_an_ended_job_that_is_asked_for_again_is_announced_again(bench: Be
         await bench.send()
         second = await bench.hear()
     assert first == second
+
+
+async def test_a_worker_claims_nothing_before_it_can_send(bench: Bench) -> None:
+    """A kill while the client library loads would leave claims behind, and doubts about each."""
+    await bench.send()
+    bench.model.loads = asyncio.Event()
+    stop, ready = asyncio.Event(), asyncio.Event()
+    worker = Worker(shop=bench.shop, in_flight=4, prefetch=1, drain_s=5, reconcile_every_s=3600)
+    running = asyncio.create_task(worker.run(stop, ready=ready.set))
+    await bench.model.asked.wait()
+    assert not ready.is_set()
+    assert await bench.shop.jobs.get("job-1") is None
+    bench.model.loads.set()
+    assert (await bench.hear()).state is Outcome.SUCCEEDED
+    assert ready.is_set()
+    stop.set()
+    await running
+
+
+async def test_credentials_out_of_reach_are_asked_for_again(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.model.unprepared = 2
+    await bench.send()
+    async with bench.working(clock=Quick()):
+        assert (await bench.hear()).state is Outcome.SUCCEEDED
+    said = [record for record in caplog.records if getattr(record, "action", "") == "model_unavailable"]
+    assert len(said) == 2
+
+
+async def test_a_worker_that_can_never_send_stops_when_it_is_told_to(bench: Bench) -> None:
+    bench.model.loads = asyncio.Event()
+    stop, ready = asyncio.Event(), asyncio.Event()
+    worker = Worker(shop=bench.shop, in_flight=4, prefetch=1, drain_s=5, reconcile_every_s=3600)
+    running = asyncio.create_task(worker.run(stop, ready=ready.set))
+    await bench.model.asked.wait()
+    stop.set()
+    await running
+    assert not ready.is_set()
+
+
+class Quick(SystemClock):
+    """A clock that hardly waits."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.01))

@@ -43,6 +43,9 @@ class Animatic:
         self._rendering: dict[str, asyncio.Task[Finished | Broke]] = {}
         self._suspects: set[str] = set()
 
+    async def prepare(self) -> None:
+        """Nothing: the renderers are warm, and a claim whose worker is killed costs nothing."""
+
     def plan(self, request: VideoRequest) -> Plan:
         """One free clip of the whole length."""
         return plan(request)
