@@ -35,12 +35,12 @@ async def cancel(
     job = await find(desk, job_id, caller=caller)
     if job.ended:
         return job
-    nudge = _nudge(job_id, reason)
-    job = await change(desk.jobs, job_id, lambda newest: _wish(desk, newest, reason))
+    nudge = _nudge(job.job_id, reason)
+    job = await change(desk.jobs, job.job_id, lambda newest: _wish(desk, newest, reason))
     if job.completion_due:
         job = await announce(desk, job, traceparent)
     await _send(desk, nudge, traceparent)
-    logger.info("job cancelled", extra={"action": "job_cancelled", "job_id": job_id, "state": job.state})
+    logger.info("job cancelled", extra={"action": "job_cancelled", "job_id": job.job_id, "state": job.state})
     return job
 
 
@@ -59,7 +59,8 @@ async def announce(desk: Desk, job: Job, traceparent: str | None) -> Job:
     """The end of a job without a video, told at once. Best effort: `completion_due` stays set where this fails, and
     `reconcile` tells it."""
     now = desk.clock.now()
-    message = encode_completion(completion_of(job, video_url=None), at=now, traceparent=traceparent)
+    completion = completion_of(job, video_url=None)
+    message = encode_completion(completion, at=now, traceparent=traceparent, caller=job.caller)
     try:
         await desk.bus.publish(COMPLETIONS, message)
         return await change(

@@ -29,13 +29,17 @@ async def list_jobs(
     cursor: str | None,
     limit: int = 50,
     caller: str | None = None,
+    jobs_of: str | None = None,
 ) -> Listing:
-    """A page of jobs that fit; for a `caller` only its own. Raises `Invalid` for a bad state, cursor or limit."""
+    """A page of jobs that fit; for a `caller` only its own, by its own ids.
+
+    An operator names a caller with `jobs_of`, and sees stored ids. Raises `Invalid` for a bad state, cursor or limit.
+    """
     if not 1 <= limit <= LIMIT_MAX:
         raise Invalid(f"limit must be a whole number from 1 to {LIMIT_MAX}", field="limit")
-    query = JobQuery(states=_states(state), project_id=project_id, caller=caller, cursor=cursor, limit=limit)
+    query = JobQuery(states=_states(state), project_id=project_id, caller=caller or jobs_of, cursor=cursor, limit=limit)
     page = await desk.jobs.list(query)
-    return Listing(videos=[await outline(desk, job) for job in page.jobs], next_cursor=page.cursor)
+    return Listing(videos=[await outline(desk, job, caller=caller) for job in page.jobs], next_cursor=page.cursor)
 
 
 def _states(state: str | None) -> frozenset[JobState]:

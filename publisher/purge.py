@@ -5,6 +5,7 @@ A repeat of its request never pays again. Completions that were published before
 
 import logging
 from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -48,37 +49,46 @@ class Purge(BaseModel):
     kept: list[Kept] = Field(default_factory=list)
 
 
-async def purge(desk: Desk, job_ids: Collection[str], *, dry_run: bool = False) -> Purge:
-    """Erases these jobs; one that was erased before is swept again. Raises `NotFound`, before anything is erased."""
+async def purge(desk: Desk, job_ids: Collection[str], *, caller: str | None = None, dry_run: bool = False) -> Purge:
+    """Erase these jobs; one that was erased before is swept again. With a `caller` the ids may be the caller's own.
+
+    Raises `NotFound`, before anything is erased.
+    """
     report = Purge(dry_run=dry_run)
-    jobs = [await find(desk, job_id) for job_id in dict.fromkeys(job_ids)]
+    found = [await find(desk, job_id, caller=caller) for job_id in dict.fromkeys(job_ids)]
+    jobs = list({job.job_id: job for job in found}.values())
     for start in range(0, len(jobs), _AT_ONCE):
         await _portion(desk, jobs[start : start + _AT_ONCE], report)
     return report
 
 
 async def purge_old(
-    desk: Desk, *, project_id: str | None, older_than: timedelta | None, dry_run: bool = False
+    desk: Desk,
+    *,
+    project_id: str | None,
+    older_than: timedelta | None,
+    caller: str | None = None,
+    dry_run: bool = False,
 ) -> Purge:
-    """Erases a project's ended jobs, or those that ended so long ago, or both at once."""
+    """Erase the ended jobs of a project, of a caller, or those that ended so long ago; all conditions hold at once."""
     report = Purge(dry_run=dry_run)
     ended_before = desk.clock.now() - older_than if older_than else None
-    async for jobs in _pages(desk, project_id, ended_before):
+    # Jobs of a project or a caller that go on are reported as kept, those of the whole world are not.
+    states = frozenset() if project_id or caller else _ENDS
+    query = JobQuery(states=states, project_id=project_id, caller=caller, created_before=ended_before, limit=_PAGE)
+    async for jobs in _pages(desk, query):
         for start in range(0, len(jobs), _AT_ONCE):
             await _portion(desk, jobs[start : start + _AT_ONCE], report)
     return report
 
 
-async def _pages(desk: Desk, project_id: str | None, ended_before: datetime | None) -> AsyncIterator[list[Job]]:
-    states = frozenset() if project_id else _ENDS  # a project's jobs that go on are told, the whole world's are not
-    cursor: str | None = None
+async def _pages(desk: Desk, query: JobQuery) -> AsyncIterator[list[Job]]:
     while True:
-        query = JobQuery(states=states, project_id=project_id, created_before=ended_before, limit=_PAGE, cursor=cursor)
         page = await desk.jobs.list(query)
-        yield [job for job in page.jobs if not job.erased_at and _ended_before(job, ended_before)]
-        cursor = page.cursor
-        if cursor is None:
+        yield [job for job in page.jobs if not job.erased_at and _ended_before(job, query.created_before)]
+        if page.cursor is None:
             return
+        query = replace(query, cursor=page.cursor)
 
 
 def _ended_before(job: Job, moment: datetime | None) -> bool:

@@ -3,7 +3,9 @@
 import logging
 
 from publisher.desk import Desk
-from schemas.claim_check import keep_image, open_image
+from publisher.status import place_of
+from schemas.caller_names import shown_id
+from schemas.claim_check import Claim, ImageOwner, keep_image, open_image
 from schemas.errors import AlreadyExists, IdReused, Unavailable
 from schemas.job import Job, new_job
 from schemas.message import encode_request
@@ -29,41 +31,49 @@ class SubmitUncertain(Unavailable):
 async def submit(
     desk: Desk, request: VideoRequest, *, traceparent: str | None = None, caller: str | None = None
 ) -> Job:
-    """The job for this request: a new one, or the one that its id stands for already, untouched.
+    """Return the job for this request: a new one, or the one that its id stands for already, untouched.
 
-    For a `caller` an id that anybody else's job has is taken, and no word says by what.
+    The ids of a `caller` are its own: another caller's job of the same id is another job.
 
     Raises `Invalid` for an image that is none, `IdReused`, `Gone` where the job was erased, and `SubmitUncertain` (an
     `Unavailable`) where the store or the bus failed: a job that was stored but not published is published by
     `reconcile`.
     """
-    claim = await open_image(request, desk.videos)
+    if caller is not None:
+        request = request.model_copy(update={"job_id": await place_of(desk, request.job_id, caller)})
+    claim = await open_image(request, desk.videos, owner=ImageOwner(caller, desk.jobs) if caller is not None else None)
+    if claim.name and (known := await desk.jobs.get(request.job_id)):
+        return await _known(desk, claim, caller, known)  # before the image is stored: it may be refused
+    await keep_image(claim, desk.videos)
+    return await submit_claim(desk, claim, traceparent=traceparent, caller=caller)
+
+
+async def submit_claim(desk: Desk, claim: Claim, *, traceparent: str | None, caller: str | None) -> Job:
+    """Do the rest of `submit`: the image is stored, and the request has the id under which the job is stored."""
     request = claim.request
     job = new_job(request, desk.clock.now(), traceparent=traceparent, caller=caller)
-    if claim.name and (known := await desk.jobs.get(job.job_id)):
-        return await _known(desk, job, known)  # before the image is stored: it may be refused
-    await keep_image(claim, desk.videos)
     try:
         created = await desk.jobs.create(job)
         await desk.bus.publish(REQUESTS, encode_request(request, at=job.created_at, traceparent=traceparent))
     except AlreadyExists:
-        return await _known(desk, job, await desk.jobs.get(job.job_id))
+        return await _known(desk, claim, caller, await desk.jobs.get(job.job_id))
     except Unavailable as error:
         logger.warning("submit is uncertain", extra={"action": "submit_uncertain", "job_id": job.job_id})
-        raise SubmitUncertain(job.job_id, error) from error
+        raise SubmitUncertain(shown_id(caller, job.job_id), error) from error
     logger.info("request published", extra={"action": "submit_published", "job_id": job.job_id})
     return created
 
 
-async def _known(desk: Desk, job: Job, known: Job | None) -> Job:
-    """What the id stands for. A request that is refused leaves nothing, whoever stored its image."""
-    others = known is not None and job.caller is not None and known.caller != job.caller
-    refused = known is None or others or known.fingerprint != job.fingerprint
-    if known and (refused or known.erased_at):
-        await take_back(job.request, known, desk.jobs, desk.videos, desk.clock.now())
+async def _known(desk: Desk, claim: Claim, caller: str | None, known: Job | None) -> Job:
+    """What the id stands for. A request that becomes no job leaves no image behind."""
+    request = claim.request
+    refused = known is None or not claim.is_for(known) or (caller is not None and known.caller != caller)
+    if known:
+        await take_back(request, known, desk.jobs, desk.videos, desk.clock.now())
     if known is None or refused:
-        raise IdReused(f"job_id {job.job_id} stands for another request already; a new request needs a new id or key")
+        words = f"job_id {shown_id(caller, request.job_id)} stands for another request already"
+        raise IdReused(f"{words}; a new request needs a new id or key")
     if known.erased_at:
-        raise gone(known)
-    logger.info("request known", extra={"action": "submit_known", "job_id": job.job_id})
+        raise gone(known, caller=caller)
+    logger.info("request known", extra={"action": "submit_known", "job_id": known.job_id})
     return known

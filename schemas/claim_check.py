@@ -3,20 +3,40 @@
 A Firestore document holds 1 MiB, a message 10 MB, and a worker that holds images stalls its flow control; so whoever
 meets an inline image first stores it. The name is the image's digest: the same image is stored once, and a repeated
 request keeps its fingerprint.
+
+The images of a caller with a key have names of their own (`schemas.caller_names`), and it may name only what a job of
+its own uses. Whether another caller has stored an image can't be told: not from a refusal, nor from the time an upload
+takes.
 """
 
 import asyncio
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
+from schemas.caller_names import image_digest
 from schemas.errors import Invalid
 from schemas.image import image_kind
-from schemas.names import REFERENCE_SCHEME, reference_name, referrer_name, stored_name
-from schemas.ports import VideoStore
-from schemas.referrers import IMAGE_TYPES, refer
+from schemas.job import Job
+from schemas.names import REFERENCE_SCHEME, REFERENCES, reference_name, referrer_name, stored_name
+from schemas.ports import JobStore, VideoStore
+from schemas.referrers import IMAGE_TYPES, is_used_by, refer
 from schemas.request import IMAGE_MAX_BYTES, INLINE_IMAGE_MAX_BYTES_ON_BUS, VideoRequest
+
+_NOT_STORED = "reference_image names no image that was stored before"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_STORED = re.compile(rf"{_DIGEST.pattern}\.(?:{'|'.join(IMAGE_TYPES)})")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOwner:
+    """A caller with a key, and the records that say which images its jobs use."""
+
+    caller: str
+    jobs: JobStore
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,52 +47,112 @@ class Claim:
     image: bytes | None = None
     must_be_there: bool = False
     """An image that did not come along must have been stored before."""
+    other_names: tuple[str, ...] = ()
+    """How the same request may name the same image in an earlier job of this caller."""
 
     @property
     def name(self) -> str | None:
         """Where the image lies in our store, or will lie."""
         return stored_name(self.request.reference_image)
 
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """What an earlier job for this request may have as its fingerprint, the request's own first."""
+        others = (_with_image(self.request, name) for name in self.other_names)
+        return tuple(dict.fromkeys(request.fingerprint() for request in (self.request, *others)))
+
+    def is_for(self, job: Job) -> bool:
+        """True if the job was made for this same request."""
+        return job.fingerprint in self.fingerprints
+
 
 async def claim_image(request: VideoRequest, videos: VideoStore, *, from_bus: bool = False) -> VideoRequest:
     """The request with its image in the store. Raises `Invalid` for what is no image, too large, or out of reach."""
-    claim = await open_image(request, videos, from_bus=from_bus)
-    await keep_image(claim, videos)
+    claim = await keep_image(await open_image(request, videos, from_bus=from_bus), videos)
     return claim.request
 
 
-async def open_image(request: VideoRequest, videos: VideoStore, *, from_bus: bool = False) -> Claim:
-    """Judges the image and gives it its name; nothing is written. Raises `Invalid` as `claim_image` does."""
+async def open_image(
+    request: VideoRequest, videos: VideoStore, *, from_bus: bool = False, owner: ImageOwner | None = None
+) -> Claim:
+    """Judge the image and give it its name; nothing is written.
+
+    Raises `Invalid` as `claim_image` does, and with an `owner` also for a stored image that none of its jobs uses.
+    """
     reference = request.reference_image
     if reference is None:
         return Claim(request=request)
+    if not reference.startswith(("data:", REFERENCE_SCHEME)):
+        _check_readable(reference, videos)
+    if owner and (name := _name_in_our_store(reference, videos.reads)):
+        return await _open_stored(request, name, videos, owner)
     if reference.startswith(REFERENCE_SCHEME):
         # From the bus it was claimed already, mostly, and a missing one fails the job by its name.
         return Claim(request=request, must_be_there=not from_bus)
     if not reference.startswith("data:"):
-        _check_readable(reference, videos)
         return Claim(request=request)
     limit = INLINE_IMAGE_MAX_BYTES_ON_BUS if from_bus else IMAGE_MAX_BYTES
-    image, name = await asyncio.to_thread(_opened, reference, limit)
-    return Claim(request=request.model_copy(update={"reference_image": REFERENCE_SCHEME + name}), image=image)
+    image, digest, extension = await asyncio.to_thread(_opened, reference, limit)
+    name, plain = (
+        REFERENCE_SCHEME + reference_name(image_digest(caller, digest), extension)
+        for caller in (owner.caller if owner else None, None)
+    )
+    return Claim(request=_with_image(request, name), image=image, other_names=(plain,) if owner else ())
 
 
-async def keep_image(claim: Claim, videos: VideoStore) -> None:
-    """Says that the job uses it, and then stores it: an order that `schemas.referrers` relies on."""
+async def _open_stored(request: VideoRequest, name: str, videos: VideoStore, owner: ImageOwner) -> Claim:
+    """By the digest of an image that the owner sent, or by the name that it has in messages."""
+    digest, _, extension = name.removeprefix(REFERENCES).partition(".")
+    own = reference_name(image_digest(owner.caller, digest), extension)
+    is_own = bool(await videos.list(own))
+    if not is_own and not await is_used_by(owner.caller, name, owner.jobs, videos):
+        raise Invalid(_NOT_STORED, field="reference_image")
+    names = (REFERENCE_SCHEME + own, REFERENCE_SCHEME + name, request.reference_image or "")
+    chosen = names[0 if is_own else 1]
+    return Claim(request=_with_image(request, chosen), must_be_there=True, other_names=names)
+
+
+def _with_image(request: VideoRequest, reference: str) -> VideoRequest:
+    return request.model_copy(update={"reference_image": reference})
+
+
+def _name_in_our_store(reference: str, reads: Collection[str]) -> str | None:
+    """The stored image that a reference names, also by its address in our bucket; None for another file.
+
+    Raises `Invalid` for an address that begins like a stored image's and is none: nobody's images are named like that.
+    """
+    if name := stored_name(reference):
+        return name
+    ours = next((start for start in reads if start.endswith(f"/{REFERENCES}") and reference.startswith(start)), None)
+    name = reference.removeprefix(ours) if ours else ""
+    if not _DIGEST.match(name):
+        return None
+    if not _STORED.fullmatch(name):
+        raise Invalid(_NOT_STORED, field="reference_image")
+    return REFERENCES + name
+
+
+async def keep_image(claim: Claim, videos: VideoStore) -> Claim:
+    """Note that the job uses it, and then store it: an order that `schemas.referrers` relies on.
+
+    Return the claim without the image, which is large.
+    """
     name = claim.name
     if name is None:
-        return
+        return claim
     await refer(claim.request, videos)
     if claim.image is not None:
         await videos.put(name, claim.image, content_type=IMAGE_TYPES[name.rpartition(".")[2]])
     elif claim.must_be_there and not await videos.list(name):
         await videos.delete(referrer_name(name, claim.request.job_id))
-        raise Invalid("reference_image names no image that was stored before", field="reference_image")
+        raise Invalid(_NOT_STORED, field="reference_image")
+    return replace(claim, image=None)
 
 
-def _opened(reference: str, limit: int) -> tuple[bytes, str]:
+def _opened(reference: str, limit: int) -> tuple[bytes, str, str]:
+    """The image, its digest, and the extension that fits it."""
     image = _decoded(reference, limit)
-    return image, reference_name(hashlib.sha256(image).hexdigest(), image_kind(image))
+    return image, hashlib.sha256(image).hexdigest(), image_kind(image)
 
 
 def _check_readable(reference: str, videos: VideoStore) -> None:

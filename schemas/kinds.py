@@ -17,6 +17,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+JOB_ID_MAX = 64
 JOB_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 
 JobId = Annotated[str, StringConstraints(pattern=JOB_ID_PATTERN)]

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from schemas.caller_names import shown_id
 from schemas.cancel import CancelRequest
 from schemas.complaint import invalid
 from schemas.completion import Completion
@@ -54,10 +55,20 @@ def encode_cancel(cancel: CancelRequest, *, at: datetime, traceparent: str | Non
     return _encode(cancel, CANCEL, f"{cancel.job_id}.cancel", cancel.job_id, at, traceparent)
 
 
-def encode_completion(completion: Completion, *, at: datetime, traceparent: str | None = None) -> Message:
-    """The end of a job on its way to everybody who waits."""
+def encode_completion(
+    completion: Completion, *, at: datetime, traceparent: str | None = None, caller: str | None = None
+) -> Message:
+    """The end of a job on its way to everybody who waits.
+
+    `job_id` is the stored id, which is unique on the topic. For a job of a caller with a key the attribute `caller`
+    says whose it is, and `video_id` which id this caller knows it by.
+    """
     kind = f"reelbus.video.{completion.state}.v1"
-    return _encode(completion, kind, completion.event_id, completion.job_id or "", at, traceparent)
+    message = _encode(completion, kind, completion.event_id, completion.job_id or "", at, traceparent)
+    if caller is None or completion.job_id is None:
+        return message
+    owner = {"caller": caller, "video_id": shown_id(caller, completion.job_id)}
+    return Message(data=message.data, attributes={**message.attributes, **owner})
 
 
 def decode_command(message: Message) -> VideoRequest | CancelRequest:

@@ -18,6 +18,8 @@ from schemas.request import VideoRequest
 
 JOB_FOLLOWS_WITHIN = timedelta(hours=1)
 """A job that does not exist so long after it named its image never will."""
+_LOOKED_AT = 50
+"""Referrers, the newest first."""
 IMAGE_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 """By the extension of the stored name."""
 
@@ -27,6 +29,14 @@ async def refer(request: VideoRequest, videos: VideoStore) -> None:
     image = stored_name(request.reference_image)
     if image:
         await videos.put(referrer_name(image, request.job_id), b"", content_type="text/plain")
+
+
+async def is_used_by(caller: str, image: str, jobs: JobStore, videos: VideoStore) -> bool:
+    """True if a job of this caller uses the image. An image that nobody uses takes as long as one of another caller."""
+    files = sorted(await _referrers(image, videos), key=lambda file: file.stored_at, reverse=True)[:_LOOKED_AT]
+    names = [file.name for file in files] or [referrer_name(image, "none")]
+    found = await asyncio.gather(*(jobs.get(name.rpartition("/")[2]) for name in names))
+    return any(job and job.caller == caller and not job.erased_at for job in found)
 
 
 async def take_back(request: VideoRequest, known: Job, jobs: JobStore, videos: VideoStore, at: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from schemas.caller_names import shown_id
 from schemas.errors import Gone
 from schemas.failure import Failure
 from schemas.job import LOOSE_ENDS_FOR, Job
@@ -27,10 +28,10 @@ def why_kept(job: Job, at: datetime) -> str | None:
     return None
 
 
-def gone(job: Job) -> Gone:
-    """The answer to one who asks for an erased job's video."""
+def gone(job: Job, *, caller: str | None = None) -> Gone:
+    """The answer to a `caller` that asks for an erased job's video."""
     at = f" at {isoformat(job.erased_at)}" if job.erased_at else ""
-    return Gone(f"job {job.job_id} was erased{at}; a new video needs a new id")
+    return Gone(f"job {shown_id(caller, job.job_id)} was erased{at}; a new video needs a new id")
 
 
 def tombstone_of(job: Job, at: datetime) -> Job:

@@ -65,12 +65,18 @@ class JobView(BaseModel):
     width: int | None = None
     height: int | None = None
     error: Failure | None = None
+    caller: str | None = Field(default=None, description="Whose job it is; null for one that was made without a key.")
 
 
 def view_of(
-    job: Job, *, video_url: str | None = None, poster_url: str | None = None, queue_position: int | None = None
+    job: Job,
+    *,
+    video_id: str | None = None,
+    video_url: str | None = None,
+    poster_url: str | None = None,
+    queue_position: int | None = None,
 ) -> JobView:
-    """The view of a job as of `job.read_at`."""
+    """The view of a job as of `job.read_at`; with the stored id, unless another `video_id` is to be shown."""
     asked = (
         "prompt",
         "duration_seconds",
@@ -84,7 +90,7 @@ def view_of(
     echo: dict[str, Any] = {name: getattr(job.request, name) for name in asked}
     result = job.result
     return JobView(
-        video_id=job.job_id,
+        video_id=video_id or job.job_id,
         state=job.state,
         life=job.life,
         progress=estimated_progress(job),
@@ -106,6 +112,7 @@ def view_of(
         width=result.width if result else None,
         height=result.height if result else None,
         error=job.failure,
+        caller=job.caller,
         **echo,
     )
 

@@ -17,7 +17,7 @@ async def announce(shop: Workshop, job: Job) -> Job:
     """Publishes the completion of an ended job; the record is touched only where it still owed one."""
     url = await shop.videos.url_for(job.result.gcs_path) if job.result and not job.erased_at else None
     completion = completion_of(job, video_url=url)
-    message = encode_completion(completion, at=shop.clock.now(), traceparent=job.traceparent)
+    message = encode_completion(completion, at=shop.clock.now(), traceparent=job.traceparent, caller=job.caller)
     await shop.bus.publish(COMPLETIONS, message)
     log.info("announced the end of a job", extra={"action": "announced", "job_id": job.job_id, "state": job.state})
     return await shop.write(job, Announced(at=shop.clock.now())) if job.completion_due else job

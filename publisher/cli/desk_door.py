@@ -57,6 +57,7 @@ class DeskDoor:
             project_id=filters.project_id,
             cursor=filters.cursor,
             limit=filters.limit,
+            jobs_of=filters.jobs_of,
         )
 
     async def cancel(self, job_id: str) -> JobView:

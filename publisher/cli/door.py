@@ -19,6 +19,8 @@ class Filters:
     project_id: str | None
     cursor: str | None
     limit: int
+    jobs_of: str | None = None
+    """Only jobs of this caller; an operator asks for that, in the stores."""
 
 
 class Door(Protocol):

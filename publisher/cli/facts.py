@@ -1,5 +1,6 @@
 """A job in a few lines, for people."""
 
+from schemas.caller_names import shown_id
 from schemas.failure import Charged
 from schemas.state import JobState
 from schemas.view import JobView
@@ -13,6 +14,7 @@ def facts(view: JobView) -> str:
         "prompt": view.prompt if len(view.prompt) <= 100 else view.prompt[:99] + "…",
         "asked for": f"{view.duration_seconds} s, {view.quality}, {view.aspect_ratio}, {view.resolution}",
         "project": view.project_id,
+        "caller": _caller(view),
         "model": view.model,
         "cost": cost(view),
         "created": moment(view.created_at.isoformat()),
@@ -45,6 +47,12 @@ def cost(view: JobView) -> str:
 def moment(text: str) -> str:
     """ISO 8601 in UTC, to the second."""
     return text[:19] + "Z"
+
+
+def _caller(view: JobView) -> str | None:
+    """Whose job it is, and the id that this caller knows, if that is another one."""
+    own_id = shown_id(view.caller, view.video_id)
+    return f"{view.caller}, who calls it {own_id}" if own_id != view.video_id else view.caller
 
 
 def _state(view: JobView) -> str:

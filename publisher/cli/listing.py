@@ -14,6 +14,7 @@ from publisher.cli.door_option import door, json_option, url_option
 from publisher.cli.exits import Verb
 from publisher.cli.facts import cost, moment
 from publisher.listing import Listing
+from schemas.errors import Invalid
 from schemas.view import JobView
 
 _PROMPT_AT_LEAST = 12
@@ -23,12 +24,15 @@ _WIDTH_OF_A_FILE = 160
 @click.command("list", cls=Verb)
 @click.option("--state", metavar="STATE", help="Only jobs in this state, e.g. queued, generating, failed.")
 @click.option("--project", "project_id", metavar="ID", help="Only jobs of this project.")
+@click.option("--caller", "jobs_of", metavar="NAME", help="Only jobs of this caller with a key; not with --url.")
 @click.option("--limit", type=int, default=50, show_default=True, metavar="N", help="At most so many.")
 @click.option("--cursor", metavar="CURSOR", help="Go on where the page before ended.")
 @json_option
 @url_option
 def list_videos(as_json: bool, url: str | None, **filters: object) -> None:
     """List videos, the newest first."""
+    if url and filters["jobs_of"]:
+        raise Invalid("--caller looks into the stores; a facade (--url) shows a caller its own jobs")
     page = asyncio.run(_list(Filters(**filters), url))  # type: ignore[arg-type]  # click has checked them
     if as_json:
         click.echo(page.model_dump_json())
@@ -51,7 +55,8 @@ async def _list(filters: Filters, url: str | None) -> Listing:
 
 def _table(page: Listing, width: int) -> Table:
     """Where the terminal is narrow the prompt gives way, then the columns from the right: an id is whole, or no use."""
-    rows = [_row(view) for view in page.videos]
+    with_caller = any(view.caller for view in page.videos)
+    rows = [_row(view, with_caller) for view in page.videos]
     widths = {name: max(map(len, (name, *(row[name] for row in rows)))) + 2 for name in rows[0]}
     while sum(widths.values()) + _PROMPT_AT_LEAST > width and len(widths) > 2:
         widths.popitem()
@@ -65,11 +70,12 @@ def _table(page: Listing, width: int) -> Table:
     return table
 
 
-def _row(view: JobView) -> dict[str, str]:
-    return {
+def _row(view: JobView, with_caller: bool) -> dict[str, str]:
+    columns = {
         "ID": view.video_id,
         "STATE": view.state,
         "LENGTH": f"{view.duration_seconds} s",
         "COST": cost(view),
         "CREATED": moment(view.created_at.isoformat()),
     }
+    return {**columns, "CALLER": view.caller or ""} if with_caller else columns

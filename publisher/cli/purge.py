@@ -3,6 +3,7 @@
 import asyncio
 import re
 from datetime import timedelta
+from typing import TypedDict, Unpack
 
 import click
 
@@ -15,6 +16,14 @@ from publisher.purge import purge as purge_jobs
 from schemas.errors import Conflict, Invalid
 
 _DAYS_AT_MOST = 36_500
+
+
+class _Which(TypedDict):
+    """The jobs that are not named by their ids."""
+
+    project_id: str | None
+    caller: str | None
+    older_than: timedelta | None
 
 
 class _Age(click.ParamType[timedelta]):
@@ -32,32 +41,32 @@ class _Age(click.ParamType[timedelta]):
 @click.command(cls=Verb)
 @click.argument("job_ids", metavar="[ID]...", nargs=-1)
 @click.option("--project", "project_id", metavar="ID", help="All ended jobs of this project.")
+@click.option(
+    "--caller", metavar="NAME", help="Of this caller with a key: all ended jobs, or those named by its own ids."
+)
 @click.option("--older-than", type=_Age(), metavar="AGE", help="All jobs that ended so long ago, e.g. 30d or 12h.")
 @click.option("--dry-run", is_flag=True, help="Say what would be erased, and erase nothing.")
 @json_option
-def purge(
-    job_ids: tuple[str, ...], project_id: str | None, older_than: timedelta | None, dry_run: bool, as_json: bool
-) -> None:
+def purge(job_ids: tuple[str, ...], as_json: bool, dry_run: bool, **which: Unpack[_Which]) -> None:
     """Erase prompts, images and videos of ended jobs.
 
     What a job was, how it ended and what it cost stay, so that a repeat of its request never pays again. There is no
     way back. Completions that were published before can't be called back.
     """
-    if bool(job_ids) == bool(project_id or older_than):
-        raise Invalid("name jobs, or say --project or --older-than (or both of these)")
-    report = asyncio.run(_purge(job_ids, project_id, older_than, dry_run))
+    conditions = which["project_id"] or which["older_than"]
+    if conditions if job_ids else not (conditions or which["caller"]):
+        raise Invalid("name jobs, or say --project or --older-than (or both of these), or --caller")
+    report = asyncio.run(_purge(job_ids, which, dry_run))
     click.echo(report.model_dump_json() if as_json else _words(report))
     if job_ids and report.kept:
         raise Conflict(f"{len(report.kept)} of {len(set(job_ids))} jobs can't be erased")
 
 
-async def _purge(
-    job_ids: tuple[str, ...], project_id: str | None, older_than: timedelta | None, dry_run: bool
-) -> Purge:
+async def _purge(job_ids: tuple[str, ...], which: _Which, dry_run: bool) -> Purge:
     async with open_desk(configuration()) as desk:
         if job_ids:
-            return await purge_jobs(desk, job_ids, dry_run=dry_run)
-        return await purge_old(desk, project_id=project_id, older_than=older_than, dry_run=dry_run)
+            return await purge_jobs(desk, job_ids, caller=which["caller"], dry_run=dry_run)
+        return await purge_old(desk, **which, dry_run=dry_run)
 
 
 def _words(report: Purge) -> str:

@@ -18,6 +18,7 @@ from publisher.facade.refusals import refused
 from publisher.facade.state import Call
 from publisher.status import find, view
 from publisher.waiting import Crowded, Draining, Place
+from schemas.caller_names import shown_id
 from schemas.errors import ReelbusError
 from schemas.job import Job, Transition
 from schemas.kinds import Moment, isoformat
@@ -33,12 +34,14 @@ _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 async def events(call: Call) -> Response:
     """A stream of `state` and `progress` events and, at the end, one `done`."""
-    job = await find(call.state["desk"], call.path_params["video_id"], caller=caller_of(call))
+    caller = caller_of(call)
+    job = await find(call.state["desk"], call.path_params["video_id"], caller=caller)
     with ExitStack() as stack:
         try:
             place = stack.enter_context(call.state["waiters"].place(job.job_id))
         except Crowded as error:
-            return refused(error, video_id=job.job_id, status_url=status_url(call, job.job_id))
+            video_id = shown_id(caller, job.job_id)
+            return refused(error, video_id=video_id, status_url=status_url(call, video_id))
         return _Stream(_told(call, job, place), call.state["settings"].heartbeat_s, stack.pop_all())
 
 
@@ -57,17 +60,18 @@ class _Stream(EventSourceResponse):
 
 
 async def _told(call: Call, job: Job, place: Place) -> AsyncIterator[ServerSentEvent]:
+    caller = caller_of(call)
     story = _Story(_moment(call.headers.get("last-event-id")))
     newest: Job | None = job
     while newest is None or not newest.ended:
         if newest is not None:
-            for event in story.news(await view(call.state["desk"], newest)):
+            for event in story.news(await view(call.state["desk"], newest, caller=caller)):
                 yield event
         try:
             newest = await _look_again(call, place, job.job_id)
         except Draining:
             return
-    last = await view(call.state["desk"], newest)
+    last = await view(call.state["desk"], newest, caller=caller)
     for event in story.news(last):
         yield event
     yield ServerSentEvent(event="done", data=last.model_dump_json(), sep="\n")

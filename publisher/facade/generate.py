@@ -19,14 +19,15 @@ from publisher.facade.refusals import GONE, refused
 from publisher.facade.state import Call
 from publisher.facade.trace import traceparent_of
 from publisher.facade.twins import Twin
-from publisher.status import find, view
-from publisher.submit import SubmitUncertain, submit
+from publisher.status import find, place_of, view
+from publisher.submit import SubmitUncertain, submit_claim
 from publisher.waiting import Crowded, Draining, Place
-from schemas.claim_check import claim_image
+from schemas.caller_names import shown_id
+from schemas.claim_check import Claim, ImageOwner, keep_image, open_image
 from schemas.errors import Unavailable
 from schemas.failure import Charged
 from schemas.job import Job
-from schemas.request import VideoRequest
+from schemas.referrers import take_back
 from schemas.state import JobState
 from schemas.tombstone import gone
 
@@ -38,17 +39,21 @@ class _Order:
     """How a caller wants its answer."""
 
     caller: str | None
-    fingerprint: str
+    fingerprints: tuple[str, ...]
     keyed: bool
     may_return: bool
     """A legacy caller without a key: where it goes without an answer, its next identical call comes back."""
     preferences: Preferences
     wait_s: float
 
+    def shown(self, job_id: str) -> str:
+        """The id of a stored job as its caller knows it."""
+        return shown_id(self.caller, job_id)
+
     @property
     def asked(self) -> tuple[str | None, str]:
         """What makes two calls one and the same."""
-        return self.caller, self.fingerprint
+        return self.caller, self.fingerprints[0]
 
 
 class _Stay:
@@ -98,9 +103,9 @@ async def _taken_in(call: Call, stay: _Stay) -> _Taken | Response:
     with await call.state["intake"].turn() as turn:
         if turn.queued:
             await _still_wanted(call)
-        request, order = await _read(call, body)
-        owed = await _owed(call, request, order, stay, turn) if order.may_return else None
-        return await _placed(call, stay, request, order, owed)
+        claim, order = await _read(call, body)
+        owed = await _owed(call, claim, order, stay, turn) if order.may_return else None
+        return await _placed(call, stay, claim, order, owed)
 
 
 async def _still_wanted(call: Call) -> None:
@@ -110,34 +115,37 @@ async def _still_wanted(call: Call) -> None:
         raise Draining("The server is going down; nothing was made of this request")
 
 
-async def _placed(call: Call, stay: _Stay, request: VideoRequest, order: _Order, owed: Job | None) -> _Taken | Response:
+async def _placed(call: Call, stay: _Stay, claim: Claim, order: _Order, owed: Job | None) -> _Taken | Response:
     waiters = call.state["waiters"]
     crowded = waiters.crowded if order.wait_s else None
     waits = order.wait_s > 0 and not crowded
     # The place is taken before the request is out: the end can't be missed, and needs no look to begin with.
-    job_id = owed.job_id if owed else request.job_id
+    job_id = owed.job_id if owed else claim.request.job_id
     stay.place = place = waiters.place(job_id, stays=waits)
     try:
-        job = await _job_for(call, request, order, owed)
+        job = await _job_for(call, claim, order, owed)
     except SubmitUncertain as error:
-        repeatable = await _left(call, order, error.job_id)
+        repeatable = await _left(call, order, job_id)
         return refused(error, status_url=status_url(call, error.job_id), repeatable=repeatable)
     seen = None if waits and not job.ended else job
     return _Taken(order, place, crowded, job.job_id, job.charged, seen)
 
 
-async def _read(call: Call, body: bytes) -> tuple[VideoRequest, _Order]:
-    """What is asked for, its image in the store already, and how."""
-    settings = call.state["settings"]
+async def _read(call: Call, body: bytes) -> tuple[Claim, _Order]:
+    """What is asked for, and how. The image is stored, and the request has the id under which its job is stored."""
+    settings, desk, caller = call.state["settings"], call.state["desk"], caller_of(call)
     preferences = preferences_of(call.headers, at_most_s=settings.wait_s)
     wait_s = settings.wait_s if preferences.wait_s is None else preferences.wait_s
     if preferences.respond_async and preferences.wait_s is None:
         wait_s = 0
     request, keyed = await video_request(body, keyed_job_id(call.headers))
-    request = await claim_image(request, call.state["desk"].videos)
-    return request, _Order(
-        caller=caller_of(call),
-        fingerprint=request.fingerprint(),
+    if caller is not None and keyed:  # an id that was made just now is unique as it is
+        request = request.model_copy(update={"job_id": await place_of(desk, request.job_id, caller)})
+    owner = ImageOwner(caller, desk.jobs) if caller is not None else None
+    claim = await keep_image(await open_image(request, desk.videos, owner=owner), desk.videos)
+    return claim, _Order(
+        caller=caller,
+        fingerprints=claim.fingerprints,
         keyed=keyed,
         may_return=not keyed and settings.reattach_s > 0,
         preferences=preferences,
@@ -155,20 +163,24 @@ async def _body(call: Call) -> bytes:
         raise TooSlow(f"The body must arrive within {within_s:g} s") from None
 
 
-async def _owed(call: Call, request: VideoRequest, order: _Order, stay: _Stay, turn: Turn) -> Job | None:
+async def _owed(call: Call, claim: Claim, order: _Order, stay: _Stay, turn: Turn) -> Job | None:
     """The job whose answer an identical call of this caller went without."""
     stay.twin = call.state["twins"].joined(order.asked)
     if stay.twin.must_wait:
         turn.give_up()
         await stay.twin.moment()
-    return await reattach.unanswered(call.state["desk"], request, order.caller)
+    desk = call.state["desk"]
+    owed = await reattach.unanswered(desk, order.fingerprints, order.caller)
+    if owed:
+        await take_back(claim.request, owed, desk.jobs, desk.videos, desk.clock.now())
+    return owed
 
 
-async def _job_for(call: Call, request: VideoRequest, order: _Order, owed: Job | None) -> Job:
+async def _job_for(call: Call, claim: Claim, order: _Order, owed: Job | None) -> Job:
     desk = call.state["desk"]
     if owed:
         return await find(desk, owed.job_id)  # it may have ended before the place was taken
-    return await submit(desk, request, traceparent=traceparent_of(call), caller=order.caller)
+    return await submit_claim(desk, claim, traceparent=traceparent_of(call), caller=order.caller)
 
 
 async def _answer(call: Call, taken: _Taken) -> Response:
@@ -182,8 +194,9 @@ async def _answer(call: Call, taken: _Taken) -> Response:
         logger.info("caller hung up", extra={"action": "wait_hung_up", "job_id": job_id})
         return Response(status_code=GONE)
     except (Draining, Unavailable) as error:
-        where, repeatable = status_url(call, job_id), await _left(call, taken.order, job_id)
-        return refused(error, video_id=job_id, status_url=where, charged=taken.charged, repeatable=repeatable)
+        video_id, repeatable = taken.order.shown(job_id), await _left(call, taken.order, job_id)
+        where = status_url(call, video_id)
+        return refused(error, video_id=video_id, status_url=where, charged=taken.charged, repeatable=repeatable)
     except BaseException:
         await _left(call, taken.order, job_id)
         raise
@@ -200,19 +213,19 @@ async def _unfinished(call: Call, taken: _Taken, job: Job | None) -> Response:
     order, desk = taken.order, call.state["desk"]
     if order.preferences.given:
         job = job or await find(desk, taken.job_id)
-        return accepted(await view(desk, job), order.preferences.applied(async_too=True))
+        return accepted(await view(desk, job, caller=order.caller), order.preferences.applied(async_too=True))
     if taken.crowded:
         raise taken.crowded
     repeatable = await _left(call, order, taken.job_id, seen=job)
     logger.info("wait is over", extra={"action": "wait_over", "job_id": taken.job_id})
-    return too_late(call, taken.job_id, job.charged if job else taken.charged, repeatable=repeatable)
+    return too_late(call, order.shown(taken.job_id), job.charged if job else taken.charged, repeatable=repeatable)
 
 
 async def _ended(call: Call, order: _Order, job: Job) -> Response:
     desk = call.state["desk"]
     if job.erased_at:
-        raise gone(job)
-    seen = await view(desk, job)
+        raise gone(job, caller=order.caller)
+    seen = await view(desk, job, caller=order.caller)
     headers = order.preferences.applied(async_too=False)
     if job.state is not JobState.SUCCEEDED:
         return failed(call, seen, headers)

@@ -31,10 +31,13 @@ async def show(call: Call) -> Response:
     video_id, caller = call.path_params["video_id"], caller_of(call)
     wait_s = min(_whole(call, "wait", 0, WAIT_AT_MOST_S), call.state["settings"].wait_s)
     if wait_s:
+        stored = video_id
         if caller is not None:
-            await find(call.state["desk"], video_id, caller=caller)  # nobody waits for somebody else's job
+            stored = (
+                await find(call.state["desk"], video_id, caller=caller)
+            ).job_id  # and nobody waits for another's job
         try:
-            await call.state["waiters"].ended(video_id, wait_s, partial(patience.hangs_up, call))
+            await call.state["waiters"].ended(stored, wait_s, partial(patience.hangs_up, call))
         except patience.HungUp:
             return Response(status_code=GONE)
         except (Draining, Crowded) as error:
@@ -44,9 +47,9 @@ async def show(call: Call) -> Response:
 
 async def delete(call: Call) -> Response:
     """Cancels the job; one that has ended stays as it is."""
-    desk = call.state["desk"]
-    job = await cancel(desk, call.path_params["video_id"], traceparent=traceparent_of(call), caller=caller_of(call))
-    return answer(await view(desk, job))
+    desk, caller = call.state["desk"], caller_of(call)
+    job = await cancel(desk, call.path_params["video_id"], traceparent=traceparent_of(call), caller=caller)
+    return answer(await view(desk, job, caller=caller))
 
 
 async def list_all(call: Call) -> Response:

@@ -31,7 +31,8 @@ _ONE_OF_THEM: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {}]
 """The empty one: by default a facade asks nobody."""
 _ABOUT = (
     "Makes short videos from prompts and scenes. A generate call may be repeated safely with `job_id` or an "
-    "`Idempotency-Key`: the same id is the same job, for ever, and is never paid twice."
+    "`Idempotency-Key`: the same id is the same job, for ever, and is never paid twice. "
+    "Each caller with a key has ids of its own."
 )
 
 

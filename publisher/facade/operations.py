@@ -3,7 +3,12 @@
 from publisher.facade.operation import Answer, Operation, no, parameter
 from schemas.state import JobState
 
-_ID = parameter("video_id", "path", "The job's id.", pattern="^[A-Za-z0-9_-]{1,64}$")
+_ID = parameter(
+    "video_id",
+    "path",
+    "The job's id, as its caller chose it, or as messages and file names have it.",
+    pattern="^[A-Za-z0-9_-]{1,64}$",
+)
 _FILE = parameter(
     "gcs_path",
     "path",

@@ -4,6 +4,7 @@ The promise lies in the record, so that it holds across facades and restarts.
 """
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -15,7 +16,6 @@ from schemas.event import Answered, WaitEnded
 from schemas.failure import Charged
 from schemas.job import Job
 from schemas.ports import JobQuery
-from schemas.request import VideoRequest
 from schemas.state import JobState
 
 logger = logging.getLogger(__name__)
@@ -23,13 +23,15 @@ _LOOK_BACK = 20
 """Identical jobs that are looked at, the newest first."""
 
 
-async def unanswered(desk: Desk, request: VideoRequest, caller: str | None) -> Job | None:
-    """The newest job for this caller's identical request that went without an answer. The image is claimed already."""
-    page = await desk.jobs.list(JobQuery(fingerprint=request.fingerprint(), caller=caller, limit=_LOOK_BACK))
-    found = next((job for job in page.jobs if _is_owed(desk, job)), None)
-    if found:
-        logger.info("caller came back", extra={"action": "reattach_found", "job_id": found.job_id})
-    return found
+async def unanswered(desk: Desk, fingerprints: Sequence[str], caller: str | None) -> Job | None:
+    """The newest job for this caller's identical request that went without an answer. The image is claimed already; the
+    request has more than one fingerprint if its image may have had another name."""
+    for fingerprint in fingerprints:
+        page = await desk.jobs.list(JobQuery(fingerprint=fingerprint, caller=caller, limit=_LOOK_BACK))
+        if found := next((job for job in page.jobs if _is_owed(desk, job)), None):
+            logger.info("caller came back", extra={"action": "reattach_found", "job_id": found.job_id})
+            return found
+    return None
 
 
 async def left(desk: Desk, job_id: str, reattach_s: float, *, seen: Job | None = None) -> bool:

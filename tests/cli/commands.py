@@ -39,10 +39,10 @@ class Shell:
 
         return asyncio.run(opened())
 
-    def queued(self, job_id: str, project_id: str | None = None) -> str:
+    def queued(self, job_id: str, project_id: str | None = None, *, caller: str | None = None) -> str:
         """A job that waits for a worker."""
         request = VideoRequest(job_id=job_id, prompt=PROMPT, project_id=project_id)
-        return self.with_desk(lambda desk: submit(desk, request)).job_id
+        return self.with_desk(lambda desk: submit(desk, request, caller=caller)).job_id
 
 
 def complaint(result: Result) -> str:

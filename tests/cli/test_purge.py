@@ -83,3 +83,25 @@ def test_unknown(shell: Shell) -> None:
     result = shell("purge", "never-was")
     assert result.exit_code == 3
     assert complaint(result) == "Error: there is no job never-was"
+
+
+def test_by_caller(shell: Shell) -> None:
+    """A caller's own ids, and all that it has; another caller's job of the same id stays."""
+    jobs = [("acme", "one"), ("acme", "two"), ("zebra", "one")]
+    first, second, other = [shell.queued(job_id, caller=caller) for caller, job_id in jobs]
+    for job_id in (first, second, other):
+        shell("cancel", job_id)
+    assert shell("purge", "--caller", "acme", "two").stdout == f"{second} is erased\n"
+    assert shell("purge", "--caller", "acme", "three").exit_code == 3
+    assert shell("purge", "--caller", "acme").stdout == f"{first} is erased\n"
+    listed = shell("list", "--caller", "zebra").stdout
+    assert other in listed
+    assert "zebra" in listed
+    assert first not in listed
+    assert "zebra, who calls it one" in shell("status", other).stdout
+
+
+def test_a_facade_lists_for_its_caller_alone(shell: Shell) -> None:
+    result = shell("list", "--caller", "acme", "--url", "http://localhost:1")
+    assert result.exit_code == 2
+    assert "--caller" in complaint(result)

@@ -10,7 +10,7 @@ from publisher.keys import ApiKey, caller_with
 from publisher.submit import submit
 from schemas.request import VideoRequest
 from tests.facade.customers import ACME, ACME_2, ACME_KNOWN, KEYS, ZEBRA, Customer
-from tests.facade.doors import ASYNC, GENERATE, PROMPT, Door, door_to, settings_for
+from tests.facade.doors import GENERATE, PROMPT, Door, door_to, settings_for
 from tests.facade.hand import Hand, hand_at
 
 
@@ -138,19 +138,6 @@ async def test_each_lists_its_own(acme: Customer, zebra: Customer) -> None:
     ]
 
 
-@pytest.mark.parametrize("prompt", [PROMPT, "another prompt, no less lovely"])
-async def test_an_id_of_another_caller_is_taken_and_nothing_more_is_said(
-    acme: Customer, zebra: Customer, prompt: str
-) -> None:
-    await acme.queued(job_id="order-1")
-    assert await acme.queued(job_id="order-1") == "order-1"
-    answer = await zebra.post(ASYNC, job_id="order-1", prompt=prompt)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "id_reused")
-    words = "job_id order-1 stands for another request already; a new request needs a new id or key"
-    assert answer.json()["error"]["message"] == words
-    assert "video_id" not in answer.json()
-
-
 async def test_only_the_same_caller_is_reattached(tmp_path: Path) -> None:
     async with door_to(settings_for(tmp_path, api_keys=KEYS, wait_s=0.05)) as door:
         acme, zebra = Customer(door, ACME), Customer(door, ZEBRA)
@@ -170,10 +157,13 @@ async def test_twins_of_two_callers_are_two_jobs(acme: Customer, zebra: Customer
     assert len({answer.json()["video_id"] for answer in answers}) == 2
 
 
-async def test_a_job_that_came_by_the_bus_is_nobody_s(door: Door, acme: Customer) -> None:
+async def test_a_job_that_came_by_the_bus_is_no_caller_s(door: Door, acme: Customer) -> None:
     await submit(door.desk, VideoRequest(job_id="by-bus", prompt=PROMPT))
     assert (await acme.call("GET", "/api/videos/by-bus")).status_code == 404
-    assert (await acme.post(ASYNC, job_id="by-bus")).status_code == 409
+    assert await acme.queued(job_id="by-bus", prompt="another prompt, no less lovely") == "by-bus"
+    job = await door.desk.jobs.get("by-bus")
+    assert job is not None
+    assert (job.caller, job.request.prompt) == (None, PROMPT)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a@b", "x" * 65, "a\n"])

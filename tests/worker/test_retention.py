@@ -329,11 +329,11 @@ async def test_an_image_that_a_new_job_names_while_it_is_deleted_is_put_back(ben
 async def test_a_refused_request_leaves_neither_image_nor_name(bench: Bench) -> None:
     """By HTTP, after the facade has stored its image, and by the bus."""
     desk = _desk(bench)
-    await submit(desk, a_request(), caller="acme")
+    await submit(desk, a_request())
     stored = await claim_image(a_request(reference_image=IMAGE), bench.shop.videos)
     for request in (a_request(reference_image=IMAGE), stored):
         with pytest.raises(IdReused):
-            await submit(desk, request, caller="other")
+            await submit(desk, request)
         assert await _files(bench) == []
     async with bench.working():
         await bench.send(reference_image=IMAGE)

@@ -79,6 +79,10 @@ export interface JobView {
   width?: number | null;
   height?: number | null;
   error?: Failure | null;
+  /**
+   * Whose job it is; null for one that was made without a key.
+   */
+  caller?: string | null;
 }
 export interface Labels {
   [k: string]: string;
