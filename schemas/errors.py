@@ -75,6 +75,11 @@ class SubmitError(ReelbusError):
 class SubmitRefused(SubmitError):
     """A definite refusal, or a failure before the first byte left. `failure.retryable` says whether waiting helps."""
 
+    def __init__(self, failure: Failure, *, retry_after_s: float | None = None) -> None:
+        super().__init__(failure)
+        self.retry_after_s = retry_after_s
+        """How long the provider asked to be left alone."""
+
 
 class SubmitUnknown(SubmitError):
     """The request may have been accepted."""

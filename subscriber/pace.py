@@ -28,9 +28,16 @@ class Pace:
     _rate: dict[str, float] = field(default_factory=dict)
     _next_at: dict[str, float] = field(default_factory=dict)
     _refused_at: dict[str, float] = field(default_factory=dict)
+    _held_until: dict[str, float] = field(default_factory=dict)
 
     async def turn(self, model: str) -> bool:
         """Waits until this worker may send to the model again. True where it had to."""
+        waited = await self._slot(model)
+        while self.clock.boot() < self._held_until.get(model, 0.0):  # the model was refused during the wait
+            waited = await self._slot(model)
+        return waited
+
+    async def _slot(self, model: str) -> bool:
         now = self.clock.boot()
         due = max(self._next_at.get(model, 0.0), now)
         self._next_at[model] = due + 60 / self.rate(model)
@@ -43,9 +50,12 @@ class Pace:
         """Submits per minute right now."""
         return self._rate.get(model, self.per_minute)
 
-    def refused(self, model: str) -> None:
-        """The quota was used up: half as fast from now on."""
+    def refused(self, model: str, retry_after_s: float | None = None) -> None:
+        """The quota was used up: half as fast from now on, and nothing for as long as the provider asked for."""
         now = self.clock.boot()
+        if retry_after_s:
+            self._held_until[model] = until = max(self._held_until.get(model, 0.0), now + retry_after_s)
+            self._next_at[model] = max(self._next_at.get(model, 0.0), until + BURST_S)
         if now >= self._refused_at.get(model, -ONE_REFUSAL_S) + ONE_REFUSAL_S:
             self._refused_at[model] = now
             self._rate[model] = max(SLOWEST_PER_MINUTE, self.rate(model) / 2)

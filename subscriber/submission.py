@@ -206,8 +206,8 @@ async def _send(shop: Workshop, job: Job, clip: Clip, send_before: float) -> Job
             operation = await shop.model.submit(job.request, clip, sources, send_before=send_before)
     except SubmitRefused as refusal:
         log.info("the submit was refused", extra={**_about(job, "submit_refused"), "code": refusal.failure.code})
-        if refusal.failure.category is Category.QUOTA:
-            shop.pace.refused(clip.planned.model)
+        if refusal.failure.category in (Category.QUOTA, Category.CAPACITY):
+            shop.pace.refused(clip.planned.model, refusal.retry_after_s)
         after = await _settle(shop, job, _refused(shop, nonce, refusal.failure))
         await forget_attempt(shop, after, clip)
         return after

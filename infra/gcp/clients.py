@@ -40,6 +40,11 @@ class Clients:
                 self._clients[place] = await asyncio.to_thread(opened)
         return self._clients[place].aio
 
+    async def renew_token(self) -> None:
+        """Fetch another access token instead of the one that Google refused last. Raises `SubmitRefused`."""
+        if self._transport:
+            await self._tokens.renew(self._transport.refused_token)
+
     async def polled(self, patterns: Patterns, operation: Operation) -> bytes | None:
         """The answer to a poll that the library need not write; None where it must. Raises as `at`, and as a poll."""
         token = (await self._tokens.fresh()).token

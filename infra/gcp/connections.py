@@ -20,13 +20,14 @@ class Connections:
         self._turns = asyncio.Semaphore(most)
         self._free: list[httpx.AsyncHTTPTransport] = []
 
-    async def exchange(self, request: httpx.Request) -> tuple[int, bytes]:
-        """Status and body of the answer. Raises what httpx raises."""
+    async def exchange(self, request: httpx.Request) -> httpx.Response:
+        """The answer, read to its end. Raises what httpx raises."""
         async with self._turns:
             connection = self._free.pop() if self._free else httpx.AsyncHTTPTransport(verify=self._tls, limits=_ONE)
             try:
                 response = await connection.handle_async_request(request)
-                return response.status_code, await response.aread()
+                await response.aread()
+                return response
             finally:
                 self._free.append(connection)
 

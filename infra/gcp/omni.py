@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.gcp.echo import without_echo
 from infra.gcp.failures import nothing_made, operation_failure, stopped
-from infra.gcp.models import Family
-from infra.gcp.operation import Operation, Place
+from infra.gcp.operation import Operation
 from infra.gcp.order import Order
 from infra.gcp.outcome import Made, read_base64
 from infra.gcp.polls import STILL_RUNNING
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
     from google.genai.client import AsyncClient
 
 
-async def submit(client: "AsyncClient", order: Order, place: Place) -> Operation:
-    """Sends it. In the background and stored: any process can ask for it, for 14 days."""
-    answer: Any = await client.interactions.create(
+async def submit(client: "AsyncClient", order: Order) -> None:
+    """Send it. In the background and stored: any process can ask for it, for at least 7 days."""
+    await client.interactions.create(
         model=order.model.id,
         input=_input(order),
         background=True,
@@ -32,7 +31,6 @@ async def submit(client: "AsyncClient", order: Order, place: Place) -> Operation
         generation_config=_config(order),
         labels=labels_for(order.request),
     )
-    return Operation(family=Family.OMNI, resource=f"{place}/interactions/{answer.id}")
 
 
 async def poll(client: "AsyncClient", operation: Operation, texts: Sequence[str]) -> Running | Made | Broke:

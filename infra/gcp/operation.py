@@ -37,6 +37,12 @@ class Operation:
         return self.resource.rpartition("/")[2]
 
 
+def accepted_operation(family: Family, place: "Place", name: str) -> Operation:
+    """The operation that an answer to a submit names: Veo by its whole name, Omni by its id."""
+    resource = name if family is Family.VEO else f"{place}/interactions/{name.rpartition('/')[2]}"
+    return Operation(family=family, resource=resource)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
     """A project, and where in the world it asks."""

@@ -1,9 +1,11 @@
 """What an answer to a submit means: accepted, a definite no, or a doubt. Pure, one documented shape after the other.
 
-A 4xx with a body comes from somebody who read the request and refused it. Everything else after the first byte is a
-doubt: a server that fails or a proxy that gives up may have passed the request on.
+A 4xx with a body comes from a server that read the request and refused it. A 503 is a refusal as well if it says both
+that nothing was accepted and when to come again. Everything else after the first byte is a doubt: a server that fails
+or a proxy that gives up may have passed the request on.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -24,6 +26,15 @@ SENT_TWICE = Failure(
     charged=Charged.UNKNOWN,
 )
 _GONE = "no longer available"
+UNAUTHENTICATED = "unauthenticated"
+_DONE = "(?:accepted|admitted|created|enqueued|executed|processed|queued|started)"
+_NOTHING_ACCEPTED = re.compile(
+    rf"\b(?:(?:was|were|is|has been|have been) not|not been|never) {_DONE}\b(?! (?:completely|fully|in time))"
+    rf"|\b(?:nothing|no (?:request|operation|prediction|interaction|work|job)) (?:was|were|has been|is) {_DONE}\b"
+    rf"|\brejected before\b",
+    re.IGNORECASE,
+)
+_DOUBTFUL = re.compile(r"\b(?:may|might|could|whether|unknown|not known|unclear)\b", re.IGNORECASE)
 
 
 class _Words(NamedTuple):
@@ -35,25 +46,34 @@ class _Words(NamedTuple):
 
 _DEFINITE = {
     400: _Words(Category.INVALID_REQUEST, "invalid_argument", "The model refused the request"),
-    401: _Words(Category.AUTH, "unauthenticated", "Google does not accept the worker's credentials"),
+    401: _Words(Category.AUTH, UNAUTHENTICATED, "Google does not accept the worker's credentials"),
     403: _Words(Category.AUTH, "permission_denied", "The worker's account may not use this model"),
     404: _Words(Category.UPSTREAM, "model_not_found", "Google does not know this model in this project and region"),
+    407: _Words(Category.AUTH, "proxy_refused", "The proxy does not accept the worker's credentials"),
     429: _Words(Category.QUOTA, "quota", "The quota of this model is used up for now", retryable=True),
 }
+_OVERLOADED = _Words(Category.CAPACITY, "overloaded", "The model took nothing in, it is overloaded", retryable=True)
 
 
-def refusal(status: int, body: bytes, texts: Sequence[str] = ()) -> Failure | None:
-    """The definite no that an answer stands for; None where it is none. `texts` is what the caller wrote."""
-    shape = _DEFINITE.get(status)
+def refusal(status: int, body: bytes, texts: Sequence[str] = (), *, comes_again: bool = False) -> Failure | None:
+    """The definite no that an answer stands for; None where it is none.
+
+    `texts` is what the caller wrote. `comes_again` is true if the answer says when to send again.
+    """
+    said = words_of(body, texts)
+    shape = _OVERLOADED if status == 503 and comes_again and _says_nothing_accepted(said) else _DEFINITE.get(status)
     if shape is None or not body.strip():
         return None
-    said = words_of(body, texts)
     if status == 400 and (unsafe := safety_failure(said)):
         return unsafe
     if status == 404 and _GONE in said.lower():
         shape = shape._replace(code="model_retired", words="Google has switched this model off")
     message = f"{shape.words}: {said}" if said else f"{shape.words}."
     return Failure(category=shape.category, code=shape.code, message=message, retryable=shape.retryable)
+
+
+def _says_nothing_accepted(said: str) -> bool:
+    return bool(_NOTHING_ACCEPTED.search(said)) and not _DOUBTFUL.search(said)
 
 
 def doubt(status: int) -> Failure:
@@ -73,6 +93,12 @@ def not_sent(error: Exception) -> Failure:
     """The connection broke before the first byte."""
     words = f"The model can't be reached ({type(error).__name__}); nothing was sent."
     return Failure(category=Category.UPSTREAM, code="unreachable", message=words, retryable=True)
+
+
+def not_written(error: Exception) -> Failure:
+    """The client library could not write the request. What it says is left out: it may quote the prompt."""
+    words = f"The request could not be written ({type(error).__name__}); nothing was sent."
+    return Failure(category=Category.INTERNAL, code="not_written", message=words)
 
 
 def no_token(error: Exception, *, retryable: bool) -> Failure:

@@ -1,16 +1,25 @@
 """Access tokens for Vertex AI, fresh before every call and never fetched on the event loop."""
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
 from infra.gcp.refusals import no_token
-from schemas.errors import SubmitRefused
+from schemas.errors import SubmitRefused, Unavailable
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 FETCH_S = 8.0
+
+
+RENEW_EVERY_S = 5.0
+"""A new token that is refused as well is not renewed for each of a thousand polls."""
+
+
+class Unauthenticated(Unavailable):
+    """Google refused the access token of a poll."""
 
 
 class Tokens:
@@ -20,6 +29,7 @@ class Tokens:
         self._anonymous = anonymous
         self._credentials: Credentials | None = None
         self._turn = asyncio.Lock()
+        self._renewed_at = -math.inf
 
     async def fresh(self) -> "Credentials":
         """Credentials whose token holds for the next minutes. Raises `SubmitRefused`: nothing can be sent."""
@@ -31,6 +41,17 @@ class Tokens:
                     return await asyncio.to_thread(self._refreshed)
             except TimeoutError as error:
                 raise SubmitRefused(no_token(error, retryable=True)) from error
+
+    async def renew(self, refused: str) -> None:
+        """Fetch another token instead of a refused one, unless that was just done. Raises `SubmitRefused`."""
+        async with self._turn:
+            now = asyncio.get_running_loop().time()
+            held = self._credentials
+            if self._anonymous or held is None or now < self._renewed_at + RENEW_EVERY_S or held.token != refused:
+                return
+            self._renewed_at = now
+            held.token = None  # `valid` is false from here on
+        await self.fresh()
 
     def _refreshed(self) -> "Credentials":
         from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError

@@ -5,6 +5,7 @@ its default options google-genai's interactions client answers a 503 by sending 
 was accepted), and its other client re-sends after a reset where aiohttp is importable.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -14,10 +15,14 @@ import httpx
 from infra.gcp.connections import Connections
 from infra.gcp.polls import ASKED
 from infra.gcp.refusals import SENT_TWICE, doubt, lost, not_sent, refusal
+from infra.gcp.retry_after import POLL_AT_MOST_S, SUBMIT_AT_MOST_S, retry_after_s
 from infra.gcp.ticket import PERMITTED, Ticket
+from infra.gcp.tokens import Unauthenticated
 from infra.gcp.words import object_of
 from schemas.errors import NotFound, SubmitRefused, SubmitUnknown, Unavailable
 
+REACH_S = 10.0
+"""Until the first byte of a paid request, a proxy and TLS included."""
 CONNECT_S = 8.0
 """Less than the time in which a submit may be sent at all."""
 ANSWER_S = 25.0
@@ -35,6 +40,8 @@ class VertexTransport(httpx.AsyncBaseTransport):
     def __init__(self) -> None:
         self._tls = httpx.create_ssl_context()
         self._polls = Connections(self._tls, most=POLLS_AT_ONCE)
+        self.refused_token = ""
+        """The last access token that Google answered with a 401."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """A paid request raises `SubmitRefused` or `SubmitUnknown`, any other `NotFound` or `Unavailable`."""
@@ -49,20 +56,29 @@ class VertexTransport(httpx.AsyncBaseTransport):
         """The body of a good answer. Raises `NotFound` and `Unavailable`."""
         request.extensions["timeout"] = _POLL_TIMEOUT
         with _polling():
-            return _good(*await self._polls.exchange(request))
+            answer = await self._polls.exchange(request)
+        self._note_refused_token(request, answer)
+        return _good(answer)
 
     async def _pay(self, request: httpx.Request, ticket: Ticket) -> httpx.Response:
         request.extensions["trace"] = ticket.watch
         request.extensions["timeout"] = httpx.Timeout(ANSWER_S, connect=CONNECT_S).as_dict()
         with _paying(ticket):
-            async with self._fresh() as connection:
+            async with asyncio.timeout(REACH_S) as ticket.reaching, self._fresh() as connection:
                 response = await connection.handle_async_request(request)
                 body = await response.aread()
-        if response.status_code == 200 and _names_operation(object_of(body)):
+        self._note_refused_token(request, response)
+        ticket.accepted = _operation_name(object_of(body)) if response.status_code == 200 else ""
+        if ticket.accepted:
             return _answer(request, body)
-        if no := refusal(response.status_code, body, ticket.texts):
-            raise SubmitRefused(no)
+        wait_s = retry_after_s(response.headers, at_most_s=SUBMIT_AT_MOST_S)
+        if no := refusal(response.status_code, body, ticket.texts, comes_again=wait_s is not None):
+            raise SubmitRefused(no, retry_after_s=wait_s)
         raise SubmitUnknown(doubt(response.status_code))
+
+    def _note_refused_token(self, request: httpx.Request, answer: httpx.Response) -> None:
+        if answer.status_code == 401:
+            self.refused_token = request.headers.get("authorization", "").removeprefix("Bearer ")
 
     @asynccontextmanager
     async def _fresh(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
@@ -98,16 +114,21 @@ def _polling() -> Iterator[None]:
         raise Unavailable(f"Vertex AI can't be reached ({type(error).__name__})") from error
 
 
-def _good(status: int, body: bytes) -> bytes:
+def _good(answer: httpx.Response) -> bytes:
+    status = answer.status_code
+    words = f"Vertex AI answered a poll with HTTP {status}"
     if status == 404:
         raise NotFound("Vertex AI does not know this operation")
-    if status != 200 or not object_of(body):
-        raise Unavailable(f"Vertex AI answered a poll with HTTP {status}")
-    return body
+    if status == 401:
+        raise Unauthenticated(words)
+    if status != 200 or not object_of(answer.content):
+        wait_s = retry_after_s(answer.headers, at_most_s=POLL_AT_MOST_S)
+        raise Unavailable(words) if wait_s is None else Unavailable(words, retry_after_s=wait_s)
+    return answer.content
 
 
-def _names_operation(answer: dict[str, Any]) -> bool:
-    return any(isinstance(answer.get(key), str) and answer[key] for key in ("name", "id"))
+def _operation_name(answer: dict[str, Any]) -> str:
+    return next((answer[key] for key in ("id", "name") if isinstance(answer.get(key), str) and answer[key]), "")
 
 
 def _answer(request: httpx.Request, body: bytes) -> httpx.Response:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from infra.gcp.failures import nothing_made, operation_failure
-from infra.gcp.models import Family
 from infra.gcp.operation import Operation
 from infra.gcp.order import Order
 from infra.gcp.outcome import Made
@@ -16,10 +15,9 @@ if TYPE_CHECKING:
     from google.genai.types import GenerateVideosConfig, GenerateVideosOperation, GenerateVideosSource
 
 
-async def submit(client: "AsyncClient", order: Order) -> Operation:
-    """Sends it."""
-    answer = await client.models.generate_videos(model=order.model.id, source=_source(order), config=_config(order))
-    return Operation(family=Family.VEO, resource=answer.name or "")
+async def submit(client: "AsyncClient", order: Order) -> None:
+    """Send it."""
+    await client.models.generate_videos(model=order.model.id, source=_source(order), config=_config(order))
 
 
 async def poll(client: "AsyncClient", operation: Operation, texts: Sequence[str]) -> Running | Made | Broke:

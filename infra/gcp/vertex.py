@@ -14,14 +14,15 @@ from infra.gcp.clients import Clients
 from infra.gcp.echo import texts_of
 from infra.gcp.failures import operation_gone
 from infra.gcp.models import Family, Model
-from infra.gcp.operation import Operation, Place
+from infra.gcp.operation import Operation, Place, accepted_operation
 from infra.gcp.order import Order
 from infra.gcp.outcome import Made
 from infra.gcp.planning import Planner
 from infra.gcp.polls import Patterns, Question, still_running
-from infra.gcp.refusals import NOT_SENT_IN_TIME
+from infra.gcp.refusals import NOT_SENT_IN_TIME, UNAUTHENTICATED, doubt, not_written
 from infra.gcp.ticket import PERMITTED, Ticket
-from schemas.errors import NotFound, SubmitRefused, Unavailable
+from infra.gcp.tokens import Unauthenticated
+from schemas.errors import NotFound, SubmitError, SubmitRefused, SubmitUnknown, Unavailable
 from schemas.failure import Failure
 from schemas.ledger import Clip
 from schemas.plan import Plan
@@ -73,26 +74,34 @@ class Vertex:
         return self._planner.plan(request)
 
     async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
-        """Exactly one request leaves, on a new connection, and none once `send_before` is over."""
+        """At most one request is accepted. Each leaves on a new connection, and none after `send_before`.
+
+        A 401 is a definite refusal: then the request is sent once more with a new access token.
+        """
         order = Order.of(request, clip, sources, self._bucket)
-        place = self._place_of(order.model)
-        client = await self._client(place, send_before)
-        permission = PERMITTED.set(Ticket(send_before=send_before, boot=self._clock.boot, texts=texts_of(request)))
         try:
-            sent = veo.submit(client, order) if order.model.family is Family.VEO else omni.submit(client, order, place)
-            return str(await sent)
+            try:
+                return await self._send(order, send_before)
+            except SubmitRefused as refusal:
+                if refusal.failure.code != UNAUTHENTICATED:
+                    raise
+                log.warning("an access token was refused", extra={"action": "token_refused"})
+            await self._clients.renew_token()
+            return await self._send(order, send_before)
         except SubmitRefused as refusal:
             if refusal.failure.code in _GONE:
                 raise SubmitRefused(self._gone(refusal.failure, request, clip)) from refusal
             raise
-        finally:
-            PERMITTED.reset(permission)
 
     async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
         """Ask once, from the bare name. Raises `Unavailable`."""
         try:
             found = Operation.parse(operation)
-            answer = await self._asked(found, texts_of(request))
+            try:
+                answer = await self._asked(found, texts_of(request))
+            except Unauthenticated:
+                await self._renew_token()
+                answer = await self._asked(found, texts_of(request))
         except NotFound:
             log.warning("an operation is not known any more", extra={"action": "operation_gone"})
             return Broke(failure=operation_gone())
@@ -109,6 +118,28 @@ class Vertex:
         """Ends the connections."""
         await self._clients.aclose()
 
+    async def _send(self, order: Order, send_before: float) -> str:
+        """The operation's name after one request."""
+        place, family = self._place_of(order.model), order.model.family
+        client = await self._client(place, send_before)
+        permit = Ticket(send_before=send_before, boot=self._clock.boot, texts=texts_of(order.request))
+        permission = PERMITTED.set(permit)
+        try:
+            await (veo.submit(client, order) if family is Family.VEO else omni.submit(client, order))
+        except Exception as error:
+            # The library's own errors may quote the prompt: they are neither chained nor logged.
+            if not permit.accepted and isinstance(error, SubmitError):
+                raise
+            if not permit.used:
+                raise SubmitRefused(not_written(error)) from None
+            if not permit.accepted:
+                raise SubmitUnknown(doubt(200)) from None
+            about = {"action": "submit_answer_odd", "reason": type(error).__name__}
+            log.warning("the client library can't read the answer to a submit", extra=about)
+        finally:
+            PERMITTED.reset(permission)
+        return str(accepted_operation(family, place, permit.accepted))
+
     async def _client(self, place: Place, send_before: float) -> "AsyncClient":
         """The library is loaded and a token fetched with the first call: no longer than something may be sent, since a
         caller who gives up later than that could not tell that nothing was."""
@@ -117,6 +148,13 @@ class Vertex:
                 return await self._clients.at(place)
         except TimeoutError as error:
             raise SubmitRefused(NOT_SENT_IN_TIME) from error
+
+    async def _renew_token(self) -> None:
+        log.warning("an access token was refused", extra={"action": "token_refused"})
+        try:
+            await self._clients.renew_token()
+        except SubmitRefused as refusal:
+            raise Unavailable(refusal.failure.message) from refusal
 
     async def _asked(self, operation: Operation, texts: Sequence[str]) -> Running | Made | Broke:
         try:

@@ -59,3 +59,32 @@ def test_the_submits_that_were_under_way_together_are_refused_together_and_halve
     for _ in range(16):
         pace.refused("veo")
     assert pace.rate("veo") == 25
+
+
+async def test_a_model_is_left_alone_for_as_long_as_it_asked_and_then_not_stormed() -> None:
+    clock = Jumping()
+    pace = Pace(clock, per_minute=60)
+    pace.refused("veo", 40.0)
+    await pace.turn("omni")
+    assert clock.at == 100.0
+    starts = []
+    for _ in range(3):
+        await pace.turn("veo")
+        starts.append(clock.at - 100.0)
+    assert starts == [40.0, 42.0, 44.0]  # at half the pace
+
+
+async def test_a_submit_that_waits_already_waits_for_a_later_refusal_as_well() -> None:
+    clock = Jumping()
+    pace = Pace(clock, per_minute=1)
+    await pace.turn("veo")
+    refused = iter((30.0,))
+
+    async def sleep(seconds: float) -> None:
+        clock.at += seconds
+        for wait in refused:
+            pace.refused("veo", wait)
+
+    clock.sleep = sleep  # type: ignore[method-assign]
+    await pace.turn("veo")
+    assert clock.at >= 100.0 + 55.0 + 30.0

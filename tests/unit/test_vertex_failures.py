@@ -38,6 +38,7 @@ def facts(failure: Failure) -> tuple[Category, str, bool, Charged]:
             False,
         ),
         (401, "Bad token", Category.AUTH, "unauthenticated", False),
+        (407, "Who are you", Category.AUTH, "proxy_refused", False),
         (403, "No permission", Category.AUTH, "permission_denied", False),
         (404, "Publisher Model x was not found", Category.UPSTREAM, "model_not_found", False),
         (404, "Publisher Model x is no longer available", Category.UPSTREAM, "model_retired", False),

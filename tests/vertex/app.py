@@ -5,6 +5,7 @@ import json
 import socket
 import struct
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -72,7 +73,7 @@ async def _taken(request: Request, work: Work, name: str, body: dict[str, Any], 
         await _until_hung_up(request)
     if step.body is not None:
         return Response(step.body, step.status, media_type="application/json")
-    return JSONResponse(answer) if step.status == 200 else _error(step.status, step.message)
+    return JSONResponse(answer) if step.status == 200 else _error(step.status, step.message, step.headers)
 
 
 async def _fetch(request: Request) -> Response:
@@ -116,6 +117,7 @@ async def _release(request: Request) -> Response:
 async def _arrived(request: Request, studio: Studio) -> dict[str, Any]:
     """Counted as soon as it is on the wire."""
     studio.books.posts += 1
+    studio.books.tokens.append(request.headers.get("authorization", ""))
     studio.books.connections.append(request.client.port if request.client else 0)
     request.state.step = studio.next_step()
     found = json.loads(await request.body())
@@ -153,14 +155,14 @@ def _resource(request: Request) -> str:
     return f"projects/{at['project']}/locations/{at['location']}/publishers/google/models/{at['model']}"
 
 
-def _error(status: int, message: str) -> JSONResponse:
-    return JSONResponse(error_body(status, message), status)
+def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(error_body(status, message), status, headers)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     status = error.status if isinstance(error, Refused) else 400
     _studio(request).books.refused.append(str(error))
-    return _error(status, str(error))
+    return _error(status, str(error), error.headers if isinstance(error, Refused) else None)
 
 
 async def _missing(request: Request, _: Exception) -> Response:

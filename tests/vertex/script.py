@@ -30,6 +30,8 @@ class Step(BaseModel):
     """Another one is answered instead of an operation."""
     message: str = "Scripted."
     """Of a refusal; what the model `said`; the `status` of an interaction."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Of a refusal, and of a poll that fails."""
     body: str | None = None
     """Answered as it is, instead of a body in Google's shape."""
     accept: bool | None = None
@@ -76,6 +78,8 @@ class Books(BaseModel):
     polls: int = 0
     connections: list[int] = Field(default_factory=list)
     """The peer's port of each submit: a fresh connection has a new one."""
+    tokens: list[str] = Field(default_factory=list)
+    """What each submit showed."""
     accepted: list[Accepted] = Field(default_factory=list)
     refused: list[str] = Field(default_factory=list)
     """What was wrong with requests that the strict checks refused."""

@@ -13,9 +13,9 @@ ASPECTS = frozenset({"16:9", "9:16"})
 class Refused(Exception):
     """A 400, or a 404 for a model."""
 
-    def __init__(self, message: str, status: int = 400) -> None:
+    def __init__(self, message: str, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.headers = status, headers
 
 
 def require(true: object, message: str) -> None:

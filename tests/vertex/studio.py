@@ -85,7 +85,7 @@ class Studio:
         if job is None or job.step.ending == "gone":
             raise Refused(f"Operation {name} was not found.", 404)
         if job.statuses_left:
-            raise Refused("Scripted.", job.statuses_left.popleft())
+            raise Refused("Scripted.", job.statuses_left.popleft(), job.step.headers)
         if job.polls_left or job.step.ending == "never":
             job.polls_left -= 1
             return None
