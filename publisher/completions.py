@@ -5,7 +5,6 @@ import logging
 import random
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Self
 
 from publisher.desk import Desk
@@ -22,7 +21,7 @@ _RETRY_AT_MOST_S = 30.0
 class Completions:
     """Calls `heard` with each job that ended, and with None where some may have been missed.
 
-    Entering waits for the first try. A bus that is out of reach is tried again, later and later.
+    Entering waits for the first try. Whatever ends the subscription, it is opened again, later and later.
     """
 
     def __init__(self, desk: Desk, heard: Callable[[str | None], None]) -> None:
@@ -30,10 +29,11 @@ class Completions:
         self._heard = heard
         self._tried = asyncio.Event()
         self._retry_s = _RETRY_FIRST_S
+        self.listening = False
+        """Whether completions come in; callers are answered by looks at the store alone while they don't."""
 
     async def __aenter__(self) -> Self:
         self._listener = asyncio.create_task(self._listen(), name="completions")
-        self._listener.add_done_callback(self._stopped)
         await self._tried.wait()
         return self
 
@@ -43,10 +43,21 @@ class Completions:
 
     async def _listen(self) -> None:
         while True:
-            with suppress(Unavailable):
+            began = self._desk.clock.boot()
+            try:
                 await self._hear()
+            except Unavailable as error:
+                logger.warning(
+                    "completions are out of reach", extra={"action": "completions_unsubscribed", "reason": str(error)}
+                )
+            except Exception:  # a bug, here or in the bus: the next subscription may do better
+                logger.exception("completions broke", extra={"action": "completions_broke"})
+            else:
+                logger.warning("completions ended", extra={"action": "completions_unsubscribed"})
+            self.listening = False
             self._tried.set()
-            logger.warning("completions are out of reach", extra={"action": "completions_unsubscribed"})
+            if self._desk.clock.boot() - began > _RETRY_AT_MOST_S:  # one that breaks at once is no fresh start
+                self._retry_s = _RETRY_FIRST_S
             await self._desk.clock.sleep(self._retry_s * random.uniform(0.5, 1.0))
             self._retry_s = min(self._retry_s * 2, _RETRY_AT_MOST_S)
 
@@ -54,16 +65,10 @@ class Completions:
         name = f"facade-{uuid.uuid4().hex}"
         subscription = Subscription(name=name, topic=COMPLETIONS, ephemeral=True)
         async with self._desk.bus.subscribe(subscription, limit=_IN_FLIGHT) as deliveries:
-            self._retry_s = _RETRY_FIRST_S
+            self.listening = True
             self._tried.set()
             self._heard(None)  # what was published before this subscription existed did not reach it
             async for delivery in deliveries:
                 if job_id := claimed_job_id(delivery.message):
                     self._heard(job_id)
                 await delivery.ack()
-
-    def _stopped(self, listener: asyncio.Task[None]) -> None:
-        self._tried.set()
-        if not listener.cancelled() and (error := listener.exception()):
-            # Looks at the store go on without it: slower, and still right.
-            logger.error("completions broke", exc_info=error, extra={"action": "completions_broke"})

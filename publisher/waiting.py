@@ -55,11 +55,11 @@ class Place:
         self._waiters.left(self._job_id, self)
 
     def call(self) -> None:
-        """There is news."""
+        """There is news. Never raises, not even in the turn of the loop in which the wait expires."""
         self._has_news = True
-        if self._waiting:
+        if self._waiting and not self._waiting.expired():
             self._waiting.reschedule(0)
-            self._waiting = None
+        self._waiting = None
 
     async def wait(self, timeout_s: float, meanwhile: Meanwhile = asyncio.Future) -> None:
         """Until there is news, or the time is over. Raises `Draining`, and what `meanwhile` raises.
@@ -119,6 +119,11 @@ class Waiters:
     def crowded(self) -> Crowded | None:
         """What to tell the next caller who wants to wait; None where there is room."""
         return Crowded(self._max_waits) if self.waiting >= self._max_waits else None
+
+    @property
+    def listening(self) -> bool:
+        """Whether completions come in. Without them callers are answered all the same, and later."""
+        return self._completions.listening
 
     def drain(self) -> None:
         """Sends everybody away, now and from now on: they get `Draining`."""

@@ -93,5 +93,5 @@ async def _sweeping(scratch: Path, every_s: float) -> None:
         try:
             if swept := await asyncio.to_thread(sweep, scratch):
                 log.info("deleted what a killed worker left", extra={"action": "scratch_swept", "count": swept})
-        except OSError as error:  # the next round may do better
-            log.warning("scratch can't be swept", extra={"action": "scratch_unswept", "reason": str(error)})
+        except Exception:  # the next round may do better
+            log.exception("scratch can't be swept", extra={"action": "scratch_unswept"})

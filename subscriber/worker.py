@@ -89,6 +89,10 @@ class Worker:
                         self._start(guarded(delivery, handle))
             except Unavailable as error:
                 log.warning("the bus is out of reach", extra={"action": "bus_unavailable", "reason": str(error)})
+            except Exception:  # a bug, here or in the bus: the next subscription may do better
+                log.exception(
+                    "deliveries broke", extra={"action": "deliveries_broke", "subscription": subscription.name}
+                )
             await self.shop.clock.sleep(backoff.next_s())
 
     def _start(self, handling: Awaitable[None]) -> None:

@@ -2,19 +2,17 @@
 
 import asyncio
 import os
-import re
 import stat
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from starlette.responses import FileResponse, Response
 
+from publisher.facade.ranges import satisfiable_ranges
 from publisher.facade.state import Call
 from schemas.errors import NotFound
 from schemas.names import FINALS, POSTERS, is_safe
 
-_RANGES = re.compile(r"\s*bytes\s*=\s*(.+?)\s*", re.IGNORECASE)
-_RANGE = re.compile(r"\s*(?:([0-9]{1,18})-([0-9]{0,18})|-[0-9]{1,18})\s*")
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 _CACHE = {"Cache-Control": "private, max-age=3600"}
 
@@ -28,9 +26,10 @@ async def file(call: Call) -> Response:
     found = await asyncio.to_thread(_stat, path) if path else None
     if path is None or found is None:
         raise NotFound(f"there is no video {name}")
-    _drop_broken_range(call)
     media_type = _TYPES.get(path.suffix, "application/octet-stream")
-    return FileResponse(path, stat_result=found, media_type=media_type, headers=_CACHE)
+    response = FileResponse(path, stat_result=found, media_type=media_type, headers=_CACHE)
+    _rewrite_range(call, response, found.st_size)
+    return response
 
 
 def _path(videos_url: str, name: str) -> Path | None:
@@ -49,13 +48,16 @@ def _stat(path: Path) -> os.stat_result | None:
     return found if stat.S_ISREG(found.st_mode) else None
 
 
-def _drop_broken_range(call: Call) -> None:
-    """A Range that is none is passed over (RFC 9110, 14.2), not refused."""
-    if not _is_range(call.headers.get("range", "")):
-        call.scope["headers"] = [(key, value) for key, value in call.scope["headers"] if key != b"range"]
+def _rewrite_range(call: Call, response: FileResponse, size_bytes: int) -> None:
+    """Leave the `Range` that can be had, written plainly, to Starlette; drop one that the standard wants ignored.
 
-
-def _is_range(asked: str) -> bool:
-    ranges = _RANGES.fullmatch(asked)
-    parts = [_RANGE.fullmatch(part) for part in ranges[1].split(",")] if ranges else [None]
-    return all(part and not (part[2] and int(part[2]) < int(part[1])) for part in parts)
+    Raises `NotSatisfiable`. `Range` is defined for GET alone, and holds only for the version that `If-Range` names.
+    """
+    given, versions = call.headers.getlist("range"), call.headers.getlist("if-range")
+    call.scope["headers"] = [(key, value) for key, value in call.scope["headers"] if key not in (b"range", b"if-range")]
+    is_current = not versions or versions in ([response.headers["etag"]], [response.headers["last-modified"]])
+    if call.method != "GET" or len(given) != 1 or not is_current:
+        return
+    if ranges := satisfiable_ranges(given[0], size_bytes):
+        written = ",".join(f"{first}-{last}" for first, last in ranges)
+        call.scope["headers"].append((b"range", f"bytes={written}".encode()))

@@ -21,12 +21,17 @@ async def livez(_: Call) -> Response:
 
 
 async def readyz(call: Call) -> Response:
-    """The job store answers, and nobody asked this process to leave."""
+    """The job store answers, completions come in, and nobody asked this process to leave."""
     if call.state["waiters"].draining:
         return JSONResponse({"status": "draining"}, status_code=503)
+    missing = None if call.state["waiters"].listening else "completions"
     try:
         async with asyncio.timeout(_LOOK_AT_MOST_S):
             await call.state["desk"].jobs.get("readyz")
     except (TimeoutError, Unavailable):
-        return JSONResponse({"status": "unavailable"}, status_code=503, headers={"Retry-After": "5"})
+        missing = "jobs"
+    if missing:
+        return JSONResponse(
+            {"status": "unavailable", "missing": missing}, status_code=503, headers={"Retry-After": "5"}
+        )
     return JSONResponse({"status": "ready"})

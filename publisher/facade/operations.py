@@ -159,7 +159,10 @@ OPERATIONS = (
         path="/readyz",
         name="readyz",
         summary="The facade can work.",
-        answers={200: _WORD, 503: Answer(words="Draining, or the job store is out of reach.")},
+        answers={
+            200: _WORD,
+            503: Answer(words="Draining, the job store is out of reach, or completions don't come in."),
+        },
     ),
     Operation(
         method="get",
@@ -176,7 +179,7 @@ OPERATIONS = (
             403: no("The address is not signed, or its time is over; where this facade asks who calls."),
             404: no("No such file."),
             421: _WHO[421],
-            416: Answer(words="The range lies outside of the file.", media=(), headers=("Content-Range",)),
+            416: no("The range lies outside of the file.", "Content-Range"),
         },
         parameters=(_FILE, _RANGE),
     ),

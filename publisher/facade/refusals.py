@@ -12,6 +12,7 @@ from publisher.facade.gate import Forbidden, Unauthorized
 from publisher.facade.hosts import ForeignOrigin, Misdirected
 from publisher.facade.intake import Busy
 from publisher.facade.limits import TooLarge, TooSlow, UnsupportedType
+from publisher.facade.ranges import NotSatisfiable
 from publisher.submit import SubmitUncertain
 from publisher.waiting import Crowded, Draining
 from schemas.errors import Conflict, Gone, IdReused, ImpossibleStep, Invalid, NotFound, Unavailable
@@ -59,6 +60,7 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (Misdirected, _Kind(421, Category.INVALID_REQUEST, "misdirected_request")),
     (TooSlow, _Kind(408, Category.TIMEOUT, "too_slow", retryable=True)),
     (TooLarge, _Kind(413, Category.INVALID_REQUEST, "too_large")),
+    (NotSatisfiable, _Kind(416, Category.INVALID_REQUEST, "range_not_satisfiable")),
     (UnsupportedType, _Kind(415, Category.INVALID_REQUEST, "unsupported_media_type")),
     (Draining, _Kind(503, Category.CAPACITY, "draining", retryable=True, retry_after_s=2)),
     (Crowded, _Kind(503, Category.CAPACITY, "too_many_waits", retryable=True)),
@@ -131,6 +133,8 @@ def _judge(error: Exception) -> tuple[_Kind, str]:
 def _headers(error: Exception) -> dict[str, str]:
     if isinstance(error, Unauthorized):
         return {"WWW-Authenticate": 'Bearer realm="reelbus"'}
+    if isinstance(error, NotSatisfiable):
+        return {"Content-Range": f"bytes */{error.size_bytes}"}
     return dict(error.headers or {}) if isinstance(error, HTTPException) else {}
 
 

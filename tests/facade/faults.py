@@ -80,12 +80,40 @@ class FlakyBus(_Bus):
 
 
 class BrokenBus(_Bus):
-    """Its subscriptions break in a way that nobody foresaw."""
+    """Its subscriptions break in a way that nobody foresaw, until it is `mended`."""
+
+    mended = False
 
     def subscribe(
         self, subscription: Subscription, *, limit: int
     ) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
+        if self.mended:
+            return self._bus.subscribe(subscription, limit=limit)
         raise ZeroDivisionError
+
+
+class BreakingBus(_Bus):
+    """The first subscription breaks in the middle, once it is told to."""
+
+    def __init__(self, bus: Bus) -> None:
+        super().__init__(bus)
+        self.breaks = asyncio.Event()
+        self.begun_again = asyncio.Event()
+        self._subscriptions = 0
+
+    @asynccontextmanager
+    async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
+        self._subscriptions += 1
+        if self._subscriptions > 1:
+            self.begun_again.set()
+        async with self._bus.subscribe(subscription, limit=limit) as deliveries:
+            yield deliveries if self.begun_again.is_set() else self._until_it_breaks(deliveries)
+
+    async def _until_it_breaks(self, deliveries: AsyncIterator[Delivery]) -> AsyncIterator[Delivery]:
+        await self.breaks.wait()
+        if self.breaks.is_set():
+            raise RuntimeError("this subscription is broken")
+        yield await anext(deliveries)
 
 
 class HastyClock:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from publisher.facade.ranges import satisfiable_ranges
 from tests.facade.doors import Door, door_over
 from tests.facade.hand import VIDEO, Hand
 
@@ -35,17 +36,81 @@ async def test_two_ranges(door: Door, path: str) -> None:
     assert parts.headers["content-type"].startswith("multipart/byteranges")
 
 
-async def test_a_range_outside(door: Door, path: str) -> None:
-    part = await door.client.get(path, headers={"Range": "bytes=999999-"})
+@pytest.mark.parametrize(
+    "asked",
+    ["bytes=999999-", "bytes=999999-,888888-", "bytes=-0", f"bytes={len(VIDEO)}-", "bytes=" + "9" * 5000 + "-"],
+)
+async def test_a_range_outside(door: Door, path: str, asked: str) -> None:
+    part = await door.client.get(path, headers={"Range": asked})
     assert (part.status_code, part.headers["content-range"]) == (416, f"bytes */{len(VIDEO)}")
+    assert part.json()["error"]["code"] == "range_not_satisfiable"
 
 
 @pytest.mark.parametrize(
-    "broken", ["bytes=abc", "lines=1-2", "bytes", "bytes=-", "bytes=5-2", "bytes=0-1,x", "bytes=" + "9" * 5000 + "-"]
+    ("asked", "given"),
+    [
+        ("bytes=0-1,999999999-", "0-1"),
+        ("bytes=999999999-,5-9", "5-9"),
+        ("bytes=-0,0-0", "0-0"),
+        ("bytes=0-5,3-9", "0-9"),
+        ("bytes=0-,0-,-5", f"0-{len(VIDEO) - 1}"),
+        (f"bytes=-{len(VIDEO) + 1000}", f"0-{len(VIDEO) - 1}"),
+        ("bytes=5-" + "9" * 5000, f"5-{len(VIDEO) - 1}"),
+        ("BYTES=\t1-2 ,, ", "1-2"),
+        ("bytes=" + "0" * 5000 + "1-2", "1-2"),
+    ],
+)
+async def test_what_can_be_had_of_several_ranges(door: Door, path: str, asked: str, given: str) -> None:
+    part = await door.client.get(path, headers={"Range": asked})
+    first, last = map(int, given.split("-"))
+    assert (part.status_code, part.headers["content-range"]) == (206, f"bytes {given}/{len(VIDEO)}")
+    assert part.content == VIDEO[first : last + 1]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "bytes=abc",
+        "lines=1-2",
+        "bytes",
+        "bytes=",
+        "bytes=-",
+        "bytes=5-2",
+        "bytes=0-1,x",
+        "bytes=1 - 2",
+        "bytes=1-2-3",
+        "bytes=\u0661-\u0662",
+        "bytes=a" + " " * 15_000 + "b",
+        "bytes=0-1," + "\t" * 15_000 + "z",
+        "bytes=" + ",".join(f"{n}-{n}" for n in range(0, 2000, 2)),
+    ],
 )
 async def test_a_broken_range_is_passed_over(door: Door, path: str, broken: str) -> None:
-    whole = await door.client.get(path, headers={"Range": broken})
+    whole = await door.client.get(path, headers={b"Range": broken.encode()})
     assert (whole.status_code, whole.content) == (200, VIDEO)
+
+
+def test_a_range_header_costs_no_more_than_its_length() -> None:
+    """Ten times a header of kilobytes: a pattern that backtracks would take minutes."""
+    for odd in ("bytes=a" + " " * 200_000 + "b", "bytes=0-1," + "\t" * 200_000 + "z", "bytes=" + "=" * 200_000):
+        assert satisfiable_ranges(odd, 1000) is None
+
+
+async def test_a_head_has_no_range(door: Door, path: str) -> None:
+    for asked in ("bytes=0-1", "bytes=999999-"):
+        head = await door.client.head(path, headers={"Range": asked})
+        assert (head.status_code, head.headers["content-length"]) == (200, str(len(VIDEO)))
+
+
+async def test_a_range_of_another_version_is_the_whole_file(door: Door, path: str) -> None:
+    head = (await door.client.head(path)).headers
+    for version in (head["etag"], head["last-modified"]):
+        part = await door.client.get(path, headers={"Range": "bytes=0-1", "If-Range": version})
+        assert (part.status_code, part.content) == (206, VIDEO[:2])
+    for version in ('"another"', f"W/{head['etag']}", "Wed, 21 Oct 2015 07:28:00 GMT"):
+        for asked in ("bytes=0-1", "bytes=999999-"):
+            whole = await door.client.get(path, headers={"Range": asked, "If-Range": version})
+            assert (whole.status_code, whole.content) == (200, VIDEO)
 
 
 @pytest.mark.parametrize(

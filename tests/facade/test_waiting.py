@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -12,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from publisher.waiting import Draining, Waiters
+from publisher.waiting import Draining, Place, Waiters
 from schemas.errors import NotFound
-from tests.facade.doors import GENERATE, PROMPT, Door, door_to, settings_for
-from tests.facade.faults import BrokenBus, FlakyBus, HastyClock
+from tests.facade.doors import GENERATE, PROMPT, Door, door_over, door_to, settings_for
+from tests.facade.faults import BreakingBus, BrokenBus, FlakyBus, HastyClock
 from tests.facade.hand import Hand, hand_at
 from tests.images import png
 
@@ -168,15 +169,63 @@ async def test_trouble_with_the_bus_is_survived(door: Door, hand: Hand) -> None:
     assert bus.refused == 3
 
 
-async def test_a_broken_listener_is_logged_and_looks_go_on(
+async def test_a_broken_listener_is_logged_seen_and_begins_again(
     door: Door, hand: Hand, caplog: pytest.LogCaptureFixture
 ) -> None:
     job_id = await door.queued()
-    async with Waiters(replace(door.desk, bus=BrokenBus(door.desk.bus)), look_every_s=0.01) as waiters:
+    bus = BrokenBus(door.desk.bus)
+    desk = replace(door.desk, bus=bus, clock=HastyClock(door.desk.clock))
+    async with Waiters(desk, look_every_s=60) as waiters, door_over({**door.state, "waiters": waiters}) as other:
+        assert "completions_broke" in [vars(record).get("action") for record in caplog.records]
+        answer = await other.client.get("/readyz")
+        assert (answer.status_code, answer.json()["missing"]) == (503, "completions")
+        bus.mended = True
         waiting = asyncio.create_task(waiters.ended(job_id, 60))
-        await hand.finish_quietly(job_id)
+        await _until_ready(other)
+        await hand.finish(job_id)
         assert await waiting
-    assert "completions_broke" in [vars(record).get("action") for record in caplog.records]
+
+
+async def test_a_listener_that_breaks_in_the_middle_begins_again(door: Door, hand: Hand) -> None:
+    job_id = await door.queued()
+    bus = BreakingBus(door.desk.bus)
+    desk = replace(door.desk, bus=bus, clock=HastyClock(door.desk.clock))
+    async with Waiters(desk, look_every_s=60) as waiters, door_over({**door.state, "waiters": waiters}) as other:
+        waiting = asyncio.create_task(waiters.ended(job_id, 60))
+        bus.breaks.set()
+        await bus.begun_again.wait()
+        await _until_ready(other)
+        await hand.finish(job_id)
+        assert await waiting
+
+
+async def test_news_in_the_turn_in_which_the_wait_expires(door: Door) -> None:
+    """Both timers are due in one turn of the loop, after it was held up: the wait expires first, then news comes."""
+    waiters, loop = Waiters(door.desk), asyncio.get_running_loop()
+    told, raised = asyncio.Event(), list[RuntimeError]()
+
+    def news() -> None:
+        try:
+            waiters.drain()
+        except RuntimeError as error:
+            raised.append(error)
+        told.set()
+
+    async def wait(place: Place, timeout_s: float) -> str:
+        try:
+            await place.wait(timeout_s)
+        except Draining:
+            return "sent away"
+        return "waited"
+
+    with waiters.place("first") as first, waiters.place("second") as second:
+        waiting = [asyncio.create_task(wait(first, 0.01)), asyncio.create_task(wait(second, 60))]
+        await asyncio.sleep(0)
+        loop.call_later(0.011, news)
+        time.sleep(0.05)  # noqa: ASYNC251  the loop is held up on purpose
+        await told.wait()
+        assert await asyncio.gather(*waiting) == ["sent away", "sent away"]
+    assert raised == []
 
 
 async def test_nobody_new_waits_while_draining(door: Door) -> None:
@@ -184,6 +233,11 @@ async def test_nobody_new_waits_while_draining(door: Door) -> None:
     door.state["waiters"].drain()
     with pytest.raises(Draining):
         await door.state["waiters"].ended(job_id, 60)
+
+
+async def _until_ready(door: Door) -> None:
+    while (await door.client.get("/readyz")).status_code != 200:
+        pass
 
 
 async def _until_waiting(door: Door, callers: int) -> None:

@@ -25,7 +25,7 @@ SETTINGS = {
 _MAIN = "from schemathesis.cli import schemathesis; schemathesis()"
 _NOT_CHECKED = "--exclude-checks=use_after_free"
 """DELETE cancels: the job stays, with what it cost."""
-BROKEN = {"http_broke", "handling_failed", "reconcile_failed", "completions_broke"}
+BROKEN = {"http_broke", "handling_failed", "reconcile_failed", "completions_broke", "deliveries_broke"}
 """What a process writes to its log where something happened that nobody foresaw."""
 
 

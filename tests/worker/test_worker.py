@@ -8,6 +8,7 @@ from infra.clock import SystemClock
 from schemas.ports import Running
 from schemas.state import JobState, Outcome
 from subscriber.worker import Worker
+from tests.facade.faults import BreakingBus
 from tests.worker.bench import Bench
 
 
@@ -108,3 +109,12 @@ class Quick(SystemClock):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(min(seconds, 0.01))
+
+
+async def test_a_subscription_that_breaks_in_an_unforeseen_way_begins_again(bench: Bench) -> None:
+    bus = BreakingBus(bench.shop.bus)
+    async with bench.working(bus=bus):
+        bus.breaks.set()
+        await bench.send()
+        assert (await bench.hear()).state is Outcome.SUCCEEDED
+    assert bus.begun_again.is_set()
