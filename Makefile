@@ -1,6 +1,8 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Each installs what it needs into .venv.
+# Two commands on a fresh machine: `make demo` and `make test`. Each installs what it needs into .venv, with the Python
+# that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp fuzz bench scale check format clean lock
+.NOTPARALLEL: # two installations into .venv at once would break it
+.PHONY: help demo demo-pythons demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp fuzz bench scale check format clean lock install-run install-dev install-bench
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 PYTEST = $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash
@@ -9,57 +11,60 @@ CHAOS = $(JOBS:%=--jobs %) $(KILLS:%=--kills %) $(SEED:%=--seed %) $(MINUTES:%=-
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-demo: .venv/.installed-run ## Make one video through the real facade and a separate worker
+demo: install-run ## Make one video through the real facade and a separate worker
 	@$(BIN)/python scripts/demo.py
 
-demo-gcp: .venv/.installed-dev ## The demo on Google's emulators, with a wire-level Vertex AI answering
+demo-pythons: ## The demo on Python 3.11, 3.12 and 3.13, those that are installed, each in a fresh copy of this folder
+	@scripts/demo-pythons
+
+demo-gcp: install-dev ## The demo on Google's emulators, with a wire-level Vertex AI answering
 	@$(BIN)/reelbus emulators --project reelbus-demo -- $(BIN)/python scripts/demo.py google
 
-serve: .venv/.installed-run ## Facade and worker; port from PORT, data under REELBUS_DATA_DIR
+serve: install-run ## Facade and worker; port from PORT, data under REELBUS_DATA_DIR
 	@exec $(BIN)/reelbus up
 
-test: .venv/.installed-dev node ## Every fast test; on Google's emulators too, where the Google Cloud CLI is installed
+test: install-dev node ## Every fast test; on Google's emulators too, where the Google Cloud CLI is installed
 	$(PYTEST) -m "not slow" tests
 
-test-gcp: .venv/.installed-dev node ## Only the tests on Google's emulators
+test-gcp: install-dev node ## Only the tests on Google's emulators
 	$(PYTEST) -m "emulator and not slow" tests
 
 node: ## Install what the Node package's tests need; without npm they are skipped, and fail in CI
 	@if command -v npm >/dev/null; then $(MAKE) -s publisher/node/node_modules/.package-lock.json; \
 	else echo "no npm: the Node package is not tested" >&2; fi
 
-soak: .venv/.installed-dev node ## Minutes: 200 jobs at once through two killed workers, the longest films, what waits for leases
+soak: install-dev node ## Minutes: 200 jobs at once through two killed workers, the longest films, what waits for leases
 	$(PYTEST) -m slow tests/soak tests
 
-crash-matrix: .venv/.installed-dev ## Kill the worker and the facade at every step of a job; what it cost, and what was lost
+crash-matrix: install-dev ## Kill the worker and the facade at every step of a job; what it cost, and what was lost
 	$(BIN)/pytest -q -p no:xdist tests/crash
 
-crash-points: .venv/.installed-dev ## List the steps of a job anew, after they have changed
+crash-points: install-dev ## List the steps of a job anew, after they have changed
 	$(BIN)/python -m tests.crash.record
 
-chaos: .venv/.installed-dev ## Kill, stop, cut and fill up a house at random; JOBS= KILLS= SEED= MINUTES=, see docs/chaos.md
+chaos: install-dev ## Kill, stop, cut and fill up a house at random; JOBS= KILLS= SEED= MINUTES=, see docs/chaos.md
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
-chaos-gcp: .venv/.installed-dev ## The same on Google's emulators, smaller
+chaos-gcp: install-dev ## The same on Google's emulators, smaller
 	$(BIN)/python -m tests.chaos --house google $(CHAOS)
 
-fuzz: .venv/.installed-dev ## Ask the facade everything that its OpenAPI document allows, and more; SECONDS=60 SEED=
+fuzz: install-dev ## Ask the facade everything that its OpenAPI document allows, and more; SECONDS=60 SEED=
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
-bench: .venv/.installed-bench ## Measure against what one would use instead, and write docs/performance.md; ONLY=name
+bench: install-bench ## Measure against what one would use instead, and write docs/performance.md; ONLY=name
 	$(BIN)/python -m bench $(ONLY)
 
-scale: .venv/.installed-bench ## Redo the figures and pictures of docs/scale.md from the project's own constants
+scale: install-bench ## Redo the figures and pictures of docs/scale.md from the project's own constants
 	$(BIN)/python -m bench.scale_pages
 
-check: .venv/.installed-dev ## Format, lint, types, import rules, generated files
+check: install-dev ## Format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m schemas.export --check
 
-format: .venv/.installed-dev ## Format the code and mend what can be mended
+format: install-dev ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -70,15 +75,9 @@ clean: ## Remove everything that was made here: .venv, data of the embedded defa
 	rm -rf .venv publisher/node/node_modules .reelbus build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache reelbus-demo.mp4
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/.installed-run: requirements/run.txt pyproject.toml
-	@scripts/bootstrap run
-
-.venv/.installed-dev: requirements/dev.txt pyproject.toml
-	@scripts/bootstrap dev
-
-.venv/.installed-bench: requirements/bench.txt pyproject.toml
-	@scripts/bootstrap bench
+install-run install-dev install-bench: # scripts/bootstrap does nothing if it is done already
+	@scripts/bootstrap $(@:install-%=%)
 
 publisher/node/node_modules/.package-lock.json: publisher/node/package-lock.json
-	@npm ci --prefix publisher/node --ignore-scripts --no-audit --no-fund --loglevel error
+	@npm ci --prefix publisher/node --include dev --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@

@@ -1,10 +1,22 @@
-"""What every suite may ask for: Google's emulators, shared by the whole run."""
+"""What every suite may ask for: Google's emulators, shared by the whole run. And what the run says at its end."""
 
+import os
 import signal
 
+import pytest
+
 from tests.gcp.emulated import emulators, project, pytest_sessionfinish
+from tests.summary import Summary
 
 __all__ = ["emulators", "project", "pytest_sessionfinish"]
 
 # A run that a shell put into the background ignores Ctrl-C, and all that it starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What the tests start listens on this machine: no proxy stands between, whatever HTTP_PROXY says.
+for _name in ("NO_PROXY", "no_proxy"):
+    os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), "127.0.0.1,localhost,::1"]))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Summary())

@@ -26,7 +26,17 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [wheel] = folder.glob("reelbus-*.whl")
     venv.create(folder / "venv", with_pip=True)
     python = folder / "venv" / "bin" / "python"
-    _run(str(python), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(ROOT / "requirements" / "run.txt"))
+    _run(
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--require-hashes",
+        "-r",
+        str(ROOT / "requirements" / "run.txt"),
+    )
     _run(str(python), "-m", "pip", "install", "-q", "--no-deps", str(wheel))
     return folder / "venv" / "bin"
 
