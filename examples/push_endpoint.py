@@ -69,8 +69,8 @@ async def push(request: Request) -> Response:
         return Response(status_code=status)
     try:
         message = json.loads(await request.body())["message"]
-        data, attributes = base64.b64decode(message["data"]), dict(message["attributes"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        data, attributes = base64.b64decode(message.get("data", "")), dict(message.get("attributes", {}))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Response("this is no message of Pub/Sub", status_code=400)
     return Response(status_code=204 if await asyncio.to_thread(inbox.take, data, attributes) else 503)
 

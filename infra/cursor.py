@@ -30,12 +30,12 @@ def encode_cursor(position: Position) -> str:
 
 
 def decode_cursor(query: JobQuery) -> Position | None:
-    """Raises `Invalid` for what this listing never gave out."""
+    """Raises `Invalid` for what this listing never gave out. What a later version adds at the end is passed over."""
     if query.cursor is None:
         return None
     try:
         padded = query.cursor + "=" * (-len(query.cursor) % 4)
-        order, at_ms, job_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        order, at_ms, job_id, *_ = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, TypeError, binascii.Error, RecursionError) as error:
         raise _no_cursor() from error
     if order != order_of(query) or type(at_ms) is not int or abs(at_ms) >= 1 << 62 or not _is_job_id(job_id):

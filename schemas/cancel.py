@@ -1,14 +1,15 @@
 """The wish that a job ends. It travels on the request topic."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from schemas.kinds import JobId
+from schemas.stored import Asked
 
 
-class CancelRequest(BaseModel):
+class CancelRequest(Asked):
     """Cancel one job (`reelbus.video.cancel.v1`). Free before a submit; later the clip is charged and discarded."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", title="CancelRequest")
+    model_config = ConfigDict(title="CancelRequest")
 
     job_id: JobId
     reason: str | None = Field(default=None, max_length=500)

@@ -39,8 +39,14 @@ _TEMPLATES = {
 def invalid(error: ValidationError) -> Invalid:
     """The first thing that is wrong, as our own error."""
     first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"] if part != "[key]") or None
+    location = (*first["loc"], *_unknown_key(first.get("ctx")))
+    field = ".".join(str(part) for part in location if part != "[key]") or None
     return Invalid(f"{field} {_sentence(dict(first))}" if field else _sentence(dict(first)), field=field)
+
+
+def _unknown_key(context: dict[str, Any] | None) -> tuple[str, ...]:
+    """The key that `schemas.stored.Asked` refused: its error stands at the object that holds the key."""
+    return (context["key"],) if context and "key" in context else ()
 
 
 def _sentence(detail: dict[str, Any]) -> str:

@@ -1,20 +1,19 @@
 """What everybody downstream hears: how a job ended, or that a message was no job at all."""
 
 import hashlib
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from schemas.failure import Failure
+from schemas.failure import Charged, Failure
 from schemas.kinds import Moment, Usd
-from schemas.request import StoredRequest
+from schemas.request import VideoRequest
 from schemas.state import Outcome
+from schemas.stored import STORED, Stored
 
 
-class Timings(BaseModel):
+class Timings(Stored):
     """When the job passed its stations; None where it never got there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     created_at: Moment | None = None
     submitted_at: Moment | None = None
@@ -22,18 +21,39 @@ class Timings(BaseModel):
     ended_at: Moment | None = None
 
 
-class Completion(BaseModel):
+def _read_request(value: Any) -> Any:
+    """Keep what this version would refuse, for example a longer video, as the sender wrote it: nothing acts on it."""
+    if not isinstance(value, dict):
+        return value
+    try:
+        return VideoRequest.model_validate(value, context=STORED)
+    except ValidationError as error:
+        later = {
+            name: value[name] for detail in error.errors() for name in map(str, detail["loc"][:1]) if name in value
+        }
+        known = {name: value[name] for name in value.keys() - later.keys()}
+        return VideoRequest.model_validate(known, context=STORED).model_copy(update=later)
+
+
+def _read_failure(value: Any) -> Any:
+    """A word about the money that this version does not know tells it nothing."""
+    known = not isinstance(value, dict) or value.get("charged", Charged.NO) in tuple(Charged)
+    return value if known else {**value, "charged": Charged.UNKNOWN}
+
+
+class Completion(Stored):
     """The end of a job (`reelbus.video.{succeeded,failed,cancelled,expired,rejected}.v1`).
 
-    `rejected` speaks of a message, not of a job: it was invalid, or it used a known id for another request.
+    `rejected` speaks of a message, not of a job: it was invalid, or it used a known id for another request. Readers
+    take what a later version writes as well: keys and words that they don't know change nothing.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", title="Completion")
+    model_config = ConfigDict(title="Completion")
 
     job_id: str | None = Field(default=None, description="None only where a rejected message named no usable id.")
     life: int = Field(default=1, ge=1, description="1, and one more for each replay of an ended job.")
     state: Outcome
-    request: StoredRequest | None = None
+    request: Annotated[VideoRequest, BeforeValidator(_read_request)] | None = None
     gcs_path: str | None = Field(default=None, description="Name in the video store, under generated-videos/.")
     video_url: str | None = None
     poster_path: str | None = None
@@ -43,7 +63,7 @@ class Completion(BaseModel):
     model: str | None = None
     billed_seconds: float = 0
     cost_usd: Usd = Field(default=0, validate_default=True)
-    error: Failure | None = None
+    error: Annotated[Failure, BeforeValidator(_read_failure)] | None = None
     timings: Timings = Timings()
     labels: dict[str, str] = Field(default_factory=dict)
     erased_at: Moment | None = Field(default=None, description="Since then the prompt and the files are gone.")

@@ -8,6 +8,7 @@ ReelbusError
 │   ├── AlreadyExists
 │   └── IdReused     the same id with another body
 ├── Unavailable      a dependency is out of reach; the same call may succeed later
+│   └── NewerRecord      a newer version wrote the record; only that version can go on with it
 ├── ImpossibleStep   the state machine refuses this event in this state: a bug or a stale decision
 └── SubmitError      a submit to a video model did not give an operation
     ├── SubmitRefused    a definite no: nothing was accepted, nothing is charged
@@ -58,6 +59,10 @@ class Unavailable(ReelbusError):
     def __init__(self, message: str | None = None, *, retry_after_s: float = 5.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class NewerRecord(Unavailable):
+    """The record is of a newer version than this program. Leave the job to a newer one."""
 
 
 class ImpossibleStep(ReelbusError):

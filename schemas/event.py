@@ -167,6 +167,13 @@ class Checked(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NewerWorkerNeeded(Event):
+    """The workers that saw the job's message don't know all that it asks for."""
+
+    waiting_for: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Replayed(Event):
     """A person wants an ended job to live again. What is paid stays paid, and is used."""
 
@@ -222,6 +229,7 @@ Step = (
     | Expired
     | Announced
     | Checked
+    | NewerWorkerNeeded
     | Replayed
     | Erased
     | Swept

@@ -3,7 +3,9 @@
     python -m schemas.export            writes schemas/json/
     python -m schemas.export --check    fails where a file there is not what the models say
 
-A schema describes what to send. The reader is a little more generous: it takes "5" for 5, and null for an absent key.
+A schema of what is sent to us is strict. We are a little more generous: we take "5" for 5, and null for an absent key.
+A schema of what we write is open, for a later version may write more: it says the shape of what is known, allows other
+keys and other words, and has no limits. Only the words for states and charges never become more within `v1`.
 """
 
 import json
@@ -30,9 +32,11 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 class _Export:
     model: type[BaseModel]
     mode: Literal["validation", "serialization"]
-    """Whether others write it, or read what we wrote."""
+    """Whether others write it, or read what we wrote: then it is open."""
 
 
+_LIMITS = {"maximum", "minimum", "exclusiveMinimum", "maxLength", "minLength", "maxProperties", "pattern"}
+_CLOSED = {"Outcome", "JobState", "ClipState", "Charged"}
 _EXPORTS = {
     "request": _Export(VideoRequest, "validation"),
     "cancel": _Export(CancelRequest, "validation"),
@@ -46,7 +50,27 @@ def schema_of(name: str) -> dict[str, Any]:
     """The JSON Schema of `request`, `cancel`, `completion`, `job` or `view`."""
     export = _EXPORTS[name]
     head = {"$schema": _DIALECT, "$id": f"urn:reelbus:{name}:v{SCHEMA_VERSION}"}
-    return head | export.model.model_json_schema(mode=export.mode)
+    schema = export.model.model_json_schema(mode=export.mode)
+    return head | (schema if export.mode == "validation" else _open(schema))
+
+
+def _open(schema: Any) -> Any:
+    """The same shape without limits, and with room for other keys and words."""
+    if not isinstance(schema, dict):
+        return [_open(part) for part in schema] if isinstance(schema, list) else schema
+    opened: dict[str, Any] = {}
+    for key, part in schema.items():
+        if key == "patternProperties":
+            opened["additionalProperties"] = _open(next(iter(part.values())))
+        elif key == "enum" and schema.get("title") not in _CLOSED:
+            opened["anyOf"] = [{"enum": part}, {"type": "string"}]
+        elif key in ("properties", "$defs"):
+            opened[key] = {name: _open(each) for name, each in part.items()}
+        elif key == "additionalProperties":
+            opened.setdefault(key, _open(part) or True)
+        elif key not in _LIMITS:
+            opened[key] = _open(part)
+    return opened
 
 
 def rendered() -> dict[str, str]:

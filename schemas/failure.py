@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from schemas.stored import Stored
 
 
 class Category(StrEnum):
@@ -23,6 +23,15 @@ class Category(StrEnum):
     STORAGE = "storage"
     INTERNAL = "internal"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Category | None":
+        """Keep the category of a later version as it is. It is none of the known ones, and answered like the rest."""
+        if not isinstance(value, str):
+            return None
+        later = str.__new__(cls, value)
+        later._name_ = later._value_ = value
+        return later
+
 
 class Charged(StrEnum):
     """Whether money was spent, as far as we know."""
@@ -32,10 +41,8 @@ class Charged(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Failure(BaseModel):
+class Failure(Stored):
     """A reason that a person can act on. The same words go to the record, the HTTP answer and the completion."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     category: Category
     code: str

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from schemas.completion import Completion
 from schemas.errors import ReelbusError
-from schemas.message import Message, decode_completion
+from schemas.message import Message, NewerVersion, UnknownType, decode_completion
 from schemas.seen import Recent, Seen
 
 logger = logging.getLogger(__name__)
@@ -57,11 +57,15 @@ class Inbox:
     def take(self, data: bytes, attributes: Mapping[str, str]) -> bool:
         """True where the message may be acked: it is handled, now or before. False: deliver it again. Never raises.
 
-        What is no completion that this version can read is not acked either: a newer one may, or your subscription's
+        A type that this version does not know is acked unread: later versions announce more. Keys that it does not know
+        are kept in `Completion.model_extra`. What is broken is not acked: your subscription's
         dead-letter policy takes it.
         """
         try:
             completion = decode_completion(Message(data=data, attributes=attributes))
+        except (NewerVersion, UnknownType) as error:
+            logger.warning("message was passed over", extra={"action": "completion_unknown", "reason": str(error)})
+            return True
         except ReelbusError as error:
             logger.warning("message was not read", extra={"action": "completion_unread", "reason": str(error)})
             return False

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from schemas.failure import Charged, Failure
 from schemas.kinds import Moment
@@ -12,6 +12,7 @@ from schemas.limit import Reserved
 from schemas.names import final_name, poster_name
 from schemas.request import StoredRequest, VideoRequest
 from schemas.state import ClipState, JobState
+from schemas.stored import Stored
 
 QUEUED_AT_MOST = timedelta(hours=24)
 FIRST_CHECK_AFTER = timedelta(minutes=2)
@@ -19,19 +20,15 @@ LOOSE_ENDS_FOR = timedelta(hours=24)
 """How long after its end a job's files and charges may still turn up: so long they are looked for."""
 
 
-class Transition(BaseModel):
+class Transition(Stored):
     """When the job came into a state."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     state: JobState
     at: Moment
 
 
-class Result(BaseModel):
+class Result(Stored):
     """The finished video, as probed in the store. Names, never URLs: a signed URL dies."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     gcs_path: str
     poster_path: str | None = None
@@ -41,10 +38,8 @@ class Result(BaseModel):
     size_bytes: int
 
 
-class Job(BaseModel):
+class Job(Stored):
     """One job. Frozen: `schemas.advance` makes the next one, a store's compare-and-set keeps it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     job_id: str
     life: int = 1

@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from schemas.failure import Charged, Failure
 from schemas.kinds import Moment
@@ -11,6 +11,7 @@ from schemas.limit import Reserved
 from schemas.names import work_prefix
 from schemas.plan import PlannedClip
 from schemas.state import ClipState
+from schemas.stored import Stored
 
 _CHARGED = {
     ClipState.PLANNED: Charged.NO,
@@ -21,10 +22,8 @@ _CHARGED = {
 }
 
 
-class Clip(BaseModel):
+class Clip(Stored):
     """A line of the ledger. Its state moves only through `schemas.advance`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     index: int
     planned: PlannedClip

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.kinds import Usd
 from schemas.request import VideoRequest
+from schemas.stored import Stored
 
 SLICES_AT_MOST = 16
 _SCOPE = r"^(?:all|project:[^\s\x00-\x1f/]{1,128}|label:[a-z][a-z0-9_-]{0,62}=[a-z0-9_-]{0,63})$"
@@ -21,10 +22,8 @@ class Period(StrEnum):
     MONTH = "month"
 
 
-class Reserved(BaseModel):
+class Reserved(Stored):
     """What a paid attempt took out of one slice of a limit. Stands in the ledger, so that a record explains itself."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     scope: str
     period: str

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 
 from schemas.caller_names import shown_id
 from schemas.cancel import CancelRequest
@@ -17,18 +18,36 @@ from schemas.completion import Completion
 from schemas.errors import Invalid, ReelbusError
 from schemas.kinds import JOB_ID_PATTERN, isoformat
 from schemas.request import VideoRequest
+from schemas.stored import AS_FAR_AS_KNOWN
 from schemas.strict_json import strict_object
 from schemas.traceparent import is_traceparent
 
 REQUESTED = "reelbus.video.requested.v1"
 CANCEL = "reelbus.video.cancel.v1"
-M = TypeVar("M", bound=BaseModel)
+C = TypeVar("C", VideoRequest, CancelRequest)
+HELD_SINCE = "held_since"
+"""The attribute in which a worker says since when it holds a message for a newer one."""
 _LATER = re.compile(r"[2-9]|[1-9][0-9]+")
+_UNKNOWN_WORDS = ("enum", "literal_error")
 _COMPLETED = ("succeeded", "failed", "cancelled", "expired", "rejected")
 
 
 class NewerVersion(ReelbusError):
     """The message is of a newer schema version than this program knows. Hold it for a newer worker."""
+
+
+class UnknownContent(NewerVersion):
+    """The command has keys or words that this program does not know: a newer publisher's, or a slip of the pen."""
+
+    def __init__(self, reason: Invalid, command: VideoRequest | CancelRequest | None) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+        self.command = command
+        """What is known of it, with the keys that are not; None where a known key has an unknown word."""
+
+
+class UnknownType(Invalid):
+    """The message is of a type that this program does not know."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +91,8 @@ def encode_completion(
 
 
 def decode_command(message: Message) -> VideoRequest | CancelRequest:
-    """What a publisher sent. Raises `Invalid`, or `NewerVersion` for a message of tomorrow.
+    """What a publisher sent. Raises `Invalid`, or `NewerVersion` for a message of tomorrow: one of a later version of
+    its type, and one in which nothing is wrong but keys or words that this program does not know (`UnknownContent`).
 
     A message without `ce-type` is taken for a request: publishers may send the bare JSON.
     """
@@ -85,7 +105,7 @@ def decode_command(message: Message) -> VideoRequest | CancelRequest:
 
 
 def decode_completion(message: Message) -> Completion:
-    """What a worker announced. Raises `Invalid` or `NewerVersion`."""
+    """What a worker announced. Raises `Invalid`; `UnknownType` or `NewerVersion` for a type that it does not know."""
     kind = message.attributes.get("ce-type", "")
     if kind and kind not in {f"reelbus.video.{state}.v1" for state in _COMPLETED}:
         raise _foreign(kind, tuple(f"reelbus.video.{state}" for state in _COMPLETED))
@@ -104,6 +124,12 @@ def claimed_job_id(message: Message) -> str | None:
     return named if isinstance(named, str) and re.fullmatch(JOB_ID_PATTERN[1:-1], named) else None
 
 
+def as_published(message: Message) -> Message:
+    """The message without what a worker noted on it: as good as new."""
+    kept = {name: value for name, value in message.attributes.items() if name != HELD_SINCE}
+    return Message(data=message.data, attributes=kept)
+
+
 def _encode(model: BaseModel, kind: str, event_id: str, job_id: str, at: datetime, traceparent: str | None) -> Message:
     attributes = {
         "job_id": job_id,
@@ -115,26 +141,42 @@ def _encode(model: BaseModel, kind: str, event_id: str, job_id: str, at: datetim
     }
     if traceparent:
         attributes["traceparent"] = traceparent
-    return Message(data=model.model_dump_json(exclude_none=True).encode(), attributes=attributes)
+    body = (
+        to_json(model.body()) if isinstance(model, VideoRequest) else model.model_dump_json(exclude_none=True).encode()
+    )
+    return Message(data=body, attributes=attributes)
 
 
-def _command(model: type[M], data: bytes) -> M:
+def _command(model: type[C], data: bytes) -> C:
     """As strictly as at the HTTP door, and in the same words."""
+    body = strict_object(data, what="the message")
     try:
-        return model.model_validate(strict_object(data, what="the message"))
+        return model.model_validate(body)
     except ValidationError as error:
-        raise invalid(error) from error
+        raise _as_unknown(model, body, invalid(error)) from error
+
+
+def _as_unknown(model: type[C], body: dict[str, Any], reason: Invalid) -> ReelbusError:
+    """`UnknownContent` if nothing is wrong but unknown keys, and unknown words where a few are allowed."""
+    try:
+        return UnknownContent(reason, model.model_validate(body, context=AS_FAR_AS_KNOWN))
+    except ValidationError as error:
+        words = (detail["type"] in _UNKNOWN_WORDS and isinstance(detail["input"], str) for detail in error.errors())
+        return UnknownContent(reason, None) if all(words) else reason
 
 
 def _completion(data: bytes) -> Completion:
     try:
         return Completion.model_validate_json(data)
     except ValidationError as error:
-        raise invalid(error) from error
+        reason = invalid(error)
+        if any(detail["loc"] == ("state",) and detail["type"] == "enum" for detail in error.errors()):
+            raise UnknownType(str(reason), field="state") from error
+        raise reason from error
 
 
 def _foreign(kind: str, families: tuple[str, ...]) -> ReelbusError:
     family, _, version = kind.rpartition(".v")
     if family in families and _LATER.fullmatch(version):
         return NewerVersion(f"{kind} is newer than this program")
-    return Invalid(f"ce-type {kind[:80]!r} is not one this subscription carries", field="ce-type")
+    return UnknownType(f"ce-type {kind[:80]!r} is not one this subscription carries", field="ce-type")

@@ -5,12 +5,11 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.kinds import Usd
+from schemas.stored import Stored
 
 
-class PlannedClip(BaseModel):
+class PlannedClip(Stored):
     """One paid call. Becomes one line of the ledger."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     seconds: float = Field(gt=0, description="Length of what this call adds.")

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from schemas.errors import NotFound
+from schemas.errors import NewerRecord, NotFound
 from schemas.job import Job
 from schemas.names import referrer_name, stored_name
 from schemas.ports import JobStore, StoredFile, VideoStore
@@ -68,7 +68,10 @@ async def _is_used(image: str, jobs: JobStore, videos: VideoStore, at: datetime)
 
 async def _uses(file: StoredFile, jobs: JobStore, at: datetime) -> bool | None:
     """None where the job may be about to come."""
-    other = await jobs.get(file.name.rpartition("/")[2])
+    try:
+        other = await jobs.get(file.name.rpartition("/")[2])
+    except NewerRecord:
+        return True  # a newer version decides about that job and its image
     if other is None:
         return None if file.stored_at > at - JOB_FOLLOWS_WITHIN else False
     return other.erased_at is None

@@ -9,14 +9,12 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
     StringConstraints,
     ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
     field_validator,
     model_validator,
 )
@@ -24,6 +22,7 @@ from pydantic.config import JsonDict
 
 from schemas.kinds import AS_WHOLE, JobId, Moment, Usd, WholeNumber
 from schemas.scene import BLANKS, Scene, build_prompt, duration_of, has_visible_texts
+from schemas.stored import STORED, Asked
 from schemas.visible import has_visible_text
 
 PROMPT_MIN = 10
@@ -42,9 +41,6 @@ _REFERENCE = re.compile(
     r"|gs://[a-z0-9][a-z0-9._-]{1,220}/[^\s\x00-\x1f]{1,1024}"
     r"|reelbus:references/[0-9a-f]{64}\.(?:png|jpg|webp)"
 )
-STORED = "stored"
-"""The validation context of requests that were accepted before: they keep what only new requests may not have."""
-
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")
 
 
@@ -74,14 +70,15 @@ LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
 
 
-class VideoRequest(BaseModel):
+class VideoRequest(Asked):
     """A request for one video (`reelbus.video.requested.v1`). A null stands for a key that is not there."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
         title="VideoRequest",
-        json_schema_extra={"anyOf": [{"required": ["prompt"]}, {"required": ["scene"]}]},
+        json_schema_extra={
+            "additionalProperties": False,
+            "anyOf": [{"required": ["prompt"]}, {"required": ["scene"]}],
+        },
     )
 
     job_id: JobId = Field(description="Idempotency key, chosen by the caller before it sends.")
@@ -187,14 +184,21 @@ class VideoRequest(BaseModel):
         body = self.model_dump(mode="json", exclude={"job_id"}, exclude_defaults=True)
         return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
+    def body(self) -> dict[str, Any]:
+        """The request as it is stored and sent, without defaults: a key that a later version adds is written only where
+        it is used. The length is always written, since without one the scene says it."""
+        asked = self.model_dump(mode="json", exclude_defaults=True)
+        return {**asked, "duration_seconds": self.duration_seconds}
+
     def allows(self, price_usd: Decimal) -> bool:
         """Whether the caller is willing to pay that much."""
         return self.max_cost_usd is None or price_usd <= self.max_cost_usd
 
 
-def _read_stored(value: object, handler: ValidatorFunctionWrapHandler) -> object:
-    return VideoRequest.model_validate(value, context=STORED) if isinstance(value, dict) else handler(value)
+def _read_stored(value: object) -> object:
+    return VideoRequest.model_validate(value, context=STORED) if isinstance(value, dict) else value
 
 
-StoredRequest = Annotated[VideoRequest, WrapValidator(_read_stored)]
-"""The request of a record or a completion: it is read even if a rule for new requests came later."""
+StoredRequest = Annotated[VideoRequest, BeforeValidator(_read_stored)]
+"""The request of a record or a completion: it is read even if a rule for new requests came later, and keeps the keys
+that this program does not know."""

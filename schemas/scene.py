@@ -9,9 +9,10 @@ import re
 from decimal import ROUND_CEILING, Decimal
 from typing import TypeGuard
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from schemas import timecode
+from schemas.stored import Asked
 from schemas.visible import has_visible_text
 
 BLANKS = "\t\n\v\f\r \u00a0"
@@ -31,10 +32,8 @@ Text = str | None
 Time = str | int | float | None
 
 
-class Scene(BaseModel):
+class Scene(Asked):
     """One scene of a storyboard, with the names that callers use today. Its texts make the prompt if none is given."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: Text = Field(default=None, max_length=2000)
     description: Text = Field(default=None, max_length=2000)

@@ -36,6 +36,7 @@ def _(event: ev.SubmitStarted, job: Job) -> Job:
                 planned=clip,
                 attempt=clips[i].attempt if i < len(clips) else 0,
                 reserved=clips[i].reserved if i < len(clips) else (),
+                **((clips[i].model_extra or {}) if i < len(clips) else {}),
             )
             for i, clip in enumerate(event.plan.clips)
         )
@@ -185,6 +186,12 @@ def _(event: ev.Announced, job: Job) -> Job:
 def _(event: ev.Checked, job: Job) -> Job:
     _require(not job.ended or job.loose_ends or job.completion_due or bool(job.sweep_until), event, job)
     return job.model_copy(update={"checks": job.checks + 1})
+
+
+@step.register
+def _on_newer_worker_needed(event: ev.NewerWorkerNeeded, job: Job) -> Job:
+    _require(job.state is JobState.QUEUED, event, job)
+    return job.model_copy(update={"waiting_for": event.waiting_for})
 
 
 @step.register

@@ -10,6 +10,7 @@ from schemas.kinds import isoformat
 from schemas.ledger import Clip
 from schemas.limit import Reserved
 from schemas.request import VideoRequest
+from schemas.stored import without_unknown_keys
 
 ERASED_PROMPT = "(this prompt was erased)"
 _LABEL = "label"
@@ -35,7 +36,10 @@ def gone(job: Job, *, caller: str | None = None) -> Gone:
 
 
 def tombstone_of(job: Job, at: datetime) -> Job:
-    """The job without anything that its caller wrote. The name of its image stays until that is deleted."""
+    """The job without anything that its caller wrote. The name of its image stays until that is deleted.
+
+    Keys that this program does not know go too, at every level: it can't tell which of them hold the caller's words.
+    """
     update = {
         "request": _bare(job.request),
         "clips": tuple(_bare_clip(clip) for clip in job.clips),
@@ -48,7 +52,7 @@ def tombstone_of(job: Job, at: datetime) -> Job:
         "sweep_until": max(at, (job.since(job.state) or at) + LOOSE_ENDS_FOR),
         "checks": 0,
     }
-    return job.model_copy(update=update)
+    return without_unknown_keys(job.model_copy(update=update))
 
 
 def swept(job: Job, at: datetime) -> Job:

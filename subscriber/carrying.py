@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar, assert_never
 
 from schemas import event as ev
-from schemas.errors import Conflict, Unavailable
+from schemas.errors import Conflict, NewerRecord, Unavailable
 from schemas.event import Step
 from schemas.failure import Category, Failure
 from schemas.job import Job
@@ -71,12 +71,15 @@ class Carrier:
             self.droppable.reschedule(0)
 
     async def carry(self) -> Job:
-        """The ended job. While a dependency is out of reach it waits for better times."""
+        """The ended job. While a dependency is out of reach it waits for better times. Raises `NewerRecord` where a
+        newer worker wrote what this one can't read."""
         while not self.job.ended:
             try:
                 await (self._look() if self.stale else self._step())
             except Conflict:
                 self.stale = True
+            except NewerRecord:
+                raise
             except Unavailable as error:
                 log.warning("a dependency is out of reach", extra={**self._about("unavailable"), "reason": str(error)})
                 await self._wait(max(error.retry_after_s, self.backoff.next_s()))

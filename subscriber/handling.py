@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from schemas import event as ev
 from schemas.cancel import CancelRequest
 from schemas.change import change
-from schemas.errors import IdReused, Invalid, NotFound
+from schemas.errors import IdReused, Invalid, NewerRecord, NotFound
 from schemas.job import Job
 from schemas.message import NewerVersion, claimed_job_id, decode_command
-from schemas.ports import MAX_DELIVERIES, REQUESTS, Delivery
+from schemas.ports import Delivery
 from schemas.request import VideoRequest
 from subscriber.announcement import announce, reject
 from subscriber.carrying import Carrier
 from subscriber.giving_back import give_back_unused
+from subscriber.holding import hold
 from subscriber.intake import job_for
 from subscriber.registry import Registry
 from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
 
-NEWER_VERSION_DELAY_S = 600.0
 EARLY_CANCEL_DELAY_S = 5.0
 EARLY_CANCEL_TRIES = 5
 """A cancel may overtake its request: it is tried this often before it counts as one for an unknown job."""
@@ -39,8 +39,8 @@ class Handler:
         try:
             command = decode_command(delivery.message)
             job = await self._job_of(delivery, command)
-        except NewerVersion:
-            await self._hold(delivery)
+        except (NewerVersion, NewerRecord) as error:
+            await hold(self.shop, delivery, error)
         except (Invalid, IdReused) as error:
             conflict = isinstance(error, IdReused)
             await reject(self.shop, delivery.message, claimed_job_id(delivery.message), error, conflict=conflict)
@@ -51,8 +51,7 @@ class Handler:
             elif job:
                 ending = self.finish(job)
                 del command, job  # a thousand of them for an hour: only the carrier's newest record is kept
-                await ending
-                await delivery.ack()
+                await self._settle_with(ending, delivery)
 
     def finish(self, job: Job) -> Awaitable[None]:
         """Carries the job to its end, and tells everybody. Keeps no record of its own meanwhile."""
@@ -69,13 +68,13 @@ class Handler:
             return None
         return await job_for(self.shop, command, traceparent=delivery.message.traceparent)
 
-    async def _hold(self, delivery: Delivery) -> None:
-        """For a newer worker. A message that is about to be given up for its many deliveries begins afresh."""
-        log.warning("holding a message for a newer worker", extra={"action": "newer_version"})
-        if delivery.attempt < MAX_DELIVERIES - 1:
-            await delivery.nack(delay_s=NEWER_VERSION_DELAY_S)
+    async def _settle_with(self, ending: Awaitable[None], delivery: Delivery) -> None:
+        """A job that a newer worker moved on meanwhile, to where this one can't follow, is left to that one."""
+        try:
+            await ending
+        except NewerRecord as error:
+            await hold(self.shop, delivery, error)
         else:
-            await self.shop.bus.publish(REQUESTS, delivery.message)
             await delivery.ack()
 
     async def _cancel(self, delivery: Delivery, wish: CancelRequest) -> None:

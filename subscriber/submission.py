@@ -27,7 +27,15 @@ from typing import Any
 from schemas import event as ev
 from schemas.advance import advance
 from schemas.budget import Slip
-from schemas.errors import Conflict, ImpossibleStep, Invalid, ReelbusError, SubmitRefused, Unavailable
+from schemas.errors import (
+    Conflict,
+    ImpossibleStep,
+    Invalid,
+    NewerRecord,
+    ReelbusError,
+    SubmitRefused,
+    Unavailable,
+)
 from schemas.failure import Category, Failure
 from schemas.job import Job
 from schemas.ledger import Clip
@@ -156,9 +164,12 @@ async def _claim(shop: Workshop, job: Job, started: ev.SubmitStarted, slip: Slip
 
 
 async def _read_patiently(shop: Workshop, job: Job) -> Job:
+    """Raises `NewerRecord` where a newer worker took the job over; it does with the clip what has to be done."""
     while True:
         try:
             return await shop.read(job.job_id)
+        except NewerRecord:
+            raise
         except Unavailable:
             await shop.clock.sleep(RETRY_WRITE_S)
 
@@ -294,6 +305,9 @@ async def _record(shop: Workshop, job: Job, clip: Clip, accepted: ev.SubmitAccep
 async def _reread(shop: Workshop, job: Job) -> Job:
     try:
         return await shop.read(job.job_id)
+    except NewerRecord:  # a newer worker searches for this clip: its file turns up under the attempt's prefix
+        log.exception("can't write the operation down", extra=_about(job, "accepted_not_written"))
+        raise
     except Unavailable:
         return job
 

@@ -4,6 +4,7 @@
 //
 // Pub/Sub delivers at least once. A repeat has the same `ce-id`, and is dropped; a message is acknowledged only after
 // its line is written. One append is both the work and the memory of it, so that a crash in between can't part them.
+// Later versions of reelbus announce more: types that this program doesn't know are acknowledged, keys left alone.
 
 import { appendFile, readFile } from "node:fs/promises";
 
@@ -32,7 +33,11 @@ process.once("SIGTERM", stop);
 console.log(`listening on ${name}`);
 
 async function receive(message) {
-  const id = message.attributes["ce-id"];
+  const { "ce-id": id, "ce-type": type } = message.attributes;
+  if (!COMPLETION.test(type)) {
+    console.log(`${type} is nothing that this program knows`);
+    return message.ack();
+  }
   if (seen.has(id)) return message.ack();
   if (underWay.has(id)) return message.nack(); // whether the first one succeeds isn't known yet
   underWay.add(id);
@@ -49,9 +54,7 @@ async function receive(message) {
 }
 
 /** What this team does with a completion. It throws where it did not succeed. */
-async function handle(id, { attributes, data }) {
-  const type = attributes["ce-type"];
-  if (!COMPLETION.test(type)) throw new Error(`${type} is nothing that this program knows`);
+async function handle(id, { data }) {
   const { job_id, state, video_url, cost_usd, error, labels } = JSON.parse(data.toString());
   const line = { id, job_id, state, video_url, cost_usd, reason: error?.message, labels };
   await appendFile(journal, `${JSON.stringify(line)}\n`);

@@ -8,7 +8,7 @@ from typing import Any
 from infra.embedded.connection import moment, now_ms
 from infra.embedded.topics import publish
 from schemas.errors import NotFound
-from schemas.message import Message
+from schemas.message import Message, as_published
 from schemas.ports import DeadLetter
 
 _DYING = """
@@ -54,7 +54,7 @@ def find(connection: sqlite3.Connection, id: str) -> DeadLetter | None:
 def replay(connection: sqlite3.Connection, id: str) -> str:
     """From the shelf to its topic, which is returned. Raises `NotFound`."""
     letter = take(connection, id)
-    publish(connection, letter.topic, letter.message)
+    publish(connection, letter.topic, as_published(letter.message))
     return letter.topic
 
 

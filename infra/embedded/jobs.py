@@ -5,15 +5,14 @@ import sqlite3
 from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
-
 from infra.cursor import Position, encode_cursor, order_of
 from infra.embedded.connection import moment, now_ms
 from infra.embedded.database import Database
 from infra.embedded.listing import milliseconds, page_sql
-from schemas.errors import AlreadyExists, Conflict, Unavailable
+from schemas.errors import AlreadyExists, Conflict, NewerRecord
 from schemas.job import Job
 from schemas.ports import COUNTED_AHEAD, JobPage, JobQuery
+from schemas.record import job_of_record, record_of
 from schemas.state import JobState
 
 log = logging.getLogger(__name__)
@@ -112,7 +111,7 @@ def _columns(job: Job, stored_at: int) -> tuple[Any, ...]:
         milliseconds(job.created_at),
         milliseconds(job.next_check_at) if job.next_check_at else None,
         stored_at,
-        job.model_dump_json(),
+        record_of(job),
     )
 
 
@@ -120,16 +119,14 @@ def _readable(row: sqlite3.Row) -> Job | None:
     """A record of a newer version does not take the page with it."""
     try:
         return _job(row)
-    except Unavailable:
-        log.warning("a record can't be read", extra={"action": "record_unreadable", "job_id": row["job_id"]})
+    except NewerRecord as error:
+        extra = {"action": "record_unreadable", "job_id": row["job_id"], "reason": str(error)}
+        log.warning("a record can't be read", extra=extra)
         return None
 
 
 def _job(row: sqlite3.Row) -> Job:
-    try:
-        job = Job.model_validate_json(row["record"])
-    except ValidationError as error:
-        raise Unavailable(f"the record of job {row['job_id']} is of a version that this program can't read") from error
+    job = job_of_record(row["job_id"], row["record"])
     return _stamped(job, row["revision"], row["stored_at"]).model_copy(update={"read_at": moment(now_ms())})
 
 

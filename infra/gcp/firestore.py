@@ -26,7 +26,7 @@ from infra.gcp.firestore_documents import (
 )
 from infra.gcp.firestore_queries import ahead_query, page_query, position_of
 from infra.gcp.translate import translated
-from schemas.errors import AlreadyExists, Unavailable
+from schemas.errors import AlreadyExists, NewerRecord
 from schemas.job import Job
 from schemas.kinds import JOB_ID_PATTERN
 from schemas.ports import COUNTED_AHEAD, JobPage, JobQuery
@@ -105,6 +105,7 @@ def _readable(snapshot: Snapshot) -> Job | None:
     """A record of a newer version does not take the page with it."""
     try:
         return job_of(snapshot)
-    except Unavailable:
-        log.warning("a record can't be read", extra={"action": "record_unreadable", "job_id": snapshot.get("job_id")})
+    except NewerRecord as error:
+        extra = {"action": "record_unreadable", "job_id": snapshot.get("job_id"), "reason": str(error)}
+        log.warning("a record can't be read", extra=extra)
         return None

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from proto.datetime_helpers import DatetimeWithNanoseconds
-from pydantic import ValidationError
 
-from schemas.errors import Conflict, Unavailable
+from schemas.errors import Conflict
 from schemas.job import Job
+from schemas.record import job_of_record, record_of
 
 COLLECTION = "jobs"
 
@@ -43,19 +43,15 @@ def document(job: Job) -> dict[str, Any]:
         "created_at": in_milliseconds(job.created_at),
         "next_check_at": in_milliseconds(job.next_check_at) if job.next_check_at else None,
         "reattach_until": in_milliseconds(job.reattach_until) if job.reattach_until else None,
-        "record": job.model_dump_json(),
+        "record": record_of(job),
         # A write that changes nothing leaves the update time as it was, and two of them would both win.
         "write": secrets.token_hex(8),
     }
 
 
 def job_of(snapshot: Snapshot) -> Job:
-    """The job as it was read. Raises `Unavailable` for a record of a version that this program can't read."""
-    try:
-        job = Job.model_validate_json(snapshot.get("record"))
-    except ValidationError as error:
-        job_id = snapshot.get("job_id")
-        raise Unavailable(f"the record of job {job_id} is of a version that this program can't read") from error
+    """The job as it was read. Raises `NewerRecord` for one of a version that this program can't read."""
+    job = job_of_record(snapshot.get("job_id"), snapshot.get("record"))
     return stamped(job, snapshot.update_time).model_copy(update={"read_at": moment(snapshot.read_time)})
 
 

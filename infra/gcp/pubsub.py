@@ -24,7 +24,7 @@ from infra.gcp.pubsub_shelf import Shelf, Shelved
 from infra.gcp.subscriptions import Subscriptions, shelf_of
 from infra.gcp.translate import translated
 from schemas.errors import NotFound, Unavailable
-from schemas.message import Message
+from schemas.message import Message, as_published
 from schemas.ports import DeadLetter, Delivery, Subscription
 
 log = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ class PubSubBus:
         letter = shelved.letter
         if not letter.topic:
             raise NotFound(f"the subscription {letter.subscription!r}, where dead letter {letter.id} died, is gone")
-        self._send(letter.topic, letter.message).result()
+        self._send(letter.topic, as_published(letter.message)).result()
         self._shelf.remove(shelved)
 
     async def _forget(self, given: str) -> None:

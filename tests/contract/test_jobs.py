@@ -51,6 +51,19 @@ def _at(query: JobQuery, cursor: str | None) -> JobQuery:
     )
 
 
+async def test_keys_of_a_later_version_are_kept_through_every_write(jobs: JobStore) -> None:
+    later = {"chapters": [{"at": 1}], "request": {"fps": 60, "scene": {"title": "A desk, seen slowly", "mood": None}}}
+    known = a_job("j1", project_id="p").model_dump(mode="json")
+    job = Job.model_validate({**known, **later, "request": {**known["request"], **later["request"]}})
+    await jobs.create(job)
+    found = await jobs.get("j1")
+    assert found is not None
+    await jobs.save(found.model_copy(update={"cancel_reason": "changed"}))
+    (seen,) = (await jobs.list(JobQuery(project_id="p"))).jobs
+    assert seen.model_dump() == job.model_dump() | {"cancel_reason": "changed"}
+    assert seen.request.fingerprint() == job.request.fingerprint() != known["fingerprint"]
+
+
 async def test_a_job_comes_back_as_it_was_stored(jobs: JobStore) -> None:
     job = a_job("j1", project_id="Ä-project", waiting_for="quota", traceparent="00-abc", caller="acme")
     created = await jobs.create(job)

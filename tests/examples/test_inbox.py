@@ -132,9 +132,6 @@ def test_a_repeat_while_the_first_is_under_way_waits_for_its_end() -> None:
         (b"\xff{", {}),
         (b"[" * 100_000, {}),
         (b'{"job_id": "job-1", "state": "succeeded"}', {}),
-        (b'{"job_id": "job-1", "state": "paused"}', {}),
-        (a_message().data, {"ce-type": "reelbus.video.succeeded.v2"}),
-        (a_message().data, {"ce-type": "reelbus.video.requested.v1"}),
     ],
 )
 def test_what_can_t_be_read_is_kept_for_who_can(
@@ -145,6 +142,49 @@ def test_what_can_t_be_read_is_kept_for_who_can(
     assert received(inbox, Message(data=data, attributes=attributes)) == "nack"
     assert handled == []
     assert _actions(caplog) == ["completion_unread"]
+
+
+@pytest.mark.parametrize(
+    ("data", "attributes"),
+    [
+        (b'{"job_id": "job-1", "state": "paused"}', {}),
+        (b'{"job_id": "job-1", "state": "paused"}', {"ce-type": "reelbus.video.paused.v1"}),
+        (b"no JSON at all", {"ce-type": "reelbus.video.progress.v1"}),
+        (a_message().data, {"ce-type": "reelbus.video.succeeded.v2"}),
+        (a_message().data, {"ce-type": "reelbus.video.requested.v1"}),
+        (a_message().data, {"ce-type": "com.example.other"}),
+    ],
+)
+def test_a_type_of_a_later_version_is_acked_unread(
+    data: bytes, attributes: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    handled: list[Completion] = []
+    assert received(Inbox(handled.append), Message(data=data, attributes=attributes)) == "ack"
+    assert handled == []
+    assert _actions(caplog) == ["completion_unknown"]
+
+
+def test_keys_and_words_of_a_later_version_change_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """At every level; of a request too that this version would refuse."""
+    request = {"job_id": "job-1", "prompt": "A harbour at dawn", "scene": {"title": "Dawn", "mood": 3}, "fps": 60}
+    later = {"duration_seconds": 600, "quality": "dream", "resolution": "8k"}
+    error = {"category": "weather", "code": "storm", "message": "No.", "charged": "partly", "until": "tomorrow"}
+    body = {"job_id": "job-1", "state": "failed", "error": error, "timings": {"paused_at": 1}, "chapters": []}
+    handled: list[Completion] = []
+    data = json.dumps({**body, "request": {**request, **later}}).encode()
+    assert (
+        received(Inbox(handled.append), Message(data=data, attributes={"ce-type": "reelbus.video.failed.v1"})) == "ack"
+    )
+    (told,) = handled
+    assert told.request is not None
+    assert told.error is not None
+    assert (told.request.prompt, told.request.duration_seconds, told.request.quality) == (
+        request["prompt"],
+        600,
+        "dream",
+    )
+    assert (told.error.category, told.error.charged, told.model_extra) == ("weather", "unknown", {"chapters": []})
+    assert caplog.records == []
 
 
 def test_a_memory_of_one_s_own_outlives_the_inbox() -> None:

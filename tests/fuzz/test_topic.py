@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.adapters import Adapters
-from schemas.message import Message, claimed_job_id, decode_completion
+from schemas.message import Message, as_published, claimed_job_id, decode_completion
 from schemas.ports import DEAD_WORKERS, REQUESTS, WORKERS, Bus, DeadLetter
 from schemas.state import Outcome
-from subscriber import edge, handling
+from subscriber import edge, handling, holding
 from tests.fuzz.messages import DEEP, messages
 from tests.gcp.emulated import Project, emulators, project
 from tests.worker.bench import LISTENER, Bench, a_request, bench_in
@@ -39,8 +40,10 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def _early_cancels_are_soon_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def _what_is_waited_for_is_soon_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handling, "EARLY_CANCEL_DELAY_S", 0.0)
+    monkeypatch.setattr(holding, "HOLD_AT_MOST_S", 0.0)
+    monkeypatch.setattr(holding, "QUEUED_AT_MOST", timedelta(0))
 
 
 @CALM
@@ -76,9 +79,9 @@ async def _until_settled(folder: Path) -> None:
 async def _check_ends(bench: Bench, sent: Sequence[Message]) -> None:
     letters = await bench.shop.bus.dead_letters()
     assert all(letter.cause for letter in letters)
-    dead = [(letter.message.data, letter.message.attributes) for letter in letters]
+    dead = [as_published(letter.message) for letter in letters]
     for message in sent:
-        if (message.data, message.attributes) in dead:
+        if message in dead:
             continue
         job_id = claimed_job_id(Message(data=message.data)) or ""
         job = await bench.shop.jobs.get(job_id)

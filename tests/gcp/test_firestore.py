@@ -135,7 +135,7 @@ async def test_a_record_of_a_newer_version_takes_no_page_with_it(
     assert isinstance(jobs, FirestoreJobs)
     for number, job_id in enumerate(("one", "newer", "three")):
         await jobs.create(a_job(job_id).model_copy(update={"created_at": NOON + timedelta(minutes=number)}))
-    record = json.dumps({**json.loads(a_job("newer").model_dump_json()), "not_known_yet": 1})
+    record = json.dumps({**json.loads(a_job("newer").model_dump_json()), "state": "not_known_yet"})
     await jobs.document("newer").update({"record": record})
     found, cursor = [], None
     while True:
@@ -147,7 +147,7 @@ async def test_a_record_of_a_newer_version_takes_no_page_with_it(
     assert found == [["three"], [], ["one"]]
     told = [vars(record)["job_id"] for record in caplog.records if vars(record).get("action") == "record_unreadable"]
     assert told == ["newer"]
-    with pytest.raises(Unavailable, match="newer is of a version"):
+    with pytest.raises(Unavailable, match="newer was stored by a newer version"):
         await jobs.get("newer")
 
 

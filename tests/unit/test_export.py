@@ -1,6 +1,7 @@
 """The published JSON Schemas: up to date, valid, and of one mind with the models."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.unit.test_vectors import FOLDER as VECTORS
 
 CORPUS = Path(__file__).parent.parent / "corpus" / "v1"
 NAMES = ("request", "cancel", "completion", "job")
+READ_BY_OTHERS = {"completion", "job", "view"}
 
 
 def cases() -> list[dict[str, Any]]:
@@ -72,7 +74,32 @@ def test_a_schema_is_valid_and_says_what_it_is(name: str) -> None:
     assert found["$id"] == f"urn:reelbus:{name}:v1"
     assert found["title"]
     assert found["description"]
-    assert found["additionalProperties"] is False
+    assert found["additionalProperties"] is (name in READ_BY_OTHERS)
+
+
+def objects(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every object with keys of its own, at any depth."""
+    for part in schema.values() if isinstance(schema, dict) else schema:
+        if isinstance(part, dict | list):
+            yield from objects(part)
+    if isinstance(schema, dict) and isinstance(schema.get("properties"), dict) and "title" in schema:
+        yield schema
+
+
+@pytest.mark.parametrize("name", [*NAMES, "view"])
+def test_what_we_write_may_grow_at_every_level_and_what_we_take_may_not(name: str) -> None:
+    found = list(objects(schema(name)))
+    assert len(found) >= {"cancel": 1, "request": 2}.get(name, 5)
+    assert {each.get("additionalProperties", True) for each in found} == {name in READ_BY_OTHERS}
+
+
+def test_a_reader_takes_a_word_and_a_length_of_a_later_version_and_no_state() -> None:
+    body = json.loads((CORPUS / "completion_failed.json").read_text("utf-8"))["data"]
+    judge = Draft202012Validator(schema("completion"))
+    later = {"prompt": "long " * 999, "duration_seconds": 600, "quality": "dream", "resolution": "8k"}
+    grown = {**body, "error": {**body["error"], "category": "weather"}, "request": {**body["request"], **later}}
+    assert judge.is_valid(grown)
+    assert not judge.is_valid({**grown, "state": "melted"})
 
 
 @pytest.mark.parametrize("name", NAMES)

