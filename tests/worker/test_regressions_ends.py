@@ -125,7 +125,7 @@ async def test_a_record_of_a_newer_version_stops_neither_the_worker_nor_its_neig
     await _due(bench, await bench.queued(job_id="of-today"))
     with closing(sqlite3.connect(tmp_path / "reelbus.db")) as database, database:
         database.execute(
-            "UPDATE jobs SET record = json_set(record, '$.from_a_newer_version', 1) WHERE job_id = 'of-tomorrow'"
+            "UPDATE jobs SET record = json_set(record, '$.state', 'of_a_newer_version') WHERE job_id = 'of-tomorrow'"
         )
     async with bench.working():
         heard = await bench.hear()
