@@ -3,13 +3,12 @@
 import logging
 
 from publisher.desk import Desk
+from publisher.requests import publish_if_due, publish_request
 from publisher.status import find
 from schemas.change import change
 from schemas.errors import Invalid, Unavailable
 from schemas.event import Replayed
 from schemas.job import QUEUED_AT_MOST, Job
-from schemas.message import encode_request
-from schemas.ports import REQUESTS
 from schemas.state import JobState
 
 logger = logging.getLogger(__name__)
@@ -20,12 +19,16 @@ async def replay(desk: Desk, job_id: str, *, traceparent: str | None = None, res
     `resubmit` names a clip in doubt that is sent again although it may be paid twice.
 
     Raises `NotFound`, and `Invalid` for a job that has its video or was erased. A crash half-way, or a bus that is out
-    of reach, leaves a queued job, which `reconcile` publishes.
+    of reach, leaves a queued job, which the same call again publishes, or `reconcile`.
     """
     before = await find(desk, job_id)
     job = await change(desk.jobs, job_id, lambda newest: _revival(desk, newest, resubmit))
-    if job.life != before.life:
-        await _publish(desk, job, traceparent)
+    is_replayed = job.life != before.life
+    try:
+        await (publish_request(desk, job, traceparent=traceparent) if is_replayed else publish_if_due(desk, job))
+    except Unavailable:
+        logger.warning("replay is left to reconcile", extra={"action": "replay_unsent", "job_id": job_id})
+    if is_replayed:
         logger.info("job replayed", extra={"action": "job_replayed", "job_id": job_id, "life": job.life})
     return job
 
@@ -44,11 +47,3 @@ def _revival(desk: Desk, job: Job, resubmit: int | None) -> Replayed | None:
     if job.state is JobState.SUCCEEDED:
         raise Invalid(f"job {job.job_id} has its video already; another one needs a new id", field="job_id")
     return revival(desk, job, resubmit)
-
-
-async def _publish(desk: Desk, job: Job, traceparent: str | None) -> None:
-    message = encode_request(job.request, at=desk.clock.now(), traceparent=traceparent or job.traceparent)
-    try:
-        await desk.bus.publish(REQUESTS, message)
-    except Unavailable:
-        logger.warning("replay is left to reconcile", extra={"action": "replay_unsent", "job_id": job.job_id})

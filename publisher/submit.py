@@ -1,15 +1,16 @@
 """Takes a request in: image to the store, record, message. In that order, so that nothing is ever promised and lost."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from publisher.desk import Desk
+from publisher.requests import publish_if_due, publish_request
 from publisher.status import place_of
 from schemas.caller_names import shown_id
 from schemas.claim_check import Claim, ImageOwner, keep_image, open_image
 from schemas.errors import AlreadyExists, IdReused, Unavailable
 from schemas.job import Job, new_job
-from schemas.message import encode_request
-from schemas.ports import REQUESTS
 from schemas.referrers import take_back
 from schemas.request import VideoRequest
 from schemas.tombstone import gone
@@ -36,8 +37,8 @@ async def submit(
     The ids of a `caller` are its own: another caller's job of the same id is another job.
 
     Raises `Invalid` for an image that is none, `IdReused`, `Gone` where the job was erased, and `SubmitUncertain` (an
-    `Unavailable`) where the store or the bus failed: a job that was stored but not published is published by
-    `reconcile`.
+    `Unavailable`) where the store or the bus failed: a job that was stored but not published is published by the same
+    call again, or by `reconcile`.
     """
     if caller is not None:
         request = request.model_copy(update={"job_id": await place_of(desk, request.job_id, caller)})
@@ -53,15 +54,23 @@ async def submit_claim(desk: Desk, claim: Claim, *, traceparent: str | None, cal
     request = claim.request
     job = new_job(request, desk.clock.now(), traceparent=traceparent, caller=caller)
     try:
-        created = await desk.jobs.create(job)
-        await desk.bus.publish(REQUESTS, encode_request(request, at=job.created_at, traceparent=traceparent))
+        with _named(job.job_id, caller):
+            created = await desk.jobs.create(job)
+            await publish_request(desk, created)
     except AlreadyExists:
         return await _known(desk, claim, caller, await desk.jobs.get(job.job_id))
-    except Unavailable as error:
-        logger.warning("submit is uncertain", extra={"action": "submit_uncertain", "job_id": job.job_id})
-        raise SubmitUncertain(shown_id(caller, job.job_id), error) from error
     logger.info("request published", extra={"action": "submit_published", "job_id": job.job_id})
     return created
+
+
+@contextmanager
+def _named(job_id: str, caller: str | None) -> Iterator[None]:
+    """What is out of reach leaves a job behind, perhaps: the error names it."""
+    try:
+        yield
+    except Unavailable as error:
+        logger.warning("submit is uncertain", extra={"action": "submit_uncertain", "job_id": job_id})
+        raise SubmitUncertain(shown_id(caller, job_id), error) from error
 
 
 async def _known(desk: Desk, claim: Claim, caller: str | None, known: Job | None) -> Job:
@@ -76,4 +85,5 @@ async def _known(desk: Desk, claim: Claim, caller: str | None, known: Job | None
     if known.erased_at:
         raise gone(known, caller=caller)
     logger.info("request known", extra={"action": "submit_known", "job_id": known.job_id})
-    return known
+    with _named(known.job_id, caller):
+        return await publish_if_due(desk, known)

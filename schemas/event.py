@@ -205,6 +205,11 @@ class WaitEnded(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Unsent(Event):
+    """The bus did not take the request of a job: its check is due at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Answered(Event):
     """The caller who came back has its answer."""
 
@@ -236,4 +241,5 @@ Step = (
     | ReservationsReturned
     | WaitEnded
     | Answered
+    | Unsent
 )

@@ -237,6 +237,12 @@ def _(event: ev.Answered, job: Job) -> Job:
     return job.model_copy(update={"reattach_until": None}) if job.reattach_until else job
 
 
+@step.register
+def _(event: ev.Unsent, job: Job) -> Job:
+    is_due = job.next_check_at is not None and job.next_check_at <= event.at
+    return job if job.ended or is_due else job.model_copy(update={"next_check_at": event.at})
+
+
 def _require(possible: bool, event: ev.Event, job: Job) -> None:
     if not possible:
         raise ImpossibleStep(f"{type(event).__name__} does not fit job {job.job_id} in state {job.state}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Self
@@ -19,6 +20,7 @@ from publisher.facade.refusals import GONE, refused
 from publisher.facade.state import Call
 from publisher.facade.trace import traceparent_of
 from publisher.facade.twins import Twin
+from publisher.requests import publish_if_due
 from publisher.status import find, place_of, view
 from publisher.submit import SubmitUncertain, submit_claim
 from publisher.waiting import Crowded, Draining, Place
@@ -179,7 +181,10 @@ async def _owed(call: Call, claim: Claim, order: _Order, stay: _Stay, turn: Turn
 async def _job_for(call: Call, claim: Claim, order: _Order, owed: Job | None) -> Job:
     desk = call.state["desk"]
     if owed:
-        return await find(desk, owed.job_id)  # it may have ended before the place was taken
+        job = await find(desk, owed.job_id)  # it may have ended before the place was taken
+        with suppress(Unavailable):  # then `reconcile` publishes its request
+            job = await publish_if_due(desk, job)
+        return job
     return await submit_claim(desk, claim, traceparent=traceparent_of(call), caller=order.caller)
 
 

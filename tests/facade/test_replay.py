@@ -56,6 +56,19 @@ async def test_a_cancelled_job_lives_again(door: Door) -> None:
     assert (job.state, job.life, job.cancel_requested) == (JobState.QUEUED, 2, False)
 
 
+async def test_a_replay_that_the_bus_did_not_take_is_published_by_the_same_call_again(door: Door, hand: Hand) -> None:
+    job_id = await door.queued()
+    await hand.take()
+    await hand.fail(job_id, BROKE)
+    deaf = replace(door.desk, bus=DeafBus(door.desk.bus))
+    assert [(await replay(deaf, job_id)).life for _ in range(2)] == [2, 2]
+    for _ in range(2):
+        await replay(door.desk, job_id)
+    assert await hand.take() == job_id
+    other = await door.queued()
+    assert await hand.take() == other
+
+
 async def test_a_job_that_goes_on_stays_as_it_is(door: Door, hand: Hand) -> None:
     job_id = await door.queued()
     before = await _record(door.desk, await hand.take())

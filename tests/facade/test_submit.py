@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,25 @@ async def test_a_lost_publish_names_the_job_and_the_caller_comes_back_to_it(door
     assert int(answer.headers["retry-after"]) > 0
     again = await door.post(ASYNC)
     assert (again.status_code, again.json()["video_id"]) == (202, body["video_id"])
+
+
+@pytest.mark.parametrize("body", [{"job_id": "order-1"}, {}], ids=["with an id", "without"])
+async def test_after_an_outage_of_the_bus_the_same_call_publishes_at_once(
+    door: Door, hand: Hand, body: dict[str, Any]
+) -> None:
+    state: State = {**door.state, "desk": replace(door.desk, bus=DeafBus(door.desk.bus))}
+    async with door_over(state) as deaf:
+        lost = await deaf.post(**body)
+        still_lost = await deaf.post(ASYNC, **body)
+    # Without an id the second call comes back to its job, which waits for `reconcile` while the bus is away.
+    assert (lost.status_code, still_lost.status_code) == (503, 503 if body else 202)
+    job_id = lost.json()["video_id"]
+    again = await door.post(ASYNC, **body)
+    assert (again.status_code, again.json()["video_id"]) == (202, job_id)
+    assert await hand.take() == job_id
+    assert (await door.post(ASYNC, **{**body, "job_id": job_id})).status_code == 202
+    other = await door.queued(prompt="another prompt, no less lovely")
+    assert await hand.take() == other, "a request that waits on the bus is not published again"
 
 
 async def test_no_store_no_job(door: Door) -> None:

@@ -291,6 +291,13 @@ class Life(RuleBasedStateMachine):
         self.take(ev.Answered(at=self.now))
         assert self.job.reattach_until is None
 
+    @rule()
+    def is_not_published(self) -> None:
+        before = self.job
+        self.take(ev.Unsent(at=self.now))
+        assert self.job.model_copy(update={"next_check_at": before.next_check_at}) == before
+        assert self.job.ended or (self.job.next_check_at is not None and self.job.next_check_at <= self.now)
+
     @invariant()
     def the_ledger_agrees_with_the_bill(self) -> None:
         assert self.job.cost_usd == sum(self.bill.values(), Decimal(0))
