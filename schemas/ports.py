@@ -204,7 +204,10 @@ class VideoStore(Protocol):
         """Store if absent. False: the name was taken, and what is there stays. Raises `Invalid` for an unsafe name."""
 
     async def fetch(self, name: str, to: Path) -> None:
-        """Copy it to a local file. Raises `NotFound`."""
+        """Copy it to a local file. A URI under `reads` may stand for the name of an image.
+
+        Raises `NotFound`, and `Invalid` for an unsafe name, a URI elsewhere and an image that is too large.
+        """
 
     async def list(self, prefix: str) -> Sequence[StoredFile]:
         """Everything under a prefix, by name."""

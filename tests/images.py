@@ -5,12 +5,14 @@ import struct
 import zlib
 
 
-def png(width: int = 1, height: int = 1, *, pixels: bytes | None = None, animated: bool = False) -> bytes:
-    """A PNG that claims to be so large. Without `pixels` it holds one true grey pixel."""
+def png(width: int = 1, height: int = 1, *, padding: int = 0, animated: bool = False) -> bytes:
+    """A grey PNG, with a text of so many bytes. One that is larger than a megapixel only claims to be."""
+    rows = b"".join(b"\0" + b"\x80" * width for _ in range(height)) if width * height <= 1_000_000 else b"\0\x80"
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))]
     chunks += [(b"acTL", struct.pack(">II", 2, 0))] if animated else []
-    chunks += [(b"IDAT", zlib.compress(b"\0\x80") if pixels is None else pixels), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+    chunks += [(b"tEXt", b"Comment\0" + bytes(padding))] if padding else []
+    chunks += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in chunks)
 
 
 def png_bomb(side: int = 50_000) -> bytes:
@@ -20,7 +22,7 @@ def png_bomb(side: int = 50_000) -> bytes:
     row = bytes(1 + (side + 7) // 8) * 100
     packed = b"".join(rows.compress(row) for _ in range(side // 100)) + rows.flush()
     chunks = ((b"IHDR", header), (b"IDAT", packed), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in chunks)
 
 
 def data_url(image: bytes, kind: str = "image/png") -> str:
@@ -28,5 +30,6 @@ def data_url(image: bytes, kind: str = "image/png") -> str:
     return f"data:{kind};base64,{base64.b64encode(image).decode()}"
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """One chunk of a PNG."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -24,6 +24,7 @@ from infra.gcp.translate import translated
 from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.names import REFERENCES, is_safe
 from schemas.ports import StoredFile
+from schemas.request import IMAGE_MAX_BYTES
 
 T = TypeVar("T")
 _THREADS = 8
@@ -56,7 +57,10 @@ class GcsVideos:
         return await self._in_thread(partial(_put, self._blob(name), source, content_type))
 
     async def fetch(self, name: str, to: Path) -> None:
-        await self._in_thread(partial(_fetch, self._blob(name), to))
+        if name.startswith(tuple(self.reads)):
+            await self._in_thread(partial(_fetch_image, Blob.from_uri(name, client=self._client), to))
+        else:
+            await self._in_thread(partial(_fetch, self._blob(name), to))
 
     async def list(self, prefix: str) -> Sequence[StoredFile]:
         if not is_safe(f"{prefix}x"):
@@ -129,6 +133,17 @@ def _fetch(blob: Blob, to: Path) -> None:
         raise Unavailable(f"{blob.name} was damaged on its way from Cloud Storage") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _fetch_image(blob: Blob, to: Path) -> None:
+    """From a bucket in which files may be of any size."""
+    try:
+        blob.reload(timeout=_TIMEOUT_S, retry=_RETRY)
+    except api.NotFound as error:
+        raise NotFound(f"there is no file gs://{blob.bucket.name}/{blob.name}") from error
+    if blob.size > IMAGE_MAX_BYTES:
+        raise Invalid(f"must have at most {IMAGE_MAX_BYTES:,} bytes, not {blob.size:,}", field="reference_image")
+    _fetch(blob, to)
 
 
 def _delete(blob: Blob) -> None:

@@ -12,7 +12,7 @@ from tests.facade.doors import ASYNC, GENERATE, PROMPT, Door
 from tests.facade.hand import VIDEO, Hand
 from tests.images import png
 
-PNG = png(pixels=b"pixels" * 20)
+PNG = png(padding=120)
 
 
 async def test_a_caller_who_waits_gets_its_video(door: Door, hand: Hand) -> None:

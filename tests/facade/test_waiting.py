@@ -105,7 +105,7 @@ async def test_a_full_house_is_full_at_every_door(tmp_path: Path, what: str) -> 
 
 
 async def test_waiting_callers_do_not_hold_their_images(door: Door, hand: Hand) -> None:
-    image = base64.b64encode(png(pixels=bytes(3_000_000))).decode()
+    image = base64.b64encode(png(padding=3_000_000)).decode()
     body = json.dumps({"prompt": PROMPT, "reference_image": f"data:image/png;base64,{image}"}).encode()
 
     async def sent() -> AsyncIterator[bytes]:

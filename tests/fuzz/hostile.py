@@ -25,7 +25,7 @@ IMAGES: dict[str, tuple[bytes, str]] = {
     "a text that lies": (b"#!/bin/sh\nrm -rf /", "reference_image must be a PNG, JPEG or WebP image"),
     "an SVG": (b"<svg onload='alert(1)'/>", "reference_image must be a PNG, JPEG or WebP image"),
     "nothing": (b" ", "reference_image must be a PNG, JPEG or WebP image"),
-    "more bytes than allowed": (png(pixels=bytes(20_000_001)), "reference_image must have at most 20,000,000 bytes"),
+    "more bytes than allowed": (png(padding=20_000_001), "reference_image must have at most 20,000,000 bytes"),
 }
 """By name: the bytes, and how the refusal begins."""
 

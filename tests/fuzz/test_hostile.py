@@ -142,7 +142,7 @@ def test_a_scene_by_command(shell: Shell, text: bytes, words: str) -> None:
 
 async def test_a_lie_about_the_type_is_seen_through(door: Door) -> None:
     """A WebP that calls itself a PNG is stored as what it is."""
-    still = b"RIFF\x1e\0\0\0WEBPVP8X\n\0\0\0\0\0\0\0\0\0\0\0\0\0" + bytes(8)
+    still = b"RIFF\x1a\0\0\0WEBPVP8L\x0e\0\0\0/\0\0\0\0\x07\x10\x11\xfd\x0fDD\xff\x03"
     answer = await door.client.post(GENERATE, json=with_image(still, "image/png"), headers={"Prefer": "respond-async"})
     assert answer.status_code == 202, answer.text
     [stored] = await door.desk.videos.list("references/")

@@ -1,5 +1,7 @@
 """In which buckets a caller's reference image may lie."""
 
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -7,8 +9,8 @@ import pytest
 from infra.adapters import Adapters
 from infra.gcp.gcs_settings import bucket_settings
 from schemas.claim_check import claim_image
-from schemas.errors import Invalid
-from schemas.request import VideoRequest
+from schemas.errors import Invalid, NotFound
+from schemas.request import IMAGE_MAX_BYTES, VideoRequest
 from tests.gcp.emulated import Project
 
 
@@ -50,3 +52,25 @@ def test_a_list_of_nothing_is_none() -> None:
 def test_what_is_no_bucket_is_refused_at_the_start(names: str) -> None:
     with pytest.raises(Invalid, match="REELBUS_REFERENCE_BUCKETS: must be names of buckets"):
         bucket_settings(urlsplit("gs://own"), reference_buckets=names)
+
+
+@pytest.mark.emulator
+async def test_an_image_in_a_bucket_is_fetched_by_its_uri_and_no_large_file_is(
+    project: Project, tmp_path: Path
+) -> None:
+    shared = replace(project, bucket=f"{project.bucket}-images")
+    for each in (project, shared):
+        each.create_bucket()
+    async with Adapters() as adapters:
+        theirs = await adapters.videos(shared.videos_url, base_url="")
+        await theirs.put("frame.png", b"an image", content_type="image/png")
+        await theirs.put("film.mp4", bytes(IMAGE_MAX_BYTES + 1), content_type="video/mp4")
+        videos = await adapters.videos(project.videos_url, base_url="", reference_buckets=shared.bucket)
+        await videos.fetch(f"gs://{shared.bucket}/frame.png", tmp_path / "frame")
+        assert (tmp_path / "frame").read_bytes() == b"an image"
+        with pytest.raises(NotFound):
+            await videos.fetch(f"gs://{shared.bucket}/nothing.png", tmp_path / "nothing")
+        with pytest.raises(Invalid, match="at most 20,000,000 bytes"):
+            await videos.fetch(f"gs://{shared.bucket}/film.mp4", tmp_path / "film")
+        with pytest.raises(Invalid):
+            await videos.fetch("gs://foreign/frame.png", tmp_path / "foreign")

@@ -17,7 +17,7 @@ from typing import Any
 from infra.embedded.animatic.planning import plan
 from infra.embedded.animatic.storyboard import Storyboard
 from infra.embedded.animatic.studio import Studio
-from schemas.errors import NotFound, Unavailable
+from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.failure import Category, Failure
 from schemas.ledger import Clip
 from schemas.names import stored_name
@@ -103,7 +103,7 @@ class Animatic:
             film = Path(folder) / _FILM
             try:
                 await self._render(operation, await self._board(operation, Path(folder)), film)
-            except (ValueError, NotFound) as error:
+            except (ValueError, Invalid, NotFound) as error:
                 return Broke(failure=_unusable(error))
             except (BrokenProcessPool, Unavailable):
                 raise
@@ -155,7 +155,7 @@ def _order(request: VideoRequest) -> dict[str, Any]:
     )
     order = asdict(board)
     del order["image"]
-    return {**order, "reference": stored_name(request.reference_image)}
+    return {**order, "reference": stored_name(request.reference_image) or request.reference_image}
 
 
 def _seed_of(request: VideoRequest) -> int:
@@ -163,8 +163,8 @@ def _seed_of(request: VideoRequest) -> int:
     return int(request.fingerprint()[:8], 16)
 
 
-def _unusable(error: ValueError | NotFound) -> Failure:
-    words = f"The reference image can't be used: {error}."
+def _unusable(error: ValueError | Invalid | NotFound) -> Failure:
+    words = str(error) if str(error).startswith("The reference image") else f"reference_image can't be used: {error}"
     return Failure(category=Category.INVALID_REQUEST, code="invalid_image", message=words, field="reference_image")
 
 

@@ -1,0 +1,62 @@
+"""The local renderer as a model: what it is asked to draw is drawn, or refused with the field at fault."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.embedded.animatic.model import Animatic
+from infra.embedded.animatic.studio import Studio
+from infra.embedded.videos import FolderVideos
+from schemas.ledger import Clip
+from schemas.ports import Broke, Finished, Running
+from schemas.request import VideoRequest
+from tests.images import png
+from tests.unit.makers import PRICE, a_plan, played, started
+
+
+@pytest.fixture
+async def model(tmp_path: Path) -> AsyncIterator[Animatic]:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    model = Animatic(await FolderVideos.open(tmp_path / "videos", "http://localhost"), Studio(1), scratch)
+    yield model
+    await model.aclose()
+
+
+def a_clip() -> Clip:
+    return played(started(a_plan(PRICE))).clips[0]
+
+
+async def drawn(model: Animatic, **fields: Any) -> Finished | Broke:
+    request = VideoRequest(job_id="job-1", prompt="A harbour at dawn", duration_seconds=1, **fields)
+    operation = await model.submit(request, a_clip(), (), send_before=0)
+    async with asyncio.timeout(60):
+        while isinstance(found := await model.poll(operation), Running):
+            pass
+    return found
+
+
+async def test_an_image_in_a_bucket_that_cannot_be_read_ends_the_job_and_is_not_left_out(model: Animatic) -> None:
+    found = await drawn(model, reference_image="gs://elsewhere/frame.png")
+    assert isinstance(found, Broke)
+    assert (found.failure.code, found.failure.field) == ("invalid_image", "reference_image")
+
+
+async def test_an_image_that_is_gone_ends_the_job(model: Animatic) -> None:
+    found = await drawn(model, reference_image=f"reelbus:references/{'0' * 64}.png")
+    assert isinstance(found, Broke)
+    assert (found.failure.code, found.failure.field) == ("invalid_image", "reference_image")
+
+
+async def test_an_image_that_cannot_be_drawn_is_refused_in_one_sentence(model: Animatic) -> None:
+    name = f"references/{'1' * 64}.png"
+    await model._videos.put(name, png()[:-20], content_type="image/png")
+    found = await drawn(model, reference_image=f"reelbus:{name}")
+    assert isinstance(found, Broke)
+    assert found.failure.field == "reference_image"
+    assert found.failure.message == (
+        "The reference image is cut off or broken: it cannot be decoded as PNG, JPEG or WebP."
+    )
