@@ -300,6 +300,8 @@ class Probe:
     video_codec: str
     audio_codec: str | None
     faststart: bool
+    defect: str | None = None
+    """What is wrong with a video that is delivered all the same, in a few words."""
 
 
 class Editor(Protocol):

@@ -1,58 +1,121 @@
 """The final file: the clips of a job joined and cut to the length that was asked for, ready to stream."""
 
+import heapq
+import logging
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-from infra.media.copying import copy_start
-from infra.media.encoding import encode
-from infra.media.probe import Probe, opened, probe
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+
+from infra.media import copying
+from infra.media.clip import Clip, read_clip
+from infra.media.container import is_local, opened
+from infra.media.encoding import encode_picture, encode_sound
+from infra.media.probe import Probe, probe, probe_of
 from infra.media.whole import whole
+
+log = logging.getLogger(__name__)
+
+MENDED_S = Fraction(1, 2)
+"""So much too short a picture may be: its last frame is held."""
+_FASTSTART = {"movflags": "+faststart"}
 
 
 def assemble(clips: Sequence[Path], *, duration_seconds: int, to: Path) -> Probe:
     """Join the clips in order and end after exactly `duration_seconds`, losing as little quality as can be.
 
-    A clip that is right already is copied as it is; one that is only too long is cut without being encoded again
-    where its frames allow that; anything else is encoded anew, in the first clip's size and frame rate.
-    Raises ValueError if a clip does not play, or if together they are too short.
+    A clip that is right already is copied as it is. Picture and sound are copied without being encoded again if they
+    can be, each for itself; anything else is encoded anew, in the first clip's size and frame rate. What can't be
+    mended is delivered as it came, with `Probe.defect`. Raises ValueError for what is certainly no video.
     """
-    probes = [probe(clip) for clip in clips]
-    _check_length(probes, duration_seconds)
-    with whole(to) as part:
-        if len(clips) > 1:
-            encode(clips, probes, duration_seconds, part)
-        elif _is_right(clips[0], probes[0], duration_seconds):
-            shutil.copyfile(clips[0], part)
-        elif not _cut(clips[0], probes[0], duration_seconds, part):
-            encode(clips, probes, duration_seconds, part)
-    return probe(to)
-
-
-def frames_for(duration_seconds: int, fps: float) -> int:
-    return round(duration_seconds * fps)
-
-
-def _check_length(probes: Sequence[Probe], duration_seconds: int) -> None:
-    if not probes:
+    found = [read_clip(clip) for clip in clips]
+    if not found:
         raise ValueError("There are no clips to assemble.")
-    there_s = sum(each.duration_seconds for each in probes)
-    one_frame_s = 1 / (probes[0].fps or 1)
-    if there_s < duration_seconds - one_frame_s * 1.01:
-        raise ValueError(f"The clips last {there_s:.2f} s together, but the video is to last {duration_seconds} s.")
+    length, there = Fraction(duration_seconds), sum((clip.length for clip in found), Fraction(0))
+    defect = None
+    if there < length - MENDED_S:
+        defect = f"its picture lasts {float(there):.2f} s, not {duration_seconds} s"
+        length = min(length, there - found[-1].length + found[-1].plays)
+    try:
+        with whole(to) as part:
+            made = _make(found, length, part)
+    except Exception as error:  # of the codecs and of numpy, under whatever name
+        if is_local(error) or isinstance(error, MemoryError):
+            raise
+        log.warning("a clip can't be edited", exc_info=True, extra={"action": "clip_not_edited"})
+        return _keep(found, to, f"it can't be edited ({type(error).__name__}: {error})")
+    return replace(made, defect=defect)
 
 
-def _is_right(clip: Path, found: Probe, duration_seconds: int) -> bool:
-    if not found.faststart or found.frames != frames_for(duration_seconds, found.fps):
-        return False
-    with opened(clip) as container:
-        # The longest track counts: sound that goes on would make a player go on.
-        length_s = Fraction(container.duration or 0, 1_000_000)
-        return abs(length_s - duration_seconds) <= 1 / Fraction(found.fps)
+def keep(clips: Sequence[Path], *, to: Path, defect: str) -> Probe:
+    """Deliver the longest clip as it came. Raises ValueError for what is certainly no video."""
+    return _keep([read_clip(clip) for clip in clips], to, defect)
 
 
-def _cut(clip: Path, found: Probe, duration_seconds: int, to: Path) -> bool:
-    """Cut without encoding; False where that cannot be done exactly. The result is decoded to make sure."""
-    wanted = frames_for(duration_seconds, found.fps)
-    return copy_start(clip, wanted, duration_seconds, to) and probe(to, decode=True).frames == wanted
+def _keep(clips: Sequence[Clip], to: Path, defect: str) -> Probe:
+    longest = max(clips, key=lambda clip: clip.length)
+    with whole(to) as part:
+        shutil.copyfile(longest.path, part)
+    return probe_of(longest, defect=defect)
+
+
+def _make(clips: Sequence[Clip], length: Fraction, to: Path) -> Probe:
+    """The video, looked at. A copy that does not turn out well is encoded after all."""
+    if len(clips) == 1 and copying.is_right(clips[0], length):
+        shutil.copyfile(clips[0].path, to)
+        return probe(to)
+    if len(clips) == 1 and copying.may_copy_picture(clips[0], length):
+        _write(clips, length, to, copies_picture=True)
+        if (made := _looked_at(to, length, decode=True)) is not None:
+            return made
+    _write(clips, length, to, copies_picture=False)
+    made = _looked_at(to, length)
+    if made is None:
+        raise ValueError("what was encoded does not have the right length")
+    return made
+
+
+def _looked_at(made: Path, length: Fraction, *, decode: bool = False) -> Probe | None:
+    try:
+        found = probe(made, decode=decode)
+    except ValueError:
+        return None
+    return found if abs(found.duration_seconds - float(length)) <= 1 / found.fps else None
+
+
+def _write(clips: Sequence[Clip], length: Fraction, to: Path, *, copies_picture: bool) -> None:
+    with ExitStack() as stack:
+        container = stack.enter_context(av.open(str(to), "w", format="mp4", options=_FASTSTART))
+        sources = (stack.enter_context(opened(clips[0].path)), stack.enter_context(opened(clips[0].path)))
+        container.metadata.update(sources[0].metadata if copies_picture else {})
+        picture = _picture(clips, sources[0], container, length, copies=copies_picture)
+        tracks = [picture]
+        if any(clip.sound for clip in clips):
+            tracks.append(_sound(clips, sources[1], container, length))
+        # In the order of their times, so that little waits in memory and players need not jump.
+        for packet in heapq.merge(*tracks, key=_time_of):
+            container.mux(packet)
+
+
+def _picture(
+    clips: Sequence[Clip], source: InputContainer, to: OutputContainer, length: Fraction, *, copies: bool
+) -> Any:
+    return copying.copy_picture(clips[0], source, to, length) if copies else encode_picture(clips, to, length)
+
+
+def _sound(clips: Sequence[Clip], source: InputContainer, to: OutputContainer, length: Fraction) -> Any:
+    if len(clips) == 1 and copying.may_copy_sound(clips[0], length):
+        return copying.copy_sound(clips[0], source, to, length)
+    return encode_sound(clips, to, length)
+
+
+def _time_of(packet: "Packet[Any]") -> Fraction:
+    moment = packet.dts if packet.dts is not None else packet.pts or 0
+    return moment * (packet.time_base or Fraction(0))

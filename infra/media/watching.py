@@ -1,37 +1,73 @@
-"""A clip's picture at a steady rate and size, whatever the clip's own."""
+"""A clip's picture at a steady rate and in one look, whatever the clip's own."""
 
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
+from typing import Any
 
 import av
+from av.filter import Graph
+from av.video.stream import VideoStream
 
-from infra.media.probe import opened
+from infra.media.clip import Clip
+from infra.media.container import opened, read_frames
+from infra.media.look import Look
 
 
-def watch(clip: Path, rate: Fraction, size: tuple[int, int]) -> Iterator[av.VideoFrame]:
-    """One frame for each tick of the rate, for as long as the clip lasts: held where it is slower, dropped where
-    it is faster."""
-    tick = 0
-    for frame, until_s in _timed(clip):
-        shown = frame.reformat(size[0], size[1], "yuv420p")
-        while Fraction(2 * tick + 1, 2) / rate < until_s:
+def first_frame(clip: Clip) -> av.VideoFrame:
+    """The first frame that is shown."""
+    frame, _ = next(_timed_frames(clip))
+    return frame
+
+
+def watch(clip: Clip, look: Look, ticks: range, *, at: Fraction) -> Iterator[av.VideoFrame]:
+    """One frame for each tick, for a clip that begins at the second `at`: what a player shows in the middle of a tick.
+
+    The first frame is shown from the beginning if it comes late, and the last one is held.
+    """
+    tick, held, shown = ticks.start, None, None
+    for frame, start in _timed_frames(clip):
+        while held is not None and tick < ticks.stop and Fraction(2 * tick + 1, 2) / look.rate < at + start:
+            shown = shown or look.dress(held, clip.picture)
             yield shown
             tick += 1
+        held, shown = frame, None
+        if tick >= ticks.stop:
+            return
+    if held is None:
+        raise ValueError(f"{clip.path.name} is not a playable video: no frame of it can be decoded")
+    shown = look.dress(held, clip.picture)
+    for _ in range(tick, ticks.stop):
+        yield shown
 
 
-def _timed(clip: Path) -> Iterator[tuple[av.VideoFrame, Fraction]]:
-    """Each frame and the second at which it gives way to the next, counted from the clip's first."""
-    with opened(clip) as container:
-        stream = container.streams.video[0]
-        step = 1 / (stream.average_rate or Fraction(24))
-        base = stream.time_base or Fraction(1, 1000)
-        held, start = None, None
-        for frame in container.decode(stream):
-            pts = frame.pts or 0
-            start = pts if start is None else start
-            if held is not None:
-                yield held, (pts - start) * base
-            held, last = frame, (pts - start) * base
-        if held is not None:
-            yield held, last + step
+def _timed_frames(clip: Clip) -> Iterator[tuple[av.VideoFrame, Fraction]]:
+    """Each frame and when it comes, counted from where a player begins."""
+    with opened(clip.path) as container:
+        stream = container.streams[clip.picture.index]
+        assert isinstance(stream, VideoStream)
+        frames: Iterator[av.VideoFrame] = read_frames(container, stream)
+        start = clip.picture.start
+        for frame in _progressive(frames, stream) if clip.picture.interlaced else frames:
+            base = frame.time_base or stream.time_base
+            start = frame.pts * base if frame.pts is not None and base else start + clip.picture.step
+            yield frame, start - clip.origin
+
+
+def _progressive(frames: Iterator[av.VideoFrame], stream: VideoStream) -> Iterator[av.VideoFrame]:
+    """Lines of two moments made into whole pictures."""
+    graph = Graph()
+    graph.link_nodes(graph.add_buffer(template=stream), graph.add("bwdif", "mode=send_frame"), graph.add("buffersink"))
+    graph.configure()
+    for frame in frames:
+        graph.vpush(frame)
+        yield from _pulled(graph)
+    graph.vpush(None)
+    yield from _pulled(graph)
+
+
+def _pulled(graph: Any) -> Iterator[av.VideoFrame]:
+    while True:
+        try:
+            yield graph.vpull()
+        except (av.BlockingIOError, av.EOFError):
+            return

@@ -1,0 +1,277 @@
+"""A clip as a player shows it: which frames, from when until when, which way up, and what is heard beside them.
+
+Times are seconds on the container's own timeline. A player begins at the clip's `origin`: frames that an edit list
+hides do not count, and both tracks move together if the timeline does not begin at zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.sidedata.sidedata import Type
+
+from infra.media.container import not_playable, opened, picture_in, read_frames, read_packets, sounds_in
+
+_STANDARD = tuple(
+    Fraction(*rate)
+    for rate in ((24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (48, 1), (50, 1), (60000, 1001), (60, 1))
+)
+_SNAP = Fraction(1, 2000)
+"""Half of what lies between 24 and 23.976."""
+_SLOWEST, _FASTEST, _FASTEST_UNEVEN = 12, 120, 60
+_USUAL_STEP = Fraction(1, 24)
+_GAP_S = Fraction(1, 100)
+_HARDLY_LATER_S = Fraction(1, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How to turn a stored frame until it is upright: first swap its axes, then mirror it."""
+
+    swaps: bool = False
+    mirrors_x: bool = False
+    mirrors_y: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """The track that is watched."""
+
+    index: int
+    codec: str
+    width: int
+    height: int
+    pixels: str
+    aspect: Fraction
+    """Width of one pixel over its height."""
+    turn: Turn
+    interlaced: bool
+    start: Fraction
+    end: Fraction
+    frames: int
+    step: Fraction
+    """From one frame to the next, on average."""
+    rate: Fraction
+    """A steady rate that shows every frame."""
+    is_steady: bool
+    is_in_order: bool
+    """True if frames are stored in the order in which they are shown."""
+    has_hidden: bool
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames per second, as they are."""
+        return self.rate if self.is_steady and abs(self.rate * self.step - 1) <= _SNAP else 1 / self.step
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height on a screen with square pixels, upright."""
+        width = round(self.width * self.aspect)
+        return (self.height, width) if self.turn.swaps else (width, self.height)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sound:
+    """The track that is heard."""
+
+    index: int
+    codec: str
+    channels: int
+    start: Fraction
+    end: Fraction
+    is_gapless: bool
+    packet: Fraction
+    """Seconds in its longest packet: how finely it can be cut."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clip:
+    """A playable video file."""
+
+    path: Path
+    container: str
+    picture: Picture
+    sound: Sound | None
+    complaint: str | None
+    """What of it is missing; None for a whole file."""
+
+    @property
+    def origin(self) -> Fraction:
+        """The moment at which a player begins: with the first track, or with the picture if they differ by a frame."""
+        picture, sound = self.picture, self.sound
+        if sound and picture.start - sound.start >= max(picture.step, _HARDLY_LATER_S):
+            return sound.start
+        return picture.start
+
+    @property
+    def length(self) -> Fraction:
+        """Seconds from there to the end of the last frame."""
+        return self.picture.end - self.origin
+
+    @property
+    def plays(self) -> Fraction:
+        """Seconds to the end of the longer track: a player holds the last frame while there is sound."""
+        return max(self.picture.end, self.sound.end if self.sound else self.picture.end) - self.origin
+
+
+def read_clip(path: Path) -> Clip:
+    """Read every packet and decode one frame. Raises ValueError for what is certainly no video."""
+    with opened(path) as container:
+        video = picture_in(container)
+        if video is None:
+            what = "its codec is unknown" if container.streams.video else "it has no picture"
+            raise not_playable(path, what)
+        sounds = {each.index: _Times(each.time_base or Fraction(1, 1000)) for each in sounds_in(container)}
+        times = _Times(video.time_base or Fraction(1, 1000))
+        promised = len(video.index_entries) if "mp4" in container.format.name else 0
+        for packet in read_packets(container, video, *(container.streams[index] for index in sounds)):
+            if packet.size:
+                (times if packet.stream.index == video.index else sounds[packet.stream.index]).note(packet)
+    if not times.shown:
+        raise not_playable(path, f"0 of {promised} frames are there")
+    return Clip(
+        path=path,
+        container=container.format.name,
+        picture=_picture(path, times),
+        sound=_sound(path, sounds),
+        complaint=_complaint(promised, times, sounds.values()),
+    )
+
+
+@dataclass(slots=True)
+class _Times:
+    """When the packets of one track are shown, in the order in which they are stored."""
+
+    base: Fraction
+    shown: list[tuple[int, int]] = field(default_factory=list)
+    hidden: int = 0
+    corrupt: int = 0
+
+    def note(self, packet: "Packet[Any]") -> None:
+        last = self.shown[-1] if self.shown else (0, 0)
+        pts = packet.pts if packet.pts is not None else packet.dts
+        if packet.is_corrupt:
+            self.corrupt += 1
+        elif packet.is_discard:
+            self.hidden += 1
+        else:
+            self.shown.append((sum(last) if pts is None else pts, max(0, packet.duration or 0)))
+
+    @property
+    def start(self) -> Fraction:
+        return min(self.shown)[0] * self.base
+
+    @property
+    def end(self) -> Fraction:
+        return max(pts + length for pts, length in self.shown) * self.base
+
+    def starts(self) -> list[Fraction]:
+        return [pts * self.base for pts, _ in sorted(self.shown)]
+
+    def is_gapless(self) -> bool:
+        ends = (pts + length for pts, length in self.shown)
+        return all(
+            abs(end - start) * self.base <= _GAP_S for end, (start, _) in zip(ends, self.shown[1:], strict=False)
+        )
+
+
+def _complaint(promised: int, times: _Times, sounds: Any) -> str | None:
+    there = len(times.shown) + times.hidden
+    if times.corrupt or any(sound.corrupt for sound in sounds):
+        return "the file ends too soon"
+    return f"{there} of {promised} frames are there" if there < promised - 1 else None
+
+
+def _picture(path: Path, times: _Times) -> Picture:
+    with opened(path) as container:
+        video = picture_in(container)
+        assert video is not None
+        frame = next(read_frames(container, video), None)
+        if frame is None:
+            raise not_playable(path, "no frame of it can be decoded")
+        starts = times.starts()
+        step = _step(starts, times)
+        is_steady = _is_steady(starts, step)
+        aspect = video.sample_aspect_ratio or video.codec_context.sample_aspect_ratio
+        return Picture(
+            index=video.index,
+            codec=video.codec_context.name,
+            width=frame.width,
+            height=frame.height,
+            pixels=frame.format.name,
+            aspect=Fraction(aspect) if aspect and Fraction(1, 8) <= aspect <= 8 else Fraction(1),
+            turn=_turn(frame),
+            interlaced=bool(frame.interlaced_frame),
+            start=starts[0],
+            end=max(times.end, starts[-1] + (step if times.end <= starts[-1] else 0)),
+            frames=len(starts),
+            step=step,
+            rate=_rate(starts, step, is_steady=is_steady),
+            is_steady=is_steady,
+            is_in_order=sorted(times.shown) == times.shown,
+            has_hidden=times.hidden > 0,
+        )
+
+
+def _turn(frame: av.VideoFrame) -> Turn:
+    """From the matrix in which cameras say how they were held: x' = a·x + c·y, y' = b·x + d·y."""
+    side_data: Any = frame.side_data
+    if Type.DISPLAYMATRIX not in side_data:
+        return Turn()
+    matrix = bytes(side_data[Type.DISPLAYMATRIX])
+    a, b, _, c, d = (int.from_bytes(matrix[at : at + 4], "little", signed=True) for at in range(0, 20, 4))
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return Turn(swaps=True, mirrors_x=c < 0, mirrors_y=b < 0)
+    return Turn(mirrors_x=a < 0, mirrors_y=d < 0)
+
+
+def _step(starts: Sequence[Fraction], times: _Times) -> Fraction:
+    if len(starts) > 1 and starts[-1] > starts[0]:
+        return (starts[-1] - starts[0]) / (len(starts) - 1)
+    return times.end - starts[0] if 0 < times.end - starts[0] <= 1 else _USUAL_STEP
+
+
+def _is_steady(starts: Sequence[Fraction], step: Fraction) -> bool:
+    return all(abs(start - starts[0] - number * step) <= step / 4 for number, start in enumerate(starts))
+
+
+def _rate(starts: Sequence[Fraction], step: Fraction, *, is_steady: bool) -> Fraction:
+    """The standard rate that it means, or for uneven frames one that misses hardly any of them."""
+    if is_steady:
+        rate = min(1 / step, Fraction(_FASTEST))
+    else:
+        steps = sorted(b - a for a, b in pairwise(starts) if b > a)
+        rate = min(1 / steps[len(steps) // 20], Fraction(_FASTEST_UNEVEN))
+    for standard in _STANDARD:
+        if abs(rate / standard - 1) <= _SNAP:
+            return standard
+    return rate.limit_denominator(1001) * ceil(_SLOWEST / rate)
+
+
+def _sound(path: Path, tracks: dict[int, _Times]) -> Sound | None:
+    """The first track that can be heard, if there is one."""
+    with opened(path) as container:
+        for index, times in tracks.items():
+            track = container.streams[index]
+            if times.shown and (frame := _first(container, track)) is not None:
+                return Sound(
+                    index=index,
+                    codec=track.codec_context.name,
+                    channels=frame.layout.nb_channels,
+                    start=times.start,
+                    end=times.end,
+                    is_gapless=times.is_gapless(),
+                    packet=max(length for _, length in times.shown) * times.base,
+                )
+    return None
+
+
+def _first(container: InputContainer, track: Any) -> Any:
+    return next(read_frames(container, track), None)
