@@ -3,6 +3,8 @@
 Adapters are imported only when a URL asks for them: the embedded default loads nothing of Google's.
 """
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -13,11 +15,17 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from infra.gcp.addresses import database_in, project_in
 from infra.gcp.gcs_settings import bucket_settings
 from infra.gcp.vertex_settings import VertexSettings
-from schemas.errors import Invalid
+from schemas.errors import Invalid, Unavailable
 from schemas.ports import Budgets, Bus, Editor, JobStore, VideoModel, VideoStore
 
 if TYPE_CHECKING:
     from infra.embedded.database import Database
+
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 20
+"""A service that does not answer holds up no start for longer."""
 
 
 class Adapters:
@@ -50,10 +58,22 @@ class Adapters:
         opener: Callable[..., Awaitable[Budgets]] = _opener("budgets", jobs_url)
         return await opener(self, urlsplit(jobs_url))
 
-    async def videos(self, url: str, *, base_url: str, reference_buckets: str = "") -> VideoStore:
-        """Raises `Invalid` for a URL that names none, `Unavailable` where it can't be opened."""
+    async def videos(self, url: str, *, base_url: str, reference_buckets: str = "", check: bool = False) -> VideoStore:
+        """Raises `Invalid` for a URL that names none, `Unavailable` where it can't be opened.
+
+        With `check` it also tries what would else fail after a video was paid. A service that is out of reach just now
+        is no mistake in the settings: that is only logged.
+        """
         opener: Callable[..., Awaitable[VideoStore]] = _opener("videos", url)
-        return await opener(self, urlsplit(url), base_url=base_url, reference_buckets=reference_buckets)
+        videos = await opener(self, urlsplit(url), base_url=base_url, reference_buckets=reference_buckets)
+        check_videos: Callable[[], Awaitable[None]] | None = getattr(videos, "check", None)
+        if check and check_videos:
+            try:
+                async with asyncio.timeout(CHECK_S):
+                    await check_videos()
+            except (Unavailable, TimeoutError) as error:
+                log.warning("can't check the video store", extra={"action": "videos_unchecked", "reason": str(error)})
+        return videos
 
     async def model(
         self, url: str, *, videos: VideoStore, scratch: Path, renderers: int, vertex: VertexSettings | None = None

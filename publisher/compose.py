@@ -26,14 +26,17 @@ _GOOGLE = ("pubsub://", "firestore://", "gs://")
 
 
 @asynccontextmanager
-async def open_desk(settings: PublisherSettings) -> AsyncIterator[Desk]:
-    """The ports that the settings name, closed at the end."""
+async def open_desk(settings: PublisherSettings, *, check: bool = False) -> AsyncIterator[Desk]:
+    """The ports that the settings name, closed at the end. `check` tries what would fail later, as a service does."""
     async with Adapters() as adapters:
         desk = Desk(
             bus=await adapters.bus(settings.bus_url),
             jobs=await adapters.jobs(settings.jobs_url),
             videos=await adapters.videos(
-                settings.videos_url, base_url=settings.facade_url, reference_buckets=settings.reference_buckets
+                settings.videos_url,
+                base_url=settings.facade_url,
+                reference_buckets=settings.reference_buckets,
+                check=check,
             ),
             clock=SystemClock(),
         )

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from schemas.errors import NewerRecord, NotFound
 from schemas.job import Job
+from schemas.media_types import IMAGES
 from schemas.names import referrer_name, stored_name
 from schemas.ports import JobStore, StoredFile, VideoStore
 from schemas.request import VideoRequest
@@ -20,7 +21,7 @@ JOB_FOLLOWS_WITHIN = timedelta(hours=1)
 """A job that does not exist so long after it named its image never will."""
 _LOOKED_AT = 50
 """Referrers, the newest first."""
-IMAGE_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
+IMAGE_TYPES = {extension: IMAGES[extension] for extension in ("png", "jpg", "webp")}
 """By the extension of the stored name."""
 
 

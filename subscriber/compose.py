@@ -29,7 +29,10 @@ async def open_workshop(settings: WorkerSettings) -> AsyncIterator[Workshop]:
     """Every port of a worker, opened by its address and closed in reverse."""
     async with _scratch(settings) as scratch, Adapters() as adapters, _guard(adapters, settings) as guard:
         videos = await adapters.videos(
-            settings.videos_url, base_url=settings.facade_url, reference_buckets=settings.reference_buckets
+            settings.videos_url,
+            base_url=settings.facade_url,
+            reference_buckets=settings.reference_buckets,
+            check=True,
         )
         yield Workshop(
             bus=await adapters.bus(settings.bus_url, ack_deadline_s=settings.ack_deadline_s),

@@ -6,6 +6,7 @@ itself.
 
 import asyncio
 import os
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +19,12 @@ from google.cloud.storage import Blob, Client
 from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from infra.gcp.gcs_bucket import check_bucket
 from infra.gcp.gcs_settings import BucketSettings
-from infra.gcp.gcs_urls import public_url, signed_url
+from infra.gcp.gcs_urls import UrlSigner, public_url
 from infra.gcp.translate import translated
 from schemas.errors import Invalid, NotFound, Unavailable
-from schemas.names import REFERENCES, is_safe
+from schemas.names import FINALS, REFERENCES, is_safe
 from schemas.ports import StoredFile
 from schemas.request import IMAGE_MAX_BYTES
 
@@ -36,14 +38,20 @@ _WRITER = "reelbus-write"
 """Metadata: which `put` wrote it."""
 
 
+_REFUSED = re.compile(r'"code": ?40[0-9]')
+"""Google's word on a signature, in what its client library raises."""
+
+
 class GcsVideos:
     """`VideoStore` in one bucket."""
 
     def __init__(self, settings: BucketSettings) -> None:
-        """Opens no connection, but looks for credentials: raises `Unavailable` where there are none."""
+        """Opens no connection, but looks for credentials: raises `Unavailable` where there are none, and `Invalid` for
+        some that can't do what the settings ask of them."""
         with translated("Cloud Storage"):
             self._client = Client(project=None)
         self._settings = settings
+        self._signer = UrlSigner(self._client._credentials, settings) if settings.signed else None
         self._bucket = self._client.bucket(settings.bucket)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="gcs")
 
@@ -72,9 +80,21 @@ class GcsVideos:
 
     async def url_for(self, name: str) -> str:
         blob = self._blob(name)
-        if self._settings.signed:
-            return await self._in_thread(partial(signed_url, blob, self._settings))
+        if self._signer:
+            return await self._in_thread(partial(self._signer.url, blob))
         return public_url(self._client, self._settings, name)
+
+    async def check(self) -> None:
+        """Try what a finished job will need: the bucket, access to it, a signature. Raises `Invalid` for what will not
+        work then either, and `Unavailable`."""
+        await self._in_thread(partial(check_bucket, self._bucket))
+        if self._signer:
+            try:
+                await self.url_for(f"{FINALS}check.mp4")
+            except Unavailable as error:
+                if not _REFUSED.search(str(error)):
+                    raise
+                raise Invalid(f"REELBUS_VIDEOS: URLs can't be signed: {error}", field="REELBUS_VIDEOS") from error
 
     async def close(self) -> None:
         """Waits for what is under way."""

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import SplitResult, parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas.errors import Invalid
 
@@ -19,7 +19,15 @@ class _Query(BaseModel):
 
     urls: Literal["public", "signed"] = "public"
     ttl: int = Field(default=3600, ge=1, le=TTL_AT_MOST_S)
-    base: str = Field(default="", pattern=r"^(https?://[^?#]+)?$")
+    signer: str = Field(default="", pattern=r"^([A-Za-z0-9._-]{1,128}@[A-Za-z0-9.-]{1,128})?$")
+    base: str = Field(default="", pattern=r"^(https?://[^?#\s]+)?$")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        """An option that would be ignored is a mistake."""
+        if (self.base and self.urls == "signed") or (self.signer and self.urls != "signed"):
+            raise ValueError("base is for public addresses, signer for signed ones")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +39,8 @@ class BucketSettings:
     """True: every URL is signed when it is asked for. False: the bucket's finals are public."""
     ttl_s: int = 3600
     """How long a signed URL lives."""
+    signer: str = ""
+    """The service account whose signature it bears; empty: that of the credentials."""
     base_url: str = ""
     """What public URLs begin with, for example a CDN's address; empty: Cloud Storage's own and the bucket."""
     reference_buckets: frozenset[str] = frozenset()
@@ -50,6 +60,7 @@ def bucket_settings(url: SplitResult, *, reference_buckets: str = "") -> BucketS
         bucket=url.netloc,
         signed=query.urls == "signed",
         ttl_s=query.ttl,
+        signer=query.signer,
         base_url=query.base.rstrip("/"),
         reference_buckets=_buckets(reference_buckets),
     )
@@ -65,5 +76,8 @@ def _buckets(names: str) -> frozenset[str]:
 
 
 def _no_address(url: SplitResult) -> Invalid:
-    wanted = "gs://bucket, perhaps with ?urls=signed&ttl=<seconds, 604800 at most> or ?base=https://cdn.example.com"
+    wanted = (
+        "gs://bucket, perhaps with ?urls=signed&ttl=<seconds, 604800 at most>&signer=<service account> "
+        "or ?base=https://cdn.example.com"
+    )
     return Invalid(f"REELBUS_VIDEOS: must be {wanted}, not {url.geturl()}", field="REELBUS_VIDEOS")

@@ -1,12 +1,12 @@
 """What a request costs at which model, before a cent is spent. Pure, and without a word to Google."""
 
-import mimetypes
 from dataclasses import dataclass, field
 
 from infra.gcp.cover import cheapest_cover
 from infra.gcp.lineup import Lineup
 from infra.gcp.models import Model
 from schemas.errors import Invalid
+from schemas.media_types import JPEG, image_type_of_name
 from schemas.plan import Plan, PlannedClip
 from schemas.request import VideoRequest
 
@@ -53,11 +53,13 @@ def plan_with(model: Model, request: VideoRequest) -> Plan:
 
 
 def image_type(reference: str) -> str:
-    """The kind of a reference image, by its address; JPEG where that does not tell."""
+    """The kind of a reference image, by its address; JPEG if that does not tell.
+
+    The extension of a stored image was chosen by its content: see `schemas.claim_check`.
+    """
     if reference.startswith("data:"):
-        return reference[5:].partition(";")[0]
-    kind = mimetypes.guess_type(reference.partition(":")[2])[0] or ""
-    return kind if kind.startswith("image/") else "image/jpeg"
+        return reference[5:].partition(";")[0].partition(",")[0]
+    return image_type_of_name(reference) or JPEG
 
 
 def _clip(model: Model, request: VideoRequest, seconds: int, *, extends: bool) -> PlannedClip:

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from schemas.complaint import invalid
 from schemas.errors import Invalid
 from schemas.kinds import new_job_id
-from schemas.request import IMAGE_MAX_BYTES, VideoRequest
+from schemas.media_types import image_type_of_name
+from schemas.request import IMAGE_MAX_BYTES, IMAGE_TYPES, VideoRequest
 from schemas.strict_json import strict_object
 
-_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 _ADDRESSES = ("gs://", "data:")
 
 
@@ -42,8 +42,9 @@ def image(given: str) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise Invalid(f"reference_image can't be read: {error}", field="reference_image") from error
-    # Its true kind is told from its first bytes by whoever stores it.
-    kind = _TYPES.get(path.suffix.lower(), "image/png")
+    # Its true kind is told from its first bytes when it is stored.
+    named = image_type_of_name(path.name)
+    kind = named if named in IMAGE_TYPES else IMAGE_TYPES[0]
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 

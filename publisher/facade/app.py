@@ -49,7 +49,7 @@ ROUTES = [
 @asynccontextmanager
 async def opened(settings: PublisherSettings) -> AsyncIterator[State]:
     """The facade's state for as long as it runs."""
-    async with open_desk(settings) as desk, open_token_check(settings) as check_token:
+    async with open_desk(settings, check=True) as desk, open_token_check(settings) as check_token:
         gate, links = Gate(settings, check_token), await _links(settings, desk)
         linked = replace(desk, videos=LinkedVideos(desk.videos, links)) if links else desk
         async with Waiters(linked, look_every_s=settings.look_every_s, max_waits=settings.max_waits) as waiters:

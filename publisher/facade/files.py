@@ -11,9 +11,9 @@ from starlette.responses import FileResponse, Response
 from publisher.facade.ranges import satisfiable_ranges
 from publisher.facade.state import Call
 from schemas.errors import NotFound
+from schemas.media_types import type_of_name
 from schemas.names import FINALS, POSTERS, is_safe
 
-_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 _CACHE = {"Cache-Control": "private, max-age=3600"}
 
 
@@ -26,8 +26,7 @@ async def file(call: Call) -> Response:
     found = await asyncio.to_thread(_stat, path) if path else None
     if path is None or found is None:
         raise NotFound(f"there is no video {name}")
-    media_type = _TYPES.get(path.suffix, "application/octet-stream")
-    response = FileResponse(path, stat_result=found, media_type=media_type, headers=_CACHE)
+    response = FileResponse(path, stat_result=found, media_type=type_of_name(path.name), headers=_CACHE)
     _rewrite_range(call, response, found.st_size)
     return response
 
