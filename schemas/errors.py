@@ -8,7 +8,8 @@ ReelbusError
 │   ├── AlreadyExists
 │   └── IdReused     the same id with another body
 ├── Unavailable      a dependency is out of reach; the same call may succeed later
-│   └── NewerRecord      a newer version wrote the record; only that version can go on with it
+│   ├── NewerRecord      a newer version wrote the record; only that version can go on with it
+│   └── Moved            the data was moved or deleted under this process
 ├── ImpossibleStep   the state machine refuses this event in this state: a bug or a stale decision
 └── SubmitError      a submit to a video model did not give an operation
     ├── SubmitRefused    a definite no: nothing was accepted, nothing is charged
@@ -63,6 +64,10 @@ class Unavailable(ReelbusError):
 
 class NewerRecord(Unavailable):
     """The record is of a newer version than this program. Leave the job to a newer one."""
+
+
+class Moved(Unavailable):
+    """The data was moved or deleted while it was in use."""
 
 
 class ImpossibleStep(ReelbusError):

@@ -94,7 +94,7 @@ async def _sweeping(scratch: Path, every_s: float) -> None:
     while True:
         await asyncio.sleep(every_s)
         try:
-            if swept := await asyncio.to_thread(sweep, scratch):
+            if swept := await asyncio.to_thread(sweep, scratch, make=False):
                 log.info("deleted what a killed worker left", extra={"action": "scratch_swept", "count": swept})
         except Exception:  # the next round may do better
             log.exception("scratch can't be swept", extra={"action": "scratch_unswept"})

@@ -35,9 +35,15 @@ def own_folder(scratch: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def sweep(scratch: Path) -> int:
-    """Deletes what dead workers left behind, and says how many folders and files that were. Blocks."""
-    scratch.mkdir(parents=True, exist_ok=True)
+def sweep(scratch: Path, *, make: bool = True) -> int:
+    """Delete what dead workers left behind, and say how many folders and files that were. Blocks.
+
+    With `make` the folder exists after this; a worker that runs makes no data folder that was deleted under it.
+    """
+    if make:
+        scratch.mkdir(parents=True, exist_ok=True)
+    elif not scratch.is_dir():
+        return 0
     with _opened(scratch) as door:
         fcntl.flock(door, fcntl.LOCK_EX)
         return sum([_swept(path) for path in tuple(scratch.iterdir())])

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from schemas.errors import Unavailable
+from schemas.errors import Moved, Unavailable
 from schemas.ports import DEAD_WORKERS, WORKERS, Delivery, Subscription
 from subscriber.backoff import Backoff
 from subscriber.dead import handle_dead
@@ -87,6 +87,8 @@ class Worker:
                     backoff.reset()
                     async for delivery in deliveries:
                         self._start(guarded(delivery, handle))
+            except Moved:
+                raise  # nothing that this worker did from now on would be found again
             except Unavailable as error:
                 log.warning("the bus is out of reach", extra={"action": "bus_unavailable", "reason": str(error)})
             except Exception:  # a bug, here or in the bus: the next subscription may do better

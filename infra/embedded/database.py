@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from infra.embedded.connection import open_connections, translated
+from infra.embedded.place import Place
 from schemas.errors import Unavailable
 
 T = TypeVar("T")
@@ -65,6 +66,7 @@ class Database:
         """Open the file, made if absent. Blocks: `open` does it in a thread."""
         self.path = path
         self._writer, self._reader = open_connections(path)
+        self._place = Place(path)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="sqlite-read")
         self._waiting: deque[_Waiting] = deque()
@@ -136,6 +138,7 @@ class Database:
         with translated(), _undone_on_error(self._writer):
             self._writer.execute("BEGIN IMMEDIATE")
             attempts = [self._attempt(operation) for operation in operations]
+            self._place.check()  # last, so that hardly anything can happen to the file before the commit
             self._writer.execute("COMMIT")
         return attempts
 
@@ -146,6 +149,7 @@ class Database:
 
     def _look(self, operation: Operation[T]) -> T:
         with translated():
+            self._place.check()
             return operation(self._reader)
 
     def _shut(self) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections import deque
+from contextlib import suppress
 from functools import partial
 
 from infra.embedded import claims
 from infra.embedded.claims import Claim, Held
 from infra.embedded.connection import now_ms
 from infra.embedded.leases import Leases, Settlement
-from schemas.errors import Unavailable
+from schemas.errors import Moved, Unavailable
 from schemas.message import Message
 from schemas.ports import Delivery, Subscription
 
@@ -54,7 +55,8 @@ class Flow:
         """No more messages. What nobody saw goes back as if it had never been delivered."""
         self._stopped = True
         self.nudge()
-        await asyncio.wait([self._pulling])
+        with suppress(Moved):
+            await self._pulling
         unread = tuple(self._ready)
         self._ready.clear()
         await self._leases.give_back(unread, self._subscription.topic)
@@ -82,6 +84,8 @@ class Flow:
         """Take what there is. Returns how long to wait for the next look; None: until there is a free slot."""
         try:
             claim = await self._leases.take(self._subscription, free)
+        except Moved:
+            raise  # the file that this process has open is nobody's any more
         except Unavailable as error:
             extra = {"action": "claim_failed", "subscription": self._subscription.name, "cause": str(error)}
             log.warning("the bus can't be read", extra=extra)

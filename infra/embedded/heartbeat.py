@@ -6,6 +6,7 @@ from collections.abc import Callable
 from sqlite3 import Connection
 
 from infra.embedded.database import Database
+from schemas.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,10 @@ class Heartbeat:
     def _try(self) -> bool:
         try:
             self._database.write_blocking(self._beat)
+        except Unavailable as error:
+            extra = {"action": "lease_renewal_failed", "cause": str(error)}
+            log.warning("leases could not be renewed", extra=extra)
+            return False
         except Exception:
             # Whatever it was: a heartbeat that ends would lose every lease without a word.
             log.exception("leases could not be renewed", extra={"action": "lease_renewal_failed"})

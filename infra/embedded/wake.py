@@ -96,7 +96,7 @@ def _make_fifo(path: Path) -> int | None:
     """Open before it has its name: a FIFO without a reader is taken for a dead process's and removed."""
     hidden = path.with_name(f".{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)  # no parents: a data folder that was deleted is not made again
         os.mkfifo(hidden, 0o600)
         # Also open for writing, or it would read as ended whenever the last writer closes.
         fifo = os.open(hidden, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -5,7 +5,7 @@ import asyncio
 from starlette.responses import JSONResponse, Response
 
 from publisher.facade.state import Call
-from schemas.errors import Unavailable
+from schemas.errors import Moved, Unavailable
 
 _LOOK_AT_MOST_S = 2.0
 
@@ -28,10 +28,15 @@ async def readyz(call: Call) -> Response:
     try:
         async with asyncio.timeout(_LOOK_AT_MOST_S):
             await call.state["desk"].jobs.get("readyz")
+    except Moved as error:
+        return _unavailable("data", reason=str(error))
     except (TimeoutError, Unavailable):
         missing = "jobs"
     if missing:
-        return JSONResponse(
-            {"status": "unavailable", "missing": missing}, status_code=503, headers={"Retry-After": "5"}
-        )
+        return _unavailable(missing)
     return JSONResponse({"status": "ready"})
+
+
+def _unavailable(missing: str, **more: str) -> Response:
+    body = {"status": "unavailable", "missing": missing, **more}
+    return JSONResponse(body, status_code=503, headers={"Retry-After": "5"})
