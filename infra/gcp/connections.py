@@ -9,29 +9,35 @@ import ssl
 
 import httpx
 
+from infra.gcp.proxies import Proxies
+
 _ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30)
 
 
 class Connections:
-    """At most so many requests at once; whoever comes then waits, without a time-out."""
+    """At most so many requests at once; further ones wait, without a time-out."""
 
-    def __init__(self, tls: ssl.SSLContext, *, most: int) -> None:
-        self._tls = tls
+    def __init__(self, tls: ssl.SSLContext, proxies: Proxies, *, most: int) -> None:
+        self._tls, self._proxies = tls, proxies
         self._turns = asyncio.Semaphore(most)
-        self._free: list[httpx.AsyncHTTPTransport] = []
+        self._free: dict[str | None, list[httpx.AsyncHTTPTransport]] = {}
+        """By the proxy that they go through."""
 
     async def exchange(self, request: httpx.Request) -> httpx.Response:
         """The answer, read to its end. Raises what httpx raises."""
+        proxy = self._proxies.proxy_for(request.url.scheme, request.url.netloc.decode("ascii"))
+        free = self._free.setdefault(proxy, [])
         async with self._turns:
-            connection = self._free.pop() if self._free else httpx.AsyncHTTPTransport(verify=self._tls, limits=_ONE)
+            connection = free.pop() if free else httpx.AsyncHTTPTransport(verify=self._tls, limits=_ONE, proxy=proxy)
             try:
                 response = await connection.handle_async_request(request)
                 await response.aread()
                 return response
             finally:
-                self._free.append(connection)
+                free.append(connection)
 
     async def aclose(self) -> None:
-        """Ends those that nobody uses."""
-        while self._free:
-            await self._free.pop().aclose()
+        """End those that are not in use."""
+        for free in self._free.values():
+            while free:
+                await free.pop().aclose()

@@ -14,6 +14,7 @@ import httpx
 
 from infra.gcp.connections import Connections
 from infra.gcp.polls import ASKED
+from infra.gcp.proxies import Proxies
 from infra.gcp.refusals import SENT_TWICE, doubt, lost, not_sent, refusal
 from infra.gcp.retry_after import POLL_AT_MOST_S, SUBMIT_AT_MOST_S, retry_after_s
 from infra.gcp.ticket import PERMITTED, Ticket
@@ -39,7 +40,8 @@ class VertexTransport(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self._tls = httpx.create_ssl_context()
-        self._polls = Connections(self._tls, most=POLLS_AT_ONCE)
+        self._proxies = Proxies()
+        self._polls = Connections(self._tls, self._proxies, most=POLLS_AT_ONCE)
         self.refused_token = ""
         """The last access token that Google answered with a 401."""
 
@@ -64,7 +66,7 @@ class VertexTransport(httpx.AsyncBaseTransport):
         request.extensions["trace"] = ticket.watch
         request.extensions["timeout"] = httpx.Timeout(ANSWER_S, connect=CONNECT_S).as_dict()
         with _paying(ticket):
-            async with asyncio.timeout(REACH_S) as ticket.reaching, self._fresh() as connection:
+            async with asyncio.timeout(REACH_S) as ticket.reaching, self._fresh(request) as connection:
                 response = await connection.handle_async_request(request)
                 body = await response.aread()
         self._note_refused_token(request, response)
@@ -81,9 +83,10 @@ class VertexTransport(httpx.AsyncBaseTransport):
             self.refused_token = request.headers.get("authorization", "").removeprefix("Bearer ")
 
     @asynccontextmanager
-    async def _fresh(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+    async def _fresh(self, request: httpx.Request) -> AsyncIterator[httpx.AsyncHTTPTransport]:
         """A pooled connection may be dead already, which only the loss of a request would tell."""
-        async with httpx.AsyncHTTPTransport(verify=self._tls) as connection:
+        proxy = self._proxies.proxy_for(request.url.scheme, request.url.netloc.decode("ascii"))
+        async with httpx.AsyncHTTPTransport(verify=self._tls, proxy=proxy) as connection:
             yield connection
 
     async def aclose(self) -> None:

@@ -4,10 +4,13 @@ from urllib.parse import SplitResult, urlsplit
 
 from infra.gcp.lineup import Lineup
 from infra.gcp.planning import Planner
+from infra.gcp.proxies import check_proxy
 from infra.gcp.vertex import Vertex
 from infra.gcp.vertex_settings import VertexSettings
 from schemas.errors import Invalid
 from schemas.ports import VideoStore
+
+_GOOGLE = "https://aiplatform.googleapis.com/"
 
 
 def open_planner(settings: VertexSettings) -> Planner:
@@ -21,6 +24,7 @@ def open_vertex(url: SplitResult, settings: VertexSettings, videos: VideoStore) 
     if not url.netloc or "/" in location or url.query or url.fragment:
         wanted = "vertex://project or vertex://project/location"
         raise Invalid(f"REELBUS_MODEL: must be {wanted}, not {url.geturl()}", field="REELBUS_MODEL")
+    check_proxy(settings.base_url or _GOOGLE)
     return Vertex(
         project=url.netloc,
         location=location,
