@@ -41,6 +41,10 @@ class ReadyModel:
         del request
         return _PLAN
 
+    def makes(self, model: str) -> bool:
+        """Whatever it planned."""
+        return True
+
     async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
         """Accepted."""
         del request, sources, send_before

@@ -9,7 +9,8 @@ ReelbusError
 │   └── IdReused     the same id with another body
 ├── Unavailable      a dependency is out of reach; the same call may succeed later
 │   ├── NewerRecord      a newer version wrote the record; only that version can go on with it
-│   └── Moved            the data was moved or deleted under this process
+│   ├── Moved            the data was moved or deleted under this process
+│   └── OtherModel       only a worker that runs another model can go on
 ├── ImpossibleStep   the state machine refuses this event in this state: a bug or a stale decision
 └── SubmitError      a submit to a video model did not give an operation
     ├── SubmitRefused    a definite no: nothing was accepted, nothing is charged
@@ -68,6 +69,10 @@ class NewerRecord(Unavailable):
 
 class Moved(Unavailable):
     """The data was moved or deleted while it was in use."""
+
+
+class OtherModel(Unavailable):
+    """The clip belongs to a model that this worker does not run."""
 
 
 class ImpossibleStep(ReelbusError):

@@ -240,6 +240,20 @@ class Broke:
     failure: Failure
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Missing:
+    """The model does not know the operation at present. That is no end: it may know it again, or deliver the file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Foreign:
+    """The operation belongs to another model, which this adapter can't ask."""
+
+
+Answer = Running | Finished | Broke | Missing | Foreign
+"""To a poll."""
+
+
 class VideoModel(Protocol):
     """What makes the clips."""
 
@@ -254,15 +268,18 @@ class VideoModel(Protocol):
     def plan(self, request: VideoRequest) -> Plan:
         """Clips, billed seconds and price: pure, no I/O. Raises `Invalid` for what the model can't make."""
 
+    def makes(self, model: str) -> bool:
+        """True if it can submit a clip that was planned for this model; others wait for a worker that can."""
+
     async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
         """The one paid call: exactly one request leaves. Returns the operation's name.
 
-        `clip.prefix` is where the files go; `sources` are the outputs of the clips before it. `send_before` is on
-        `Clock.boot`: once it is over nothing may be sent, since another worker may have taken over. Raises
-        `SubmitRefused` where certainly nothing was accepted, and `SubmitUnknown` in every doubt.
+        Only for a clip whose model it `makes`. `clip.prefix` is where the files go; `sources` are the outputs of the
+        clips before it. `send_before` is on `Clock.boot`: once it is over nothing may be sent, since another worker may
+        have taken over. Raises `SubmitRefused` if certainly nothing was accepted, and `SubmitUnknown` in every doubt.
         """
 
-    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
+    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:
         """How an operation stands; free, and any process may ask. Raises `Unavailable`.
 
         `request` is what it was made for: its words are removed from the provider's, before these are read or shown.

@@ -17,12 +17,19 @@ from subscriber.workshop import Workshop
 log = logging.getLogger(__name__)
 
 
-async def store(shop: Workshop, job: Job) -> Job:
-    """The succeeded job, its file probed; or the failed one, where the clips are no use."""
+async def store(shop: Workshop, job: Job, *, waits_for_files: bool = False) -> Job:
+    """The succeeded job, its file probed; or the failed one, where the clips are no use.
+
+    A file that the model named and that can't be found yet is `Unavailable` with `waits_for_files`.
+    """
     with _folder(shop) as folder:
         try:
             result = await _finished(shop, job, folder)
-        except (Invalid, NotFound) as error:
+        except NotFound as error:
+            if waits_for_files:
+                raise Unavailable(f"a clip's file can't be found yet: {error}") from error
+            return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_useless(error)))
+        except Invalid as error:
             log.warning("the clips can't be assembled", exc_info=True, extra=_about(job, "assembly_failed"))
             return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_useless(error)))
     return await shop.write(job, ev.Stored(at=shop.clock.now(), result=result))

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar, assert_never
 
 from schemas import event as ev
-from schemas.errors import Conflict, NewerRecord, Unavailable
+from schemas.errors import Conflict, NewerRecord, OtherModel, Unavailable
 from schemas.event import Step
 from schemas.failure import Category, Failure
 from schemas.job import Job
@@ -59,9 +59,13 @@ class Carrier:
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
     droppable: asyncio.Timeout | None = None
     backoff: Backoff = field(default_factory=Backoff)
+    watched_phase: tuple[object, ...] = ()
+    watched_since: float = 0.0
+    watched_whole: bool = False
 
     def __post_init__(self) -> None:
         """From here on the store's time goes on, also while the job waits for a slot."""
+        self.watched_phase = _phase_of(self.job)
         self._see(self.job)
 
     def nudge(self) -> None:
@@ -72,13 +76,14 @@ class Carrier:
 
     async def carry(self) -> Job:
         """The ended job. While a dependency is out of reach it waits for better times. Raises `NewerRecord` where a
-        newer worker wrote what this one can't read."""
+        newer worker wrote what this one can't read, and `OtherModel` where another provider's worker has to go on."""
+        self.watched_since = self.shop.clock.boot()
         while not self.job.ended:
             try:
                 await (self._look() if self.stale else self._step())
             except Conflict:
                 self.stale = True
-            except NewerRecord:
+            except (NewerRecord, OtherModel):
                 raise
             except Unavailable as error:
                 log.warning("a dependency is out of reach", extra={**self._about("unavailable"), "reason": str(error)})
@@ -88,7 +93,7 @@ class Carrier:
         return self.job
 
     async def _step(self) -> None:
-        action = policy.decide(self.job, self.shop.store_time(self.job, self.seen_at_boot), self.shop.windows)
+        action = policy.decide(self.job, self._store_time(), self.shop.windows, self._watch())
         match action:
             case policy.Hold(seconds=seconds):
                 await self._pause(seconds)
@@ -119,8 +124,8 @@ class Carrier:
                 return await generation.judge(self.shop, self.job, clip)
             case policy.GiveUpGeneration(clip=clip):
                 return await generation.give_up_generation(self.shop, self.job, clip)
-            case policy.Store():
-                return await assembly.store(self.shop, self.job)
+            case policy.Store(waits_for_files=waits):
+                return await assembly.store(self.shop, self.job, waits_for_files=waits)
             case policy.GiveUpStoring():
                 return await assembly.give_up_storing(self.shop, self.job)
             case _:
@@ -128,8 +133,7 @@ class Carrier:
 
     async def _submit(self) -> None:
         """It may wait for its turn for longer than the job may wait to be begun."""
-        now = self.shop.store_time(self.job, self.seen_at_boot)
-        left_s = (policy.next_submit_until(self.job) - now).total_seconds()
+        left_s = (policy.next_submit_until(self.job) - self._store_time()).total_seconds()
         after = await submit_next(self.shop, self.job, begin_before=self.shop.clock.boot() + left_s)
         if after is self.job:
             self.stale = True
@@ -145,7 +149,16 @@ class Carrier:
             self.backoff.reset()
 
     async def _poll(self, clip: Clip) -> None:
-        after = await self._unless_nudged(generation.poll_once(self.shop, self.job, clip))
+        try:
+            after = await self._unless_nudged(generation.poll_once(self.shop, self.job, clip))
+        except OtherModel:
+            since, span_s = (
+                clip.accepted_at or self._store_time(),
+                policy.generation_span_s(self.job, self.shop.windows),
+            )
+            if (self._store_time() - since).total_seconds() <= span_s:
+                raise
+            after = await generation.give_up_generation(self.shop, self.job, clip)
         if after and after.state is JobState.STORING:
             await self._store_at_once(after)
         elif after:
@@ -158,7 +171,7 @@ class Carrier:
     async def _store_at_once(self, job: Job) -> None:
         """`storing` is written down only where it has to wait: from then on its own deadline counts."""
         try:
-            self._see(await assembly.store(self.shop, job))
+            self._see(await assembly.store(self.shop, job, waits_for_files=True))
         except Unavailable:
             self._see(await self.shop.jobs.save(job))
             raise
@@ -203,9 +216,23 @@ class Carrier:
 
     def _see(self, job: Job) -> None:
         self.job, self.seen_at_boot, self.stale = job, self.shop.clock.boot(), False
+        if (phase := _phase_of(job)) != self.watched_phase:
+            self.watched_phase, self.watched_since, self.watched_whole = phase, self.seen_at_boot, True
+
+    def _store_time(self) -> datetime:
+        return self.shop.store_time(self.job, self.seen_at_boot)
+
+    def _watch(self) -> policy.Watch:
+        return policy.Watch(self.shop.clock.boot() - self.watched_since, self.watched_whole)
 
     def _age_s(self) -> float:
         return self.shop.clock.boot() - self.seen_at_boot
 
     def _about(self, action: str) -> dict[str, str]:
         return {"action": action, "job_id": self.job.job_id}
+
+
+def _phase_of(job: Job) -> tuple[object, ...]:
+    """What its deadline counts from: an attempt in one state, or the state of the job."""
+    clip = job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN, ClipState.ACCEPTED)
+    return (job.state, clip.index, clip.attempt, clip.state) if clip else (job.state,)

@@ -4,12 +4,13 @@ import logging
 
 from schemas import event as ev
 from schemas.advance import advance
+from schemas.errors import OtherModel
 from schemas.event import Step
 from schemas.failure import Category, Charged, Failure
 from schemas.job import Job
 from schemas.ledger import Clip
 from schemas.names import clip_prefix
-from schemas.ports import Broke, Finished, Running
+from schemas.ports import Answer, Broke, Finished, Foreign, Missing, Running
 from schemas.state import JobState
 from subscriber.policy import may_resubmit
 from subscriber.submission import forget_attempt
@@ -21,12 +22,18 @@ INLINE = "inline.mp4"
 
 
 async def poll_once(shop: Workshop, job: Job, clip: Clip) -> Job | None:
-    """The job after the operation ended, or None while it runs. Raises `Unavailable`.
+    """The job after the operation ended, or None while it runs. Raises `Unavailable`, and `OtherModel` if only a worker
+    of another model can ask.
 
     With the last clip done the job is `storing`, and not written down yet: that can be redone for free, so that it
     need not cost a write of its own.
     """
-    ended = await _ended(shop, job, clip)
+    answer = await shop.model.poll(clip.operation or "", request=job.request)
+    ended = await _end_of(shop, job, clip, answer)
+    if ended is None and isinstance(answer, Missing | Foreign):
+        log.warning("the model does not know an operation", extra={"action": "operation_unknown", "job_id": job.job_id})
+    if ended is None and isinstance(answer, Foreign):
+        raise OtherModel(f"clip {clip.index} of job {job.job_id} is made by {clip.planned.model}")
     after = advance(job, ended) if ended else None
     if after is None or after.state is JobState.STORING:
         return after
@@ -38,20 +45,26 @@ async def poll_once(shop: Workshop, job: Job, clip: Clip) -> Job | None:
 
 async def give_up_generation(shop: Workshop, job: Job, clip: Clip) -> Job:
     """One last question, and one last look under the prefix, for a clip past its deadline."""
-    if ended := await _ended(shop, job, clip):
-        return await shop.write(job, ended)
-    found = await shop.model.recover(clip.prefix or "")
-    if found:
-        return await shop.write(job, ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=found[0]))
-    log.warning("a generation was lost", extra={"action": "generation_lost", "job_id": job.job_id})
-    return await shop.write(job, _failed(shop, clip, _LOST))
+    answer = await shop.model.poll(clip.operation or "", request=job.request)
+    ended = await _end_of(shop, job, clip, answer)
+    if ended is None:
+        failure = _MISSING if isinstance(answer, Missing) else _FOREIGN if isinstance(answer, Foreign) else _LOST
+        ended = await _found_or(shop, clip, failure)
+        if isinstance(ended, ev.ClipFailed):
+            log.warning("a generation was lost", extra={"action": "generation_lost", "job_id": job.job_id})
+    return await shop.write(job, ended)
 
 
-async def _ended(shop: Workshop, job: Job, clip: Clip) -> ev.ClipDone | ev.ClipFailed | ev.ClipWithdrawn | None:
-    """How the operation ended; None while it runs."""
-    match await shop.model.poll(clip.operation or "", request=job.request):
+async def _end_of(
+    shop: Workshop, job: Job, clip: Clip, answer: Answer
+) -> ev.ClipDone | ev.ClipFailed | ev.ClipWithdrawn | None:
+    """How the operation ended; None while it runs, or while nothing but its folder can tell."""
+    match answer:
         case Running():
             return None
+        case Missing() | Foreign():
+            found = await shop.model.recover(clip.prefix or "")
+            return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=found[0]) if found else None
         case Finished(outputs=(output, *_)) if output.startswith(clip_prefix(job.job_id, clip.index)):
             return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=output)
         case Finished(outputs=(), films=(film, *_)) if clip.prefix:
@@ -132,6 +145,18 @@ _LOST = Failure(
     category=Category.TIMEOUT,
     code="generation_lost",
     message="The model accepted the clip and never delivered it; whether it was charged is not known.",
+    charged=Charged.UNKNOWN,
+)
+_MISSING = Failure(
+    category=Category.UPSTREAM,
+    code="operation_not_found",
+    message="The model accepted the clip and does not know its operation; whether it was charged is not known.",
+    charged=Charged.UNKNOWN,
+)
+_FOREIGN = Failure(
+    category=Category.UPSTREAM,
+    code="operation_foreign",
+    message="Another provider accepted the clip, and no worker with its REELBUS_MODEL came; the charge is not known.",
     charged=Charged.UNKNOWN,
 )
 _UNKNOWN = Failure(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from schemas import event as ev
 from schemas.cancel import CancelRequest
 from schemas.change import change
-from schemas.errors import IdReused, Invalid, NewerRecord, NotFound
+from schemas.errors import IdReused, Invalid, NewerRecord, NotFound, OtherModel
 from schemas.job import Job
 from schemas.message import NewerVersion, claimed_job_id, decode_command
 from schemas.ports import Delivery
@@ -69,10 +69,10 @@ class Handler:
         return await job_for(self.shop, command, traceparent=delivery.message.traceparent)
 
     async def _settle_with(self, ending: Awaitable[None], delivery: Delivery) -> None:
-        """A job that a newer worker moved on meanwhile, to where this one can't follow, is left to that one."""
+        """A job that only a newer worker, or one of another provider, can go on with is left to that one."""
         try:
             await ending
-        except NewerRecord as error:
+        except (NewerRecord, OtherModel) as error:
             await hold(self.shop, delivery, error)
         else:
             await delivery.ack()

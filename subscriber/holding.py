@@ -1,4 +1,5 @@
-"""Leaves to a newer worker what this one does not know: a message of a later version, or the job of a later record.
+"""Leaves to another worker what this one does not know: a message of a later version, the job of a later record, or a
+clip of another provider.
 
 A held message comes again after a while, to any worker, and never dies of its many deliveries. One that has only keys
 or words that this version does not know may also be a publisher's slip. It is held for as long as a job may wait to be
@@ -12,7 +13,7 @@ from datetime import datetime
 from pydantic import TypeAdapter, ValidationError
 
 from schemas import event as ev
-from schemas.errors import Conflict, NewerRecord
+from schemas.errors import Conflict, NewerRecord, OtherModel
 from schemas.job import QUEUED_AT_MOST, Job
 from schemas.kinds import Moment, isoformat
 from schemas.message import HELD_SINCE, Message, NewerVersion, UnknownContent, claimed_job_id
@@ -32,15 +33,16 @@ NEWER_WORKER = "newer_worker"
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
-async def hold(shop: Workshop, delivery: Delivery, error: NewerVersion | NewerRecord) -> None:
+async def hold(shop: Workshop, delivery: Delivery, error: NewerVersion | NewerRecord | OtherModel) -> None:
     """Settle the delivery so that it comes again. A message about to be given up for its many deliveries begins afresh.
 
     A message of unknown content is settled for good where its job ended, and rejected when its time is over.
     """
     if isinstance(error, UnknownContent) and await _settle(shop, delivery, error):
         return
-    extra = {"action": "newer_version", "job_id": claimed_job_id(delivery.message), "reason": str(error)}
-    log.warning("holding a message for a newer worker", extra=extra)
+    action = "other_model" if isinstance(error, OtherModel) else "newer_version"
+    extra = {"action": action, "job_id": claimed_job_id(delivery.message), "reason": str(error)}
+    log.warning("holding a message for another worker", extra=extra)
     if delivery.attempt < MAX_DELIVERIES - 1:
         await delivery.nack(delay_s=min(HOLD_AT_MOST_S, HOLD_FIRST_S * float(2**delivery.attempt)))
     else:

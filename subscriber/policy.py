@@ -1,4 +1,4 @@
-"""The delivery policy: what a worker that holds a job's message does next, decided from the record alone. Pure.
+"""The delivery policy: what a worker that holds a job's message does next, from the record and the clocks. Pure.
 
 | the record says | the worker |
 |---|---|
@@ -13,7 +13,7 @@
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from schemas.job import QUEUED_AT_MOST, Job
 from schemas.ledger import Clip
@@ -22,6 +22,26 @@ from schemas.state import ClipState, JobState
 from subscriber.windows import Windows
 
 LOOK_AGAIN_S = 10.0
+WATCHED_AT_LEAST_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How long this worker itself has seen the clip in its present state, on the boot-time clock.
+
+    The wall clock may jump by hours, forwards and back. So it ends nothing that may be paid by itself.
+    """
+
+    seconds: float
+    whole: bool
+    """True if this worker saw the state begin: then the wall clock has nothing to add."""
+
+    def is_over(self, since: datetime, span_s: float, now: datetime) -> bool:
+        """True once the span has passed: on the boot-time clock, or on the wall clock and for long enough here, too."""
+        if self.seconds > span_s:
+            return True
+        long_enough = self.seconds >= min(span_s / 3, WATCHED_AT_LEAST_S)
+        return not self.whole and long_enough and (now - since).total_seconds() > span_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +107,9 @@ class GiveUpGeneration:
 class Store:
     """Assemble the final file and store it."""
 
+    waits_for_files: bool
+    """A clip's file that can't be found yet may still appear."""
+
 
 @dataclass(frozen=True, slots=True)
 class GiveUpStoring:
@@ -120,35 +143,38 @@ Action = (
 )
 
 
-def decide(job: Job, now: datetime, windows: Windows) -> Action:
+def decide(job: Job, now: datetime, windows: Windows, watch: Watch) -> Action:
     """What to do next. `now` is the store's time."""
     if job.ended:
         return Announce()
     if clip := job.clip_in(ClipState.SUBMITTING):
-        return _of_a_submit(job, clip, now, windows)
+        return _of_a_submit(job, clip, now, windows, watch)
     if clip := job.clip_in(ClipState.UNKNOWN):
-        return _of_the_unknown(job, clip, now, windows)
+        return _of_the_unknown(job, clip, now, windows, watch)
     if clip := job.clip_in(ClipState.ACCEPTED):
-        return _of_the_accepted(job, clip, now, windows)
+        over = watch.is_over(clip.accepted_at or now, generation_span_s(job, windows), now)
+        return GiveUpGeneration(clip) if over else Poll(clip)
     if job.state is JobState.STORING:
         since = job.since(JobState.STORING) or now
-        return Store() if now <= since + timedelta(seconds=windows.storing_s) else GiveUpStoring()
+        if watch.is_over(since, windows.storing_s, now):
+            return GiveUpStoring()
+        return Store(waits_for_files=not watch.is_over(since, windows.generation_s, now))
     if now <= next_submit_until(job):
         return Submit()
     return Expire() if job.state is JobState.QUEUED else GiveUpWaiting()
 
 
-def _of_a_submit(job: Job, clip: Clip, now: datetime, windows: Windows) -> Action:
-    """A free submit needs no mercy beyond its owner's own window: sending it twice costs nothing."""
-    wait = windows.submit_within_s if job.free else windows.submitting_hold_s
-    age = (now - (clip.submitting_at or now)).total_seconds()
-    return Hold(min(wait - age, LOOK_AGAIN_S)) if age < wait else GiveUpSubmit(clip)
-
-
-def _of_the_accepted(job: Job, clip: Clip, now: datetime, windows: Windows) -> Action:
+def generation_span_s(job: Job, windows: Windows) -> float:
     """A free clip is made by us, perhaps after a night in which nothing ran: it is given more time."""
-    span = windows.storing_s if job.free else windows.generation_s
-    return Poll(clip) if now <= (clip.accepted_at or now) + timedelta(seconds=span) else GiveUpGeneration(clip)
+    return windows.storing_s if job.free else windows.generation_s
+
+
+def _of_a_submit(job: Job, clip: Clip, now: datetime, windows: Windows, watch: Watch) -> Action:
+    """Either clock will do: to take over early harms no owner, whose marker, answer or refusal still counts. A free
+    submit needs no mercy beyond its owner's own window: sending it twice costs nothing."""
+    wait = windows.submit_within_s if job.free else windows.submitting_hold_s
+    age = max(watch.seconds, (now - (clip.submitting_at or now)).total_seconds())
+    return Hold(min(wait - age, LOOK_AGAIN_S)) if age < wait else GiveUpSubmit(clip)
 
 
 def next_submit_until(job: Job) -> datetime:
@@ -156,13 +182,11 @@ def next_submit_until(job: Job) -> datetime:
     return max([job.deadline, *(clip.done_at + QUEUED_AT_MOST for clip in job.clips if clip.done_at)])
 
 
-def _of_the_unknown(job: Job, clip: Clip, now: datetime, windows: Windows) -> Action:
+def _of_the_unknown(job: Job, clip: Clip, now: datetime, windows: Windows, watch: Watch) -> Action:
     if job.free:
         return SubmitAgain(clip)
-    searched_until = (clip.submitting_at or now) + timedelta(seconds=windows.submitting_hold_s + windows.generation_s)
-    if now <= searched_until:
-        return Search(clip)
-    return Judge(clip)
+    span_s = windows.submitting_hold_s + windows.generation_s
+    return Judge(clip) if watch.is_over(clip.submitting_at or now, span_s, now) else Search(clip)
 
 
 def may_resubmit(job: Job) -> bool:

@@ -32,6 +32,7 @@ from schemas.errors import (
     ImpossibleStep,
     Invalid,
     NewerRecord,
+    OtherModel,
     ReelbusError,
     SubmitRefused,
     Unavailable,
@@ -52,7 +53,8 @@ SLICES_MOVED_S = 0.1
 
 
 async def submit_next(shop: Workshop, job: Job, *, begin_before: float = math.inf) -> Job:
-    """The job after one attempt at its next clip. Raises `Conflict` where another worker got there first.
+    """The job after one attempt at its next clip. Raises `Conflict` where another worker got there first, and
+    `OtherModel` for a clip that is planned for a model of another provider.
 
     `begin_before` is on `Clock.boot`: it may have to wait for its turn, and comes back as it was if that takes longer.
     """
@@ -63,11 +65,13 @@ async def submit_next(shop: Workshop, job: Job, *, begin_before: float = math.in
             category=Category.INVALID_REQUEST, code="invalid_request", message=str(error), field=error.field
         )
         return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=failure))
+    if not shop.model.makes(model := _next_model(job, plan)):
+        raise OtherModel(f"the next clip of job {job.job_id} is planned for {model}")
     beside = _charged_beside(job)
     if not job.request.allows(plan.price_usd + beside):
         return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_too_dear(job, plan, beside)))
     room: Slip | Failure | None = await _look(shop, job, plan)
-    if plan.price_usd and isinstance(room, Slip) and await shop.pace.turn(_next_model(job, plan)):
+    if plan.price_usd and isinstance(room, Slip) and await shop.pace.turn(model):
         room = None  # it had to wait, and others have taken of the budgets meanwhile
     while (after := await _one_of_few(shop, job, plan, room, begin_before)) is None:
         room = None

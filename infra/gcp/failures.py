@@ -41,16 +41,6 @@ def nothing_made(filtered_count: int, reasons: Sequence[str], texts: Sequence[st
     )
 
 
-def operation_gone() -> Failure:
-    """A poll was answered 404."""
-    return Failure(
-        category=Category.UPSTREAM,
-        code="operation_not_found",
-        message="The model accepted the clip and does not know its operation any more.",
-        charged=Charged.UNKNOWN,
-    )
-
-
 def elsewhere(uri: str) -> Failure:
     """The file is not where it was asked for."""
     words = f"The model put its file at {uri[:200] or 'no address'}, which is not in this video store."

@@ -12,8 +12,7 @@ from infra.clock import SystemClock
 from infra.gcp import omni, veo
 from infra.gcp.clients import Clients
 from infra.gcp.echo import texts_of
-from infra.gcp.failures import operation_gone
-from infra.gcp.models import Family, Model
+from infra.gcp.models import MODELS, Family, Model
 from infra.gcp.operation import Operation, Place, accepted_operation
 from infra.gcp.order import Order
 from infra.gcp.outcome import Made
@@ -26,7 +25,7 @@ from schemas.errors import NotFound, SubmitError, SubmitRefused, SubmitUnknown, 
 from schemas.failure import Failure
 from schemas.ledger import Clip
 from schemas.plan import Plan
-from schemas.ports import Broke, Clock, Finished, Running, VideoStore
+from schemas.ports import Answer, Broke, Clock, Foreign, Missing, Running, VideoStore
 from schemas.request import VideoRequest
 
 if TYPE_CHECKING:
@@ -73,6 +72,10 @@ class Vertex:
         """The cheapest clips at the first model in line. Raises `Invalid`."""
         return self._planner.plan(request)
 
+    def makes(self, model: str) -> bool:
+        """Every model of the registry, also one that no list of the settings names."""
+        return model in MODELS
+
     async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
         """At most one request is accepted. Each leaves on a new connection, and none after `send_before`.
 
@@ -93,18 +96,24 @@ class Vertex:
                 raise SubmitRefused(self._gone(refusal.failure, request, clip)) from refusal
             raise
 
-    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
-        """Ask once, from the bare name. Raises `Unavailable`."""
+    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:
+        """Ask once, from the bare name. Raises `Unavailable`.
+
+        404 is no end: accepted interactions were seen to answer it for a while (googleapis/python-genai#2985).
+        """
         try:
             found = Operation.parse(operation)
+        except NotFound:
+            return Foreign()
+        try:
             try:
                 answer = await self._asked(found, texts_of(request))
             except Unauthenticated:
                 await self._renew_token()
                 answer = await self._asked(found, texts_of(request))
         except NotFound:
-            log.warning("an operation is not known any more", extra={"action": "operation_gone"})
-            return Broke(failure=operation_gone())
+            log.warning("an operation is not known at present", extra={"action": "operation_missing"})
+            return Missing()
         return answer.in_store(self._bucket) if isinstance(answer, Made) else answer
 
     async def recover(self, prefix: str) -> Sequence[str]:

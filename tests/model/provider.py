@@ -57,6 +57,10 @@ class Provider:
         clip = PlannedClip(model="paid-1", seconds=1, billed_seconds=4, price_usd=PRICE, expected_s=1)
         return Plan(clips=(clip,) * request.duration_seconds)
 
+    def makes(self, model: str) -> bool:
+        """Whatever it planned."""
+        return True
+
     async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
         fate, self.on_submit = self.on_submit, "accept"
         if self.clock.boot() >= send_before:

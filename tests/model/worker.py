@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.job import Job
-from schemas.ports import JobPage, JobQuery
+from schemas.ports import Clock, JobPage, JobQuery
 from subscriber.edge import guarded
 from subscriber.handling import Handler
 from subscriber.reconcile import reconcile
@@ -51,7 +51,7 @@ class DatedJobs:
     """The real store, whose clock is the world's."""
 
     store: Any
-    clock: WorldClock
+    clock: Clock
 
     async def create(self, job: Job) -> Job:
         return self._dated(await self.store.create(job))

@@ -36,6 +36,7 @@ async def drawn(model: Animatic, **fields: Any) -> Finished | Broke:
     async with asyncio.timeout(60):
         while isinstance(found := await model.poll(operation), Running):
             pass
+    assert isinstance(found, Finished | Broke)
     return found
 
 

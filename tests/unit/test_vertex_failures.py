@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.gcp.failures import elsewhere, nothing_made, operation_failure, operation_gone, stopped
+from infra.gcp.failures import elsewhere, nothing_made, operation_failure, stopped
 from infra.gcp.operation import Operation, Place
 from infra.gcp.outcome import Made
 from infra.gcp.refusals import doubt, lost, not_sent, refusal
@@ -104,10 +104,6 @@ def test_filtered_films_say_why_and_whether_they_were_charged() -> None:
 
 def test_done_with_nothing() -> None:
     assert facts(nothing_made(0, [])) == (Category.UPSTREAM, "no_video", True, Charged.UNKNOWN)
-
-
-def test_an_operation_that_is_gone() -> None:
-    assert facts(operation_gone()) == (Category.UPSTREAM, "operation_not_found", False, Charged.UNKNOWN)
 
 
 def test_an_interaction_that_stopped() -> None:

@@ -49,6 +49,7 @@ class Rig:
         """Asks until it has ended: the answers that say otherwise are scripted, so this ends."""
         while isinstance(answer := await self.model.poll(operation), Running):
             pass
+        assert isinstance(answer, Finished | Broke)
         return answer
 
     async def made(self, request: VideoRequest) -> str:

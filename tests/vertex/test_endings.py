@@ -4,7 +4,7 @@ import pytest
 
 from schemas.errors import SubmitUnknown, Unavailable
 from schemas.failure import Category, Charged, Failure
-from schemas.ports import Broke, Finished, Running
+from schemas.ports import Broke, Finished, Foreign, Missing, Running
 from tests.vertex.rig import OMNI, VEO, Rig, a_request
 from tests.vertex.script import Step
 
@@ -103,8 +103,9 @@ async def test_never_done_is_running_for_ever(rig: Rig, model: str) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 async def test_a_poll_that_is_answered_404(rig: Rig, model: str) -> None:
-    failure = await _broke(rig, model, Step(ending="gone"))
-    assert _facts(failure) == (Category.UPSTREAM, "operation_not_found", False, Charged.UNKNOWN)
+    rig.vertex.then(Step(ending="gone"))
+    operation = await rig.submit(a_request(model=model))
+    assert [await rig.model.poll(operation) for _ in range(2)] == [Missing()] * 2
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -128,9 +129,7 @@ async def test_a_poll_where_nobody_listens(rig: Rig) -> None:
 
 async def test_a_name_that_is_none_of_ours(rig: Rig) -> None:
     for name in ("", "veo:", "work/job-1/0/1/operation.json", "omni:projects/p"):
-        answer = await rig.model.poll(name)
-        assert isinstance(answer, Broke)
-        assert answer.failure.code == "operation_not_found"
+        assert await rig.model.poll(name) == Foreign()
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -13,7 +13,7 @@ from schemas.errors import Invalid, SubmitRefused, SubmitUnknown, Unavailable
 from schemas.failure import Category, Charged, Failure
 from schemas.ledger import Clip
 from schemas.plan import Plan, PlannedClip
-from schemas.ports import Broke, Finished, Running, VideoStore
+from schemas.ports import Answer, Finished, VideoStore
 from schemas.request import VideoRequest
 
 PRICE = Decimal("0.40")
@@ -67,9 +67,11 @@ class PaidModel:
     accepted: list[str] = field(default_factory=list)
     prefixes: dict[str, str] = field(default_factory=dict)
     discarded: list[str] = field(default_factory=list)
-    outcome: Running | Broke | Finished | None = None
+    outcome: Answer | None = None
     """What a poll says; None: the film is there."""
     before_submit: Callable[[], None] = lambda: None
+    others: frozenset[str] = frozenset()
+    """Models of another provider."""
     unprepared: int = 0
     """So many times `prepare` fails."""
     loads: asyncio.Event | None = None
@@ -96,6 +98,9 @@ class PaidModel:
         clip = PlannedClip(model="paid-1", seconds=1, billed_seconds=4, price_usd=PRICE, expected_s=1)
         return Plan(clips=(clip,) * count)
 
+    def makes(self, model: str) -> bool:
+        return model not in self.others
+
     async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
         self.before_submit()
         answer = self.submits.popleft() if self.submits else accept
@@ -105,7 +110,7 @@ class PaidModel:
             await self.gate.wait()
         return operation
 
-    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
+    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:
         self.polled.set()
         return self.outcome or Finished(outputs=(await self.deliver(self.prefixes[operation]),))
 

@@ -273,6 +273,7 @@ async def _filmed(model: Animatic, operation: str) -> Finished | Broke:
     while True:
         answer = await model.poll(operation)
         if not isinstance(answer, Running):
+            assert isinstance(answer, Finished | Broke)
             return answer
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.errors import Invalid
 from schemas.message import Message
-from schemas.ports import DEAD_REQUESTS, DEAD_WORKERS, MAX_DELIVERIES, WORKERS, Broke, Finished, Running
+from schemas.ports import DEAD_REQUESTS, DEAD_WORKERS, MAX_DELIVERIES, WORKERS, Answer
 from schemas.request import VideoRequest
 from schemas.state import JobState, Outcome
 from subscriber import edge, holding
@@ -96,7 +96,7 @@ def _handler(bench: Bench) -> Handler:
 class Confused(PaidModel):
     """Its first answer makes no sense."""
 
-    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
+    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:
         if not self.polled.is_set():
             self.polled.set()
             raise Invalid("that is no operation's name")

@@ -13,7 +13,7 @@ from schemas.ports import JobPage, JobQuery, JobStore, Running
 from schemas.request import VideoRequest
 from schemas.state import ClipState, JobState
 from subscriber.carrying import Carrier
-from subscriber.policy import GiveUpSubmit, decide
+from subscriber.policy import GiveUpSubmit, Watch, decide
 from subscriber.reconcile import reconcile
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench, a_request
@@ -131,7 +131,7 @@ async def test_a_write_that_does_not_touch_a_submit_does_not_prolong_its_hold(be
     await bench.shop.write(job, ev.WaitEnded(at=at, until=at))
     job = await bench.job()
     assert job.read_at is not None
-    assert isinstance(decide(job, job.read_at, bench.shop.windows), GiveUpSubmit)
+    assert isinstance(decide(job, job.read_at, bench.shop.windows, Watch(0, whole=False)), GiveUpSubmit)
 
 
 async def _lost_generation(bench: Bench) -> Job:

@@ -14,15 +14,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from infra.embedded.animatic.planning import plan
+from infra.embedded.animatic.planning import NAME, plan
 from infra.embedded.animatic.storyboard import Storyboard
 from infra.embedded.animatic.studio import Studio
 from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.failure import Category, Failure
 from schemas.ledger import Clip
-from schemas.names import stored_name
+from schemas.names import WORK, stored_name
 from schemas.plan import Plan
-from schemas.ports import Broke, Finished, Running, VideoStore
+from schemas.ports import Answer, Broke, Finished, Foreign, Running, VideoStore
 from schemas.request import VideoRequest
 from schemas.scene import Scene
 
@@ -52,6 +52,10 @@ class Animatic:
         """One free clip of the whole length."""
         return plan(request)
 
+    def makes(self, model: str) -> bool:
+        """Only its own."""
+        return model == NAME
+
     async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
         """Writes down what to draw, and begins."""
         operation = f"{clip.prefix}{_OPERATION}"
@@ -60,8 +64,10 @@ class Animatic:
         self._begin(operation)
         return operation
 
-    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
+    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:
         """Waits a little for the film; renders it where nobody here does."""
+        if not operation.startswith(WORK) or not operation.endswith(f"/{_OPERATION}"):
+            return Foreign()
         rendering = self._rendering.get(operation) or self._begin(operation)
         await asyncio.wait([rendering], timeout=POLL_AT_MOST_S)
         if not rendering.done():
