@@ -39,6 +39,12 @@ class PublisherSettings(Addresses, BaseSettings):
     heartbeat_s: float = Field(default=15, gt=0, description="Silence on an event stream is broken this often.")
     body_limit_bytes: int = Field(default=28_000_000, gt=0, description="The largest body taken: a 20-MB image.")
     body_within_s: float = Field(default=120, gt=0, description="How long a body may take to arrive.")
+    bodies_limit_bytes: int = Field(
+        default=84_000_000, gt=0, description="All bodies that one process reads at a time: three of the largest."
+    )
+    head_within_s: float = Field(default=10, gt=0, description="How long the head of a request may take to arrive.")
+    send_within_s: float = Field(default=60, gt=0, description="How long a caller may take nothing of its answer.")
+    max_connections: int = Field(default=12_000, gt=0, description="Connections of one process; fewer than files.")
     intake_at_once: int = Field(default=64, gt=0, description="How many requests one process takes in at a time.")
     max_waits: int = Field(default=10_000, gt=0, description="How many callers may wait at once in one process.")
     allowed_hosts: str = Field(

@@ -19,7 +19,7 @@ from schemas.errors import Invalid, ReelbusError
 from schemas.kinds import JOB_ID_PATTERN, isoformat
 from schemas.request import VideoRequest
 from schemas.stored import AS_FAR_AS_KNOWN
-from schemas.strict_json import strict_object
+from schemas.strict_json import check_size, strict_object
 from schemas.traceparent import is_traceparent
 
 REQUESTED = "reelbus.video.requested.v1"
@@ -117,8 +117,9 @@ def claimed_job_id(message: Message) -> str | None:
     named = message.attributes.get("job_id")
     if not named:
         try:
+            check_size(message.data, what="the message")
             body = json.loads(message.data)
-        except (ValueError, RecursionError):
+        except (Invalid, ValueError, RecursionError):
             return None
         named = body.get("job_id") if isinstance(body, dict) else None
     return named if isinstance(named, str) and re.fullmatch(JOB_ID_PATTERN[1:-1], named) else None

@@ -27,6 +27,7 @@ from publisher.facade.state import State
 from publisher.facade.trace import Trace
 from publisher.facade.twins import Twins
 from publisher.facade.unexpected import Unexpected
+from publisher.facade.uploads import Uploads
 from publisher.facade.video_id import VIDEO_ID
 from publisher.settings import PublisherSettings
 from publisher.waiting import Waiters
@@ -59,6 +60,7 @@ async def opened(settings: PublisherSettings) -> AsyncIterator[State]:
                 intake=Intake(settings.intake_at_once),
                 waiters=waiters,
                 twins=Twins(),
+                uploads=Uploads(settings),
                 gate=gate,
                 links=links,
             )

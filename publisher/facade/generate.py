@@ -1,6 +1,5 @@
 """`POST /api/videos/generate`: takes a request in, and answers with the video, its failure, or where to ask for it."""
 
-import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from publisher.facade.answers import accepted, failed, finished, status_url, too
 from publisher.facade.body import video_request
 from publisher.facade.callers import caller_of
 from publisher.facade.intake import Turn
-from publisher.facade.limits import TooSlow
 from publisher.facade.preferences import Preferences, keyed_job_id, preferences_of
 from publisher.facade.refusals import GONE, refused
 from publisher.facade.state import Call
 from publisher.facade.trace import traceparent_of
 from publisher.facade.twins import Twin
+from publisher.facade.uploads import Upload
 from publisher.requests import publish_if_due
 from publisher.status import find, place_of, view
 from publisher.submit import SubmitUncertain, submit_claim
@@ -101,13 +100,16 @@ async def generate(call: Call) -> Response:
 
 async def _taken_in(call: Call, stay: _Stay) -> _Taken | Response:
     """What the caller waits for; its job exists, new or known."""
-    body = await _body(call)
-    with await call.state["intake"].turn() as turn:
-        if turn.queued:
-            await _still_wanted(call)
-        claim, order = await _read(call, body)
-        owed = await _owed(call, claim, order, stay, turn) if order.may_return else None
-        return await _placed(call, stay, claim, order, owed)
+    with Upload(call.state["uploads"]) as upload:
+        body = await upload.read(call)
+        with await call.state["intake"].turn() as turn:
+            if turn.queued:
+                await _still_wanted(call)
+            claim, order = await _read(call, body)
+            del body
+            upload.give_up()
+            owed = await _owed(call, claim, order, stay, turn) if order.may_return else None
+            return await _placed(call, stay, claim, order, owed)
 
 
 async def _still_wanted(call: Call) -> None:
@@ -153,16 +155,6 @@ async def _read(call: Call, body: bytes) -> tuple[Claim, _Order]:
         preferences=preferences,
         wait_s=wait_s,
     )
-
-
-async def _body(call: Call) -> bytes:
-    """Not `call.body()`, which keeps it for as long as the call lasts. Raises `TooSlow`."""
-    within_s = call.state["settings"].body_within_s
-    try:
-        async with asyncio.timeout(within_s):
-            return b"".join([part async for part in call.stream()])
-    except TimeoutError:
-        raise TooSlow(f"The body must arrive within {within_s:g} s") from None
 
 
 async def _owed(call: Call, claim: Claim, order: _Order, stay: _Stay, turn: Turn) -> Job | None:

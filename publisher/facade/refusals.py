@@ -115,6 +115,14 @@ def refusal(
     return Response(content, status_code=status, headers=headers, media_type="application/json")
 
 
+def refusal_json(status: int, words: str) -> bytes:
+    """The same for what was refused before it was a request."""
+    code = {431: "head_too_large", 503: "too_many_connections"}.get(status, "bad_request")
+    category = Category.CAPACITY if status == 503 else Category.INVALID_REQUEST
+    failure = Failure(category=category, code=code, message=words, retryable=status == 503, charged=Charged.NO)
+    return Refusal(detail=words, error=failure).model_dump_json(exclude_none=True).encode()
+
+
 async def on_error(_: Request, error: Exception) -> Response:
     """Starlette's way to the same answers."""
     return Response(status_code=GONE) if isinstance(error, ClientDisconnect) else refused(error)

@@ -2,19 +2,28 @@
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
 from publisher.compose import open_logs
 from publisher.facade.app import facade, opened
+from publisher.facade.connections import Connections, LimitedProtocol
 from publisher.facade.hosts import check_exposure
+from publisher.facade.log_limit import limit_logs
 from publisher.facade.state import State
 from publisher.settings import PublisherSettings
 
 logger = logging.getLogger(__name__)
+_ACCEPTED_AT_ONCE = 64
+"""In one turn of the loop: what is accepted is counted a turn later, and must not use up all files before."""
+_BACKLOG = 2048
 _CLOSE_WITHIN_S = 5
 """For downloads and slow callers, after those who wait have been answered."""
 
@@ -31,6 +40,11 @@ class _Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self.started:
+            for server in self.servers:
+                for listener in server.sockets:
+                    # asyncio has one number for both; a burst of callers may queue in the kernel all the same.
+                    with closing(socket.socket(fileno=os.dup(listener.fileno()))) as own:
+                        own.listen(_BACKLOG)
             logger.info("facade listens", extra={"action": "facade_ready", "port": self.config.port})
             if self._ready:
                 self._ready()
@@ -53,17 +67,21 @@ async def serve(settings: PublisherSettings, *, ready: Callable[[], None] | None
     Raises `Invalid` and `Unavailable` where the settings name adapters that can't be opened.
     """
     check_exposure(settings)
+    limit_logs()
     async with opened(settings) as state:
         await _Server(_config(state), state["waiters"].drain, ready).serve()
 
 
 def _config(state: State) -> uvicorn.Config:
+    protocol: Any = partial(LimitedProtocol, Connections.of(state["settings"]))
     return uvicorn.Config(
         facade(state),
         host=state["settings"].host,
         port=state["settings"].port,
         loop="asyncio",
-        http="h11",
+        http=protocol,
+        backlog=_ACCEPTED_AT_ONCE,
+        proxy_headers=False,  # nothing here depends on who a proxy says that the caller is
         ws="none",
         lifespan="on",
         log_config=None,

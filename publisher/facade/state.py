@@ -9,6 +9,7 @@ from publisher.facade.gate import Gate
 from publisher.facade.intake import Intake
 from publisher.facade.links import Links
 from publisher.facade.twins import Twins
+from publisher.facade.uploads import Uploads
 from publisher.settings import PublisherSettings
 from publisher.waiting import Waiters
 
@@ -21,6 +22,7 @@ class State(TypedDict):
     intake: Intake
     waiters: Waiters
     twins: Twins
+    uploads: Uploads
     gate: Gate
     links: Links | None
     """Signs the addresses of files, where callers are asked who they are and the files are ours to serve."""

@@ -1,0 +1,169 @@
+"""The connections of one facade: how many there may be, and how long one may take for what costs it nothing.
+
+A caller that waits for its video holds a connection with a request under way, and stays. One that sends no head, half a
+head, or reads nothing of what it asked for, is closed after a while, and gives way to a new one where there are many.
+"""
+
+import asyncio
+import logging
+import resource
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+
+from publisher.facade.refusals import refusal_json
+from publisher.facade.strict_http import StrictConnection
+from publisher.settings import PublisherSettings
+
+logger = logging.getLogger(__name__)
+_FILES_BESIDE = 64
+"""Open files that are no connections: the database, folders, logs."""
+_REFUSED_AT_MOST = 32
+_REFUSED_S = 1.0
+"""How long a refused caller has to read why, and how many at once."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Connections:
+    """What the connections of one process share."""
+
+    at_most: int
+    head_within_s: float
+    send_within_s: float
+    idle: "dict[LimitedProtocol, None]" = field(default_factory=dict)
+    """Those without a request under way; the one that is idle for the longest time comes first."""
+    refused: int = 0
+
+    @classmethod
+    def of(cls, settings: PublisherSettings) -> "Connections":
+        """As many as the settings say, or as there can be open files; the process takes all that it may have."""
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = settings.max_connections * 4 // 3 + _FILES_BESIDE
+        files = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < files:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+        # A quarter is left for the files that connections are sent, and for those that were accepted a moment ago.
+        at_most = max(1, min(settings.max_connections, (files - _FILES_BESIDE) * 3 // 4))
+        return cls(at_most=at_most, head_within_s=settings.head_within_s, send_within_s=settings.send_within_s)
+
+
+class LimitedProtocol(H11Protocol):
+    """One connection, with its deadlines."""
+
+    def __init__(self, shared: Connections, **uvicorn_s: Any) -> None:
+        super().__init__(**uvicorn_s)
+        self.conn: StrictConnection = StrictConnection()
+        self._shared = shared
+        self._deadline: asyncio.TimerHandle | None = None
+        self._is_refused = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._note_idleness()
+        if len(self.connections) > self._shared.at_most:
+            self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._stop_clock()
+        self._shared.idle.pop(self, None)
+        if self._is_refused:
+            self._shared.refused -= 1
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        super().data_received(data)
+        self._note_idleness()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._note_idleness()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self not in self._shared.idle:
+            self._start_clock(self._shared.send_within_s, self._abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self not in self._shared.idle:
+            self._stop_clock()
+
+    def send_400_response(self, msg: str) -> None:
+        status, words = self.conn.refusal
+        self._refuse(status, words or msg)
+
+    def _note_idleness(self) -> None:
+        """Start the clock where no request is under way, once; stop it where one is."""
+        if self.conn.our_state in (h11.SEND_RESPONSE, h11.SEND_BODY):
+            if self._shared.idle.pop(self, self) is None:
+                self._stop_clock()
+        elif self not in self._shared.idle and self in self.connections:
+            self._shared.idle[self] = None
+            self._start_clock(self._shared.head_within_s, self._end_idleness)
+
+    def _start_clock(self, seconds: float, then: Callable[[], None]) -> None:
+        self._stop_clock()
+        self._deadline = self.loop.call_later(seconds, then)
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _end_idleness(self) -> None:
+        """Close what sent no whole head in time. What is closed already and can't be flushed has a last while."""
+        if not self.transport.is_closing():
+            self.transport.close()
+        self._start_clock(self._shared.send_within_s, self._abort)
+
+    def _abort(self) -> None:
+        logger.info("connection stalled", extra={"action": "connection_stalled"})
+        self.transport.abort()
+
+    def _make_room(self) -> None:
+        """Close the connection that is idle for the longest time; where none is, refuse this one."""
+        oldest = next(iter(self._shared.idle))
+        if oldest is not self:
+            del self._shared.idle[oldest]
+            oldest.transport.abort()
+            return
+        logger.warning(
+            "too many connections", extra={"action": "connection_refused", "connections": len(self.connections)}
+        )
+        if self._shared.refused >= _REFUSED_AT_MOST:
+            self.transport.abort()
+            return
+        self._is_refused = True
+        self._shared.refused += 1
+        self._refuse(503, "Too many connections are open here; try again later", linger=True)
+        self._start_clock(_REFUSED_S, self.transport.abort)
+
+    def _refuse(self, status: int, words: str, *, linger: bool = False) -> None:
+        """Answer outside of any request, and close; where an answer is under way already, only close."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.abort()
+            return
+        logger.info("connection refused", extra={"action": "http_refused", "status": status, "reason": words})
+        body = refusal_json(status, words)
+        headers = [
+            ("content-type", "application/json"),
+            ("content-length", str(len(body))),
+            ("connection", "close"),
+            *([("retry-after", "5")] if status == 503 else []),
+        ]
+        for event in (
+            h11.Response(status_code=status, headers=headers, reason=STATUS_PHRASES[status]),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        if linger and self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
