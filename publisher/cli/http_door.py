@@ -57,8 +57,9 @@ class HttpDoor:
                 async with aclosing(self._look(job_id)) as look:
                     async for news in look:
                         heard_at = loop.time()
-                        yield news
-                        if news.end:
+                        if news:
+                            yield news
+                        if news and news.end:
                             return
             except Unavailable as error:
                 if loop.time() - heard_at > _AWAY_AT_MOST_S:
@@ -93,13 +94,18 @@ class HttpDoor:
         except httpx.HTTPError as error:
             raise _away(error) from error
 
-    async def _look(self, job_id: str) -> AsyncGenerator[News, None]:
+    async def _look(self, job_id: str) -> AsyncGenerator[News | None, None]:
+        """Yield None at the end of a stream that was there: heartbeats alone also show that the facade is."""
+        told = False
         try:
             async with aclosing(events(self._client, f"/api/videos/{job_id}/events")) as stream:
                 async for news in stream:
+                    told = True
                     yield news
         except (Unavailable, SSEError):
             pass  # a proxy may not let streams through
+        if told:
+            yield None
         yield news_of(await self._waited(job_id))
 
     async def _waited(self, job_id: str) -> JobView:

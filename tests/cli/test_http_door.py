@@ -1,10 +1,12 @@
 """How the command line bears with a facade that stumbles."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
 
+from publisher.cli import http_door
 from publisher.cli.event_stream import events
 from publisher.cli.http_door import HttpDoor
 from publisher.cli.news import News
@@ -76,3 +78,29 @@ async def test_events_of_a_newer_facade_are_passed_over() -> None:
     async with _client(lambda _: httpx.Response(200, text=stream, headers=headers)) as client:
         heard = [news async for news in events(client, "/events")]
     assert heard == [News(state=JobState.QUEUED)]
+
+
+async def test_heartbeats_show_that_the_facade_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that waits for long has no news: a facade that restarts after that has not been away for all the time."""
+    monkeypatch.setattr(http_door, "_AWAY_AT_MOST_S", 0.5)
+    asked: list[str] = []
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield b'id: 1\nevent: state\ndata: {"state": "queued"}\n\n'
+        for _ in range(8):
+            await asyncio.sleep(0.1)
+            yield b": still here\n\n"
+        raise httpx.ReadError("the facade went down")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if request.url.path.endswith("/events"):
+            return httpx.Response(200, content=stream(), headers={"Content-Type": "text/event-stream"})
+        if len(asked) < 3:
+            raise httpx.ConnectError("not up yet")
+        return httpx.Response(404, json={"detail": "Not found: there is no job one"})
+
+    async with _client(answer) as client:
+        with pytest.raises(NotFound):
+            _ = [news async for news in HttpDoor(client).follow("one")]
+    assert len(asked) > 2
