@@ -50,7 +50,8 @@ class Summary:
         in_node = sum(report.nodeid.startswith(_NODE_SUITES) for report in ran)
         yield f"  with Node: {f'{in_node} (Node {_node_version()})' if in_node else 'none'}"
         if self._deselected:
-            yield f'  not selected: {self._deselected} by -m "{config.option.markexpr}"; `make soak` runs the slow ones'
+            hint = "; `make soak` runs the slow ones" if "not slow" in config.option.markexpr else ""
+            yield f"  not selected: {self._deselected}{hint}"
         for path in config.option.ignore or []:
             yield f"  not selected: {path}; `make crash-matrix` runs it"
         why = Counter(_reason(report) for report in stats.get("skipped", []))

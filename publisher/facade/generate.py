@@ -43,7 +43,7 @@ class _Order:
     fingerprints: tuple[str, ...]
     keyed: bool
     may_return: bool
-    """A legacy caller without a key: where it goes without an answer, its next identical call comes back."""
+    """A caller without a key, or with `Prefer: reattach`: if it gets no answer, its next identical call comes back."""
     preferences: Preferences
     wait_s: float
 
@@ -151,7 +151,7 @@ async def _read(call: Call, body: bytes) -> tuple[Claim, _Order]:
         caller=caller,
         fingerprints=claim.fingerprints,
         keyed=keyed,
-        may_return=not keyed and settings.reattach_s > 0,
+        may_return=(not keyed or preferences.reattach) and settings.reattach_s > 0,
         preferences=preferences,
         wait_s=wait_s,
     )
@@ -164,6 +164,8 @@ async def _owed(call: Call, claim: Claim, order: _Order, stay: _Stay, turn: Turn
         turn.give_up()
         await stay.twin.moment()
     desk = call.state["desk"]
+    if order.keyed and await desk.jobs.get(claim.request.job_id):
+        return None  # a repetition of this very call: the job of its id is its own
     owed = await reattach.unanswered(desk, order.fingerprints, order.caller)
     if owed:
         await take_back(claim.request, owed, desk.jobs, desk.videos, desk.clock.now())
@@ -237,4 +239,4 @@ async def _left(call: Call, order: _Order, job_id: str, *, seen: Job | None = No
     noted = await reattach.left(call.state["desk"], job_id, call.state["settings"].reattach_s, seen=seen)
     if noted:
         call.state["twins"].promised(order.asked)
-    return noted
+    return noted or order.keyed

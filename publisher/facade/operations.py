@@ -75,7 +75,11 @@ OPERATIONS = (
                 "Names the job: a repeated call gets the same one.",
                 pattern="^[\\x21-\\x7e]{1,255}$",
             ),
-            parameter("Prefer", "header", "`respond-async`, or `wait=N`: 202 when the video is not ready in N s."),
+            parameter(
+                "Prefer",
+                "header",
+                "`respond-async`, or `wait=N`: 202 when the video is not ready in N s; `reattach`: see docs/http.md.",
+            ),
             parameter("traceparent", "header", "W3C trace context; goes to the record and all messages."),
         ),
     ),

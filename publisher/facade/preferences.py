@@ -21,6 +21,9 @@ class Preferences:
 
     wait_s: int | None = None
     respond_async: bool = False
+    reattach: bool = False
+    """The id in the request only names this call, so that it can be repeated. If an identical call before it got no
+    answer, this call gets it, as a call without an id would."""
 
     @property
     def given(self) -> bool:
@@ -31,21 +34,24 @@ class Preferences:
         """The header that tells what was heeded."""
         words = ["respond-async"] if self.respond_async and async_too else []
         words += [] if self.wait_s is None else [f"wait={self.wait_s}"]
+        words += ["reattach"] if self.reattach else []
         return {"Preference-Applied": ", ".join(words)} if words else {}
 
 
 def preferences_of(headers: Headers, *, at_most_s: float) -> Preferences:
     """What `Prefer` asks for. Unknown and broken preferences are passed over, as the RFC wants it."""
     wait_s: int | None = None
-    respond_async = False
+    respond_async = reattach = False
     for preference in ",".join(headers.getlist("prefer")).split(","):
         name, _, value = preference.partition(";")[0].partition("=")
         match name.strip().lower():
             case "respond-async":
                 respond_async = True
+            case "reattach":
+                reattach = True
             case "wait" if wait_s is None and (seconds := _SECONDS.fullmatch(value.strip())):
                 wait_s = min(int(seconds[1]), int(at_most_s))
-    return Preferences(wait_s=wait_s, respond_async=respond_async)
+    return Preferences(wait_s=wait_s, respond_async=respond_async, reattach=reattach)
 
 
 def keyed_job_id(headers: Headers) -> str | None:

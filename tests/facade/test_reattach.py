@@ -157,3 +157,33 @@ async def test_a_video_without_an_address_is_owed(tmp_path: Path) -> None:
         assert (answer.status_code, answer.json()["video_id"]) == (503, job_id)
         assert int(answer.headers["retry-after"]) > 0
         assert (await door.post()).json()["video_id"] == job_id
+
+
+REATTACH = {"Prefer": "reattach"}
+
+
+async def test_an_id_may_name_a_call_and_not_a_video(door: Door, hand: Hand) -> None:
+    """A client that has to repeat its own calls gives each an id; its caller still comes back like one without."""
+    first = await door.post(REATTACH, job_id="call-1")
+    assert (first.status_code, first.json()["video_id"], first.json()["error"]["retryable"]) == (504, "call-1", True)
+    again = await door.post(REATTACH, job_id="call-1")
+    other = await door.post(REATTACH, job_id="call-2")
+    assert {again.json()["video_id"], other.json()["video_id"], await _missed(door)} == {"call-1"}
+    await hand.finish("call-1")
+    answer = await door.post(REATTACH, job_id="call-3")
+    assert (answer.status_code, answer.json()["video_id"]) == (200, "call-1")
+    assert answer.headers["preference-applied"] == "reattach"
+    assert (await door.post(REATTACH, job_id="call-4")).json()["video_id"] == "call-4", "the first was answered"
+
+
+async def test_a_repeated_call_means_its_own_job_before_one_that_is_owed(door: Door) -> None:
+    assert await door.queued(job_id="call-1") == "call-1"
+    owed = await _missed(door)
+    assert owed != "call-1"
+    assert (await door.post(REATTACH, job_id="call-1")).json()["video_id"] == "call-1"
+
+
+async def test_an_id_of_another_request_is_refused_also_to_who_would_reattach(door: Door) -> None:
+    await door.post(REATTACH, job_id="call-1")
+    answer = await door.post(REATTACH, job_id="call-1", duration_seconds=7)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "id_reused")

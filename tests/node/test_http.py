@@ -111,8 +111,57 @@ async def test_an_abort_ends_the_wait_and_not_the_job(house: House) -> None:
             with pytest.raises(Refused, match="enough") as caught:
                 await asking
             assert not caught.value.error["isOurs"]
+            assert caught.value.error["videoId"] == "left"
             with house.worker():
                 assert (await js.call("wait", "left"))["video_id"] == "left"
+
+
+async def test_the_same_call_again_after_an_abort_is_the_same_job(house: House) -> None:
+    with house.facade() as (_, url):
+        async with node(url) as js, node(url) as other:
+            first = js.ask("generate", SHORT)
+            await logged(house, "submit_published")
+            js.abort(0)
+            with pytest.raises(Refused, match="enough") as caught:
+                await first
+            await logged(house, "wait_hung_up")
+            second = other.ask("generate", SHORT)
+            await logged(house, "reattach_found")
+            await other.kill()
+            await logged(house, "wait_hung_up", times=2)
+        async with node(url) as js:
+            with house.worker():
+                video = await js.call("generate", SHORT)
+                again = await js.call("generate", SHORT)
+    assert not second.done()
+    assert video["video_id"] == caught.value.error["videoId"]
+    assert again["video_id"] != video["video_id"], "the call was answered: this is a new one"
+    assert len(house.finals()) == 2
+
+
+async def test_the_old_service_s_function_makes_no_second_job_of_a_process_that_was_restarted(house: House) -> None:
+    with house.facade() as (_, url):
+        for attempt in (1, 2):
+            async with node(url) as js:
+                asking = js.ask("generateVideoFromPrompt", PROMPT, 1)
+                await logged(house, "submit_published" if attempt == 1 else "reattach_found")
+                await js.kill()
+            assert not asking.done()
+            await logged(house, "wait_hung_up", times=attempt)
+        with house.worker():
+            async with node(url) as js:
+                result = await js.call("generateVideoFromPrompt", PROMPT, 1)
+    assert result["success"]
+    assert len(house.finals()) == 1
+
+
+async def test_a_call_that_is_answered_late_owes_its_caller_nothing_more(house: House) -> None:
+    hasty = House(house.folder, house.log, {"REELBUS_WAIT_S": "0.1"})
+    with hasty.facade() as (_, url), house.worker():
+        async with node(url) as js:
+            first = await js.call("generate", SHORT)
+            second = await js.call("generate", SHORT)
+    assert first["video_id"] != second["video_id"]
 
 
 async def test_a_cancel_is_told_to_who_waits(house: House) -> None:

@@ -95,8 +95,9 @@ async def test_an_abort_ends_the_wait_and_a_cancel_the_job(cloud: House, project
         waiting = js.ask("generate", left)
         await topics.sent("left")
         js.abort(0)
-        with pytest.raises(Refused, match="enough"):
+        with pytest.raises(Refused, match="enough") as caught:
             await waiting
+        assert caught.value.error["videoId"] == "left"
         with cloud.worker():
             asking = js.ask("generate", {**SHORT, "duration_seconds": 30, "job_id": "unwanted"})
             await generating(cloud, "unwanted")
@@ -142,3 +143,29 @@ async def test_who_waits_asks_again_now_and_then_in_case_an_answer_was_lost(proj
         js.abort(0)
         with pytest.raises(Refused, match="enough"):
             await asking
+
+
+async def test_the_same_call_again_after_an_abort_is_the_same_job(
+    cloud: House, project: Project, topics: Topics
+) -> None:
+    async with node(project.bus_url) as js:
+        waiting = js.ask("generate", SHORT)
+        sent = await topics.next_sent()
+        js.abort(0)
+        with pytest.raises(Refused, match="enough") as caught:
+            await waiting
+        assert caught.value.error["videoId"] == sent
+        with cloud.worker():
+            again = await js.call("generate", SHORT)
+            another = await js.call("generate", SHORT)
+    assert again["video_id"] == sent
+    assert another["video_id"] != again["video_id"], "the call was answered: this is a new one"
+
+
+async def test_a_completion_that_cannot_be_read_is_kept(project: Project, topics: Topics) -> None:
+    topics.named("ours")
+    topics.end(b"no JSON", "reelbus.video.succeeded.v1")
+    topics.end(b'{"job_id": "one", "state": "cancelled"}', "reelbus.video.cancelled.v1")
+    async with node(f"{project.bus_url}?subscription=ours") as js:
+        assert (await refusal(js.ask("wait", "one")))["category"] == "internal"
+    assert b"no JSON" in [message.data for message in await topics.pull("ours", at_most=10)]

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.types import PubsubMessage
 
 from infra.gcp.subscriptions import Subscriptions
 from publisher.compose import open_desk
@@ -32,15 +33,30 @@ class Topics:
     def send(self, body: dict[str, Any], **attributes: str) -> None:
         self.publisher.publish(self._made.topic_path(REQUESTS), json.dumps(body).encode(), **attributes).result()
 
+    def end(self, data: bytes, kind: str) -> None:
+        """Publish a completion of this type."""
+        self.publisher.publish(self._made.topic_path(COMPLETIONS), data, **{"ce-type": kind}).result()
+
     async def sent(self, job_id: str) -> None:
         """Until a request with this id is on the bus."""
-        request = {"subscription": self._made.path("a-spy"), "max_messages": 1}
-        while True:
-            pulled = await asyncio.to_thread(self.subscriber.pull, request=request, timeout=60)
-            ids = [each.ack_id for each in pulled.received_messages]
-            await asyncio.to_thread(self.subscriber.acknowledge, subscription=self._made.path("a-spy"), ack_ids=ids)
-            if job_id in {each.message.attributes["job_id"] for each in pulled.received_messages}:
-                return
+        while await self.next_sent() != job_id:
+            pass
+
+    async def next_sent(self) -> str:
+        """The id of the next request on the bus."""
+        [message] = await self.pull("a-spy", at_most=1)
+        return message.attributes["job_id"]
+
+    async def pull(self, name: str, *, at_most: int) -> list[PubsubMessage]:
+        """The messages of a subscription, once there is one."""
+        path = self._made.path(name)
+        request = {"subscription": path, "max_messages": at_most}
+        while not (
+            found := (await asyncio.to_thread(self.subscriber.pull, request=request, timeout=60)).received_messages
+        ):
+            pass
+        await asyncio.to_thread(self.subscriber.acknowledge, subscription=path, ack_ids=[each.ack_id for each in found])
+        return [each.message for each in found]
 
     def listeners(self) -> set[str]:
         """Who hears completions."""

@@ -4,12 +4,13 @@ import { randomUUID } from "node:crypto";
 
 import { ReelbusError, unreachable } from "./errors.js";
 import { answered } from "./log.js";
-import { COMPLETIONS, completionOf } from "./messages.js";
+import { COMPLETIONS, completionOf, isForeign } from "./messages.js";
 
 const CALL = { timeout: 20_000 };
 const EXPIRES_AFTER_S = 86_400; // the shortest that there is: a process that was killed leaves its subscription so long
 const KEEPS_S = 600;
 const ACK_DEADLINE_S = 60;
+const UNREADABLE_AGAIN_MS = 60_000;
 const NOT_FOUND = 5;
 const AUTH = new Map([
   [7, "permission_denied"],
@@ -24,6 +25,7 @@ export class Bus {
   #lost;
   #pubsub;
   #subscription = null;
+  #unread = new Set(); // timers, one for each message that can't be read
 
   constructor({ projectId, subscription, heard, lost }) {
     this.#projectId = projectId;
@@ -79,6 +81,7 @@ export class Bus {
   }
 
   async #left(subscription) {
+    this.#forget();
     subscription.removeAllListeners("message");
     await subscription.close();
     if (this.#named) return;
@@ -86,17 +89,34 @@ export class Bus {
   }
 
   #took(message) {
-    const completion = completionOf(message);
+    const completion = isForeign(message) ? null : completionOf(message);
     answered("completion", { video_id: completion?.job_id, state: completion?.state, id: message.attributes["ce-id"] });
     if (completion) this.#heard(completion, message.attributes.traceparent);
-    message.ack();
+    if (completion || isForeign(message)) message.ack();
+    else this.#keep(message);
+  }
+
+  /** It stays on the subscription, for another program or its dead-letter policy; but does not come again at once. */
+  #keep(message) {
+    const timer = setTimeout(() => {
+      this.#unread.delete(timer);
+      message.nack();
+    }, UNREADABLE_AGAIN_MS).unref();
+    this.#unread.add(timer);
   }
 
   #broke(subscription, error) {
     this.#subscription = null;
+    this.#forget();
     subscription.removeAllListeners("message");
     subscription.close().catch(() => {});
     this.#lost(this.#translate(error, COMPLETIONS, null));
+  }
+
+  /** Messages that were kept come again by themselves, once this connection is closed. */
+  #forget() {
+    for (const timer of this.#unread) clearTimeout(timer);
+    this.#unread.clear();
   }
 
   #opened() {

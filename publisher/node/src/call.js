@@ -75,8 +75,10 @@ export class Caller {
 /** What an answer that is no success says. */
 export function refusalOf({ status, statusText, body, retryAfterMs }, videoId) {
   const words = typeof body?.detail === "string" ? body.detail : statusText || "no reason was given";
+  // A server that failed half-way may have made the job, also where it doesn't say so.
+  const mayExist = status >= 500 && body?.error?.charged !== "no";
   const error = body?.error?.category
-    ? failureOf(body.error, body.video_id, { status, detail: words })
+    ? failureOf(body.error, body.video_id ?? (mayExist ? videoId : null), { status, detail: words })
     : new ReelbusError(`the server answered ${status}: ${words}`, {
         category: "upstream",
         code: "unexpected_answer",

@@ -7,6 +7,7 @@ import { sleep } from "./patience.js";
 
 const SILENCE_MS = 45_000; // a heartbeat comes every 15 s
 const AGAIN_MS = 500;
+const TOLD = ["state", "progress"]; // a newer facade may tell more
 
 /** Tells `listener` every `state` and `progress` event; gives the job's view at its end. */
 export async function follow(caller, videoId, listener, patience, signal) {
@@ -23,9 +24,11 @@ async function* news(caller, videoId, patience, signal) {
   let heard = false;
   for (;;) {
     try {
-      for await (const told of stream(caller, videoId, lastId, signal)) {
+      const here = () => {
         patience.heard();
         heard = true;
+      };
+      for await (const told of stream(caller, videoId, lastId, signal, here)) {
         lastId = told.id ?? lastId;
         yield told;
       }
@@ -38,7 +41,8 @@ async function* news(caller, videoId, patience, signal) {
   }
 }
 
-async function* stream(caller, videoId, lastId, signal) {
+/** `here` is called with every sign of life; heartbeats are no events. */
+async function* stream(caller, videoId, lastId, signal, here) {
   const silence = new AbortController();
   const quiet = setTimeout(() => silence.abort(new DOMException("no heartbeat", "TimeoutError")), SILENCE_MS);
   try {
@@ -49,20 +53,23 @@ async function* stream(caller, videoId, lastId, signal) {
       videoId,
     });
     if (!response.ok) throw refusalOf(await caller.answerOf(response, signal, videoId), videoId);
-    yield* events(caller.chunks(response, signal, videoId), quiet);
+    yield* events(caller.chunks(response, signal, videoId), quiet, here);
   } finally {
     clearTimeout(quiet);
     silence.abort();
   }
 }
 
-async function* events(chunks, quiet) {
+async function* events(chunks, quiet, here) {
   const found = [];
   const parser = createParser({ onEvent: (told) => found.push(told) });
   const decoder = new TextDecoder();
   for await (const chunk of chunks) {
     quiet.refresh();
+    here();
     parser.feed(decoder.decode(chunk, { stream: true }));
-    for (const { event, data, id } of found.splice(0)) yield { event, id, data: JSON.parse(data) };
+    for (const { event, data, id } of found.splice(0)) {
+      if (event === "done" || TOLD.includes(event)) yield { event, id, data: JSON.parse(data) };
+    }
   }
 }

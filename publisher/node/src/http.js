@@ -1,12 +1,15 @@
-/** reelbus over HTTP. The job's id is chosen before anything is sent, so that a lost answer never costs a second job. */
-
-import { randomUUID } from "node:crypto";
+/**
+ * reelbus over HTTP. The job's id is chosen before anything is sent, so that a lost answer never costs a second job. Where
+ * the caller chose none, the facade is told so (`Prefer: reattach`): the caller's own repetition costs no second job, too.
+ */
 
 import { Caller, refusalOf } from "./call.js";
+import { ReelbusError } from "./errors.js";
 import { follow } from "./events.js";
 import { asked, answered } from "./log.js";
 import { Patience, sleep } from "./patience.js";
 import { jobId } from "./request.js";
+import { about, withId } from "./unanswered.js";
 import { hasEnded, videoOfAnswer, videoOfView } from "./video.js";
 import { wire } from "./wire.js";
 
@@ -15,70 +18,111 @@ const AWAY_AT_MOST_MS = 120_000;
 const LONGEST_ANSWER_MS = 285_000;
 const WAIT_S = 50; // many proxies cut a silent connection after a minute
 const LOOK_EVERY_MS = 1_000;
+const THANKS_MS = 10_000;
 const PASSING = [502, 503, 504];
+const RESPOND_ASYNC = "respond-async";
+const REATTACH = "reattach";
 
 /** A client of one facade. There is nothing to close. */
 export class HttpClient {
+  #url;
   #caller;
   #awayAtMostMs;
   #waitS = WAIT_S;
 
   constructor({ url, apiKey, awayAtMostMs = AWAY_AT_MOST_MS }) {
+    this.#url = url;
     this.#caller = new Caller(url, apiKey);
     this.#awayAtMostMs = awayAtMostMs;
   }
 
   /** The video, however long it takes. Aborting ends the wait, not the job. */
   async generate(request, { signal } = {}) {
-    const body = await this.#order(identified(request), {}, signal);
-    return body.success ? videoOfAnswer(body) : videoOfView(await this.#ended(body, signal));
+    return await withId(this.#url, request, (order, named) =>
+      this.#naming({ videoId: null }, async (known) => {
+        const headers = named ? {} : { prefer: REATTACH };
+        const body = await this.#order(order, headers, known, signal);
+        if (body.success) return videoOfAnswer(body);
+        const view = await this.#ended(body, signal);
+        if (!named && view.state === "succeeded" && view.video_id === order.job_id) {
+          // The facade learns that the call is answered: the next one like it is a new video.
+          await this.#sent(wire(order), headers, order.job_id, AbortSignal.timeout(THANKS_MS)).catch(() => {});
+        }
+        return videoOfView(view);
+      }),
+    );
   }
 
   /** The job once it is taken in: `video_id`, `state`, and what else is known of it. */
   async submit(request, { signal } = {}) {
-    const order = identified(request);
-    return await this.#order(order, { prefer: "respond-async" }, signal).catch((error) => {
-      if (error.videoId !== order.job_id || mayPass(error)) throw error;
-      return this.status(order.job_id, { signal }); // it was submitted before, and failed since
-    });
+    return await withId(this.#url, request, (order, named) =>
+      this.#naming({ videoId: null }, async (known) => {
+        const prefer = named ? RESPOND_ASYNC : `${RESPOND_ASYNC}, ${REATTACH}`;
+        return await this.#order(order, { prefer }, known, signal).catch((error) => {
+          if (error.videoId !== order.job_id || signal?.aborted || mayPass(error)) throw error;
+          return this.status(order.job_id, { signal }); // it was submitted before, and failed since
+        });
+      }),
+    );
   }
 
   /** The video of a job that was submitted before, here or elsewhere. */
   async wait(videoId, { signal } = {}) {
-    return videoOfView(await this.#ended({ video_id: videoId }, signal));
+    return await this.#naming({ videoId }, async () => videoOfView(await this.#ended({ video_id: videoId }, signal)));
   }
 
   /** The job as it stands. */
   async status(videoId, { signal } = {}) {
-    return await this.#job("GET", videoId, signal);
+    return await this.#naming({ videoId }, () => this.#job("GET", videoId, signal));
   }
 
   /** The job after the wish. One that has ended stays as it is; what was accepted stays charged. */
   async cancel(videoId, { signal } = {}) {
-    return await this.#job("DELETE", videoId, signal);
+    return await this.#naming({ videoId }, () => this.#job("DELETE", videoId, signal));
   }
 
   /** Calls `listener` with each `state` and `progress` event, and gives the job once it has ended. */
   async onProgress(videoId, listener, { signal } = {}) {
     jobId("video_id", videoId);
-    return await follow(this.#caller, videoId, listener, new Patience(this.#awayAtMostMs), signal);
+    const patience = new Patience(this.#awayAtMostMs);
+    return await this.#naming({ videoId }, () => follow(this.#caller, videoId, listener, patience, signal));
   }
 
   async close() {}
 
+  /** What `work` gives; what it throws names the job. `known.videoId` is the job, once there may be one. */
+  async #naming(known, work) {
+    try {
+      return await work(known);
+    } catch (error) {
+      throw error instanceof ReelbusError && error.code === "invalid_request" ? error : about(error, known.videoId);
+    }
+  }
+
   /** Sends until an answer speaks of the job. Where one got lost, looks for the job before it sends again. */
-  async #order(order, headers, signal) {
+  async #order(order, headers, known, signal) {
     const body = wire(order);
     const patience = new Patience(this.#awayAtMostMs);
     asked(`POST ${GENERATE}`, order);
+    signal?.throwIfAborted();
     for (let first = true; ; first = false) {
-      const told = await this.#sent(body, headers, order.job_id, signal).catch((error) => error);
-      if (!(told instanceof Error)) return told;
-      if (first && isUnsent(told)) throw Object.assign(told, { videoId: null });
-      if (!mayPass(told)) throw told;
-      const view = told.videoId && (await this.#found(order.job_id, patience, signal));
-      if (view) return view;
-      await patience.pause(told, signal, told.retryAfterMs);
+      known.videoId = order.job_id;
+      const { value, error } = await outcomeOf(this.#sent(body, headers, order.job_id, signal));
+      if (value) {
+        known.videoId = value.video_id;
+        return value;
+      }
+      if (signal?.aborted) throw error;
+      const unsent = first && isUnsent(error);
+      if (unsent || (first && !error.videoId)) known.videoId = null; // nothing was made of it
+      if (unsent) throw Object.assign(error, { videoId: null });
+      if (!mayPass(error)) throw error;
+      const view = error.videoId && (await this.#found(error.videoId, patience, signal));
+      if (view) {
+        known.videoId = view.video_id;
+        return view;
+      }
+      await patience.pause(error, signal, error.retryAfterMs);
     }
   }
 
@@ -93,11 +137,10 @@ export class HttpClient {
   /** The job's view, once anybody can tell; null where there is no such job. */
   async #found(videoId, patience, signal) {
     for (;;) {
-      const found = await this.status(videoId, { signal }).catch((error) => error);
-      if (!(found instanceof Error)) return found;
-      if (found.code === "not_found") return null;
-      if (!mayPass(found)) throw found;
-      await patience.pause(found, signal, found.retryAfterMs);
+      const { value, error } = await outcomeOf(this.#job("GET", videoId, signal));
+      if (value) return value;
+      if (error.code === "not_found") return null;
+      await this.#bear(error, 0, patience, signal);
     }
   }
 
@@ -106,11 +149,11 @@ export class HttpClient {
     const patience = new Patience(this.#awayAtMostMs);
     while (!hasEnded(view.state)) {
       const waitS = this.#waitS;
-      const next = await this.#job("GET", view.video_id, signal, waitS).catch((error) => error);
-      if (next instanceof Error) await this.#bear(next, waitS, patience, signal);
+      const { value, error } = await outcomeOf(this.#job("GET", view.video_id, signal, waitS));
+      if (error) await this.#bear(error, waitS, patience, signal);
       else {
         patience.heard();
-        view = next;
+        view = value;
         if (!waitS && !hasEnded(view.state)) await sleep(LOOK_EVERY_MS, signal);
       }
     }
@@ -119,9 +162,10 @@ export class HttpClient {
 
   /** Goes on where an answer failed to come; throws what will not pass. */
   async #bear(error, waitS, patience, signal) {
+    signal?.throwIfAborted();
     if (error.field === "wait" && waitS)
       this.#waitS = waitS >> 1; // this facade keeps nobody for so long
-    else if (mayPass(error)) await patience.pause(error, signal, error.retryAfterMs);
+    else if (mayPass(error) || error.status === 429) await patience.pause(error, signal, error.retryAfterMs);
     else throw error;
   }
 
@@ -135,8 +179,12 @@ export class HttpClient {
   }
 }
 
-/** The request with the id of its job. */
-export const identified = (request) => ({ ...request, job_id: request?.job_id ?? randomUUID() });
+/** `{value}` or `{error}`, whatever is thrown: the reason of an abort may be any value, and be no Error. */
+const outcomeOf = (promise) =>
+  promise.then(
+    (value) => ({ value }),
+    (error) => ({ error: error ?? new Error("thrown without a reason") }),
+  );
 
 /** Whether the answer may not be the last word: none came, or it speaks of a moment's trouble. A look at the job tells. */
 function mayPass(error) {

@@ -16,9 +16,11 @@ export const requestMessage = (request, trace) =>
 export const cancelMessage = (cancel, trace) =>
   message(cancel, "reelbus.video.cancel.v1", `${cancel.job_id}.cancel`, cancel.job_id, trace);
 
-/** What a completion message says; null for one that is of another kind, of a later version, or broken. */
-export function completionOf({ data, attributes }) {
-  if (attributes["ce-type"] && !COMPLETED.test(attributes["ce-type"])) return null;
+/** Whether a message is of another kind, or of a later version: not for this program. */
+export const isForeign = ({ attributes }) => Boolean(attributes["ce-type"]) && !COMPLETED.test(attributes["ce-type"]);
+
+/** What a completion message says; null for one that can't be read. */
+export function completionOf({ data }) {
   try {
     const completion = JSON.parse(data.toString());
     return typeof completion?.state === "string" ? completion : null;

@@ -3,19 +3,20 @@
 import { Bus } from "./bus.js";
 import { failureOf, ReelbusError, unreachable } from "./errors.js";
 import { text } from "./fields.js";
-import { identified } from "./http.js";
 import { checkForBus } from "./image.js";
 import { invalid } from "./invalid.js";
 import { asked, answered } from "./log.js";
 import { cancelMessage, requestMessage, REQUESTS, traceOf } from "./messages.js";
 import { Replies } from "./replies.js";
 import { checkedRequest, jobId } from "./request.js";
+import { about, withId } from "./unanswered.js";
 import { videoOfCompletion } from "./video.js";
 
 const REMIND_MS = 600_000;
 
 /** A client of one project. Close it: that ends its subscription. */
 export class PubSubClient {
+  #address;
   #bus;
   #replies;
   #listens;
@@ -24,6 +25,7 @@ export class PubSubClient {
   #remindMs;
 
   constructor({ projectId, subscription = null, listen = true, http = null, remindMs = REMIND_MS }) {
+    this.#address = `pubsub://${projectId}`;
     this.#replies = new Replies({ keepsStrays: subscription !== null });
     const heard = (completion, trace) => this.#replies.deliver(completion, trace);
     const lost = (error) => this.#replies.fail((videoId) => lostAnswer(error, videoId));
@@ -36,18 +38,22 @@ export class PubSubClient {
 
   /** The video, however long it takes. Aborting ends the wait, not the job. */
   async generate(request, { signal, traceparent } = {}) {
-    const order = checked(request);
-    return videoOfCompletion(await this.#exchange(order, traceOf(traceparent), false, signal));
+    return await withId(this.#address, request, async (identified) => {
+      const order = checked(identified);
+      return videoOfCompletion(await this.#exchange(order, traceOf(traceparent), false, signal));
+    });
   }
 
   /** `{video_id, state}` once the request is on the bus. */
   async submit(request, { signal, traceparent } = {}) {
-    const order = checked(request);
-    const trace = traceOf(traceparent);
-    if (this.#listens) await this.#listening(signal);
-    if (this.#listens) this.#replies.expect(order.job_id, trace);
-    await this.#publish(order, trace);
-    return { video_id: order.job_id, state: "queued" };
+    return await withId(this.#address, request, async (identified) => {
+      const order = checked(identified);
+      const trace = traceOf(traceparent);
+      if (this.#listens) await this.#listening(signal);
+      if (this.#listens) this.#replies.expect(order.job_id, trace);
+      await this.#publish(order, trace);
+      return { video_id: order.job_id, state: "queued" };
+    });
   }
 
   /**
@@ -65,7 +71,7 @@ export class PubSubClient {
       if (!this.#named) throw unheard(videoId);
     }
     await this.#listening(signal);
-    return videoOfCompletion(await heard(this.#replies.wait(videoId, { kept: true }), signal));
+    return videoOfCompletion(await heard(this.#replies.wait(videoId, { kept: true }), signal, videoId));
   }
 
   /** Publishes the wish. What was accepted by then stays charged. */
@@ -100,7 +106,7 @@ export class PubSubClient {
     const reminder = setInterval(() => this.#remind(order, trace), this.#remindMs);
     try {
       await this.#publish(order, trace);
-      return await heard(place, signal);
+      return await heard(place, signal, order.job_id);
     } finally {
       clearInterval(reminder);
       place.leave();
@@ -131,18 +137,19 @@ export class PubSubClient {
 }
 
 function checked(request) {
-  if (request === null || typeof request !== "object") throw invalid("", "must be an object");
-  const order = checkedRequest(identified(request));
+  const order = checkedRequest(request);
   checkForBus(order.reference_image);
   return order;
 }
 
-async function heard({ answer, leave }, signal) {
+async function heard({ answer, leave }, signal, videoId) {
   const { promise, stop } = aborted(signal);
   try {
     const completion = await Promise.race([answer, promise]);
     if (completion.state === "rejected") throw failureOf(completion.error, completion.job_id);
     return completion;
+  } catch (error) {
+    throw about(error, videoId);
   } finally {
     stop();
     leave();

@@ -1,0 +1,65 @@
+/**
+ * Gives an id to a call that names none, and remembers it if the call ends without an answer: the same call again, in
+ * this process, is then the same job. An answer, good or bad, ends that: the next identical call is a new job.
+ */
+
+import { createHash, randomUUID } from "node:crypto";
+
+import { ReelbusError } from "./errors.js";
+import { invalid } from "./invalid.js";
+import { wire } from "./wire.js";
+
+const KEPT_MS = 30 * 60_000; // as long as a facade remembers it, too
+const KEPT_AT_MOST = 1_000;
+const PASSING = [502, 503, 504];
+
+const kept = new Map(); // digest of a call → {id, until}, the oldest first
+
+/** What `work` gives for the request with an id. `work` is told whether the caller named the id. */
+export async function withId(address, request, work) {
+  if (request === null || typeof request !== "object") throw invalid("", "must be an object");
+  if ((request.job_id ?? null) !== null) return await work(request, true);
+  const text = address + wire(request);
+  const before = kept.size > 0 ? taken(digestOf(text)) : null;
+  const id = before ?? randomUUID();
+  try {
+    return await work({ ...request, job_id: id }, false);
+  } catch (error) {
+    if (isAnswer(error)) throw error;
+    keep(digestOf(text), id);
+    throw before ? about(error, id) : error;
+  }
+}
+
+/** The error with the job that it is about. The reason of an abort may be shared by many calls, each with its own job. */
+export function about(error, videoId) {
+  if (!(error instanceof Error) || !videoId || error.videoId === videoId) return error;
+  if (error instanceof ReelbusError) return error.videoId ? error : Object.assign(error, { videoId });
+  const free = !Object.hasOwn(error, "videoId") && Object.isExtensible(error);
+  const own = free ? error : copyOf(error);
+  return Object.assign(own, { videoId });
+}
+
+function copyOf(error) {
+  if (error instanceof DOMException) return new DOMException(error.message, { name: error.name, cause: error });
+  return Object.create(error, { message: { value: error.message, enumerable: false } });
+}
+
+/** Whether somebody who knows has spoken: of the request, or of the job's end. */
+function isAnswer(error) {
+  return error instanceof ReelbusError && error.status !== null && !PASSING.includes(error.status);
+}
+
+const digestOf = (text) => createHash("sha256").update(text).digest("base64");
+
+function taken(digest) {
+  const found = kept.get(digest);
+  kept.delete(digest);
+  return found && found.until > performance.now() ? found.id : null;
+}
+
+function keep(digest, id) {
+  kept.delete(digest);
+  kept.set(digest, { id, until: performance.now() + KEPT_MS });
+  if (kept.size > KEPT_AT_MOST) kept.delete(kept.keys().next().value);
+}
