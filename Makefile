@@ -2,10 +2,10 @@
 # that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations into .venv at once would break it
-.PHONY: help demo demo-pythons demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp fuzz bench scale check format clean lock install-run install-dev install-bench
+.PHONY: help demo demo-pythons demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale check format clean lock install-run install-dev install-bench
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
-PYTEST = $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash
+PYTEST = $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore tests/mixed
 CHAOS = $(JOBS:%=--jobs %) $(KILLS:%=--kills %) $(SEED:%=--seed %) $(MINUTES:%=--minutes %)
 
 help: ## Show this list
@@ -48,6 +48,9 @@ chaos: install-dev ## Kill, stop, cut and fill up a house at random; JOBS= KILLS
 chaos-gcp: install-dev ## The same on Google's emulators, smaller
 	$(BIN)/python -m tests.chaos --house google $(CHAOS)
 
+mixed-versions: install-dev ## This version and the release before on one set of stores: what either begins, either finishes
+	$(BIN)/pytest -q -p no:xdist tests/mixed
+
 fuzz: install-dev ## Ask the facade everything that its OpenAPI document allows, and more; SECONDS=60 SEED=
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
@@ -72,7 +75,7 @@ lock: ## Pin the newest allowed versions afresh
 	scripts/lock --upgrade
 
 clean: ## Remove everything that was made here: .venv, data of the embedded default, caches
-	rm -rf .venv publisher/node/node_modules .reelbus build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache reelbus-demo.mp4
+	rm -rf .venv publisher/node/node_modules .reelbus build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mixed reelbus-demo.mp4
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install-run install-dev install-bench: # scripts/bootstrap does nothing if it is done already
