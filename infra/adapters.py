@@ -16,7 +16,7 @@ from infra.gcp.addresses import database_in, project_in
 from infra.gcp.gcs_settings import bucket_settings
 from infra.gcp.vertex_settings import VertexSettings
 from schemas.errors import Invalid, Unavailable
-from schemas.ports import Budgets, Bus, Editor, JobStore, VideoModel, VideoStore
+from schemas.ports import Budgets, Bus, Editor, Heartbeats, JobStore, VideoModel, VideoStore
 
 if TYPE_CHECKING:
     from infra.embedded.database import Database
@@ -56,6 +56,11 @@ class Adapters:
     async def budgets(self, jobs_url: str) -> Budgets:
         """They lie beside the jobs. Raises as `jobs` does."""
         opener: Callable[..., Awaitable[Budgets]] = _opener("budgets", jobs_url)
+        return await opener(self, urlsplit(jobs_url))
+
+    async def heartbeats(self, jobs_url: str) -> Heartbeats:
+        """They are beside the jobs. Raises as `jobs` does."""
+        opener: Callable[..., Awaitable[Heartbeats]] = _opener("heartbeats", jobs_url)
         return await opener(self, urlsplit(jobs_url))
 
     async def videos(self, url: str, *, base_url: str, reference_buckets: str = "", check: bool = False) -> VideoStore:
@@ -136,6 +141,12 @@ async def _sqlite_budgets(adapters: Adapters, url: SplitResult) -> Budgets:
     return SqliteBudgets(await adapters.database(_local_path("jobs", url)))
 
 
+async def _sqlite_heartbeats(adapters: Adapters, url: SplitResult) -> Heartbeats:
+    from infra.embedded.heartbeats import SqliteHeartbeats
+
+    return SqliteHeartbeats(await adapters.database(_local_path("jobs", url)))
+
+
 async def _folder_videos(adapters: Adapters, url: SplitResult, *, base_url: str, reference_buckets: str) -> VideoStore:
     from infra.embedded.videos import FolderVideos
 
@@ -192,6 +203,16 @@ async def _firestore_budgets(adapters: Adapters, url: SplitResult) -> Budgets:
     return FirestoreBudgets(jobs)
 
 
+async def _firestore_heartbeats(adapters: Adapters, url: SplitResult) -> Heartbeats:
+    project, database = database_in(url)
+    with google_installed():
+        from infra.gcp.firestore import FirestoreJobs
+        from infra.gcp.firestore_heartbeats import FirestoreHeartbeats
+    jobs = FirestoreJobs(project, database)
+    adapters.closing(jobs.close)
+    return FirestoreHeartbeats(jobs)
+
+
 async def _bucket_videos(adapters: Adapters, url: SplitResult, *, base_url: str, reference_buckets: str) -> VideoStore:
     del base_url  # viewers get the files from Google
     settings = bucket_settings(url, reference_buckets=reference_buckets)
@@ -206,6 +227,7 @@ _OPENERS: Mapping[str, Mapping[str, Callable[..., Awaitable[Any]] | None]] = {
     "bus": {"sqlite": _sqlite_bus, "pubsub": _pubsub_bus},
     "jobs": {"sqlite": _sqlite_jobs, "firestore": _firestore_jobs},
     "budgets": {"sqlite": _sqlite_budgets, "firestore": _firestore_budgets},
+    "heartbeats": {"sqlite": _sqlite_heartbeats, "firestore": _firestore_heartbeats},
     "videos": {"file": _folder_videos, "gs": _bucket_videos},
     "model": {"animatic": _animatic, "vertex": _vertex},
 }

@@ -14,6 +14,7 @@ from infra.gcp.vertex_settings import VertexSettings
 from infra.logs import configure_logs
 from publisher.desk import Desk
 from publisher.settings import PublisherSettings
+from publisher.worker_watch import WorkerWatch
 from schemas.errors import Invalid
 from schemas.plan import Plan
 from schemas.ports import DEAD_WORKERS, WORKERS
@@ -39,6 +40,7 @@ async def open_desk(settings: PublisherSettings, *, check: bool = False) -> Asyn
                 check=check,
             ),
             clock=SystemClock(),
+            workers=WorkerWatch(await adapters.heartbeats(settings.jobs_url), SystemClock()),
         )
         # A message that is published before its subscription exists is lost, and the first worker may start later.
         await desk.bus.ensure(WORKERS)

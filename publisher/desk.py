@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from publisher.worker_watch import WorkerWatch
 from schemas.ports import Bus, Clock, JobStore, VideoStore
 
 
@@ -13,3 +14,5 @@ class Desk:
     jobs: JobStore
     videos: VideoStore
     clock: Clock
+    workers: WorkerWatch | None = None
+    """Tells how long no worker was seen."""

@@ -49,8 +49,11 @@ async def outline(desk: Desk, job: Job, *, caller: str | None = None, queue_posi
     Addresses are made now: a signed one would die in the record.
     """
     result = None if job.erased_at else job.result
+    silence = await desk.workers.silence() if desk.workers and not job.ended else None
     return view_of(
         job,
+        notice=silence.words if silence else None,
+        worker_seen_at=silence.since if silence else None,
         video_id=shown_id(caller, job.job_id),
         video_url=await desk.videos.url_for(result.gcs_path) if result else None,
         poster_url=await desk.videos.url_for(result.poster_path) if result and result.poster_path else None,

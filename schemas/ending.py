@@ -1,5 +1,7 @@
 """The completion that an ended job announces, and the rejection of a message that is no job."""
 
+from datetime import datetime
+
 from schemas.completion import Completion, Timings
 from schemas.failure import Category, Failure
 from schemas.job import Job
@@ -48,13 +50,16 @@ def rejection(job_id: str | None, message: str, *, field: str | None = None, con
     return Completion(job_id=job_id, state=Outcome.REJECTED, error=failure)
 
 
-def estimated_progress(job: Job) -> float:
-    """0 to 1: an estimate from the time that this model usually takes, never 1 before the end."""
+def estimated_progress(job: Job, *, until: datetime | None = None) -> float:
+    """0 to 1: an estimate from the time that this model usually takes, never 1 before the end.
+
+    It stands still `until` a worker was seen: what happens to the job without one is not known.
+    """
     if job.state is JobState.SUCCEEDED:
         return 1.0
     if not job.clips or job.read_at is None:
         return 0.0
-    at = (job.since(job.state) if job.ended else None) or job.read_at
+    at = (job.since(job.state) if job.ended else None) or min(job.read_at, until or job.read_at)
     whole = sum(clip.planned.expected_s for clip in job.clips)
     passed = 0.0
     for clip in job.clips:

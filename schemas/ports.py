@@ -185,6 +185,27 @@ class Budgets(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LastBeat:
+    """The newest sign of life of all workers."""
+
+    owner: str
+    at: datetime
+    read_at: datetime
+    """Both of the store's own clock."""
+
+
+class Heartbeats(Protocol):
+    """Signs of life of the workers, kept beside the jobs. What is kept is bounded, however many workers there were."""
+
+    async def beat(self, owner: str) -> None:
+        """This worker is alive now."""
+
+    async def last_beat(self) -> LastBeat | None:
+        """The newest; None if there never was one. It may miss the beat of a worker that shares its place with another,
+        but never all beats."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StoredFile:
     """A file in the video store."""
 

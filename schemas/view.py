@@ -1,5 +1,6 @@
 """How a job looks from outside: the one JSON that the facade, the CLI and the Node client show."""
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -65,6 +66,7 @@ class JobView(BaseModel):
     width: int | None = None
     height: int | None = None
     error: Failure | None = None
+    notice: str | None = Field(default=None, description="What keeps the job from going on, if that is no state of it.")
     caller: str | None = Field(default=None, description="Whose job it is; null for one that was made without a key.")
 
 
@@ -75,8 +77,13 @@ def view_of(
     video_url: str | None = None,
     poster_url: str | None = None,
     queue_position: int | None = None,
+    notice: str | None = None,
+    worker_seen_at: datetime | None = None,
 ) -> JobView:
-    """The view of a job as of `job.read_at`; with the stored id, unless another `video_id` is to be shown."""
+    """The view of a job as of `job.read_at`; with the stored id, unless another `video_id` is to be shown.
+
+    `worker_seen_at` is given if no worker has been seen for a while.
+    """
     asked = (
         "prompt",
         "duration_seconds",
@@ -93,7 +100,7 @@ def view_of(
         video_id=video_id or job.job_id,
         state=job.state,
         life=job.life,
-        progress=estimated_progress(job),
+        progress=estimated_progress(job, until=worker_seen_at),
         queue_position=queue_position,
         waiting_for=job.waiting_for,
         cancel_requested=job.cancel_requested,
@@ -112,6 +119,7 @@ def view_of(
         width=result.width if result else None,
         height=result.height if result else None,
         error=job.failure,
+        notice=notice,
         caller=job.caller,
         **echo,
     )

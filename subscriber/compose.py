@@ -51,6 +51,7 @@ async def open_workshop(settings: WorkerSettings) -> AsyncIterator[Workshop]:
             scratch=scratch,
             pace=Pace(SystemClock(), settings.submits_per_minute / settings.workers),
             guard=guard,
+            heartbeats=await adapters.heartbeats(settings.jobs_url),
             windows=settings.windows,
             search_every_s=settings.search_every_s,
             cancel_look_s=settings.cancel_look_s,

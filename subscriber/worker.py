@@ -20,6 +20,7 @@ from subscriber.workshop import Workshop
 log = logging.getLogger(__name__)
 
 DEAD_LETTERS_AT_ONCE = 4
+BEAT_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,10 +43,12 @@ class Worker:
             await self.shop.bus.ensure(subscription)
         if not await self._prepare(stop):
             return
+        await self._beat()
         loops = [
             asyncio.create_task(self._take(WORKERS, self.in_flight + self.prefetch, handler)),
             asyncio.create_task(self._take(DEAD_WORKERS, DEAD_LETTERS_AT_ONCE, lambda it: handle_dead(handler, it))),
             asyncio.create_task(self._reconcile_for_ever()),
+            asyncio.create_task(self._beat_for_ever()),
         ]
         ready()
         log.info("ready", extra={"action": "worker_ready", "owner": self.shop.owner})
@@ -111,6 +114,20 @@ class Worker:
             except Exception:  # the next pass may do better; the deliveries go on meanwhile
                 log.exception("reconcile failed", extra={"action": "reconcile_failed"})
             await self.shop.clock.sleep(self.reconcile_every_s)
+
+    async def _beat_for_ever(self) -> None:
+        while True:
+            await self.shop.clock.sleep(BEAT_EVERY_S)
+            await self._beat()
+
+    async def _beat(self) -> None:
+        """Leave a sign of life for those who wait. A worker works without it as well."""
+        if self.shop.heartbeats is None:
+            return
+        try:
+            await self.shop.heartbeats.beat(self.shop.owner)
+        except Unavailable as error:
+            log.warning("no heartbeat was left", extra={"action": "heartbeat_failed", "reason": str(error)})
 
     async def _drain(self, handler: Handler) -> None:
         """Finish what ends in time; hand the rest back. A paid call under way is waited for."""

@@ -8,7 +8,7 @@ from schemas.advance import advance
 from schemas.errors import NotFound
 from schemas.event import Step
 from schemas.job import Job
-from schemas.ports import Bus, Clock, Editor, JobStore, VideoModel, VideoStore
+from schemas.ports import Bus, Clock, Editor, Heartbeats, JobStore, VideoModel, VideoStore
 from subscriber.guard import Guard
 from subscriber.pace import Pace
 from subscriber.windows import Windows
@@ -29,6 +29,7 @@ class Workshop:
     scratch: Path
     pace: Pace
     guard: Guard = field(default_factory=Guard)
+    heartbeats: Heartbeats | None = None
     windows: Windows = field(default_factory=Windows)
     search_every_s: float = 15
     cancel_look_s: float = 60

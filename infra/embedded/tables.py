@@ -97,6 +97,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES + _JOBS, _CALLERS, _BUDGETS
 """What each version adds; released ones never change. The file counts in `user_version` how many it has had."""
 
 
+# Beside the counted versions: a program of the release before opens the file all the same, and leaves this alone.
+_BESIDE = (
+    """CREATE TABLE IF NOT EXISTS worker_beats (
+        slot INTEGER PRIMARY KEY,
+        owner TEXT NOT NULL,
+        at INTEGER NOT NULL              -- ms
+    )""",
+)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the file to today's layout. Safe among processes that start at once: one does it, the rest find it done."""
     connection.execute("BEGIN IMMEDIATE")
@@ -107,4 +117,6 @@ def migrate(connection: sqlite3.Connection) -> None:
         for statements in MIGRATIONS[version:]:
             for statement in statements:
                 connection.execute(statement)
+        for statement in _BESIDE:
+            connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")

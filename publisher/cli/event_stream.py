@@ -24,6 +24,7 @@ class _Told(BaseModel):
     progress: float = 0.0
     queue_position: int | None = None
     waiting_for: str | None = None
+    notice: str | None = None
 
 
 async def events(client: httpx.AsyncClient, path: str) -> AsyncGenerator[News, None]:

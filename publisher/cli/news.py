@@ -14,12 +14,16 @@ class News:
     progress: float = 0.0
     queue_position: int | None = None
     waiting_for: str | None = None
+    notice: str | None = None
+    """What keeps it from going on, if that is no state of the job."""
     end: JobView | None = None
     """The whole job, once it has ended."""
 
     @property
     def headline(self) -> str:
         """The state, and why it stays there."""
+        if self.notice:
+            return f"{self.state}; {self.notice}"
         if self.waiting_for:
             return f"{self.state}, waiting for {self.waiting_for.replace('_', ' ')}"
         if self.queue_position:
@@ -34,5 +38,6 @@ def news_of(view: JobView) -> News:
         progress=view.progress,
         queue_position=view.queue_position,
         waiting_for=view.waiting_for,
+        notice=view.notice,
         end=view if view.state.ended else None,
     )

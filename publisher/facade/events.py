@@ -93,7 +93,7 @@ class _Story:
         self._heard_until = heard_until
         self._told: set[Transition] = set()
         self._highest = 0.0
-        self._progress: tuple[float, int | None, str | None] | None = None
+        self._progress: tuple[float, int | None, str | None, str | None] | None = None
 
     def news(self, seen: JobView) -> Iterator[ServerSentEvent]:
         """Events that the listener does not know yet."""
@@ -108,12 +108,12 @@ class _Story:
             at = isoformat(step.at)
             data = {"video_id": seen.video_id, "state": step.state, "at": at, "progress": self._highest}
             yield _event("state", data, id=at)
-        progress_now = (seen.progress, seen.queue_position, seen.waiting_for)
+        progress_now = (seen.progress, seen.queue_position, seen.waiting_for, seen.notice)
         if progress_now != self._progress and not seen.state.ended:
             self._progress = progress_now
             self._highest = max(self._highest, seen.progress)
-            names = ("progress", "queue_position", "waiting_for")
-            yield _event("progress", {"state": seen.state, **dict(zip(names, progress_now, strict=True))})
+            data = {name: getattr(seen, name) for name in ("state", "progress", "queue_position", "waiting_for")}
+            yield _event("progress", {**data, "notice": seen.notice} if seen.notice else data)
 
 
 def _event(event: str, data: dict[str, Any], *, id: str | None = None) -> ServerSentEvent:

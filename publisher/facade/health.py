@@ -5,6 +5,7 @@ import asyncio
 from starlette.responses import JSONResponse, Response
 
 from publisher.facade.state import Call
+from publisher.worker_watch import Silence
 from schemas.errors import Moved, Unavailable
 
 _LOOK_AT_MOST_S = 2.0
@@ -34,7 +35,15 @@ async def readyz(call: Call) -> Response:
         missing = "jobs"
     if missing:
         return _unavailable(missing)
-    return JSONResponse({"status": "ready"})
+    silence = await _silence(call)
+    return JSONResponse({"status": "ready", **({"notice": silence.words} if silence else {})})
+
+
+async def _silence(call: Call) -> Silence | None:
+    """No worker is no reason to send callers elsewhere: the facade takes jobs in, and they wait."""
+    workers = call.state["desk"].workers
+    silence = await workers.silence() if workers else None
+    return silence if silence and not silence.is_fresh else None
 
 
 def _unavailable(missing: str, **more: str) -> Response:

@@ -94,3 +94,10 @@ def test_facade_out_of_reach(shell: Shell) -> None:
         result = shell(*command, "--url", "http://127.0.0.1:9")
         assert result.exit_code == 4, command
         assert "the facade does not answer" in result.stderr
+
+
+def test_status_says_that_there_is_no_worker(shell: Shell) -> None:
+    shown = shell("status", shell.queued("one")).stdout
+    assert "no worker has been seen yet" in shown
+    shell("cancel", "one")
+    assert "no worker" not in shell("status", "one").stdout

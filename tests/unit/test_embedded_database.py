@@ -154,3 +154,15 @@ async def test_what_is_no_database_is_unavailable(tmp_path: Path) -> None:
 async def test_every_commit_is_flushed(database: Database) -> None:
     assert database._writer.execute("PRAGMA synchronous").fetchone() == (2,)
     assert database._writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+async def test_a_file_of_the_release_before_gets_what_lies_beside_the_versions(tmp_path: Path) -> None:
+    """Its version stays: a program of the release before opens it after this one."""
+    path = tmp_path / "test.db"
+    await (await Database.open(path)).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE worker_beats")
+    await (await Database.open(path)).close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM worker_beats").fetchone() == (0,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from infra.clock import SystemClock
-from schemas.ports import Running
+from schemas.errors import Unavailable
+from schemas.ports import LastBeat, Running
 from schemas.state import JobState, Outcome
 from subscriber.worker import Worker
 from tests.facade.faults import BreakingBus
@@ -118,3 +119,29 @@ async def test_a_subscription_that_breaks_in_an_unforeseen_way_begins_again(benc
         await bench.send()
         assert (await bench.hear()).state is Outcome.SUCCEEDED
     assert bus.begun_again.is_set()
+
+
+class Beats:
+    """Heartbeats that can be out of reach."""
+
+    def __init__(self) -> None:
+        self.owners: list[str] = []
+        self.fails = False
+
+    async def beat(self, owner: str) -> None:
+        self.owners.append(owner)
+        if self.fails:
+            raise Unavailable
+
+    async def last_beat(self) -> LastBeat | None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_worker_leaves_a_sign_of_life_and_needs_none(bench: Bench, fails: bool) -> None:
+    beats = Beats()
+    beats.fails = fails
+    async with bench.working(heartbeats=beats):
+        assert beats.owners == ["worker-under-test"], "before it is ready: who starts one sees it"
+        await bench.send()
+        assert (await bench.hear()).state is Outcome.SUCCEEDED

@@ -81,6 +81,10 @@ export interface JobView {
   height?: number | null;
   error?: Failure | null;
   /**
+   * What keeps the job from going on, if that is no state of it.
+   */
+  notice?: string | null;
+  /**
    * Whose job it is; null for one that was made without a key.
    */
   caller?: string | null;
