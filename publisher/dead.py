@@ -3,10 +3,12 @@
 import logging
 
 from publisher.desk import Desk
-from publisher.replay import revival
+from publisher.payment import Payment, payments_for, payments_of
+from publisher.replay import Agreement, revival
 from schemas.change import change
 from schemas.claim_check import open_image
 from schemas.errors import Invalid, NotFound
+from schemas.event import Replayed
 from schemas.job import Job
 from schemas.message import Message, NewerVersion, decode_command
 from schemas.ports import DeadLetter
@@ -28,18 +30,21 @@ async def show_dead(desk: Desk, letter_id: str) -> DeadLetter:
     return letters[0]
 
 
-async def replay_dead(desk: Desk, letter_id: str) -> None:
+async def replay_dead(desk: Desk, letter_id: str, *, agreed: Agreement | None = None) -> None:
     """Publishes it again. Its job, where it ended without a video, lives again first: what is paid is used.
+    `agreed` says what a person agreed to pay for; without it nothing is asked.
 
     A job that only has the same id, for another request, stays as it is. Raises `NotFound`, and `Invalid` where the job
-    was erased. A crash in between leaves a queued job, which `reconcile` publishes.
+    was erased or would pay for anything else. A crash in between leaves a queued job, which `reconcile` publishes.
     """
     letter = await show_dead(desk, letter_id)
     job = await _job_of(desk, letter.message)
     if job is not None:
         if job.erased_at:
             raise Invalid(f"the job of dead letter {letter_id} was erased; drop the letter as well", field="letter_id")
-        await change(desk.jobs, job.job_id, lambda newest: revival(desk, newest))
+        await change(desk.jobs, job.job_id, lambda newest: _revival(desk, newest, agreed))
+    elif agreed:
+        agreed.check(await _payments_of_a_new_job(desk, letter.message, agreed))
     await desk.bus.replay(letter_id)
     extra = {"action": "dead_replayed", "letter_id": letter_id, "job_id": job.job_id if job else None}
     logger.info("dead letter replayed", extra=extra)
@@ -49,6 +54,24 @@ async def drop_dead(desk: Desk, letter_id: str) -> None:
     """Takes it off the shelf for good; its job stays as it is. Raises `NotFound`."""
     await desk.bus.drop(letter_id)
     logger.info("dead letter dropped", extra={"action": "dead_dropped", "letter_id": letter_id})
+
+
+def _revival(desk: Desk, job: Job, agreed: Agreement | None) -> Replayed | None:
+    event = revival(desk, job)
+    if agreed:
+        agreed.check(payments_of(job, event, agreed.plan))
+    return event
+
+
+async def _payments_of_a_new_job(desk: Desk, message: Message, agreed: Agreement) -> tuple[Payment, ...]:
+    """A request whose job was never made begins one. Another job's id begins nothing."""
+    try:
+        request = decode_command(message)
+    except (Invalid, NewerVersion):
+        return ()
+    if not isinstance(request, VideoRequest) or await desk.jobs.get(request.job_id):
+        return ()
+    return payments_for(request, agreed.plan)
 
 
 async def _job_of(desk: Desk, message: Message) -> Job | None:

@@ -1,8 +1,10 @@
-"""Lets a job that ended without a video live again. What is paid is used, and not paid again."""
+"""Lets a job that ended without a video live again. What was paid and made is used; what is missing is paid for."""
 
 import logging
+from dataclasses import dataclass
 
 from publisher.desk import Desk
+from publisher.payment import Payment, Planner, describe, payments_of
 from publisher.requests import publish_if_due, publish_request
 from publisher.status import find
 from schemas.change import change
@@ -14,15 +16,45 @@ from schemas.state import JobState
 logger = logging.getLogger(__name__)
 
 
-async def replay(desk: Desk, job_id: str, *, traceparent: str | None = None, resubmit: int | None = None) -> Job:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreement:
+    """What a person agreed to pay for."""
+
+    plan: Planner
+    payments: tuple[Payment, ...] = ()
+
+    def check(self, payments: tuple[Payment, ...]) -> None:
+        """Raises `PaymentDue` if it is something else."""
+        if payments != self.payments:
+            raise PaymentDue(payments)
+
+
+class PaymentDue(Invalid):
+    """Nobody agreed to pay for this."""
+
+    def __init__(self, payments: tuple[Payment, ...]) -> None:
+        super().__init__(f"the replay would pay {describe(payments)}")
+        self.payments = payments
+
+
+async def replay(
+    desk: Desk,
+    job_id: str,
+    *,
+    traceparent: str | None = None,
+    resubmit: int | None = None,
+    agreed: Agreement | None = None,
+) -> Job:
     """The job in its new life, with its request on the bus again. One that has not ended comes back unchanged.
     `resubmit` names a clip in doubt that is sent again although it may be paid twice.
 
-    Raises `NotFound`, and `Invalid` for a job that has its video or was erased. A crash half-way, or a bus that is out
-    of reach, leaves a queued job, which the same call again publishes, or `reconcile`.
+    `agreed` says what a person agreed to pay for; without it nothing is asked.
+
+    Raises `NotFound`, and `Invalid` for a job that has its video, was erased, or would pay for anything else. A crash
+    half-way, or a bus that is out of reach, leaves a queued job, which the same call again publishes, or `reconcile`.
     """
     before = await find(desk, job_id)
-    job = await change(desk.jobs, job_id, lambda newest: _revival(desk, newest, resubmit))
+    job = await change(desk.jobs, job_id, lambda newest: _revival(desk, newest, resubmit, agreed))
     is_replayed = job.life != before.life
     try:
         await (publish_request(desk, job, traceparent=traceparent) if is_replayed else publish_if_due(desk, job))
@@ -41,9 +73,12 @@ def revival(desk: Desk, job: Job, resubmit: int | None = None) -> Replayed | Non
     return Replayed(at=now, deadline=now + QUEUED_AT_MOST, resubmit=resubmit)
 
 
-def _revival(desk: Desk, job: Job, resubmit: int | None) -> Replayed | None:
+def _revival(desk: Desk, job: Job, resubmit: int | None, agreed: Agreement | None) -> Replayed | None:
     if job.erased_at:
         raise Invalid(f"job {job.job_id} was erased with its prompt; a new video needs a new id", field="job_id")
     if job.state is JobState.SUCCEEDED:
         raise Invalid(f"job {job.job_id} has its video already; another one needs a new id", field="job_id")
-    return revival(desk, job, resubmit)
+    event = revival(desk, job, resubmit)
+    if agreed:
+        agreed.check(payments_of(job, event, agreed.plan))
+    return event

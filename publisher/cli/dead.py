@@ -9,12 +9,13 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from publisher.cli.agreement import agree, pay_option
 from publisher.cli.configuration import configuration
 from publisher.cli.door_option import json_option
 from publisher.cli.exits import Verb
 from publisher.cli.facts import moment
 from publisher.cli.listing import console
-from publisher.compose import open_desk
+from publisher.compose import open_desk, open_planner
 from publisher.dead import drop_dead, list_dead, replay_dead, show_dead
 from publisher.desk import Desk
 from schemas.kinds import isoformat
@@ -56,10 +57,16 @@ def show(letter_id: str, as_json: bool) -> None:
 
 @dead.command(cls=Verb)
 @click.argument("letter_id", metavar="ID")
+@pay_option
 @json_option
-def replay(letter_id: str, as_json: bool) -> None:
-    """Publish one again. What was paid for its job is used, and not paid again."""
-    _with_desk(lambda desk: replay_dead(desk, letter_id))
+def replay(letter_id: str, pay: bool, as_json: bool) -> None:
+    """Publish one again. What it would have to pay for is only shown, unless --pay is given."""
+    plan = open_planner(configuration())
+
+    async def published(desk: Desk) -> None:
+        await agree(plan, lambda agreed: replay_dead(desk, letter_id, agreed=agreed), pay=pay)
+
+    _with_desk(published)
     click.echo(json.dumps({"replayed": letter_id}) if as_json else f"{letter_id} is on its way again")
 
 

@@ -39,9 +39,10 @@ class Shell:
 
         return asyncio.run(opened())
 
-    def queued(self, job_id: str, project_id: str | None = None, *, caller: str | None = None) -> str:
+    def queued(self, job_id: str, project_id: str | None = None, *, caller: str | None = None, **fields: object) -> str:
         """A job that waits for a worker."""
-        request = VideoRequest(job_id=job_id, prompt=PROMPT, project_id=project_id)
+        given = {"job_id": job_id, "prompt": PROMPT, "project_id": project_id, **fields}
+        request = VideoRequest.model_validate(given)
         return self.with_desk(lambda desk: submit(desk, request, caller=caller)).job_id
 
 

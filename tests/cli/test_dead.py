@@ -71,3 +71,20 @@ def test_the_letter_of_an_erased_job_is_not_replayed(shell: Shell, letter: str) 
     result = shell("dead", "replay", letter)
     assert result.exit_code == 2
     assert f"the job of dead letter {letter} was erased" in complaint(result)
+
+
+VEO = {"REELBUS_MODEL": "vertex://acme/us-central1", "REELBUS_FAST_MODELS": "veo-3.1-fast-generate-001"}
+
+
+def test_a_replay_of_a_paid_request_says_what_it_pays_for_and_needs_pay(shell: Shell, letter: str) -> None:
+    result = shell("dead", "replay", letter)  # its job waits for a worker already
+    assert result.exit_code == 0
+    shell.with_desk(_bury)
+    (again,) = json.loads(shell("dead", "list", "--json").stdout)["dead_letters"]
+    shell.with_desk(lambda desk: cancel(desk, "one"))
+    told = complaint(shell("dead", "replay", again["id"], **VEO))
+    assert told.startswith("Error: It would pay $")
+    assert "clip 0 (veo-3.1-fast-generate-001)" in told
+    assert len(json.loads(shell("dead", "list", "--json").stdout)["dead_letters"]) == 1
+    assert shell("dead", "replay", again["id"], "--pay", **VEO).exit_code == 0
+    assert json.loads(shell("dead", "list", "--json").stdout) == {"dead_letters": []}
