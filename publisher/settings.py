@@ -3,27 +3,18 @@
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from publisher.keys import ApiKey, parsed
-from schemas.addresses import Addresses
+from schemas.environment import Settings
 
 WAIT_AT_MOST_S = 280
 """Node's fetch gives a silent server up after 300 s: we answer before that."""
 GOOGLE_CERTS_URL = "https://www.googleapis.com/oauth2/v1/certs"
 
 
-class PublisherSettings(Addresses, BaseSettings):
+class PublisherSettings(Settings):
     """From the environment (`REELBUS_…`, and `PORT`) and a `.env` beside it."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="REELBUS_",
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        populate_by_name=True,
-    )
 
     model: str = Field(default="animatic:", description="What the workers make clips with; only plans look at it.")
     fast_models: str = Field(default="", description="What `fast` means on Vertex AI: ids in order, with commas.")

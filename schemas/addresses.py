@@ -1,9 +1,9 @@
 """Where the parts of reelbus live. Both sides' settings hold these, so that they can't disagree about a default."""
 
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 
 class Addresses(BaseModel):
@@ -24,6 +24,19 @@ class Addresses(BaseModel):
     port: int = Field(default=8000, ge=0, le=65535, validation_alias="PORT", description="The facade's port.")
 
     log_level: str = Field(default="INFO", pattern=r"(?i)^(debug|info|warning|error)$")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        """Every answer and every stored address begins with it."""
+        parts = urlsplit(url)
+        if url and not (
+            parts.scheme in ("http", "https")
+            and parts.hostname
+            and url == parts._replace(query="", fragment="").geturl()
+        ):
+            raise ValueError("public_url must be an address such as https://video.example.com, or with a path")
+        return url
 
     @property
     def database_url(self) -> str:

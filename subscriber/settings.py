@@ -6,25 +6,15 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from schemas.addresses import Addresses
+from schemas.environment import Settings
 from subscriber.limits import Limits
 from subscriber.rules import Rules
 from subscriber.windows import Windows
 
 
-class WorkerSettings(Addresses, BaseSettings):
+class WorkerSettings(Settings):
     """Every field is `REELBUS_<NAME>` in the environment (and `PORT` for the facade's port)."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="REELBUS_",
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        populate_by_name=True,
-    )
 
     model: str = Field(default="animatic:", description="What makes the clips: animatic: or vertex://project/location")
     fast_models: str = Field(default="", description="What `fast` means on Vertex AI: ids in order, with commas.")

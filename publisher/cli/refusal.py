@@ -39,7 +39,7 @@ def _error(response: httpx.Response) -> ReelbusError:
             return Conflict(words)
         case 401 if body:
             return Invalid(f"REELBUS_API_KEY must be a key that the facade knows; it says: {words}")
-        case 400 | 403 | 413 | 415 | 422 if body:
+        case 400 | 403 | 413 | 415 | 421 | 422 if body:
             return Invalid(words)
         case _:
             return Unavailable(words, retry_after_s=_retry_after_s(response))

@@ -70,9 +70,12 @@ def answer(body: BaseModel, *, status: int = 200, headers: dict[str, str] | None
     return Response(body.model_dump_json(), status_code=status, headers=headers, media_type="application/json")
 
 
-def accepted(view: JobView, headers: dict[str, str]) -> Response:
+def accepted(call: Call, view: JobView, headers: dict[str, str]) -> Response:
     """202: the job goes on, and this is where to ask for it."""
-    headers = {**headers, "Location": status_path(view.video_id), "Retry-After": str(RETRY_AFTER_S)}
+    # Where no public URL is set, the caller knows better by which name it got here.
+    is_public = bool(call.state["settings"].public_url)
+    location = status_url(call, view.video_id) if is_public else status_path(view.video_id)
+    headers = {**headers, "Location": location, "Retry-After": str(RETRY_AFTER_S)}
     return answer(view, status=202, headers=headers)
 
 

@@ -22,6 +22,7 @@ from publisher.facade.intake import Intake
 from publisher.facade.limits import BodyLimit, ContentType
 from publisher.facade.lingering import Lingering
 from publisher.facade.links import LinkedVideos, Links
+from publisher.facade.public_path import PublicPath, public_path
 from publisher.facade.refusals import on_error
 from publisher.facade.state import State
 from publisher.facade.trace import Trace
@@ -74,9 +75,10 @@ async def _links(settings: PublisherSettings, desk: Desk) -> Links | None:
 # A layer that needs no frame of its own hands on what the next one returns: beside ten thousand who wait, each counts.
 def facade(state: State) -> Starlette:
     """The ASGI application over an open state."""
-    return Starlette(
+    app = Starlette(
         routes=ROUTES,
         middleware=[
+            Middleware(PublicPath, prefix=public_path(state["settings"])),
             Middleware(Trace),
             Middleware(SafeHeaders),
             Middleware(Lingering),
@@ -89,6 +91,8 @@ def facade(state: State) -> Starlette:
         exception_handlers={HTTPException: on_error, ClientDisconnect: on_error, ReelbusError: on_error},
         lifespan=partial(_lifespan, state),
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 @asynccontextmanager

@@ -29,13 +29,19 @@ logger = logging.getLogger(__name__)
 _SEND_AT_MOST_S = 30
 _MADE = 0.95
 """How far a job is whose clips are all there."""
+_DONE = "/done"
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
 async def events(call: Call) -> Response:
-    """A stream of `state` and `progress` events and, at the end, one `done`."""
+    """A stream of `state` and `progress` events and, at the end, one `done`.
+
+    204 for a listener that heard `done`: an `EventSource` comes again whenever a stream ends, until it is told to stop.
+    """
     caller = caller_of(call)
     job = await find(call.state["desk"], call.path_params["video_id"], caller=caller)
+    if job.ended and call.headers.get("last-event-id") == _done_id(job.history[-1].at):
+        return Response(status_code=204)
     with ExitStack() as stack:
         try:
             place = stack.enter_context(call.state["waiters"].place(job.job_id))
@@ -74,7 +80,7 @@ async def _told(call: Call, job: Job, place: Place) -> AsyncIterator[ServerSentE
     last = await view(call.state["desk"], newest, caller=caller)
     for event in story.news(last):
         yield event
-    yield ServerSentEvent(event="done", data=last.model_dump_json(), sep="\n")
+    yield ServerSentEvent(event="done", data=last.model_dump_json(), id=_done_id(last.history[-1].at), sep="\n")
 
 
 async def _look_again(call: Call, place: Place, job_id: str) -> Job | None:
@@ -120,6 +126,10 @@ def _event(event: str, data: dict[str, Any], *, id: str | None = None) -> Server
     return ServerSentEvent(event=event, data=json.dumps(data), id=id, sep="\n")
 
 
+def _done_id(ended_at: datetime) -> str:
+    return isoformat(ended_at) + _DONE
+
+
 def _heartbeat() -> ServerSentEvent:
     return ServerSentEvent(comment="still here", sep="\n")
 
@@ -127,6 +137,7 @@ def _heartbeat() -> ServerSentEvent:
 def _moment(last_event_id: str | None) -> datetime | None:
     """Where the listener was cut off; a foreign id tells nothing, and the story begins anew."""
     try:
-        return _MOMENT.validate_python(last_event_id, strict=False) if last_event_id else None
+        heard = (last_event_id or "").removesuffix(_DONE)  # of an earlier life, where the job was replayed since
+        return _MOMENT.validate_python(heard, strict=False) if heard else None
     except ValidationError:
         return None

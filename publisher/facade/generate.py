@@ -212,7 +212,7 @@ async def _unfinished(call: Call, taken: _Taken, job: Job | None) -> Response:
     order, desk = taken.order, call.state["desk"]
     if order.preferences.given:
         job = job or await find(desk, taken.job_id)
-        return accepted(await view(desk, job, caller=order.caller), order.preferences.applied(async_too=True))
+        return accepted(call, await view(desk, job, caller=order.caller), order.preferences.applied(async_too=True))
     if taken.crowded:
         raise taken.crowded
     repeatable = await _left(call, order, taken.job_id, seen=job)

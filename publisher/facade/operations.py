@@ -143,6 +143,7 @@ OPERATIONS = (
         guarded=True,
         answers={
             200: Answer(words="The stream; it ends with the job.", media=("text/event-stream",)),
+            204: Answer(words="`Last-Event-ID` names `done`: there is nothing more to come.", media=()),
             **_WHO,
             404: _NONE,
             500: _BROKEN,

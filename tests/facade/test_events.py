@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from publisher.replay import replay
 from schemas.failure import Category, Failure
 from tests.facade.doors import Door
 from tests.facade.hand import Hand
@@ -66,6 +67,22 @@ async def test_a_listener_goes_on_where_it_was(door: Door, hand: Hand) -> None:
     assert again[-1].name == "done"
     foreign = _events((await door.client.get(path, headers={"Last-Event-ID": "yesterday"})).text)
     assert len(foreign) == len(told)
+
+
+async def test_a_listener_that_heard_the_end_is_told_to_stop(door: Door, hand: Hand) -> None:
+    job_id = await door.queued()
+    path = f"/api/videos/{job_id}/events"
+    await hand.fail(job_id, Failure(category=Category.QUOTA, code="quota", message="No quota."))
+    told = _events((await door.client.get(path)).text)
+    *_, state, done = told
+    again = await door.client.get(path, headers={"Last-Event-ID": str(done.id)})
+    assert (again.status_code, again.content) == (204, b"")
+    cut_off = _events((await door.client.get(path, headers={"Last-Event-ID": str(state.id)})).text)
+    assert [event.name for event in cut_off] == ["done"], "it heard the state, and not the job"
+    await replay(door.desk, job_id)
+    live = asyncio.create_task(door.client.get(path, headers={"Last-Event-ID": str(done.id)}))
+    await hand.finish(job_id)
+    assert _events((await live).text)[-1].data["state"] == "succeeded", "and a job that lives again is heard again"
 
 
 async def test_head_opens_no_stream(door: Door) -> None:
