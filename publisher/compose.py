@@ -83,9 +83,8 @@ def open_planner(settings: PublisherSettings) -> Callable[[VideoRequest], Plan]:
         )
     from infra.gcp.vertex_opening import open_planner as open_vertex_planner
 
-    return open_vertex_planner(
-        VertexSettings(fast_models=settings.fast_models, quality_models=settings.quality_models)
-    ).plan
+    vertex = VertexSettings(fast_models=settings.fast_models, quality_models=settings.quality_models)
+    return open_vertex_planner(vertex, urlsplit(settings.model).path.strip("/")).plan
 
 
 def open_logs(level: str) -> None:

@@ -29,8 +29,8 @@ def adopted(clip: Clip, nonce: str, operation: str, at: datetime) -> Clip:
     if own is None:  # the attempt in hand is the one that counts
         own = clip.prefix
         update["lost_prefixes"] = tuple(prefix for prefix in update["lost_prefixes"] if prefix != own)
-    update |= {"state": ClipState.ACCEPTED, "operation": operation, "accepted_at": at, "prefix": own, "cause": None}
-    return clip.model_copy(update=update)
+    update |= {"state": ClipState.ACCEPTED, "operation": operation, "accepted_at": at, "prefix": own}
+    return clip.model_copy(update={**update, "cause": clip.fallback})
 
 
 def discarded(clip: Clip, nonce: str, operation: str, *, ended: bool) -> Clip:

@@ -22,7 +22,7 @@ def judged(clip: Clip, charged: Charged, at: datetime) -> Clip:
 
 def planned_by_judgement(clip: Clip) -> Clip:
     """Ready to be sent: the attempt before was certainly not charged."""
-    update = {"state": ClipState.PLANNED, "nonce": None, "owner": None, "accepted_at": None, "cause": None}
+    update = {"state": ClipState.PLANNED, "nonce": None, "owner": None, "accepted_at": None, "cause": clip.fallback}
     return clip.model_copy(update=update)
 
 

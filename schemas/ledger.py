@@ -6,6 +6,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from schemas.failure import Charged, Failure
+from schemas.fallback import MODEL_FALLBACK
 from schemas.kinds import Moment
 from schemas.limit import Reserved
 from schemas.names import work_prefix
@@ -49,6 +50,11 @@ class Clip(Stored):
     """Operations accepted after the job had moved on: charged, and discarded."""
     reserved: tuple[Reserved, ...] = ()
     """What the present attempt took out of the budgets, or keeps there for the next one."""
+
+    @property
+    def fallback(self) -> Failure | None:
+        """Why another model makes it than the one that was asked for. A line keeps that until it is refused."""
+        return self.cause if self.cause and self.cause.code == MODEL_FALLBACK else None
 
     @property
     def charged(self) -> Charged:
@@ -116,6 +122,6 @@ class Clip(Stored):
                 "submitting_at": at,
                 "accepted_at": None,
                 "operation": None,
-                "cause": None,
+                "cause": self.fallback,
             }
         )

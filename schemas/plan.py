@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.failure import Failure
 from schemas.kinds import Usd
 from schemas.stored import Stored
 
@@ -25,6 +26,10 @@ class Plan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     clips: tuple[PlannedClip, ...] = Field(min_length=1)
+    fallback: Failure | None = Field(default=None, exclude=True)
+    """Why the model that was asked for does not make it: see `schemas.fallback`."""
+    warnings: tuple[str, ...] = Field(default=(), exclude=True)
+    """What the person who pays should know about the models, in whole sentences."""
 
     @property
     def price_usd(self) -> Decimal:

@@ -45,7 +45,8 @@ def _(event: ev.SubmitStarted, job: Job) -> Job:
     if planned is None:
         raise ImpossibleStep(f"job {job.job_id} has no clip left to submit")
     sent = planned.submitting(job.job_id, event.owner, event.nonce, event.at, event.attempt)
-    return _with(job, sent.model_copy(update={"reserved": planned.reserved + event.reserved}))
+    update = {"reserved": planned.reserved + event.reserved, "cause": event.plan.fallback or sent.cause}
+    return _with(job, sent.model_copy(update=update))
 
 
 @step.register
@@ -275,14 +276,14 @@ def _accepted(clip: Clip, operation: str, event: ev.Event) -> Clip:
     """The attempt in hand is the one that counts: it is not lost any more."""
     lost = tuple(prefix for prefix in clip.lost_prefixes if prefix != clip.prefix)
     update = {"state": ClipState.ACCEPTED, "operation": operation, "accepted_at": event.at, "lost_prefixes": lost}
-    return clip.model_copy(update={**update, "cause": None})
+    return clip.model_copy(update={**update, "cause": clip.fallback})
 
 
 def _done(clip: Clip, output: str, event: ev.Event) -> Clip:
     lost = tuple(prefix for prefix in clip.lost_prefixes if not output.startswith(prefix))
     late = tuple(charged for charged in clip.late if not output.startswith(charged))  # its charge is this one
     update = {"state": ClipState.DONE, "output": output, "done_at": event.at, "lost_prefixes": lost, "late": late}
-    return clip.model_copy(update={**update, "accepted_at": clip.accepted_at or event.at, "cause": None})
+    return clip.model_copy(update={**update, "accepted_at": clip.accepted_at or event.at, "cause": clip.fallback})
 
 
 def _sends(clip: Clip, nonce: str) -> bool:

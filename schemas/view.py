@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.completion import Timings
 from schemas.ending import estimated_progress, timings_of
 from schemas.failure import Charged, Failure
+from schemas.fallback import Fallback, fallback_of
 from schemas.job import Job, Transition
 from schemas.kinds import Moment, Usd
 from schemas.ledger import Clip
@@ -57,6 +58,7 @@ class JobView(BaseModel):
     history: tuple[Transition, ...]
     clips: tuple[ClipView, ...]
     model: str | None = None
+    fallback: Fallback | None = Field(default=None, description="Another model makes it than the one asked for.")
     billed_seconds: float
     cost_usd: Usd
     charged: Charged
@@ -110,6 +112,7 @@ def view_of(
         history=job.history,
         clips=tuple(_line(clip) for clip in job.clips),
         model=job.clips[0].planned.model if job.clips else None,
+        fallback=fallback_of(job),
         billed_seconds=job.billed_seconds,
         cost_usd=job.cost_usd,
         charged=job.charged,

@@ -1,10 +1,12 @@
 """Tells everybody downstream how a job ended. May be repeated: the event's id is the same each time."""
 
 import logging
+from dataclasses import replace
 
 from schemas.ending import completion_of, rejection
 from schemas.errors import ReelbusError
 from schemas.event import Announced
+from schemas.fallback import fallback_attributes
 from schemas.job import Job
 from schemas.message import Message, encode_completion
 from schemas.ports import COMPLETIONS
@@ -18,6 +20,7 @@ async def announce(shop: Workshop, job: Job) -> Job:
     url = await shop.videos.url_for(job.result.gcs_path) if job.result and not job.erased_at else None
     completion = completion_of(job, video_url=url)
     message = encode_completion(completion, at=shop.clock.now(), traceparent=job.traceparent, caller=job.caller)
+    message = replace(message, attributes={**message.attributes, **fallback_attributes(job)})
     await shop.bus.publish(COMPLETIONS, message)
     log.info("announced the end of a job", extra={"action": "announced", "job_id": job.job_id, "state": job.state})
     return await shop.write(job, Announced(at=shop.clock.now())) if job.completion_due else job

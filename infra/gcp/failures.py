@@ -14,9 +14,10 @@ from schemas.failure import Category, Charged, Failure
 
 def operation_failure(code: int | None, said: str, texts: Sequence[str] = ()) -> Failure:
     """An operation's `error`: a code of google.rpc, and words. `texts` is what the caller wrote."""
-    said = as_sentence(without_echo(said, texts))
-    if unsafe := safety_failure(said):
+    whole = without_echo(said, texts)
+    if unsafe := safety_failure(whole):
         return unsafe
+    said = as_sentence(whole)
     match code:
         case 8:
             return _capacity(said)
@@ -31,7 +32,7 @@ def operation_failure(code: int | None, said: str, texts: Sequence[str] = ()) ->
 def nothing_made(filtered_count: int, reasons: Sequence[str], texts: Sequence[str] = ()) -> Failure:
     """Done, without an error and without a video. `texts` is what the caller wrote."""
     if filtered_count or reasons:
-        return filtered(as_sentence(without_echo(" ".join(reasons), texts)), charged=Charged.UNKNOWN)
+        return filtered(without_echo(" ".join(reasons), texts), charged=Charged.UNKNOWN)
     return Failure(
         category=Category.UPSTREAM,
         code="no_video",

@@ -8,7 +8,9 @@ from schemas.errors import Invalid
 from schemas.request import Quality, VideoRequest
 
 FAST = ("gemini-omni-1.2-flash", "veo-3.1-fast-generate-001")
-QUALITY = ("veo-3.1-generate-001", "gemini-omni-1.2-flash")
+# Since 2026-11-17 Google may switch Veo 3.1 off any day. A plan of several clips is frozen at its model: one that goes
+# away between two clips strands what was paid. So the model without a date comes first.
+QUALITY = ("gemini-omni-1.2-flash", "veo-3.1-generate-001")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +38,10 @@ class Lineup:
         if request.model is not None:
             return _rows("model", (request.model,))
         return self.fast if request.quality is Quality.FAST else self.quality
+
+    def row(self, id: str) -> Model:
+        """The row of a model. Raises `Invalid` for an unknown one."""
+        return _row("model", id)
 
 
 def _ids(text: str) -> tuple[str, ...]:

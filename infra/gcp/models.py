@@ -13,6 +13,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+GLOBAL = "global"
+"""The location of models that no region offers."""
+
 
 class Family(StrEnum):
     """Models of one family take the same requests and fail in the same ways."""
@@ -120,7 +123,7 @@ MODELS: Mapping[str, Model] = {
             image_types=_OMNI_IMAGES,
             negative_prompt=False,
             expected_s=75,
-            region="global",
+            region=GLOBAL,
         ),
         Model(
             id="gemini-omni-1.1-flash-preview",
@@ -133,7 +136,7 @@ MODELS: Mapping[str, Model] = {
             negative_prompt=False,
             seed=False,
             expected_s=75,
-            region="global",
+            region=GLOBAL,
         ),
     )
 }

@@ -12,7 +12,6 @@ from infra.gcp.outcome import Made, read_base64
 from infra.gcp.polls import STILL_RUNNING
 from infra.gcp.safety import safety_failure
 from infra.gcp.wording import labels_for, prompt_for
-from infra.gcp.words import as_sentence
 from schemas.failure import Charged, Failure
 from schemas.ports import Broke, Running
 
@@ -72,10 +71,10 @@ def _failure(interaction: Any, steps: Iterable[Any], said: Sequence[str], texts:
     errors = [step.error for step in steps if step.type == _OUTPUT and step.error]
     for error in (*errors, *(interaction.errors or ())):
         return operation_failure(_code(error.code), error.message or "", texts)
-    sentence = as_sentence(without_echo(" ".join(said), texts))
-    if unsafe := safety_failure(sentence, charged=Charged.UNKNOWN):
+    whole = without_echo(" ".join(said), texts)
+    if unsafe := safety_failure(whole, charged=Charged.UNKNOWN):
         return unsafe
-    return nothing_made(0, ()) if interaction.status == "completed" else stopped(interaction.status, sentence)
+    return nothing_made(0, ()) if interaction.status == "completed" else stopped(interaction.status, whole)
 
 
 _OUTPUT, _INPUT = "model_output", "user_input"

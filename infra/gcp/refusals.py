@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from infra.gcp.safety import safety_failure
-from infra.gcp.words import words_of
+from infra.gcp.words import as_sentence, words_of
 from schemas.failure import Category, Charged, Failure
 
 NOT_SENT_IN_TIME = Failure(
@@ -25,8 +25,23 @@ SENT_TWICE = Failure(
     message="A second request for one submit was stopped; the first may have been accepted.",
     charged=Charged.UNKNOWN,
 )
-_GONE = "no longer available"
+_RETIRED = re.compile(
+    r"\bmodels?\b(?:(?!\. ).){0,300}?\b(?:(?:is|are|was) no longer (?:available|supported|offered)"
+    r"|(?:has been|have been|was|is) (?:retired|shut ?down|discontinued|decommissioned))\b",
+    re.IGNORECASE,
+)
+# Google refuses a model that is retired, gated or absent in three ways: 404, 403 and 400.
+_MISSING = re.compile(
+    r"not allowed to (?:use|access) publisher model"
+    r"|publisher model \S{1,300} (?:was|is) not (?:found|supported|available)"
+    r"|your project does not have access to (?:it|this model|the model)"
+    r"|permission '?aiplatform\.[\w.]+'? denied on resource .{0,400}\(or it may not exist\)",
+    re.IGNORECASE | re.DOTALL,
+)
+_OTHER_THING = re.compile(r"\bgs://|\b(?:bucket|object|interaction|file)\b", re.IGNORECASE)
+"""What else a 404 may not find."""
 UNAUTHENTICATED = "unauthenticated"
+MODEL_RETIRED, MODEL_NOT_FOUND = "model_retired", "model_not_found"
 _DONE = "(?:accepted|admitted|created|enqueued|executed|processed|queued|started)"
 _NOTHING_ACCEPTED = re.compile(
     rf"\b(?:(?:was|were|is|has been|have been) not|not been|never) {_DONE}\b(?! (?:completely|fully|in time))"
@@ -48,7 +63,7 @@ _DEFINITE = {
     400: _Words(Category.INVALID_REQUEST, "invalid_argument", "The model refused the request"),
     401: _Words(Category.AUTH, UNAUTHENTICATED, "Google does not accept the worker's credentials"),
     403: _Words(Category.AUTH, "permission_denied", "The worker's account may not use this model"),
-    404: _Words(Category.UPSTREAM, "model_not_found", "Google does not know this model in this project and region"),
+    404: _Words(Category.UPSTREAM, MODEL_NOT_FOUND, "Google does not know this model in this project and region"),
     407: _Words(Category.AUTH, "proxy_refused", "The proxy does not accept the worker's credentials"),
     429: _Words(Category.QUOTA, "quota", "The quota of this model is used up for now", retryable=True),
 }
@@ -60,16 +75,28 @@ def refusal(status: int, body: bytes, texts: Sequence[str] = (), *, comes_again:
 
     `texts` is what the caller wrote. `comes_again` is true if the answer says when to send again.
     """
-    said = words_of(body, texts)
-    shape = _OVERLOADED if status == 503 and comes_again and _says_nothing_accepted(said) else _DEFINITE.get(status)
+    whole = words_of(body, texts)
+    shape = _OVERLOADED if status == 503 and comes_again and _says_nothing_accepted(whole) else _DEFINITE.get(status)
     if shape is None or not body.strip():
         return None
-    if status == 400 and (unsafe := safety_failure(said)):
+    if status == 400 and (unsafe := safety_failure(whole)):
         return unsafe
-    if status == 404 and _GONE in said.lower():
-        shape = shape._replace(code="model_retired", words="Google has switched this model off")
+    shape, said = _of_a_model(status, whole) or shape, as_sentence(whole)
     message = f"{shape.words}: {said}" if said else f"{shape.words}."
     return Failure(category=shape.category, code=shape.code, message=message, retryable=shape.retryable)
+
+
+def _of_a_model(status: int, said: str) -> _Words | None:
+    """What it means if the words are about the model itself."""
+    if status not in (400, 403, 404):
+        return None
+    if _RETIRED.search(said):
+        return _Words(Category.UPSTREAM, MODEL_RETIRED, "Google has switched this model off")
+    if _MISSING.search(said):
+        return _Words(Category.UPSTREAM, MODEL_NOT_FOUND, "This project can't use this model, or there is none")
+    if status == 404 and _OTHER_THING.search(said) and "model" not in said.lower():
+        return _Words(Category.INVALID_REQUEST, "input_not_found", "The model did not find its input")
+    return None
 
 
 def _says_nothing_accepted(said: str) -> bool:

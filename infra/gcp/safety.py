@@ -5,6 +5,7 @@ Codes: "Responsible AI for Veo", Google Cloud documentation.
 
 import re
 
+from infra.gcp.words import as_sentence
 from schemas.failure import Category, Charged, Failure
 
 _CODES = {
@@ -39,11 +40,12 @@ def safety_failure(said: str, *, charged: Charged = Charged.NO) -> Failure | Non
 def filtered(said: str, *, charged: Charged) -> Failure:
     """What a filter held back, with its reasons in plain words."""
     reasons = support_reasons(said)
+    sentence = as_sentence(said)
     words = f"The safety filter refused it ({', '.join(reasons)})" if reasons else "The safety filter refused it"
     return Failure(
         category=Category.SAFETY_FILTER,
         code="safety_filter",
-        message=f"{words}: {said}" if said else f"{words}.",
+        message=f"{words}: {sentence}" if sentence else f"{words}.",
         charged=Charged.NO if _NOT_CHARGED.search(said) else charged,
     )
 

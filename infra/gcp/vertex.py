@@ -12,13 +12,13 @@ from infra.clock import SystemClock
 from infra.gcp import omni, veo
 from infra.gcp.clients import Clients
 from infra.gcp.echo import texts_of
-from infra.gcp.models import MODELS, Family, Model
+from infra.gcp.models import GLOBAL, MODELS, Family, Model
 from infra.gcp.operation import Operation, Place, accepted_operation
 from infra.gcp.order import Order
 from infra.gcp.outcome import Made
 from infra.gcp.planning import Planner
 from infra.gcp.polls import Patterns, Question, still_running
-from infra.gcp.refusals import NOT_SENT_IN_TIME, UNAUTHENTICATED, doubt, not_written
+from infra.gcp.refusals import MODEL_NOT_FOUND, MODEL_RETIRED, NOT_SENT_IN_TIME, UNAUTHENTICATED, doubt, not_written
 from infra.gcp.ticket import PERMITTED, Ticket
 from infra.gcp.tokens import Unauthenticated
 from schemas.errors import NotFound, SubmitError, SubmitRefused, SubmitUnknown, Unavailable
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_GONE = frozenset({"model_retired", "model_not_found"})
-_GLOBAL = "global"
+_GONE = frozenset({MODEL_RETIRED, MODEL_NOT_FOUND})
+_FROZEN = "a clip of this plan was paid, or may have been"
 
 
 class Vertex:
@@ -59,6 +59,7 @@ class Vertex:
         self._clients = Clients(base_url=base_url)
         self._patterns = Patterns()
         self._clock = clock or SystemClock()
+        planner.boot = self._clock.boot
 
     async def prepare(self) -> None:
         """Load the client library and fetch a token, which takes about 2 s. Raises `Unavailable`."""
@@ -187,13 +188,15 @@ class Vertex:
 
     def _place_of(self, model: Model) -> Place:
         """Models that live in `global` live nowhere else; others are asked where the settings say."""
-        location = model.region if model.region == _GLOBAL else self._location or model.region
+        location = model.region if model.region == GLOBAL else self._location or model.region
         return Place(project=self._project, location=location)
 
     def _gone(self, failure: Failure, request: VideoRequest, clip: Clip) -> Failure:
-        """The same reason; worth a retry where another model may take the place of the missing one."""
+        """The same reason. It is worth a retry if another model may take the place of the missing one."""
         log.warning("a model is gone", extra={"action": "model_gone", "model": clip.planned.model})
-        self._planner.gone.add(clip.planned.model)
+        self._planner.ban(clip.planned.model, failure.message)
         frozen = clip.index > 0 or bool(clip.lost_prefixes or clip.late)
-        retryable = not frozen and self._planner.has_alternative(request)
-        return failure.model_copy(update={"retryable": retryable})
+        why = _FROZEN if frozen else self._planner.why_no_other(request)
+        if why is None:
+            return failure.model_copy(update={"retryable": True})
+        return failure.model_copy(update={"message": f"{failure.message} No other model takes its place: {why}."})

@@ -1,21 +1,27 @@
 """From settings to a working adapter, or to one sentence about what is wrong with them."""
 
+import logging
+from datetime import UTC, datetime
 from urllib.parse import SplitResult, urlsplit
 
 from infra.gcp.lineup import Lineup
-from infra.gcp.planning import Planner
+from infra.gcp.planning import Planner, check_location, retirement_warning
 from infra.gcp.proxies import check_proxy
 from infra.gcp.vertex import Vertex
 from infra.gcp.vertex_settings import VertexSettings
 from schemas.errors import Invalid
 from schemas.ports import VideoStore
 
+log = logging.getLogger(__name__)
 _GOOGLE = "https://aiplatform.googleapis.com/"
 
 
-def open_planner(settings: VertexSettings) -> Planner:
-    """Plans without an account and without the network. Raises `Invalid`."""
-    return Planner(Lineup.parse(fast=settings.fast_models, quality=settings.quality_models))
+def open_planner(settings: VertexSettings, location: str = "") -> Planner:
+    """Plan without an account and without the network. Raises `Invalid`."""
+    lineup = Lineup.parse(fast=settings.fast_models, quality=settings.quality_models)
+    for model in lineup.models:
+        check_location(model, location, field="REELBUS_MODEL")
+    return Planner(lineup, location=location)
 
 
 def open_vertex(url: SplitResult, settings: VertexSettings, videos: VideoStore) -> Vertex:
@@ -30,9 +36,20 @@ def open_vertex(url: SplitResult, settings: VertexSettings, videos: VideoStore) 
         location=location,
         videos=videos,
         bucket=_bucket(settings.videos_url),
-        planner=open_planner(settings),
+        planner=_warned(open_planner(settings, location)),
         base_url=_base_url(settings.base_url),
     )
+
+
+def _warned(planner: Planner) -> Planner:
+    for model in {model.id: model for model in planner.lineup.models}.values():
+        if warning := retirement_warning(model, datetime.now(UTC).date()):
+            log.warning("a model of the settings may be switched off", extra=_about(model.id, warning))
+    return planner
+
+
+def _about(model: str, warning: str) -> dict[str, str]:
+    return {"action": "model_retires", "model": model, "reason": warning}
 
 
 def _bucket(videos_url: str) -> str:

@@ -19,10 +19,10 @@ def object_of(body: bytes) -> dict[str, Any]:
 
 
 def words_of(body: bytes, texts: Sequence[str] = ()) -> str:
-    """What Google says about an error, as one sentence without the caller's `texts`; nothing for another shape."""
+    """All that Google says about an error, on one line and without the caller's `texts`; nothing for another shape."""
     error = object_of(body).get("error")
     said = error.get("message") if isinstance(error, dict) else None
-    return as_sentence(without_echo(said, texts)) if isinstance(said, str) else ""
+    return " ".join(without_echo(said, texts).split()) if isinstance(said, str) else ""
 
 
 def as_sentence(said: str) -> str:

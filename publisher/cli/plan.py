@@ -31,6 +31,8 @@ def plan(as_json: bool, **asked: object) -> None:
     request = order(prompt=_PROMPT, **asked)
     planned = open_planner(configuration())(request)
     click.echo(_as_json(planned) if as_json else _for_people(planned))
+    for warning in planned.warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 def _billed(plan: Plan) -> float:

@@ -9,6 +9,7 @@ from publisher.facade.refusals import Refusal, refusal
 from publisher.facade.state import Call
 from schemas.completion import Timings
 from schemas.failure import Category, Charged, Failure
+from schemas.fallback import Fallback
 from schemas.kinds import Moment, Usd
 from schemas.view import JobView
 
@@ -47,6 +48,7 @@ class Video(BaseModel):
     aspect_ratio: str
     resolution: str
     model: str | None
+    fallback: Fallback | None
     billed_seconds: float
     cost_usd: Usd
     project_id: str | None

@@ -19,12 +19,19 @@ def test_the_previewer_is_free(shell: Shell) -> None:
 
 
 def test_a_plan_for_people(shell: Shell) -> None:
-    result = shell("plan", "--duration", "9", "--quality", "quality", **VERTEX)
+    result = shell("plan", "--duration", "9", "--model", "veo-3.1-generate-001", **VERTEX)
     assert result.stdout == (
         "1      veo-3.1-generate-001  makes 4 s  4 s billed  $1.600\n"
         "2      veo-3.1-generate-001  extends by 7 s  7 s billed  $2.800\n"
         "total  11 s billed  $4.40\n"
     )
+    assert result.stderr.startswith("warning: Google may switch veo-3.1-generate-001 off any day since 2026-11-17")
+
+
+def test_a_location_in_which_a_model_is_not_offered_is_told_before_anything_is_paid(shell: Shell) -> None:
+    result = shell("plan", REELBUS_MODEL="vertex://acme/europe-west4")
+    assert result.exit_code == 2
+    assert "is offered in us-central1 only, not in europe-west4" in complaint(result)
 
 
 def test_a_plan_for_scripts(shell: Shell) -> None:

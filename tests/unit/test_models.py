@@ -1,5 +1,6 @@
 """The registry is one table that agrees with itself; the line-ups point into it."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -39,7 +40,14 @@ def test_the_defaults() -> None:
     assert tuple(model.id for model in lineup.fast) == FAST
     assert tuple(model.id for model in lineup.quality) == QUALITY
     assert FAST[0] == "gemini-omni-1.2-flash"
-    assert QUALITY[0] == "veo-3.1-generate-001"
+    assert QUALITY[0] == "gemini-omni-1.2-flash"
+
+
+def test_no_default_begins_with_a_model_that_may_be_switched_off_any_day() -> None:
+    today = date(2026, 11, 29)  # the day on which this order was chosen
+    for first in (FAST[0], QUALITY[0]):
+        retires = MODELS[first].retires
+        assert retires is None or retires > today
 
 
 def test_settings_name_the_models_in_order() -> None:

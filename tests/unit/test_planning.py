@@ -1,5 +1,6 @@
 """Plans cover what was asked for at the lowest price there is, and refuse only what certainly can't be made."""
 
+from datetime import date
 from decimal import Decimal
 from itertools import product
 from typing import Any
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from infra.gcp.cover import cheapest_cover
 from infra.gcp.lineup import Lineup
 from infra.gcp.models import MODELS, Model
-from infra.gcp.planning import Planner, image_type, plan_with
+from infra.gcp.planning import Planner, image_type, plan_with, retirement_warning
 from schemas.errors import Invalid
+from schemas.failure import Charged
 from schemas.request import DURATION_MAX_S, VideoRequest
 
 VEO, FAST, LITE = "veo-3.1-generate-001", "veo-3.1-fast-generate-001", "veo-3.1-lite-generate-001"
@@ -140,14 +142,89 @@ def test_where_nobody_can_the_first_says_why() -> None:
         planner.plan(a_request(resolution="4k", generate_audio=False))
 
 
-def test_a_model_that_is_gone_is_passed_over() -> None:
-    planner = Planner(Lineup.parse())
-    planner.gone.add(OMNI)
+@pytest.fixture
+def planner() -> Planner:
+    """On a clock that a test moves."""
+    return Planner(Lineup.parse(quality=f"{VEO},{OMNI}"), boot=lambda: CLOCK[0])
+
+
+CLOCK = [1000.0]
+
+
+@pytest.fixture(autouse=True)
+def _clock() -> None:
+    CLOCK[0] = 1000.0
+
+
+def test_a_model_that_is_gone_is_passed_over_for_an_hour(planner: Planner) -> None:
+    planner.ban(OMNI, "It is gone.")
     assert planner.plan(a_request()).clips[0].model == FAST
-    planner.gone.add(FAST)
+    CLOCK[0] += 3599
+    assert planner.plan(a_request()).clips[0].model == FAST
+    CLOCK[0] += 2
+    plan = planner.plan(a_request())
+    assert (plan.clips[0].model, plan.fallback) == (OMNI, None)
+
+
+def test_a_fallback_says_what_was_asked_for_and_why_and_at_what_price(planner: Planner) -> None:
+    planner.ban(VEO, "Google has switched this model off.")
+    plan = planner.plan(a_request(quality="quality", duration_seconds=8))
+    assert plan.clips[0].model == OMNI
+    assert plan.fallback
+    assert (plan.fallback.code, plan.fallback.field, plan.fallback.charged) == ("model_fallback", VEO, Charged.NO)
+    assert f"instead of {VEO} for 3.20 USD" in plan.fallback.message
+    assert plan.fallback.message.endswith("Google has switched this model off.")
+
+
+def test_a_model_that_could_not_make_it_anyway_is_no_reason(planner: Planner) -> None:
+    planner.ban(OMNI, "It is gone.")
+    assert planner.plan(a_request(generate_audio=False)).fallback is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"quality": "quality", "generate_audio": False}, f"generate_audio can't be false for {OMNI}"),
+        ({"quality": "fast", "max_cost_usd": "0.01"}, f"{FAST} costs"),
+        ({"model": OMNI}, "the request names this model"),
+    ],
+)
+def test_a_fallback_that_is_not_possible_says_why(planner: Planner, fields: dict[str, object], why: str) -> None:
+    """The missing model is asked again: its refusal is the truth, and the caller is not to blame."""
+    planner.ban(VEO if fields.get("quality") == "quality" else OMNI, "It is gone.")
+    request = a_request(**fields)
+    assert planner.plan(request).clips[0].model == (VEO if fields.get("quality") == "quality" else OMNI)
+    assert why in (planner.why_no_other(request) or "")
+
+
+def test_where_all_are_gone_the_first_is_asked_again(planner: Planner) -> None:
+    for model in (OMNI, FAST):
+        planner.ban(model, "It is gone.")
     assert planner.plan(a_request()).clips[0].model == OMNI
-    assert not planner.has_alternative(a_request())
-    assert planner.has_alternative(a_request(quality="quality"))
+    assert planner.why_no_other(a_request()) == "no other model of the settings is available"
+    assert planner.why_no_other(a_request(quality="quality")) is None
+
+
+@pytest.mark.parametrize(
+    ("today", "words"),
+    [
+        (date(2026, 10, 1), None),
+        (date(2026, 11, 1), "off from 2026-11-17"),
+        (date(2026, 11, 29), "off any day since 2026-11-17"),
+    ],
+)
+def test_a_model_that_may_be_switched_off_is_warned_of(today: date, words: str | None) -> None:
+    warning = retirement_warning(MODELS[VEO], today)
+    assert warning is None if words is None else words in (warning or "")
+    assert retirement_warning(MODELS[OMNI], today) is None
+
+
+def test_a_regional_model_is_planned_only_where_it_is_offered() -> None:
+    planner = Planner(Lineup.parse(fast=OMNI, quality=OMNI), location="europe-west4")
+    assert planner.plan(a_request()).clips[0].model == OMNI
+    with pytest.raises(Invalid, match=f"{VEO} is offered in us-central1 only, not in europe-west4") as refused:
+        planner.plan(a_request(model=VEO))
+    assert refused.value.field == "model"
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def adapter(url: str, videos: VideoStore, *, bucket: str = BUCKET, boot: Callabl
         location="us-central1",
         videos=videos,
         bucket=bucket,
-        planner=Planner(Lineup.parse()),
+        planner=Planner(Lineup.parse(quality=f"{VEO},{OMNI}")),
         base_url=url,
         clock=_Clock(boot) if boot else None,
     )

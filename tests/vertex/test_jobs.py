@@ -13,6 +13,7 @@ from infra.media.probe import probe
 from schemas.failure import Category, Charged
 from schemas.job import Job
 from schemas.state import ClipState, JobState
+from schemas.view import view_of
 from subscriber.carrying import Carrier
 from subscriber.windows import Windows
 from tests.vertex.depot import FolderDepot
@@ -108,6 +109,12 @@ async def test_a_retired_model_is_replaced_before_anything_is_paid(
     assert job.state is JobState.SUCCEEDED
     assert [clip.planned.model for clip in job.clips] == [OMNI]
     assert [each.model for each in vertex.books.accepted] == [OMNI]
+    assert job.cost_usd == job.clips[0].planned.price_usd
+    told = view_of(job).fallback
+    assert told
+    assert (told.asked_for, told.made_by, told.price_usd) == (VEO, OMNI, job.cost_usd)
+    assert "no longer available" in told.why
+    assert f"instead of {VEO} for 1.60 USD" in told.why
 
 
 async def test_a_retired_model_with_nothing_in_its_place(shop: tuple[WireVertex, Carried]) -> None:

@@ -25,7 +25,7 @@ async def _open(url: str, settings: VertexSettings | None, folder: Path) -> Vert
         return model
 
 
-@pytest.mark.parametrize("url", ["vertex://acme", "vertex://acme/us-central1", "vertex://acme/europe-west4/"])
+@pytest.mark.parametrize("url", ["vertex://acme", "vertex://acme/us-central1", "vertex://acme/us-central1/"])
 async def test_an_address_opens_it_without_a_word_to_google(url: str, tmp_path: Path) -> None:
     model = await _open(url, BUCKET, tmp_path)
     assert model.plan(a_request()).clips[0].model == "gemini-omni-1.2-flash"
@@ -36,6 +36,12 @@ async def test_an_address_opens_it_without_a_word_to_google(url: str, tmp_path: 
     [
         ("vertex:", BUCKET, "REELBUS_MODEL: must be vertex://project"),
         ("vertex://acme/l/more", BUCKET, "REELBUS_MODEL: must be vertex://project"),
+        (
+            "vertex://acme/europe-west4",
+            BUCKET,
+            "REELBUS_MODEL: veo-3.1-fast-generate-001 is offered in us-",
+        ),
+        ("vertex://acme/global", BUCKET, "REELBUS_MODEL: veo-3.1-fast-generate-001 is offered in us-"),
         ("vertex://acme", None, "REELBUS_VIDEOS: must be gs://bucket with a vertex: model"),
         ("vertex://acme", VertexSettings(videos_url="file:///x"), "REELBUS_VIDEOS: must be gs://bucket"),
         ("vertex://acme", VertexSettings(videos_url="gs://b", fast_models="x"), "REELBUS_FAST_MODELS: model must be"),
@@ -63,3 +69,18 @@ def test_google_s_client_is_loaded_with_the_first_call_only() -> None:
     heavy = ("google.genai", "google.auth", "vertexai", "google.cloud.aiplatform")
     out = subprocess.run([sys.executable, "-c", program, *heavy], capture_output=True, text=True, check=True)
     assert out.stdout.split() == []
+
+
+async def test_a_location_does_not_matter_to_global_models(tmp_path: Path) -> None:
+    omni = "gemini-omni-1.2-flash"
+    settings = VertexSettings(videos_url="gs://films", fast_models=omni, quality_models=omni)
+    model = await _open("vertex://acme/europe-west4", settings, tmp_path)
+    assert model.plan(a_request()).clips[0].model == omni
+
+
+async def test_a_model_that_may_be_switched_off_is_warned_of_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await _open("vertex://acme", BUCKET, tmp_path)
+    warned = [vars(record)["model"] for record in caplog.records if vars(record).get("action") == "model_retires"]
+    assert warned == ["veo-3.1-fast-generate-001", "veo-3.1-generate-001"]

@@ -71,6 +71,10 @@ export interface JobView {
   history: Transition[];
   clips: ClipView[];
   model?: string | null;
+  /**
+   * Another model makes it than the one asked for.
+   */
+  fallback?: Fallback | null;
   billed_seconds: number;
   cost_usd: number;
   charged: Charged;
@@ -133,4 +137,16 @@ export interface Failure {
   retryable?: boolean;
   charged?: Charged1;
   field?: string | null;
+}
+/**
+ * Which model took the place of which, why, and at what price.
+ */
+export interface Fallback {
+  asked_for: string;
+  made_by: string;
+  why: string;
+  /**
+   * Of the whole video, at the model that made it.
+   */
+  price_usd: number;
 }
