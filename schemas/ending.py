@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from schemas.completion import Completion, Timings
-from schemas.failure import Category, Failure
+from schemas.failure import DELIVERED_AS_IT_CAME, Category, Failure
 from schemas.job import Job
 from schemas.state import JobState, Outcome
 
@@ -30,6 +30,12 @@ def completion_of(job: Job, *, video_url: str | None) -> Completion:
         labels=job.request.labels,
         erased_at=job.erased_at,
     )
+
+
+def defect_of(job: Job) -> str | None:
+    """What is wrong with the video of a succeeded job, in one sentence; None for one that is as it was asked for."""
+    told = job.clips[-1].cause if job.state is JobState.SUCCEEDED and job.clips and not job.erased_at else None
+    return told.message if told and told.code == DELIVERED_AS_IT_CAME else None
 
 
 def timings_of(job: Job) -> Timings:

@@ -8,6 +8,7 @@ ReelbusError
 │   ├── AlreadyExists
 │   └── IdReused     the same id with another body
 ├── Unavailable      a dependency is out of reach; the same call may succeed later
+│   ├── LocalDisk        this machine's disk is full or read-only: waited for, without a deadline
 │   ├── NewerRecord      a newer version wrote the record; only that version can go on with it
 │   ├── Moved            the data was moved or deleted under this process
 │   └── OtherModel       only a worker that runs another model can go on
@@ -17,7 +18,12 @@ ReelbusError
     └── SubmitUnknown    it may have been accepted: never send again without a search
 """
 
+import errno
+
 from schemas.failure import Failure
+
+DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE})
+"""A disk that is full or read-only, or a process with too many open files: the operator mends it, and work goes on."""
 
 
 class ReelbusError(Exception):
@@ -63,6 +69,10 @@ class Unavailable(ReelbusError):
         self.retry_after_s = retry_after_s
 
 
+class LocalDisk(Unavailable):
+    """The local disk can't be written at the moment."""
+
+
 class NewerRecord(Unavailable):
     """The record is of a newer version than this program. Leave the job to a newer one."""
 
@@ -98,3 +108,9 @@ class SubmitRefused(SubmitError):
 
 class SubmitUnknown(SubmitError):
     """The request may have been accepted."""
+
+
+def unavailable_of(what: str, error: OSError) -> Unavailable:
+    """What a failed system call means to the caller. Its words name no path of this machine."""
+    words = f"{what} can't be used at the moment: {error.strerror or type(error).__name__}"
+    return LocalDisk(words) if error.errno in DISK_ERRNOS else Unavailable(words)

@@ -131,6 +131,15 @@ class Stored(Event):
     """The final file lies in the video store and was probed there."""
 
     result: Result
+    defect: Failure | None = None
+    """What is wrong with a video that is delivered all the same."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waits(Event):
+    """The job can't go on for a reason that its state does not tell."""
+
+    waiting_for: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,6 +238,7 @@ Step = (
     | ClipFailed
     | ClipWithdrawn
     | Stored
+    | Waits
     | Failed
     | CancelWished
     | Expired

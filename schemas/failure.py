@@ -41,6 +41,10 @@ class Charged(StrEnum):
     UNKNOWN = "unknown"
 
 
+DELIVERED_AS_IT_CAME = "delivered_as_it_came"
+"""The code of a clip's `cause` in a succeeded job: its video could not be made as it was asked for."""
+
+
 class Failure(Stored):
     """A reason that a person can act on. The same words go to the record, the HTTP answer and the completion."""
 

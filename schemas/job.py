@@ -57,7 +57,7 @@ class Job(Stored):
     cancel_requested: bool = False
     cancel_reason: str | None = None
     waiting_for: str | None = None
-    """What holds it up while it is not moving: `quota`, `capacity`, `submit_outcome`."""
+    """What holds it up while it is not moving: `quota`, `capacity`, `submit_outcome`, `local_disk`."""
     completion_due: bool = False
     """It ended without its message in anybody's hand; `reconcile` announces it."""
     next_check_at: Moment | None = None

@@ -29,6 +29,8 @@ HELD_SINCE = "held_since"
 """The attribute in which a worker says since when it holds a message for a newer one."""
 _LATER = re.compile(r"[2-9]|[1-9][0-9]+")
 _UNKNOWN_WORDS = ("enum", "literal_error")
+_DEFECT_CHARACTERS = 250
+"""An attribute on Pub/Sub holds 1,024 bytes."""
 _COMPLETED = ("succeeded", "failed", "cancelled", "expired", "rejected")
 
 
@@ -75,15 +77,23 @@ def encode_cancel(cancel: CancelRequest, *, at: datetime, traceparent: str | Non
 
 
 def encode_completion(
-    completion: Completion, *, at: datetime, traceparent: str | None = None, caller: str | None = None
+    completion: Completion,
+    *,
+    at: datetime,
+    traceparent: str | None = None,
+    caller: str | None = None,
+    defect: str | None = None,
 ) -> Message:
     """The end of a job on its way to everybody who waits.
 
     `job_id` is the stored id, which is unique on the topic. For a job of a caller with a key the attribute `caller`
-    says whose it is, and `video_id` which id this caller knows it by.
+    says whose it is, and `video_id` which id this caller knows it by. The attribute `defect` says what is wrong with a
+    video that is delivered all the same.
     """
     kind = f"reelbus.video.{completion.state}.v1"
     message = _encode(completion, kind, completion.event_id, completion.job_id or "", at, traceparent)
+    if defect:
+        message = Message(data=message.data, attributes={**message.attributes, "defect": defect[:_DEFECT_CHARACTERS]})
     if caller is None or completion.job_id is None:
         return message
     owner = {"caller": caller, "video_id": shown_id(caller, completion.job_id)}

@@ -346,7 +346,17 @@ class Editor(Protocol):
     """Cuts and joins files on the local disk."""
 
     async def assemble(self, clips: Sequence[Path], *, duration_seconds: int, to: Path) -> Probe:
-        """One faststart MP4 of exactly that length (± one frame). Raises `Invalid` for broken or too short clips."""
+        """One faststart MP4 of exactly that length (± one frame).
+
+        A playable clip that can't be made so is delivered as it came, with `Probe.defect`. Raises `Invalid` for what is
+        certainly no video, and `LocalDisk`.
+        """
+
+    async def keep(self, clips: Sequence[Path], *, to: Path, defect: str) -> Probe:
+        """The longest clip as it came. Raises `Invalid` and `LocalDisk`."""
+
+    async def measure(self, clip: Path) -> float:
+        """How many seconds of a clip can be played. Raises `Invalid` for what is certainly no video."""
 
     async def poster(self, video: Path, to: Path) -> None:
         """A representative still as JPEG."""

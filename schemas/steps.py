@@ -129,7 +129,8 @@ def _(event: ev.AcceptedLate, job: Job) -> Job:
 
 @step.register
 def _(event: ev.ClipDone, job: Job) -> Job:
-    return _with(job, _done(_line(event, job, event.clip, ClipState.ACCEPTED), event.output, event))
+    done = _done(_line(event, job, event.clip, ClipState.ACCEPTED), event.output, event)
+    return _with(job, done, waiting_for=None)
 
 
 @step.register
@@ -151,7 +152,15 @@ def _(event: ev.ClipWithdrawn, job: Job) -> Job:
 def _(event: ev.Stored, job: Job) -> Job:
     _require(not job.ended and bool(job.clips), event, job)
     _require(all(clip.state is ClipState.DONE for clip in job.clips), event, job)
+    if event.defect:
+        job = _with(job, job.clips[-1].model_copy(update={"cause": event.defect}))
     return job.model_copy(update={"state": JobState.SUCCEEDED, "result": event.result, "failure": None})
+
+
+@step.register
+def _(event: ev.Waits, job: Job) -> Job:
+    _require(not job.ended, event, job)
+    return job if job.waiting_for == event.waiting_for else job.model_copy(update={"waiting_for": event.waiting_for})
 
 
 @step.register

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.completion import Timings
-from schemas.ending import estimated_progress, timings_of
+from schemas.ending import defect_of, estimated_progress, timings_of
 from schemas.failure import Charged, Failure
 from schemas.fallback import Fallback, fallback_of
 from schemas.job import Job, Transition
@@ -67,6 +67,7 @@ class JobView(BaseModel):
     poster_url: str | None = None
     width: int | None = None
     height: int | None = None
+    defect: str | None = Field(default=None, description="What is wrong with a video that is delivered all the same.")
     error: Failure | None = None
     notice: str | None = Field(default=None, description="What keeps the job from going on, if that is no state of it.")
     caller: str | None = Field(default=None, description="Whose job it is; null for one that was made without a key.")
@@ -121,6 +122,7 @@ def view_of(
         poster_url=poster_url,
         width=result.width if result else None,
         height=result.height if result else None,
+        defect=defect_of(job),
         error=job.failure,
         notice=notice,
         caller=job.caller,

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 
-from schemas.ending import completion_of, rejection
+from schemas.ending import completion_of, defect_of, rejection
 from schemas.errors import ReelbusError
 from schemas.event import Announced
 from schemas.fallback import fallback_attributes
@@ -19,7 +19,9 @@ async def announce(shop: Workshop, job: Job) -> Job:
     """Publishes the completion of an ended job; the record is touched only where it still owed one."""
     url = await shop.videos.url_for(job.result.gcs_path) if job.result and not job.erased_at else None
     completion = completion_of(job, video_url=url)
-    message = encode_completion(completion, at=shop.clock.now(), traceparent=job.traceparent, caller=job.caller)
+    message = encode_completion(
+        completion, at=shop.clock.now(), traceparent=job.traceparent, caller=job.caller, defect=defect_of(job)
+    )
     message = replace(message, attributes={**message.attributes, **fallback_attributes(job)})
     await shop.bus.publish(COMPLETIONS, message)
     log.info("announced the end of a job", extra={"action": "announced", "job_id": job.job_id, "state": job.state})

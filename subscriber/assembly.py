@@ -1,69 +1,125 @@
-"""From the clips to the finished file in the video store. Free, and may be repeated: the final name is the same for
-everybody, and whoever comes second adopts what is there."""
+"""From the clips to the finished file in the video store.
+
+Free, and may be repeated: the final file has the same name for every worker, and a good one that is stored is adopted.
+"""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from schemas import event as ev
-from schemas.errors import Invalid, NotFound, Unavailable
-from schemas.failure import Category, Failure
+from schemas.errors import Conflict, Invalid, LocalDisk, NotFound, ReelbusError, Unavailable
+from schemas.failure import DELIVERED_AS_IT_CAME, Category, Failure
 from schemas.job import Job, Result
 from schemas.ports import Probe
+from subscriber.clip_files import fetch_clips
+from subscriber.scratch import work_folder
 from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
 
+TRIES = 3
+"""Of work that fails in a way that no one foresaw, for example for want of memory."""
+PAUSE_S = 1.0
+_RIGHT_WITHIN_S = 0.5
+"""So much the length of a stored final file may differ: another version may have mended it in another way."""
+
 
 async def store(shop: Workshop, job: Job, *, waits_for_files: bool = False) -> Job:
-    """The succeeded job, its file probed; or the failed one, where the clips are no use.
+    """Return the succeeded job, its stored file probed, or the failed one if the clips are certainly no video.
 
-    A file that the model named and that can't be found yet is `Unavailable` with `waits_for_files`.
+    A video that can't be mended is delivered as it came, with `defect`. Raises `Unavailable`: a dependency or the
+    local disk is not ready, or with `waits_for_files` a clip's file can't be found yet.
     """
-    with _folder(shop) as folder:
+    cause: Exception | None = None
+    for tried in range(1, TRIES + 1):
         try:
-            result = await _finished(shop, job, folder)
-        except NotFound as error:
-            if waits_for_files:
-                raise Unavailable(f"a clip's file can't be found yet: {error}") from error
-            return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_useless(error)))
-        except Invalid as error:
-            log.warning("the clips can't be assembled", exc_info=True, extra=_about(job, "assembly_failed"))
-            return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_useless(error)))
-    return await shop.write(job, ev.Stored(at=shop.clock.now(), result=result))
-
-
-@contextmanager
-def _folder(shop: Workshop) -> Iterator[Path]:
-    """On the local disk. What is wrong with that disk is `Unavailable`: it says nothing about the film."""
-    try:
-        with TemporaryDirectory(dir=shop.scratch, prefix="assembly-") as folder:
-            yield Path(folder)
-    except OSError as error:
-        raise Unavailable(f"the scratch folder can't be used at the moment: {error.strerror or error}") from error
+            return await shop.write(job, await _ending(shop, job, waits_for_files=waits_for_files))
+        except ReelbusError:
+            raise
+        except Exception as error:
+            log.exception("the clips can't be assembled", extra={**_about(job, "assembly_broke"), "tried": tried})
+            cause = error
+        await shop.clock.sleep(PAUSE_S * tried)
+    return await _store_unedited(shop, job, cause)
 
 
 async def give_up_storing(shop: Workshop, job: Job) -> Job:
-    """One last try; else the failed job. Its paid clips stay in the ledger, and `reelbus replay` is free."""
+    """One last try; else the failed job. Its paid clips stay in the ledger, and `reelbus replay` is free.
+
+    A local disk that is full fails no job: raises `LocalDisk`.
+    """
     try:
         return await store(shop, job)
+    except LocalDisk:
+        raise
     except Unavailable:
         log.warning("gave up storing", exc_info=True, extra=_about(job, "storing_given_up"))
     return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_NOT_STORED))
 
 
-async def _finished(shop: Workshop, job: Job, folder: Path) -> Result:
-    final = folder / "final.mp4"
-    probe = await shop.editor.assemble(
-        await _fetched(shop, job, folder), duration_seconds=job.request.duration_seconds, to=final
-    )
+async def _ending(shop: Workshop, job: Job, *, waits_for_files: bool) -> ev.Stored | ev.Failed:
+    """How the job ends as far as its clips are concerned."""
+    try:
+        result, defect = await _deliver(shop, job, edits=True)
+    except NotFound as error:
+        if waits_for_files:
+            raise Unavailable(f"a clip's file can't be found yet: {error}") from error
+        return _failed(shop, job, _useless(error))
+    except Invalid as error:
+        return _failed(shop, job, _useless(error))
+    return ev.Stored(at=shop.clock.now(), result=result, defect=defect)
+
+
+async def _store_unedited(shop: Workshop, job: Job, cause: Exception | None) -> Job:
+    """Deliver the paid clip as it came; the failed job, with the first reason, if even that breaks."""
+    try:
+        result, defect = await _deliver(shop, job, edits=False)
+    except (Unavailable, Conflict):
+        raise
+    except Exception:
+        log.exception("the clips can't be delivered as they came", extra=_about(job, "assembly_given_up"))
+        return await shop.write(job, _failed(shop, job, _broken(cause)))
+    return await shop.write(job, ev.Stored(at=shop.clock.now(), result=result, defect=defect))
+
+
+def _failed(shop: Workshop, job: Job, failure: Failure) -> ev.Failed:
+    log.warning("the job has no video", extra={**_about(job, "assembly_failed"), "reason": failure.message})
+    return ev.Failed(at=shop.clock.now(), failure=failure)
+
+
+async def _deliver(shop: Workshop, job: Job, *, edits: bool) -> tuple[Result, Failure | None]:
+    with work_folder(shop.scratch, "assembly") as folder:
+        final = folder / "final.mp4"
+        clips = await fetch_clips(shop, job, folder)
+        if edits:
+            probe = await shop.editor.assemble(clips, duration_seconds=job.request.duration_seconds, to=final)
+        else:
+            probe = await shop.editor.keep(clips, to=final, defect="it could not be edited")
+        defect = _defect(job, probe)
+        if not await shop.videos.put(job.final_name, final, content_type="video/mp4"):
+            probe = await _adopt(shop, job, final, probe)
+        return _result(job, probe, final.stat().st_size, await _poster(shop, job, final)), defect
+
+
+async def _adopt(shop: Workshop, job: Job, final: Path, ours: Probe) -> Probe:
+    """The file that has the name already, if it is a whole video of the right length; else ours takes its place."""
+    theirs = final.with_name("stored.mp4")
+    await shop.videos.fetch(job.final_name, theirs)
+    try:
+        found = await shop.editor.probe(theirs)
+    except Invalid as error:
+        wrong = str(error)
+    else:
+        if abs(found.duration_seconds - ours.duration_seconds) <= _RIGHT_WITHIN_S:
+            log.info("adopted the final file that was there", extra=_about(job, "final_adopted"))
+            theirs.replace(final)
+            return found
+        wrong = f"it lasts {found.duration_seconds:.2f} s, not {ours.duration_seconds:.2f} s"
+    log.error("replaces a final file", extra={**_about(job, "final_replaced"), "reason": wrong})
+    await shop.videos.delete(job.final_name)
     if not await shop.videos.put(job.final_name, final, content_type="video/mp4"):
-        log.info("adopted the final file that was there", extra=_about(job, "final_adopted"))
-        await shop.videos.fetch(job.final_name, final)
-        probe = await shop.editor.probe(final)
-    return _result(job, probe, final.stat().st_size, await _poster(shop, job, final))
+        raise Unavailable(f"another worker stores {job.final_name} at this moment", retry_after_s=1)
+    return ours
 
 
 async def _poster(shop: Workshop, job: Job, final: Path) -> str | None:
@@ -72,17 +128,12 @@ async def _poster(shop: Workshop, job: Job, final: Path) -> str | None:
     try:
         await shop.editor.poster(final, poster)
         await shop.videos.put(job.poster_name, poster, content_type="image/jpeg")
-    except (Invalid, Unavailable):
+    except LocalDisk:
+        raise
+    except Exception:
         log.warning("the film has no poster", exc_info=True, extra=_about(job, "no_poster"))
         return None
     return job.poster_name
-
-
-async def _fetched(shop: Workshop, job: Job, folder: Path) -> list[Path]:
-    clips = [folder / f"clip-{index}.mp4" for index in range(len(job.sources))]
-    for name, clip in zip(job.sources, clips, strict=True):
-        await shop.videos.fetch(name, clip)
-    return clips
 
 
 def _result(job: Job, probe: Probe, size_bytes: int, poster: str | None) -> Result:
@@ -96,9 +147,24 @@ def _result(job: Job, probe: Probe, size_bytes: int, poster: str | None) -> Resu
     )
 
 
+def _defect(job: Job, probe: Probe) -> Failure | None:
+    """Written to the last clip's `cause`, which every version can read."""
+    if probe.defect is None:
+        return None
+    words = f"The model's video is delivered as well as it can be: {probe.defect}."
+    log.warning("a video is not as it was asked for", extra={**_about(job, "delivered_as_it_came"), "reason": words})
+    return Failure(category=Category.UPSTREAM, code=DELIVERED_AS_IT_CAME, message=words, charged=job.charged)
+
+
 def _useless(error: Invalid | NotFound) -> Failure:
     words = f"The model's video can't be used: {error}."
     return Failure(category=Category.UPSTREAM, code="bad_output", message=words, retryable=False)
+
+
+def _broken(error: Exception | None) -> Failure:
+    reason = f"The finished clips could not be assembled ({type(error).__name__})."
+    words = f"{reason} They are kept, and a replay costs nothing."
+    return Failure(category=Category.INTERNAL, code="not_assembled", message=words, retryable=True)
 
 
 _NOT_STORED = Failure(

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar, assert_never
 
 from schemas import event as ev
-from schemas.errors import Conflict, NewerRecord, OtherModel, Unavailable
+from schemas.errors import Conflict, LocalDisk, NewerRecord, OtherModel, Unavailable
 from schemas.event import Step
 from schemas.failure import Category, Failure
 from schemas.job import Job
@@ -87,10 +88,19 @@ class Carrier:
                 raise
             except Unavailable as error:
                 log.warning("a dependency is out of reach", extra={**self._about("unavailable"), "reason": str(error)})
+                if isinstance(error, LocalDisk):
+                    await self._tell_that_it_waits()
                 await self._wait(max(error.retry_after_s, self.backoff.next_s()))
                 self.stale = True
         await self._discard_unwanted()
         return self.job
+
+    async def _tell_that_it_waits(self) -> None:
+        """For a local disk that has room. If the record lies on that disk, the log has to do."""
+        if self.job.state in (JobState.GENERATING, JobState.STORING):
+            with suppress(Conflict, Unavailable):
+                event = ev.Waits(at=self.shop.clock.now(), waiting_for="local_disk")
+                self._see(await self.shop.write(self.job, event))
 
     async def _step(self) -> None:
         action = policy.decide(self.job, self._store_time(), self.shop.windows, self._watch())

@@ -11,14 +11,13 @@ Free clips have no marker, since sending them twice costs nothing.
 
 import asyncio
 import uuid
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.errors import NotFound, Unavailable
 from schemas.kinds import Moment
 from schemas.names import marker_name
+from subscriber.scratch import work_folder
 from subscriber.workshop import Workshop
 
 _NONCE = "m-"
@@ -78,13 +77,10 @@ async def delete_marker(shop: Workshop, prefix: str) -> None:
 
 async def _read_marker(shop: Workshop, name: str) -> Marker:
     """A file that is no marker of ours counts as one of another owner."""
-    try:
-        with TemporaryDirectory(dir=shop.scratch, prefix="marker-") as folder:
-            local = Path(folder) / "marker"
-            await shop.videos.fetch(name, local)
-            content = await asyncio.to_thread(local.read_bytes)
-    except OSError as error:
-        raise Unavailable(f"the scratch folder can't be used at the moment: {error.strerror or error}") from error
+    with work_folder(shop.scratch, "marker") as folder:
+        local = folder / "marker"
+        await shop.videos.fetch(name, local)
+        content = await asyncio.to_thread(local.read_bytes)
     try:
         return Marker.model_validate_json(content)
     except ValidationError:

@@ -11,8 +11,11 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from schemas.errors import DISK_ERRNOS, unavailable_of
 
 KEPT_S = 86_400.0
 """What no worker of this version made lies there for so long: its owner holds no lock."""
@@ -83,3 +86,23 @@ def _opened(folder: Path) -> Iterator[int]:
 
 def _open(folder: Path) -> int:
     return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+@contextmanager
+def work_folder(scratch: Path, purpose: str) -> Iterator[Path]:
+    """A folder for one piece of work, deleted after it.
+
+    What is wrong with the disk or the scratch folder is `Unavailable`: it says nothing about a video.
+    """
+    with ExitStack() as stack:
+        try:
+            temporary = TemporaryDirectory(dir=scratch, prefix=f"{purpose}-", ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(temporary))
+        except OSError as error:
+            raise unavailable_of("the scratch folder", error) from error
+        try:
+            yield folder
+        except OSError as error:
+            if error.errno not in DISK_ERRNOS and folder.is_dir():
+                raise
+            raise unavailable_of("the scratch folder", error) from error

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.embedded.tables import migrate
-from schemas.errors import Unavailable
+from schemas.errors import DISK_ERRNOS, LocalDisk, Unavailable
 
 BUSY_TIMEOUT_S = 10.0
 
@@ -29,6 +29,7 @@ _PASSING = frozenset(
         sqlite3.SQLITE_NOTADB,
     }
 )
+_DISK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY})
 
 
 def now_ms() -> int:
@@ -48,10 +49,12 @@ def translated() -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
-            raise Unavailable(f"the database can't be used at the moment: {error}") from error
+            kind = LocalDisk if error.sqlite_errorcode & 0xFF in _DISK else Unavailable
+            raise kind(f"the database can't be used at the moment: {error}") from error
         raise
     except OSError as error:
-        raise Unavailable(f"the database can't be opened: {error}") from error
+        kind = LocalDisk if error.errno in DISK_ERRNOS else Unavailable
+        raise kind(f"the database can't be opened: {error}") from error
 
 
 def open_connections(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:

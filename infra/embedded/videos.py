@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from schemas.errors import Invalid, NotFound, Unavailable
+from schemas.errors import Invalid, NotFound, unavailable_of
 from schemas.names import is_safe
 from schemas.ports import StoredFile
 
@@ -109,7 +109,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unavailable(f"the video folder can't be used at the moment: {error}") from error
+        raise unavailable_of("the video folder", error) from error
 
 
 def _unsafe(name: str) -> Invalid:

@@ -14,17 +14,21 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-_LOCAL = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.EACCES, errno.ESTALE}
-)
+from schemas.errors import DISK_ERRNOS
+
+_LOCAL = DISK_ERRNOS | {errno.ENOENT, errno.EACCES, errno.ESTALE}
 """What is wrong with this machine and not with a video: worth waiting for."""
 _SIGNATURES = ((0, b"\x1aE\xdf\xa3", "matroska"), (8, b"AVI ", "avi"), (0, b"OggS", "ogg"), (0, b"FLV\x01", "flv"))
 _TS_PACKET_BYTES = 188
 
 
+class NotPlayable(ValueError):
+    """The file is certainly no video, or not a whole one where that matters."""
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[InputContainer]:
-    """A file to read from. Raises ValueError if it is no video; a full disk or a missing file stays an `OSError`."""
+    """A file to read from. Raises `NotPlayable`; a full disk or a missing file stays an `OSError`."""
     try:
         # Left to guess, the library also opens playlists, which name other files and addresses to open.
         container = av.open(str(path), format=_format_of(path), metadata_errors="replace")
@@ -36,9 +40,9 @@ def opened(path: Path) -> Iterator[InputContainer]:
         yield container
 
 
-def not_playable(path: Path, why: str) -> ValueError:
-    """The sentence for a file that is certainly no video."""
-    return ValueError(f"{path.name} is not a playable video: {why}")
+def not_playable(path: Path, why: str) -> NotPlayable:
+    """The sentence about a file."""
+    return NotPlayable(f"{path.name} is not a playable video: {why}")
 
 
 def is_local(error: BaseException) -> bool:

@@ -9,7 +9,7 @@ from av.filter import Graph
 from av.video.stream import VideoStream
 
 from infra.media.clip import Clip
-from infra.media.container import opened, read_frames
+from infra.media.container import not_playable, opened, read_frames
 from infra.media.look import Look
 
 
@@ -34,7 +34,7 @@ def watch(clip: Clip, look: Look, ticks: range, *, at: Fraction) -> Iterator[av.
         if tick >= ticks.stop:
             return
     if held is None:
-        raise ValueError(f"{clip.path.name} is not a playable video: no frame of it can be decoded")
+        raise not_playable(clip.path, "no frame of it can be decoded")
     shown = look.dress(held, clip.picture)
     for _ in range(tick, ticks.stop):
         yield shown

@@ -22,7 +22,7 @@ def facts(view: JobView) -> str:
         "erased": moment(view.erased_at.isoformat()) if view.erased_at else None,
         "video": view.video_url,
         "file": view.gcs_path,
-        "notice": view.notice,
+        "defect": view.defect,
         "reason": view.error.message if view.error else None,
     }
     return "\n".join(f"{name:<10} {value}" for name, value in rows.items() if value)

@@ -72,6 +72,20 @@ async def test_a_film_inside_the_answer_becomes_a_file_that_can_be_extended(
     assert (len(vertex.books.accepted), vertex.books.posts) == (len(job.clips), len(job.clips))
 
 
+@pytest.mark.parametrize(("model", "seconds"), [(VEO_FAST, 15), (VEO_FAST, 22), (OMNI, 18)])
+async def test_an_extension_that_holds_the_added_part_alone_is_joined(
+    shop: tuple[WireVertex, Carried], tmp_path: Path, model: str, seconds: int
+) -> None:
+    vertex, carried = shop
+    vertex.then(Step(), *[Step(ending="added")] * 3)
+    job = await carried(model=model, duration_seconds=seconds)
+    assert job.state is JobState.SUCCEEDED, job.failure
+    assert job.result
+    assert job.result.duration_seconds == seconds
+    assert probe(tmp_path / "videos" / job.result.gcs_path, decode=True).frames == 24 * seconds
+    assert len(job.clips) == len(vertex.books.accepted) > 1
+
+
 async def test_what_was_accepted_and_not_told_is_adopted_and_paid_once(shop: tuple[WireVertex, Carried]) -> None:
     vertex, carried = shop
     vertex.then(Step(drop=True, accept=True))

@@ -258,6 +258,12 @@ class Clumsy(Editor):
     async def probe(self, video: Path) -> Probe:
         return await self.editor.probe(video)
 
+    async def keep(self, clips: Sequence[Path], *, to: Path, defect: str) -> Probe:
+        return await self.editor.keep(clips, to=to, defect=defect)
+
+    async def measure(self, clip: Path) -> float:
+        return await self.editor.measure(clip)
+
 
 DEADLY = "deadly"
 

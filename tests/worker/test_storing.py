@@ -31,6 +31,12 @@ class Watchful(Editor):
     async def probe(self, video: Path) -> Probe:
         return await self.bench.shop.editor.probe(video)
 
+    async def keep(self, clips: Sequence[Path], *, to: Path, defect: str) -> Probe:
+        return await self.bench.shop.editor.keep(clips, to=to, defect=defect)
+
+    async def measure(self, clip: Path) -> float:
+        return await self.bench.shop.editor.measure(clip)
+
 
 async def test_a_film_that_is_stored_at_once_goes_from_generating_to_succeeded_in_one_write(bench: Bench) -> None:
     editor = Watchful(bench)

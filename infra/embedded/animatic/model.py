@@ -7,8 +7,9 @@ whoever polls an operation that nobody here renders, and whose film is not there
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +18,7 @@ from typing import Any
 from infra.embedded.animatic.planning import NAME, plan
 from infra.embedded.animatic.storyboard import Storyboard
 from infra.embedded.animatic.studio import Studio
-from schemas.errors import Invalid, NotFound, Unavailable
+from schemas.errors import DISK_ERRNOS, Invalid, NotFound, Unavailable, unavailable_of
 from schemas.failure import Category, Failure
 from schemas.ledger import Clip
 from schemas.names import WORK, stored_name
@@ -105,19 +106,30 @@ class Animatic:
         name = operation.removesuffix(_OPERATION) + _FILM
         if await self._videos.list(name):
             return Finished(outputs=(name,))
-        with TemporaryDirectory(dir=self._scratch, prefix="render-") as folder:
-            film = Path(folder) / _FILM
+        with self._work_folder() as folder:
+            film = folder / _FILM
             try:
-                await self._render(operation, await self._board(operation, Path(folder)), film)
+                await self._render(operation, await self._board(operation, folder), film)
             except (ValueError, Invalid, NotFound) as error:
                 return Broke(failure=_unusable(error))
             except (BrokenProcessPool, Unavailable):
                 raise
             except Exception as error:  # a bug in the drawing ends this job, not the worker's patience
+                if isinstance(error, OSError) and error.errno in DISK_ERRNOS:
+                    raise
                 log.exception("the renderer failed", extra={"action": "render_failed", "operation": operation})
                 return Broke(failure=_failed(error))
             await self._videos.put(name, film, content_type="video/mp4")
         return Finished(outputs=(name,))
+
+    @contextmanager
+    def _work_folder(self) -> Iterator[Path]:
+        """A full disk is no fault of a film: it is waited for."""
+        try:
+            with TemporaryDirectory(dir=self._scratch, prefix="render-", ignore_cleanup_errors=True) as folder:
+                yield Path(folder)
+        except OSError as error:
+            raise unavailable_of("the scratch folder", error) from error
 
     async def _board(self, operation: str, folder: Path) -> Storyboard:
         order = json.loads(await self._bytes(operation, folder / "order"))
