@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
+from schemas.data_url import is_data_url, is_padded, plain_data_url
 from schemas.kinds import AS_WHOLE, JobId, Moment, Usd, WholeNumber
 from schemas.scene import BLANKS, Scene, build_prompt, duration_of, has_visible_texts
 from schemas.stored import STORED, Asked
@@ -41,6 +42,7 @@ _REFERENCE = re.compile(
     r"|gs://[a-z0-9][a-z0-9._-]{1,220}/[^\s\x00-\x1f]{1,1024}"
     r"|reelbus:references/[0-9a-f]{64}\.(?:png|jpg|webp)"
 )
+"""What a request holds. Other `data:` URLs are brought into this form."""
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")
 
 
@@ -165,9 +167,17 @@ class VideoRequest(Asked):
     @field_validator("reference_image")
     @classmethod
     def _is_an_image(cls, reference: str | None) -> str | None:
-        if reference is not None and not _REFERENCE.fullmatch(reference):
-            raise ValueError("must be a data: URL (base64 PNG, JPEG or WebP) or a gs://bucket/object URI")
-        return reference
+        if reference is None:
+            return None
+        try:
+            is_plain = _REFERENCE.fullmatch(reference) is not None
+            if is_data_url(reference) and not (is_plain and is_padded(reference)):
+                return plain_data_url(reference)
+            if is_plain:
+                return reference
+        except ValueError:
+            pass
+        raise ValueError("must be a data: URL (base64 PNG, JPEG or WebP) or a gs://bucket/object URI")
 
     @property
     def frame_size(self) -> tuple[int, int]:

@@ -7,13 +7,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.complaint import invalid
+from schemas.data_url import is_data_url
 from schemas.errors import Invalid
 from schemas.kinds import new_job_id
 from schemas.media_types import image_type_of_name
 from schemas.request import IMAGE_MAX_BYTES, IMAGE_TYPES, VideoRequest
 from schemas.strict_json import strict_object
-
-_ADDRESSES = ("gs://", "data:")
 
 
 def order(**asked: object) -> VideoRequest:
@@ -33,7 +32,7 @@ def scene(text: bytes) -> object:
 
 def image(given: str) -> str:
     """A reference image: an address as it is, a file as a data: URL."""
-    if given.startswith(_ADDRESSES):
+    if given.startswith("gs://") or is_data_url(given):
         return given
     path = Path(given)
     try:

@@ -33,6 +33,22 @@ THE_READER_IS_MORE_GENEROUS = {
         f"duration_seconds: noise {where}"
         for where in ("above", "below", "above as text", "below as text", "at the most")
     ),
+    *(
+        f"reference_image: {what}"
+        for what in (
+            "another name of the type",
+            "capitals",
+            "a character set",
+            "a name",
+            "no type",
+            "a type that its bytes are not",
+            "lines",
+            "blanks around it",
+            "escapes",
+            "a fragment",
+            "bytes as escapes",
+        )
+    ),
     "scene_index: noise",
     "seed: '4294967295'",
     "scene_index: '100000'",
@@ -45,6 +61,7 @@ BEYOND_A_SCHEMA = {
     "prompt: invisible beside a scene",
     *(case["name"] for case in cases() if case["name"].startswith("prompt: nothing but ")),
     "scene: a bad time beside a prompt and a duration",
+    "reference_image: one letter too many",
     "start_before: no zone",
     "start_before: a day",
     "start_before: a number as text",

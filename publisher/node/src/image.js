@@ -6,6 +6,7 @@ import { SPACES } from "./text.js";
 const CHARACTERS_AT_MOST = 28_000_000;
 const ON_BUS_AT_MOST_BYTES = 7_000_000;
 const DATA = /^data:image\/(?:png|jpeg|webp);base64,/;
+const ANY_DATA = /^[\0-\x20]*data:/i;
 const BUCKET = new RegExp(`^gs://[a-z0-9][a-z0-9._-]{1,220}/[^${SPACES}]{1,1024}$`, "u");
 const STORED = /^reelbus:references\/[0-9a-f]{64}\.(?:png|jpg|webp)$/;
 const KINDS = [
@@ -14,16 +15,16 @@ const KINDS = [
   ["image/webp", (start) => start.startsWith("RIFF") && start.slice(8, 12) === "WEBP"],
 ];
 
-/** The reference, once its form is right. */
+/** The reference, once its form is right; a data: URL that only browsers would take, in the form that the bus has. */
 export function reference(path, value) {
   if (typeof value !== "string") throw invalid(path, "must be a text");
   if (value.length > CHARACTERS_AT_MOST) {
     throw invalid(path, `must have at most ${CHARACTERS_AT_MOST} characters, not ${value.length}`);
   }
-  if (!isInline(value) && !BUCKET.test(value) && !STORED.test(value)) {
-    throw invalid(path, "must be a data: URL (base64 PNG, JPEG or WebP) or a gs://bucket/object URI");
-  }
-  return value;
+  if (isInline(value) || BUCKET.test(value) || STORED.test(value)) return value;
+  const plain = plainDataUrl(value);
+  if (!plain) throw invalid(path, "must be a data: URL (base64 PNG, JPEG or WebP) or a gs://bucket/object URI");
+  return plain;
 }
 
 /** Throws for an inline image that the bus can't carry, or that is none. The worker would reject the message. */
@@ -47,7 +48,7 @@ export function checkForBus(value) {
 /** A storyboard image as callers have it: with or without `data:…;base64,` before it, or none at all. */
 export function referenceOf(image) {
   if (!image) return undefined;
-  if (typeof image !== "string" || /^[a-z]+:/.test(image)) return image;
+  if (typeof image !== "string" || /^\s*[a-z]+:/i.test(image)) return image;
   const kind = kindOf(Buffer.from(image.slice(0, 24), "base64"));
   return kind ? `data:${kind};base64,${image}` : image;
 }
@@ -60,5 +61,49 @@ function isInline(value) {
   if (!head) return false;
   // Searching for what must not be there takes no stack, however many megabytes there are.
   const body = value.slice(head.length).replace(/={1,2}$/, "");
-  return body.length > 0 && body.search(/[^A-Za-z0-9+/]/) === -1;
+  return body.length > 0 && (value.length - head.length) % 4 === 0 && body.search(/[^A-Za-z0-9+/]/) === -1;
+}
+
+/** What the WHATWG's data: URL processor reads, as `data:image/…;base64,…`; null for what is no image. */
+function plainDataUrl(value) {
+  if (!ANY_DATA.test(value)) return null;
+  const [url] = value.slice(value.indexOf(":") + 1).split("#", 1);
+  const comma = url.indexOf(",");
+  if (comma < 0) return null;
+  const head = url
+    .slice(0, comma)
+    .replace(/[\t\n\r]/g, "")
+    .trim();
+  const body = percentDecoded(
+    Buffer.from(
+      url
+        .slice(comma + 1)
+        .replace(/[\t\n\r]/g, "")
+        .trimEnd(),
+    ),
+  );
+  const bytes = /; *base64$/i.test(head) ? forgivingBase64(body.toString("latin1")) : body;
+  const kind = bytes && kindOf(bytes);
+  return kind ? `data:${kind};base64,${bytes.toString("base64")}` : null;
+}
+
+function percentDecoded(bytes) {
+  if (!bytes.includes("%")) return bytes;
+  const decoded = Buffer.alloc(bytes.length);
+  let length = 0;
+  for (let at = 0; at < bytes.length; at += 1) {
+    const digits = bytes[at] === 0x25 ? bytes.toString("latin1", at + 1, at + 3) : "";
+    const isEscape = /^[0-9A-Fa-f]{2}$/.test(digits);
+    decoded[length] = isEscape ? parseInt(digits, 16) : bytes[at];
+    length += 1;
+    if (isEscape) at += 2;
+  }
+  return decoded.subarray(0, length);
+}
+
+function forgivingBase64(text) {
+  const digits = text.replace(/[\t\n\f\r ]/g, "");
+  const unpadded = digits.length % 4 === 0 ? digits.replace(/={1,2}$/, "") : digits;
+  const isBase64 = unpadded.length % 4 !== 1 && unpadded.search(/[^A-Za-z0-9+/]/) === -1;
+  return isBase64 ? Buffer.from(unpadded, "base64") : null;
 }
