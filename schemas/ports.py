@@ -4,7 +4,7 @@ one contract suite per port, `tests/contract/`, holds every adapter to it.
 Adapters translate foreign errors: out of reach is `Unavailable`, never an exception of a client library.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -98,6 +98,13 @@ class Bus(Protocol):
     @property
     def letters_hide(self) -> bool:
         """True where `dead_letters` leaves out what somebody else looks at in that moment, and `drop` can't find it."""
+
+    @property
+    def sees_waiting(self) -> bool:
+        """True if `waiting` can tell; Pub/Sub can't."""
+
+    async def waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
+        """The attributes of all messages that are not settled: what waits, and what is leased. Raises `Unavailable`."""
 
     async def publish(self, topic: str, message: Message) -> None:
         """Durable once this returns. Raises `Unavailable`; then it may or may not have been published."""

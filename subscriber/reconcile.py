@@ -2,23 +2,29 @@
 files of erased jobs.
 
 Safe by several at once: each job is claimed by a compare-and-set on its `next_check_at` before anything is published,
-and the next look is twice as far away, so that a backlog is not published again and again.
+and the next look is twice as far away. A job whose message is known to wait, or that this worker holds, is not touched:
+a healthy backlog is neither published again nor held up.
 """
 
 import logging
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from schemas import event as ev
 from schemas.errors import Conflict
 from schemas.job import Job
-from schemas.message import encode_request
-from schemas.ports import REQUESTS, JobQuery
+from schemas.message import REQUESTED, encode_request
+from schemas.ports import REQUESTS, WORKERS, JobQuery
+from schemas.state import JobState
 from subscriber.announcement import announce
 from subscriber.retention import Retention, eraser_of
 from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
+
+PAGE = 200
+_BUT_QUEUED = frozenset(JobState) - {JobState.QUEUED}
 
 
 @dataclass(slots=True)
@@ -40,22 +46,58 @@ async def retain(retention: Retention, report: Report, *, dry_run: bool = False)
     report.work_deleted += await retention.empty(dry_run=dry_run)
 
 
-async def reconcile(shop: Workshop, *, dry_run: bool = False) -> Report:
-    """One pass over all jobs whose `next_check_at` is over."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What a worker knows of the messages that it and the bus hold."""
+
+    holds: Callable[[str], bool] = lambda _: False
+    """True for the id of a job that this worker holds."""
+    delivered_until: datetime | None = None
+    """Requests that were published later may still wait; None while nothing can be said."""
+
+
+async def reconcile(shop: Workshop, *, known: Known | None = None, dry_run: bool = False) -> Report:
+    """One pass over all jobs whose `next_check_at` is over. Without a worker's knowledge no queued job is left out
+    but those whose message the bus shows."""
     report = Report()
-    cursor: str | None = None
     erased: list[Job] = []
-    due_before = shop.clock.now() + timedelta(milliseconds=1)  # what is due this very millisecond is due
-    while True:
-        page = await shop.jobs.list(JobQuery(due_before=due_before, limit=200, cursor=cursor))
-        for job in page.jobs:
-            report.looked_at += 1
-            erased += await _look_after(shop, job, report, dry_run)
-        cursor = page.cursor
-        if cursor is None:
-            break
+    waiting: Collection[str] | None = None
+    async for job in _due(shop, known):
+        if not job.ended:
+            waiting = await _job_ids_waiting(shop) if waiting is None else waiting
+            if job.job_id in waiting or (known and known.holds(job.job_id)):
+                continue
+        report.looked_at += 1
+        erased += await _look_after(shop, job, report, dry_run)
     await eraser_of(shop).finish([] if dry_run else erased)
     return report
+
+
+async def _due(shop: Workshop, known: Known | None) -> AsyncIterator[Job]:
+    """What is due by now; of the queued jobs only those whose message can't be waiting any more."""
+    now = shop.clock.now() + timedelta(milliseconds=1)  # what is due this very millisecond is due
+    until = now if known is None or shop.bus.sees_waiting else known.delivered_until
+    if until is not None and until >= now - timedelta(seconds=1):
+        queries = [JobQuery(due_before=now, limit=PAGE)]
+    else:
+        queries = [JobQuery(states=_BUT_QUEUED, due_before=now, limit=PAGE)]
+        if until is not None:
+            queries.append(JobQuery(states=frozenset({JobState.QUEUED}), due_before=until, limit=PAGE))
+    while queries:
+        query = queries.pop(0)
+        page = await shop.jobs.list(query)
+        for job in page.jobs:
+            yield job
+        if page.cursor is not None:
+            queries.insert(0, replace(query, cursor=page.cursor))
+
+
+async def _job_ids_waiting(shop: Workshop) -> frozenset[str]:
+    """The jobs whose request the bus still has; empty if it can't tell."""
+    if not shop.bus.sees_waiting:
+        return frozenset()
+    messages = await shop.bus.waiting(WORKERS)
+    return frozenset(each.get("job_id", "") for each in messages if each.get("ce-type") == REQUESTED)
 
 
 async def _look_after(shop: Workshop, job: Job, report: Report, dry_run: bool) -> list[Job]:

@@ -33,6 +33,10 @@ class Registry:
         if carrier := self._carriers.get(job_id):
             carrier.nudge()
 
+    def holds(self, job_id: str) -> bool:
+        """True while this process carries the job, or keeps it for a slot."""
+        return job_id in self._carrying
+
     @property
     def size(self) -> int:
         """How many jobs are carried right now, or wait for a slot."""

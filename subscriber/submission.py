@@ -73,10 +73,26 @@ async def submit_next(shop: Workshop, job: Job, *, begin_before: float = math.in
     room: Slip | Failure | None = await _look(shop, job, plan)
     if plan.price_usd and isinstance(room, Slip) and await shop.pace.turn(model):
         room = None  # it had to wait, and others have taken of the budgets meanwhile
-    while (after := await _one_of_few(shop, job, plan, room, begin_before)) is None:
+        job = await _newest(shop, job)
+    while True:
+        try:
+            after = await _one_of_few(shop, job, plan, room, begin_before)
+        except Conflict:
+            job = await _newest(shop, job)  # the turn is not given up for a note in the record
+            room = None
+            continue
+        if after is not None:
+            return after
         room = None
         await shop.clock.sleep(SLICES_MOVED_S * random.random())
-    return after
+
+
+async def _newest(shop: Workshop, job: Job) -> Job:
+    """The newest version, if the same clip can still be sent. Raises `Conflict` if somebody moved the job meanwhile."""
+    newest = await _read_patiently(shop, job)
+    if (newest.life, newest.state, newest.clips) != (job.life, job.state, job.clips) or newest.cancel_requested:
+        raise Conflict(f"job {job.job_id} moved on while it waited for its turn")
+    return newest
 
 
 async def _one_of_few(

@@ -11,7 +11,8 @@ from subscriber.backoff import Backoff
 from subscriber.dead import handle_dead
 from subscriber.edge import guarded
 from subscriber.handling import Handler
-from subscriber.reconcile import reconcile, retain
+from subscriber.progress import Progress
+from subscriber.reconcile import Known, reconcile, retain
 from subscriber.registry import Registry
 from subscriber.retention import Retention
 from subscriber.rules import Rules
@@ -44,10 +45,19 @@ class Worker:
         if not await self._prepare(stop):
             return
         await self._beat()
+        progress = Progress(self.shop.clock, self.in_flight + self.prefetch)
+
+        async def handle(delivery: Delivery) -> None:
+            progress.take(delivery.message)
+            try:
+                await handler(delivery)
+            finally:
+                progress.settle()
+
         loops = [
-            asyncio.create_task(self._take(WORKERS, self.in_flight + self.prefetch, handler)),
+            asyncio.create_task(self._take(WORKERS, self.in_flight + self.prefetch, handle)),
             asyncio.create_task(self._take(DEAD_WORKERS, DEAD_LETTERS_AT_ONCE, lambda it: handle_dead(handler, it))),
-            asyncio.create_task(self._reconcile_for_ever()),
+            asyncio.create_task(self._reconcile_for_ever(handler.registry, progress)),
             asyncio.create_task(self._beat_for_ever()),
         ]
         ready()
@@ -105,11 +115,13 @@ class Worker:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _reconcile_for_ever(self) -> None:
+    async def _reconcile_for_ever(self, registry: Registry, progress: Progress) -> None:
         retention = Retention(self.shop, self.rules)
         while True:
             try:
-                report = await reconcile(self.shop)
+                delivered_until = progress.reached(self.shop.clock.now())
+                known = Known(holds=registry.holds, delivered_until=delivered_until)
+                report = await reconcile(self.shop, known=known)
                 await retain(retention, report)
             except Exception:  # the next pass may do better; the deliveries go on meanwhile
                 log.exception("reconcile failed", extra={"action": "reconcile_failed"})

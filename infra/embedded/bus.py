@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from sqlite3 import Connection
 
-from infra.embedded import dead_letters, topics
+from infra.embedded import claims, dead_letters, topics
 from infra.embedded.database import Database
 from infra.embedded.flow import Flow
 from infra.embedded.heartbeat import Heartbeat
@@ -45,6 +45,13 @@ class SqliteBus:
     @property
     def letters_hide(self) -> bool:
         return False
+
+    @property
+    def sees_waiting(self) -> bool:
+        return True
+
+    async def waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
+        return await self._database.read(partial(claims.waiting, name=subscription.name))
 
     async def publish(self, topic: str, message: Message) -> None:
         await self._database.write(partial(topics.publish, topic=topic, message=message))

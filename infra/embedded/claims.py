@@ -7,7 +7,7 @@ nothing. A leased row's `visible_at` is the end of the lease: a message of a kil
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from infra.embedded import dead_letters
@@ -18,6 +18,11 @@ _SUBSCRIPTION = "SELECT id, dead_letter_topic, max_deliveries FROM subscriptions
 _IN_TURN = """
     SELECT message_id, attempts FROM deliveries
     WHERE subscription_id = ? AND visible_at <= ? ORDER BY visible_at, message_id LIMIT ?
+"""
+_WAITING = """
+    SELECT attributes FROM deliveries
+    JOIN messages ON messages.id = message_id JOIN subscriptions ON subscriptions.id = subscription_id
+    WHERE subscriptions.name = ?
 """
 _LEASE = """
     UPDATE deliveries SET lease = ?, visible_at = ?, attempts = attempts + 1
@@ -53,6 +58,11 @@ class Claim:
     """When the next message becomes visible; None where nothing waits."""
     given_up_to: str | None = None
     """The dead-letter topic, where a message went there at this look."""
+
+
+def waiting(connection: sqlite3.Connection, *, name: str) -> list[Mapping[str, str]]:
+    """The attributes of all messages of a subscription, leased ones included."""
+    return [json.loads(attributes) for (attributes,) in connection.execute(_WAITING, (name,))]
 
 
 def claim(connection: sqlite3.Connection, name: str, *, limit: int, lease_ms: int) -> Claim:

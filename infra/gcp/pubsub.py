@@ -7,7 +7,7 @@ job store's compare-and-set is what keeps a job from being done twice.
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 
@@ -64,6 +64,15 @@ class PubSubBus:
     @property
     def letters_hide(self) -> bool:
         return True
+
+    @property
+    def sees_waiting(self) -> bool:
+        return False
+
+    async def waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
+        """Nothing: Pub/Sub shows a message only to whoever leases it."""
+        del subscription
+        return ()
 
     async def publish(self, topic: str, message: Message) -> None:
         with translated("Pub/Sub"):

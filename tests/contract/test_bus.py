@@ -430,3 +430,18 @@ async def test_an_ephemeral_subscription_makes_no_dead_letters(bus: Bus, unique:
             await (await take_one(flow)).nack()
         await (await take_one(flow)).bury("useless")
     assert [letter for letter in await bus.dead_letters() if letter.subscription == own.name] == []
+
+
+async def test_a_bus_that_shows_what_waits_shows_leased_messages_too(bus: Bus, workers: Subscription) -> None:
+    if not bus.sees_waiting:
+        assert list(await bus.waiting(workers)) == []
+        return
+    await bus.ensure(workers)
+    for text in ("waits", "leased"):
+        await bus.publish(workers.topic, message(text))
+    async with bus.subscribe(workers, limit=1) as flow:
+        delivery = await take_one(flow)
+        assert sorted(each["job_id"] for each in await bus.waiting(workers)) == ["leased", "waits"]
+        await delivery.ack()
+        left = {"leased", "waits"} - {text_of(delivery)}
+        assert {each["job_id"] for each in await bus.waiting(workers)} == left

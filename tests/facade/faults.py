@@ -1,7 +1,7 @@
 """Real ports with one fault each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,13 @@ class _Bus:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+
+    @property
+    def sees_waiting(self) -> bool:
+        return self._bus.sees_waiting
+
+    async def waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
+        return await self._bus.waiting(subscription)
 
     @property
     def letters_hide(self) -> bool:

@@ -24,6 +24,8 @@ class Post:
     completions: list[Completion] = field(default_factory=list)
     buried: list[str] = field(default_factory=list)
 
+    sees_waiting: bool = False
+
     async def publish(self, topic: str, message: Message) -> None:
         if topic == REQUESTS:
             self.letters.append(Letter(message))

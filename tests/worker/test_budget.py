@@ -229,11 +229,20 @@ async def test_a_claim_that_meets_others_at_its_slice_is_tried_again(guarded: Gu
 async def test_a_claim_on_a_job_that_moved_is_not_tried_again(guarded: Guarded) -> None:
     guarded.limits({"limit_usd": "10"})
     job = await guarded.bench.queued()
-    await guarded.bench.shop.write(job, ev.WaitEnded(at=guarded.bench.shop.clock.now(), until=job.deadline))
+    await guarded.bench.shop.write(job, ev.CancelWished(at=guarded.bench.shop.clock.now()))
     with pytest.raises(Conflict):
         await submit_next(guarded.bench.shop, job)
     assert await guarded.used() == 0
     assert guarded.bench.model.accepted == []
+
+
+async def test_a_note_in_the_record_takes_nothing_twice(guarded: Guarded) -> None:
+    guarded.limits({"limit_usd": "10"})
+    job = await guarded.bench.queued()
+    await guarded.bench.shop.write(job, ev.WaitEnded(at=guarded.bench.shop.clock.now(), until=job.deadline))
+    after = await submit_next(guarded.bench.shop, job)
+    assert (after.clips[0].state, after.clips[0].attempt) == (ClipState.ACCEPTED, 1)
+    assert (await guarded.used(), len(guarded.bench.model.accepted)) == (PRICE, 1)
 
 
 async def test_giving_back_waits_for_others_and_is_not_repeated_in_doubt(guarded: Guarded) -> None:
