@@ -51,6 +51,9 @@ chaos-gcp: install-dev ## The same on Google's emulators, smaller
 mixed-versions: install-dev ## This version and the release before on one set of stores: what either begins, either finishes
 	$(BIN)/pytest -q -p no:xdist tests/mixed
 
+corpus: install-dev ## Record what a release stores and sends, for later versions to read; NAME=0.2.0
+	$(BIN)/python -m tests.corpus.record tests/corpus/$(or $(NAME),$(error NAME= the release))
+
 fuzz: install-dev ## Ask the facade everything that its OpenAPI document allows, and more; SECONDS=60 SEED=
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
