@@ -45,7 +45,9 @@ class ReadyModel:
         """Whatever it planned."""
         return True
 
-    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
+    async def submit(
+        self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
+    ) -> str:
         """Accepted."""
         del request, sources, send_before
         return f"ready:{clip.prefix}"

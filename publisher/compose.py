@@ -83,7 +83,9 @@ def open_planner(settings: PublisherSettings) -> Callable[[VideoRequest], Plan]:
         )
     from infra.gcp.vertex_opening import open_planner as open_vertex_planner
 
-    vertex = VertexSettings(fast_models=settings.fast_models, quality_models=settings.quality_models)
+    vertex = VertexSettings(
+        fast_models=settings.fast_models, quality_models=settings.quality_models, prices=settings.prices
+    )
     return open_vertex_planner(vertex, urlsplit(settings.model).path.strip("/")).plan
 
 

@@ -19,6 +19,7 @@ class PublisherSettings(Settings):
     model: str = Field(default="animatic:", description="What the workers make clips with; only plans look at it.")
     fast_models: str = Field(default="", description="What `fast` means on Vertex AI: ids in order, with commas.")
     quality_models: str = Field(default="", description="What `quality` means on Vertex AI: ids in order, with commas.")
+    prices: str = Field(default="", description="A TOML or JSON file with prices instead of ours.")
     wait_s: float = Field(
         default=WAIT_AT_MOST_S, ge=0, le=WAIT_AT_MOST_S, description="How long a caller is kept waiting for its video."
     )

@@ -50,6 +50,7 @@ NAMES = frozenset(
         "OPEN_TO_ALL",
         "PORT",
         "PREFETCH",
+        "PRICES",
         "PUBLIC_URL",
         "QUALITY_MODELS",
         "REATTACH_S",

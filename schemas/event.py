@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from schemas.failure import Failure
 from schemas.job import Result
@@ -108,6 +109,8 @@ class ClipDone(Event):
 
     clip: int
     output: str
+    price_usd: Decimal | None = None
+    """What it costs by the provider's own count, where that is known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -106,6 +106,13 @@ class Clip(Stored):
             return ()
         return (*self.lost_prefixes, self.prefix) if self.in_doubt and self.prefix else self.lost_prefixes
 
+    def at_price(self, price_usd: Decimal) -> "Clip":
+        """The same line with what the provider says that it costs. A free clip stays free, and a paid one paid; a line
+        that was charged more than once keeps its price, which counts for each."""
+        if not self.planned.price_usd or price_usd <= 0 or self.charges != 1:
+            return self
+        return self.model_copy(update={"planned": self.planned.model_copy(update={"price_usd": price_usd})})
+
     def submitting(self, job_id: str, owner: str, nonce: str, at: datetime, attempt: int | None = None) -> "Clip":
         """The same line with an attempt under way: a fresh one, or the one whose files were found already."""
         attempt = attempt or self.attempt + 1

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
@@ -259,6 +260,8 @@ class Finished:
     outputs: tuple[str, ...]
     films: tuple[bytes, ...] = field(default=(), repr=False)
     """Only where no file is in the store."""
+    price_usd: Decimal | None = None
+    """What it costs by the provider's own count; None if the answer holds none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -299,12 +302,15 @@ class VideoModel(Protocol):
     def makes(self, model: str) -> bool:
         """True if it can submit a clip that was planned for this model; others wait for a worker that can."""
 
-    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
+    async def submit(
+        self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
+    ) -> str:
         """The one paid call: exactly one request leaves. Returns the operation's name.
 
         Only for a clip whose model it `makes`. `clip.prefix` is where the files go; `sources` are the outputs of the
-        clips before it. `send_before` is on `Clock.boot`: once it is over nothing may be sent, since another worker may
-        have taken over. Raises `SubmitRefused` if certainly nothing was accepted, and `SubmitUnknown` in every doubt.
+        clips before it, and `previous` is the operation of the clip that it extends, if that is known. `send_before` is
+        on `Clock.boot`: once it is over nothing may be sent, since another worker may have taken over. Raises
+        `SubmitRefused` if certainly nothing was accepted, and `SubmitUnknown` in every doubt.
         """
 
     async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:

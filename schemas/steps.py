@@ -130,7 +130,7 @@ def _(event: ev.AcceptedLate, job: Job) -> Job:
 @step.register
 def _(event: ev.ClipDone, job: Job) -> Job:
     done = _done(_line(event, job, event.clip, ClipState.ACCEPTED), event.output, event)
-    return _with(job, done, waiting_for=None)
+    return _with(job, done.at_price(event.price_usd) if event.price_usd else done, waiting_for=None)
 
 
 @step.register

@@ -75,6 +75,7 @@ def _vertex(settings: WorkerSettings) -> VertexSettings:
         base_url=settings.vertex_base_url,
         fast_models=settings.fast_models,
         quality_models=settings.quality_models,
+        prices=settings.prices,
     )
 
 

@@ -66,12 +66,14 @@ async def _end_of(
             found = await shop.model.recover(clip.prefix or "")
             return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=found[0]) if found else None
         case Finished(outputs=(output, *_)) if output.startswith(clip_prefix(job.job_id, clip.index)):
-            return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=output)
+            price = shop.prices.settle(job, clip, answer.price_usd)
+            return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=output, price_usd=price)
         case Finished(outputs=(), films=(film, *_)) if clip.prefix:
             log.info("the film came inside the answer", extra={"action": "film_inline", "job_id": job.job_id})
             output = f"{clip.prefix}{INLINE}"
             await shop.videos.put(output, film, content_type="video/mp4")
-            return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=output)
+            price = shop.prices.settle(job, clip, answer.price_usd)
+            return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=output, price_usd=price)
         case Finished(outputs=outputs):
             return await _found_or(shop, clip, _STRANGE if outputs else _NOTHING_MADE)
         case Broke(failure=failure) if _may_wait(failure):

@@ -19,6 +19,7 @@ class WorkerSettings(Settings):
     model: str = Field(default="animatic:", description="What makes the clips: animatic: or vertex://project/location")
     fast_models: str = Field(default="", description="What `fast` means on Vertex AI: ids in order, with commas.")
     quality_models: str = Field(default="", description="What `quality` means on Vertex AI: ids in order, with commas.")
+    prices: str = Field(default="", description="A TOML or JSON file with prices instead of ours.")
     vertex_base_url: str = Field(default="", description="Another address of Vertex AI: a private endpoint, a proxy.")
     in_flight: int = Field(
         default=0,

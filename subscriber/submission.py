@@ -234,7 +234,9 @@ async def _send(shop: Workshop, job: Job, clip: Clip, send_before: float) -> Job
         if shop.clock.boot() >= send_before:
             raise SubmitRefused(_not_sent())
         async with asyncio.timeout(shop.windows.submit_timeout_s):
-            operation = await shop.model.submit(job.request, clip, sources, send_before=send_before)
+            operation = await shop.model.submit(
+                job.request, clip, sources, send_before=send_before, previous=_extended(job, clip)
+            )
     except SubmitRefused as refusal:
         log.info("the submit was refused", extra={**_about(job, "submit_refused"), "code": refusal.failure.code})
         if refusal.failure.category in (Category.QUOTA, Category.CAPACITY):
@@ -248,6 +250,11 @@ async def _send(shop: Workshop, job: Job, clip: Clip, send_before: float) -> Job
     shop.pace.accepted(clip.planned.model)
     log.info("the submit was accepted", extra={**_about(job, "submit_accepted"), "operation": operation})
     return await _record(shop, job, clip, ev.SubmitAccepted(at=shop.clock.now(), nonce=nonce, operation=operation))
+
+
+def _extended(job: Job, clip: Clip) -> str:
+    """The operation that made what the clip goes on from; empty if there is none, or nobody knows it."""
+    return (job.clips[clip.index - 1].operation or "") if clip.planned.extends and clip.index else ""
 
 
 def _refused(shop: Workshop, nonce: str, failure: Failure) -> ev.SubmitWithdrawn | ev.SubmitDenied:

@@ -11,6 +11,7 @@ from schemas.job import Job
 from schemas.ports import Bus, Clock, Editor, Heartbeats, JobStore, VideoModel, VideoStore
 from subscriber.guard import Guard
 from subscriber.pace import Pace
+from subscriber.prices import Prices
 from subscriber.windows import Windows
 
 
@@ -29,6 +30,7 @@ class Workshop:
     scratch: Path
     pace: Pace
     guard: Guard = field(default_factory=Guard)
+    prices: Prices = field(default_factory=Prices)
     heartbeats: Heartbeats | None = None
     windows: Windows = field(default_factory=Windows)
     search_every_s: float = 15

@@ -2,16 +2,16 @@
 
 Sources, read in October and November 2026:
 - limits: the model cards of Veo 3.1 and of Gemini Omni Flash, and the page about extending videos
-- prices: the Google Cloud price page, US dollars per second of output
+- prices: infra/gcp/prices.toml, each row with its day and its source
 - expected seconds: Google says 11 s to 6 min; measured 73 to 130 s. Only the estimated progress hangs on them
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+
+from infra.gcp.prices import ModelPrices, Rate, read_prices
 
 GLOBAL = "global"
 """The location of models that no region offers."""
@@ -22,14 +22,6 @@ class Family(StrEnum):
 
     VEO = "veo"
     OMNI = "omni"
-
-
-class Rate(NamedTuple):
-    """US dollars per second of output."""
-
-    audio: Decimal
-    silent: Decimal | None
-    """None where the sound can't be switched off."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,8 +37,7 @@ class Model:
     max_input_s: int = 30
     """The longest video that can be extended."""
     max_total_s: int
-    rates: Mapping[str, Rate]
-    """By resolution; what is not listed is not offered."""
+    prices: ModelPrices
     aspect_ratios: frozenset[str] = frozenset({"16:9", "9:16"})
     image_types: frozenset[str]
     """Of a first frame; empty where it takes none."""
@@ -58,9 +49,10 @@ class Model:
     """The earliest day on which Google may switch it off. It is used until Google says 404."""
     region: str
 
-
-def _rate(audio: str, silent: str | None = None) -> Rate:
-    return Rate(Decimal(audio), Decimal(silent) if silent else None)
+    @property
+    def rates(self) -> Mapping[str, Rate]:
+        """By resolution; what is not listed is not offered."""
+        return self.prices.usd_per_second
 
 
 _VEO_DURATIONS = (4, 6, 8)
@@ -68,19 +60,18 @@ _VEO_EXTENSIONS = (7,)
 _VEO_IMAGES = frozenset({"image/png", "image/jpeg"})
 _OMNI_EXTENSIONS = tuple(range(3, 11))
 _OMNI_IMAGES = frozenset({"image/png", "image/jpeg", "image/webp"})
-# 17.50 per million video tokens. The API has no switch for the sound.
-_OMNI_RATES = {"720p": _rate("0.101"), "1080p": _rate("0.152"), "4k": _rate("0.304")}
 
+_PRICES = read_prices()
 MODELS: Mapping[str, Model] = {
     row.id: row
     for row in (
         Model(
             id="veo-3.1-generate-001",
+            prices=_PRICES["veo-3.1-generate-001"],
             family=Family.VEO,
             durations_s=_VEO_DURATIONS,
             extensions_s=_VEO_EXTENSIONS,
             max_total_s=37,
-            rates={"720p": _rate("0.40", "0.20"), "1080p": _rate("0.40", "0.20"), "4k": _rate("0.60", "0.40")},
             image_types=_VEO_IMAGES,
             negative_prompt=True,
             expected_s=90,
@@ -89,12 +80,11 @@ MODELS: Mapping[str, Model] = {
         ),
         Model(
             id="veo-3.1-fast-generate-001",
+            prices=_PRICES["veo-3.1-fast-generate-001"],
             family=Family.VEO,
             durations_s=_VEO_DURATIONS,
             extensions_s=_VEO_EXTENSIONS,
             max_total_s=37,
-            # The model card knows no 4K, the price page does: Google decides.
-            rates={"720p": _rate("0.10", "0.08"), "1080p": _rate("0.12", "0.10"), "4k": _rate("0.30", "0.25")},
             image_types=_VEO_IMAGES,
             negative_prompt=True,
             expected_s=75,
@@ -103,11 +93,11 @@ MODELS: Mapping[str, Model] = {
         ),
         Model(
             id="veo-3.1-lite-generate-001",
+            prices=_PRICES["veo-3.1-lite-generate-001"],
             family=Family.VEO,
             durations_s=_VEO_DURATIONS,
             extensions_s=_VEO_EXTENSIONS,
             max_total_s=37,
-            rates={"720p": _rate("0.05", "0.03"), "1080p": _rate("0.08", "0.05")},
             image_types=_VEO_IMAGES,
             negative_prompt=True,
             expected_s=75,
@@ -115,11 +105,11 @@ MODELS: Mapping[str, Model] = {
         ),
         Model(
             id="gemini-omni-1.2-flash",
+            prices=_PRICES["gemini-omni-1.2-flash"],
             family=Family.OMNI,
             durations_s=tuple(range(3, 16)),
             extensions_s=_OMNI_EXTENSIONS,
             max_total_s=40,
-            rates=_OMNI_RATES,
             image_types=_OMNI_IMAGES,
             negative_prompt=False,
             expected_s=75,
@@ -127,11 +117,11 @@ MODELS: Mapping[str, Model] = {
         ),
         Model(
             id="gemini-omni-1.1-flash-preview",
+            prices=_PRICES["gemini-omni-1.1-flash-preview"],
             family=Family.OMNI,
             durations_s=tuple(range(3, 11)),
             extensions_s=_OMNI_EXTENSIONS,
             max_total_s=40,
-            rates=_OMNI_RATES,
             image_types=_OMNI_IMAGES,
             negative_prompt=False,
             seed=False,
@@ -140,3 +130,8 @@ MODELS: Mapping[str, Model] = {
         ),
     )
 }
+
+
+def models_with(prices: Mapping[str, ModelPrices]) -> Mapping[str, Model]:
+    """The same models at other prices."""
+    return {id: replace(model, prices=prices[id]) for id, model in MODELS.items()}

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from infra.gcp.echo import without_echo
 from infra.gcp.failures import nothing_made, operation_failure, stopped
+from infra.gcp.models import Family
 from infra.gcp.operation import Operation
 from infra.gcp.order import Order
 from infra.gcp.outcome import Made, read_base64
 from infra.gcp.polls import STILL_RUNNING
 from infra.gcp.safety import safety_failure
 from infra.gcp.wording import labels_for, prompt_for
+from schemas.errors import NotFound
 from schemas.failure import Charged, Failure
 from schemas.ports import Broke, Running
 
@@ -29,6 +31,7 @@ async def submit(client: "AsyncClient", order: Order) -> None:
         response_format=[_format(order)],
         generation_config=_config(order),
         labels=labels_for(order.request),
+        **_previous(order),
     )
 
 
@@ -52,11 +55,16 @@ def outcome(interaction: Any, texts: Sequence[str] = ()) -> Running | Made | Bro
     uris = tuple(video.uri for video in videos if video.uri)
     films = tuple(film for video in videos if (film := read_base64(video.data)))
     if uris or films:
-        return Made(uris=uris, films=films)
+        return Made(uris=uris, films=films, model=str(interaction.model or ""), video_tokens=_video_tokens(interaction))
     if interaction.status not in _ENDED:
         return Running()
     asked = _contents(step for step in steps if step.type == _INPUT)
     return Broke(failure=_failure(interaction, steps, _words(contents), (*texts, *_words(asked))))
+
+
+def _video_tokens(interaction: Any) -> int:
+    counts = (interaction.usage and interaction.usage.output_tokens_by_modality) or ()
+    return sum(count.tokens or 0 for count in counts if str(count.modality).lower() == "video")
 
 
 def _contents(steps: Iterable[Any]) -> list[Any]:
@@ -98,9 +106,18 @@ def _input(order: Order) -> list[dict[str, str]]:
     parts = [{"type": "text", "text": prompt_for(order.model, order.request)}]
     if order.image and order.image_type:
         parts.append({"type": "image", "uri": order.image, "mime_type": order.image_type})
-    if order.extends:
+    if order.extends and not _previous(order):
         parts.append({"type": "video", "uri": order.extends, "mime_type": "video/mp4"})
     return parts
+
+
+def _previous(order: Order) -> dict[str, Any]:
+    """The interaction to go on from. Google takes a video by its address only up to 10 s, and not everywhere."""
+    try:
+        found = Operation.parse(order.previous)
+    except NotFound:
+        return {}
+    return {"previous_interaction_id": found.id} if found.family is Family.OMNI else {}
 
 
 def _format(order: Order) -> dict[str, str]:

@@ -25,9 +25,11 @@ class Order:
     image_type: str | None
     extends: str | None
     """The video that this clip goes on from."""
+    previous: str = ""
+    """The operation that made that video; empty if it is not known."""
 
     @classmethod
-    def of(cls, request: VideoRequest, clip: Clip, sources: Sequence[str], bucket: str) -> "Order":
+    def of(cls, request: VideoRequest, clip: Clip, sources: Sequence[str], bucket: str, previous: str = "") -> "Order":
         """Raises `SubmitRefused` for a clip that this version can't make: its plan was frozen by another one."""
         model = MODELS.get(clip.planned.model)
         if model is None or not clip.prefix or (clip.planned.extends and not sources):
@@ -41,6 +43,7 @@ class Order:
             image=_address(image, bucket) if image else None,
             image_type=image_type(image) if image else None,
             extends=f"gs://{bucket}/{sources[-1]}" if clip.planned.extends else None,
+            previous=previous if clip.planned.extends else "",
         )
 
 

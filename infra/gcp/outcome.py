@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from infra.gcp.failures import elsewhere
 from schemas.ports import Broke, Finished
@@ -13,13 +14,16 @@ class Made:
 
     uris: tuple[str, ...] = ()
     films: tuple[bytes, ...] = field(default=(), repr=False)
+    model: str = ""
+    video_tokens: int = 0
+    """What the answer counts; 0 if it counts nothing."""
 
-    def in_store(self, bucket: str) -> Finished | Broke:
+    def in_store(self, bucket: str, price_usd: Decimal | None = None) -> Finished | Broke:
         """The same files by their names in the video store."""
         root = f"gs://{bucket}/"
         names = tuple(uri.removeprefix(root) for uri in self.uris if uri.startswith(root))
         if names or self.films:
-            return Finished(outputs=names, films=() if names else self.films)
+            return Finished(outputs=names, films=() if names else self.films, price_usd=price_usd)
         return Broke(failure=elsewhere(self.uris[0] if self.uris else ""))
 
 

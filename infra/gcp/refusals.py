@@ -38,9 +38,11 @@ _MISSING = re.compile(
     r"|permission '?aiplatform\.[\w.]+'? denied on resource .{0,400}\(or it may not exist\)",
     re.IGNORECASE | re.DOTALL,
 )
+_PREVIOUS = re.compile(r"\bprevious.?interaction|\binteraction\b.{0,200}\b(?:not found|expired|deleted)", re.IGNORECASE)
 _OTHER_THING = re.compile(r"\bgs://|\b(?:bucket|object|interaction|file)\b", re.IGNORECASE)
 """What else a 404 may not find."""
 UNAUTHENTICATED = "unauthenticated"
+PREVIOUS_MISSING = "previous_interaction_missing"
 MODEL_RETIRED, MODEL_NOT_FOUND = "model_retired", "model_not_found"
 _DONE = "(?:accepted|admitted|created|enqueued|executed|processed|queued|started)"
 _NOTHING_ACCEPTED = re.compile(
@@ -94,6 +96,8 @@ def _of_a_model(status: int, said: str) -> _Words | None:
         return _Words(Category.UPSTREAM, MODEL_RETIRED, "Google has switched this model off")
     if _MISSING.search(said):
         return _Words(Category.UPSTREAM, MODEL_NOT_FOUND, "This project can't use this model, or there is none")
+    if status in (400, 404) and _PREVIOUS.search(said):
+        return _Words(Category.UPSTREAM, PREVIOUS_MISSING, "The interaction to go on from is not there any more")
     if status == 404 and _OTHER_THING.search(said) and "model" not in said.lower():
         return _Words(Category.INVALID_REQUEST, "input_not_found", "The model did not find its input")
     return None

@@ -6,6 +6,8 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from infra.clock import SystemClock
@@ -18,7 +20,15 @@ from infra.gcp.order import Order
 from infra.gcp.outcome import Made
 from infra.gcp.planning import Planner
 from infra.gcp.polls import Patterns, Question, still_running
-from infra.gcp.refusals import MODEL_NOT_FOUND, MODEL_RETIRED, NOT_SENT_IN_TIME, UNAUTHENTICATED, doubt, not_written
+from infra.gcp.refusals import (
+    MODEL_NOT_FOUND,
+    MODEL_RETIRED,
+    NOT_SENT_IN_TIME,
+    PREVIOUS_MISSING,
+    UNAUTHENTICATED,
+    doubt,
+    not_written,
+)
 from infra.gcp.ticket import PERMITTED, Ticket
 from infra.gcp.tokens import Unauthenticated
 from schemas.errors import NotFound, SubmitError, SubmitRefused, SubmitUnknown, Unavailable
@@ -77,21 +87,13 @@ class Vertex:
         """Every model of the registry, also one that no list of the settings names."""
         return model in MODELS
 
-    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
-        """At most one request is accepted. Each leaves on a new connection, and none after `send_before`.
-
-        A 401 is a definite refusal: then the request is sent once more with a new access token.
-        """
-        order = Order.of(request, clip, sources, self._bucket)
+    async def submit(
+        self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
+    ) -> str:
+        """At most one request is accepted. Each leaves on a new connection, and none after `send_before`."""
+        order = Order.of(request, clip, sources, self._bucket, previous)
         try:
-            try:
-                return await self._send(order, send_before)
-            except SubmitRefused as refusal:
-                if refusal.failure.code != UNAUTHENTICATED:
-                    raise
-                log.warning("an access token was refused", extra={"action": "token_refused"})
-            await self._clients.renew_token()
-            return await self._send(order, send_before)
+            return await self._send_with_another(order, send_before)
         except SubmitRefused as refusal:
             if refusal.failure.code in _GONE:
                 raise SubmitRefused(self._gone(refusal.failure, request, clip)) from refusal
@@ -115,7 +117,7 @@ class Vertex:
         except NotFound:
             log.warning("an operation is not known at present", extra={"action": "operation_missing"})
             return Missing()
-        return answer.in_store(self._bucket) if isinstance(answer, Made) else answer
+        return answer.in_store(self._bucket, self._price_of(answer)) if isinstance(answer, Made) else answer
 
     async def recover(self, prefix: str) -> Sequence[str]:
         """The films under a prefix: Google puts each into a folder with a number for a name."""
@@ -127,6 +129,22 @@ class Vertex:
     async def aclose(self) -> None:
         """Ends the connections."""
         await self._clients.aclose()
+
+    async def _send_with_another(self, order: Order, send_before: float) -> str:
+        """Send the request, and after a definite refusal of its token, or of the interaction that it goes on from, once
+        more with another token, or with that interaction's video in its place."""
+        try:
+            return await self._send(order, send_before)
+        except SubmitRefused as refusal:
+            if refusal.failure.code == UNAUTHENTICATED:
+                log.warning("an access token was refused", extra={"action": "token_refused"})
+                await self._clients.renew_token()
+            elif order.previous and refusal.failure.code == PREVIOUS_MISSING:
+                log.warning("an interaction can't be extended by its id", extra={"action": "previous_missing"})
+                order = replace(order, previous="")
+            else:
+                raise
+        return await self._send(order, send_before)
 
     async def _send(self, order: Order, send_before: float) -> str:
         """The operation's name after one request."""
@@ -185,6 +203,11 @@ class Vertex:
         if question.answer is None:
             self._patterns.learn(operation, question.written)
         return found
+
+    def _price_of(self, made: Made) -> Decimal | None:
+        """By the answer's own count of tokens."""
+        model = self._planner.lineup.registry.get(made.model.rpartition("/")[2])
+        return model.prices.usd_of(made.video_tokens) if model else None
 
     def _place_of(self, model: Model) -> Place:
         """Models that live in `global` live nowhere else; others are asked where the settings say."""

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from urllib.parse import SplitResult, urlsplit
 
 from infra.gcp.lineup import Lineup
+from infra.gcp.models import models_with
 from infra.gcp.planning import Planner, check_location, retirement_warning
+from infra.gcp.prices import read_prices
 from infra.gcp.proxies import check_proxy
 from infra.gcp.vertex import Vertex
 from infra.gcp.vertex_settings import VertexSettings
@@ -18,7 +20,8 @@ _GOOGLE = "https://aiplatform.googleapis.com/"
 
 def open_planner(settings: VertexSettings, location: str = "") -> Planner:
     """Plan without an account and without the network. Raises `Invalid`."""
-    lineup = Lineup.parse(fast=settings.fast_models, quality=settings.quality_models)
+    registry = models_with(read_prices(settings.prices))
+    lineup = Lineup.parse(fast=settings.fast_models, quality=settings.quality_models, registry=registry)
     for model in lineup.models:
         check_location(model, location, field="REELBUS_MODEL")
     return Planner(lineup, location=location)

@@ -13,3 +13,5 @@ class VertexSettings:
     """A private endpoint or a proxy; empty is Google's own."""
     fast_models: str = ""
     quality_models: str = ""
+    prices: str = ""
+    """A file whose prices replace ours."""

@@ -36,10 +36,12 @@ class Stopping:
     def __getattr__(self, name: str) -> object:
         return getattr(self.model, name)
 
-    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
+    async def submit(
+        self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
+    ) -> str:
         """The real call, with a sleep before or after it that nobody inside notices."""
         self._stop("before")
-        operation = await self.model.submit(request, clip, sources, send_before=send_before)
+        operation = await self.model.submit(request, clip, sources, send_before=send_before, previous=previous)
         self._stop("after")
         return operation
 

@@ -36,7 +36,7 @@ def test_a_location_in_which_a_model_is_not_offered_is_told_before_anything_is_p
 
 def test_a_plan_for_scripts(shell: Shell) -> None:
     found = json.loads(shell("plan", "-d", "16", "--json", **VERTEX).stdout)
-    assert (found["billed_seconds"], found["price_usd"]) == (16, 1.616)
+    assert (found["billed_seconds"], found["price_usd"]) == (16, 1.12)
     assert [clip["extends"] for clip in found["clips"]] == [False, True]
 
 

@@ -61,7 +61,9 @@ class Provider:
         """Whatever it planned."""
         return True
 
-    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
+    async def submit(
+        self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
+    ) -> str:
         fate, self.on_submit = self.on_submit, "accept"
         if self.clock.boot() >= send_before:
             raise SubmitRefused(LATE)

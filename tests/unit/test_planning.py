@@ -88,10 +88,10 @@ def test_a_longer_video_never_costs_less(row: tuple[Model, str], seconds: int, a
         (VEO, 9, [4, 7], "4.40"),
         (VEO, 23, [4, 7, 7, 7], "10.00"),
         (VEO, 30, [4, 7, 7, 7, 7], "12.80"),
-        (OMNI, 1, [3], "0.303"),
-        (OMNI, 15, [15], "1.515"),
-        (OMNI, 16, [13, 3], "1.616"),
-        (OMNI, 30, [15, 10, 5], "3.030"),
+        (OMNI, 1, [3], "0.21"),
+        (OMNI, 15, [15], "1.05"),
+        (OMNI, 16, [13, 3], "1.12"),
+        (OMNI, 30, [15, 10, 5], "2.10"),
     ],
 )
 def test_plans_worked_out_by_hand(model: str, seconds: int, clips: list[int], price: str) -> None:

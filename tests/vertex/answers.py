@@ -64,7 +64,10 @@ def interaction(id: str, model: str, job: Job | None, turns: list[Any] | None = 
     said = _said(job) if job else {"status": "in_progress"}
     steps = [*(turns or ()), {"type": "thought", "signature": "c2ln"}, *said.pop("steps", ())]
     head = {"id": id, "object": "interaction", "model": model, "created": moment, "updated": moment}
-    return {**head, **said, "steps": steps}
+    tokens = job.step.video_tokens if job else 0
+    counts = [{"modality": "text", "tokens": 9}, {"modality": "video", "tokens": tokens}]
+    usage = {"usage": {"output_tokens_by_modality": counts}} if tokens else {}
+    return {**head, **said, **usage, "steps": steps}
 
 
 def _said(job: Job) -> dict[str, Any]:

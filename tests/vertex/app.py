@@ -88,7 +88,7 @@ async def _interaction(request: Request) -> Response:
     id = request.path_params["id"]
     studio = _studio(request)
     job = await studio.asked(id)
-    return JSONResponse(interaction(id, "gemini-omni", job, studio.jobs[id].turns))
+    return JSONResponse(interaction(id, studio.jobs[id].model, job, studio.jobs[id].turns))
 
 
 async def _script(request: Request) -> Response:

@@ -8,7 +8,7 @@ from tests.vertex.strict import ASPECTS, Refused, folder, keys, labels, one_of, 
 from tests.vertex.work import Work
 
 LONGEST_S = {"gemini-omni-1.2-flash": 15, "gemini-omni-1.1-flash-preview": 10}
-_TOP = {"background", "store", "labels", "generation_config", "stream"}
+_TOP = {"background", "store", "labels", "generation_config", "stream", "previous_interaction_id"}
 _TASKS = {None: "text_to_video", "image": "image_to_video", "video": "extend"}
 _PARTS = {
     "text": {"text"},
@@ -24,14 +24,17 @@ def read(body: Any) -> Work:
     require(isinstance(top["response_format"], list) and len(top["response_format"]) == 1, "one format, please.")
     asked = keys("response_format", top["response_format"][0], needed=_NEEDED, allowed={"resolution", "duration"})
     media = _media(top["input"])
-    _check_config(top.get("generation_config", {}), media)
+    previous = top.get("previous_interaction_id")
+    require(not (previous and media), "previous_interaction_id goes with a text alone.")
+    extends = bool(previous) or "video" in media
+    _check_config(top.get("generation_config", {}), "extend" if extends else _TASKS[next(iter(media), None)])
     one_of("aspect_ratio", asked["aspect_ratio"], ASPECTS)
     one_of("resolution", asked.get("resolution", "720p"), {"360p", "720p", "1080p", "4k"})
     width, height = frame_size(asked["aspect_ratio"], asked.get("resolution", "720p"))
     require((asked["type"], asked["delivery"]) == ("video", "uri"), "Only videos by URI.")
     return Work(
         model=top["model"],
-        seconds=_seconds(asked.get("duration", "10s"), 10 if "video" in media else LONGEST_S[top["model"]]),
+        seconds=_seconds(asked.get("duration", "10s"), 10 if extends else LONGEST_S[top["model"]]),
         width=width,
         height=height,
         audio=True,
@@ -39,6 +42,7 @@ def read(body: Any) -> Work:
         labels=labels(top.get("labels", {})),
         image=media.get("image"),
         extends=media.get("video"),
+        previous=previous,
     )
 
 
@@ -62,10 +66,10 @@ def _media(parts: Any) -> dict[str, str]:
     return found
 
 
-def _check_config(config: Any, media: dict[str, str]) -> None:
+def _check_config(config: Any, fitting: str) -> None:
     given = keys("generation_config", config, allowed={"video_config", "seed"})
     task = keys("video_config", given.get("video_config", {}), allowed={"task"}).get("task")
-    require(task in (None, _TASKS[next(iter(media), None)]), f"task {task!r} does not fit the input.")
+    require(task in (None, fitting), f"task {task!r} does not fit the input.")
     require(type(given.get("seed", 0)) is int, "seed must be a number.")
 
 

@@ -39,11 +39,13 @@ class Rig:
         """The adapter of another process."""
         return adapter(url or self.vertex.url, self.videos)
 
-    async def submit(self, request: VideoRequest, index: int = 0, *sources: str, in_s: float = SOON_S) -> str:
+    async def submit(
+        self, request: VideoRequest, index: int = 0, *sources: str, in_s: float = SOON_S, previous: str = ""
+    ) -> str:
         """One clip of the request's plan."""
-        planned = self.model.plan(request).clips[index]
+        clip = a_clip(self.model.plan(request).clips[index], index)
         send_before = SystemClock().boot() + in_s
-        return await self.model.submit(request, a_clip(planned, index), sources, send_before=send_before)
+        return await self.model.submit(request, clip, sources, send_before=send_before, previous=previous)
 
     async def ended(self, operation: str) -> Finished | Broke:
         """Asks until it has ended: the answers that say otherwise are scripted, so this ends."""
@@ -55,8 +57,10 @@ class Rig:
     async def made(self, request: VideoRequest) -> str:
         """The file of the request's whole plan."""
         outputs: list[str] = []
+        operation = ""
         for index in range(len(self.model.plan(request).clips)):
-            answer = await self.ended(await self.submit(request, index, *outputs))
+            operation = await self.submit(request, index, *outputs, previous=operation)
+            answer = await self.ended(operation)
             assert isinstance(answer, Finished), answer
             outputs.append(answer.outputs[0])
         return outputs[-1]

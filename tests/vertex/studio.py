@@ -23,6 +23,7 @@ class Job:
     step: Step
     name: str
     making: asyncio.Task[None]
+    model: str = ""
     turns: list[Any] = field(default_factory=list)
     """What the caller put into an interaction."""
     uris: list[str] = field(default_factory=list)
@@ -56,9 +57,11 @@ class Studio:
             ours = uri is not None and uri.startswith(root)
             require(not ours or await self.depot.has(str(uri).removeprefix(root)), f"{uri} was not found.")
         require(work.storage_uri.startswith(root), f"No access to {work.storage_uri}.")
-        if work.extends:
-            length = self._lengths.get(work.extends, 0)
-            require(0 < length <= MAX_INPUT_S, f"The input video must last 1 to 30 seconds, not {length}.")
+        if work.previous and work.previous not in self.jobs:
+            raise Refused(f"Interaction {work.previous} was not found.", 404)
+        if work.extends or work.previous:
+            length, longest = self._length_before(work), MAX_INPUT_S if work.previous or work.model[:3] == "veo" else 10
+            require(0 < length <= longest, f"The input video must last 1 to {longest} seconds, not {length}.")
             require(length + work.seconds <= MAX_TOTAL_S[work.model[:3]], "The video would be too long.")
 
     def accept(self, work: Work, step: Step, name: str, path: str, body: dict[str, Any]) -> None:
@@ -74,6 +77,7 @@ class Studio:
             )
         )
         job = Job(step, name, asyncio.create_task(self._make(work, step, name)), polls_left=step.polls)
+        job.model = work.model
         job.turns = body.get("input", [])
         job.statuses_left.extend(step.poll_statuses)
         self.jobs[name] = job
@@ -105,14 +109,19 @@ class Studio:
             await self.released.wait()
         if step.ending not in ("film", "fewer", "inline", "added"):
             return
-        before = 0 if step.ending == "added" else self._lengths.get(work.extends or "", 0)
+        before = 0 if step.ending == "added" else self._length_before(work)
         length = work.seconds + before
         data = await asyncio.to_thread(film, length, work.width, work.height, audio=work.audio)
         if step.ending == "inline":
             self.jobs[name].films.append(data)
+            self._lengths[name] = length
             self._lengths[f"{work.storage_uri}inline.mp4"] = length  # where the worker puts it, to be extended
             return
         uri = f"{work.storage_uri}{random.randrange(10**18, 10**19)}/sample_0.mp4"
         await self.depot.write(uri.removeprefix(f"gs://{self.depot.bucket}/"), data)
-        self._lengths[uri] = length
+        self._lengths[uri] = self._lengths[name] = length
         self.jobs[name].uris.append(uri)
+
+    def _length_before(self, work: Work) -> int:
+        """Of the video that it goes on from."""
+        return self._lengths.get(work.previous or work.extends or "", 0)

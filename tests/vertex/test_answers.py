@@ -16,10 +16,11 @@ PROMPT = "A poster on a wall says: our safety policy, support codes: 15236754"
 async def test_an_extension_that_fails_says_why(rig: Rig, model: str) -> None:
     """Its stored interaction names the video that it goes on from: that one is no answer."""
     request = a_request(model=model, duration_seconds=16)
-    first = await rig.ended(await rig.submit(request))
+    operation = await rig.submit(request)
+    first = await rig.ended(operation)
     assert isinstance(first, Finished)
     rig.vertex.then(Step(ending="error", error={"code": 8, "message": "High load."}))
-    answer = await rig.ended(await rig.submit(request, 1, *first.outputs))
+    answer = await rig.ended(await rig.submit(request, 1, *first.outputs, previous=operation))
     assert isinstance(answer, Broke)
     failure = answer.failure
     assert (failure.category, failure.retryable, failure.charged) == (Category.CAPACITY, True, Charged.NO)

@@ -92,7 +92,7 @@ async def test_what_was_accepted_and_not_told_is_adopted_and_paid_once(shop: tup
     job = await carried(duration_seconds=4)
     assert job.state is JobState.SUCCEEDED
     assert vertex.books.posts == len(vertex.books.accepted) == 1
-    assert job.cost_usd == Decimal("0.404")
+    assert job.cost_usd == Decimal("0.28")
 
 
 async def test_a_quota_is_waited_for(shop: tuple[WireVertex, Carried], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ async def test_capacity_is_waited_for(shop: tuple[WireVertex, Carried], monkeypa
     vertex.then(Step(ending="error", error={"code": 8, "message": "High load."}), Step())
     job = await carried(duration_seconds=4)
     assert job.state is JobState.SUCCEEDED
-    assert job.cost_usd == Decimal("0.404")
+    assert job.cost_usd == Decimal("0.28")
 
 
 async def test_a_retired_model_is_replaced_before_anything_is_paid(
@@ -148,3 +148,14 @@ async def test_a_filter_ends_the_job_with_its_reason(shop: tuple[WireVertex, Car
     assert (job.failure.category, job.failure.charged) == (Category.SAFETY_FILTER, Charged.NO)
     assert job.cost_usd == 0
     assert job.clips[0].state is ClipState.REFUSED
+
+
+async def test_the_ledger_holds_what_the_answer_counts(shop: tuple[WireVertex, Carried]) -> None:
+    vertex, carried = shop
+    vertex.then(Step(video_tokens=30_000), Step())
+    job = await carried(duration_seconds=20)
+    assert job.state is JobState.SUCCEEDED
+    first, second = job.clips
+    assert first.planned.price_usd == Decimal("0.36")  # 12.00 for a million
+    assert second.planned.price_usd == Decimal("0.07") * round(second.planned.seconds)
+    assert job.cost_usd == first.planned.price_usd + second.planned.price_usd

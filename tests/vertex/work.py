@@ -17,3 +17,5 @@ class Work:
     labels: dict[str, str]
     image: str | None
     extends: str | None
+    previous: str | None = None
+    """The interaction that it goes on from, instead of a video's address."""

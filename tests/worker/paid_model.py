@@ -101,7 +101,9 @@ class PaidModel:
     def makes(self, model: str) -> bool:
         return model not in self.others
 
-    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
+    async def submit(
+        self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
+    ) -> str:
         self.before_submit()
         answer = self.submits.popleft() if self.submits else accept
         operation = answer(self, clip)

@@ -203,7 +203,9 @@ class Seen(PaidModel):
 
     there: Sequence[str] = ()
 
-    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
+    async def submit(
+        self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
+    ) -> str:
         self.there = [file.name for file in await self.videos.list(job_prefix(request.job_id))]
         return await super().submit(request, clip, sources, send_before=send_before)
 

@@ -223,7 +223,9 @@ class Free(PaidModel):
         clip = PlannedClip(model="free-1", seconds=1, billed_seconds=0, price_usd=Decimal(0), expected_s=1)
         return Plan(clips=(clip,))
 
-    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
+    async def submit(
+        self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
+    ) -> str:
         self.tries += 1
         if self.tries == 3:
             await self.third_time()

@@ -164,9 +164,11 @@ class Interrupted(PaidModel):
 
     meanwhile: Callable[[], Awaitable[None]] = field(kw_only=True)
 
-    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
+    async def submit(
+        self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
+    ) -> str:
         await self.meanwhile()
-        return await super().submit(request, clip, sources, send_before=send_before)
+        return await super().submit(request, clip, sources, send_before=send_before, previous=previous)
 
 
 @dataclass

@@ -57,7 +57,9 @@ class Animatic:
         """Only its own."""
         return model == NAME
 
-    async def submit(self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float) -> str:
+    async def submit(
+        self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
+    ) -> str:
         """Writes down what to draw, and begins."""
         operation = f"{clip.prefix}{_OPERATION}"
         order = json.dumps(_order(request), ensure_ascii=False).encode()
