@@ -83,6 +83,10 @@ export interface JobView {
   poster_url?: string | null;
   width?: number | null;
   height?: number | null;
+  /**
+   * What is wrong with a video that is delivered all the same.
+   */
+  defect?: string | null;
   error?: Failure | null;
   /**
    * What keeps the job from going on, if that is no state of it.
