@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from infra.embedded.connection import open_connections, translated
 from infra.embedded.place import Place
+from infra.embedded.wall_clock import WallClock
 from schemas.errors import Unavailable
 
 T = TypeVar("T")
@@ -72,6 +73,7 @@ class Database:
         self._waiting: deque[_Waiting] = deque()
         self._group: asyncio.Future[list[_Attempt]] | None = None
         self._closed = False
+        self._wall_clock = WallClock()
 
     @classmethod
     async def open(cls, path: Path) -> "Database":
@@ -135,8 +137,9 @@ class Database:
         self._next_group()
 
     def _commit(self, operations: Sequence[Operation[Any]]) -> list[_Attempt]:
-        with translated(), _undone_on_error(self._writer):
+        with translated(), self._wall_clock.kept_on_commit(), _undone_on_error(self._writer):
             self._writer.execute("BEGIN IMMEDIATE")
+            self._wall_clock.follow(self._writer)
             attempts = [self._attempt(operation) for operation in operations]
             self._place.check()  # last, so that hardly anything can happen to the file before the commit
             self._writer.execute("COMMIT")

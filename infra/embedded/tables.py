@@ -104,6 +104,11 @@ _BESIDE = (
         owner TEXT NOT NULL,
         at INTEGER NOT NULL              -- ms
     )""",
+    """CREATE TABLE IF NOT EXISTS wall_clock (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        boot_id TEXT NOT NULL,
+        ahead_ms INTEGER NOT NULL        -- of the boot-time clock
+    )""",
 )
 
 

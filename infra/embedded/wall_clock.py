@@ -1,0 +1,77 @@
+"""Follows the wall clock when it is set by hand, by NTP or after a machine was resumed.
+
+The file's moments are of the wall clock: when a lease ends, when a message is visible, when a job is looked at. If that
+clock is set, each moment that lies ahead would come hours too late or too early. So the file notes how far the wall
+clock is ahead of the boot-time clock, and the first process that finds another distance moves all moments by the
+difference. After a restart of the machine the boot-time clock begins anew, and nothing can be compared.
+"""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.clock import SystemClock
+
+log = logging.getLogger(__name__)
+
+STEP_MS = 5_000
+"""Less is drift that NTP corrects smoothly, and no moment here is so exact."""
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_MOVES = (
+    "UPDATE deliveries SET visible_at = visible_at + ?",
+    "UPDATE subscriptions SET expires_at = expires_at + ? WHERE expires_at > 0",
+    "UPDATE jobs SET next_check_at = next_check_at + ? WHERE next_check_at IS NOT NULL",
+    "UPDATE worker_beats SET at = at + ?",
+)
+_NOTE = """
+    INSERT INTO wall_clock (id, boot_id, ahead_ms) VALUES (1, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET boot_id = excluded.boot_id, ahead_ms = excluded.ahead_ms
+"""
+
+
+@dataclass(slots=True)
+class WallClock:
+    """The wall clock as one process saw it last."""
+
+    ahead_ms: int | None = None
+
+    @contextmanager
+    def kept_on_commit(self) -> Iterator[None]:
+        """What `follow` found counts only if its transaction was committed."""
+        before = self.ahead_ms
+        try:
+            yield
+        except BaseException:
+            self.ahead_ms = before
+            raise
+
+    def follow(self, connection: sqlite3.Connection) -> None:
+        """Move the file's moments if the clock was set since this process looked last. Runs in a write transaction."""
+        ahead_ms = time.time_ns() // 1_000_000 - int(SystemClock().boot() * 1000)
+        if self.ahead_ms is not None and abs(ahead_ms - self.ahead_ms) < STEP_MS:
+            return
+        boot_id = _boot_id()
+        if boot_id is None:
+            return
+        noted = connection.execute("SELECT boot_id, ahead_ms FROM wall_clock").fetchone()
+        step_ms = ahead_ms - noted[1] if noted and noted[0] == boot_id else 0
+        if abs(step_ms) >= STEP_MS:
+            extra = {"action": "clock_set", "seconds": round(step_ms / 1000)}
+            log.warning("the wall clock was set; all moments of the file move with it", extra=extra)
+            for statement in _MOVES:
+                connection.execute(statement, (step_ms,))
+        if noted is None or noted[0] != boot_id or abs(step_ms) >= STEP_MS:
+            connection.execute(_NOTE, (boot_id, ahead_ms))
+        self.ahead_ms = ahead_ms
+
+
+def _boot_id() -> str | None:
+    """Names this run of the machine; None on a system that has no such name."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return None
