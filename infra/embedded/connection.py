@@ -54,7 +54,7 @@ def translated() -> Iterator[None]:
         raise
     except OSError as error:
         kind = LocalDisk if error.errno in DISK_ERRNOS else Unavailable
-        raise kind(f"the database can't be opened: {error}") from error
+        raise kind(f"the database can't be opened: {error.strerror}") from error
 
 
 def open_connections(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:

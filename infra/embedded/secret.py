@@ -5,7 +5,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from schemas.errors import Unavailable
+from schemas.errors import unavailable_of
 
 _NAME = ".link-secret"
 """No safe name of a file begins with a dot: it is never served."""
@@ -26,6 +26,6 @@ def shared_secret(folder: Path) -> bytes:
                 os.link(own, path)
         return path.read_bytes()
     except OSError as error:
-        raise Unavailable(f"the secret of the video folder can't be read: {error}") from error
+        raise unavailable_of("the secret of the video folder", error) from error
     finally:
         own.unlink(missing_ok=True)

@@ -50,7 +50,8 @@ def assemble(clips: Sequence[Path], *, duration_seconds: int, to: Path) -> Probe
         if is_local(error) or isinstance(error, MemoryError):
             raise
         log.warning("a clip can't be edited", exc_info=True, extra={"action": "clip_not_edited"})
-        return _keep(found, to, f"it can't be edited ({type(error).__name__}: {error})")
+        reason = getattr(error, "strerror", None) or error  # which names no file
+        return _keep(found, to, f"it can't be edited ({type(error).__name__}: {reason})")
     return replace(made, defect=defect)
 
 

@@ -5,8 +5,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from publisher.facade.internals import public_view
 from publisher.facade.refusals import Refusal, refusal
 from publisher.facade.state import Call
+from publisher.listing import Listing
 from schemas.completion import Timings
 from schemas.failure import Category, Charged, Failure
 from schemas.fallback import Fallback
@@ -69,6 +71,10 @@ def status_url(call: Call, video_id: str) -> str:
 
 def answer(body: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A model as JSON."""
+    if isinstance(body, JobView):
+        body = public_view(body)
+    elif isinstance(body, Listing):
+        body = body.model_copy(update={"videos": [public_view(view) for view in body.videos]})
     return Response(body.model_dump_json(), status_code=status, headers=headers, media_type="application/json")
 
 
@@ -89,8 +95,11 @@ def finished(view: JobView, headers: dict[str, str]) -> Response:
 
 def failed(call: Call, view: JobView, headers: dict[str, str]) -> Response:
     """The job's own failure, in the words of its record."""
-    failure = view.error or Failure(category=Category.INTERNAL, code="no_reason", message="The job gave no reason.")
+    failure = public_view(view).error or Failure(
+        category=Category.INTERNAL, code="no_reason", message="The job gave no reason."
+    )
     status = STATUS_OF.get(failure.category, 500)
+    call.scope["refusal"] = {"code": failure.code}
     body = Refusal(
         detail=_PREFIX.get(status, "") + failure.message,
         error=failure,

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from publisher.facade.answers import status_url
 from publisher.facade.callers import caller_of
+from publisher.facade.internals import public_view
 from publisher.facade.refusals import refused
 from publisher.facade.state import Call
 from publisher.status import find, view
@@ -77,7 +78,7 @@ async def _told(call: Call, job: Job, place: Place) -> AsyncIterator[ServerSentE
             newest = await _look_again(call, place, job.job_id)
         except Draining:
             return
-    last = await view(call.state["desk"], newest, caller=caller)
+    last = public_view(await view(call.state["desk"], newest, caller=caller))
     for event in story.news(last):
         yield event
     yield ServerSentEvent(event="done", data=last.model_dump_json(), id=_done_id(last.history[-1].at), sep="\n")

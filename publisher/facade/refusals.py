@@ -7,10 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from publisher.facade.gate import Forbidden, Unauthorized
 from publisher.facade.hosts import ForeignOrigin, Misdirected
 from publisher.facade.intake import Busy
+from publisher.facade.internals import without_paths
 from publisher.facade.limits import TooLarge, TooSlow, UnsupportedType
 from publisher.facade.ranges import NotSatisfiable
 from publisher.submit import SubmitUncertain
@@ -19,6 +21,7 @@ from schemas.errors import Conflict, Gone, IdReused, ImpossibleStep, Invalid, No
 from schemas.failure import Category, Charged, Failure
 
 _WORDS_AT_MOST = 600
+_LOGGED_AT_MOST = 300
 _DONT_REPEAT = "; ask at status_url, since the same call again may be a second job"
 GONE = 499
 """Written to the log where the caller hung up; nobody gets to see it."""
@@ -123,9 +126,25 @@ def refusal_json(status: int, words: str) -> bytes:
     return Refusal(detail=words, error=failure).model_dump_json(exclude_none=True).encode()
 
 
-async def on_error(_: Request, error: Exception) -> Response:
+async def on_error(call: Request, error: Exception) -> Response:
     """Starlette's way to the same answers."""
-    return Response(status_code=GONE) if isinstance(error, ClientDisconnect) else refused(error)
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=GONE)
+    note_refusal(call.scope, error)
+    return refused(error)
+
+
+def note_refusal(scope: Scope, error: Exception) -> None:
+    """Leave word in the scope for the log, why this call is refused."""
+    kind, words = _judge(error)
+    told = {"code": kind.code, "reason": words}
+    if isinstance(error, Invalid) and error.field:
+        told["field"] = error.field
+    # What quotes the caller brings no line breaks and no colours into the log.
+    scope["refusal"] = {
+        name: "".join(letter if letter.isprintable() else "?" for letter in text[:_LOGGED_AT_MOST])
+        for name, text in told.items()
+    }
 
 
 def _judge(error: Exception) -> tuple[_Kind, str]:
@@ -151,5 +170,5 @@ def _retry_after_s(error: Exception, kind: _Kind) -> int | None:
 
 
 def _clean(words: str) -> str:
-    """Words that quote the caller may hold lone surrogates, or a whole novel."""
-    return words[:_WORDS_AT_MOST].encode("utf-8", "replace").decode()
+    """Words that quote the caller may hold lone surrogates, or a whole novel; those of an error a path of ours."""
+    return without_paths(words[:_WORDS_AT_MOST].encode("utf-8", "replace").decode())

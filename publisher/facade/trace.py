@@ -71,5 +71,6 @@ def _log(scope: Scope, status: int, took_s: float) -> None:
         "status": status,
         "took_ms": round(took_s * 1000),
         "trace_id": scope["traceparent"][3:35],
+        **scope.get("refusal", {}),
     }
     logger.log(logging.DEBUG if scope["path"] in _QUIET else logging.INFO, "request answered", extra=extra)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from publisher.facade.refusals import refused
+from publisher.facade.refusals import note_refusal, refused
 from publisher.facade.trace import shown_path
 from schemas.errors import ReelbusError
 
@@ -30,6 +30,7 @@ class Unexpected:
                 logger.error("request broke", exc_info=error, extra={"action": "http_broke", "path": shown_path(scope)})
             if answer.started:
                 raise
+            note_refusal(scope, error)
             await refused(error)(scope, receive, send)
 
 

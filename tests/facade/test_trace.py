@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,31 @@ async def test_each_answer_is_logged_once(door: Door, caplog: pytest.LogCaptureF
     assert [(line["path"], line["status"], line["trace_id"]) for line in lines] == [
         ("/api/videos/never-was", 404, TRACE)
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field", "reason"),
+    [
+        ({"prompt": "short"}, "invalid_request", "prompt", "prompt must have at least 10 characters, not 5"),
+        ({"a\n\x1b[31m\u2028b": 1}, "invalid_request", "a??[31m?b", "a??[31m?b is not a known key"),
+        ({"duration_seconds": 99}, "invalid_request", "duration_seconds", "duration_seconds must be at most 30"),
+    ],
+)
+async def test_the_log_says_why_a_call_was_refused(
+    door: Door, caplog: pytest.LogCaptureFixture, body: dict[str, Any], code: str, field: str, reason: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    assert (await door.post(**body)).status_code == 400
+    [line] = [vars(record) for record in caplog.records if vars(record).get("action") == "http_answered"]
+    assert (line["status"], line["code"], line["field"], line["reason"]) == (400, code, field, reason)
+
+
+async def test_the_log_says_why_a_call_was_turned_away(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    await door.client.get("/api/videos", headers={"Host": "evil.example"})
+    [line] = [vars(record) for record in caplog.records if vars(record).get("action") == "http_answered"]
+    assert (line["status"], line["code"]) == (421, "misdirected_request")
+    assert "evil.example" in line["reason"]
 
 
 async def test_a_path_brings_no_line_breaks_or_colours_into_the_log(

@@ -27,7 +27,7 @@ def escaped_base64(content: bytes) -> str:
 
 
 def test_escapes_cost_no_more_memory_than_their_text() -> None:
-    url = "data:image/png," + "".join(f"%{byte:02X}" for byte in IMAGE) + "%00" * 3_000_000
+    url = "data:image/png," + "".join(f"%{byte:02X}" for byte in IMAGE) + "%00" * 300_000
     tracemalloc.start()
     try:
         plain_data_url(url)
