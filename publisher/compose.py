@@ -21,6 +21,7 @@ from schemas.ports import DEAD_WORKERS, WORKERS
 from schemas.request import VideoRequest
 
 if TYPE_CHECKING:
+    from infra.embedded.backup import Backup
     from infra.gcp.setup import Setup
 
 _GOOGLE = ("pubsub://", "firestore://", "gs://")
@@ -102,6 +103,18 @@ async def set_up(settings: PublisherSettings, *, location: str | None) -> "Setup
     with google_installed():
         from infra.gcp.setup import set_up as set_up_google
     return await set_up_google(urls, location=location)
+
+
+async def back_up(settings: PublisherSettings, to: Path) -> "Backup":
+    """Copy what the embedded default keeps to a new folder. Raises `Invalid` where the jobs lie elsewhere."""
+    from infra.embedded.backup import back_up as back_up_folder
+
+    jobs, bus, videos = (urlsplit(url) for url in (settings.jobs_url, settings.bus_url, settings.videos_url))
+    if {jobs.scheme, bus.scheme} != {"sqlite"} or jobs.path != bus.path:
+        words = "backup copies jobs and messages of one SQLite file; for Google's services see docs/operations.md"
+        raise Invalid(words, field="REELBUS_JOBS")
+    folder = Path(unquote(videos.path)) if videos.scheme == "file" else None
+    return await asyncio.to_thread(back_up_folder, Path(unquote(jobs.path)), folder, to)
 
 
 def open_emulators() -> AbstractContextManager[Mapping[str, str]]:

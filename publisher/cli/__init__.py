@@ -24,6 +24,10 @@ COMMANDS = {
         "Say what became of a clip that nobody knows about.",
     ),
     "purge": ("publisher.cli.purge:purge", "Erase prompts, images and videos of ended jobs."),
+    "backup": (
+        "publisher.cli.backup:backup",
+        "Copy jobs, messages and videos of the embedded default to a new folder TO.",
+    ),
     "dead": ("publisher.cli.dead:dead", "Look at messages that were given up, replay them or drop them."),
     "key": ("publisher.cli.key:key", "Make API keys for callers of a facade."),
     "setup": (
