@@ -2,7 +2,7 @@
 # that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations into .venv at once would break it
-.PHONY: help demo demo-pythons demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale check format clean lock install-run install-dev install-bench
+.PHONY: help demo demo-pythons demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale check format clean lock packages install-run install-dev install-bench
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 PYTEST = $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore tests/mixed
@@ -63,12 +63,15 @@ bench: install-bench ## Measure against what one would use instead, and write do
 scale: install-bench ## Redo the figures and pictures of docs/scale.md from the project's own constants
 	$(BIN)/python -m bench.scale_pages
 
-check: install-dev ## Format, lint, types, import rules, generated files
+check: install-dev node ## Format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m schemas.export --check
+	@if command -v npm >/dev/null; then npm run --silent check --prefix publisher/node; \
+	elif [ -n "$$CI" ]; then echo "no npm: the Node package is not checked" >&2; exit 1; \
+	else echo "no npm: the Node package is not checked" >&2; fi
 
 format: install-dev ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
@@ -76,6 +79,9 @@ format: install-dev ## Format the code and mend what can be mended
 
 lock: ## Pin the newest allowed versions afresh
 	scripts/lock --upgrade
+
+packages: install-dev ## The wheel and, with npm, the Node package, to be installed elsewhere: dist/
+	@scripts/packages
 
 clean: ## Remove everything that was made here: .venv, data of the embedded default, caches
 	rm -rf .venv publisher/node/node_modules .reelbus build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mixed reelbus-demo.mp4

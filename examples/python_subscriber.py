@@ -1,7 +1,7 @@
 """Hears how every job ended: each once, also after a restart, and acknowledged only after success.
 
-pip install 'reelbus[gcp]'
-python python_subscriber.py my-project my-team
+scripts/bootstrap gcp && . .venv/bin/activate        # in the folder of reelbus; elsewhere: docs/google-cloud.md
+python examples/python_subscriber.py my-project my-team
 """
 
 import argparse

@@ -118,7 +118,8 @@ def google_installed() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("google"):
             raise
-        raise Invalid("Google's client libraries are not installed: pip install 'reelbus[gcp]'") from error
+        words = "Google's client libraries are not installed: run scripts/bootstrap gcp, or see docs/google-cloud.md"
+        raise Invalid(words) from error
 
 
 async def _sqlite_bus(adapters: Adapters, url: SplitResult, *, ack_deadline_s: float) -> Bus:

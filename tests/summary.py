@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from _pytest.terminal import TerminalReporter
 
+_RUN_BY = {"tests/crash": "crash-matrix", "tests/mixed": "mixed-versions"}
 _NODE_SUITES = ("tests/node/", "tests/examples/")
 
 
@@ -53,7 +54,8 @@ class Summary:
             hint = "; `make soak` runs the slow ones" if "not slow" in config.option.markexpr else ""
             yield f"  not selected: {self._deselected}{hint}"
         for path in config.option.ignore or []:
-            yield f"  not selected: {path}; `make crash-matrix` runs it"
+            hint = f"; `make {_RUN_BY[path]}` runs it" if path in _RUN_BY else ""
+            yield f"  not selected: {path}{hint}"
         why = Counter(_reason(report) for report in stats.get("skipped", []))
         for reason, count in why.most_common():
             yield f"  skipped: {count}, because: {reason}"

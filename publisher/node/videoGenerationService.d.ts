@@ -1,10 +1,18 @@
 import type { Order, Scene, Video } from "./index.js";
 
+export { ReelbusError } from "./index.js";
+
 /** Fields of the request beyond those of the old service, and a signal that ends the wait. */
 export type Options = Partial<Order> & { signal?: AbortSignal };
 
-/** A storyboard's scene; keys beyond these are left out. */
-export type SceneData = Scene & Record<string, unknown>;
+/** A storyboard's scene; keys beyond these are left out, and a number stands for its text. */
+export type SceneData = { [Key in keyof Scene]: Scene[Key] | number } & Record<string, unknown>;
+
+/** A storyboard image: base64, with or without `data:…;base64,` before it; its bytes; or an https address. */
+export type Image = string | Uint8Array | null;
+
+/** A number, or a name: blanks and slashes are written as in a URL. */
+export type Project = string | number | null;
 
 export interface PromptResult {
   success: true;
@@ -39,9 +47,9 @@ export function callPythonVideoGenerationAPI(
 ): Promise<Video>;
 
 export function callVeoAPIAndUploadToGCS(
-  imageBase64: string | null | undefined,
+  imageBase64: Image | undefined,
   description: string,
-  projectId?: string | null,
+  projectId?: Project,
   sceneIndex?: number,
   options?: Options,
 ): Promise<string>;
@@ -54,17 +62,17 @@ export function generateVideoFromPrompt(
 ): Promise<PromptResult>;
 
 export function generateVideoWithVeo(
-  imageBase64: string | null | undefined,
+  imageBase64: Image | undefined,
   sceneData: SceneData,
-  projectId?: string | null,
+  projectId?: Project,
   sceneIndex?: number,
   options?: Options,
 ): Promise<string>;
 
 export function generateMultipleSceneVideos(
   sceneDataArray: SceneData[],
-  imageBase64?: string | null | (string | null | undefined)[],
-  projectId?: string | null,
+  imageBase64?: Image | (Image | undefined)[],
+  projectId?: Project,
   options?: Options & { concurrency?: number },
 ): Promise<SceneResult[]>;
 

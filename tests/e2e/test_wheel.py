@@ -11,10 +11,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 WHAT_IS_THERE = """
-import importlib.util, importlib.resources as r
+import importlib.metadata as m, importlib.util, importlib.resources as r
 packages = ("schemas", "publisher", "subscriber", "infra")
 print(all(r.files(name).joinpath("py.typed").is_file() for name in packages))
 print(importlib.util.find_spec("google") is None)
+licence = m.distribution("reelbus").read_text("licenses/LICENSE")
+print(m.metadata("reelbus")["License-Expression"] == "Apache-2.0" and "END OF TERMS" in licence)
 """
 
 
@@ -49,7 +51,7 @@ def test_the_installed_wheel_makes_a_video_carries_types_and_no_google_package(i
     assert answer["state"] == "succeeded"
     assert Path(answer["file"]) == film
     assert film.stat().st_size > 10_000
-    assert _run(str(installed / "python"), "-c", WHAT_IS_THERE, cwd=tmp_path).split() == ["True", "True"]
+    assert _run(str(installed / "python"), "-c", WHAT_IS_THERE, cwd=tmp_path).split() == ["True"] * 3
 
 
 def _run(*command: str, cwd: Path = ROOT) -> str:

@@ -16,7 +16,14 @@ function say(line) {
 
 function toldOf(error) {
   const { name, message, stack, cause } = error;
-  return { ...error, name, message, stack, isOurs: error instanceof ReelbusError, cause: cause && String(cause) };
+  return {
+    ...error,
+    name,
+    message,
+    stack,
+    isOurs: error instanceof ReelbusError || error instanceof service.ReelbusError,
+    cause: cause && String(cause),
+  };
 }
 
 async function done({ id, call, args }) {

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.node.driver import DRIVE
 
 SUITES = sorted(DRIVE.parent.glob("*.test.js"))
 SHIPPED = {
+    "LICENSE",
     "README.md",
     "index.d.ts",
     "index.js",
@@ -68,7 +70,7 @@ def test_the_package_holds_what_users_need_and_works_without_google_s_client(pac
     sources = {f"src/{path.name}" for path in (package / "src").iterdir()}
     types = {f"types/{path.name}" for path in (package / "types").iterdir()}
     assert held == SHIPPED | sources | types
-    assert packed["size"] < 40_000
+    assert packed["size"] < 60_000
     (tmp_path / "package.json").write_text('{"type": "module"}')
     _run(
         "npm",
@@ -87,6 +89,24 @@ def test_the_package_holds_what_users_need_and_works_without_google_s_client(pac
         "pubsub:// needs Google's client: npm install @google-cloud/pubsub",
         'address must be http://…, https://… or pubsub://project, not "ftp://acme"',
     ]
+
+
+def test_a_built_file_that_is_stale_is_named(package: Path, tmp_path: Path) -> None:
+    shutil.copytree(package, tmp_path / "node", ignore=shutil.ignore_patterns("node_modules"))
+    (tmp_path / "node" / "node_modules").symlink_to(package / "node_modules")
+    check = ["node", "scripts/bundle.js", "--check"]
+    _run(*check, cwd=tmp_path / "node")
+    with (tmp_path / "node" / "src" / "legacy.js").open("a") as source:
+        source.write("export const more = 1;\n")
+    done = subprocess.run(check, cwd=tmp_path / "node", capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr.partition(" ")[0]) == (1, "videoGenerationService.js")
+
+
+def test_the_licence_is_named_and_lies_beside_it(package: Path) -> None:
+    licence = (package.parents[1] / "LICENSE").read_text()
+    assert "Apache License" in licence
+    assert (package / "LICENSE").read_text() == licence
+    assert json.loads((package / "package.json").read_text())["license"] == "Apache-2.0"
 
 
 def test_the_lock_file_names_versions_and_digests_and_no_place(package: Path) -> None:

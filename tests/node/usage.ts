@@ -20,6 +20,7 @@ export async function uses(): Promise<string[]> {
   const job = await client.onProgress(video.video_id, ({ event, progress }) => console.log(event, progress));
   await client.cancel(job.video_id, { reason: "nobody wants it" });
   const address: string = await generateVideoWithVeo(null, { title: "A harbour", sceneNumber: 7 }, "test-project", 0);
+  await generateVideoWithVeo(new Uint8Array(), { title: 42 }, 42);
   const [first] = await generateMultipleSceneVideos([{ title: "A harbour" }], null, "test-project", { concurrency: 2 });
   return [address, first.videoUrl ?? first.error ?? ""];
 }

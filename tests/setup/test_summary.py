@@ -29,7 +29,7 @@ def test_a_run_in_several_processes_ends_by_saying_what_it_was(tmp_path: Path) -
     root = Path(__file__).resolve().parents[2]
     options = ["-n", "1", "-q", "-m", "not slow", "-c", str(root / "pyproject.toml"), "--rootdir", str(tmp_path)]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "--ignore", "elsewhere", str(tmp_path)],
+        [sys.executable, "-m", "pytest", *options, "--ignore", "tests/crash", str(tmp_path)],
         cwd=root,
         capture_output=True,
         text=True,
@@ -41,6 +41,6 @@ def test_a_run_in_several_processes_ends_by_saying_what_it_was(tmp_path: Path) -
         "  on Google's emulators: 1",
         "  with Node: none",
         "  not selected: 1; `make soak` runs the slow ones",
-        "  not selected: elsewhere; `make crash-matrix` runs it",
+        "  not selected: tests/crash; `make crash-matrix` runs it",
         "  skipped: 1, because: the moon is not full",
     ], done.stdout + done.stderr

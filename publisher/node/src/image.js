@@ -5,6 +5,7 @@ import { SPACES } from "./text.js";
 
 const CHARACTERS_AT_MOST = 28_000_000;
 const ON_BUS_AT_MOST_BYTES = 7_000_000;
+export const IMAGE_AT_MOST_BYTES = 20_000_000;
 const DATA = /^data:image\/(?:png|jpeg|webp);base64,/;
 const ANY_DATA = /^[\0-\x20]*data:/i;
 const BUCKET = new RegExp(`^gs://[a-z0-9][a-z0-9._-]{1,220}/[^${SPACES}]{1,1024}$`, "u");
@@ -45,16 +46,8 @@ export function checkForBus(value) {
   }
 }
 
-/** A storyboard image as callers have it: with or without `data:…;base64,` before it, or none at all. */
-export function referenceOf(image) {
-  if (!image) return undefined;
-  if (typeof image !== "string" || /^\s*[a-z]+:/i.test(image)) return image;
-  const kind = kindOf(Buffer.from(image.slice(0, 24), "base64"));
-  return kind ? `data:${kind};base64,${image}` : image;
-}
-
 /** The media type of an image by its first bytes; null for anything else. */
-const kindOf = (bytes) => KINDS.find(([, fits]) => fits(bytes.subarray(0, 12).toString("latin1")))?.[0] ?? null;
+export const kindOf = (bytes) => KINDS.find(([, fits]) => fits(bytes.subarray(0, 12).toString("latin1")))?.[0] ?? null;
 
 function isInline(value) {
   const head = DATA.exec(value)?.[0];
@@ -65,7 +58,7 @@ function isInline(value) {
 }
 
 /** What the WHATWG's data: URL processor reads, as `data:image/…;base64,…`; null for what is no image. */
-function plainDataUrl(value) {
+export function plainDataUrl(value) {
   if (!ANY_DATA.test(value)) return null;
   const [url] = value.slice(value.indexOf(":") + 1).split("#", 1);
   const comma = url.indexOf(",");

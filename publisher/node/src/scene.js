@@ -20,8 +20,11 @@ const LABELS = {
 };
 const SENTENCE_END = /[.!?…。！？]$/u;
 
+/** The keys of a scene that hold a text. */
+export const TEXT_KEYS = Object.keys(LABELS);
+
 /** The keys of a scene; no other is known. */
-export const SCENE_KEYS = [...Object.keys(LABELS), "timeStart", "timeEnd"];
+export const SCENE_KEYS = [...TEXT_KEYS, "timeStart", "timeEnd"];
 
 /** The text prompt for a scene: each text that is there, labelled, as one sentence, joined by single spaces. */
 export function buildPrompt(scene) {

@@ -9,11 +9,12 @@ let client = null;
 let calls = 0;
 let closing;
 
-/** The video. Throws with the texts that callers of the old service know. */
-export async function made(order, { signal, ...fields } = {}) {
+/** The video of the request that `build` gives. Throws with the texts that callers of the old service know. */
+export async function made(build, { signal, ...fields } = {}) {
   clearTimeout(closing);
   calls += 1;
   try {
+    const order = await build(signal);
     client ??= createClient();
     return await client.generate({ ...order, ...fields }, { signal });
   } catch (error) {
@@ -42,7 +43,8 @@ function close() {
   idle?.close().catch(() => {});
 }
 
-function inOldWords(error) {
+/** The error with the text that callers of the old service know. */
+export function inOldWords(error) {
   if (!(error instanceof ReelbusError)) return error;
   const words = error.status
     ? `Python API error: ${error.status} - ${error.detail}`

@@ -1,15 +1,64 @@
-/** A storyboard's scene as old callers have it, as the part of a request that it stands for. */
+/**
+ * What old callers hand over, as the part of a request that it stands for. What has one meaning is taken: a number for a
+ * text, a project's name with blanks, an image by its address. The rest is refused, with the field and its limit.
+ */
 
+import { fetchedImage } from "./fetched.js";
+import { kindOf, plainDataUrl } from "./image.js";
+import { invalid } from "./invalid.js";
 import { answered } from "./log.js";
-import { SCENE_KEYS } from "./scene.js";
+import { SCENE_KEYS, TEXT_KEYS } from "./scene.js";
+import { lengthOf, SPACES, stripped } from "./text.js";
+
+const PROJECT_AT_MOST = 128;
+const NOT_IN_PROJECT = new RegExp(`[${SPACES}/]`, "gu");
 
 /** The keys that say how the video is to be. Storyboards carry others, which were never heeded and are not sent. */
 export function knownPart(sceneData) {
   const entries = Object.entries(sceneData ?? {});
   const left = entries.map(([name]) => name).filter((name) => !SCENE_KEYS.includes(name));
   if (left.length) answered("scene keys left out", left);
-  return Object.fromEntries(entries.filter(([name, value]) => SCENE_KEYS.includes(name) && value !== undefined));
+  const known = entries.filter(([name, value]) => SCENE_KEYS.includes(name) && value !== undefined);
+  return Object.fromEntries(
+    known.map(([name, value]) => [name, TEXT_KEYS.includes(name) ? textOf(name, value) : value]),
+  );
 }
 
 /** `{scene}`: prompt and duration are built from it by whoever takes the request in. */
 export const fromScene = (sceneData) => ({ scene: knownPart(sceneData) });
+
+/** A project's id: also a number, or a name. Blanks and slashes are written as in a URL: `My%20Project`. */
+export function projectOf(projectId) {
+  const plain = typeof projectId?.toJSON === "function" ? projectId.toJSON() : projectId;
+  if (plain === undefined || plain === null) return undefined;
+  if (typeof plain !== "string" && !isNumber(plain)) throw invalid("project_id", "must be a text or a number");
+  const encoded = stripped(String(plain)).replace(NOT_IN_PROJECT, (character) => encodeURIComponent(character));
+  const length = lengthOf(encoded);
+  if (length <= PROJECT_AT_MOST) return encoded || undefined;
+  throw invalid("project_id", `must have at most ${PROJECT_AT_MOST} characters, not ${length}`);
+}
+
+/** A storyboard image as callers have it: base64 with or without `data:…;base64,`, bytes, an address, or none at all. */
+export async function referenceOf(image, signal) {
+  if (!image) return undefined;
+  if (image instanceof Uint8Array) return inlined(Buffer.from(image));
+  if (typeof image !== "string") throw invalid("reference_image", "must be a text or the bytes of an image");
+  const text = stripped(image);
+  if (/^https?:\/\//i.test(text)) return inlined(await fetchedImage(text, signal));
+  // What is no image stays as it is: the server says what is wrong with it.
+  return plainDataUrl(/^[a-z]+:/i.test(text) ? text : `data:;base64,${text}`) ?? text;
+}
+
+function inlined(bytes) {
+  const kind = kindOf(bytes);
+  if (kind) return `data:${kind};base64,${bytes.toString("base64")}`;
+  throw invalid("reference_image", "must be a PNG, JPEG or WebP image; its bytes are something else");
+}
+
+function textOf(name, value) {
+  if (value === null || typeof value === "string") return value;
+  if (isNumber(value)) return String(value);
+  throw invalid(`scene.${name}`, "must be a text");
+}
+
+const isNumber = (value) => Number.isFinite(value) || typeof value === "bigint";

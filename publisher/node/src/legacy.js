@@ -1,0 +1,140 @@
+/**
+ * Stands in for `api/services/videoGenerationService.js`: the same six functions, parameters, results and error texts.
+ * `scripts/bundle.js` makes one file of this and all that it needs, to be copied there.
+ *
+ * Where the videos come from is `REELBUS_URL`: `http://…` (or `PYTHON_API_URL`, as before) or `pubsub://project`. Every
+ * function takes one parameter more than before, which may be left out: `{signal, ...fields of the request}`.
+ */
+
+import { whole } from "./fields.js";
+import { invalid } from "./invalid.js";
+import { buildPrompt } from "./scene.js";
+import { inOldWords, inOrder, made } from "./service.js";
+import { fromScene, knownPart, projectOf, referenceOf } from "./storyboard.js";
+
+export { ReelbusError } from "./errors.js";
+
+const SCENES_AT_ONCE = 4;
+const SCENES_AT_ONCE_AT_MOST = 1_000;
+const IN_WORDS =
+  /\b([0-9]{1,2})[- ]?s(?:ec(?:ond)?s?)?\s+duration\b|\bduration:?\s*([0-9]{1,2})\s*s(?:ec(?:ond)?s?)?\b/i;
+
+/** The API's answer: `video_url`, `video_id`, `gcs_path`, `prompt`, `duration_seconds`, `quality`, `generation_time`, … */
+export async function callPythonVideoGenerationAPI(prompt, durationSeconds = 5, quality = "fast", options = {}) {
+  return await made(() => ({ prompt, duration_seconds: durationSeconds, quality }), options);
+}
+
+/** The address of a video for this prompt, as long as its own words say ("8 seconds duration"), else 5 s. */
+export async function callVeoAPIAndUploadToGCS(imageBase64, description, projectId, sceneIndex = 0, options = {}) {
+  const duration = durationIn(description);
+  const video = await made(
+    async (signal) => ({
+      ...place(projectId, sceneIndex),
+      prompt: description,
+      reference_image: await referenceOf(imageBase64, signal),
+      ...(duration && { duration_seconds: duration }),
+    }),
+    options,
+  );
+  return video.video_url;
+}
+
+/** The simplest way in. */
+export async function generateVideoFromPrompt(prompt, duration = 5, quality = "fast", options = {}) {
+  const video = await callPythonVideoGenerationAPI(prompt, duration, quality, options);
+  return {
+    success: true,
+    videoUrl: video.video_url,
+    videoId: video.video_id,
+    prompt: video.prompt,
+    duration: video.duration_seconds,
+    quality: video.quality,
+    generatedAt: video.generation_time,
+    gcsPath: video.gcs_path,
+    metadata: metadataOf(video),
+  };
+}
+
+/** The address of a scene's video: as long as the scene, and starting from the storyboard image. */
+export async function generateVideoWithVeo(imageBase64, sceneData, projectId, sceneIndex = 0, options = {}) {
+  return (await sceneVideo(imageBase64, sceneData, projectId, sceneIndex, options)).video_url;
+}
+
+/**
+ * One result for each scene, in order: `{sceneNumber, videoUrl, videoId, duration, gcsPath, error}`. Where a scene fails,
+ * `error` says why and `videoUrl` is null; the others go on. `options.concurrency` scenes are under way at once.
+ */
+export async function generateMultipleSceneVideos(sceneDataArray, imageBase64, projectId, options = {}) {
+  const { concurrency = SCENES_AT_ONCE, ...rest } = options;
+  try {
+    if (!Array.isArray(sceneDataArray)) throw invalid("sceneDataArray", "must be a list of scenes");
+    whole(1, SCENES_AT_ONCE_AT_MOST)("concurrency", concurrency);
+  } catch (error) {
+    throw inOldWords(error);
+  }
+  const results = await inOrder(sceneDataArray, concurrency, async (sceneData, index) => {
+    const image = Array.isArray(imageBase64) ? imageBase64[index] : (imageBase64 ?? sceneData?.imageBase64);
+    const outcome = await sceneVideo(image, sceneData, projectId, index, rest).catch((error) => ({
+      error: error ?? {},
+    }));
+    return sceneResult(index, outcome);
+  });
+  const { signal } = rest;
+  if (signal?.aborted && signal.reason instanceof Error) signal.reason.videoIds = results.map(({ videoId }) => videoId);
+  signal?.throwIfAborted();
+  return results;
+}
+
+/** The prompt that this scene becomes. */
+export function buildVideoPrompt(combinedSceneData) {
+  try {
+    return buildPrompt(knownPart(combinedSceneData));
+  } catch (error) {
+    throw inOldWords(error);
+  }
+}
+
+async function sceneVideo(imageBase64, sceneData, projectId, sceneIndex, options) {
+  const order = async (signal) => ({
+    ...place(projectId, sceneIndex),
+    ...fromScene(sceneData),
+    reference_image: await referenceOf(imageBase64, signal),
+  });
+  return await made(order, options);
+}
+
+function sceneResult(index, { error, ...video }) {
+  return {
+    sceneNumber: index + 1,
+    videoUrl: video.video_url ?? null,
+    videoId: video.video_id ?? error?.videoId ?? null,
+    duration: video.duration_seconds ?? null,
+    gcsPath: video.gcs_path ?? null,
+    error: error ? (error.message ?? String(error)) : null,
+  };
+}
+
+const place = (projectId, sceneIndex) => ({
+  project_id: projectOf(projectId),
+  scene_index: sceneIndex ?? undefined,
+});
+
+function durationIn(description) {
+  const found = IN_WORDS.exec(description ?? "");
+  const seconds = Number(found?.[1] ?? found?.[2]);
+  return seconds >= 1 && seconds <= 30 ? seconds : null;
+}
+
+function metadataOf({ model, width, height, aspect_ratio, resolution, billed_seconds, cost_usd, labels, timings }) {
+  return {
+    model,
+    width,
+    height,
+    aspectRatio: aspect_ratio,
+    resolution,
+    billedSeconds: billed_seconds,
+    costUsd: cost_usd,
+    labels,
+    timings,
+  };
+}
