@@ -38,7 +38,7 @@ def test_no_page_and_no_message_sends_anyone_to_a_registry_that_does_not_have_it
     for path in shown:
         if path.suffix in {".md", ".py", ".js", ".ts"}:
             found = re.search(r"(?:pip|npm) (?:install|i) (?:[\"']?reelbus)", path.read_text())
-            assert found is None, f"{path}: {found and found[0]}"
+            assert found is None, f"{path}: {found[0]}"
 
 
 def test_the_readme_says_what_the_local_renderer_is_before_it_speaks_of_a_video() -> None:
