@@ -1,6 +1,7 @@
 """The local renderer as a model: what it is asked to draw is drawn, or refused with the field at fault."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -61,3 +62,29 @@ async def test_an_image_that_cannot_be_drawn_is_refused_in_one_sentence(model: A
     assert found.failure.message == (
         "The reference image is cut off or broken: it cannot be decoded as PNG, JPEG or WebP."
     )
+
+
+async def test_what_is_known_of_the_shot_is_drawn_and_the_release_before_can_read_the_operation(
+    model: Animatic, tmp_path: Path
+) -> None:
+    scene = {"title": "A boat", "description": "It leaves.", "visual": "Fog", "script": "Ahoy!\nAhoy!"}
+    found = await drawn(model, scene=scene, project_id="harbour", scene_index=3)
+    assert isinstance(found, Finished)
+    [folder] = {path.parent for path in (tmp_path / "videos").rglob("operation.json")}
+    operation = json.loads((folder / "operation.json").read_bytes())
+    assert set(operation) == {
+        *("width", "height", "duration_seconds", "seed", "title", "description", "script", "camera", "music", "style"),
+        *("audio", "reference"),
+    }
+    assert json.loads((folder / "notes.json").read_bytes()) == {"visual": "Fog", "project": "harbour", "shot": 4}
+
+
+async def test_an_operation_without_notes_is_drawn(model: Animatic, tmp_path: Path) -> None:
+    assert isinstance(await drawn(model), Finished)
+    assert not list((tmp_path / "videos").rglob("notes.json"))
+
+
+async def test_a_scene_of_times_alone_shows_the_prompt(model: Animatic, tmp_path: Path) -> None:
+    assert isinstance(await drawn(model, scene={"timeEnd": 1}), Finished)
+    [operation] = (tmp_path / "videos").rglob("operation.json")
+    assert json.loads(operation.read_bytes())["description"] == "A harbour at dawn"

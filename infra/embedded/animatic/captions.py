@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from infra.embedded.animatic.bidi import is_right_to_left
 from infra.embedded.animatic.glyphs import reading_length
 from infra.embedded.animatic.wrapping import Measure, chunk, shorten
 
@@ -17,6 +18,7 @@ class Passage:
 
     kind: str
     text: str
+    right_to_left: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +27,8 @@ class Cue:
     text: str
     start_s: float
     end_s: float
+    right_to_left: bool = False
+    """As the whole passage runs: a caption that begins with a foreign word runs no other way."""
 
 
 def cue(
@@ -37,7 +41,7 @@ def cue(
     room_s = end_s - start_s
     budget = max(room_s * READING_RATE_PER_S, least)
     chunks = [
-        Passage(kind=passage.kind, text=text)
+        Passage(kind=passage.kind, text=text, right_to_left=is_right_to_left(passage.text))
         for passage, limit in _budgets(passages, budget)
         for text in chunk(shorten(passage.text, limit, reading_length), measure)
     ]
@@ -62,5 +66,6 @@ def _place(chunks: list[Passage], start_s: float, room_s: float) -> Iterator[Cue
     scale = min(room_s / sum(weights), 1 / _SLOWEST_RATE_PER_S)
     at_s = start_s
     for each, weight in zip(chunks, weights, strict=True):
-        yield Cue(kind=each.kind, text=each.text, start_s=at_s, end_s=at_s + weight * scale)
+        end_s = at_s + weight * scale
+        yield Cue(kind=each.kind, text=each.text, start_s=at_s, end_s=end_s, right_to_left=each.right_to_left)
         at_s += weight * scale

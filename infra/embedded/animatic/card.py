@@ -1,11 +1,13 @@
 """The card: a designed picture for a film that has none, different for every seed and never loud."""
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from infra.embedded.animatic.canvas import Canvas, mix, stretch
 from infra.embedded.animatic.palette import Palette
 from infra.embedded.animatic.planes import Floats
+
+_DIMMED = 0.5
 
 
 def draw(size: tuple[int, int], palette: Palette, seed: int) -> Image.Image:
@@ -16,6 +18,11 @@ def draw(size: tuple[int, int], palette: Palette, seed: int) -> Image.Image:
     composition(canvas, palette, generator)
     _calm(canvas, palette)
     return canvas.picture(generator)
+
+
+def dim(card: Image.Image) -> Image.Image:
+    """The card as a ground for notes: half as bright."""
+    return ImageEnhance.Brightness(card).enhance(_DIMMED)
 
 
 def _ridges(canvas: Canvas, palette: Palette, generator: np.random.Generator) -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from infra.embedded.animatic import camera, card, mood, palette, picture, sound
 from infra.embedded.animatic.layout import Layout
 from infra.embedded.animatic.overlay import Overlay
 from infra.embedded.animatic.planes import Bytes, Planes
 from infra.embedded.animatic.reel import FRAME_RATE, Reel
-from infra.embedded.animatic.script import letter
+from infra.embedded.animatic.script import has_notes, letter, reads_from_right
 from infra.embedded.animatic.slate import Slate
 from infra.embedded.animatic.stage import Stage, set_stage, stage_size
 from infra.embedded.animatic.storyboard import Storyboard
@@ -69,6 +69,10 @@ def _scene(board: Storyboard) -> _Scene:
     if board.image is None:
         frame_travel = plan(move, board.duration_seconds)
         image = card.draw(stage_size(layout.size, frame_travel), colours, seed)
+        if has_notes(board):
+            image = card.dim(image)
+        if reads_from_right(board):
+            image = ImageOps.mirror(image)
     else:
         image = picture.decode(board.image)
     slate = Slate(layout=layout, accent=colours.accent)

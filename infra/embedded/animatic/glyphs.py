@@ -1,28 +1,75 @@
 """Text as people count it: clusters that must stay together, and the places where a line may break."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-_JOINER = "\u200d"
-_GLUED = frozenset("、。，．：；？！）］｝〕〉》」』】〙〗ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ…‥・」％")
-_OPENERS = frozenset("（［｛〔〈《「『【〘〖")
+from infra.embedded.animatic.bidi import CONTROLS
+from schemas.visible import has_visible_text
+
+if TYPE_CHECKING:
+    from budoux import Parser
+
+_JOINERS = "\u200c\u200d"
+_MAY_BREAK = "\u200b"
+"""The zero-width space: where texts in Thai, Khmer and the like say that a word ends."""
+_BLANKS = frozenset(" \u200b")
+_FIRST_WIDE = "\u1100"
+_HANGUL = (range(0x1100, 0x1200), range(0x3130, 0x3190), range(0xA960, 0xA980), range(0xAC00, 0xD800))
+_EMOJI_LOOK = "\ufe0f"
+_NOT_FIRST = frozenset(
+    "、。，．：；？！）］｝〕〉》」』】〙〗〟｣､｡々〻ゝゞヽヾ゛゜ーｰ～〜・･…‥％‰℃°′″‐゠–"
+    "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿｧｨｩｪｫｬｭｮｯ"
+    ")]}»”’!?:;,.%"
+)
+"""What no Chinese, Japanese or Korean line begins with."""
+_NOT_LAST = frozenset("（［｛〔〈《「『【〘〖〝｢￥＄￡＃＠([{«“‘$£¥€#@")
 _EMOJI_TAILS = range(0x1F3FB, 0x1F400)
 _FLAGS = range(0x1F1E6, 0x1F200)
+_TAGS = range(0xE0020, 0xE0080)
+_VOWELS_BEFORE = frozenset("เแโใไເແໂໃໄ")
+"""Thai and Lao vowels that are written before the letter that they belong to."""
+_VOWELS_AFTER = frozenset("ะาำๅๆฯະາຳໆຯ")
+_ENDS_A_SYLLABLE = "\u103a\u1039"
+"""Burmese signs that take the vowel from the letter before them: it belongs to the syllable before."""
+_LINKS = frozenset(chr(code) for code in range(0x0900, 0x1B00) if unicodedata.combining(chr(code)) == 9) - set(
+    "\u103a\u0e3a\u0eba"
+)
+"""Signs that join the letter before them with the one behind: virama, and the coeng of Khmer."""
+_THAI = re.compile("[\u0e01-\u0e4e]{4,}")
 _READING_WEIGHT_WIDE = 2.5
 
 
 def clean(text: str) -> str:
-    """One line of printable text: no controls, no halves of surrogates, no direction overrides, single spaces."""
-    kept = (" " if char.isspace() else char for char in text if char.isspace() or _printable(char))
+    """One line of printable text, single spaces: no control characters but those that say which way text runs."""
+    kept = (" " if char.isspace() else char for char in text if char.isspace() or _is_printable(char))
     return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
 
 
-def _printable(char: str) -> bool:
-    return char in (_JOINER, "\u200c") or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+def _is_printable(char: str) -> bool:
+    if char in _JOINERS or char == _MAY_BREAK or char in CONTROLS:
+        return True
+    if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn"):
+        return False
+    return char not in "\u3164\uffa0\u2800\ufffc\U0001d159"
 
 
 def clusters(text: str) -> Iterator[str]:
-    """Letters with their accents, emoji with all their parts."""
+    """Letters with their accents, syllables of scripts in which letters are stacked, emoji with all their parts."""
+    held = ""
+    for cluster in _letters(text):
+        if held and not (len(cluster) > 1 and cluster[1] in _ENDS_A_SYLLABLE and held != " "):
+            yield held
+            held = ""
+        held += cluster
+    if held:
+        yield held
+
+
+def _letters(text: str) -> Iterator[str]:
     held = ""
     for char in text:
         if held and not _extends(held, char):
@@ -34,11 +81,39 @@ def clusters(text: str) -> Iterator[str]:
 
 
 def _extends(held: str, char: str) -> bool:
-    if unicodedata.category(char)[0] == "M" or char == _JOINER or ord(char) in _EMOJI_TAILS:
+    code, last = ord(char), held[-1]
+    if unicodedata.category(char)[0] == "M" or char in _JOINERS or code in _EMOJI_TAILS or code in _TAGS:
         return held != " "
-    if ord(char) in _FLAGS:
+    if code in _FLAGS:
         return len(held) == 1 and ord(held) in _FLAGS
-    return held.endswith(_JOINER) and ord(char) > 0x2000
+    if char in _VOWELS_AFTER or 0x1160 <= code <= 0x11FF:
+        return unicodedata.category(held[0])[0] == "L"
+    if last in _VOWELS_BEFORE or last in _LINKS:
+        return unicodedata.category(char)[0] == "L"
+    return last == "\u200d" and code > 0x2000
+
+
+def visible_part(cluster: str) -> str:
+    """The cluster without the characters that only say how others look: most fonts have a box for them."""
+    drawn = "".join(" " if char.isspace() else char for char in cluster if char.isspace() or _is_drawn(char))
+    return drawn if drawn.isspace() or has_visible_text(drawn) else ""
+
+
+def _is_drawn(char: str) -> bool:
+    """Marks that enclose a letter (a keycap, a circle) are left out: fonts that have them lack most letters."""
+    if unicodedata.category(char)[0] == "M":
+        return unicodedata.category(char) != "Me" and not "\ufe00" <= char <= "\ufe0f" and char < "\U000e0100"
+    return char in _JOINERS or has_visible_text(char)
+
+
+def is_emoji(cluster: str) -> bool:
+    """Whether the text asks for the picture of a character that also is a sign."""
+    return _EMOJI_LOOK in cluster and not cluster[0].isascii()
+
+
+def is_neutral(cluster: str) -> bool:
+    """Whether it belongs to no script: signs and digits."""
+    return all(unicodedata.category(char)[0] in "PSZ" or char.isdigit() for char in cluster)
 
 
 def is_wide(cluster: str) -> bool:
@@ -47,24 +122,56 @@ def is_wide(cluster: str) -> bool:
 
 def atoms(text: str) -> Iterator[str]:
     """The pieces between which a line may break: words with the space after them, or single wide characters."""
-    held = ""
+    word_ends = _thai_word_ends(text)
+    held, last, at = "", "", 0
     for cluster in clusters(text):
-        if held and _may_break(held, cluster):
+        if held and (at in word_ends or _may_break(last, cluster)):
             yield held
             held = ""
-        held += cluster
+        held, last, at = held + cluster, cluster, at + len(cluster)
     if held:
         yield held
 
 
-def _may_break(held: str, cluster: str) -> bool:
-    if cluster == " ":
+def _may_break(last: str, cluster: str) -> bool:
+    before, first = last[0], cluster[0]
+    if first in _BLANKS:
         return False
-    if held[-1] == " ":
+    if before in _BLANKS:
         return True
-    if cluster in _GLUED or held[-1] in _OPENERS:
+    if first in _NOT_FIRST or before in _NOT_LAST:
         return False
-    return is_wide(cluster) or is_wide(held[-1])
+    return _breaks_anywhere(first) or _breaks_anywhere(before)
+
+
+def _breaks_anywhere(char: str) -> bool:
+    """Korean is wide too, but has words."""
+    return char >= _FIRST_WIDE and is_wide(char) and not any(ord(char) in block for block in _HANGUL)
+
+
+def _thai_word_ends(text: str) -> frozenset[int]:
+    """Thai writes no spaces between words; a model of 30 kB knows where they end."""
+    parser = _thai_parser()
+    if parser is None:
+        return frozenset()
+    ends: set[int] = set()
+    for stretch in _THAI.finditer(text):
+        at = stretch.start()
+        for word in parser.parse(stretch.group()):
+            ends.add(at)
+            at += len(word)
+        ends.discard(stretch.start())
+    return frozenset(ends)
+
+
+@lru_cache(maxsize=1)
+def _thai_parser() -> "Parser | None":
+    """None where it was left out of the installation: then a line breaks between syllables."""
+    if find_spec("budoux") is None:
+        return None
+    import budoux
+
+    return budoux.load_default_thai_parser()
 
 
 def reading_length(text: str) -> float:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFilter
 
+from infra.embedded.animatic.bidi import is_right_to_left
+from infra.embedded.animatic.glyphs import atoms
 from infra.embedded.animatic.layout import Layout
 from infra.embedded.animatic.overlay import Ink, ink
 from infra.embedded.animatic.palette import Colour
@@ -24,6 +26,10 @@ class Block:
     kicker: str = ""
     accent: Colour = _WHITE
     bar: bool = False
+    cut: bool = False
+    """Not all of the text is here."""
+    right_to_left: bool = False
+    """It stands at the right edge, and each line begins there."""
 
     @property
     def height_px(self) -> int:
@@ -36,35 +42,53 @@ def paint(block: Block, layout: Layout, top_px: int) -> tuple[Ink, Ink, Ink]:
     draw = ImageDraw.Draw(drawing)
     _write(draw, block, layout, top_px)
     if block.kicker:
-        baseline = top_px - layout.px(9)
-        spaced(draw, (layout.side_px, baseline), block.kicker, layout.kicker, (*block.accent, 255))
+        left = layout.side_px
+        if block.right_to_left:
+            left = layout.width - layout.side_px - round(spaced_width(block.kicker, layout.kicker))
+        spaced(draw, (left, top_px - layout.px(9)), block.kicker, layout.kicker, (*block.accent, 255))
     if block.bar:
         _bar(draw, block, layout, top_px)
-    return ink(_shaded(drawing, layout))
+    return ink(shade(drawing, layout))
 
 
 def _write(draw: ImageDraw.ImageDraw, block: Block, layout: Layout, top_px: int) -> None:
-    left = layout.side_px + (layout.px(20) if block.bar else 0)
+    side = layout.side_px + (layout.px(20) if block.bar else 0)
     for number, line in enumerate(block.lines):
         baseline = top_px + block.type.leading_px * number + round(block.type.size_px * 1.02)
-        block.type.write(draw, (left, baseline), line, (*_WHITE, 255))
+        left = layout.width - side - block.type.width(line) if block.right_to_left else side
+        block.type.write(draw, (left, baseline), line, (*_WHITE, 255), right_to_left=block.right_to_left)
 
 
 def _bar(draw: ImageDraw.ImageDraw, block: Block, layout: Layout, top_px: int) -> None:
-    left, slack = layout.side_px, round(block.type.size_px * 0.18)
-    box = (left, top_px + slack, left + max(1, layout.px(5)) - 1, top_px + block.height_px - slack)
+    width, slack = max(1, layout.px(5)), round(block.type.size_px * 0.18)
+    left = layout.width - layout.side_px - width if block.right_to_left else layout.side_px
+    box = (left, top_px + slack, left + width - 1, top_px + block.height_px - slack)
     draw.rectangle(box, fill=(*block.accent, 255))
 
 
 def spaced(
     draw: ImageDraw.ImageDraw, at: tuple[float, float], word: str, type_: Type, fill: tuple[int, int, int, int]
 ) -> float:
-    """Set a short word in spaced capitals; returns where it ends."""
+    """Set a short word in spaced letters, if it is of a script whose letters may stand apart; returns where it ends."""
     x, y = at
+    if not _may_be_spaced(word):
+        type_.write(draw, at, word, fill)
+        return x + type_.width(word)
     for letter in word:
         type_.write(draw, (x, y), letter, fill)
         x += type_.width(letter) + type_.size_px * 0.16
     return x - type_.size_px * 0.16
+
+
+def spaced_width(word: str, type_: Type) -> float:
+    if not _may_be_spaced(word):
+        return type_.width(word)
+    return sum(type_.width(letter) for letter in word) + type_.size_px * 0.16 * (len(word) - 1)
+
+
+def _may_be_spaced(word: str) -> bool:
+    """Latin, Greek and Cyrillic letters, and signs; Arabic and Indic letters hold on to each other."""
+    return all(ord(char) < 0x0530 or 0x2000 < ord(char) < 0x2070 for char in word)
 
 
 def shrink(text: str, layout: Layout, sizes: tuple[float, ...], room: tuple[int, float, int]) -> Block:
@@ -74,16 +98,16 @@ def shrink(text: str, layout: Layout, sizes: tuple[float, ...], room: tuple[int,
         type_ = layout.type(units, weight)
         measure = layout.room(type_, lines, share)
         if measure.fits(text) and not _splits_a_word(text, measure):
-            return Block(lines=wrap(text, measure), type=type_)
+            return Block(lines=wrap(text, measure), type=type_, right_to_left=is_right_to_left(text))
     set_lines = wrap(text, measure)
     kept = set_lines[:lines]
     if len(set_lines) > lines:
         kept = (*kept[:-1], _cut(kept[-1], measure))
-    return Block(lines=kept, type=type_)
+    return Block(lines=kept, type=type_, cut=len(set_lines) > lines, right_to_left=is_right_to_left(text))
 
 
 def _splits_a_word(text: str, measure: Measure) -> bool:
-    return any(measure.width_of(word) > measure.width_px for word in text.split())
+    return any(measure.width_of(word.rstrip()) > measure.width_px for word in atoms(text))
 
 
 def _cut(line: str, measure: Measure) -> str:
@@ -92,7 +116,7 @@ def _cut(line: str, measure: Measure) -> str:
     return line + ELLIPSIS
 
 
-def _shaded(drawing: Image.Image, layout: Layout) -> Image.Image:
+def shade(drawing: Image.Image, layout: Layout) -> Image.Image:
     """The drawing over a soft shadow of itself."""
     reach = max(1, layout.px(5))
     box = drawing.getchannel("A").getbbox() or (0, 0, 1, 1)

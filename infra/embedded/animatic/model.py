@@ -25,13 +25,15 @@ from schemas.names import WORK, stored_name
 from schemas.plan import Plan
 from schemas.ports import Answer, Broke, Finished, Foreign, Running, VideoStore
 from schemas.request import VideoRequest
-from schemas.scene import Scene
+from schemas.scene import Scene, has_visible_texts
 
 log = logging.getLogger(__name__)
 
 POLL_AT_MOST_S = 5.0
 _FILM = "sample_0.mp4"
 _OPERATION = "operation.json"
+_NOTES_FILE = "notes.json"
+_NOTES = ("visual", "project", "shot")
 _DRAWN = {each.name for each in fields(Storyboard)} - {"image"}
 """What this version draws of an operation's file. One of a later version may hold more."""
 
@@ -62,8 +64,12 @@ class Animatic:
     ) -> str:
         """Writes down what to draw, and begins."""
         operation = f"{clip.prefix}{_OPERATION}"
-        order = json.dumps(_order(request), ensure_ascii=False).encode()
-        await self._videos.put(operation, order, content_type="application/json")
+        order = _order(request)
+        # The release before knows no notes: they go beside the operation, which has the keys that it expects.
+        notes = {key: order.pop(key) for key in _NOTES}
+        if any(notes.values()):
+            await self._put(f"{clip.prefix}{_NOTES_FILE}", notes)
+        await self._put(operation, order)
         self._begin(operation)
         return operation
 
@@ -139,6 +145,18 @@ class Animatic:
         image = await self._bytes(reference, folder / "reference") if reference else None
         return Storyboard(**{name: value for name, value in order.items() if name in _DRAWN}, image=image)
 
+    async def _put(self, name: str, fields: dict[str, Any]) -> None:
+        text = json.dumps(fields, ensure_ascii=False).encode()
+        await self._videos.put(name, text, content_type="application/json")
+
+    async def _notes(self, operation: str, folder: Path) -> dict[str, Any]:
+        try:
+            notes = await self._bytes(operation.removesuffix(_OPERATION) + _NOTES_FILE, folder / "notes")
+        except NotFound:
+            return {}
+        found: dict[str, Any] = json.loads(notes)
+        return {key: found[key] for key in _NOTES if key in found}
+
     async def _bytes(self, name: str, local: Path) -> bytes:
         await self._videos.fetch(name, local)
         return await asyncio.to_thread(local.read_bytes)
@@ -158,7 +176,7 @@ class Animatic:
 
 def _order(request: VideoRequest) -> dict[str, Any]:
     width, height = request.frame_size
-    scene = request.scene or Scene(description=request.prompt)
+    scene = request.scene if request.scene and has_visible_texts(request.scene) else Scene(description=request.prompt)
     board = Storyboard(
         width=width,
         height=height,
@@ -166,6 +184,9 @@ def _order(request: VideoRequest) -> dict[str, Any]:
         seed=request.seed if request.seed is not None else _seed_of(request),
         title=scene.title or "",
         description=scene.description or scene.visual or "",
+        visual=(scene.visual or "") if scene.description else "",
+        project=request.project_id or "",
+        shot=None if request.scene_index is None else request.scene_index + 1,
         script=scene.script or "",
         camera=scene.cameraFlow or "",
         music=scene.backgroundMusic or "",

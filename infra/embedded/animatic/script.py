@@ -6,23 +6,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
+from infra.embedded.animatic.bidi import is_right_to_left
 from infra.embedded.animatic.captions import Cue, Passage, cue
 from infra.embedded.animatic.glyphs import clean, reading_length
 from infra.embedded.animatic.layout import Layout
 from infra.embedded.animatic.lettering import Block, paint, shrink
 from infra.embedded.animatic.overlay import Overlay, ink
 from infra.embedded.animatic.palette import Colour
+from infra.embedded.animatic.sheet import Note, Page, set_pages
 from infra.embedded.animatic.storyboard import Storyboard
-from infra.embedded.animatic.typeface import BOLD
+from infra.embedded.animatic.typeface import BOLD, SEMIBOLD
 from infra.embedded.animatic.wrapping import wrap
 
 _HEADLINE_SIZES = (92.0, 80.0, 70.0, 60.0, 52.0, 44.0)
+_HEAD_SIZES = (60.0, 52.0, 46.0, 40.0)
+"""Of a title that has notes below it."""
+_STATEMENT_SIZES = (52.0, 46.0, 40.0)
+"""Of a text without a title; one that is longer becomes a note."""
 _LOWER_THIRD_SIZES = (48.0, 42.0, 36.0)
-_LONGEST_TITLE = 160
 _TITLE_S = (3.0, 4.5)
 _FADE_S = 0.3
-_LEAST_STATEMENT = 60
-"""Characters: the only thing on a still page may be more than can be read in a second; one can stop the film."""
+_PAGE_S = 1.5
+"""The shortest time for a page of notes: whoever wants to read all of it stops the film."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,15 +51,100 @@ class _Words:
 
 def letter(board: Storyboard, layout: Layout, accent: Colour) -> list[Overlay]:
     """All words of the film as overlays, lowest first."""
-    words = _Words(
-        title=clean(board.title)[:_LONGEST_TITLE], action=clean(board.description), script=clean(board.script)
-    )
     length_s = float(board.duration_seconds)
-    if board.image is not None:
-        return _over_picture(words, layout, accent, length_s)
-    if words.title:
-        return [_headline(words.title, layout, accent, length_s), *_captions(words, layout, accent, length_s)]
-    return _bare(words, layout, accent, length_s)
+    if board.image is None:
+        return _letter_card(board, layout, accent, length_s)
+    words = _Words(title=clean(board.title), action=clean(board.description), script=clean(board.script))
+    return _over_picture(words, layout, accent, length_s)
+
+
+def reads_from_right(board: Storyboard) -> bool:
+    """Whether the words of a card stand at its right."""
+    texts = (board.title, board.description, board.script, board.visual)
+    return is_right_to_left(next((clean(text) for text in texts if clean(text)), ""))
+
+
+def has_notes(board: Storyboard) -> bool:
+    """Whether a card has more on it than a headline."""
+    _head, notes = _divide(board, Layout(width=board.width, height=board.height))
+    return bool(notes)
+
+
+def _letter_card(board: Storyboard, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:
+    """With no picture to look at, the words are the picture, and stay: a headline and the notes of the shot."""
+    head, notes = _divide(board, layout)
+    top_px = layout.top_px + layout.px(28 + 26)
+    kicker = _kicker(board)
+    kicker_px = layout.px(30) if kicker else 0
+    if kicker and not head:
+        kicker_px += layout.px(14)
+    head_px = head.height_px + layout.px(22 if notes else 0) if head else 0
+    room_px = layout.height - layout.bottom_px - top_px - kicker_px - head_px
+    pages = set_pages(notes, layout, room_px, max(1, int(length_s / _PAGE_S))) if notes else []
+    used_px = max((page.height_px for page in pages), default=0)
+    top_px += kicker_px + round((room_px - used_px) * (0.4 if notes else 0.36 if layout.tall else 0.42))
+    overlays = []
+    right_to_left = reads_from_right(board)
+    if head or kicker:
+        block = replace(head or Block(lines=(), type=layout.statement), kicker=kicker, accent=accent, bar=bool(head))
+        inks = paint(replace(block, right_to_left=right_to_left), layout, top_px if head else top_px - layout.px(14))
+        overlays.append(Overlay(start_s=0.0, end_s=length_s, fade_in_s=0, fade_out_s=0, inks=inks))
+    return [*overlays, *_turn(pages, layout, accent, (top_px + head_px, length_s, right_to_left))]
+
+
+def _turn(pages: list[Page], layout: Layout, accent: Colour, place: tuple[int, float, bool]) -> Iterator[Overlay]:
+    """One page after the other, each as long as its share of the lines."""
+    top_px, length_s, right_to_left = place
+    lines, at_s = sum(len(page.rows) for page in pages), 0.0
+    for number, page in enumerate(pages):
+        last = number == len(pages) - 1
+        end_s = length_s if last else at_s + length_s * len(page.rows) / lines
+        yield Overlay(
+            start_s=at_s,
+            end_s=end_s,
+            fade_in_s=_FADE_S if number else 0,
+            fade_out_s=0 if last else _FADE_S,
+            inks=page.paint(top_px, accent, right_to_left=right_to_left),
+        )
+        at_s = end_s
+
+
+def _divide(board: Storyboard, layout: Layout) -> tuple[Block | None, tuple[Note, ...]]:
+    """The headline, and what is told in notes below it. What has no room in the headline is a note, and whole."""
+    notes = tuple(_notes(board))
+    title = clean(board.title)
+    if not title and len(notes) >= 1 and notes[0].label in ("ACTION", "SCRIPT") and len(notes[0].paragraphs) == 1:
+        share = 1.0 if layout.tall else 0.74
+        block = shrink(notes[0].paragraphs[0], layout, _STATEMENT_SIZES, (7 if layout.tall else 4, share, SEMIBOLD))
+        return (None, notes) if block.cut else (block, notes[1:])
+    if not title:
+        return None, notes
+    sizes, lines = (_HEAD_SIZES, 2) if notes else (_HEADLINE_SIZES, 3)
+    room = (lines * 2 if layout.tall else lines, 1.0 if layout.tall else 0.8, BOLD)
+    block = shrink(title, layout, sizes, room)
+    whole = Note(label="TITLE", paragraphs=(title,))
+    return block, (whole, *notes) if block.cut else notes
+
+
+def _notes(board: Storyboard) -> Iterator[Note]:
+    texts = (
+        ("ACTION", board.description),
+        ("VISUAL", board.visual),
+        ("SCRIPT", board.script),
+        ("CAMERA", board.camera),
+        ("MUSIC", board.music),
+        ("STYLE", board.style),
+    )
+    for label, text in texts:
+        paragraphs = tuple(filter(None, map(clean, text.splitlines())))
+        if paragraphs:
+            yield Note(label=label, paragraphs=paragraphs)
+
+
+def _kicker(board: Storyboard) -> str:
+    """Which shot of which project it is."""
+    shot = f"SHOT {board.shot}" if board.shot is not None else ""
+    return " · ".join(filter(None, (clean(board.project), shot)))
 
 
 def _over_picture(words: _Words, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:
@@ -75,39 +165,6 @@ def _title_end(title: str, length_s: float) -> float:
     return min(length_s * 0.6, wanted) if length_s >= 4 else length_s
 
 
-def _headline(title: str, layout: Layout, accent: Colour, length_s: float) -> Overlay:
-    """With no picture to look at, the title is the picture, and stays."""
-    block = shrink(title, layout, _HEADLINE_SIZES, (6 if layout.tall else 3, 1.0 if layout.tall else 0.72, BOLD))
-    block = replace(block, bar=True, accent=accent)
-    centre = layout.height * (0.33 if layout.tall else 0.42)
-    inks = paint(block, layout, round(centre - block.height_px / 2))
-    return Overlay(start_s=0.0, end_s=length_s, fade_in_s=0, fade_out_s=0, inks=inks)
-
-
-def _bare(words: _Words, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:
-    """A prompt alone is set large, in pages; where there is a script too, it runs below."""
-    if not words.passages:
-        return []
-    main, *others = words.passages
-    pages = cue((main,), 0.0, length_s, layout.statement_room(), least=_LEAST_STATEMENT)
-    below = _captions(_Words(title="", action="", script=others[0].text), layout, accent, length_s) if others else []
-    return [*_pages(pages, layout, accent, length_s), *below]
-
-
-def _pages(pages: tuple[Cue, ...], layout: Layout, accent: Colour, length_s: float) -> Iterator[Overlay]:
-    for number, page in enumerate(pages):
-        last = number == len(pages) - 1
-        block = Block(lines=wrap(page.text, layout.statement_room()), type=layout.statement, bar=True, accent=accent)
-        centre = layout.height * (0.36 if layout.tall else 0.46)
-        yield Overlay(
-            start_s=page.start_s,
-            end_s=length_s if last else page.end_s,
-            fade_in_s=_FADE_S if number else 0,
-            fade_out_s=0 if last else _FADE_S,
-            inks=paint(block, layout, round(centre - block.height_px / 2)),
-        )
-
-
 def _captions(words: _Words, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:
     room = layout.caption_room()
     cues = cue(words.passages, min(0.4, length_s / 8), length_s, room)
@@ -121,7 +178,7 @@ def _captions(words: _Words, layout: Layout, accent: Colour, length_s: float) ->
 def _caption(each: Cue, layout: Layout, accent: Colour, length_s: float, *, labelled: bool) -> Overlay:
     lines = wrap(each.text, layout.caption_room())
     kicker = each.kind.upper() if labelled else ""
-    block = Block(lines=lines, type=layout.caption, kicker=kicker, accent=accent)
+    block = Block(lines=lines, type=layout.caption, kicker=kicker, accent=accent, right_to_left=each.right_to_left)
     inks = paint(block, layout, layout.height - layout.bottom_px - block.height_px)
     leaving_s = _leaving_s(each.end_s, length_s)
     return Overlay(start_s=each.start_s, end_s=each.end_s, fade_out_s=leaving_s, inks=inks)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from infra.embedded.animatic.layout import Layout
-from infra.embedded.animatic.lettering import spaced
+from infra.embedded.animatic.lettering import spaced, spaced_width
 from infra.embedded.animatic.overlay import Ink, Overlay, ink
 from infra.embedded.animatic.palette import Colour
 from infra.embedded.animatic.typeface import SEMIBOLD, Type
@@ -84,9 +84,7 @@ class Slate:
 
     @property
     def _label_width(self) -> int:
-        spacing = self._type.size_px * 0.16 * (len(_LABEL) - 1)
-        letters = sum(self._type.width(letter) for letter in _LABEL)
-        return round(letters + spacing) + self._dot * 2 + self._pad * 2
+        return round(spaced_width(_LABEL, self._type)) + self._dot * 2 + self._pad * 2
 
     @property
     def _code_width(self) -> int:

@@ -25,3 +25,8 @@ class Storyboard:
     """False asks for a track of digital silence."""
     image: bytes | None
     """A PNG, JPEG or WebP picture that the film starts from."""
+    visual: str = ""
+    """What is seen, where `description` says what happens."""
+    project: str = ""
+    shot: int | None = None
+    """Counted from 1."""

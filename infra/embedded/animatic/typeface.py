@@ -1,28 +1,45 @@
 """Typefaces: which font draws which character. Noto ships in packages, so every machine sets the same text."""
 
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw, ImageFont, features
 
-from infra.embedded.animatic.glyphs import clusters
+from infra.embedded.animatic import bidi
+from infra.embedded.animatic.glyphs import clusters, is_emoji, is_neutral, visible_part
+from infra.embedded.animatic.joining import join
 
 _NOTO = "manimgx_fonts"
 _MAIN = "NotoSans[wght].ttf"
+_EMOJI = "NotoEmoji[wght].ttf"
 _CJK = "noto_cjk_sans_jp_regular"
-_LAST = ("NotoSansSymbols[wght].ttf", "NotoEmoji[wght].ttf")
+_LAST = ("NotoSansSymbols[wght].ttf", _EMOJI)
 _PROBE_SIZE_PX = 24
 _UNASSIGNED = "\U0010fffe"
 _MISSING = "\u00b7"
 """Stands for a character that no font has: a dot says that something was there; a box looks like a fault."""
+_SHAPES = features.check("raqm")
+"""False where FriBiDi's library is missing: Pillow then sets one character after the other, from left to right."""
 
 REGULAR = 400
 SEMIBOLD = 600
 BOLD = 700
+
+
+class Part(NamedTuple):
+    """Characters of one font and one direction, in the order in which they are read."""
+
+    font: ImageFont.FreeTypeFont
+    text: str
+    direction: str | None
+
+    @property
+    def width(self) -> float:
+        return self.font.getlength(self.text, direction=self.direction)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,54 +56,94 @@ class Type:
     def width(self, text: str) -> float:
         return _width(self, text)
 
-    def write(self, draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, fill: tuple[int, ...]) -> None:
-        """Set one line; `at` is the left end of its baseline."""
+    def write(
+        self,
+        draw: ImageDraw.ImageDraw,
+        at: tuple[float, float],
+        text: str,
+        fill: tuple[int, ...],
+        *,
+        right_to_left: bool | None = None,
+    ) -> None:
+        """Set one line; `at` is the left end of its baseline. Without a direction the line's first letter decides."""
         x, y = at
-        for font, part in self.runs(text):
-            draw.text((x, y), part, font=font, fill=fill, anchor="ls", stroke_width=self._stroke(font))
-            x += font.getlength(part)
+        for part in self.parts(text, right_to_left=right_to_left):
+            stroke = self._stroke(part.font)
+            draw.text(
+                (x, y), part.text, font=part.font, fill=fill, anchor="ls", stroke_width=stroke, direction=part.direction
+            )
+            x += part.width
 
     def _stroke(self, font: ImageFont.FreeTypeFont) -> float:
         """A font that comes in one weight is made bolder with an outline."""
         return self.size_px / 55 if self.weight > REGULAR and str(font.path).endswith(".otf") else 0
 
-    def runs(self, text: str) -> list[tuple[ImageFont.FreeTypeFont, str]]:
-        """The line in parts of one font each, in the order in which they stand."""
-        runs = [(_font(face, self.size_px, self.weight), part) for face, part in split_by_face(text)]
-        return runs[::-1] if _right_to_left(text) else runs
+    def parts(self, text: str, *, right_to_left: bool | None = None) -> list[Part]:
+        """The line in parts of one font and one direction each, from left to right."""
+        base = bidi.is_right_to_left(text) if right_to_left is None else right_to_left
+        parts: list[Part] = []
+        for run in bidi.order(text, right_to_left=base):
+            of_run = [
+                _part(_font(face, self.size_px, self.weight), part, run) for face, part in split_by_face(run.text)
+            ]
+            parts += reversed(of_run) if run.right_to_left else of_run
+        return parts
+
+
+def _part(font: ImageFont.FreeTypeFont, text: str, run: bidi.Run) -> Part:
+    if _SHAPES:
+        part = bidi.Run(text, run.right_to_left)
+        return Part(font, bidi.override(part), "rtl" if run.right_to_left else "ltr")
+    text = join(text)
+    return Part(font, bidi.mirror(clusters(text)) if run.right_to_left else text, None)
 
 
 @lru_cache(maxsize=16384)
 def _width(type_: Type, text: str) -> float:
-    return sum(font.getlength(part) for font, part in type_.runs(text))
+    return sum(part.width for part in type_.parts(text))
 
 
 @lru_cache(maxsize=4096)
 def split_by_face(text: str) -> tuple[tuple[Path, str], ...]:
-    """Longest runs of one font each."""
+    """Longest runs of one font each. Characters that nobody sees are left out, unless they shape others."""
     runs: list[tuple[Path, str]] = []
     for cluster in clusters(text):
-        face = _face_of_space(runs) if cluster == " " else _face(cluster)
-        drawn = _MISSING if face is None else cluster
-        face = face or _faces()[0]
-        if not runs or runs[-1][0] != face:
+        before = runs[-1][0] if runs else None
+        face, drawn = _choose(cluster, before)
+        if not drawn:
+            continue
+        if face != before:
             runs.append((face, drawn))
         elif drawn != _MISSING or not runs[-1][1].endswith(_MISSING):
             runs[-1] = (face, runs[-1][1] + drawn)
     return tuple(runs)
 
 
-def _face_of_space(runs: list[tuple[Path, str]]) -> Path:
+def _choose(cluster: str, before: Path | None) -> tuple[Path, str]:
+    """The font for a cluster, and what it draws of it."""
+    drawn = visible_part(cluster)
+    if drawn == " ":
+        return _face_of_space(before), " "
+    if is_neutral(drawn) and before and before.name != _EMOJI and _has_all(before, drawn):
+        return before, drawn
+    face = _face(drawn, emoji=is_emoji(cluster))
+    if face is None:
+        return _faces()[0], _MISSING if drawn else ""
+    return face, drawn[0] + "".join(char for char in drawn[1:] if _has(face, char))
+
+
+def _face_of_space(before: Path | None) -> Path:
     """Inside Arabic it must not cut the run in two; between emoji, which have very wide ones, it must."""
-    if not runs or "Emoji" in runs[-1][0].name:
-        return _faces()[0]
-    return runs[-1][0]
+    return before if before and before.name != _EMOJI else _faces()[0]
 
 
 @lru_cache(maxsize=8192)
-def _face(cluster: str) -> Path | None:
-    """The first font that has the character which the cluster is built on."""
-    return next((face for face in _faces() if _has(face, cluster[0])), None)
+def _face(drawn: str, *, emoji: bool) -> Path | None:
+    """The first font that has the whole cluster, or else the character that it is built on."""
+    faces = [face for face in _faces() if drawn and _has(face, drawn[0])]
+    if emoji:
+        faces.sort(key=lambda face: face.name != _EMOJI)
+    return next((face for face in faces if _has_all(face, drawn)), faces[0] if faces else None)
 
 
 @lru_cache(maxsize=1)
@@ -104,17 +161,27 @@ def _cjk() -> tuple[Path, ...]:
     return tuple(sorted(Path(str(files(_CJK))).glob("*.otf")))
 
 
+def _has_all(face: Path, drawn: str) -> bool:
+    return all(_has(face, char) for char in drawn)
+
+
+@lru_cache(maxsize=32768)
 def _has(face: Path, char: str) -> bool:
-    if char == " ":
+    if char in " \u200c\u200d":
         return True
-    font = _font(face, _PROBE_SIZE_PX, REGULAR)
-    return bytes(font.getmask(char)) != _blank(face)
+    return bytes(_probe(face).getmask(char)) != _blank(face)
 
 
 @lru_cache(maxsize=64)
 def _blank(face: Path) -> bytes:
     """What a font draws for a character that it does not have."""
-    return bytes(_font(face, _PROBE_SIZE_PX, REGULAR).getmask(_UNASSIGNED))
+    return bytes(_probe(face).getmask(_UNASSIGNED))
+
+
+@lru_cache(maxsize=64)
+def _probe(face: Path) -> ImageFont.FreeTypeFont:
+    """Without shaping, which draws a mark that stands alone on a circle."""
+    return ImageFont.truetype(face, _PROBE_SIZE_PX, layout_engine=ImageFont.Layout.BASIC)
 
 
 @lru_cache(maxsize=256)
@@ -123,8 +190,3 @@ def _font(face: Path, size_px: int, weight: int) -> ImageFont.FreeTypeFont:
     if "wght" in face.name:
         font.set_variation_by_axes([weight])
     return font
-
-
-def _right_to_left(text: str) -> bool:
-    strong = (unicodedata.bidirectional(char) for char in text)
-    return next((kind in ("R", "AL") for kind in strong if kind in ("L", "R", "AL")), False)

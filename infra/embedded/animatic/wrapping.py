@@ -1,9 +1,10 @@
 """Wrapping: text as lines of a measured width, and lines as captions that a viewer can take in at once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from infra.embedded.animatic.bidi import reopen
 from infra.embedded.animatic.glyphs import atoms, clean, clusters
 
 ELLIPSIS = "…"
@@ -29,7 +30,10 @@ class Measure:
 
 def wrap(text: str, measure: Measure) -> tuple[str, ...]:
     """The fewest lines, and those of even length, so that no word is left alone on the last one."""
-    text = clean(text)
+    return tuple(_carry_directions(_even_lines(clean(text), measure)))
+
+
+def _even_lines(text: str, measure: Measure) -> tuple[str, ...]:
     lines = tuple(_lines(text, measure.width_px, measure.width_of))
     if len(lines) < 2:
         return lines
@@ -44,11 +48,22 @@ def wrap(text: str, measure: Measure) -> tuple[str, ...]:
 
 def chunk(text: str, measure: Measure) -> Iterator[str]:
     """Captions: each as much as fits, ended at a sentence or a clause where there is one."""
-    rest = list(_pieces(clean(text), measure))
+    yield from _carry_directions(_chunks(list(_pieces(clean(text), measure)), measure))
+
+
+def _chunks(rest: list[str], measure: Measure) -> Iterator[str]:
     while rest:
         taken = _take(rest, measure)
         yield "".join(rest[:taken]).strip()
         rest = rest[taken:]
+
+
+def _carry_directions(parts: Iterable[str]) -> Iterator[str]:
+    """What a part says of the direction of all that follows holds for the next part, too."""
+    still_open = ""
+    for part in parts:
+        yield still_open + part
+        still_open = reopen(still_open + part)
 
 
 def shorten(text: str, limit: float, length_of: Callable[[str], float]) -> str:
