@@ -82,6 +82,8 @@ def _letters(text: str) -> Iterator[str]:
 
 def _extends(held: str, char: str) -> bool:
     code, last = ord(char), held[-1]
+    if code < 0x300 and last < "\u0300":  # most texts: no marks, and nothing that holds on to the next letter
+        return False
     if unicodedata.category(char)[0] == "M" or char in _JOINERS or code in _EMOJI_TAILS or code in _TAGS:
         return held != " "
     if code in _FLAGS:
