@@ -44,7 +44,8 @@ def sweep(scratch: Path, *, make: bool = True) -> int:
     With `make` the folder exists after this; a worker that runs makes no data folder that was deleted under it.
     """
     if make:
-        scratch.mkdir(parents=True, exist_ok=True)
+        for folder in (scratch.parent, scratch):
+            folder.mkdir(0o700, parents=True, exist_ok=True)
     elif not scratch.is_dir():
         return 0
     with _opened(scratch) as door:

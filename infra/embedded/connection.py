@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from infra.embedded.private import FILE_MODE, make_file, make_folder
 from infra.embedded.tables import migrate
 from schemas.errors import DISK_ERRNOS, LocalDisk, Unavailable
 
@@ -70,10 +71,11 @@ def open_connections(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """One process at a time: switching a new file to WAL fails for the second without waiting."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path.with_name(f"{path.name}.opening"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    make_folder(path.parent)
+    handle = os.open(path.with_name(f"{path.name}.opening"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
+        make_file(path)  # SQLite gives its other files the same rights
         yield
     finally:
         os.close(handle)

@@ -5,6 +5,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from infra.embedded.private import make_folder
 from schemas.errors import unavailable_of
 
 _NAME = ".link-secret"
@@ -16,7 +17,7 @@ def shared_secret(folder: Path) -> bytes:
     """The same for everybody on this folder; made by whoever comes first. Blocks. Raises `Unavailable`."""
     path, own = folder / _NAME, folder / f"{_NAME}.{secrets.token_hex(8)}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         if not path.exists():
             with open(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(secrets.token_bytes(_BYTES))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from infra.embedded.private import make_folder, mode_in
 from schemas.errors import Invalid, NotFound, unavailable_of
 from schemas.names import is_safe
 from schemas.ports import StoredFile
@@ -28,7 +29,7 @@ class FolderVideos:
         """Make the folder if absent. Blocks: `open` does it in a thread."""
         self._base_url = base_url.rstrip("/")
         with _translated():
-            root.mkdir(parents=True, exist_ok=True)
+            make_folder(root)
             self._root = root.resolve()
             self._incoming = self._root / _INCOMING
             self._incoming.mkdir(exist_ok=True)
@@ -68,7 +69,7 @@ class FolderVideos:
             if target.exists():
                 return False
             try:
-                _write(incoming, source)
+                _write(incoming, source, mode_in(self._root))
                 return _named(incoming, target)
             finally:
                 incoming.unlink(missing_ok=True)
@@ -116,8 +117,8 @@ def _unsafe(name: str) -> Invalid:
     return Invalid(f"{name[:200]!r} is no name for a file in the video store", field="name")
 
 
-def _write(path: Path, source: Path | bytes) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
+def _write(path: Path, source: Path | bytes, mode: int) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         if isinstance(source, bytes):
             file.write(source)
         else:

@@ -11,6 +11,7 @@ def facts(view: JobView) -> str:
     rows = {
         "id": view.video_id,
         "state": _state(view),
+        "notice": view.notice,
         "prompt": view.prompt if len(view.prompt) <= 100 else view.prompt[:99] + "…",
         "asked for": f"{view.duration_seconds} s, {view.quality}, {view.aspect_ratio}, {view.resolution}",
         "project": view.project_id,

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from infra.embedded.database import Database
+from infra.embedded.secret import shared_secret
 from infra.embedded.videos import FolderVideos
 from schemas.errors import Invalid, NotFound, ReelbusError, Unavailable
+from subscriber.scratch import sweep
 
 MP4 = "video/mp4"
 
@@ -113,3 +116,35 @@ async def test_where_no_folder_can_be_it_is_unavailable(tmp_path: Path) -> None:
 async def test_urls_are_below_the_facade(videos: FolderVideos) -> None:
     assert await videos.url_for("posters/a.jpg") == "http://localhost:8000/videos/posters/a.jpg"
     assert videos.reads == frozenset()
+
+
+async def test_the_data_folder_is_its_owner_s_alone(tmp_path: Path) -> None:
+    data = tmp_path / "somewhere" / "data"
+    before = os.umask(0o022)
+    try:
+        sweep(data / "scratch")
+        videos = await FolderVideos.open(data / "videos", "http://localhost")
+        shared_secret(data / "videos")
+        database = await Database.open(data / "reelbus.db")
+        try:
+            await database.write(lambda connection: connection.execute("CREATE TABLE t (x)"))
+            await videos.put("work/a.mp4", b"film", content_type=MP4)
+            files = [path for path in data.rglob("*") if path.is_file()]
+            assert {path.name for path in files} >= {"reelbus.db", "reelbus.db-wal", "a.mp4", ".link-secret"}
+            assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}
+        finally:
+            await database.close()
+    finally:
+        os.umask(before)
+    for folder in (data, data / "videos", data / "scratch"):
+        assert oct(folder.stat().st_mode & 0o777) == "0o700"
+
+
+async def test_a_folder_that_others_may_read_keeps_files_that_they_may_read(tmp_path: Path) -> None:
+    """A web server in front of the folder goes on reading after an upgrade."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    folder.chmod(0o755)
+    videos = await FolderVideos.open(folder, "http://localhost")
+    await videos.put("work/a.mp4", b"film", content_type=MP4)
+    assert oct((folder / "work/a.mp4").stat().st_mode & 0o044) == "0o44"
