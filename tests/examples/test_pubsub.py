@@ -86,6 +86,20 @@ async def test_python_drops_a_repeat_also_after_a_kill(project: Project, there: 
     await _dropped(project, there, PYTHON_SUBSCRIBE, remembered)
 
 
+async def test_node_passes_over_what_a_later_version_announces(
+    project: Project, node_there: Place, tmp_path: Path
+) -> None:
+    journal = tmp_path / "videos.jsonl"
+    async with _listening(node_there, _journaled(journal)) as js:
+        _announce(project, "job-1", **{"ce-type": "reelbus.video.paused.v1", "ce-id": "job-1.1.paused"})
+        await js.until("reelbus.video.paused.v1 is nothing that this program knows")
+        _announce(project, "job-2")
+        await js.until("job-2 succeeded")
+        assert await js.stop() == 0, js.said
+    assert "comes again" not in js.said
+    assert [json.loads(line)["job_id"] for line in journal.read_text().splitlines()] == ["job-2"]
+
+
 async def test_node_acknowledges_only_what_is_written(project: Project, node_there: Place, tmp_path: Path) -> None:
     journal = tmp_path / "videos.jsonl"
     journal.mkdir()
@@ -195,12 +209,12 @@ async def _announcing(project: Project, *job_ids: str) -> AsyncIterator[None]:
         await asyncio.gather(repeating, return_exceptions=True)
 
 
-def _announce(project: Project, *job_ids: str) -> None:
+def _announce(project: Project, *job_ids: str, **changes: str) -> None:
     """As a worker does."""
     publisher = PublisherClient()
     topic = publisher.topic_path(project.id, "video-completions")
     for job_id in job_ids:
-        message = a_message(job_id)
+        message = a_message(job_id, **changes)
         publisher.publish(topic, message.data, **message.attributes).result(timeout=60)
     publisher.stop()
     publisher.transport.close()
