@@ -77,6 +77,20 @@ async def test_what_is_known_of_the_shot_is_drawn_and_the_release_before_can_rea
         *("audio", "reference"),
     }
     assert json.loads((folder / "notes.json").read_bytes()) == {"visual": "Fog", "project": "harbour", "shot": 4}
+    board = await model._board(str((folder / "operation.json").relative_to(tmp_path / "videos")), tmp_path)
+    assert (board.title, board.visual, board.project, board.shot) == ("A boat", "Fog", "harbour", 4)
+
+
+async def test_an_operation_of_a_later_version_is_drawn_as_far_as_it_is_known(model: Animatic, tmp_path: Path) -> None:
+    assert isinstance(await drawn(model), Finished)
+    [operation] = (tmp_path / "videos").rglob("operation.json")
+    operation.write_text(json.dumps({**json.loads(operation.read_bytes()), "weather": "storm"}))
+    (operation.parent / "sample_0.mp4").unlink()
+    name = str(operation.relative_to(tmp_path / "videos"))
+    async with asyncio.timeout(60):
+        while isinstance(found := await model.poll(name), Running):
+            pass
+    assert isinstance(found, Finished)
 
 
 async def test_an_operation_without_notes_is_drawn(model: Animatic, tmp_path: Path) -> None:

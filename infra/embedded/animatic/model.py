@@ -143,6 +143,7 @@ class Animatic:
         order = json.loads(await self._bytes(operation, folder / "order"))
         reference = order.pop("reference")
         image = await self._bytes(reference, folder / "reference") if reference else None
+        order |= await self._notes(operation, folder)
         return Storyboard(**{name: value for name, value in order.items() if name in _DRAWN}, image=image)
 
     async def _put(self, name: str, fields: dict[str, Any]) -> None:
