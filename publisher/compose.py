@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from infra.adapters import Adapters, google_installed
 from infra.clock import SystemClock
+from infra.embedded.disk import Disk
 from infra.embedded.secret import shared_secret
 from infra.gcp.vertex_settings import VertexSettings
 from infra.logs import configure_logs
@@ -68,6 +69,14 @@ async def link_secret(settings: PublisherSettings) -> bytes | None:
     """What signs the addresses of the local folder's files; None where a bucket has them. Raises `Unavailable`."""
     url = urlsplit(settings.videos_url)
     return await asyncio.to_thread(shared_secret, Path(unquote(url.path))) if url.scheme == "file" else None
+
+
+def open_disk_check(settings: PublisherSettings) -> Callable[[], Awaitable[None]]:
+    """What raises `Unavailable` while a folder of the settings can't be written to; nothing where they name none."""
+    databases = [urlsplit(url).path for url in (settings.bus_url, settings.jobs_url) if url.startswith("sqlite:")]
+    videos = [urlsplit(settings.videos_url).path] if settings.videos_url.startswith("file:") else []
+    folders = [Path(unquote(path)).parent for path in databases] + [Path(unquote(path)) for path in videos]
+    return Disk(folders).check
 
 
 def open_planner(settings: PublisherSettings) -> Callable[[VideoRequest], Plan]:

@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from publisher.compose import link_secret, open_desk, open_token_check
+from publisher.compose import link_secret, open_desk, open_disk_check, open_token_check
 from publisher.desk import Desk
 from publisher.facade import discovery, events, files, generate, health, jobs
 from publisher.facade.callers import Callers
@@ -62,6 +62,7 @@ async def opened(settings: PublisherSettings) -> AsyncIterator[State]:
                 waiters=waiters,
                 twins=Twins(),
                 uploads=Uploads(settings),
+                check_disk=open_disk_check(settings),
                 gate=gate,
                 links=links,
             )

@@ -22,7 +22,7 @@ async def livez(_: Call) -> Response:
 
 
 async def readyz(call: Call) -> Response:
-    """The job store answers, completions come in, and nobody asked this process to leave."""
+    """The job store answers, completions come in, the disk has room, and the process was not asked to leave."""
     if call.state["waiters"].draining:
         return JSONResponse({"status": "draining"}, status_code=503)
     missing = None if call.state["waiters"].listening else "completions"
@@ -33,6 +33,14 @@ async def readyz(call: Call) -> Response:
         return _unavailable("data", reason=str(error))
     except (TimeoutError, Unavailable):
         missing = "jobs"
+    if not missing:
+        try:
+            async with asyncio.timeout(_LOOK_AT_MOST_S):
+                await call.state["check_disk"]()
+        except Unavailable as error:
+            return _unavailable("disk", reason=str(error))
+        except TimeoutError:
+            missing = "disk"
     if missing:
         return _unavailable(missing)
     silence = await _silence(call)

@@ -166,7 +166,9 @@ OPERATIONS = (
         summary="The facade can work.",
         answers={
             200: _WORD,
-            503: Answer(words="Draining, the job store is out of reach, or completions don't come in."),
+            503: Answer(
+                words="Draining, the job store is out of reach, or completions don't come in, or the disk is full."
+            ),
         },
     ),
     Operation(

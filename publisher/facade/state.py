@@ -1,5 +1,6 @@
 """What the routes share, opened once by the lifespan."""
 
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias, TypedDict
 
 from starlette.requests import Request
@@ -23,6 +24,7 @@ class State(TypedDict):
     waiters: Waiters
     twins: Twins
     uploads: Uploads
+    check_disk: Callable[[], Awaitable[None]]
     gate: Gate
     links: Links | None
     """Signs the addresses of files, where callers are asked who they are and the files are ours to serve."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from publisher.facade.state import State
 from tests.facade.doors import Door, door_over
 from tests.facade.faults import UnreachableJobs
+from tests.unit.test_embedded_videos import largest_file
 
 
 async def test_health_is_exactly_as_ever(door: Door) -> None:
@@ -32,3 +33,21 @@ async def test_not_ready_without_a_store(door: Door) -> None:
 async def test_a_visitor_finds_its_way(door: Door) -> None:
     links = (await door.client.get("/")).json()
     assert (await door.client.get(links["openapi"])).json()["openapi"] == "3.1.0"
+
+
+async def test_not_ready_on_a_full_disk(door: Door) -> None:
+    """A limit of file sizes is the nearest to a full disk that needs no privileges; SQLite's own files are past it."""
+    with largest_file(1024):
+        answer = await door.client.get("/readyz")
+        assert (answer.status_code, answer.json()["missing"]) == (503, "disk")
+        assert "/" not in answer.json()["reason"]
+        assert (await door.client.get("/livez")).status_code == 200
+
+
+async def test_a_probe_of_the_disk_leaves_nothing_and_is_not_made_for_each_call(door: Door) -> None:
+    folder = door.state["settings"].data_dir
+    for _ in range(3):
+        assert (await door.client.get("/readyz")).status_code == 200
+    assert list(folder.rglob(".probe-*")) == []
+    with largest_file(1024):
+        assert (await door.client.get("/readyz")).status_code == 200, "it was tried a moment ago"
