@@ -375,4 +375,4 @@ class Editor(Protocol):
         """A representative still as JPEG."""
 
     async def probe(self, video: Path) -> Probe:
-        """Reads the whole file. Raises `Invalid` where it is no playable video."""
+        """Decodes the whole file. Raises `Invalid` if it does not play to its end."""

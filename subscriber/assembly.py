@@ -104,7 +104,10 @@ async def _deliver(shop: Workshop, job: Job, *, edits: bool) -> tuple[Result, Fa
 async def _adopt(shop: Workshop, job: Job, final: Path, ours: Probe) -> Probe:
     """The file that has the name already, if it is a whole video of the right length; else ours takes its place."""
     theirs = final.with_name("stored.mp4")
-    await shop.videos.fetch(job.final_name, theirs)
+    try:
+        await shop.videos.fetch(job.final_name, theirs)
+    except NotFound as error:
+        raise Unavailable(f"{job.final_name} was deleted while it was read", retry_after_s=1) from error
     try:
         found = await shop.editor.probe(theirs)
     except Invalid as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import filecmp
 import os
 import secrets
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from infra.embedded.private import make_folder, mode_in
-from schemas.errors import Invalid, NotFound, unavailable_of
+from schemas.errors import Invalid, NotFound, Unavailable, unavailable_of
 from schemas.names import is_safe
 from schemas.ports import StoredFile
 
@@ -70,6 +71,7 @@ class FolderVideos:
                 return False
             try:
                 _write(incoming, source, mode_in(self._root))
+                _require_same(incoming, source)
                 return _named(incoming, target)
             finally:
                 incoming.unlink(missing_ok=True)
@@ -126,6 +128,13 @@ def _write(path: Path, source: Path | bytes, mode: int) -> None:
                 shutil.copyfileobj(original, file, 1 << 20)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _require_same(written: Path, source: Path | bytes) -> None:
+    """What was written is read again before it gets its name."""
+    same = written.read_bytes() == source if isinstance(source, bytes) else filecmp.cmp(written, source, shallow=False)
+    if not same:
+        raise Unavailable("a file was damaged on its way to the video folder, and is not kept")
 
 
 def _named(incoming: Path, target: Path) -> bool:

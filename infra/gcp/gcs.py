@@ -5,22 +5,19 @@ itself.
 """
 
 import asyncio
-import os
 import re
-import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from google.api_core import exceptions as api
 from google.cloud.storage import Blob, Client
-from google.cloud.storage.exceptions import DataCorruption
-from google.cloud.storage.retry import DEFAULT_RETRY
 
 from infra.gcp.gcs_bucket import check_bucket
 from infra.gcp.gcs_settings import BucketSettings
+from infra.gcp.gcs_transfer import RETRY, TIMEOUT_S, download, upload
 from infra.gcp.gcs_urls import UrlSigner, public_url
 from infra.gcp.translate import translated
 from schemas.errors import Invalid, NotFound, Unavailable
@@ -30,12 +27,6 @@ from schemas.request import IMAGE_MAX_BYTES
 
 T = TypeVar("T")
 _THREADS = 8
-_TIMEOUT_S = (5, 60)
-"""To connect, and between two bytes."""
-_RETRY = DEFAULT_RETRY.with_timeout(60)
-"""Every call here may be repeated: uploads go with a precondition, and deleting twice is deleting."""
-_WRITER = "reelbus-write"
-"""Metadata: which `put` wrote it."""
 
 
 _REFUSED = re.compile(r'"code": ?40[0-9]')
@@ -62,13 +53,13 @@ class GcsVideos:
         return frozenset({ours, *(f"gs://{bucket}/" for bucket in others)})
 
     async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
-        return await self._in_thread(partial(_put, self._blob(name), source, content_type))
+        return await self._in_thread(partial(upload, self._blob(name), source, content_type))
 
     async def fetch(self, name: str, to: Path) -> None:
         if name.startswith(tuple(self.reads)):
             await self._in_thread(partial(_fetch_image, Blob.from_uri(name, client=self._client), to))
         else:
-            await self._in_thread(partial(_fetch, self._blob(name), to))
+            await self._in_thread(partial(download, self._blob(name), to))
 
     async def list(self, prefix: str) -> Sequence[StoredFile]:
         if not is_safe(f"{prefix}x"):
@@ -111,64 +102,24 @@ class GcsVideos:
         return self._bucket.blob(name)
 
     def _list(self, prefix: str) -> Sequence[StoredFile]:
-        found = self._client.list_blobs(self._bucket, prefix=prefix, timeout=_TIMEOUT_S, retry=_RETRY)
+        found = self._client.list_blobs(self._bucket, prefix=prefix, timeout=TIMEOUT_S, retry=RETRY)
         return sorted((_stored(blob) for blob in found if is_safe(blob.name)), key=lambda file: file.name)
-
-
-def _put(blob: Blob, source: Path | bytes, content_type: str) -> bool:
-    writer = secrets.token_hex(8)
-    blob.metadata = {_WRITER: writer}
-    try:
-        _upload(blob, source, content_type=content_type, if_generation_match=0)
-    except api.PreconditionFailed:
-        return _wrote(blob, writer)
-    except DataCorruption as error:
-        raise Unavailable(f"{blob.name} was damaged on its way to Cloud Storage, and removed") from error
-    return True
-
-
-def _upload(blob: Blob, source: Path | bytes, **how: Any) -> None:
-    how |= {"checksum": "crc32c", "timeout": _TIMEOUT_S, "retry": _RETRY}
-    if isinstance(source, bytes):
-        blob.upload_from_string(source, **how)
-    else:
-        blob.upload_from_filename(str(source), **how)
-
-
-def _wrote(blob: Blob, writer: str) -> bool:
-    """True where the name is taken by ourselves: the answer to the first try got lost, and the client tried again."""
-    there = blob.bucket.get_blob(blob.name, timeout=_TIMEOUT_S, retry=_RETRY)
-    return there is not None and (there.metadata or {}).get(_WRITER) == writer
-
-
-def _fetch(blob: Blob, to: Path) -> None:
-    """Whole or not at all."""
-    part = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
-    try:
-        blob.download_to_filename(str(part), checksum="crc32c", timeout=_TIMEOUT_S, retry=_RETRY)
-        os.replace(part, to)
-    except api.NotFound as error:
-        raise NotFound(f"there is no file {blob.name}") from error
-    except DataCorruption as error:
-        raise Unavailable(f"{blob.name} was damaged on its way from Cloud Storage") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _fetch_image(blob: Blob, to: Path) -> None:
     """From a bucket in which files may be of any size."""
     try:
-        blob.reload(timeout=_TIMEOUT_S, retry=_RETRY)
+        blob.reload(timeout=TIMEOUT_S, retry=RETRY)
     except api.NotFound as error:
         raise NotFound(f"there is no file gs://{blob.bucket.name}/{blob.name}") from error
     if blob.size > IMAGE_MAX_BYTES:
         raise Invalid(f"must have at most {IMAGE_MAX_BYTES:,} bytes, not {blob.size:,}", field="reference_image")
-    _fetch(blob, to)
+    download(blob, to)
 
 
 def _delete(blob: Blob) -> None:
     try:
-        blob.delete(timeout=_TIMEOUT_S, retry=_RETRY)
+        blob.delete(timeout=TIMEOUT_S, retry=RETRY)
     except api.NotFound:
         return
 

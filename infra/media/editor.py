@@ -31,7 +31,7 @@ class FileEditor:
         await asyncio.to_thread(_poster, video, to)
 
     async def probe(self, video: Path) -> Probe:
-        """Reads the whole file."""
+        """Decodes the whole file."""
         return await asyncio.to_thread(_probe, video)
 
 
@@ -62,7 +62,7 @@ def _poster(video: Path, to: Path) -> None:
 def _probe(video: Path) -> Probe:
     from infra.media.probe import probe
 
-    return _translate(probe, video)
+    return _translate(probe, video, decode=True)
 
 
 def _translate(work: Callable[..., T], *given: Any, **named: Any) -> T:

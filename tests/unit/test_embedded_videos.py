@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.embedded import videos as embedded_videos
 from infra.embedded.database import Database
 from infra.embedded.secret import shared_secret
 from infra.embedded.videos import FolderVideos
@@ -148,3 +149,26 @@ async def test_a_folder_that_others_may_read_keeps_files_that_they_may_read(tmp_
     videos = await FolderVideos.open(folder, "http://localhost")
     await videos.put("work/a.mp4", b"film", content_type=MP4)
     assert oct((folder / "work/a.mp4").stat().st_mode & 0o044) == "0o44"
+
+
+@pytest.mark.parametrize("as_bytes", [True, False])
+async def test_what_a_bad_disk_made_of_a_file_gets_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_bytes: bool
+) -> None:
+    videos = await FolderVideos.open(tmp_path / "videos", "http://facade")
+    (tmp_path / "film").write_bytes(b"film" * 1000)
+    source = b"film" * 1000 if as_bytes else tmp_path / "film"
+    write = embedded_videos._write
+
+    def write_badly(path: Path, source: Path | bytes, mode: int) -> None:
+        write(path, source, mode)
+        with path.open("r+b") as file:
+            file.seek(2000)
+            file.write(b"?")
+
+    monkeypatch.setattr(embedded_videos, "_write", write_badly)
+    with pytest.raises(Unavailable, match="damaged"):
+        await videos.put("generated-videos/a.mp4", source, content_type="video/mp4")
+    assert await videos.list("generated-videos/") == []
+    monkeypatch.undo()
+    assert await videos.put("generated-videos/a.mp4", source, content_type="video/mp4")

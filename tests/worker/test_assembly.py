@@ -3,10 +3,7 @@
 import asyncio
 import errno
 import os
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,6 +27,7 @@ from subscriber import assembly
 from subscriber.announcement import announce
 from subscriber.carrying import Carrier
 from subscriber.clip_files import first_held
+from tests.disks import fill, small_disk
 from tests.unit.media_clips import Film
 from tests.worker.bench import WINDOWS, Bench, a_request, bench_in
 from tests.worker.paid_model import PRICE
@@ -219,45 +217,28 @@ async def test_a_full_disk_is_waited_for_beyond_every_deadline_and_says_so(bench
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own that can be filled up."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only root may mount a small disk")
-    try:
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
-
-
-def fill(disk: Path) -> Path:
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(bytes(4096)):
-            pass
-    assert shutil.disk_usage(disk).free == 0
-    return ballast
 
 
 @pytest.mark.parametrize("full", ["scratch", "videos", "everything"])
 async def test_a_job_goes_on_once_a_full_disk_has_room(
-    tmp_path: Path, small_disk: Path, film: bytes, full: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, disk: Path, film: bytes, full: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = small_disk / "house" if full == "everything" else tmp_path / "house"
+    folder = disk / "house" if full == "everything" else tmp_path / "house"
     if full == "videos":
         folder.mkdir()
-        (folder / "videos").symlink_to(small_disk)
+        (folder / "videos").symlink_to(disk)
     async with bench_in(folder, film) as bench:
         shop = replace(bench.shop, clock=QuickClock(), windows=replace(WINDOWS, generation_s=60, storing_s=0.05))
-        shop = replace(shop, scratch=small_disk) if full == "scratch" else shop
+        shop = replace(shop, scratch=disk) if full == "scratch" else shop
         bench.model.outcome = Running()
         carrying = asyncio.create_task(Carrier(shop, await bench.queued()).carry())
         await bench.model.polled.wait()
         [prefix] = bench.model.accepted
         await bench.model.deliver(prefix)
-        ballast = fill(small_disk)
+        ballast = fill(disk)
         bench.model.outcome = None
         await until(
             bench, lambda _: sum("can't be used" in getattr(each, "reason", "") for each in caplog.records) >= 3
@@ -296,13 +277,13 @@ def test_the_length_of_an_extension_tells_what_it_holds(lengths: list[float], fo
     assert first_held(clips, found) == first
 
 
-async def test_a_film_that_no_disk_has_room_for_is_drawn_later(tmp_path: Path, small_disk: Path) -> None:
+async def test_a_film_that_no_disk_has_room_for_is_drawn_later(tmp_path: Path, disk: Path) -> None:
     videos = await FolderVideos.open(tmp_path / "videos", "http://facade")
-    model = Animatic(videos, Studio(1), small_disk)
+    model = Animatic(videos, Studio(1), disk)
     request = a_request(scene={"title": "A harbour", "description": "A harbour at dawn"})
     clip = Clip(index=0, planned=model.plan(request).clips[0], prefix="work/job-1/0/1/")
     try:
-        ballast = fill(small_disk)
+        ballast = fill(disk)
         operation = await model.submit(request, clip, (), send_before=float("inf"))
         with pytest.raises(LocalDisk, match="No space left"):
             await model.poll(operation)
