@@ -28,6 +28,8 @@ from schemas.visible import has_visible_text
 
 PROMPT_MIN = 10
 PROMPT_MAX = 2000
+_LOOKED_AT = 10_000
+"""A prompt of megabytes is too long, whatever it looks like."""
 DURATION_MIN_S = 1
 DURATION_MAX_S = 30
 DURATION_DEFAULT_S = 5
@@ -133,7 +135,7 @@ class VideoRequest(Asked):
         scene = info.data.get("scene")
         given = prompt.strip(BLANKS) if isinstance(prompt, str) else prompt
         if given != "":
-            if isinstance(given, str) and info.context is not STORED and not has_visible_text(given):
+            if isinstance(given, str) and info.context is not STORED and not has_visible_text(given[:_LOOKED_AT]):
                 raise ValueError("must have a character that can be seen")
             return given
         if scene is None:
