@@ -1,8 +1,7 @@
 """Takes completions that Pub/Sub pushes, and nobody else's: every call shows a Google ID token, which is verified.
 
 export PUSH_AUDIENCE=https://my-team.example.com PUSH_ACCOUNT=pusher@my-project.iam.gserviceaccount.com
-scripts/bootstrap gcp && . .venv/bin/activate        # in the folder of reelbus; elsewhere: docs/google-cloud.md
-uvicorn --app-dir examples push_endpoint:app --host 0.0.0.0 --port 8080
+uvicorn --app-dir examples push_endpoint:app --host 0.0.0.0 --port 8080        # in .venv, after: scripts/bootstrap gcp
 """
 
 import asyncio
