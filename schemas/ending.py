@@ -35,7 +35,8 @@ def completion_of(job: Job, *, video_url: str | None) -> Completion:
 def defect_of(job: Job) -> str | None:
     """What is wrong with the video of a succeeded job, in one sentence; None for one that is as it was asked for."""
     told = job.clips[-1].cause if job.state is JobState.SUCCEEDED and job.clips and not job.erased_at else None
-    return told.message if told and told.code == DELIVERED_AS_IT_CAME else None
+    # A fallback may be told below it: see `Clip.with_defect`.
+    return told.message.partition("\n")[0] if told and told.code == DELIVERED_AS_IT_CAME else None
 
 
 def timings_of(job: Job) -> Timings:

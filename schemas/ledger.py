@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from schemas.failure import Charged, Failure
-from schemas.fallback import MODEL_FALLBACK
+from schemas.failure import DELIVERED_AS_IT_CAME, Charged, Failure
+from schemas.fallback import MODEL_FALLBACK, fallback_cause
 from schemas.kinds import Moment
 from schemas.limit import Reserved
 from schemas.names import work_prefix
@@ -54,7 +54,17 @@ class Clip(Stored):
     @property
     def fallback(self) -> Failure | None:
         """Why another model makes it than the one that was asked for. A line keeps that until it is refused."""
-        return self.cause if self.cause and self.cause.code == MODEL_FALLBACK else None
+        if self.cause is None or self.cause.code == MODEL_FALLBACK:
+            return self.cause
+        if self.cause.code == DELIVERED_AS_IT_CAME and self.cause.field:
+            return fallback_cause(self.cause.field, self.cause.message.partition("\n")[2])
+        return None
+
+    def with_defect(self, defect: Failure) -> "Clip":
+        """The same line with what is wrong with the video, and below it the fallback that it tells of, if any."""
+        told = self.fallback
+        update = {"field": told.field, "message": f"{defect.message}\n{told.message}"} if told else {}
+        return self.model_copy(update={"cause": defect.model_copy(update=update)})
 
     @property
     def charged(self) -> Charged:

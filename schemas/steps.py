@@ -153,7 +153,7 @@ def _(event: ev.Stored, job: Job) -> Job:
     _require(not job.ended and bool(job.clips), event, job)
     _require(all(clip.state is ClipState.DONE for clip in job.clips), event, job)
     if event.defect:
-        job = _with(job, job.clips[-1].model_copy(update={"cause": event.defect}))
+        job = _with(job, job.clips[-1].with_defect(event.defect))
     return job.model_copy(update={"state": JobState.SUCCEEDED, "result": event.result, "failure": None})
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from schemas import event as ev
 from schemas.advance import advance
+from schemas.failure import DELIVERED_AS_IT_CAME, Category, Failure
 from schemas.fallback import fallback_attributes, fallback_cause, fallback_of
 from schemas.job import Job
 from schemas.plan import Plan
@@ -97,3 +98,15 @@ def test_view_and_message_tell_it_and_a_tombstone_does_not() -> None:
 def test_an_attribute_fits_into_a_message() -> None:
     long = a_plan(PRICE).model_copy(update={"fallback": fallback_cause("veo-3.1", "ä" * 2000)})
     assert len(fallback_attributes(led(plan=long))["fallback_why"].encode()) == 1024
+
+
+def test_a_defect_of_the_video_and_a_fallback_are_both_told() -> None:
+    defect = Failure(category=Category.UPSTREAM, code=DELIVERED_AS_IT_CAME, message="It is too short.")
+    plan = a_plan(PRICE).model_copy(update={"fallback": fallback_cause("veo-3.1", WHY)})
+    job = advance(led(accepted(), done(), plan=plan), ev.Stored(at=after(9), result=RESULT, defect=defect))
+    assert view_of(job).defect == "It is too short."
+    told = fallback_of(job)
+    assert told
+    assert (told.asked_for, told.why) == ("veo-3.1", WHY)
+    plain = advance(led(accepted(), done(), plan=a_plan(PRICE)), ev.Stored(at=after(9), result=RESULT, defect=defect))
+    assert (view_of(plain).defect, fallback_of(plain)) == ("It is too short.", None)
