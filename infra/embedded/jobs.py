@@ -120,8 +120,8 @@ def _readable(row: sqlite3.Row) -> Job | None:
     try:
         return _job(row)
     except NewerRecord as error:
-        extra = {"action": "record_unreadable", "job_id": row["job_id"], "reason": str(error)}
-        log.warning("a record can't be read", extra=extra)
+        # The id stands in the message, for the command line, which shows nothing else of it.
+        log.warning(str(error), extra={"action": "record_unreadable", "job_id": row["job_id"]})
         return None
 
 

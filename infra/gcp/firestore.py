@@ -106,6 +106,6 @@ def _readable(snapshot: Snapshot) -> Job | None:
     try:
         return job_of(snapshot)
     except NewerRecord as error:
-        extra = {"action": "record_unreadable", "job_id": snapshot.get("job_id"), "reason": str(error)}
-        log.warning("a record can't be read", extra=extra)
+        # The id stands in the message, for the command line, which shows nothing else of it.
+        log.warning(str(error), extra={"action": "record_unreadable", "job_id": snapshot.get("job_id")})
         return None

@@ -1,6 +1,8 @@
 """`status`, `list` and `cancel` on the stores themselves."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -101,3 +103,26 @@ def test_status_says_that_there_is_no_worker(shell: Shell) -> None:
     assert "no worker has been seen yet" in shown
     shell("cancel", "one")
     assert "no worker" not in shell("status", "one").stdout
+
+
+def test_a_record_of_a_newer_version_hides_no_other_job(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """It is left out with a line that names it, page by page; asking for it says what is the matter."""
+    for job_id in ("one", "of-tomorrow", "three"):
+        shell.queued(job_id)
+    with closing(sqlite3.connect(shell.data_dir / "reelbus.db")) as database, database:
+        change = "json_set(record, '$.state', 'paused')"
+        database.execute(f"UPDATE jobs SET state = 'paused', record = {change} WHERE job_id = 'of-tomorrow'")
+    listed = shell("list", "--json")
+    assert {view.video_id for view in Listing.model_validate_json(listed.stdout).videos} == {"one", "three"}
+    (line,) = caplog.messages
+    assert line == "job of-tomorrow was stored by a newer version of reelbus; this one can't read it"
+    seen, cursor = [], []
+    for _ in range(3):
+        page = Listing.model_validate_json(shell("list", "--json", "--limit", "1", *cursor).stdout)
+        seen += [view.video_id for view in page.videos]
+        cursor = ["--cursor", page.next_cursor or ""]
+    assert (seen, page.next_cursor) == (["three", "one"], None)
+    for command in ("status", "cancel", "replay"):
+        refused = shell(command, "of-tomorrow")
+        assert refused.exit_code == 4
+        assert "job of-tomorrow was stored by a newer version of reelbus; this one can't read it" in refused.stderr
