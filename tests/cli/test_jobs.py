@@ -116,7 +116,8 @@ def test_a_record_of_a_newer_version_hides_no_other_job(shell: Shell, caplog: py
     assert {view.video_id for view in Listing.model_validate_json(listed.stdout).videos} == {"one", "three"}
     (line,) = caplog.messages
     assert line == "job of-tomorrow was stored by a newer version of reelbus; this one can't read it"
-    seen, cursor = [], []
+    seen: list[str] = []
+    cursor: list[str] = []
     for _ in range(3):
         page = Listing.model_validate_json(shell("list", "--json", "--limit", "1", *cursor).stdout)
         seen += [view.video_id for view in page.videos]
