@@ -86,5 +86,8 @@ def _connect(path: Path, undo: ExitStack) -> sqlite3.Connection:
     undo.callback(connection.close)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    # Four times as often as SQLite does by itself: on a small disk the log must not take the room that it needs to be
+    # written back, since then nothing could ever be written again.
+    connection.execute("PRAGMA wal_autocheckpoint = 250")
     connection.execute("PRAGMA journal_size_limit = 67108864")
     return connection

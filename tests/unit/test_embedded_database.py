@@ -166,3 +166,15 @@ async def test_a_file_of_the_release_before_gets_what_lies_beside_the_versions(t
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM worker_beats").fetchone() == (0,)
         assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+
+
+async def test_the_log_of_a_small_disk_stays_small(tmp_path: Path) -> None:
+    """What it takes beyond need is room that it lacks to be written back once the disk is full."""
+    database = await Database.open(tmp_path / "reelbus.db")
+    try:
+        await database.write(lambda connection: connection.execute("CREATE TABLE t (x)"))
+        for _ in range(60):
+            await database.write(lambda connection: connection.execute("INSERT INTO t VALUES (zeroblob(60000))"))
+        assert (tmp_path / "reelbus.db-wal").stat().st_size < 1_500_000
+    finally:
+        await database.close()
