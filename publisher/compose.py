@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from infra.adapters import Adapters, google_installed
 from infra.clock import SystemClock
 from infra.embedded.disk import Disk
+from infra.embedded.folder import has_data, make_data_folder
 from infra.embedded.secret import shared_secret
 from infra.gcp.vertex_settings import VertexSettings
 from infra.logs import configure_logs
@@ -29,8 +31,41 @@ _GOOGLE = ("pubsub://", "firestore://", "gs://")
 
 
 @asynccontextmanager
-async def open_desk(settings: PublisherSettings, *, check: bool = False) -> AsyncIterator[Desk]:
-    """The ports that the settings name, closed at the end. `check` tries what would fail later, as a service does."""
+async def open_desk(settings: PublisherSettings, *, check: bool = False, make: bool = True) -> AsyncIterator[Desk]:
+    """The ports that the settings name, closed at the end. `check` tries what would fail later, as a service does.
+
+    Without `make` a data folder that is not there is not made: there are no jobs in it.
+    """
+    with ExitStack() as stack:
+        if not make and not await asyncio.to_thread(_has_data, settings):
+            settings = _elsewhere(settings, Path(stack.enter_context(TemporaryDirectory(prefix="reelbus-"))))
+        elif settings.is_embedded:
+            await asyncio.to_thread(make_data_folder, settings.data_dir)
+        async with _open_desk(settings, check=check) as desk:
+            yield desk
+
+
+def local_file(settings: PublisherSettings, name: str) -> Path | None:
+    """Where a file of the video store is on this machine; None if it is not there, or in a bucket."""
+    url = urlsplit(settings.videos_url)
+    path = Path(unquote(url.path)) / name
+    return path if url.scheme == "file" and path.is_file() else None
+
+
+def _has_data(settings: PublisherSettings) -> bool:
+    url = urlsplit(settings.jobs_url)
+    return url.scheme != "sqlite" or has_data(Path(unquote(url.path)))
+
+
+def _elsewhere(settings: PublisherSettings, folder: Path) -> PublisherSettings:
+    """The same settings with empty stores in another folder, instead of those on this machine."""
+    local = {"jobs": settings.jobs_url, "bus": settings.bus_url, "videos": settings.videos_url}
+    empty = {name: "" for name, url in local.items() if url.startswith(("sqlite:", "file:"))}
+    return settings.model_copy(update={"data_dir": folder, **empty})
+
+
+@asynccontextmanager
+async def _open_desk(settings: PublisherSettings, *, check: bool) -> AsyncIterator[Desk]:
     async with Adapters() as adapters:
         desk = Desk(
             bus=await adapters.bus(settings.bus_url),

@@ -1,15 +1,26 @@
 """Where the parts of reelbus live. Both sides' settings hold these, so that they can't disagree about a default."""
 
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator
+
+
+def _in_utf8(path: Path) -> Path:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be a path in UTF-8") from None
+    return path
 
 
 class Addresses(BaseModel):
     """URLs of the adapters; the embedded default lies under `data_dir`."""
 
-    data_dir: Path = Field(default=Path(".reelbus"), description="Folder of the embedded default.")
+    data_dir: Annotated[Path, AfterValidator(_in_utf8)] = Field(
+        default=Path(".reelbus"), description="Folder of the embedded default."
+    )
     bus: str = Field(default="", description="sqlite:///… or pubsub://project")
     jobs: str = Field(default="", description="sqlite:///… or firestore://project/database")
     videos: str = Field(default="", description="file:///… or gs://bucket")
@@ -57,6 +68,11 @@ class Addresses(BaseModel):
     def videos_url(self) -> str:
         """Address of the video store."""
         return self.videos or f"file://{quote(str(self.data_dir.absolute() / 'videos'))}"
+
+    @property
+    def is_embedded(self) -> bool:
+        """True if anything of the embedded default is in use."""
+        return not (self.bus and self.jobs and self.videos)
 
     @property
     def facade_url(self) -> str:

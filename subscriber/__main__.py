@@ -13,7 +13,7 @@ from dataclasses import asdict
 import click
 from pydantic import ValidationError
 
-from schemas.complaint import invalid
+from schemas.complaint import invalid_setting
 from schemas.errors import Invalid, ReelbusError, Unavailable
 from subscriber.settings import WorkerSettings
 
@@ -21,9 +21,11 @@ HARD_STOP_S = 60
 """A worker that lost its parent and can't drain ends all the same; a paid call under way takes 30 s at most."""
 
 
-@click.group(invoke_without_command=True)
-@click.option("--ready-fd", type=int, help="Write `ready` to this file descriptor once requests are taken.")
-@click.option("--parent-fd", type=int, help="Stop when the other end of this pipe is closed.")
+# The hidden options are for `reelbus up` and `reelbus generate`: on one file descriptor the worker says that it is
+# ready, the other one is a pipe that is closed when they are gone.
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--ready-fd", type=int, hidden=True)
+@click.option("--parent-fd", type=int, hidden=True)
 @click.pass_context
 def main(context: click.Context, ready_fd: int | None, parent_fd: int | None) -> None:
     """Take requests off the bus and carry each one to its end. SIGTERM drains: finish or hand back, then exit 0."""
@@ -48,19 +50,15 @@ def _exit_with(run: Callable[[WorkerSettings], object]) -> None:
         configure_logs(settings.log_level)
         run(settings)
     except ValidationError as error:
-        _die(2, _setting(error))
+        _die(2, str(invalid_setting(error)))
     except Invalid as error:
         _die(2, str(error))
     except Unavailable as error:
         _die(4, str(error))
     except ReelbusError as error:
         _die(1, str(error))
-
-
-def _setting(error: ValidationError) -> str:
-    """In the words of the environment."""
-    told = invalid(error)
-    return str(told).replace(told.field, f"REELBUS_{told.field.upper()}", 1) if told.field else str(told)
+    except KeyboardInterrupt:
+        _die(130, "interrupted")
 
 
 def _die(status: int, words: str) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from infra.adapters import Adapters
 from infra.clock import SystemClock
+from infra.embedded.folder import make_data_folder
 from infra.gcp.vertex_settings import VertexSettings
 from infra.logs import configure_logs
+from schemas.errors import Unavailable
 from subscriber.guard import Guard
 from subscriber.pace import Pace
 from subscriber.scratch import own_folder, sweep
@@ -82,7 +84,7 @@ def _vertex(settings: WorkerSettings) -> VertexSettings:
 @asynccontextmanager
 async def _scratch(settings: WorkerSettings) -> AsyncIterator[Path]:
     """This process's own folder. What killed ones left is deleted now, and with every round of `reconcile`."""
-    await asyncio.to_thread(sweep, settings.scratch_dir)
+    await asyncio.to_thread(_prepare, settings)
     sweeping = asyncio.create_task(_sweeping(settings.scratch_dir, settings.reconcile_every_s))
     try:
         with own_folder(settings.scratch_dir) as folder:
@@ -90,6 +92,15 @@ async def _scratch(settings: WorkerSettings) -> AsyncIterator[Path]:
     finally:
         sweeping.cancel()
         await asyncio.gather(sweeping, return_exceptions=True)
+
+
+def _prepare(settings: WorkerSettings) -> None:
+    """Raises `Invalid` for a data folder that can be none, and `Unavailable` for one that can't be used now."""
+    make_data_folder(settings.data_dir)
+    try:
+        sweep(settings.scratch_dir)
+    except OSError as error:
+        raise Unavailable(f"the scratch folder {settings.scratch_dir} can't be used: {error.strerror}") from error
 
 
 async def _sweeping(scratch: Path, every_s: float) -> None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from publisher.facade.hosts import check_exposure
 from publisher.settings import PublisherSettings
-from schemas.complaint import invalid
+from schemas.complaint import invalid_setting
 from schemas.errors import Unavailable
 
 
@@ -17,7 +17,7 @@ def configuration() -> PublisherSettings:
     try:
         return PublisherSettings()
     except ValidationError as error:
-        raise invalid(error) from error
+        raise invalid_setting(error) from error
 
 
 def listening(host: str | None, port: int | None) -> PublisherSettings:

@@ -81,7 +81,7 @@ def drop(letter_id: str, as_json: bool) -> None:
 
 def _with_desk(use: Callable[[Desk], Awaitable[T]]) -> T:
     async def opened() -> T:
-        async with open_desk(configuration()) as desk:
+        async with open_desk(configuration(), make=False) as desk:
             return await use(desk)
 
     return asyncio.run(opened())

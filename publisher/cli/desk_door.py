@@ -74,5 +74,5 @@ class DeskDoor:
 @asynccontextmanager
 async def desk_door() -> AsyncIterator[DeskDoor]:
     """Opened from the settings, closed at the end."""
-    async with open_desk(configuration()) as desk:
+    async with open_desk(configuration(), make=False) as desk:
         yield DeskDoor(desk)

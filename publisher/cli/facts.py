@@ -1,13 +1,15 @@
 """A job in a few lines, for people."""
 
+from pathlib import Path
+
 from schemas.caller_names import shown_id
 from schemas.failure import Charged
 from schemas.state import JobState
 from schemas.view import JobView
 
 
-def facts(view: JobView) -> str:
-    """What a person wants to know about a job."""
+def facts(view: JobView, *, file: Path | None = None) -> str:
+    """What a person wants to know about a job; with the `file` if the video is on this machine."""
     rows = {
         "id": view.video_id,
         "state": _state(view),
@@ -22,8 +24,9 @@ def facts(view: JobView) -> str:
         "ended": moment(view.timings.ended_at.isoformat()) if view.timings.ended_at else None,
         "erased": moment(view.erased_at.isoformat()) if view.erased_at else None,
         "video": view.video_url,
-        "file": view.gcs_path,
+        "file": file or view.gcs_path,
         "defect": view.defect,
+        "notice": view.notice,
         "reason": view.error.message if view.error else None,
     }
     return "\n".join(f"{name:<10} {value}" for name, value in rows.items() if value)

@@ -40,6 +40,9 @@ def image(given: str) -> str:
             raise Invalid(f"reference_image must have at most {IMAGE_MAX_BYTES:,} bytes", field="reference_image")
         content = path.read_bytes()
     except OSError as error:
+        words = f"reference_image can't be read: {given[:300]}: {error.strerror or error}"
+        raise Invalid(words, field="reference_image") from error
+    except ValueError as error:  # a null byte in its name
         raise Invalid(f"reference_image can't be read: {error}", field="reference_image") from error
     # Its true kind is told from its first bytes when it is stored.
     named = image_type_of_name(path.name)

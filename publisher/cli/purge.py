@@ -63,7 +63,7 @@ def purge(job_ids: tuple[str, ...], as_json: bool, dry_run: bool, **which: Unpac
 
 
 async def _purge(job_ids: tuple[str, ...], which: _Which, dry_run: bool) -> Purge:
-    async with open_desk(configuration()) as desk:
+    async with open_desk(configuration(), make=False) as desk:
         if job_ids:
             return await purge_jobs(desk, job_ids, caller=which["caller"], dry_run=dry_run)
         return await purge_old(desk, **which, dry_run=dry_run)

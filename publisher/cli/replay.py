@@ -34,7 +34,7 @@ def replay(job_id: str, pay: bool, as_json: bool) -> None:
 
 async def _replay(job_id: str, *, pay: bool) -> tuple[JobView, bool]:
     settings = configuration()
-    async with open_desk(settings) as desk:
+    async with open_desk(settings, make=False) as desk:
         before = await find(desk, job_id)
         job = await agree(open_planner(settings), lambda agreed: replay_job(desk, job_id, agreed=agreed), pay=pay)
         return await view(desk, job), job.life != before.life

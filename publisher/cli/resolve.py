@@ -51,12 +51,12 @@ def resolve(job_id: str, clip: int | None, words: tuple[str, ...], as_json: bool
 
 
 async def _evidence(job_id: str) -> Evidence:
-    async with open_desk(configuration()) as desk:
+    async with open_desk(configuration(), make=False) as desk:
         return await evidence(desk, job_id)
 
 
 async def _resolve(job_id: str, word: Word, clip: int | None) -> Resolution:
-    async with open_desk(configuration()) as desk:
+    async with open_desk(configuration(), make=False) as desk:
         return await resolve_clip(desk, job_id, word, clip=clip)
 
 

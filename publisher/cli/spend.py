@@ -42,7 +42,7 @@ def spend(by: str | None, since: datetime | None, as_json: bool) -> None:
 
 
 async def _spend(by: str | None, since: datetime | None) -> Spend:
-    async with open_desk(configuration()) as desk:
+    async with open_desk(configuration(), make=False) as desk:
         return await spend_of(desk, by=by, since=since.date() if since else None)
 
 

@@ -5,9 +5,11 @@ from contextlib import aclosing, suppress
 
 import click
 
+from publisher.cli.configuration import configuration
 from publisher.cli.door_option import door, json_option, url_option
 from publisher.cli.exits import NoVideo, Verb, WaitOver
 from publisher.cli.facts import ending, facts
+from publisher.compose import local_file
 from schemas.state import JobState
 from schemas.view import JobView
 
@@ -24,7 +26,8 @@ def status(job_id: str, wait_s: float | None, as_json: bool, url: str | None) ->
     not yet.
     """
     view = asyncio.run(_status(job_id, wait_s or 0, url))
-    click.echo(view.model_dump_json() if as_json else facts(view))
+    file = local_file(configuration(), view.gcs_path) if url is None and view.gcs_path else None
+    click.echo(view.model_dump_json() if as_json else facts(view, file=file))
     if wait_s is None or view.state is JobState.SUCCEEDED:
         return
     if view.state.ended:

@@ -9,7 +9,7 @@ from tests.cli.processes import Processes
 def test_arguments_and_help_go_through(processes: Processes) -> None:
     code, out, _ = processes.run("worker", "--help")
     assert code == 0
-    assert "--parent-fd" in out
+    assert "SIGTERM" in out
     code, out, _ = processes.run("reconcile", "--help")
     assert code == 0
     assert "--json" in out

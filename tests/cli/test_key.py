@@ -36,23 +36,23 @@ def test_two_keys_are_never_the_same(shell: Shell) -> None:
 
 def test_a_name_that_is_none(shell: Shell) -> None:
     result = shell("key", "new", "a b")
-    assert (result.exit_code, complaint(result)[:41]) == (2, "Error: Invalid request: name must match ^")
+    assert (result.exit_code, complaint(result)[:42]) == (2, "Error: Invalid request: name must have 1 t")
 
 
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("acme:123", "api_keys: REELBUS_API_KEYS must be a JSON list of"),
-        ('{"name": "acme"}', "api_keys"),
-        ('[{"name": "acme", "sha256": "abc"}]', "api_keys.0.sha256 must match"),
-        ('[{"name": "acme", "key": "abc"}]', "api_keys.0."),
+        ("acme:123", "REELBUS_API_KEYS: must be a JSON list of"),
+        ('{"name": "acme"}', "REELBUS_API_KEYS"),
+        ('[{"name": "acme", "sha256": "abc"}]', "REELBUS_API_KEYS (0.sha256): must have 64 digits"),
+        ('[{"name": "acme", "key": "abc"}]', "REELBUS_API_KEYS"),
     ],
 )
 def test_settings_that_are_none(shell: Shell, value: str, words: str) -> None:
     result = shell("list", REELBUS_API_KEYS=value)
     assert result.exit_code == 2
     assert words.partition(":")[2].strip() in complaint(result)
-    assert "abc" not in complaint(result).replace("must match", "")
+    assert "abc" not in complaint(result)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ async def test_a_caller_who_waits_gets_its_video(door: Door, hand: Hand) -> None
         ({"quality": "ultra"}, "quality must be 'fast' or 'quality'"),
         ({"durationSeconds": 5}, "durationSeconds is not a known key"),
         ({"scene": {"mood": "calm"}}, "scene.mood is not a known key"),
-        ({"job_id": "a/b"}, "job_id must match ^[A-Za-z0-9_-]{1,64}$"),
+        ({"job_id": "a/b"}, "job_id must have 1 to 64 letters, digits, hyphens and underscores"),
         ({"job_id": "health"}, "job_id must not be health"),
         ({"reference_image": "data:text/plain;base64,aGk="}, "reference_image must be a data: URL"),
         ({"reference_image": "data:image/png;base64,aGkhaGkh"}, "reference_image must be a PNG, JPEG or WebP image"),

@@ -85,11 +85,11 @@ async def test_a_field_on_the_bus(bench: Bench, changes: dict[str, Any], words: 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--id", "../../etc/passwd"), "job_id must match"),
-        (("--id", "a\r\nb"), "job_id must match"),
-        (("--project", "a\r\nb"), "project_id must match"),
-        (("--model", "../../v1/else"), "model must match"),
-        (("--label", "a=b\r\nc"), "labels.a must match"),
+        (("--id", "../../etc/passwd"), "job_id must have"),
+        (("--id", "a\r\nb"), "job_id must have"),
+        (("--project", "a\r\nb"), "project_id must have"),
+        (("--model", "../../v1/else"), "model must have"),
+        (("--label", "a=b\r\nc"), "labels.a must have"),
         (("--image", "gs://foreign/image.png"), "reference_image can't be read from gs://foreign/image.png"),
         (("--image", "/etc/no-such-file"), "reference_image can't be read: "),
         (("--seed", "99999999999999999999"), "seed must be at most 4294967295"),

@@ -197,7 +197,10 @@ def test_the_refusal_says_which_limit_what_is_left_and_when_it_opens() -> None:
         ("five", "must be a JSON list of limits, for example "),
         ("{}", "must be a JSON list of limits, for example "),
         ('[{"scope": "all", "period": "week", "limit_usd": 5}]', "budgets.0.period must be 'day' or 'month'"),
-        ('[{"scope": "team:a", "period": "day", "limit_usd": 5}]', "budgets.0.scope must match "),
+        (
+            '[{"scope": "team:a", "period": "day", "limit_usd": 5}]',
+            "budgets.0.scope must be all, project:ID or label:KEY=VALUE",
+        ),
         ('[{"scope": "all", "period": "day", "limit_usd": -1}]', "budgets.0.limit_usd must be at least 0"),
         ('[{"scope": "all", "period": "day"}]', "budgets.0.limit_usd is required"),
         ('[{"scope": "all", "period": "day", "limit_usd": 5, "slices": 0}]', "budgets.0.slices must be at least 1"),
