@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from infra.embedded.private import make_folder
 from schemas.errors import Invalid, Unavailable
 
 SETTING = "REELBUS_DATA_DIR"
@@ -18,7 +19,7 @@ def make_data_folder(path: Path) -> None:
     """
     _check_length(path)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:

@@ -26,7 +26,6 @@ def facts(view: JobView, *, file: Path | None = None) -> str:
         "video": view.video_url,
         "file": file or view.gcs_path,
         "defect": view.defect,
-        "notice": view.notice,
         "reason": view.error.message if view.error else None,
     }
     return "\n".join(f"{name:<10} {value}" for name, value in rows.items() if value)

@@ -57,7 +57,7 @@ def _check(result: Result, folder: str) -> None:
     assert isinstance(result.exception, SystemExit), (folder, result.exception)
     assert result.exit_code in (2, 4), (folder, result.output)
     assert "Traceback" not in result.stderr
-    assert "REELBUS_DATA_DIR" in result.stderr or "database file" in result.stderr, result.stderr
+    assert "REELBUS_DATA_DIR" in result.stderr or "database can" in result.stderr, result.stderr
 
 
 @pytest.mark.parametrize("arguments", LOOKS, ids=" ".join)
@@ -109,3 +109,9 @@ def test_an_image_that_is_none(tmp_path: Path, image: str) -> None:
     assert result.exit_code == 2, result.output
     assert complaint(result).startswith("Error: Invalid request: reference_image ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_made_is_its_owner_s_alone(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "new" / "data")
+    shell.queued("one")
+    assert oct(shell.data_dir.stat().st_mode & 0o777) == "0o700"
