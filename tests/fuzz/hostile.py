@@ -67,7 +67,8 @@ FIELDS: dict[str, tuple[dict[str, Any], str]] = {
 _GOOD = f'"prompt": "{PROMPT}", "job_id": "one"'.encode()
 TEXTS: dict[str, tuple[bytes, str]] = {
     "a hundred thousand lists": (b'{"scene": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "is nested too deeply"),
-    "a hundred thousand objects": (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "is nested too deeply"),
+    "a hundred thousand objects": (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "must have at most 1,000 keys"),
+    "ten thousand objects": (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "is nested too deeply"),
     "a number of a hundred thousand digits": (b'{"seed": ' + b"9" * 100_000 + b"}", "with numbers of a sane length"),
     "no number": (b'{%b, "seed": NaN}' % _GOOD, "must be JSON, which has no NaN"),
     "no end": (b'{%b, "max_cost_usd": Infinity}' % _GOOD, "must be JSON, which has no Infinity"),
@@ -75,8 +76,9 @@ TEXTS: dict[str, tuple[bytes, str]] = {
     "a nested key twice": (b'{%b, "labels": {"a": "1", "a": "2"}}' % _GOOD, "a is given twice"),
     "half a character twice": (b'{"\\ud800": 1, "\\ud800": 2}', "? is given twice"),
     "no text": (b'{"prompt": "\xff\xfe"}', "must be JSON in UTF-8"),
-    "a byte order mark": (b"\xef\xbb\xbf{%b}" % _GOOD, "must be JSON"),
-    "another encoding": ("{}".encode("utf-16"), "must be JSON"),
+    "a byte order mark inside": (b"{\xef\xbb\xbf%b}" % _GOOD, "must be JSON"),
+    "another encoding": ("{}".encode("utf-16"), "its byte order mark says UTF-16"),
+    "two million keys": (b"{" + b",".join(b'"k%d":1' % number for number in range(2_000_000)) + b"}", "1,000 keys"),
 }
 """By name: the whole text, and a part of the refusal."""
 
