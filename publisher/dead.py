@@ -42,7 +42,7 @@ async def replay_dead(desk: Desk, letter_id: str, *, agreed: Agreement | None = 
     if job is not None:
         if job.erased_at:
             raise Invalid(f"the job of dead letter {letter_id} was erased; drop the letter as well", field="letter_id")
-        await change(desk.jobs, job.job_id, lambda newest: _revival(desk, newest, agreed))
+        await change(desk.jobs, job.job_id, lambda newest: _dead_letter_revival(desk, newest, agreed))
     elif agreed:
         agreed.check(await _payments_of_a_new_job(desk, letter.message, agreed))
     await desk.bus.replay(letter_id)
@@ -56,7 +56,7 @@ async def drop_dead(desk: Desk, letter_id: str) -> None:
     logger.info("dead letter dropped", extra={"action": "dead_dropped", "letter_id": letter_id})
 
 
-def _revival(desk: Desk, job: Job, agreed: Agreement | None) -> Replayed | None:
+def _dead_letter_revival(desk: Desk, job: Job, agreed: Agreement | None) -> Replayed | None:
     event = revival(desk, job)
     if agreed:
         agreed.check(payments_of(job, event, agreed.plan))

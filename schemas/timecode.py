@@ -15,7 +15,7 @@ _CLOCK = rf"(?:([0-9]{{1,2}}):)?([0-9]{{1,3}}):({_NUMBER})s?"
 _TIME = rf"(?:{_SECONDS}|{_CLOCK})"
 _ONE = re.compile(_TIME)
 _RANGE = re.compile(rf"{_TIME}(?:-|\u2013|\u2014|to){_TIME}")
-_BLANKS = re.compile(r"[\t\n\v\f\r \u00a0]+")
+_TIME_BLANKS = re.compile(r"[\t\n\v\f\r \u00a0]+")
 _FINE = re.compile(r"\.[0-9]{7}|e-")
 _LONGEST = 100
 _MICROSECOND = Decimal("0.000001")
@@ -60,7 +60,7 @@ def _seconds_of_number(number: float) -> Decimal:
 
 def _plain(text: str | float) -> str:
     written = str(text)
-    return _BLANKS.sub("", written).lower() if len(written) <= _LONGEST else ""
+    return _TIME_BLANKS.sub("", written).lower() if len(written) <= _LONGEST else ""
 
 
 def _read(parts: tuple[str | None, ...]) -> Decimal:

@@ -29,7 +29,7 @@ async def fetch_clips(shop: Workshop, job: Job, folder: Path) -> list[Path]:
             found = await shop.editor.measure(file)
             first = first_held(job.clips[: last + 1], found)
             if first:
-                log.info("an extension holds the added part alone", extra=_about(job, last, found))
+                log.info("an extension holds the added part alone", extra=_log_fields(job, last, found))
         last = first - 1
     return files
 
@@ -46,5 +46,5 @@ def first_held(clips: Sequence[Clip], seconds: float) -> int:
     return best
 
 
-def _about(job: Job, clip: int, seconds: float) -> dict[str, object]:
+def _log_fields(job: Job, clip: int, seconds: float) -> dict[str, object]:
     return {"action": "extension_alone", "job_id": job.job_id, "clip": clip, "seconds": round(seconds, 2)}

@@ -52,7 +52,7 @@ async def hold(shop: Workshop, delivery: Delivery, error: NewerVersion | NewerRe
 async def _settle(shop: Workshop, delivery: Delivery, unknown: UnknownContent) -> bool:
     """True if the delivery is settled: its job ended, its time is over, or a copy that says since when replaces it."""
     now = shop.clock.now()
-    job = await _job_of(shop, unknown)
+    job = await _job_of_unknown(shop, unknown)
     since = _held_since(delivery.message)
     if job and job.ended:
         await announce(shop, job)
@@ -70,7 +70,7 @@ async def _settle(shop: Workshop, delivery: Delivery, unknown: UnknownContent) -
     return True
 
 
-async def _job_of(shop: Workshop, unknown: UnknownContent) -> Job | None:
+async def _job_of_unknown(shop: Workshop, unknown: UnknownContent) -> Job | None:
     """The job that the message asks for, if it has a record that this version can read; it says what it waits for."""
     request = unknown.command
     if not isinstance(request, VideoRequest):

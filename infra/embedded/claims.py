@@ -75,7 +75,7 @@ def claim(connection: sqlite3.Connection, name: str, *, limit: int, lease_ms: in
     rows = connection.execute(_IN_TURN, (id, now, limit)).fetchall()
     spent = [row for row in rows if dead_letter_topic is not None and row[1] >= max_deliveries]
     for message_id, attempts in spent:
-        dead_letters.bury(connection, message_id, id, cause=_gave_up_after(attempts))
+        dead_letters.move_to_dead_letters(connection, message_id, id, cause=_gave_up_after(attempts))
     return Claim(
         held=tuple(_lease(connection, id, row, now + lease_ms) for row in rows if row not in spent),
         next_at_ms=connection.execute(_NEXT, (id,)).fetchone()[0],
@@ -104,15 +104,15 @@ def nack(connection: sqlite3.Connection, lease: str, *, delay_ms: int) -> str | 
         return None
     message_id, subscription_id, attempts, dead_letter_topic, max_deliveries = found
     if dead_letter_topic is not None and attempts >= max_deliveries:
-        return dead_letters.bury(connection, message_id, subscription_id, cause=_gave_up_after(attempts))
+        return dead_letters.move_to_dead_letters(connection, message_id, subscription_id, cause=_gave_up_after(attempts))
     connection.execute(_RETURN, (now_ms() + delay_ms, 0, json.dumps([lease])))
     return None
 
 
-def bury(connection: sqlite3.Connection, lease: str, *, cause: str) -> str | None:
+def dead_letter(connection: sqlite3.Connection, lease: str, *, cause: str) -> str | None:
     """To the dead letters at once. Returns their topic."""
     found = connection.execute(_HELD, (lease,)).fetchone()
-    return dead_letters.bury(connection, found[0], found[1], cause=cause) if found else None
+    return dead_letters.move_to_dead_letters(connection, found[0], found[1], cause=cause) if found else None
 
 
 def renew(connection: sqlite3.Connection, leases: Iterable[str], *, lease_ms: int) -> None:

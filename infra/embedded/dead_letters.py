@@ -25,7 +25,7 @@ _SHELVE = """
 _SHELF = "SELECT id, subscription, topic, data, attributes, deliveries, cause, died_at FROM dead_letters"
 
 
-def bury(connection: sqlite3.Connection, message_id: int, subscription_id: int, *, cause: str) -> str | None:
+def move_to_dead_letters(connection: sqlite3.Connection, message_id: int, subscription_id: int, *, cause: str) -> str | None:
     """From its subscription to the shelf and to the dead-letter topic, which is returned where there is one."""
     key = (message_id, subscription_id)
     name, topic, dead_letter_topic, expires_at, data, attributes, attempts = connection.execute(_DYING, key).fetchone()

@@ -130,7 +130,7 @@ class _Delivery:
         await self._settle(partial(claims.nack, delay_ms=delay_ms))
 
     async def bury(self, cause: str) -> None:
-        await self._settle(partial(claims.bury, cause=cause))
+        await self._settle(partial(claims.dead_letter, cause=cause))
 
     async def _settle(self, settlement: Settlement) -> None:
         if not self._settled:

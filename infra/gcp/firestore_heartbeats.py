@@ -10,7 +10,7 @@ from infra.gcp.firestore_documents import moment
 from infra.gcp.translate import translated
 from schemas.ports import LastBeat
 
-COLLECTION = "workers"
+WORKERS_COLLECTION = "workers"
 _SLOTS = 64
 """Each process is a new owner: a document for each would be one for every start there ever was."""
 
@@ -19,7 +19,7 @@ class FirestoreHeartbeats:
     """`Heartbeats` in the database of the jobs."""
 
     def __init__(self, jobs: FirestoreJobs) -> None:
-        self._collection = jobs.client.collection(COLLECTION)
+        self._collection = jobs.client.collection(WORKERS_COLLECTION)
 
     async def beat(self, owner: str) -> None:
         document = self._collection.document(f"slot-{zlib.crc32(owner.encode()) % _SLOTS}")

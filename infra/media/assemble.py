@@ -51,16 +51,16 @@ def assemble(clips: Sequence[Path], *, duration_seconds: int, to: Path) -> Probe
             raise
         log.warning("a clip can't be edited", exc_info=True, extra={"action": "clip_not_edited"})
         reason = getattr(error, "strerror", None) or error  # which names no file
-        return _keep(found, to, f"it can't be edited ({type(error).__name__}: {reason})")
+        return _keep_as_it_came(found, to, f"it can't be edited ({type(error).__name__}: {reason})")
     return replace(made, defect=defect)
 
 
 def keep(clips: Sequence[Path], *, to: Path, defect: str) -> Probe:
     """Deliver the longest clip as it came. Raises ValueError for what is certainly no video."""
-    return _keep([read_clip(clip) for clip in clips], to, defect)
+    return _keep_as_it_came([read_clip(clip) for clip in clips], to, defect)
 
 
-def _keep(clips: Sequence[Clip], to: Path, defect: str) -> Probe:
+def _keep_as_it_came(clips: Sequence[Clip], to: Path, defect: str) -> Probe:
     longest = max(clips, key=lambda clip: clip.length)
     with whole(to) as part:
         shutil.copyfile(longest.path, part)

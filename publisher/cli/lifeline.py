@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_GRACE_S = 45.0
+_PARENT_GRACE_S = 45.0
 """A submit under way may take 30 s, and is not to be cut off."""
 
 
@@ -35,5 +35,5 @@ def _follow(reading: int) -> None:
     while os.read(reading, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_GRACE_S)
+    time.sleep(_PARENT_GRACE_S)
     os.kill(os.getpid(), signal.SIGKILL)

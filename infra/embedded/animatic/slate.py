@@ -12,7 +12,7 @@ from infra.embedded.animatic.typeface import SEMIBOLD, Type
 
 _LABEL = "ANIMATIC"
 _CODE = "00:00:00:00"
-_CLEAR = (0, 0, 0, 0)
+_LABEL_CLEAR = (0, 0, 0, 0)
 _PAPER = (0, 0, 0, 110)
 _WRITING = (255, 255, 255, 225)
 
@@ -32,7 +32,7 @@ class Slate:
 
     def label(self, length_s: float) -> Overlay:
         """What does not change: the label, and the paper under the timecode."""
-        drawing = Image.new("RGBA", self.layout.size, _CLEAR)
+        drawing = Image.new("RGBA", self.layout.size, _LABEL_CLEAR)
         draw = ImageDraw.Draw(drawing)
         self._paper(draw, self.layout.side_px, self._label_width)
         self._paper(draw, self._code_left, self._code_width)
@@ -41,7 +41,7 @@ class Slate:
 
     def timecode(self, frame: int, frame_rate: int) -> tuple[Ink, Ink, Ink]:
         """In cells of one width, so that the digits do not tremble."""
-        drawing = Image.new("RGBA", (_even(self._code_width), _even(self._height)), _CLEAR)
+        drawing = Image.new("RGBA", (_even(self._code_width), _even(self._height)), _LABEL_CLEAR)
         draw = ImageDraw.Draw(drawing)
         x = float(self._pad)
         for char in timecode(frame, frame_rate):
