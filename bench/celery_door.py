@@ -25,7 +25,7 @@ from starlette.routing import Route
 from bench.celery_records import records
 from bench.celery_settings import TASK, celery_app
 from bench.serving import serve
-from schemas.request import VideoRequest
+from schemas.wire.request import VideoRequest
 
 log = logging.getLogger(__name__)
 _KEY = "celery-task-meta-"

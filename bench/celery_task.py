@@ -11,7 +11,7 @@ from typing import Any
 from bench import plain_editor
 from bench.celery_records import records
 from bench.ready_model import SECONDS, put_film
-from schemas.names import final_name, poster_name, work_prefix
+from schemas.domain.object_names import final_name, poster_name, work_prefix
 from schemas.ports import Probe
 
 
@@ -46,8 +46,7 @@ def _edited(clip: Path, final: Path, still: Path) -> Probe:
         probe = plain_editor.assemble([clip], duration_seconds=SECONDS, to=final)
         plain_editor.poster(final, still)
         return probe
-    from infra.media.assemble import assemble
-    from infra.media.poster import poster
+    from infra.media.editor import assemble, poster
 
     probe = assemble([clip], duration_seconds=SECONDS, to=final)
     poster(final, still)

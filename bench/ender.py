@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from bench.succeeded import succeeded
 from publisher.compose import open_desk
-from publisher.desk import Desk
+from publisher.context import Desk
 from publisher.settings import PublisherSettings
-from schemas.ending import completion_of
-from schemas.job import Job
-from schemas.message import encode_completion
+from schemas.domain.job import Job
+from schemas.domain.projections import completion_of
 from schemas.ports import COMPLETIONS
+from schemas.wire.message import encode_completion
 
 AT_ONCE = 200
 

@@ -11,7 +11,7 @@ import httpx
 from bench.figure import Figure, Side
 from bench.houses import WARM, Asked, House, film_in, ours_in
 from bench.process import running
-from infra.gcp.emulator_programs import installed
+from infra.gcp.emulators import installed
 from infra.gcp.emulators import running as emulators_running
 
 JOBS, AT_ONCE, ROUNDS = 150, 32, 4

@@ -11,7 +11,7 @@ from typing import Literal
 import httpx
 
 from bench.process import Process, running
-from infra.gcp.emulator_programs import installed, storage
+from infra.gcp.emulators import installed, storage
 from infra.gcp.emulators import running as emulators_running
 
 Kind = Literal["embedded", "google"]

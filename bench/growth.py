@@ -14,8 +14,7 @@ from bench.figure import Figure, Side
 from bench.growth_operations import OF_THE_BUS, OF_THE_STORE, Operation
 from bench.growth_places import Place, firestore_place, sqlite_place
 from bench.process import ROOT
-from infra.gcp.emulator_programs import installed
-from infra.gcp.emulators import running
+from infra.gcp.emulators import installed, running
 
 SIZES = (10**2, 10**3, 10**4, 10**5, 10**6)
 FIRESTORE_SIZES = (10**2, 10**3, 10**4)

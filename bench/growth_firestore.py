@@ -1,9 +1,9 @@
 """Fills a Firestore emulator with jobs, in batches."""
 
 from bench.growth_seed import Seeded, jobs
-from infra.gcp.firestore import FirestoreJobs
-from infra.gcp.firestore_documents import document
-from schemas.job import Job
+from infra.gcp.firestore.documents import document
+from infra.gcp.firestore.jobs import FirestoreJobs
+from schemas.domain.job import Job
 
 _BATCH = 500
 

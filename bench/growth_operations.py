@@ -11,15 +11,15 @@ from datetime import UTC, datetime, timedelta
 from bench.growth_places import Place
 from bench.growth_seed import FAR
 from infra.cursor import Position, encode_cursor
-from infra.embedded.listing import milliseconds
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.job import Job, new_job
-from schemas.message import Message
-from schemas.plan import Plan, PlannedClip
+from infra.embedded.jobs import milliseconds
+from schemas.domain import events as ev
+from schemas.domain.clip import Plan, PlannedClip
+from schemas.domain.job import Job, new_job
+from schemas.domain.state_machine import advance
+from schemas.domain.states import JobState
 from schemas.ports import REQUESTS, WORKERS, JobQuery
-from schemas.request import VideoRequest
-from schemas.state import JobState
+from schemas.wire.message import Message
+from schemas.wire.request import VideoRequest
 from subscriber.reconcile import reconcile
 
 PAGE = 50

@@ -9,12 +9,12 @@ from pathlib import Path
 from bench.growth_firestore import fill_firestore
 from bench.growth_seed import Seeded, fill_bus, fill_jobs
 from infra.adapters import Adapters
+from infra.animatic.model import Animatic
+from infra.animatic.pool import Studio
 from infra.clock import SystemClock
-from infra.embedded.animatic.model import Animatic
-from infra.embedded.animatic.studio import Studio
 from schemas.ports import WORKERS, Bus, JobStore
-from subscriber.pace import Pace
-from subscriber.workshop import Workshop
+from subscriber.context import Workshop
+from subscriber.rate_limit import Pace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

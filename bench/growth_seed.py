@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.succeeded import succeeded
-from infra.embedded.listing import milliseconds
-from schemas.job import Job, new_job
-from schemas.kinds import isoformat
-from schemas.request import VideoRequest
-from schemas.state import JobState
+from infra.embedded.jobs import milliseconds
+from schemas.domain.job import Job, new_job
+from schemas.domain.states import JobState
+from schemas.wire.request import VideoRequest
+from schemas.wire.types import isoformat
 
 BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
 APART = timedelta(milliseconds=20)

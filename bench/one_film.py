@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from infra.embedded.animatic.film import render
-from infra.embedded.animatic.storyboard import Storyboard
+from infra.animatic.render import render
+from infra.animatic.storyboard import Storyboard
 
 
 def board(width: int, height: int, duration_seconds: int, seed: int, camera: str) -> Storyboard:

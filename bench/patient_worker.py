@@ -2,7 +2,7 @@
 
 import os
 
-from infra.gcp.vertex import Vertex
+from infra.gcp.vertex.adapter import Vertex
 from subscriber.__main__ import main
 
 if __name__ == "__main__":

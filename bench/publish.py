@@ -7,7 +7,7 @@ import sys
 from publisher.compose import open_desk, open_logs
 from publisher.settings import PublisherSettings
 from publisher.submit import submit
-from schemas.request import VideoRequest
+from schemas.wire.request import VideoRequest
 
 AT_ONCE = 20
 

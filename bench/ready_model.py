@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from schemas.ledger import Clip
-from schemas.plan import Plan, PlannedClip
+from schemas.domain.clip import Clip, Plan, PlannedClip
 from schemas.ports import Broke, Finished, Running, VideoStore
-from schemas.request import VideoRequest
+from schemas.wire.request import VideoRequest
 
 SECONDS = 4
 """What is asked for, and what the film lasts: nothing has to be cut."""

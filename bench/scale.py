@@ -8,11 +8,11 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from infra.gcp.lineup import Lineup
-from infra.gcp.planning import Planner
-from infra.gcp.vertex import Vertex
+from infra.gcp.vertex.adapter import Vertex
+from infra.gcp.vertex.models import Lineup
+from infra.gcp.vertex.planning import Planner
 from publisher.settings import PublisherSettings
-from schemas.request import VideoRequest
+from schemas.wire.request import VideoRequest
 from subscriber.settings import WorkerSettings
 
 MINUTES = 1440

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.job import Job, Result
-from schemas.plan import Plan, PlannedClip
+from schemas.domain import events as ev
+from schemas.domain.clip import Plan, PlannedClip
+from schemas.domain.job import Job, Result
+from schemas.domain.state_machine import advance
 
 _PLAN = Plan(clips=(PlannedClip(model="veo-3.1-fast", seconds=6, billed_seconds=6, price_usd="0.6", expected_s=60),))
 

@@ -2,9 +2,9 @@
 
 import logging
 
-from publisher import completions
+from publisher import waiting
 from publisher.cli import main
-from schemas.message import Message, claimed_job_id
+from schemas.wire.message import Message, claimed_job_id
 
 log = logging.getLogger(__name__)
 
@@ -16,5 +16,5 @@ def _noted(message: Message) -> str | None:
 
 
 if __name__ == "__main__":
-    vars(completions)["claimed_job_id"] = _noted
+    vars(waiting)["claimed_job_id"] = _noted
     main()

@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from schemas.completion import Completion
-from schemas.inbox import Inbox
+from schemas.wire.completion import Completion
+from subscriber.consumer import Inbox
 
 AUDIENCE = os.environ["PUSH_AUDIENCE"]  # as in --push-auth-token-audience
 ACCOUNT = os.environ["PUSH_ACCOUNT"]  # as in --push-auth-service-account

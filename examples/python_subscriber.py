@@ -16,9 +16,9 @@ from google.api_core.exceptions import AlreadyExists, NotFound
 from google.cloud.pubsub_v1 import SubscriberClient
 from google.cloud.pubsub_v1.types import FlowControl
 
-from schemas.completion import Completion
-from schemas.inbox import Inbox
-from schemas.state import Outcome
+from schemas.domain.states import Outcome
+from schemas.wire.completion import Completion
+from subscriber.consumer import Inbox
 
 
 def handle(completion: Completion) -> None:

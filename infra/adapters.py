@@ -12,9 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from infra.gcp.addresses import database_in, project_in
-from infra.gcp.gcs_settings import bucket_settings
-from infra.gcp.vertex_settings import VertexSettings
+from infra.gcp.settings import VertexSettings, bucket_settings, database_in, project_in
 from schemas.errors import Invalid, Unavailable
 from schemas.ports import Budgets, Bus, Editor, Heartbeats, JobStore, VideoModel, VideoStore
 
@@ -143,7 +141,7 @@ async def _sqlite_budgets(adapters: Adapters, url: SplitResult) -> Budgets:
 
 
 async def _sqlite_heartbeats(adapters: Adapters, url: SplitResult) -> Heartbeats:
-    from infra.embedded.heartbeats import SqliteHeartbeats
+    from infra.embedded.jobs import SqliteHeartbeats
 
     return SqliteHeartbeats(await adapters.database(_local_path("jobs", url)))
 
@@ -158,8 +156,8 @@ async def _folder_videos(adapters: Adapters, url: SplitResult, *, base_url: str,
 async def _animatic(
     adapters: Adapters, url: SplitResult, *, videos: VideoStore, scratch: Path, renderers: int
 ) -> VideoModel:
-    from infra.embedded.animatic.model import Animatic
-    from infra.embedded.animatic.studio import Studio
+    from infra.animatic.model import Animatic
+    from infra.animatic.pool import Studio
 
     studio = Studio(renderers)
     studio.warm()
@@ -169,7 +167,7 @@ async def _animatic(
 
 
 async def _vertex(adapters: Adapters, url: SplitResult, *, videos: VideoStore, settings: VertexSettings) -> VideoModel:
-    from infra.gcp.vertex_opening import open_vertex
+    from infra.gcp.vertex.adapter import open_vertex
 
     vertex = open_vertex(url, settings, videos)
     adapters.closing(vertex.aclose)
@@ -179,7 +177,7 @@ async def _vertex(adapters: Adapters, url: SplitResult, *, videos: VideoStore, s
 async def _pubsub_bus(adapters: Adapters, url: SplitResult, *, ack_deadline_s: float) -> Bus:
     project = project_in(url)
     with google_installed():
-        from infra.gcp.pubsub import PubSubBus
+        from infra.gcp.pubsub.bus import PubSubBus
     bus = PubSubBus(project, ack_deadline_s=ack_deadline_s)
     adapters.closing(bus.close)
     return bus
@@ -188,7 +186,7 @@ async def _pubsub_bus(adapters: Adapters, url: SplitResult, *, ack_deadline_s: f
 async def _firestore_jobs(adapters: Adapters, url: SplitResult) -> JobStore:
     project, database = database_in(url)
     with google_installed():
-        from infra.gcp.firestore import FirestoreJobs
+        from infra.gcp.firestore.jobs import FirestoreJobs
     jobs = FirestoreJobs(project, database)
     adapters.closing(jobs.close)
     return jobs
@@ -197,8 +195,8 @@ async def _firestore_jobs(adapters: Adapters, url: SplitResult) -> JobStore:
 async def _firestore_budgets(adapters: Adapters, url: SplitResult) -> Budgets:
     project, database = database_in(url)
     with google_installed():
-        from infra.gcp.firestore import FirestoreJobs
-        from infra.gcp.firestore_budgets import FirestoreBudgets
+        from infra.gcp.firestore.budgets import FirestoreBudgets
+        from infra.gcp.firestore.jobs import FirestoreJobs
     jobs = FirestoreJobs(project, database)
     adapters.closing(jobs.close)
     return FirestoreBudgets(jobs)
@@ -207,8 +205,7 @@ async def _firestore_budgets(adapters: Adapters, url: SplitResult) -> Budgets:
 async def _firestore_heartbeats(adapters: Adapters, url: SplitResult) -> Heartbeats:
     project, database = database_in(url)
     with google_installed():
-        from infra.gcp.firestore import FirestoreJobs
-        from infra.gcp.firestore_heartbeats import FirestoreHeartbeats
+        from infra.gcp.firestore.jobs import FirestoreHeartbeats, FirestoreJobs
     jobs = FirestoreJobs(project, database)
     adapters.closing(jobs.close)
     return FirestoreHeartbeats(jobs)
@@ -218,7 +215,7 @@ async def _bucket_videos(adapters: Adapters, url: SplitResult, *, base_url: str,
     del base_url  # viewers get the files from Google
     settings = bucket_settings(url, reference_buckets=reference_buckets)
     with google_installed():
-        from infra.gcp.gcs import GcsVideos
+        from infra.gcp.storage import GcsVideos
     videos = GcsVideos(settings)
     adapters.closing(videos.close)
     return videos

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 
 from schemas.errors import Invalid
-from schemas.kinds import JOB_ID_PATTERN
 from schemas.ports import JobQuery
+from schemas.wire.types import JOB_ID_PATTERN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,16 +12,16 @@ from infra.adapters import Adapters, google_installed
 from infra.clock import SystemClock
 from infra.embedded.disk import Disk
 from infra.embedded.folder import has_data, make_data_folder
-from infra.embedded.secret import shared_secret
-from infra.gcp.vertex_settings import VertexSettings
+from infra.embedded.videos import shared_secret
+from infra.gcp.settings import VertexSettings
 from infra.logs import configure_logs
-from publisher.desk import Desk
+from publisher.context import Desk
 from publisher.settings import PublisherSettings
 from publisher.worker_watch import WorkerWatch
+from schemas.domain.clip import Plan
 from schemas.errors import Invalid
-from schemas.plan import Plan
 from schemas.ports import DEAD_WORKERS, WORKERS
-from schemas.request import VideoRequest
+from schemas.wire.request import VideoRequest
 
 if TYPE_CHECKING:
     from infra.embedded.backup import Backup
@@ -118,7 +118,7 @@ def open_planner(settings: PublisherSettings) -> Callable[[VideoRequest], Plan]:
     """What the configured model would do for a request: no account, no network. Raises `Invalid`."""
     scheme = settings.model.partition(":")[0]
     if scheme == "animatic":
-        from infra.embedded.animatic.planning import plan
+        from infra.animatic.model import plan
 
         return plan
     if scheme != "vertex":
@@ -126,7 +126,7 @@ def open_planner(settings: PublisherSettings) -> Callable[[VideoRequest], Plan]:
             f"REELBUS_MODEL: must be animatic: or vertex://project/location, not {settings.model!r}",
             field="REELBUS_MODEL",
         )
-    from infra.gcp.vertex_opening import open_planner as open_vertex_planner
+    from infra.gcp.vertex.adapter import open_planner as open_vertex_planner
 
     vertex = VertexSettings(
         fast_models=settings.fast_models, quality_models=settings.quality_models, prices=settings.prices
@@ -163,7 +163,6 @@ async def back_up(settings: PublisherSettings, to: Path) -> "Backup":
 
 def open_emulators() -> AbstractContextManager[Mapping[str, str]]:
     """Google's emulators for as long as the context lasts; gives the environment that leads to them."""
-    from infra.gcp.emulator_programs import installed
-    from infra.gcp.emulators import running
+    from infra.gcp.emulators import installed, running
 
     return running(installed())

@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from publisher.desk import Desk
-from publisher.status import find
-from schemas.erasure import Eraser
+from publisher.context import Desk, find
+from schemas.domain.job import Job
+from schemas.domain.states import JobState
+from schemas.domain.tombstone import why_kept
 from schemas.errors import Invalid
-from schemas.job import Job
 from schemas.ports import JobQuery
-from schemas.state import JobState
-from schemas.tombstone import why_kept
+from schemas.services.erasure import Eraser
 
 logger = logging.getLogger(__name__)
 

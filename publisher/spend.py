@@ -6,12 +6,12 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
-from publisher.desk import Desk
+from publisher.context import Desk
+from schemas.domain.clip import Clip
+from schemas.domain.job import Job
 from schemas.errors import Invalid
-from schemas.job import Job
-from schemas.kinds import Usd
-from schemas.ledger import Clip
 from schemas.ports import JobQuery
+from schemas.wire.types import Usd
 
 PAGE = 200
 

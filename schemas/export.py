@@ -18,11 +18,10 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from schemas import SCHEMA_VERSION
-from schemas.cancel import CancelRequest
-from schemas.completion import Completion
-from schemas.job import Job
-from schemas.request import VideoRequest
-from schemas.view import JobView
+from schemas.domain.job import Job
+from schemas.domain.projections import JobView
+from schemas.wire.completion import Completion
+from schemas.wire.request import CancelRequest, VideoRequest
 
 FOLDER = Path(__file__).parent / "json"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -12,14 +12,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
-from schemas.budget import Slice
-from schemas.failure import Failure
-from schemas.job import Job
-from schemas.ledger import Clip
-from schemas.message import Message
-from schemas.plan import Plan
-from schemas.request import VideoRequest
-from schemas.state import JobState
+from schemas.domain.budget import Slice
+from schemas.domain.clip import Clip, Plan
+from schemas.domain.job import Job
+from schemas.domain.states import JobState
+from schemas.errors import Failure
+from schemas.wire.message import Message
+from schemas.wire.request import VideoRequest
 
 REQUESTS = "video-requests"
 COMPLETIONS = "video-completions"

@@ -13,8 +13,8 @@ from dataclasses import asdict
 import click
 from pydantic import ValidationError
 
-from schemas.complaint import invalid_setting
 from schemas.errors import Invalid, ReelbusError, Unavailable
+from schemas.wire.validation import invalid_setting
 from subscriber.settings import WorkerSettings
 
 HARD_STOP_S = 60

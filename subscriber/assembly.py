@@ -1,21 +1,73 @@
 """From the clips to the finished file in the video store.
 
 Free, and may be repeated: the final file has the same name for every worker, and a good one that is stored is adopted.
+
+The files that make up a job's video, in order. The model says how long each is to be, the file how long it is.
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
-from schemas import event as ev
-from schemas.errors import Conflict, Invalid, LocalDisk, NotFound, ReelbusError, Unavailable
-from schemas.failure import DELIVERED_AS_IT_CAME, Category, Failure
-from schemas.job import Job, Result
+from schemas.domain import events as ev
+from schemas.domain.clip import Clip
+from schemas.domain.job import Job, Result
+from schemas.errors import (
+    DELIVERED_AS_IT_CAME,
+    Category,
+    Conflict,
+    Failure,
+    Invalid,
+    LocalDisk,
+    NotFound,
+    ReelbusError,
+    Unavailable,
+)
 from schemas.ports import Probe
-from subscriber.clip_files import fetch_clips
+from subscriber.context import Workshop
 from subscriber.scratch import work_folder
-from subscriber.workshop import Workshop
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
+
+
+async def fetch_clips(shop: Workshop, job: Job, folder: Path) -> list[Path]:
+    """Fetch what is needed, from the last clip back to the first.
+
+    An extension's file should hold all clips before it as well. Some models answer with the added part alone; its
+    length tells which it is. Raises `NotFound`, and `Invalid` for what is no video.
+    """
+    files: list[Path] = []
+    last = len(job.clips) - 1
+    while last >= 0:
+        clip = job.clips[last]
+        file = folder / f"clip-{last}.mp4"
+        await shop.videos.fetch(clip.output or "", file)
+        files.insert(0, file)
+        first = last
+        if clip.planned.extends:
+            found = await shop.editor.measure(file)
+            first = first_held(job.clips[: last + 1], found)
+            if first:
+                logger.info("an extension holds the added part alone", extra=_log_fields(job, last, found))
+        last = first - 1
+    return files
+
+
+def first_held(clips: Sequence[Clip], seconds: float) -> int:
+    """The first clip that the file of the last one holds, by its length. In doubt it holds them all."""
+    held, best, nearest = 0.0, 0, float("inf")
+    for clip in reversed(clips):
+        held += clip.planned.seconds
+        if abs(held - seconds) <= nearest:
+            best, nearest = clip.index, abs(held - seconds)
+        if not clip.planned.extends:
+            break
+    return best
+
+
+def _log_fields(job: Job, clip: int, seconds: float) -> dict[str, object]:
+    return {"action": "extension_alone", "job_id": job.job_id, "clip": clip, "seconds": round(seconds, 2)}
+
 
 TRIES = 3
 """Of work that fails in a way that no one foresaw, for example for want of memory."""
@@ -37,7 +89,7 @@ async def store(shop: Workshop, job: Job, *, waits_for_files: bool = False) -> J
         except ReelbusError:
             raise
         except Exception as error:
-            log.exception("the clips can't be assembled", extra={**_about(job, "assembly_broke"), "tried": tried})
+            logger.exception("the clips can't be assembled", extra={**_about(job, "assembly_broke"), "tried": tried})
             cause = error
         await shop.clock.sleep(PAUSE_S * tried)
     return await _store_unedited(shop, job, cause)
@@ -53,7 +105,7 @@ async def give_up_storing(shop: Workshop, job: Job) -> Job:
     except LocalDisk:
         raise
     except Unavailable:
-        log.warning("gave up storing", exc_info=True, extra=_about(job, "storing_given_up"))
+        logger.warning("gave up storing", exc_info=True, extra=_about(job, "storing_given_up"))
     return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_NOT_STORED))
 
 
@@ -77,13 +129,13 @@ async def _store_unedited(shop: Workshop, job: Job, cause: Exception | None) -> 
     except (Unavailable, Conflict):
         raise
     except Exception:
-        log.exception("the clips can't be delivered as they came", extra=_about(job, "assembly_given_up"))
+        logger.exception("the clips can't be delivered as they came", extra=_about(job, "assembly_given_up"))
         return await shop.write(job, _failed(shop, job, _broken(cause)))
     return await shop.write(job, ev.Stored(at=shop.clock.now(), result=result, defect=defect))
 
 
 def _failed(shop: Workshop, job: Job, failure: Failure) -> ev.Failed:
-    log.warning("the job has no video", extra={**_about(job, "assembly_failed"), "reason": failure.message})
+    logger.warning("the job has no video", extra={**_about(job, "assembly_failed"), "reason": failure.message})
     return ev.Failed(at=shop.clock.now(), failure=failure)
 
 
@@ -114,11 +166,11 @@ async def _adopt(shop: Workshop, job: Job, final: Path, ours: Probe) -> Probe:
         wrong = str(error)
     else:
         if abs(found.duration_seconds - ours.duration_seconds) <= _RIGHT_WITHIN_S:
-            log.info("adopted the final file that was there", extra=_about(job, "final_adopted"))
+            logger.info("adopted the final file that was there", extra=_about(job, "final_adopted"))
             theirs.replace(final)
             return found
         wrong = f"it lasts {found.duration_seconds:.2f} s, not {ours.duration_seconds:.2f} s"
-    log.error("replaces a final file", extra={**_about(job, "final_replaced"), "reason": wrong})
+    logger.error("replaces a final file", extra={**_about(job, "final_replaced"), "reason": wrong})
     await shop.videos.delete(job.final_name)
     if not await shop.videos.put(job.final_name, final, content_type="video/mp4"):
         raise Unavailable(f"another worker stores {job.final_name} at this moment", retry_after_s=1)
@@ -134,7 +186,7 @@ async def _poster(shop: Workshop, job: Job, final: Path) -> str | None:
     except LocalDisk:
         raise
     except Exception:
-        log.warning("the film has no poster", exc_info=True, extra=_about(job, "no_poster"))
+        logger.warning("the film has no poster", exc_info=True, extra=_about(job, "no_poster"))
         return None
     return job.poster_name
 
@@ -155,7 +207,7 @@ def _defect(job: Job, probe: Probe) -> Failure | None:
     if probe.defect is None:
         return None
     words = f"The model's video is delivered as well as it can be: {probe.defect}."
-    log.warning("a video is not as it was asked for", extra={**_about(job, "delivered_as_it_came"), "reason": words})
+    logger.warning("a video is not as it was asked for", extra={**_about(job, "delivered_as_it_came"), "reason": words})
     return Failure(category=Category.UPSTREAM, code=DELIVERED_AS_IT_CAME, message=words, charged=job.charged)
 
 

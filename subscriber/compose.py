@@ -12,14 +12,14 @@ from pathlib import Path
 from infra.adapters import Adapters
 from infra.clock import SystemClock
 from infra.embedded.folder import make_data_folder
-from infra.gcp.vertex_settings import VertexSettings
+from infra.gcp.settings import VertexSettings
 from infra.logs import configure_logs
 from schemas.errors import Unavailable
-from subscriber.guard import Guard
-from subscriber.pace import Pace
+from subscriber.budget_guard import Guard
+from subscriber.context import Workshop
+from subscriber.rate_limit import Pace
 from subscriber.scratch import own_folder, sweep
 from subscriber.settings import WorkerSettings
-from subscriber.workshop import Workshop
 
 __all__ = ["configure_logs", "open_workshop"]
 

@@ -2,19 +2,18 @@
 
 import logging
 
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.errors import OtherModel
-from schemas.event import Step
-from schemas.failure import Category, Charged, Failure
-from schemas.job import Job
-from schemas.ledger import Clip
-from schemas.names import clip_prefix
+from schemas.domain import events as ev
+from schemas.domain.clip import Clip
+from schemas.domain.events import Step
+from schemas.domain.job import Job
+from schemas.domain.object_names import clip_prefix
+from schemas.domain.state_machine import advance
+from schemas.domain.states import JobState
+from schemas.errors import Category, Charged, Failure, OtherModel
 from schemas.ports import Answer, Broke, Finished, Foreign, Missing, Running
-from schemas.state import JobState
+from subscriber.context import Workshop
 from subscriber.policy import may_resubmit
 from subscriber.submission import forget_attempt
-from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
 INLINE = "inline.mp4"

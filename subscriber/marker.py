@@ -14,11 +14,11 @@ import uuid
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from schemas.domain.object_names import marker_name
 from schemas.errors import NotFound, Unavailable
-from schemas.kinds import Moment
-from schemas.names import marker_name
+from schemas.wire.types import Moment
+from subscriber.context import Workshop
 from subscriber.scratch import work_folder
-from subscriber.workshop import Workshop
 
 _NONCE = "m-"
 

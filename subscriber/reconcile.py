@@ -11,15 +11,15 @@ from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from schemas import event as ev
+from schemas.domain import events as ev
+from schemas.domain.job import Job
+from schemas.domain.states import JobState
 from schemas.errors import Conflict
-from schemas.job import Job
-from schemas.message import REQUESTED, encode_request
 from schemas.ports import REQUESTS, WORKERS, JobQuery
-from schemas.state import JobState
-from subscriber.announcement import announce
+from schemas.wire.message import REQUESTED, encode_request
+from subscriber.announce import announce
+from subscriber.context import Workshop
 from subscriber.retention import Retention, eraser_of
-from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
 

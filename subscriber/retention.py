@@ -3,23 +3,35 @@
 In bounded portions, so that a pass never takes long. A walk goes through all ended jobs that are old enough, the
 newest first; the next one begins hours later and looks only at those that came of age since, and a week's worth before
 them, for jobs that ended late. What else was missed is found when the process starts anew.
+
+How long things are kept.
 """
 
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from schemas.erasure import Eraser
+from schemas.domain.job import Job
+from schemas.domain.object_names import job_prefix
+from schemas.domain.states import JobState
+from schemas.domain.tombstone import why_kept
 from schemas.errors import ReelbusError
-from schemas.job import Job
-from schemas.names import job_prefix
 from schemas.ports import JobQuery, JobStore
-from schemas.state import JobState
-from schemas.tombstone import why_kept
-from subscriber.rules import Rules
-from subscriber.workshop import Workshop
+from schemas.services.erasure import Eraser
+from subscriber.context import Workshop
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """How long after its end something is kept; None: for ever."""
+
+    job: timedelta | None = None
+    """Everything but the tombstone."""
+    work: timedelta | None = None
+    """Its files under `work/`."""
+
 
 PORTION = 50
 REST = timedelta(hours=6)
@@ -100,7 +112,7 @@ class Retention:
             return bool(files)
         gone = any([await self._deleted(job, file.name) for file in files])
         if gone:
-            log.info("deleted an old job's work files", extra={"action": "work_deleted", "job_id": job.job_id})
+            logger.info("deleted an old job's work files", extra={"action": "work_deleted", "job_id": job.job_id})
         return gone
 
     async def _deleted(self, job: Job, name: str) -> bool:
@@ -123,7 +135,7 @@ async def _marked(eraser: Eraser, job: Job) -> Job | None:
         return await eraser.mark(job.job_id)
     except ReelbusError as error:
         extra = {"action": "erasing_failed", "job_id": job.job_id, "reason": str(error)}
-        log.warning("a job could not be erased", extra=extra)
+        logger.warning("a job could not be erased", extra=extra)
         return None
 
 

@@ -1,16 +1,49 @@
-"""The worker's settings, read once from the environment and `.env` in the composition root."""
+"""The worker's settings, read once from the environment and `.env` in the composition root.
 
+The setting REELBUS_BUDGETS: a JSON list of limits.
+"""
+
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_settings import NoDecode
 
-from schemas.environment import Settings
-from subscriber.limits import Limits
-from subscriber.rules import Rules
-from subscriber.windows import Windows
+from schemas.domain.budget import Limit
+from schemas.settings import Settings
+from subscriber.policy import Windows
+from subscriber.retention import Rules
+
+_EXAMPLE = '[{"scope": "all", "period": "month", "limit_usd": "500"}]'
+
+
+def _decoded(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        limits = json.loads(value or "[]", parse_float=str)
+    except (ValueError, RecursionError):
+        limits = None
+    if not isinstance(limits, list):
+        raise ValueError(f"must be a JSON list of limits, for example {_EXAMPLE}")
+    return limits
+
+
+def _one_each(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
+    """Two limits on the same money would share their slices."""
+    known = set()
+    for limit in limits:
+        if (limit.scope, limit.period) in known:
+            raise ValueError(f"must have one limit a {limit.period} for {limit.scope}, not two")
+        known.add((limit.scope, limit.period))
+    return limits
+
+
+Limits = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_decoded), AfterValidator(_one_each)]
+"""Raises a sentence that names what is wrong."""
 
 
 class WorkerSettings(Settings):

@@ -24,11 +24,17 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.budget import Slip
+from schemas.domain import events as ev
+from schemas.domain.budget import Slip
+from schemas.domain.clip import Clip, Plan
+from schemas.domain.job import Job
+from schemas.domain.object_names import attempt_of, clip_prefix, is_marker, work_prefix
+from schemas.domain.state_machine import advance
+from schemas.domain.states import ClipState
 from schemas.errors import (
+    Category,
     Conflict,
+    Failure,
     ImpossibleStep,
     Invalid,
     NewerRecord,
@@ -37,14 +43,8 @@ from schemas.errors import (
     SubmitRefused,
     Unavailable,
 )
-from schemas.failure import Category, Failure
-from schemas.job import Job
-from schemas.ledger import Clip
-from schemas.names import attempt_of, clip_prefix, is_marker, work_prefix
-from schemas.plan import Plan
-from schemas.state import ClipState
+from subscriber.context import Workshop
 from subscriber.marker import Marker, delete_marker, fence, new_nonce, own_marker, put_marker, puts_marker
-from subscriber.workshop import Workshop
 
 log = logging.getLogger(__name__)
 

@@ -1,24 +1,106 @@
-"""The worker: takes deliveries as long as it runs, and when it stops finishes or hands back what it holds."""
+"""The worker: takes deliveries as long as it runs, and when it stops finishes or hands back what it holds.
+
+The worker's edge: whatever goes wrong in the handling of a delivery, the message comes again.
+
+How far this worker's deliveries have come: jobs that were published later may still wait in the bus.
+
+Pub/Sub tells nobody which messages wait. But a worker that has free slots and is given nothing has seen all that there
+is, and one whose slots are full has seen what was published until its newest delivery. Only a queued job from before
+that can have lost its message.
+"""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import TypeAdapter, ValidationError
 
 from schemas.errors import Moved, Unavailable
-from schemas.ports import DEAD_WORKERS, WORKERS, Delivery, Subscription
-from subscriber.backoff import Backoff
-from subscriber.dead import handle_dead
-from subscriber.edge import guarded
-from subscriber.handling import Handler
-from subscriber.progress import Progress
+from schemas.ports import DEAD_WORKERS, WORKERS, Clock, Delivery, Subscription
+from schemas.wire.message import Message
+from schemas.wire.types import Moment
+from subscriber.context import Backoff, Workshop
+from subscriber.handler import Handler, Registry, handle_dead
 from subscriber.reconcile import Known, reconcile, retain
-from subscriber.registry import Registry
-from subscriber.retention import Retention
-from subscriber.rules import Rules
-from subscriber.workshop import Workshop
+from subscriber.retention import Retention, Rules
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
+
+
+RETRY_AT_MOST_S = 300.0
+
+
+async def guarded(delivery: Delivery, handle: Callable[[Delivery], Awaitable[None]]) -> None:
+    """Handles the delivery. Cancelled, it is handed back at once; failed, after a while that grows with each try."""
+    try:
+        await handle(delivery)
+    except asyncio.CancelledError:
+        await _hand_back(delivery, 0)
+        raise
+    except Unavailable as error:
+        logger.warning("a dependency is out of reach", extra={"action": "unavailable", "reason": str(error)})
+        await _hand_back(delivery, max(error.retry_after_s, _delay_s(delivery)))
+    except Exception:  # the outermost edge of a delivery: it comes again, the worker goes on
+        logger.exception("a message could not be handled", extra={"action": "handling_failed"})
+        await _hand_back(delivery, _delay_s(delivery))
+
+
+def _delay_s(delivery: Delivery) -> float:
+    return min(RETRY_AT_MOST_S, float(2 ** min(delivery.attempt, 10)))
+
+
+async def _hand_back(delivery: Delivery, delay_s: float) -> None:
+    """A bus that can't even take it back loses the lease with this process, and delivers it again then."""
+    try:
+        await delivery.nack(delay_s=delay_s)
+    except Unavailable:
+        logger.warning("could not hand a message back", extra={"action": "nack_failed"})
+
+
+QUIET_S = 30.0
+"""A worker with free slots is given what waits well within this time."""
+FULL_FROM = 0.75
+"""Pub/Sub's client takes nothing more above 80 % of what it may hold, and begins again below."""
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
+
+
+@dataclass(slots=True)
+class Progress:
+    """What one worker holds of the request topic, and the newest that it was given."""
+
+    clock: Clock
+    limit: int
+    held: int = 0
+    newest: datetime | None = None
+    free_since: float | None = None
+
+    def __post_init__(self) -> None:
+        self.free_since = self.clock.boot()
+
+    def take(self, message: Message) -> None:
+        """A message was delivered."""
+        self.held += 1
+        if self.held >= self.limit * FULL_FROM:
+            self.free_since = None
+        with suppress(KeyError, ValidationError):  # a publisher of its own may send no time
+            published = _MOMENT.validate_python(message.attributes["ce-time"])
+            self.newest = max(self.newest or published, published)
+
+    def settle(self) -> None:
+        """A delivery was settled."""
+        self.held -= 1
+        if self.free_since is None and self.held < self.limit * FULL_FROM:
+            self.free_since = self.clock.boot()
+
+    def reached(self, now: datetime) -> datetime | None:
+        """The publish time up to which everything was delivered; None while nothing can be said."""
+        if self.free_since is not None and self.clock.boot() - self.free_since >= QUIET_S:
+            return now
+        return min(self.newest, now) if self.newest else None
+
 
 DEAD_LETTERS_AT_ONCE = 4
 BEAT_EVERY_S = 60.0
@@ -61,14 +143,14 @@ class Worker:
             asyncio.create_task(self._beat_for_ever()),
         ]
         ready()
-        log.info("ready", extra={"action": "worker_ready", "owner": self.shop.owner})
+        logger.info("ready", extra={"action": "worker_ready", "owner": self.shop.owner})
         try:
             await _first_of(stop, loops)
         finally:
-            log.info("stopping", extra={"action": "worker_stopping", "carried": handler.registry.size})
+            logger.info("stopping", extra={"action": "worker_stopping", "carried": handler.registry.size})
             await _cancelled(loops)
             await self._drain(handler)
-            log.info("stopped", extra={"action": "worker_stopped"})
+            logger.info("stopped", extra={"action": "worker_stopped"})
 
     async def _prepare(self, stop: asyncio.Event) -> bool:
         """True once the model can send. A claim before that would be left behind if this process were killed while the
@@ -86,7 +168,9 @@ class Worker:
             try:
                 return await self.shop.model.prepare()
             except Unavailable as error:
-                log.warning("the model can't be used yet", extra={"action": "model_unavailable", "reason": str(error)})
+                logger.warning(
+                    "the model can't be used yet", extra={"action": "model_unavailable", "reason": str(error)}
+                )
             await self.shop.clock.sleep(backoff.next_s())
 
     async def _take(
@@ -103,9 +187,9 @@ class Worker:
             except Moved:
                 raise  # nothing that this worker did from now on would be found again
             except Unavailable as error:
-                log.warning("the bus is out of reach", extra={"action": "bus_unavailable", "reason": str(error)})
+                logger.warning("the bus is out of reach", extra={"action": "bus_unavailable", "reason": str(error)})
             except Exception:  # a bug, here or in the bus: the next subscription may do better
-                log.exception(
+                logger.exception(
                     "deliveries broke", extra={"action": "deliveries_broke", "subscription": subscription.name}
                 )
             await self.shop.clock.sleep(backoff.next_s())
@@ -124,7 +208,7 @@ class Worker:
                 report = await reconcile(self.shop, known=known)
                 await retain(retention, report)
             except Exception:  # the next pass may do better; the deliveries go on meanwhile
-                log.exception("reconcile failed", extra={"action": "reconcile_failed"})
+                logger.exception("reconcile failed", extra={"action": "reconcile_failed"})
             await self.shop.clock.sleep(self.reconcile_every_s)
 
     async def _beat_for_ever(self) -> None:
@@ -139,7 +223,7 @@ class Worker:
         try:
             await self.shop.heartbeats.beat(self.shop.owner)
         except Unavailable as error:
-            log.warning("no heartbeat was left", extra={"action": "heartbeat_failed", "reason": str(error)})
+            logger.warning("no heartbeat was left", extra={"action": "heartbeat_failed", "reason": str(error)})
 
     async def _drain(self, handler: Handler) -> None:
         """Finish what ends in time; hand the rest back. A paid call under way is waited for."""

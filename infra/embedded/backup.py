@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.embedded.connection import translated
+from infra.embedded.database import translated
 from schemas.errors import Invalid, Unavailable, unavailable_of
 
 DATABASE = "reelbus.db"

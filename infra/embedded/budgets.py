@@ -7,9 +7,9 @@ from functools import partial
 
 from infra.embedded.database import Database
 from infra.embedded.jobs import save_job
-from schemas.budget import Slice
+from schemas.domain.budget import Slice
+from schemas.domain.job import Job
 from schemas.errors import Conflict
-from schemas.job import Job
 
 _INSERT = """
     INSERT INTO budget_slices (terms, allotted, used, name, revision) VALUES (?, ?, ?, ?, 1)

@@ -1,23 +1,65 @@
-"""The bus on one SQLite file: durable, at-least-once, for any number of processes on one machine."""
+"""The bus on one SQLite file: durable, at-least-once, for any number of processes on one machine.
+
+What has to happen for as long as the process lives. A thread, so that a held-up event loop loses no lease.
+"""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from sqlite3 import Connection
 
-from infra.embedded import claims, dead_letters, topics
+from infra.embedded import bus_sql
+from infra.embedded import bus_sql as dead_letters
+from infra.embedded import bus_sql as topics
 from infra.embedded.database import Database
-from infra.embedded.flow import Flow
-from infra.embedded.heartbeat import Heartbeat
-from infra.embedded.leases import Leases
-from infra.embedded.wake import Wake
+from infra.embedded.notify import Wake
+from infra.embedded.subscription import Flow, Leases
 from schemas.errors import Unavailable
-from schemas.message import Message
 from schemas.ports import DeadLetter, Delivery, Subscription
+from schemas.wire.message import Message
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
+
+
+class Heartbeat:
+    """Runs one write operation again and again until stopped."""
+
+    def __init__(self, database: Database, beat: Callable[[Connection], None], *, every_s: float) -> None:
+        self._database = database
+        self._beat = beat
+        self._every_s = every_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="bus-heartbeat", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Blocks until a beat that has begun is over."""
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause_s = self._every_s
+        while not self._over.wait(pause_s):
+            pause_s = self._every_s if self._try() else self._every_s / 5
+
+    def _try(self) -> bool:
+        try:
+            self._database.write_blocking(self._beat)
+        except Unavailable as error:
+            extra = {"action": "lease_renewal_failed", "cause": str(error)}
+            logger.warning("leases could not be renewed", extra=extra)
+            return False
+        except Exception:
+            # Whatever it was: a heartbeat that ends would lose every lease without a word.
+            logger.exception("leases could not be renewed", extra={"action": "lease_renewal_failed"})
+            return False
+        return True
+
 
 ACK_DEADLINE_S = 15.0
 POLL_INTERVAL_S = 1.0
@@ -51,7 +93,7 @@ class SqliteBus:
         return True
 
     async def waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
-        return await self._database.read(partial(claims.waiting, name=subscription.name))
+        return await self._database.read(partial(bus_sql.waiting, name=subscription.name))
 
     async def publish(self, topic: str, message: Message) -> None:
         await self._database.write(partial(topics.publish, topic=topic, message=message))
@@ -110,7 +152,7 @@ class SqliteBus:
             await self._sweep()
         except Unavailable as error:  # it expires, and some process's beat sweeps it
             extra = {"action": "subscription_drop_failed", "subscription": name, "cause": str(error)}
-            log.warning("an ephemeral subscription could not be dropped", extra=extra)
+            logger.warning("an ephemeral subscription could not be dropped", extra=extra)
 
     async def _sweep(self) -> None:
         while await self._database.write(topics.sweep):

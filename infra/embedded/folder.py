@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from infra.embedded.private import make_folder
+from infra.embedded.data_folder import make_folder
 from schemas.errors import Invalid, Unavailable
 
 SETTING = "REELBUS_DATA_DIR"

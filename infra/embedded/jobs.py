@@ -1,21 +1,102 @@
-"""The job records in one SQLite file: the record as JSON, and beside it the columns that listings go by."""
+"""The job records in one SQLite file: the record as JSON, and beside it the columns that listings go by.
+
+Turns a `JobQuery` into SQL that an index answers, page by page.
+
+Signs of life of the workers, in the file that holds the jobs.
+"""
 
 import logging
 import sqlite3
+import zlib
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from infra.cursor import Position, encode_cursor, order_of
-from infra.embedded.connection import moment, now_ms
-from infra.embedded.database import Database
-from infra.embedded.listing import milliseconds, page_sql
-from schemas.errors import AlreadyExists, Conflict, NewerRecord
-from schemas.job import Job
-from schemas.ports import COUNTED_AHEAD, JobPage, JobQuery
-from schemas.record import job_of_record, record_of
-from schemas.state import JobState
+from infra.cursor import Position, decode_cursor, encode_cursor, order_of
+from infra.embedded.database import Database, moment, now_ms
+from schemas.domain.job import Job, job_of_record, record_of
+from schemas.domain.states import JobState
+from schemas.errors import AlreadyExists, Conflict, Invalid, NewerRecord
+from schemas.ports import COUNTED_AHEAD, JobPage, JobQuery, LastBeat
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
+
+
+Condition = tuple[str, tuple[str | int, ...]]
+
+
+def milliseconds(at: datetime) -> int:
+    """Rounded down, as the record's JSON writes it."""
+    return int(at.timestamp()) * 1000 + at.microsecond // 1000
+
+
+def page_sql(query: JobQuery) -> Condition:
+    """Selects one job more than the page holds, to tell whether there is another page."""
+    if query.limit < 1:
+        raise Invalid(f"limit must be at least 1, not {query.limit}", field="limit")
+    if query.due_before is not None:
+        return _due(query)
+    conditions = [*_common(query), *_after(query)]
+    branches = [_newest([_equals("state", state.value), *conditions]) for state in sorted(query.states)]
+    sql, values = _joined(branches or [_newest(conditions)], query.limit + 1)
+    return f"{sql} ORDER BY created_at DESC, job_id LIMIT ?", (*values, query.limit + 1)
+
+
+def _due(query: JobQuery) -> Condition:
+    assert query.due_before is not None
+    conditions = [("next_check_at < ?", (milliseconds(query.due_before),)), *_common(query), *_after(query)]
+    if query.states:
+        marks = ", ".join("?" * len(query.states))
+        # The plus keeps SQLite from preferring the index by state, which would read every job of that state.
+        conditions.append((f"+state IN ({marks})", tuple(state.value for state in sorted(query.states))))
+    sql, values = _where(conditions)
+    return f"SELECT * FROM jobs {sql} ORDER BY next_check_at, job_id LIMIT ?", (*values, query.limit + 1)
+
+
+def _common(query: JobQuery) -> list[Condition]:
+    conditions: list[Condition] = []
+    if query.project_id is not None:
+        conditions.append(_equals("project_id", query.project_id))
+    if query.fingerprint is not None:
+        conditions.append(_equals("fingerprint", query.fingerprint))
+    if query.caller is not None:
+        conditions.append(_equals("caller", query.caller))
+    if query.created_before is not None:
+        conditions.append(("created_at < ?", (milliseconds(query.created_before),)))
+    return conditions
+
+
+def _after(query: JobQuery) -> list[Condition]:
+    position = decode_cursor(query)
+    if position is None:
+        return []
+    column, sign = ("created_at", "<") if position.order == "c" else ("next_check_at", ">")
+    # The first half repeats the second for the index's sake: an OR alone would scan from the start.
+    sql = f"{column} {sign}= ? AND ({column} {sign} ? OR job_id > ?)"
+    return [(sql, (position.at_ms, position.at_ms, position.job_id))]
+
+
+def _equals(column: str, value: str) -> Condition:
+    return f"{column} = ?", (value,)
+
+
+def _newest(conditions: list[Condition]) -> Condition:
+    sql, values = _where(conditions)
+    return f"SELECT * FROM jobs {sql} ORDER BY created_at DESC, job_id LIMIT ?", values
+
+
+def _joined(branches: list[Condition], limit: int) -> Condition:
+    """One branch per state, each read in order from its own index and cut short."""
+    sql = " UNION ALL ".join(f"SELECT * FROM ({branch})" for branch, _ in branches)
+    return f"SELECT * FROM ({sql})", tuple(value for _, values in branches for value in (*values, limit))
+
+
+def _where(conditions: list[Condition]) -> Condition:
+    if not conditions:
+        return "", ()
+    sql = " AND ".join(f"({condition})" for condition, _ in conditions)
+    return f"WHERE {sql}", tuple(value for _, values in conditions for value in values)
+
 
 _CREATE = """
     INSERT INTO jobs
@@ -121,7 +202,7 @@ def _readable(row: sqlite3.Row) -> Job | None:
         return _job(row)
     except NewerRecord as error:
         # The id stands in the message, for the command line, which shows nothing else of it.
-        log.warning(str(error), extra={"action": "record_unreadable", "job_id": row["job_id"]})
+        logger.warning(str(error), extra={"action": "record_unreadable", "job_id": row["job_id"]})
         return None
 
 
@@ -133,3 +214,33 @@ def _job(row: sqlite3.Row) -> Job:
 def _stamped(job: Job, revision: int, stored_at: int) -> Job:
     at = moment(stored_at)
     return job.model_copy(update={"revision": str(revision), "stored_at": at, "read_at": at})
+
+
+_SLOTS = 64
+"""Each process is a new owner: a place for each would be a place for every start there ever was."""
+_BEAT = """
+    INSERT INTO worker_beats (slot, owner, at) VALUES (?, ?, ?)
+    ON CONFLICT (slot) DO UPDATE SET owner = excluded.owner, at = excluded.at
+"""
+
+
+class SqliteHeartbeats:
+    """`Heartbeats` on the shared file."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def beat(self, owner: str) -> None:
+        await self._database.write(partial(_beat, owner=owner))
+
+    async def last_beat(self) -> LastBeat | None:
+        return await self._database.read(_last_beat)
+
+
+def _beat(connection: sqlite3.Connection, owner: str) -> None:
+    connection.execute(_BEAT, (zlib.crc32(owner.encode()) % _SLOTS, owner, now_ms()))
+
+
+def _last_beat(connection: sqlite3.Connection) -> LastBeat | None:
+    row = connection.execute("SELECT owner, at FROM worker_beats ORDER BY at DESC LIMIT 1").fetchone()
+    return LastBeat(owner=row[0], at=moment(row[1]), read_at=moment(now_ms())) if row else None

@@ -1,4 +1,7 @@
-"""The video store in a folder. A file gets its name in one step, whole, and only where the name is free."""
+"""The video store in a folder. A file gets its name in one step, whole, and only where the name is free.
+
+A secret that all processes on one folder share, and nobody has to think of.
+"""
 
 import asyncio
 import errno
@@ -13,9 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from infra.embedded.private import make_folder, mode_in
+from infra.embedded.data_folder import make_folder, mode_in
+from schemas.domain.object_names import is_safe
 from schemas.errors import Invalid, NotFound, Unavailable, unavailable_of
-from schemas.names import is_safe
 from schemas.ports import StoredFile
 
 _INCOMING = ".incoming"
@@ -190,3 +193,27 @@ def _sweep(incoming: Path) -> None:
         with suppress(FileNotFoundError):
             if path.stat().st_mtime < time.time() - _STALE_AFTER_S:
                 path.unlink()
+
+
+_NAME = ".link-secret"
+"""No safe name of a file begins with a dot: it is never served."""
+_BYTES = 32
+
+
+def shared_secret(folder: Path) -> bytes:
+    """The same for everybody on this folder; made by whoever comes first. Blocks. Raises `Unavailable`."""
+    path, own = folder / _NAME, folder / f"{_NAME}.{secrets.token_hex(8)}"
+    try:
+        make_folder(folder)
+        if not path.exists():
+            with open(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):  # somebody else came first: theirs counts
+                os.link(own, path)
+        return path.read_bytes()
+    except OSError as error:
+        raise unavailable_of("the secret of the video folder", error) from error
+    finally:
+        own.unlink(missing_ok=True)

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from publisher.facade.hosts import check_exposure
 from publisher.settings import PublisherSettings
-from schemas.complaint import invalid_setting
 from schemas.errors import Unavailable
+from schemas.wire.validation import invalid_setting
 
 
 def configuration() -> PublisherSettings:

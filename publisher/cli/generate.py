@@ -1,25 +1,72 @@
-"""`reelbus generate`: one video from a prompt, through a running facade or right here."""
+"""`reelbus generate`: one video from a prompt, through a running facade or right here.
+
+Where the finished video goes on this machine.
+"""
 
 import asyncio
 import json
+import os
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from publisher.cli.door import Door
-from publisher.cli.door_option import door, json_option, url_option
-from publisher.cli.exits import Interrupted, NoVideo, Verb, WaitOver
-from publisher.cli.facts import ending, result
-from publisher.cli.generate_options import request_options
-from publisher.cli.in_place import in_place
-from publisher.cli.order import order
-from publisher.cli.progress import Show, showing
-from publisher.cli.target import bring, check_target
-from schemas.request import VideoRequest
-from schemas.state import JobState
-from schemas.view import JobView
+from publisher.cli.clients import Door, in_place
+from publisher.cli.errors import Interrupted, NoVideo, Verb, WaitOver
+from publisher.cli.options import door, json_option, order, request_options, url_option
+from publisher.cli.output import Show, ending, result, showing
+from schemas.domain.projections import JobView
+from schemas.domain.states import JobState
+from schemas.errors import Invalid, Unavailable
+from schemas.wire.request import VideoRequest
+
+
+def check_target(output: Path | None) -> None:
+    """Before anything is asked for: raises `Invalid` where the file can't be written."""
+    if output is None:
+        return
+    folder = output if os.path.isdir(output) else output.parent
+    if not os.path.isdir(folder):
+        raise Invalid(f"output {output} can't be written: there is no folder {folder}", field="output")
+    if not os.access(folder, os.W_OK):
+        raise Invalid(f"output {output} can't be written: the folder {folder} is read-only", field="output")
+    if folder == output.parent and os.path.lexists(output) and not os.path.isfile(output):
+        raise Invalid(f"output {output} can't be written: it is no file", field="output")
+    _try_to_write(output, folder)
+
+
+def _try_to_write(output: Path, folder: Path) -> None:
+    """Rights alone don't tell: a full or odd file system, or a name that is too long, takes no file either."""
+    part = folder / _part_name("x" if folder == output else output.name)
+    try:
+        part.open("xb").close()
+        part.unlink()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise Invalid(f"output {output} can't be written: {reason}", field="output") from error
+
+
+async def bring(door: Door, view: JobView, output: Path) -> Path:
+    """The video as that file, or in that folder. An older file of that name is replaced, and only by a whole one."""
+    target = _target(view, output)
+    part = target.with_name(_part_name(target.name))
+    try:
+        await door.fetch(view, part)
+        os.replace(part, target)
+    except OSError as error:
+        raise Unavailable(f"{target} can't be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return target.absolute()
+
+
+def _part_name(name: str) -> str:
+    return f".{name}.{os.getpid()}.part"
+
+
+def _target(view: JobView, output: Path) -> Path:
+    return output / Path(view.gcs_path or view.video_id).name if output.is_dir() else output
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,12 +6,11 @@ import json
 import click
 
 from publisher.cli.configuration import configuration
-from publisher.cli.door_option import json_option
-from publisher.cli.exits import Verb
-from publisher.cli.facts import moment
+from publisher.cli.errors import Verb
+from publisher.cli.options import json_option
+from publisher.cli.output import moment
 from publisher.compose import open_desk
-from publisher.evidence import Attempt, Doubt, Evidence
-from publisher.resolve import Resolution, Word, evidence
+from publisher.resolve import Attempt, Doubt, Evidence, Resolution, Word, evidence
 from publisher.resolve import resolve as resolve_clip
 from schemas.errors import Invalid
 

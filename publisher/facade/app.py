@@ -12,39 +12,33 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from publisher.compose import link_secret, open_desk, open_disk_check, open_token_check
-from publisher.desk import Desk
-from publisher.facade import discovery, events, files, generate, health, jobs
-from publisher.facade.callers import Callers
-from publisher.facade.gate import Gate
-from publisher.facade.headers import SafeHeaders
+from publisher.context import Desk
+from publisher.facade import events, files, generate, openapi, routes
+from publisher.facade import routes as jobs
+from publisher.facade.auth import Gate, LinkedVideos, Links
+from publisher.facade.call import State
+from publisher.facade.coalescing import Twins
+from publisher.facade.errors import on_error
 from publisher.facade.hosts import AllowedHosts, HostCheck
-from publisher.facade.intake import Intake
-from publisher.facade.limits import BodyLimit, ContentType
 from publisher.facade.lingering import Lingering
-from publisher.facade.links import LinkedVideos, Links
-from publisher.facade.public_path import PublicPath, public_path
-from publisher.facade.refusals import on_error
-from publisher.facade.state import State
-from publisher.facade.trace import Trace
-from publisher.facade.twins import Twins
-from publisher.facade.unexpected import Unexpected
-from publisher.facade.uploads import Uploads
-from publisher.facade.video_id import VIDEO_ID
+from publisher.facade.middleware import Callers, PublicPath, SafeHeaders, Trace, Unexpected, public_path
+from publisher.facade.request_body import BodyLimit, ContentType, Intake, Uploads
+from publisher.facade.request_headers import VIDEO_ID
 from publisher.settings import PublisherSettings
 from publisher.waiting import Waiters
 from schemas.errors import ReelbusError
 
 ROUTES = [
     Route("/api/videos/generate", generate.generate, methods=["POST"]),
-    Route("/api/videos/health", health.health),
+    Route("/api/videos/health", routes.health),
     Route("/api/videos", jobs.list_all),
     Route(f"/api/videos/{VIDEO_ID}", jobs.one, methods=["GET", "DELETE"]),
     Route(f"/api/videos/{VIDEO_ID}/events", events.events),
     Route("/videos/{gcs_path:path}", files.file),
-    Route("/livez", health.livez),
-    Route("/readyz", health.readyz),
-    Route("/openapi.json", discovery.openapi_json),
-    Route("/", discovery.root),
+    Route("/livez", routes.livez),
+    Route("/readyz", routes.readyz),
+    Route("/openapi.json", openapi.openapi_json),
+    Route("/", openapi.root),
 ]
 
 

@@ -12,19 +12,18 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from publisher.facade.answers import status_url
-from publisher.facade.callers import caller_of
-from publisher.facade.internals import public_view
-from publisher.facade.refusals import refused
-from publisher.facade.state import Call
-from publisher.status import find, view
+from publisher.context import find, view
+from publisher.facade.call import Call
+from publisher.facade.errors import public_view, refused
+from publisher.facade.middleware import caller_of
+from publisher.facade.responses import status_url
 from publisher.waiting import Crowded, Draining, Place
-from schemas.caller_names import shown_id
+from schemas.domain.job import Job, Transition
+from schemas.domain.projections import JobView
+from schemas.domain.states import JobState
 from schemas.errors import ReelbusError
-from schemas.job import Job, Transition
-from schemas.kinds import Moment, isoformat
-from schemas.state import JobState
-from schemas.view import JobView
+from schemas.wire.caller_names import shown_id
+from schemas.wire.types import Moment, isoformat
 
 logger = logging.getLogger(__name__)
 _SEND_AT_MOST_S = 30

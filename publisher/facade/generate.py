@@ -8,29 +8,24 @@ from typing import NamedTuple, Self
 
 from starlette.responses import Response
 
-from publisher.facade import patience, reattach
-from publisher.facade.answers import accepted, failed, finished, status_url, too_late
-from publisher.facade.body import video_request
-from publisher.facade.callers import caller_of
-from publisher.facade.intake import Turn
-from publisher.facade.preferences import Preferences, keyed_job_id, preferences_of
-from publisher.facade.refusals import GONE, refused
-from publisher.facade.state import Call
-from publisher.facade.trace import traceparent_of
-from publisher.facade.twins import Twin
-from publisher.facade.uploads import Upload
-from publisher.requests import publish_if_due
-from publisher.status import find, place_of, view
-from publisher.submit import SubmitUncertain, submit_claim
+from publisher.context import find, place_of, view
+from publisher.facade import call as patience
+from publisher.facade import coalescing
+from publisher.facade.call import Call
+from publisher.facade.coalescing import Twin
+from publisher.facade.errors import GONE, refused
+from publisher.facade.middleware import caller_of, traceparent_of
+from publisher.facade.request_body import Turn, Upload
+from publisher.facade.request_headers import Preferences, keyed_job_id, preferences_of, video_request
+from publisher.facade.responses import accepted, failed, finished, status_url, too_late
+from publisher.submit import SubmitUncertain, publish_if_due, submit_claim
 from publisher.waiting import Crowded, Draining, Place
-from schemas.caller_names import shown_id
-from schemas.claim_check import Claim, ImageOwner, keep_image, open_image
-from schemas.errors import Unavailable
-from schemas.failure import Charged
-from schemas.job import Job
-from schemas.referrers import take_back
-from schemas.state import JobState
-from schemas.tombstone import gone
+from schemas.domain.job import Job
+from schemas.domain.states import JobState
+from schemas.domain.tombstone import gone
+from schemas.errors import Charged, Unavailable
+from schemas.services.reference_images import Claim, ImageOwner, keep_image, open_image, take_back
+from schemas.wire.caller_names import shown_id
 
 logger = logging.getLogger(__name__)
 
@@ -166,7 +161,7 @@ async def _owed(call: Call, claim: Claim, order: _Order, stay: _Stay, turn: Turn
     desk = call.state["desk"]
     if order.keyed and await desk.jobs.get(claim.request.job_id):
         return None  # a repetition of this very call: the job of its id is its own
-    owed = await reattach.unanswered(desk, order.fingerprints, order.caller)
+    owed = await coalescing.unanswered(desk, order.fingerprints, order.caller)
     if owed:
         await take_back(claim.request, owed, desk.jobs, desk.videos, desk.clock.now())
     return owed
@@ -228,7 +223,7 @@ async def _ended(call: Call, order: _Order, job: Job) -> Response:
     headers = order.preferences.applied(async_too=False)
     if job.state is not JobState.SUCCEEDED:
         return failed(call, seen, headers)
-    await reattach.answered(desk, job)
+    await coalescing.answered(desk, job)
     return finished(seen, headers)
 
 
@@ -236,7 +231,7 @@ async def _left(call: Call, order: _Order, job_id: str, *, seen: Job | None = No
     """Whether the caller's next identical call comes back to this job, and makes no second one."""
     if not order.may_return:
         return order.keyed
-    noted = await reattach.left(call.state["desk"], job_id, call.state["settings"].reattach_s, seen=seen)
+    noted = await coalescing.left(call.state["desk"], job_id, call.state["settings"].reattach_s, seen=seen)
     if noted:
         call.state["twins"].promised(order.asked)
     return noted or order.keyed

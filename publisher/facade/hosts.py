@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from publisher.facade.callers import OPEN_PATHS
+from publisher.facade.middleware import OPEN_PATHS
 from publisher.settings import PublisherSettings
 from schemas.errors import Invalid, ReelbusError
 

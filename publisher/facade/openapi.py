@@ -1,18 +1,23 @@
-"""The OpenAPI 3.1 document: schemas from the models that really check and answer, paths from the operations' table."""
+"""The OpenAPI 3.1 document: schemas from the models that really check and answer, paths from the operations' table.
+
+Tells a visitor what is here: a few links, and the OpenAPI document.
+"""
 
 from functools import cache
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
+from starlette.responses import JSONResponse, Response
 
-from publisher.facade.answers import Video
-from publisher.facade.operation import Answer, Operation
-from publisher.facade.operations import OPERATIONS
-from publisher.facade.refusals import Refusal
-from publisher.listing import Listing
+from publisher.facade.call import Call
+from publisher.facade.errors import Refusal
+from publisher.facade.middleware import public_path
+from publisher.facade.operations import OPERATIONS, Answer, Operation
+from publisher.facade.responses import Video
+from publisher.jobs import Listing
 from schemas import SCHEMA_VERSION
-from schemas.request import VideoRequest
-from schemas.view import JobView
+from schemas.domain.projections import JobView
+from schemas.wire.request import VideoRequest
 
 _REF = "#/components/schemas/{model}"
 _MODELS: list[tuple[Any, Any]] = [
@@ -100,3 +105,25 @@ def _answer(answer: Answer) -> dict[str, Any]:
     if answer.headers:
         described["headers"] = {name: {"schema": {"type": "string"}} for name in answer.headers}
     return described
+
+
+_LINKS = {
+    "generate": "/api/videos/generate",
+    "videos": "/api/videos",
+    "openapi": "/openapi.json",
+    "health": "/api/videos/health",
+}
+
+
+async def root(call: Call) -> Response:
+    """Where to go from here."""
+    prefix = public_path(call.state["settings"])
+    links = {name: prefix + path for name, path in _LINKS.items()}
+    return JSONResponse({"service": "video-generation-api", **links})
+
+
+async def openapi_json(call: Call) -> Response:
+    """OpenAPI 3.1."""
+    public_url = call.state["settings"].public_url
+    servers = {"servers": [{"url": public_url.rstrip("/")}]} if public_url else {}
+    return JSONResponse({**document(), **servers})

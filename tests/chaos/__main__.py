@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 import httpx
 
 from publisher.compose import open_desk
-from publisher.desk import Desk
+from publisher.context import Desk
 from tests.chaos import houses
 from tests.chaos.audit import audit
 from tests.chaos.callers import Callers

@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
-from schemas.failure import Charged
-from schemas.job import Job
-from schemas.state import ClipState, JobState
+from schemas.domain.job import Job
+from schemas.domain.states import ClipState, JobState
+from schemas.errors import Charged
 from tests.chaos.facts import Answer, Facts, Paid
 
 _DOCUMENTED = frozenset({503, 504})

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 
-from publisher.desk import Desk
+from publisher.context import Desk
 from schemas.errors import Unavailable
-from schemas.message import encode_request
 from schemas.ports import REQUESTS
-from schemas.request import VideoRequest
+from schemas.wire.message import encode_request
+from schemas.wire.request import VideoRequest
 from tests.chaos.facts import Answer
 from tests.chaos.journal import Journal
 from tests.chaos.orders import Door, Order

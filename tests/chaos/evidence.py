@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from infra.media.probe import probe
-from publisher.desk import Desk
+from publisher.context import Desk
+from schemas.domain.job import Job
+from schemas.domain.object_names import FINALS, POSTERS, WORK
 from schemas.errors import Unavailable
-from schemas.job import Job
-from schemas.message import decode_completion
-from schemas.names import FINALS, POSTERS, WORK
 from schemas.ports import COMPLETIONS, JobQuery, Subscription
+from schemas.wire.message import decode_completion
 from tests.chaos.facts import Facts, Paid, Told
 from tests.chaos.house import House
 from tests.chaos.journal import Journal

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from schemas.job import Job
+from schemas.domain.job import Job
 from tests.chaos.orders import Order
 
 

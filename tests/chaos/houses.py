@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from infra.gcp.emulator_programs import installed
-from infra.gcp.emulators import running
+from infra.gcp.emulators import installed, running
 from publisher.settings import PublisherSettings
 from tests.chaos.house import House, environment_of, model_at, parts_of, urls_of, with_environment
 from tests.chaos.journal import Journal

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from schemas import event as ev
-from schemas.job import Job
+from schemas.domain import events as ev
+from schemas.domain.job import Job
 from tests.chaos.facts import Facts, Paid, Told
 from tests.chaos.orders import Door, Order
 from tests.unit import makers as make

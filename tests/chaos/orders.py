@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from schemas.request import OnUnknownSubmit, VideoRequest
+from schemas.wire.request import OnUnknownSubmit, VideoRequest
 
 VEO = "veo-3.1-fast-generate-001"
 _LONGEST_S = 15

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from schemas.job import Job
+from schemas.domain.job import Job
 from tests.chaos.facts import Facts
 
 _TELLING = (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from schemas import event as ev
+from schemas.domain import events as ev
 from tests.chaos.audit import audit
 from tests.chaos.facts import Answer, Facts, Paid, Told
 from tests.chaos.makers import JOB, PAID, PREFIX, RESULT, TOLD, an_order, ended_badly, the_facts

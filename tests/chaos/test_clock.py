@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from publisher.submit import submit
-from schemas.state import JobState
+from schemas.domain.states import JobState
 from tests.chaos.test_zombie import REQUEST, Street, street
 
 __all__ = ["street"]

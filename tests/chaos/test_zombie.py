@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from publisher.compose import open_desk
-from publisher.desk import Desk
+from publisher.context import Desk
 from publisher.settings import PublisherSettings
 from publisher.submit import submit
 from publisher.waiting import Waiters
-from schemas.job import Job
-from schemas.request import VideoRequest
-from schemas.state import ClipState, JobState
+from schemas.domain.job import Job
+from schemas.domain.states import ClipState, JobState
+from schemas.wire.request import VideoRequest
 from tests.chaos.google import WholeFiles
 from tests.chaos.house import environment_of
 from tests.chaos.journal import Journal

@@ -14,12 +14,12 @@ from typing import Any, cast
 
 import subscriber.compose
 from infra.adapters import Adapters
-from infra.gcp.vertex_settings import VertexSettings
+from infra.gcp.settings import VertexSettings
+from schemas.domain.clip import Clip
+from schemas.domain.job import Job
 from schemas.errors import Conflict
-from schemas.job import Job
-from schemas.ledger import Clip
 from schemas.ports import JobStore, VideoModel, VideoStore
-from schemas.request import VideoRequest
+from schemas.wire.request import VideoRequest
 from subscriber.__main__ import main
 from tests.vertex.rig import adapter
 

@@ -10,10 +10,10 @@ from click.testing import CliRunner, Result
 
 from publisher.cli import reelbus
 from publisher.compose import open_desk
-from publisher.desk import Desk
+from publisher.context import Desk
 from publisher.settings import PublisherSettings
 from publisher.submit import submit
-from schemas.request import VideoRequest
+from schemas.wire.request import VideoRequest
 
 T = TypeVar("T")
 PROMPT = "A red bicycle turns slowly on white"

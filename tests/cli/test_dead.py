@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from publisher.cancel import cancel
-from publisher.desk import Desk
-from schemas.change import change
-from schemas.event import Erased
+from publisher.context import Desk
+from publisher.jobs import cancel
+from schemas.domain.events import Erased
 from schemas.ports import WORKERS
+from schemas.services.update import change
 from tests.cli.commands import PROMPT, Shell, complaint
 
 

@@ -4,8 +4,8 @@ import json
 import signal
 from pathlib import Path
 
-from schemas.state import JobState
-from schemas.view import JobView
+from schemas.domain.projections import JobView
+from schemas.domain.states import JobState
 from tests.cli.commands import PROMPT, Shell
 from tests.cli.processes import Processes, watched
 

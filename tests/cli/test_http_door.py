@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 import pytest
 
-from publisher.cli import http_door
-from publisher.cli.event_stream import events
-from publisher.cli.http_door import HttpDoor
-from publisher.cli.news import News
+from publisher.cli import http_client
+from publisher.cli.http_client import HttpDoor, events
+from publisher.cli.output import News
+from schemas.domain.states import JobState
 from schemas.errors import Conflict, Invalid, NotFound, ReelbusError, Unavailable
-from schemas.request import VideoRequest
-from schemas.state import JobState
+from schemas.wire.request import VideoRequest
 from tests.cli.commands import PROMPT
 
 REQUEST = VideoRequest(job_id="one", prompt=PROMPT)
@@ -82,7 +81,7 @@ async def test_events_of_a_newer_facade_are_passed_over() -> None:
 
 async def test_heartbeats_show_that_the_facade_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that waits for long has no news: a facade that restarts after that has not been away for all the time."""
-    monkeypatch.setattr(http_door, "_AWAY_AT_MOST_S", 0.5)
+    monkeypatch.setattr(http_client, "_AWAY_AT_MOST_S", 0.5)
     asked: list[str] = []
 
     async def stream() -> AsyncIterator[bytes]:

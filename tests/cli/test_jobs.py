@@ -6,9 +6,9 @@ from contextlib import closing
 
 import pytest
 
-from publisher.listing import Listing
-from schemas.state import JobState
-from schemas.view import JobView
+from publisher.jobs import Listing
+from schemas.domain.projections import JobView
+from schemas.domain.states import JobState
 from tests.cli.commands import PROMPT, Shell, complaint
 
 

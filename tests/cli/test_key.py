@@ -9,9 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from publisher.cli.key_for import KeyFor
-from publisher.keys import caller_with, new_key
-from publisher.settings import PublisherSettings
+from publisher.cli.http_client import KeyFor
+from publisher.settings import PublisherSettings, caller_with, new_key
 from schemas.errors import Invalid
 from tests.cli.commands import Shell, complaint
 from tests.facade.process import server_at

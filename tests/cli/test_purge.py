@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from publisher.cancel import cancel
-from schemas.tombstone import ERASED_PROMPT
-from schemas.view import JobView
+from publisher.jobs import cancel
+from schemas.domain.projections import JobView
+from schemas.domain.tombstone import ERASED_PROMPT
 from tests.cli.commands import PROMPT, Shell, complaint
 
 

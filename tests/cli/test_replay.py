@@ -5,16 +5,16 @@ from decimal import Decimal
 
 import pytest
 
-from publisher.cancel import cancel
-from publisher.desk import Desk
-from schemas import event as ev
-from schemas.change import change
-from schemas.failure import Category, Charged, Failure
-from schemas.job import Job
-from schemas.plan import Plan, PlannedClip
+from publisher.context import Desk
+from publisher.jobs import cancel
+from schemas.domain import events as ev
+from schemas.domain.clip import Plan, PlannedClip
+from schemas.domain.job import Job
+from schemas.domain.projections import JobView
+from schemas.domain.states import ClipState, JobState
+from schemas.errors import Category, Charged, Failure
 from schemas.ports import WORKERS
-from schemas.state import ClipState, JobState
-from schemas.view import JobView
+from schemas.services.update import change
 from tests.cli.commands import Shell, complaint
 
 

@@ -6,15 +6,15 @@ from decimal import Decimal
 
 import pytest
 
-from publisher.desk import Desk
-from schemas import event as ev
-from schemas.change import change
-from schemas.failure import Category, Charged, Failure
-from schemas.job import Job
-from schemas.message import decode_command, decode_completion
-from schemas.plan import Plan, PlannedClip
+from publisher.context import Desk
+from schemas.domain import events as ev
+from schemas.domain.clip import Plan, PlannedClip
+from schemas.domain.job import Job
+from schemas.domain.states import ClipState, JobState
+from schemas.errors import Category, Charged, Failure
 from schemas.ports import COMPLETIONS, WORKERS, Subscription
-from schemas.state import ClipState, JobState
+from schemas.services.update import change
+from schemas.wire.message import decode_command, decode_completion
 from tests.cli.commands import Shell, complaint
 
 PREFIX = "work/one/0/1/"

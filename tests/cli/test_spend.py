@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from publisher.desk import Desk
+from publisher.context import Desk
 from publisher.spend import PAGE, Spend, spend
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.job import Job, new_job
-from schemas.limit import Reserved
-from schemas.plan import Plan
+from schemas.domain import events as ev
+from schemas.domain.budget import Reserved
+from schemas.domain.clip import Plan
+from schemas.domain.job import Job, new_job
+from schemas.domain.state_machine import advance
 from tests.cli.commands import Shell, complaint
 from tests.unit.makers import BUSY, NO, a_plan, a_request
 

@@ -13,15 +13,14 @@ import pytest
 
 from infra.adapters import Adapters
 from infra.clock import SystemClock
-from schemas.budget import Slice
+from schemas.domain.budget import SLICES_AT_MOST, Limit, Slice
+from schemas.domain.job import Job, new_job
+from schemas.domain.states import JobState
 from schemas.errors import Conflict, Unavailable
-from schemas.job import Job, new_job
-from schemas.limit import SLICES_AT_MOST, Limit
 from schemas.ports import Budgets, JobStore
-from schemas.state import JobState
-from subscriber.guard import Guard
+from subscriber.budget_guard import Guard
+from subscriber.context import Workshop
 from subscriber.submission import submit_next
-from subscriber.workshop import Workshop
 from tests.contract.conftest import ADAPTERS
 from tests.gcp.emulated import Project
 from tests.worker.bench import Bench, a_request, bench_in

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from schemas.errors import NotFound
-from schemas.message import Message
 from schemas.ports import Bus, Delivery, Subscription
+from schemas.wire.message import Message
 from tests.contract.conftest import BusBackend
 
 PATIENCE_S = 30.0

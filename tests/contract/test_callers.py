@@ -9,18 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from publisher.cancel import cancel
-from publisher.listing import list_jobs
+from publisher.context import status
+from publisher.jobs import cancel, list_jobs
 from publisher.purge import purge, purge_old
-from publisher.status import status
 from publisher.submit import submit
-from schemas.caller_names import stored_id
-from schemas.claim_check import claim_image
+from schemas.domain.job import Job, new_job
 from schemas.errors import AlreadyExists, Unavailable
-from schemas.job import Job, new_job
-from schemas.message import Message, decode_command
 from schemas.ports import COMPLETIONS, Delivery, Subscription
-from schemas.request import VideoRequest
+from schemas.services.reference_images import claim_image
+from schemas.wire.caller_names import stored_id
+from schemas.wire.message import Message, decode_command
+from schemas.wire.request import VideoRequest
 from tests.contract.conftest import ADAPTERS
 from tests.facade.customers import ACME, ACME_2, KEYS, ZEBRA, Customer
 from tests.facade.doors import ASYNC, PROMPT, Door, door_to, settings_for

@@ -9,15 +9,15 @@ import pytest
 
 from infra.adapters import Adapters
 from infra.clock import SystemClock
-from publisher.cancel import cancel
-from publisher.desk import Desk
+from publisher.context import Desk
+from publisher.jobs import cancel
 from publisher.purge import purge, purge_old
 from publisher.submit import submit
+from schemas.domain.job import new_job
+from schemas.domain.tombstone import ERASED_PROMPT
 from schemas.errors import AlreadyExists, Unavailable
-from schemas.job import new_job
 from schemas.ports import DEAD_WORKERS, WORKERS
-from schemas.request import VideoRequest
-from schemas.tombstone import ERASED_PROMPT
+from schemas.wire.request import VideoRequest
 from tests.contract.conftest import ADAPTERS
 from tests.gcp.emulated import Project
 from tests.worker.test_messages import PIXEL

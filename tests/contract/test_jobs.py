@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from schemas.domain.job import Job, new_job
+from schemas.domain.states import JobState
 from schemas.errors import AlreadyExists, Conflict, Invalid
-from schemas.job import Job, new_job
 from schemas.ports import COUNTED_AHEAD, JobQuery, JobStore
-from schemas.request import VideoRequest
-from schemas.state import JobState
+from schemas.wire.request import VideoRequest
 from tests.contract.conftest import JobsBackend
 
 NOON = datetime(2024, 1, 1, 12, 0, 0, 123_000, tzinfo=UTC)

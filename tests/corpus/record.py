@@ -20,22 +20,21 @@ from pathlib import Path
 from typing import Any
 
 from infra.adapters import Adapters
-from publisher.cancel import cancel
-from publisher.desk import Desk
-from publisher.replay import replay
+from publisher.context import Desk
+from publisher.dead_letters import replay
+from publisher.jobs import cancel
 from publisher.submit import submit
-from schemas import event as ev
-from schemas.cancel import CancelRequest
-from schemas.erasure import Eraser
+from schemas.domain import events as ev
+from schemas.domain.budget import Limit, Period
+from schemas.domain.clip import Plan
+from schemas.domain.job import Job
+from schemas.domain.states import ClipState, JobState
 from schemas.export import FOLDER as SCHEMAS
-from schemas.job import Job
-from schemas.limit import Limit, Period
-from schemas.message import Message, encode_cancel, encode_request
-from schemas.plan import Plan
 from schemas.ports import REQUESTS
-from schemas.request import VideoRequest
-from schemas.state import ClipState, JobState
-from subscriber.guard import Guard
+from schemas.services.erasure import Eraser
+from schemas.wire.message import Message, encode_cancel, encode_request
+from schemas.wire.request import CancelRequest, VideoRequest
+from subscriber.budget_guard import Guard
 from subscriber.submission import submit_next
 from tests.images import data_url, png
 from tests.worker.bench import Bench, a_request, bench_in

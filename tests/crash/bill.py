@@ -4,10 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
-from schemas.job import Job
-from schemas.ledger import Clip
-from schemas.request import OnUnknownSubmit
-from schemas.state import ClipState
+from schemas.domain.clip import Clip
+from schemas.domain.job import Job
+from schemas.domain.states import ClipState
+from schemas.wire.request import OnUnknownSubmit
 from tests.vertex.script import Books
 
 

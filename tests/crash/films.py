@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 
 from infra.media.probe import probe
-from schemas.job import Job
+from schemas.domain.job import Job
 from tests.crash.house import House
 from tests.vertex.films import FPS
 

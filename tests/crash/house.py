@@ -9,13 +9,13 @@ from pathlib import Path
 
 from infra.adapters import Adapters
 from infra.clock import SystemClock
-from publisher.desk import Desk
+from publisher.context import Desk
 from publisher.submit import submit
+from schemas.domain.job import Job
 from schemas.errors import Unavailable
-from schemas.job import Job
-from schemas.message import Message, encode_request
 from schemas.ports import COMPLETIONS, DEAD_WORKERS, REQUESTS, WORKERS, Subscription
-from schemas.request import VideoRequest
+from schemas.wire.message import Message, encode_request
+from schemas.wire.request import VideoRequest
 from tests.crash.cases import HELD, Case
 from tests.crash.ground import Ground
 from tests.crash.parts import Part, start

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.job import Job
+from schemas.domain.job import Job
 from schemas.ports import Subscription
 
 

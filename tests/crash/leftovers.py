@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from schemas.message import Message
 from schemas.ports import DEAD_WORKERS, REQUESTS, WORKERS
+from schemas.wire.message import Message
 from tests.crash.house import House
 from tests.crash.points import read_points
 from tests.crash.story import DONE

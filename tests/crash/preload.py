@@ -8,11 +8,10 @@ from google.auth.credentials import AnonymousCredentials
 import infra.embedded.bus
 import infra.embedded.jobs
 import infra.embedded.videos
-import infra.gcp.firestore
-import infra.gcp.gcs
-import infra.gcp.pubsub
-import infra.media.assemble
-import infra.media.poster
+import infra.gcp.firestore.jobs
+import infra.gcp.pubsub.bus
+import infra.gcp.storage
+import infra.media.editor
 import tests.crash.launch
 from subscriber import compose, reconcile, worker
 

@@ -8,8 +8,7 @@ from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from infra.gcp.emulator_programs import installed
-from infra.gcp.emulators import running
+from infra.gcp.emulators import installed, running
 from tests.crash.cases import HERE, ORDERS, SIDES, Case, points_file, written_down
 from tests.crash.ground import Embedded, Ground, emulated
 from tests.crash.house import house_of

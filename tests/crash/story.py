@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from schemas.job import Job
-from schemas.names import is_marker, job_prefix
+from schemas.domain.job import Job
+from schemas.domain.object_names import is_marker, job_prefix
 from tests.crash.cases import HELD
 from tests.crash.house import House
 from tests.crash.parts import Part

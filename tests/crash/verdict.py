@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
-from schemas.job import Job
-from schemas.names import FINALS, marker_name
-from schemas.request import OnUnknownSubmit
-from schemas.state import ClipState, JobState
+from schemas.domain.job import Job
+from schemas.domain.object_names import FINALS, marker_name
+from schemas.domain.states import ClipState, JobState
+from schemas.wire.request import OnUnknownSubmit
 from tests.crash.bill import Bill
 from tests.crash.films import wrong_film
 from tests.crash.house import House

@@ -14,11 +14,11 @@ from google.cloud.pubsub_v1 import SubscriberClient
 from google.cloud.pubsub_v1.types import PubsubMessage
 from google.cloud.storage import Client as Storage
 
-from schemas.completion import Completion
-from schemas.job import Job
-from schemas.message import Message, decode_completion
-from schemas.names import FINALS
+from schemas.domain.job import Job
+from schemas.domain.object_names import FINALS
 from schemas.ports import COMPLETIONS
+from schemas.wire.completion import Completion
+from schemas.wire.message import Message, decode_completion
 from tests.gcp.emulated import Project
 from tests.vertex.script import Books, Step
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 import httpx
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
-from schemas.message import Message
+from schemas.wire.message import Message
 from tests.gcp.emulated import Project
 
 Statuses = asyncio.Queue[int]

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from schemas.completion import Completion
-from schemas.inbox import Inbox
-from schemas.message import Message, encode_completion
-from schemas.seen import Recent
-from schemas.state import Outcome
+from schemas.domain.states import Outcome
+from schemas.wire.completion import Completion
+from schemas.wire.message import Message, encode_completion
+from subscriber.consumer import Inbox, Recent
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ from tests.examples.programs import Place
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 PROGRAMS = [path for path in sorted(EXAMPLES.rglob("*.[jp][sy]")) if "node_modules" not in path.parts]
-DOCUMENTED = {"schemas.completion", "schemas.inbox", "schemas.state"}
+DOCUMENTED = {"schemas.wire.completion", "subscriber.consumer", "schemas.domain.states"}
 OURS = {"schemas", "publisher", "subscriber", "infra"}
 
 

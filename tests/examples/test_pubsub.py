@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
-from schemas.completion import Completion
-from schemas.inbox import Inbox
+from schemas.wire.completion import Completion
+from subscriber.consumer import Inbox
 from tests.e2e.processes import House
 from tests.examples.guide import command, program
 from tests.examples.programs import Place, Program

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from schemas.message import Message
+from schemas.wire.message import Message
 from tests.examples.forwarder import forwarder, pushing
 from tests.examples.guide import command
 from tests.examples.programs import Place, Program

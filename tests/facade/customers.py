@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from publisher.keys import new_key
+from publisher.settings import new_key
 from tests.facade.doors import ASYNC, GENERATE, PROMPT, Door
 
 ACME, ACME_KNOWN = new_key("acme")

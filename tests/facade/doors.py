@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from publisher.desk import Desk
+from publisher.context import Desk
 from publisher.facade.app import facade, opened
-from publisher.facade.state import State
+from publisher.facade.call import State
 from publisher.settings import PublisherSettings
 
 GENERATE = "/api/videos/generate"

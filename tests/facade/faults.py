@@ -6,9 +6,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
+from schemas.domain.job import Job
 from schemas.errors import Unavailable
-from schemas.job import Job
-from schemas.message import Message
 from schemas.ports import (
     Bus,
     Clock,
@@ -21,6 +20,7 @@ from schemas.ports import (
     Subscription,
     VideoStore,
 )
+from schemas.wire.message import Message
 
 
 class _Bus:

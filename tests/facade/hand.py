@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
-from publisher.desk import Desk
-from schemas.change import change
-from schemas.ending import completion_of
-from schemas.event import ClipDone, Failed, Stored, SubmitAccepted, SubmitStarted
-from schemas.failure import Failure
-from schemas.job import Job, Result
-from schemas.message import decode_command, encode_completion
-from schemas.plan import Plan, PlannedClip
+from publisher.context import Desk
+from schemas.domain.clip import Plan, PlannedClip
+from schemas.domain.events import ClipDone, Failed, Stored, SubmitAccepted, SubmitStarted
+from schemas.domain.job import Job, Result
+from schemas.domain.projections import completion_of
+from schemas.errors import Failure
 from schemas.ports import COMPLETIONS, WORKERS, Delivery
-from schemas.request import VideoRequest
+from schemas.services.update import change
+from schemas.wire.message import decode_command, encode_completion
+from schemas.wire.request import VideoRequest
 
 VIDEO = bytes(range(256)) * 40
 POSTER = b"\xff\xd8\xff poster"

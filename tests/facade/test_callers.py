@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from publisher.keys import ApiKey, caller_with
+from publisher.settings import ApiKey, caller_with
 from publisher.submit import submit
-from schemas.request import VideoRequest
+from schemas.wire.request import VideoRequest
 from tests.facade.customers import ACME, ACME_2, ACME_KNOWN, KEYS, ZEBRA, Customer
 from tests.facade.doors import GENERATE, PROMPT, Door, door_to, settings_for
 from tests.facade.hand import Hand, hand_at

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from publisher.cancel import cancel
+from publisher.jobs import cancel
+from schemas.domain.states import JobState, Outcome
 from schemas.errors import Invalid, NotFound
-from schemas.message import decode_completion
 from schemas.ports import COMPLETIONS, Subscription
-from schemas.state import JobState, Outcome
+from schemas.wire.message import decode_completion
 from tests.facade.doors import Door
 from tests.facade.faults import DeafBus
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from publisher.facade.intake import Busy
-from publisher.facade.log_limit import LINES_AT_MOST, LogLimit
-from publisher.facade.uploads import Uploads
+from publisher.facade.request_body import Busy, Uploads
+from publisher.facade.server import LINES_AT_MOST, LogLimit
 from tests.facade.doors import GENERATE, JSON, PROMPT, Door, door_to, settings_for
 from tests.facade.process import Server, server_at
 
@@ -199,7 +198,7 @@ async def test_room_is_given_back_by_who_hangs_up(tmp_path: Path) -> None:
 
 
 async def test_no_room_is_a_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("publisher.facade.uploads.WITHIN_S", 0.01)
+    monkeypatch.setattr("publisher.facade.request_body.WITHIN_S", 0.01)
     uploads = Uploads(settings_for(tmp_path, body_limit_bytes=100, bodies_limit_bytes=100))
     await uploads.take(60)
     with pytest.raises(Busy, match="nothing was made of this one"):

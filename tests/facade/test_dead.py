@@ -2,14 +2,13 @@
 
 import pytest
 
-from publisher.cancel import cancel
-from publisher.dead import list_dead, replay_dead, show_dead
-from schemas.errors import NotFound
-from schemas.failure import Category, Failure
-from schemas.message import encode_request
+from publisher.dead_letters import list_dead, replay_dead, show_dead
+from publisher.jobs import cancel
+from schemas.domain.states import JobState
+from schemas.errors import Category, Failure, NotFound
 from schemas.ports import REQUESTS, DeadLetter
-from schemas.request import VideoRequest
-from schemas.state import JobState
+from schemas.wire.message import encode_request
+from schemas.wire.request import VideoRequest
 from tests.facade.doors import PROMPT, Door
 from tests.facade.hand import Hand
 from tests.images import data_url, png

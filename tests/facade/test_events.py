@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from publisher.replay import replay
-from schemas.failure import Category, Failure
+from publisher.dead_letters import replay
+from schemas.errors import Category, Failure
 from tests.facade.doors import Door
 from tests.facade.hand import Hand
 

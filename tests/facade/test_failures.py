@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from publisher.desk import Desk
-from schemas.failure import Category, Charged, Failure
-from schemas.job import Job
-from schemas.message import decode_completion
+from publisher.context import Desk
+from schemas.domain.job import Job
+from schemas.errors import Category, Charged, Failure
 from schemas.ports import COMPLETIONS, Subscription
+from schemas.wire.message import decode_completion
 from tests.facade.doors import Door
 from tests.facade.hand import Hand
 

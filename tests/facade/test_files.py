@@ -2,7 +2,7 @@
 
 import pytest
 
-from publisher.facade.ranges import satisfiable_ranges
+from publisher.facade.files import satisfiable_ranges
 from tests.facade.doors import Door, door_over
 from tests.facade.hand import VIDEO, Hand
 

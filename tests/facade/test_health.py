@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from publisher.facade.state import State
+from publisher.facade.call import State
 from tests.facade.doors import Door, door_over
 from tests.facade.faults import UnreachableJobs
 from tests.unit.test_embedded_videos import largest_file

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.failure import Category, Failure
+from schemas.errors import Category, Failure
 from tests.facade.doors import ASYNC, Door
 from tests.facade.hand import Hand
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from starlette.types import Message
 
-from publisher.facade import intake, twins
+from publisher.facade import coalescing, request_body
 from publisher.facade.app import facade
-from publisher.facade.intake import Busy, Intake
+from publisher.facade.request_body import Busy, Intake
 from schemas.ports import JobQuery
 from tests.facade.doors import ASYNC, GENERATE, PROMPT, Door, door_to, settings_for
 from tests.facade.hand import hand_at
@@ -52,14 +52,14 @@ async def test_one_who_stops_waiting_takes_no_turn_along() -> None:
 
 
 async def test_a_turn_does_not_come_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "WITHIN_S", 0.01)
+    monkeypatch.setattr(request_body, "WITHIN_S", 0.01)
     turns = Intake(1)
     with await turns.turn(), pytest.raises(Busy, match=r"1 requests are taken in at a time.*nothing was made"):
         await turns.turn()
 
 
 async def test_who_got_no_turn_may_ask_again_and_has_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "WITHIN_S", 0.01)
+    monkeypatch.setattr(request_body, "WITHIN_S", 0.01)
     async with door_to(settings_for(tmp_path, intake_at_once=1)) as door:
         with await door.state["intake"].turn():
             answer = await door.post(ASYNC)
@@ -100,7 +100,7 @@ async def test_a_server_that_goes_down_makes_no_jobs_for_those_in_the_queue(tmp_
 async def test_those_who_wait_for_their_videos_or_their_twins_are_in_nobodys_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(twins, "MOMENT_S", 3600)
+    monkeypatch.setattr(coalescing, "MOMENT_S", 3600)
     async with door_to(settings_for(tmp_path, intake_at_once=1)) as door, hand_at(door.desk) as hand:
         first = asyncio.create_task(door.post())
         job_id = await hand.take()

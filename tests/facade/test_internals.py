@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from publisher.facade.internals import without_paths
-from schemas.errors import Unavailable
-from schemas.failure import Category, Failure
-from schemas.job import Job
+from publisher.facade.errors import without_paths
+from schemas.domain.job import Job
+from schemas.errors import Category, Failure, Unavailable
 from tests.facade.doors import ASYNC, Door, door_over
 from tests.facade.faults import UnreachableJobs
 from tests.facade.hand import Hand

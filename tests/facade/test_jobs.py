@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from schemas.message import decode_command
+from schemas.wire.message import decode_command
 from tests.facade.doors import Door
 from tests.facade.hand import Hand
 

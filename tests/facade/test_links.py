@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from schemas.names import FINALS
+from schemas.domain.object_names import FINALS
 from tests.facade.customers import ACME, KEYS, Customer
 from tests.facade.doors import Door, door_to, settings_for
 from tests.facade.hand import VIDEO, Hand, hand_at

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.facade.state import State
+from publisher.facade.call import State
 from publisher.worker_watch import WorkerWatch
 from schemas.ports import LastBeat
 from tests.contract.test_heartbeats import Still

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from publisher.facade.answers import STATUS_OF
 from publisher.facade.app import ROUTES
 from publisher.facade.openapi import document
 from publisher.facade.operations import OPERATIONS
-from schemas.request import VideoRequest
+from publisher.facade.responses import STATUS_OF
+from schemas.wire.request import VideoRequest
 
 _PLAIN = {"/", "/openapi.json"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.datastructures import Headers
 
-from publisher.facade.preferences import Preferences, preferences_of
+from publisher.facade.request_headers import Preferences, preferences_of
 from tests.facade.doors import Door, door_to, settings_for
 from tests.facade.hand import Hand
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from publisher.facade.reattach import left
-from schemas.failure import Category, Charged, Failure
-from schemas.job import Job
+from publisher.facade.coalescing import left
+from schemas.domain.job import Job
+from schemas.errors import Category, Charged, Failure
 from tests.facade.doors import ASYNC, Door, door_over, door_to, settings_for
 from tests.facade.faults import BlindJobs, KeepsNothing, Unaddressed
 from tests.facade.hand import Hand, hand_at

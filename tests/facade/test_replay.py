@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from publisher.cancel import cancel
-from publisher.desk import Desk
-from publisher.replay import replay
-from schemas.errors import Invalid, NotFound
-from schemas.failure import Category, Failure
-from schemas.job import QUEUED_AT_MOST, Job
-from schemas.message import decode_command
-from schemas.state import ClipState, JobState
+from publisher.context import Desk
+from publisher.dead_letters import replay
+from publisher.jobs import cancel
+from schemas.domain.job import QUEUED_AT_MOST, Job
+from schemas.domain.states import ClipState, JobState
+from schemas.errors import Category, Failure, Invalid, NotFound
+from schemas.wire.message import decode_command
 from tests.facade.doors import Door
 from tests.facade.faults import DeafBus
 from tests.facade.hand import Hand

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from publisher.facade.state import State
+from publisher.facade.call import State
 from publisher.submit import SubmitUncertain, submit
-from schemas.message import decode_command
-from schemas.request import VideoRequest
+from schemas.wire.message import decode_command
+from schemas.wire.request import VideoRequest
 from tests.facade.doors import ASYNC, PROMPT, Door, door_over
 from tests.facade.faults import DeafBus, UnreachableJobs
 from tests.facade.hand import Hand

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from publisher.facade.state import State
-from schemas.job import Job
-from schemas.traceparent import child_of
+from publisher.facade.call import State
+from schemas.domain.job import Job
+from schemas.wire.types import child_of
 from tests.facade.doors import ASYNC, Door, door_over
 from tests.facade.faults import UnreachableJobs
 from tests.facade.hand import Hand

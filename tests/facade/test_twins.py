@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from publisher.facade import twins
-from publisher.facade.twins import Twins
+from publisher.facade import coalescing
+from publisher.facade.coalescing import Twins
 from tests.facade.doors import Door
 from tests.facade.hand import Hand
 
@@ -13,7 +13,7 @@ from tests.facade.hand import Hand
 @pytest.fixture
 def long_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that waits for the end of it fails on its timeout."""
-    monkeypatch.setattr(twins, "MOMENT_S", 3600)
+    monkeypatch.setattr(coalescing, "MOMENT_S", 3600)
 
 
 async def test_two_people_with_one_prompt_get_two_videos(door: Door, hand: Hand) -> None:
@@ -93,7 +93,7 @@ async def test_the_moment_ends_when_all_who_came_before_are_gone() -> None:
 
 
 async def test_the_moment_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(twins, "MOMENT_S", 0.001)
+    monkeypatch.setattr(coalescing, "MOMENT_S", 0.001)
     crowds = Twins()
     with crowds.joined("a"), crowds.joined("a") as second:
         await second.moment()

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.message import CANCEL, REQUESTED, Message
+from schemas.wire.message import CANCEL, REQUESTED, Message
 from tests.images import data_url, png, png_bomb
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

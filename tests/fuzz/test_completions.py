@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.message import Message
 from schemas.ports import COMPLETIONS
+from schemas.wire.message import Message
 from tests.facade.doors import door_to, settings_for
 from tests.facade.hand import hand_at
 from tests.fuzz.messages import messages

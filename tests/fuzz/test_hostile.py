@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from schemas.completion import Completion
-from schemas.state import Outcome
+from schemas.domain.states import Outcome
+from schemas.wire.completion import Completion
 from tests.cli.commands import Shell, complaint
 from tests.facade.doors import GENERATE, Door, door_to, settings_for
 from tests.fuzz.hostile import FIELDS, IMAGES, PROMPT, TEXTS, with_image

@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.adapters import Adapters
-from schemas.message import Message, as_published, claimed_job_id, decode_completion
+from schemas.domain.states import Outcome
 from schemas.ports import DEAD_WORKERS, REQUESTS, WORKERS, Bus, DeadLetter
-from schemas.state import Outcome
-from subscriber import edge, handling, holding
+from schemas.wire.message import Message, as_published, claimed_job_id, decode_completion
+from subscriber import handler, worker
+from subscriber import handler as holding
 from tests.fuzz.messages import DEEP, messages
 from tests.gcp.emulated import Project, emulators, project
 from tests.worker.bench import LISTENER, Bench, a_request, bench_in
@@ -41,7 +42,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(autouse=True)
 def _what_is_waited_for_is_soon_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handling, "EARLY_CANCEL_DELAY_S", 0.0)
+    monkeypatch.setattr(handler, "EARLY_CANCEL_DELAY_S", 0.0)
     monkeypatch.setattr(holding, "HOLD_AT_MOST_S", 0.0)
     monkeypatch.setattr(holding, "QUEUED_AT_MOST", timedelta(0))
 
@@ -51,7 +52,7 @@ def _what_is_waited_for_is_soon_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_every_message_on_the_embedded_bus_ends(
     film: bytes, caplog: pytest.LogCaptureFixture, sent: list[Message]
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder, caplog.at_level(logging.ERROR, logger=edge.__name__):
+    with tempfile.TemporaryDirectory() as folder, caplog.at_level(logging.ERROR, logger=worker.__name__):
         asyncio.run(_all_end(Path(folder), film, sent))
     assert not [record for record in caplog.records if record.exc_info], "something happened that nobody foresaw"
 

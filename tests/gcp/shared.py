@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from infra.gcp.emulator_programs import installed
-from infra.gcp.emulators import Emulator, running
+from infra.gcp.emulators import Emulator, installed, running
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from infra.adapters import Adapters
-from infra.gcp.gcs_settings import bucket_settings
+from infra.gcp.settings import bucket_settings
 from schemas.errors import Invalid
 from schemas.ports import VideoStore
 from tests.gcp.emulated import Project

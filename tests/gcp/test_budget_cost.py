@@ -9,11 +9,11 @@ import pytest
 from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 
 from infra.adapters import Adapters
-from schemas.job import new_job
-from schemas.limit import Limit
-from subscriber.guard import Guard
+from schemas.domain.budget import Limit
+from schemas.domain.job import new_job
+from subscriber.budget_guard import Guard
+from subscriber.context import Workshop
 from subscriber.submission import submit_next
-from subscriber.workshop import Workshop
 from tests.gcp.emulated import Project
 from tests.worker.bench import a_request, bench_in
 

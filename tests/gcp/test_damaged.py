@@ -9,10 +9,10 @@ import pytest
 from infra.adapters import Adapters
 from infra.gcp import gcs_transfer
 from infra.media.probe import probe
+from schemas.domain.states import JobState
 from schemas.errors import LocalDisk, NotFound, Unavailable
 from schemas.ports import VideoStore
-from schemas.state import JobState
-from subscriber.carrying import Carrier
+from subscriber.runner import Carrier
 from tests.disks import fill, small_disk
 from tests.gcp.comparing import BUCKET, Bucket, comparing_server, crc32c, flip
 from tests.unit.media_clips import Film

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.gcp.emulator_programs import installed
-from infra.gcp.emulators import Emulator, running
+from infra.gcp.emulators import Emulator, installed, running
 from schemas.errors import Unavailable
 from tests.cli.processes import watched
 

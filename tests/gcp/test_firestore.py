@@ -14,14 +14,14 @@ from google.cloud.firestore_v1.types import StructuredQuery
 from proto.datetime_helpers import DatetimeWithNanoseconds
 
 from infra.adapters import Adapters
-from infra.gcp.firestore import FirestoreJobs
-from infra.gcp.firestore_documents import document, document_id, stamped, update_time
-from infra.gcp.firestore_queries import ahead_query, indexes, page_query
+from infra.gcp.firestore.documents import document, document_id, stamped, update_time
+from infra.gcp.firestore.jobs import FirestoreJobs
+from infra.gcp.firestore.queries import ahead_query, indexes, page_query
+from schemas.domain.job import Job, new_job
+from schemas.domain.states import JobState
 from schemas.errors import Invalid, Unavailable
-from schemas.job import Job, new_job
 from schemas.ports import JobQuery, JobStore
-from schemas.request import VideoRequest
-from schemas.state import JobState
+from schemas.wire.request import VideoRequest
 from tests.gcp.emulated import Project
 
 INDEXES = Path(__file__).parents[2] / "infra/deploy/firestore.indexes.json"

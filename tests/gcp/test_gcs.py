@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from google.cloud.storage import Blob, Bucket, Client
 
 from infra.adapters import Adapters
-from infra.gcp.gcs_settings import BucketSettings, bucket_settings
-from infra.gcp.gcs_urls import public_url
+from infra.gcp.settings import BucketSettings, bucket_settings
+from infra.gcp.storage import public_url
 from schemas.errors import Invalid, Unavailable
 from schemas.ports import VideoStore
 from tests.gcp.emulated import Project

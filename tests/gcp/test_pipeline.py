@@ -23,16 +23,16 @@ from google.cloud.storage import Blob
 
 from infra.media.probe import probe
 from publisher.compose import open_desk
-from publisher.desk import Desk
+from publisher.context import Desk
 from publisher.settings import PublisherSettings
 from publisher.submit import submit
 from publisher.waiting import Waiters
-from schemas.job import Job
-from schemas.message import Message, decode_command, decode_completion
-from schemas.names import FINALS, REFERENCES
+from schemas.domain.job import Job
+from schemas.domain.object_names import FINALS, REFERENCES
+from schemas.domain.states import JobState, Outcome
 from schemas.ports import COMPLETIONS, REQUESTS
-from schemas.request import VideoRequest
-from schemas.state import JobState, Outcome
+from schemas.wire.message import Message, decode_command, decode_completion
+from schemas.wire.request import VideoRequest
 from subscriber.compose import open_workshop
 from subscriber.settings import WorkerSettings
 from subscriber.worker import Worker

@@ -11,15 +11,14 @@ from google.auth.exceptions import RefreshError
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from infra.adapters import Adapters
-from infra.gcp.pubsub_client import PoliteSubscriberClient
-from infra.gcp.pubsub_delivery import Attempts
-from infra.gcp.pubsub_marks import Death, alive, death_of, marked, obituary
-from infra.gcp.pubsub_stream import LEASE_AT_MOST_S, flow_control
-from infra.gcp.subscriptions import EPHEMERAL_FOR, Subscriptions
-from infra.gcp.translate import translated
+from infra.gcp.errors import translated
+from infra.gcp.pubsub.admin import EPHEMERAL_FOR, Subscriptions
+from infra.gcp.pubsub.dead_letters import Death, alive, death_of, marked, obituary
+from infra.gcp.pubsub.delivery import Attempts
+from infra.gcp.pubsub.stream import LEASE_AT_MOST_S, PoliteSubscriberClient, flow_control
 from schemas.errors import Invalid, Unavailable
-from schemas.message import Message
 from schemas.ports import DEAD_WORKERS, WORKERS, Bus, Delivery, Subscription
+from schemas.wire.message import Message
 from tests.gcp.emulated import Project
 
 PATIENCE_S = 30.0

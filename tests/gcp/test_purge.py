@@ -11,14 +11,14 @@ import pytest
 
 from infra.adapters import Adapters
 from infra.clock import SystemClock
-from infra.gcp.pubsub import PubSubBus
-from publisher.cancel import cancel
-from publisher.desk import Desk
+from infra.gcp.pubsub.bus import PubSubBus
+from publisher.context import Desk
+from publisher.jobs import cancel
 from publisher.purge import purge
 from publisher.submit import submit
-from schemas.job import LOOSE_ENDS_FOR, Job
+from schemas.domain.job import LOOSE_ENDS_FOR, Job
 from schemas.ports import DEAD_WORKERS, WORKERS, Bus
-from schemas.request import VideoRequest
+from schemas.wire.request import VideoRequest
 from tests.gcp.emulated import Project
 
 
@@ -53,7 +53,7 @@ async def test_what_somebody_else_looks_at_is_looked_for_again(
     assert (await purge(desk, [job.job_id])).unfinished == [job.job_id]
     assert await desk.bus.dead_letters() == []
     assert await _open(desk)
-    monkeypatch.setattr("schemas.erasure.LETTERS_HIDE_FOR", timedelta())
+    monkeypatch.setattr("schemas.services.erasure.LETTERS_HIDE_FOR", timedelta())
     assert (await purge(desk, [job.job_id])).unfinished == []
     assert not await _open(desk)
 

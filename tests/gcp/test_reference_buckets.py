@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from infra.adapters import Adapters
-from infra.gcp.gcs_settings import bucket_settings
-from schemas.claim_check import claim_image
+from infra.gcp.settings import bucket_settings
 from schemas.errors import Invalid, NotFound
-from schemas.request import IMAGE_MAX_BYTES, VideoRequest
+from schemas.services.reference_images import claim_image
+from schemas.wire.request import IMAGE_MAX_BYTES, VideoRequest
 from tests.gcp.emulated import Project
 
 

@@ -16,8 +16,8 @@ import httpx
 from google.cloud.firestore import Client as Firestore
 
 from infra.adapters import Adapters
-from schemas.message import Message
 from schemas.ports import COMPLETIONS, DEAD_WORKERS, WORKERS, Bus, Subscription
+from schemas.wire.message import Message
 from tests.crash.ground import Embedded, Ground
 from tests.crash.house import SETTINGS
 from tests.mixed.release import Side

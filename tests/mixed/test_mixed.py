@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from publisher.keys import new_key
+from publisher.settings import new_key
 from schemas.ports import WORKERS
 from tests.mixed.house import GENERATE, ORDER, House, Part, client_of
 from tests.mixed.release import Side

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from schemas.completion import Completion
-from schemas.message import Message, decode_completion
 from schemas.ports import REQUESTS
+from schemas.wire.completion import Completion
+from schemas.wire.message import Message, decode_completion
 
 
 @dataclass(eq=False)

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from schemas.errors import SubmitRefused, SubmitUnknown, Unavailable
-from schemas.failure import Category, Charged, Failure
-from schemas.ledger import Clip
-from schemas.plan import Plan, PlannedClip
+from schemas.domain.clip import Clip, Plan, PlannedClip
+from schemas.domain.states import ClipState
+from schemas.errors import Category, Charged, Failure, SubmitRefused, SubmitUnknown, Unavailable
 from schemas.ports import Broke, Clock, Finished, JobStore, Running, VideoStore
-from schemas.request import VideoRequest
-from schemas.state import ClipState
+from schemas.wire.request import VideoRequest
 
 PRICE = Decimal("0.40")
 CLIP_SECONDS = 1

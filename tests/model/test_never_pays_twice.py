@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from schemas.domain.job import Job
+from schemas.domain.states import JobState
 from schemas.errors import Conflict, Unavailable
-from schemas.job import Job
-from schemas.request import OnUnknownSubmit, VideoRequest
-from schemas.state import JobState
+from schemas.wire.request import OnUnknownSubmit, VideoRequest
 from tests.model.provider import Operation
 from tests.model.stage import Call
 from tests.model.world import World

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas.job import Job
+from schemas.domain.job import Job
 from schemas.ports import Clock, JobPage, JobQuery
-from subscriber.edge import guarded
-from subscriber.handling import Handler
+from subscriber.handler import Handler
 from subscriber.reconcile import reconcile
+from subscriber.worker import guarded
 from tests.model.post import Handed, Letter, Post
 from tests.model.stage import Gated, Stage
 

@@ -9,17 +9,16 @@ from typing import Any
 
 from infra.adapters import Adapters
 from infra.media.editor import FileEditor
-from schemas import event as ev
-from schemas.change import change
-from schemas.job import Job, new_job
-from schemas.message import encode_request
+from schemas.domain import events as ev
+from schemas.domain.job import Job, new_job
 from schemas.ports import REQUESTS, JobQuery, JobStore, VideoStore
-from schemas.request import VideoRequest
-from subscriber.handling import Handler
-from subscriber.pace import Pace
-from subscriber.registry import Registry
-from subscriber.windows import Windows
-from subscriber.workshop import Workshop
+from schemas.services.update import change
+from schemas.wire.message import encode_request
+from schemas.wire.request import VideoRequest
+from subscriber.context import Workshop
+from subscriber.handler import Handler, Registry
+from subscriber.policy import Windows
+from subscriber.rate_limit import Pace
 from tests.model.post import Post
 from tests.model.provider import Provider
 from tests.model.stage import Gated, Stage

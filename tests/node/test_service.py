@@ -11,7 +11,7 @@ import av
 import pytest
 from PIL import Image
 
-from schemas.scene import Scene, build_prompt
+from schemas.wire.scene import Scene, build_prompt
 from tests.e2e.processes import House
 from tests.node.driver import node, refusal
 

@@ -7,11 +7,11 @@ from typing import Any
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.types import PubsubMessage
 
-from infra.gcp.subscriptions import Subscriptions
+from infra.gcp.pubsub.admin import Subscriptions
 from publisher.compose import open_desk
 from publisher.settings import PublisherSettings
+from schemas.domain.states import JobState
 from schemas.ports import COMPLETIONS, DEAD_REQUESTS, DEAD_WORKERS, REQUESTS, WORKERS
-from schemas.state import JobState
 from tests.e2e.processes import House
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from infra.embedded.animatic.film import render
-from infra.embedded.animatic.storyboard import Storyboard
+from infra.animatic.render import render
+from infra.animatic.storyboard import Storyboard
 
 Frames = npt.NDArray[np.int16]
 

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.failure import Category, Charged, Failure
-from schemas.job import Job, Result, new_job
-from schemas.plan import Plan, PlannedClip
-from schemas.request import VideoRequest
+from schemas.domain import events as ev
+from schemas.domain.clip import Plan, PlannedClip
+from schemas.domain.job import Job, Result, new_job
+from schemas.domain.state_machine import advance
+from schemas.errors import Category, Charged, Failure
+from schemas.wire.request import VideoRequest
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 PRICE = Decimal("0.40")

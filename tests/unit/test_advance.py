@@ -5,12 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from schemas import event as ev
-from schemas.advance import HISTORY_AT_MOST, advance
-from schemas.errors import ImpossibleStep
-from schemas.failure import Category, Charged
-from schemas.job import LOOSE_ENDS_FOR, Job
-from schemas.state import ClipState, JobState
+from schemas.domain import events as ev
+from schemas.domain.job import LOOSE_ENDS_FOR, Job
+from schemas.domain.state_machine import HISTORY_AT_MOST, advance
+from schemas.domain.states import ClipState, JobState
+from schemas.errors import Category, Charged, ImpossibleStep
 from tests.unit.makers import (
     AT,
     BUSY,

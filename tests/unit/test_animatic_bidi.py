@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.embedded.animatic.bidi import CONTROLS, Run, is_right_to_left, mirror, order, override, reopen
+from infra.animatic.bidi import CONTROLS, Run, is_right_to_left, mirror, order, override, reopen
 
 HEBREW = {chr(ord("A") + at): chr(0x5D0 + at) for at in range(26)}
 LRM, RLM, ALM = "\u200e", "\u200f", "\u061c"

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.embedded.animatic.camera import RESTING, Move, parse
-from infra.embedded.animatic.travel import plan
+from infra.animatic.camera import RESTING, Move, parse, plan
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.embedded.animatic.bidi import CONTROLS
-from infra.embedded.animatic.captions import READING_RATE_PER_S, Passage, cue
-from infra.embedded.animatic.glyphs import atoms, clean, clusters, reading_length
-from infra.embedded.animatic.layout import Layout
-from infra.embedded.animatic.lettering import shrink
-from infra.embedded.animatic.typeface import BOLD
-from infra.embedded.animatic.wrapping import ELLIPSIS, Measure, chunk, shorten, wrap
+from infra.animatic.bidi import CONTROLS
+from infra.animatic.captions import READING_RATE_PER_S, Passage, cue
+from infra.animatic.layout import Layout, shrink
+from infra.animatic.text import ELLIPSIS, Measure, atoms, chunk, clean, clusters, reading_length, shorten, wrap
+from infra.animatic.typeface import BOLD
 
 SENTENCES = "The door opens. A woman walks in, looks around, and sits down by the window. Rain runs down the glass."
 

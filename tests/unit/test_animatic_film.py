@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from infra.embedded.animatic import reel
+from infra.animatic import render
 from infra.media.probe import probe
 from tests.unit.animatic_film import Frames, board, film, grey, scenery, sound, stored
 
@@ -42,7 +42,7 @@ def test_streams_are_what_players_expect(tmp_path: Path) -> None:
         assert video.duration * video.time_base == 3
         assert abs(audio.duration * audio.time_base - 3) <= 1024 / 48_000
         assert container.metadata["title"] == WORDS["title"]
-        assert container.metadata["comment"] == reel.COMMENT
+        assert container.metadata["comment"] == render.COMMENT
 
 
 def test_the_same_board_gives_the_same_bytes_and_another_seed_another_film(tmp_path: Path) -> None:
@@ -134,6 +134,6 @@ def test_a_board_that_cannot_be_drawn_leaves_no_file(tmp_path: Path, bad: dict[s
 
 def test_a_board_goes_to_another_process_without_loading_a_codec() -> None:
     assert pickle.loads(pickle.dumps(board(title="x"))) == board(title="x")
-    code = "import sys, infra.embedded.animatic.storyboard; print({'av', 'PIL', 'numpy'} & set(sys.modules))"
+    code = "import sys, infra.animatic.storyboard; print({'av', 'PIL', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

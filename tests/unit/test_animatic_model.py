@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from infra.embedded.animatic.model import Animatic
-from infra.embedded.animatic.studio import Studio
+from infra.animatic.model import Animatic
+from infra.animatic.pool import Studio
 from infra.embedded.videos import FolderVideos
-from schemas.ledger import Clip
+from schemas.domain.clip import Clip
 from schemas.ports import Broke, Finished, Running
-from schemas.request import VideoRequest
+from schemas.wire.request import VideoRequest
 from tests.images import png
 from tests.unit.makers import PRICE, a_plan, played, started
 

@@ -14,11 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageDraw
 
-from infra.embedded.animatic import picture
-from infra.embedded.animatic.camera import Move
-from infra.embedded.animatic.stage import fits, set_stage
+from infra.animatic import picture
+from infra.animatic.camera import Move, fits, set_stage
 from schemas.errors import Invalid
-from schemas.image import image_kind
+from schemas.services.image_header import image_kind
 from tests.images import chunk
 
 RED, BLUE = (200, 30, 40), (20, 40, 200)
@@ -125,7 +124,7 @@ def test_a_picture_of_many_pixels_takes_little_memory(tmp_path: Path) -> None:
     """In a process of its own: what is measured is the most that it ever held."""
     picture_file = tmp_path / "picture"
     code = (
-        "import sys; from pathlib import Path; from infra.embedded.animatic.film import picture\n"
+        "import sys; from pathlib import Path; from infra.animatic.render import picture\n"
         "peak = lambda: next(int(line.split()[1]) for line in open('/proc/self/status') if line.startswith('VmHWM:'))\n"
         "before = peak(); picture.decode(Path(sys.argv[1]).read_bytes()); print(peak() - before)"
     )

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.embedded.animatic.film import render
-from infra.embedded.animatic.glyphs import clean
-from infra.embedded.animatic.layout import Layout
-from infra.embedded.animatic.script import has_notes, letter, reads_from_right
-from infra.embedded.animatic.sheet import Note, Page, set_pages
+from infra.animatic.captions import has_notes, letter, reads_from_right
+from infra.animatic.layout import Layout
+from infra.animatic.render import render
+from infra.animatic.shot_notes import Note, Page, set_pages
+from infra.animatic.text import clean
 from tests.unit.animatic_film import Frames, board, grey
 
 WIDE, TALL = Layout(width=1280, height=720), Layout(width=720, height=1280)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from infra.embedded.animatic import mood, sound
+from infra.animatic import sound
+from infra.animatic import sound as mood
 
 MOODS = ["calm", "upbeat", "dramatic", "tense", "sad", "dreamy", "electronic"]
 

@@ -10,12 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
-from infra.embedded.animatic import typeface
-from infra.embedded.animatic.glyphs import atoms, clean, clusters
-from infra.embedded.animatic.joining import join
-from infra.embedded.animatic.typeface import Type
-from infra.embedded.animatic.wrapping import Measure, wrap
-from schemas.visible import has_visible_text
+from infra.animatic import typeface
+from infra.animatic.text import Measure, atoms, clean, clusters, wrap
+from infra.animatic.typeface import Type, join
+from schemas.wire.validation import has_visible_text
 
 Ink = npt.NDArray[np.bool_]
 

@@ -9,14 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.budget import Slice, Slip, from_all, from_one, given_back, no_room
-from schemas.complaint import invalid
-from schemas.failure import Category, Charged
-from schemas.job import Job
-from schemas.limit import SLICES_AT_MOST, Limit, Period, Reserved
-from schemas.state import ClipState, JobState
+from schemas.domain import events as ev
+from schemas.domain.budget import (
+    SLICES_AT_MOST,
+    Limit,
+    Period,
+    Reserved,
+    Slice,
+    Slip,
+    from_all,
+    from_one,
+    given_back,
+    no_room,
+)
+from schemas.domain.job import Job
+from schemas.domain.state_machine import advance
+from schemas.domain.states import ClipState, JobState
+from schemas.errors import Category, Charged
+from schemas.wire.validation import invalid
 from subscriber.settings import WorkerSettings
 from tests.unit.makers import (
     AT,

@@ -11,15 +11,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.errors import ImpossibleStep
-from schemas.failure import Charged, Failure
-from schemas.job import Job
-from schemas.ledger import Clip
-from schemas.limit import Limit
-from schemas.plan import Plan
-from schemas.state import ClipState
+from schemas.domain import events as ev
+from schemas.domain.budget import Limit
+from schemas.domain.clip import Clip, Plan
+from schemas.domain.job import Job
+from schemas.domain.state_machine import advance
+from schemas.domain.states import ClipState
+from schemas.errors import Charged, Failure, ImpossibleStep
 from tests.unit.makers import AT, BUSY, GONE, NO, PRICE, a_job, a_plan
 
 LIMIT = Limit.model_validate({"scope": "all", "period": "month", "limit_usd": "1000"})

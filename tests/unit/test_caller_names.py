@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.caller_names import REVERSIBLE_MAX, image_digest, shown_id, stored_id
-from schemas.completion import Completion
-from schemas.kinds import JOB_ID_MAX, JOB_ID_PATTERN
-from schemas.message import encode_completion
-from schemas.names import FINALS, final_name, is_safe
-from schemas.state import Outcome
+from schemas.domain.object_names import FINALS, final_name, is_safe
+from schemas.domain.states import Outcome
+from schemas.wire.caller_names import REVERSIBLE_MAX, image_digest, shown_id, stored_id
+from schemas.wire.completion import Completion
+from schemas.wire.message import encode_completion
+from schemas.wire.types import JOB_ID_MAX, JOB_ID_PATTERN
 from tests.unit.makers import AT
 
 IDS = st.from_regex(JOB_ID_PATTERN[1:-1], fullmatch=True)

@@ -4,12 +4,12 @@ from typing import cast
 
 import pytest
 
-from schemas import event as ev
-from schemas.change import ATTEMPTS, change
+from schemas.domain import events as ev
+from schemas.domain.job import Job
+from schemas.domain.states import JobState
 from schemas.errors import Conflict, ImpossibleStep, NotFound
-from schemas.job import Job
 from schemas.ports import JobStore
-from schemas.state import JobState
+from schemas.services.update import ATTEMPTS, change
 from tests.unit.makers import a_job, after, played, started, wished
 
 

@@ -5,10 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.cancel import CancelRequest
-from schemas.complaint import invalid
 from schemas.errors import Invalid
-from schemas.request import VideoRequest
+from schemas.wire.request import CancelRequest, VideoRequest
+from schemas.wire.validation import invalid
 
 leaves = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=12))
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner))

@@ -7,10 +7,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from publisher.settings import PublisherSettings
-from schemas.cancel import CancelRequest
-from schemas.complaint import _FORMS
-from schemas.limit import Limit
-from schemas.request import VideoRequest
+from schemas.domain.budget import Limit
+from schemas.wire.request import CancelRequest, VideoRequest
+from schemas.wire.validation import _FORMS
 from subscriber.settings import WorkerSettings
 
 

@@ -3,12 +3,12 @@
 import pytest
 from pydantic import ValidationError
 
-from schemas import event as ev
-from schemas.completion import Completion
-from schemas.ending import completion_of, estimated_progress, rejection, timings_of
-from schemas.failure import Category
-from schemas.job import Job
-from schemas.state import Outcome
+from schemas.domain import events as ev
+from schemas.domain.job import Job
+from schemas.domain.projections import completion_of, estimated_progress, rejection, timings_of
+from schemas.domain.states import Outcome
+from schemas.errors import Category
+from schemas.wire.completion import Completion
 from tests.unit.makers import (
     AT,
     NO,

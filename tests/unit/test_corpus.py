@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from schemas.cancel import CancelRequest
-from schemas.completion import Completion
-from schemas.job import Job
-from schemas.message import Message, decode_command, decode_completion
-from schemas.request import VideoRequest
-from schemas.state import Outcome
+from schemas.domain.job import Job
+from schemas.domain.states import Outcome
+from schemas.wire.completion import Completion
+from schemas.wire.message import Message, decode_command, decode_completion
+from schemas.wire.request import CancelRequest, VideoRequest
 
 FOLDER = Path(__file__).parent.parent / "corpus" / "v1"
 Released = dict[str, Any]

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from schemas.data_url import is_data_url, plain_data_url
+from schemas.wire.media_types import is_data_url, plain_data_url
 from tests.images import png
 
 IMAGE = png()

@@ -9,8 +9,8 @@ import pytest
 from infra.adapters import Adapters
 from infra.clock import SystemClock
 from schemas.errors import Invalid
-from schemas.message import Message
 from schemas.ports import Bus, Clock, JobStore, Subscription, VideoStore
+from schemas.wire.message import Message
 
 LIGHT = """
 import sys

@@ -13,10 +13,10 @@ import pytest
 from infra.embedded.bus import SqliteBus
 from infra.embedded.database import Database
 from infra.embedded.jobs import SqliteJobs
-from schemas.job import new_job
-from schemas.message import Message
+from schemas.domain.job import new_job
 from schemas.ports import Delivery, JobQuery, Subscription
-from schemas.request import VideoRequest
+from schemas.wire.message import Message
+from schemas.wire.request import VideoRequest
 
 HOUR_S = 3600
 WORKERS = Subscription(name="workers", topic="requests", dead_letter_topic="dead")

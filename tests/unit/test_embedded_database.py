@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.embedded import connection as connection_module
+from infra.embedded import database as connection_module
 from infra.embedded.database import GROUP_AT_MOST, Database
-from infra.embedded.tables import MIGRATIONS
+from infra.embedded.schema import MIGRATIONS
 from schemas.errors import Conflict, Invalid, Unavailable
 
 

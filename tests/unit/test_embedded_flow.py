@@ -15,8 +15,8 @@ import pytest
 from infra.embedded.bus import SqliteBus
 from infra.embedded.database import Database
 from schemas.errors import Invalid, Unavailable
-from schemas.message import Message
 from schemas.ports import Delivery, Subscription
+from schemas.wire.message import Message
 
 WORKERS = Subscription(name="workers", topic="a topic/with ümlauts")
 PATIENCE_S = 30.0
@@ -118,7 +118,7 @@ async def test_leases_are_kept_while_the_event_loop_is_held_up(house: House) -> 
 async def test_a_settlement_that_failed_lets_the_message_come_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infra.embedded.connection.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("infra.embedded.database.BUSY_TIMEOUT_S", 0.05)
     bus = await house.bus(ack_deadline_s=0.5)
     async with bus.subscribe(WORKERS, limit=1) as flow:
         await publish(bus, "again")

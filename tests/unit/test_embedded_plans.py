@@ -11,11 +11,11 @@ import pytest
 from infra.embedded.bus import SqliteBus
 from infra.embedded.database import Database
 from infra.embedded.jobs import SqliteJobs
-from schemas.job import new_job
-from schemas.message import Message
+from schemas.domain.job import new_job
+from schemas.domain.states import JobState
 from schemas.ports import JobQuery, Subscription
-from schemas.request import VideoRequest
-from schemas.state import JobState
+from schemas.wire.message import Message
+from schemas.wire.request import VideoRequest
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from infra.embedded.bus import SqliteBus
 from infra.embedded.database import Database
 from infra.embedded.jobs import SqliteJobs
+from schemas.domain.job import new_job
 from schemas.errors import AlreadyExists
-from schemas.job import new_job
-from schemas.message import Message
 from schemas.ports import Delivery, Subscription
-from schemas.request import VideoRequest
+from schemas.wire.message import Message
+from schemas.wire.request import VideoRequest
 
 WORKERS = Subscription(name="workers", topic="topic")
 OWN = Subscription(name="own", topic="topic", ephemeral=True)

@@ -10,8 +10,7 @@ import pytest
 
 from infra.embedded import videos as embedded_videos
 from infra.embedded.database import Database
-from infra.embedded.secret import shared_secret
-from infra.embedded.videos import FolderVideos
+from infra.embedded.videos import FolderVideos, shared_secret
 from schemas.errors import Invalid, NotFound, ReelbusError, Unavailable
 from subscriber.scratch import sweep
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from publisher.settings import PublisherSettings
-from schemas.environment import NAMES
 from schemas.errors import Invalid
+from schemas.settings import NAMES
 from subscriber.settings import WorkerSettings
 
 BOTH = pytest.mark.parametrize("side", [PublisherSettings, WorkerSettings])
@@ -32,7 +32,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_setting_of_either_side_is_known_to_both() -> None:
-    """A new field of either settings class belongs into `schemas.environment.NAMES`."""
+    """A new field of either settings class belongs into `schemas.settings.NAMES`."""
     fields = {name.upper() for side in (PublisherSettings, WorkerSettings) for name in side.model_fields}
     assert fields | {"URL"} == NAMES
 

@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.failure import DELIVERED_AS_IT_CAME, Category, Failure
-from schemas.fallback import fallback_attributes, fallback_cause, fallback_of
-from schemas.job import Job
-from schemas.plan import Plan
-from schemas.state import ClipState, JobState
-from schemas.tombstone import tombstone_of
-from schemas.view import view_of
+from schemas.domain import events as ev
+from schemas.domain.clip import Plan
+from schemas.domain.fallback import fallback_attributes, fallback_cause, fallback_of
+from schemas.domain.job import Job
+from schemas.domain.projections import view_of
+from schemas.domain.state_machine import advance
+from schemas.domain.states import ClipState, JobState
+from schemas.domain.tombstone import tombstone_of
+from schemas.errors import DELIVERED_AS_IT_CAME, Category, Failure
 from tests.unit.makers import NO, PRICE, RESULT, a_job, a_plan, accepted, after, late, lost, started, withdrawn
 
 WHY = "veo-3.1-fast makes the video for 0.40 USD instead of veo-3.1 for 3.20 USD. Google has switched this model off."

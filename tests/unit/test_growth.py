@@ -9,14 +9,14 @@ import pytest
 from pydantic import ValidationError
 
 from infra.cursor import Position, decode_cursor, encode_cursor
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.cancel import CancelRequest
-from schemas.ending import completion_of
-from schemas.errors import Invalid, NewerRecord
-from schemas.failure import Category
-from schemas.job import Job
-from schemas.message import (
+from schemas.domain import events as ev
+from schemas.domain.job import Job, job_of_record, record_of
+from schemas.domain.projections import completion_of
+from schemas.domain.state_machine import advance
+from schemas.domain.states import JobState
+from schemas.errors import Category, Invalid, NewerRecord
+from schemas.ports import JobQuery
+from schemas.wire.message import (
     Message,
     UnknownContent,
     decode_command,
@@ -24,11 +24,8 @@ from schemas.message import (
     encode_completion,
     encode_request,
 )
-from schemas.ports import JobQuery
-from schemas.record import job_of_record, record_of
-from schemas.request import VideoRequest
-from schemas.scene import Scene
-from schemas.state import JobState
+from schemas.wire.request import CancelRequest, VideoRequest
+from schemas.wire.scene import Scene
 from tests.unit.makers import (
     AT,
     PRICE,

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from schemas import image
 from schemas.errors import Invalid
-from schemas.image import image_kind
+from schemas.services import image_header
+from schemas.services.image_header import image_kind
 
 
 def stored(width: int, height: int, format_: str, mode: str = "RGB", **how: object) -> bytes:
@@ -43,9 +43,9 @@ def test_the_size_is_read_and_not_guessed(
     format_: str, mode: str, how: dict[str, object], extension: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = stored(317, 23, format_, mode, **how)
-    monkeypatch.setattr(image, "PIXELS_AT_MOST", 317 * 23)
+    monkeypatch.setattr(image_header, "PIXELS_AT_MOST", 317 * 23)
     assert image_kind(picture) == extension
-    monkeypatch.setattr(image, "PIXELS_AT_MOST", 317 * 23 - 1)
+    monkeypatch.setattr(image_header, "PIXELS_AT_MOST", 317 * 23 - 1)
     with pytest.raises(Invalid, match="not 317 x 23"):
         image_kind(picture)
 

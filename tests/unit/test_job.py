@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from schemas.job import FIRST_CHECK_AFTER, QUEUED_AT_MOST, Job
-from schemas.request import VideoRequest
-from schemas.state import ClipState, JobState
+from schemas.domain.job import FIRST_CHECK_AFTER, QUEUED_AT_MOST, Job
+from schemas.domain.states import ClipState, JobState
+from schemas.wire.request import VideoRequest
 from tests.unit.makers import AT, PRICE, a_job, a_plan, accepted, after, done, lost, played, started, withdrawn
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from infra.media.assemble import assemble
+from infra.media.editor import assemble
 from infra.media.probe import Probe, probe
 
 HEARD = 48_000

@@ -11,8 +11,7 @@ import av.stream
 import numpy as np
 import pytest
 
-from infra.media.assemble import assemble, keep
-from infra.media.poster import poster
+from infra.media.editor import assemble, keep, poster
 from infra.media.probe import Probe, probe
 from tests.unit.media_clips import Film, Shown, play, remux
 
@@ -305,7 +304,7 @@ def test_a_clip_that_is_much_too_short_is_delivered_and_says_so(tmp_path: Path) 
 
 
 def test_a_clip_that_no_encoder_takes_is_delivered_as_it_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.media.encoding._X264", {"preset": "no such preset"})
+    monkeypatch.setattr("infra.media.transcode._X264", {"preset": "no such preset"})
     clip = Film(pixels="yuv444p").write(tmp_path / "a.mp4")
     made = assemble([clip], duration_seconds=2, to=tmp_path / "to.mp4")
     assert made.defect

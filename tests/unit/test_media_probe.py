@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from infra.media.poster import poster
+from infra.media.editor import poster
 from infra.media.probe import probe
 from tests.unit.animatic_film import film, grey, scenery, stored
 

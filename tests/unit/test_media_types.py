@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.gcp.models import MODELS
-from infra.gcp.planning import image_type, plan_with
+from infra.gcp.vertex.models import MODELS
+from infra.gcp.vertex.planning import image_type, plan_with
 from schemas.errors import Invalid
-from schemas.media_types import UNKNOWN, image_type_of_name, type_of_name
-from schemas.request import VideoRequest
+from schemas.wire.media_types import UNKNOWN, image_type_of_name, type_of_name
+from schemas.wire.request import VideoRequest
 
 ROOT = Path(__file__).parents[2]
 STORED = f"reelbus:references/{'a' * 64}.webp"

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.cancel import CancelRequest
-from schemas.ending import rejection
+from schemas.domain.projections import rejection
 from schemas.errors import Invalid
-from schemas.message import (
+from schemas.wire.message import (
     CANCEL,
     REQUESTED,
     Message,
@@ -21,6 +20,7 @@ from schemas.message import (
     encode_completion,
     encode_request,
 )
+from schemas.wire.request import CancelRequest
 from tests.unit.makers import AT, a_request
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

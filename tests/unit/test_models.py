@@ -5,10 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from infra.gcp.lineup import FAST, QUALITY, Lineup
-from infra.gcp.models import MODELS, Family
+from infra.gcp.vertex.models import FAST, MODELS, QUALITY, Family, Lineup
 from schemas.errors import Invalid
-from schemas.request import DURATION_MAX_S, VideoRequest
+from schemas.wire.request import DURATION_MAX_S, VideoRequest
 
 REQUEST = VideoRequest(job_id="j", prompt="a slow pan over a desk")
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.kinds import isoformat, job_id_from_key, new_job_id
-from schemas.names import final_name, is_safe, poster_name, reference_name, work_prefix
+from schemas.domain.object_names import final_name, is_safe, poster_name, reference_name, work_prefix
+from schemas.wire.types import isoformat, job_id_from_key, new_job_id
 from tests.unit.makers import AT, a_request
 
 ids = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)

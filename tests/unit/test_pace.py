@@ -1,7 +1,7 @@
 """The pace of submits, on a clock that jumps."""
 
 from infra.clock import SystemClock
-from subscriber.pace import BURST_S, ONE_REFUSAL_S, SLOWEST_PER_MINUTE, Pace
+from subscriber.rate_limit import BURST_S, ONE_REFUSAL_S, SLOWEST_PER_MINUTE, Pace
 
 
 class Jumping(SystemClock):

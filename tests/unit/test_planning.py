@@ -9,13 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.gcp.cover import cheapest_cover
-from infra.gcp.lineup import Lineup
-from infra.gcp.models import MODELS, Model
-from infra.gcp.planning import Planner, image_type, plan_with, retirement_warning
-from schemas.errors import Invalid
-from schemas.failure import Charged
-from schemas.request import DURATION_MAX_S, VideoRequest
+from infra.gcp.vertex.models import MODELS, Lineup, Model
+from infra.gcp.vertex.planning import Planner, cheapest_cover, image_type, plan_with, retirement_warning
+from schemas.errors import Charged, Invalid
+from schemas.wire.request import DURATION_MAX_S, VideoRequest
 
 VEO, FAST, LITE = "veo-3.1-generate-001", "veo-3.1-fast-generate-001", "veo-3.1-lite-generate-001"
 OMNI, OLD_OMNI = "gemini-omni-1.2-flash", "gemini-omni-1.1-flash-preview"

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from infra.gcp.models import MODELS
-from infra.gcp.prices import read_prices
-from infra.gcp.vertex_opening import open_planner
-from infra.gcp.vertex_settings import VertexSettings
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.errors import Invalid
-from schemas.failure import Charged
-from subscriber.prices import Prices
+from infra.gcp.settings import VertexSettings
+from infra.gcp.vertex.adapter import open_planner
+from infra.gcp.vertex.models import MODELS
+from infra.gcp.vertex.prices import read_prices
+from schemas.domain import events as ev
+from schemas.domain.state_machine import advance
+from schemas.errors import Charged, Invalid
+from subscriber.context import Prices
 from tests.unit.makers import PRICE, a_job, a_plan, a_request, accepted, after, late, lost, started
 
 OMNI = "gemini-omni-1.2-flash"

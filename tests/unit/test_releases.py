@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from infra.adapters import Adapters
-from infra.embedded.animatic.model import Animatic
-from infra.embedded.animatic.studio import Studio
+from infra.animatic.model import Animatic
+from infra.animatic.pool import Studio
 from infra.embedded.videos import FolderVideos
-from schemas.cancel import CancelRequest
-from schemas.completion import Completion
-from schemas.ending import completion_of
+from schemas.domain.job import job_of_record, record_of
+from schemas.domain.projections import completion_of
+from schemas.domain.states import JobState
 from schemas.errors import Invalid
-from schemas.inbox import Inbox
-from schemas.message import (
+from schemas.ports import JobQuery
+from schemas.wire.completion import Completion
+from schemas.wire.message import (
     Message,
     UnknownContent,
     decode_command,
@@ -27,9 +28,8 @@ from schemas.message import (
     encode_completion,
     encode_request,
 )
-from schemas.ports import JobQuery
-from schemas.record import job_of_record, record_of
-from schemas.state import JobState
+from schemas.wire.request import CancelRequest
+from subscriber.consumer import Inbox
 from tests.corpus.reader import StrictReader
 from tests.unit.makers import AT, a_job, after, played, started
 from tests.unit.test_growth import WAYS, counted, grown

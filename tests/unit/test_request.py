@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.request import OnUnknownSubmit, Quality, VideoRequest
+from schemas.wire.request import OnUnknownSubmit, Quality, VideoRequest
 from tests.unit.makers import a_request
 
 

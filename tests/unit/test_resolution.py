@@ -4,12 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.errors import ImpossibleStep
-from schemas.failure import Charged
-from schemas.job import Job
-from schemas.state import ClipState, JobState
+from schemas.domain import events as ev
+from schemas.domain.job import Job
+from schemas.domain.state_machine import advance
+from schemas.domain.states import ClipState, JobState
+from schemas.errors import Charged, ImpossibleStep
 from tests.unit.makers import (
     GONE,
     PRICE,

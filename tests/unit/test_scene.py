@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.scene import BLANKS, Scene, build_prompt, clean, duration_of
+from schemas.wire.scene import BLANKS, Scene, build_prompt, clean, duration_of
 
 texts = st.one_of(st.none(), st.text(max_size=40), st.text(alphabet=BLANKS + "ab.", max_size=40))
 NAMES = ("title", "description", "visual", "cameraFlow", "script", "backgroundMusic")

@@ -13,14 +13,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.errors import ImpossibleStep
-from schemas.failure import Charged, Failure
-from schemas.job import Job
-from schemas.plan import Plan
-from schemas.state import ClipState, JobState
-from schemas.steps import step
+from schemas.domain import events as ev
+from schemas.domain.clip import Plan
+from schemas.domain.job import Job
+from schemas.domain.state_machine import advance, step
+from schemas.domain.states import ClipState, JobState
+from schemas.errors import Charged, Failure, ImpossibleStep
 from tests.unit.makers import AT, BUSY, GONE, NO, RESULT, a_job, a_plan
 
 Q, SUB, GEN, STO = JobState.QUEUED, JobState.SUBMITTING, JobState.GENERATING, JobState.STORING

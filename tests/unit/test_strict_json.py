@@ -6,8 +6,8 @@ import tracemalloc
 import pytest
 
 from schemas.errors import Invalid
-from schemas.message import Message, claimed_job_id
-from schemas.strict_json import KEYS_AT_MOST, strict_object
+from schemas.wire.message import Message, claimed_job_id
+from schemas.wire.validation import KEYS_AT_MOST, strict_object
 
 
 @pytest.mark.parametrize(

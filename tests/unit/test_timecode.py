@@ -6,24 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import timecode
+from schemas.wire import scene
 
 
 @given(hours=st.integers(0, 99), minutes=st.integers(0, 59), seconds=st.integers(0, 59), ms=st.integers(0, 999))
 def test_every_clock_reads_as_its_seconds(hours: int, minutes: int, seconds: int, ms: int) -> None:
     written = f"{hours:02}:{minutes:02}:{seconds:02}.{ms:03}"
-    assert timecode.seconds(written) == hours * 3600 + minutes * 60 + seconds + Decimal(ms) / 1000
+    assert scene.seconds(written) == hours * 3600 + minutes * 60 + seconds + Decimal(ms) / 1000
 
 
 @given(start=st.integers(0, 99_999), end=st.integers(0, 99_999), dash=st.sampled_from(["-", " to ", "–", "s — "]))
 def test_every_range_reads_as_its_two_ends(start: int, end: int, dash: str) -> None:
-    assert timecode.span(f"{start}{dash}{end}s") == (Decimal(start), Decimal(end))
+    assert scene.span(f"{start}{dash}{end}s") == (Decimal(start), Decimal(end))
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
     try:
-        found = timecode.span(text) or (Decimal(0), timecode.seconds(text))
+        found = scene.span(text) or (Decimal(0), scene.seconds(text))
     except ValueError as error:
         told = str(error)
     else:
@@ -33,5 +33,5 @@ def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
 
 @pytest.mark.parametrize("value", [8, 8.0, 8.25])
 def test_a_number_is_no_range(value: float) -> None:
-    assert timecode.span(value) is None
-    assert timecode.seconds(value) == Decimal(str(value))
+    assert scene.span(value) is None
+    assert scene.seconds(value) == Decimal(str(value))

@@ -5,14 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.errors import ImpossibleStep
-from schemas.failure import Category, Charged, Failure
-from schemas.job import LOOSE_ENDS_FOR, Job
-from schemas.limit import Limit, Period
-from schemas.state import ClipState, JobState
-from schemas.tombstone import ERASED_PROMPT, why_kept
+from schemas.domain import events as ev
+from schemas.domain.budget import Limit, Period
+from schemas.domain.job import LOOSE_ENDS_FOR, Job
+from schemas.domain.state_machine import advance
+from schemas.domain.states import ClipState, JobState
+from schemas.domain.tombstone import ERASED_PROMPT, why_kept
+from schemas.errors import Category, Charged, Failure, ImpossibleStep
 from tests.unit.makers import (
     PRICE,
     a_job,

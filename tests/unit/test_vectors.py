@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 import schemas
-from schemas import timecode
-from schemas.complaint import invalid
-from schemas.request import VideoRequest
+from schemas.wire import scene
+from schemas.wire.request import VideoRequest
+from schemas.wire.validation import invalid
 
 Case = dict[str, Any]
 FOLDER = Path(schemas.__file__).parent / "vectors"
@@ -33,13 +33,13 @@ def refusal(request: Case) -> Case:
 def test_a_time_reads_as_the_vector_says(case: Case) -> None:
     if "error" in case:
         with pytest.raises(ValueError, match="must be a time") as caught:
-            timecode.span(case["input"]) or timecode.seconds(case["input"])
+            scene.span(case["input"]) or scene.seconds(case["input"])
         assert str(caught.value) == case["error"]
     elif "seconds" in case:
-        assert timecode.span(case["input"]) is None
-        assert timecode.seconds(case["input"]) == Decimal(case["seconds"])
+        assert scene.span(case["input"]) is None
+        assert scene.seconds(case["input"]) == Decimal(case["seconds"])
     else:
-        assert timecode.span(case["input"]) == (Decimal(case["start"]), Decimal(case["end"]))
+        assert scene.span(case["input"]) == (Decimal(case["start"]), Decimal(case["end"]))
 
 
 @pytest.mark.parametrize("case", cases("scenes"))

@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.gcp.echo import without_echo
-from infra.gcp.failures import nothing_made, operation_failure, stopped
-from infra.gcp.refusals import refusal
-from schemas.failure import Category
+from infra.gcp.vertex.echo import without_echo
+from infra.gcp.vertex.failures import nothing_made, operation_failure, refusal, stopped
+from schemas.errors import Category
 from tests.unit.test_vertex_failures import body
 
 PROMPT = 'A poster on a wall says "safety policy", and below: you have not been charged. Support codes: 15236754'

@@ -6,15 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.gcp.failures import elsewhere, nothing_made, operation_failure, stopped
-from infra.gcp.operation import Operation, Place
-from infra.gcp.outcome import Made
-from infra.gcp.refusals import doubt, lost, not_sent, refusal
-from infra.gcp.safety import safety_failure, support_reasons
-from infra.gcp.wording import label_value
-from infra.gcp.words import as_sentence, words_of
-from schemas.errors import NotFound
-from schemas.failure import Category, Charged, Failure
+from infra.gcp.vertex.failures import (
+    as_sentence,
+    doubt,
+    elsewhere,
+    lost,
+    not_sent,
+    nothing_made,
+    operation_failure,
+    refusal,
+    safety_failure,
+    stopped,
+    support_reasons,
+    words_of,
+)
+from infra.gcp.vertex.operations import Made, Operation, Place
+from infra.gcp.vertex.requests import label_value
+from schemas.errors import Category, Charged, Failure, NotFound
 from schemas.ports import Broke, Finished
 
 

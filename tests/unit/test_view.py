@@ -3,9 +3,9 @@
 import json
 from decimal import Decimal
 
-from schemas import event as ev
-from schemas.failure import Charged
-from schemas.view import view_of
+from schemas.domain import events as ev
+from schemas.domain.projections import view_of
+from schemas.errors import Charged
 from tests.unit.makers import AT, NO, a_job, a_plan, accepted, after, done, played, started, stored, wished
 
 

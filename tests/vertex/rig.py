@@ -9,14 +9,13 @@ from typing import Any
 
 from infra.clock import SystemClock
 from infra.embedded.videos import FolderVideos
-from infra.gcp.lineup import Lineup
-from infra.gcp.planning import Planner
-from infra.gcp.vertex import Vertex
-from schemas.ledger import Clip
-from schemas.names import work_prefix
-from schemas.plan import PlannedClip
+from infra.gcp.vertex.adapter import Vertex
+from infra.gcp.vertex.models import Lineup
+from infra.gcp.vertex.planning import Planner
+from schemas.domain.clip import Clip, PlannedClip
+from schemas.domain.object_names import work_prefix
 from schemas.ports import Broke, Finished, Running, VideoStore
-from schemas.request import VideoRequest
+from schemas.wire.request import VideoRequest
 from tests.vertex.depot import FolderDepot
 from tests.vertex.server import WireVertex, vertex_at
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from schemas.errors import SubmitRefused
-from schemas.failure import Category, Charged
+from schemas.errors import Category, Charged, SubmitRefused
 from schemas.ports import Broke, Finished, Running
 from tests.vertex.rig import OMNI, VEO, Rig, a_request
 from tests.vertex.script import Step

@@ -6,8 +6,8 @@ import pytest
 
 from infra.adapters import Adapters
 from infra.media.probe import probe
-from schemas.claim_check import claim_image
 from schemas.errors import SubmitRefused
+from schemas.services.reference_images import claim_image
 from tests.gcp.emulated import Project
 from tests.vertex.depot import BucketDepot
 from tests.vertex.rig import VEO, Rig, a_request, adapter

@@ -2,8 +2,7 @@
 
 import pytest
 
-from schemas.errors import SubmitUnknown, Unavailable
-from schemas.failure import Category, Charged, Failure
+from schemas.errors import Category, Charged, Failure, SubmitUnknown, Unavailable
 from schemas.ports import Broke, Finished, Foreign, Missing, Running
 from tests.vertex.rig import OMNI, VEO, Rig, a_request
 from tests.vertex.script import Step

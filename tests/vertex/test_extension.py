@@ -3,10 +3,9 @@
 import pytest
 
 from infra.media.probe import probe
-from schemas.errors import SubmitRefused
-from schemas.failure import Category
+from schemas.errors import Category, SubmitRefused
 from schemas.ports import Finished
-from schemas.request import VideoRequest
+from schemas.wire.request import VideoRequest
 from tests.vertex.rig import OMNI, VEO, Rig, a_request
 from tests.vertex.script import Step
 

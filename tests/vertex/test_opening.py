@@ -8,8 +8,8 @@ import pytest
 
 from infra.adapters import Adapters
 from infra.embedded.videos import FolderVideos
-from infra.gcp.vertex import Vertex
-from infra.gcp.vertex_settings import VertexSettings
+from infra.gcp.settings import VertexSettings
+from infra.gcp.vertex.adapter import Vertex
 from schemas.errors import Invalid
 from subscriber.settings import WorkerSettings
 from tests.vertex.rig import a_request
@@ -65,7 +65,7 @@ def test_the_worker_s_settings_are_read_from_the_environment(monkeypatch: pytest
 
 
 def test_google_s_client_is_loaded_with_the_first_call_only() -> None:
-    program = "import sys, infra.gcp.vertex_opening; print(*[name for name in sys.argv[1:] if name in sys.modules])"
+    program = "import sys, infra.gcp.vertex.adapter; print(*[name for name in sys.argv[1:] if name in sys.modules])"
     heavy = ("google.genai", "google.auth", "vertexai", "google.cloud.aiplatform")
     out = subprocess.run([sys.executable, "-c", program, *heavy], capture_output=True, text=True, check=True)
     assert out.stdout.split() == []

@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from infra.media.probe import probe
-from schemas.claim_check import claim_image
 from schemas.errors import SubmitRefused
 from schemas.ports import Finished
+from schemas.services.reference_images import claim_image
 from tests.images import data_url, png
 from tests.vertex.rig import BUCKET, OMNI, VEO, Rig, a_clip, a_request
 

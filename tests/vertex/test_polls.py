@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from infra.gcp.transport import VertexTransport
+from infra.gcp.vertex.transport import VertexTransport
 from schemas.errors import Unavailable
 from schemas.ports import Running
 from tests.vertex.rig import OMNI, VEO, Rig, a_request

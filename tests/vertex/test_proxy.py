@@ -8,12 +8,10 @@ import google.auth
 import pytest
 from google.oauth2.credentials import Credentials
 
-from infra.gcp.proxies import Proxies
-from infra.gcp.vertex import Vertex
-from infra.gcp.vertex_opening import open_vertex
-from infra.gcp.vertex_settings import VertexSettings
-from schemas.errors import Invalid, SubmitRefused, SubmitUnknown, Unavailable
-from schemas.failure import Charged
+from infra.gcp.settings import VertexSettings
+from infra.gcp.vertex.adapter import Vertex, open_vertex
+from infra.gcp.vertex.client import Proxies
+from schemas.errors import Charged, Invalid, SubmitRefused, SubmitUnknown, Unavailable
 from schemas.ports import Finished
 from tests.vertex.rig import OMNI, VEO, Rig, a_request
 from tests.vertex.script import Step

@@ -2,8 +2,7 @@
 
 import pytest
 
-from schemas.errors import SubmitRefused
-from schemas.failure import Category, Charged
+from schemas.errors import Category, Charged, SubmitRefused
 from schemas.ports import Finished
 from tests.vertex.rig import OMNI, VEO, VEO_FAST, Rig, a_clip, a_request, adapter
 from tests.vertex.script import Step

@@ -5,10 +5,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from infra.gcp.refusals import refusal
-from infra.gcp.retry_after import retry_after_s
-from schemas.errors import SubmitRefused, SubmitUnknown, Unavailable
-from schemas.failure import Category, Charged
+from infra.gcp.vertex.failures import refusal
+from infra.gcp.vertex.transport import retry_after_s
+from schemas.errors import Category, Charged, SubmitRefused, SubmitUnknown, Unavailable
 from schemas.ports import Running
 from tests.unit.test_vertex_failures import body
 from tests.vertex.rig import OMNI, VEO, Rig, a_request

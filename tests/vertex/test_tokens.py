@@ -8,8 +8,7 @@ import pytest
 from google.auth.exceptions import RefreshError
 from google.oauth2.credentials import Credentials
 
-from infra.gcp.clients import Clients
-from infra.gcp.tokens import Tokens
+from infra.gcp.vertex.client import Clients, Tokens
 from schemas.errors import SubmitRefused, Unavailable
 from schemas.ports import Running
 from tests.vertex.rig import OMNI, VEO, Rig, a_clip, a_request, adapter

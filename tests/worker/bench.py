@@ -9,15 +9,15 @@ from typing import Any
 
 from infra.adapters import Adapters
 from infra.clock import SystemClock
-from schemas.completion import Completion
-from schemas.job import Job, new_job
-from schemas.message import Message, decode_completion, encode_request
+from schemas.domain.job import Job, new_job
 from schemas.ports import COMPLETIONS, DEAD_WORKERS, REQUESTS, WORKERS, Delivery, Subscription
-from schemas.request import VideoRequest
-from subscriber.pace import Pace
-from subscriber.windows import Windows
+from schemas.wire.completion import Completion
+from schemas.wire.message import Message, decode_completion, encode_request
+from schemas.wire.request import VideoRequest
+from subscriber.context import Workshop
+from subscriber.policy import Windows
+from subscriber.rate_limit import Pace
 from subscriber.worker import Worker
-from subscriber.workshop import Workshop
 from tests.worker.paid_model import PaidModel
 
 WINDOWS = Windows(submit_within_s=5, submitting_hold_s=0.2, generation_s=0.3, storing_s=60)

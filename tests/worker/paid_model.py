@@ -9,12 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from schemas.errors import Invalid, SubmitRefused, SubmitUnknown, Unavailable
-from schemas.failure import Category, Charged, Failure
-from schemas.ledger import Clip
-from schemas.plan import Plan, PlannedClip
+from schemas.domain.clip import Clip, Plan, PlannedClip
+from schemas.errors import Category, Charged, Failure, Invalid, SubmitRefused, SubmitUnknown, Unavailable
 from schemas.ports import Answer, Finished, VideoStore
-from schemas.request import VideoRequest
+from schemas.wire.request import VideoRequest
 
 PRICE = Decimal("0.40")
 QUOTA = Failure(category=Category.QUOTA, code="quota", message="The quota is used up for now.", retryable=True)

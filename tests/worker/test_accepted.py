@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from infra.embedded.animatic.model import Animatic
-from infra.embedded.animatic.studio import Studio
-from schemas.failure import Charged
-from schemas.names import job_prefix
+from infra.animatic.model import Animatic
+from infra.animatic.pool import Studio
+from schemas.domain.object_names import job_prefix
+from schemas.domain.states import ClipState, JobState, Outcome
+from schemas.errors import Charged
 from schemas.ports import Answer, Finished, Foreign, Missing
-from schemas.request import VideoRequest
-from schemas.state import ClipState, JobState, Outcome
-from subscriber.carrying import Carrier
+from schemas.wire.request import VideoRequest
+from subscriber.runner import Carrier
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PRICE, PaidModel

@@ -9,24 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from infra.animatic.model import Animatic
+from infra.animatic.pool import Studio
 from infra.clock import SystemClock
-from infra.embedded.animatic.model import Animatic
-from infra.embedded.animatic.studio import Studio
 from infra.embedded.videos import FolderVideos
 from infra.media.probe import probe
-from schemas.ending import defect_of
-from schemas.errors import LocalDisk, Unavailable
-from schemas.failure import DELIVERED_AS_IT_CAME, Charged
-from schemas.job import Job
-from schemas.ledger import Clip
-from schemas.plan import PlannedClip
+from schemas.domain.clip import Clip, PlannedClip
+from schemas.domain.job import Job
+from schemas.domain.projections import defect_of, view_of
+from schemas.domain.states import JobState
+from schemas.errors import DELIVERED_AS_IT_CAME, Charged, LocalDisk, Unavailable
 from schemas.ports import Answer, Editor, Finished, Probe, Running
-from schemas.state import JobState
-from schemas.view import view_of
 from subscriber import assembly
-from subscriber.announcement import announce
-from subscriber.carrying import Carrier
-from subscriber.clip_files import first_held
+from subscriber.announce import announce
+from subscriber.assembly import first_held
+from subscriber.runner import Carrier
 from tests.disks import fill, small_disk
 from tests.unit.media_clips import Film
 from tests.worker.bench import WINDOWS, Bench, a_request, bench_in

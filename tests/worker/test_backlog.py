@@ -8,16 +8,16 @@ from typing import cast
 
 import pytest
 
-from schemas import event as ev
-from schemas.job import Job
-from schemas.message import Message, encode_request
+from schemas.domain import events as ev
+from schemas.domain.job import Job
+from schemas.domain.states import ClipState, JobState
 from schemas.ports import REQUESTS, WORKERS, Bus, Subscription
-from schemas.state import ClipState, JobState
-from subscriber.carrying import Carrier
-from subscriber.pace import Pace
-from subscriber.progress import QUIET_S, Progress
+from schemas.wire.message import Message, encode_request
+from subscriber.context import Workshop
+from subscriber.rate_limit import Pace
 from subscriber.reconcile import Known, reconcile
-from subscriber.workshop import Workshop
+from subscriber.runner import Carrier
+from subscriber.worker import QUIET_S, Progress
 from tests.worker.bench import Bench
 from tests.worker.test_clock import Driven
 

@@ -12,18 +12,16 @@ import pytest
 
 from infra.adapters import Adapters
 from infra.clock import SystemClock
-from schemas import event as ev
-from schemas.budget import Slice
-from schemas.errors import Conflict, Unavailable
-from schemas.failure import Category, Charged
-from schemas.job import QUEUED_AT_MOST, Job
-from schemas.limit import Limit
+from schemas.domain import events as ev
+from schemas.domain.budget import Limit, Slice
+from schemas.domain.job import QUEUED_AT_MOST, Job
+from schemas.domain.states import ClipState, JobState
+from schemas.errors import Category, Charged, Conflict, Unavailable
 from schemas.ports import Budgets
-from schemas.state import ClipState, JobState
-from subscriber.carrying import Carrier
-from subscriber.giving_back import give_back_unused
-from subscriber.guard import Guard
-from subscriber.pace import Pace
+from subscriber.announce import give_back_unused
+from subscriber.budget_guard import Guard
+from subscriber.rate_limit import Pace
+from subscriber.runner import Carrier
 from subscriber.settings import WorkerSettings
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench, a_request

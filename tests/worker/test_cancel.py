@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from schemas import event as ev
-from schemas.cancel import CancelRequest
-from schemas.failure import Charged
-from schemas.message import encode_cancel
+from schemas.domain import events as ev
+from schemas.domain.states import ClipState, JobState, Outcome
+from schemas.errors import Charged
 from schemas.ports import REQUESTS, Running
-from schemas.state import ClipState, JobState, Outcome
-from subscriber import handling
+from schemas.wire.message import encode_cancel
+from schemas.wire.request import CancelRequest
+from subscriber import handler
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PRICE
 
@@ -73,7 +73,7 @@ async def test_an_ended_job_stays_as_it_is(bench: Bench) -> None:
 async def test_a_cancel_that_overtakes_its_request_is_tried_again_and_then_answered(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handling, "EARLY_CANCEL_DELAY_S", 0.01)
+    monkeypatch.setattr(handler, "EARLY_CANCEL_DELAY_S", 0.01)
     await _cancel(bench, "never-was")
     async with bench.working():
         heard = await bench.hear()

@@ -5,15 +5,15 @@ from decimal import Decimal
 
 import pytest
 
-from publisher.cancel import cancel
-from publisher.desk import Desk
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.failure import Category, Charged, Failure
-from schemas.job import Job, Result
-from schemas.plan import Plan, PlannedClip
+from publisher.context import Desk
+from publisher.jobs import cancel
+from schemas.domain import events as ev
+from schemas.domain.clip import Plan, PlannedClip
+from schemas.domain.job import Job, Result
+from schemas.domain.state_machine import advance
+from schemas.domain.states import ClipState, JobState
+from schemas.errors import Category, Charged, Failure
 from schemas.ports import Running
-from schemas.state import ClipState, JobState
 from subscriber.reconcile import reconcile
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PRICE

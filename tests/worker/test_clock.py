@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from schemas import event as ev
+from schemas.domain import events as ev
+from schemas.domain.job import Job
+from schemas.domain.states import ClipState, JobState
 from schemas.errors import Unavailable
-from schemas.job import Job
 from schemas.ports import Answer, Running
-from schemas.request import VideoRequest
-from schemas.state import ClipState, JobState
-from subscriber.carrying import Carrier
+from schemas.wire.request import VideoRequest
+from subscriber.context import Workshop
+from subscriber.policy import Windows
+from subscriber.runner import Carrier
 from subscriber.submission import submit_next
-from subscriber.windows import Windows
-from subscriber.workshop import Workshop
 from tests.model.worker import DatedJobs
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import PRICE, PaidModel, accept_and_lose_the_answer

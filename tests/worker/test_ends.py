@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from schemas import event as ev
-from schemas.advance import advance
-from schemas.errors import Conflict
-from schemas.failure import Category, Charged, Failure
-from schemas.job import Job
+from schemas.domain import events as ev
+from schemas.domain.job import Job
+from schemas.domain.state_machine import advance
+from schemas.domain.states import ClipState, JobState, Outcome
+from schemas.errors import Category, Charged, Conflict, Failure
 from schemas.ports import Broke, Finished, Running
-from schemas.state import ClipState, JobState, Outcome
-from subscriber.carrying import Carrier
 from subscriber.reconcile import reconcile
+from subscriber.runner import Carrier
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PRICE, SAFETY, accept_and_lose_the_answer

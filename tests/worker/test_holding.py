@@ -11,21 +11,20 @@ from typing import Any
 
 import pytest
 
-from publisher.cancel import cancel
-from publisher.desk import Desk
-from publisher.replay import replay
+from publisher.context import Desk
+from publisher.dead_letters import replay
+from publisher.jobs import cancel
+from schemas.domain.job import Job, new_job
+from schemas.domain.states import JobState, Outcome
 from schemas.errors import NewerRecord
-from schemas.job import Job, new_job
-from schemas.message import HELD_SINCE, encode_request
 from schemas.ports import MAX_DELIVERIES, REQUESTS, WORKERS, Delivery
-from schemas.request import VideoRequest
-from schemas.state import JobState, Outcome
-from schemas.stored import STORED
-from subscriber import holding
-from subscriber.carrying import Carrier
-from subscriber.handling import Handler
+from schemas.versioning import STORED
+from schemas.wire.message import HELD_SINCE, encode_request
+from schemas.wire.request import VideoRequest
+from subscriber import handler as holding
+from subscriber.handler import Handler, Registry
 from subscriber.reconcile import reconcile
-from subscriber.registry import Registry
+from subscriber.runner import Carrier
 from tests.worker.bench import Bench
 
 OF_TOMORROW = {"job_id": "job-9", "prompt": "A harbour at dawn, gulls", "duration_seconds": 1, "fps": 60}

@@ -12,18 +12,16 @@ from pathlib import Path
 import pytest
 
 from infra.adapters import Adapters
-from schemas import event as ev
-from schemas.errors import Unavailable
-from schemas.failure import Charged, Failure
-from schemas.job import Job, new_job
-from schemas.ledger import Clip
-from schemas.names import job_prefix, marker_name
-from schemas.plan import Plan
+from schemas.domain import events as ev
+from schemas.domain.clip import Clip, Plan
+from schemas.domain.job import Job, new_job
+from schemas.domain.object_names import job_prefix, marker_name
+from schemas.domain.states import ClipState, JobState
+from schemas.errors import Charged, Failure, Unavailable
 from schemas.ports import StoredFile, VideoStore
-from schemas.request import VideoRequest
-from schemas.state import ClipState, JobState
-from subscriber.carrying import Carrier
+from schemas.wire.request import VideoRequest
 from subscriber.marker import fence, new_nonce, own_marker, put_marker
+from subscriber.runner import Carrier
 from subscriber.submission import give_up_submit, submit_next
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import (

@@ -4,10 +4,10 @@ import base64
 
 import pytest
 
-from schemas.message import encode_request
+from schemas.domain.states import JobState, Outcome
 from schemas.ports import DEAD_WORKERS, REQUESTS, WORKERS
-from schemas.state import JobState, Outcome
-from subscriber import holding
+from schemas.wire.message import encode_request
+from subscriber import handler
 from tests.worker.bench import Bench, a_request
 
 PIXEL = base64.b64decode(
@@ -52,7 +52,7 @@ async def test_a_known_id_with_another_body_is_rejected_and_the_job_goes_on(benc
 
 
 async def test_a_message_of_tomorrow_is_held_for_a_newer_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holding, "HOLD_AT_MOST_S", 0)
+    monkeypatch.setattr(handler, "HOLD_AT_MOST_S", 0)
     await bench.send_raw(b'{"job_id": "future"}', **{"ce-type": "reelbus.video.requested.v2"})
     async with bench.working():
         await bench.send()

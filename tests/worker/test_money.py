@@ -8,16 +8,15 @@ from typing import Any
 import pytest
 
 from infra.clock import SystemClock
-from schemas import event as ev
-from schemas.errors import Conflict, Unavailable
-from schemas.failure import Charged
-from schemas.job import Job
+from schemas.domain import events as ev
+from schemas.domain.job import Job
+from schemas.domain.states import ClipState, JobState, Outcome
+from schemas.errors import Charged, Conflict, Unavailable
 from schemas.ports import Broke, JobPage, JobQuery, JobStore
-from schemas.state import ClipState, JobState, Outcome
-from subscriber.carrying import Carrier
+from subscriber.context import Workshop
 from subscriber.generation import poll_once
+from subscriber.runner import Carrier
 from subscriber.submission import submit_next
-from subscriber.workshop import Workshop
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import (
     CAPACITY,

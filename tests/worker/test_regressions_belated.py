@@ -7,16 +7,15 @@ from decimal import Decimal
 
 import pytest
 
-from schemas import event as ev
-from schemas.job import Job
+from schemas.domain import events as ev
+from schemas.domain.job import Job
+from schemas.domain.states import ClipState, JobState
 from schemas.ports import Broke, Finished, Running
-from schemas.request import OnUnknownSubmit
-from schemas.state import ClipState, JobState
-from subscriber.carrying import Carrier
+from schemas.wire.request import OnUnknownSubmit
 from subscriber.generation import judge
-from subscriber.handling import Handler
-from subscriber.pace import Pace
-from subscriber.registry import Registry
+from subscriber.handler import Handler, Registry
+from subscriber.rate_limit import Pace
+from subscriber.runner import Carrier
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench
 from tests.worker.paid_model import (

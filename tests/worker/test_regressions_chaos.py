@@ -11,13 +11,12 @@ import pytest
 
 from infra.clock import SystemClock
 from infra.embedded.videos import FolderVideos
-from infra.gcp import clients
-from schemas.errors import SubmitRefused
-from schemas.failure import Charged
+from infra.gcp.vertex import client
+from schemas.domain.states import JobState
+from schemas.errors import Charged, SubmitRefused
 from schemas.ports import Broke
-from schemas.state import JobState
-from subscriber.carrying import Carrier
 from subscriber.compose import open_workshop
+from subscriber.runner import Carrier
 from subscriber.settings import WorkerSettings
 from tests.vertex.rig import OMNI, a_clip, a_request, adapter, rig_in
 from tests.vertex.script import Step
@@ -50,13 +49,13 @@ async def test_a_local_disk_that_takes_no_file_is_waited_for_and_the_paid_film_i
 async def test_a_library_that_loads_for_too_long_is_a_definite_no_and_no_unknown_submit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded, opened = threading.Event(), clients._opened
+    loaded, opened = threading.Event(), client._opened
 
     def slowly(*given: Any) -> Any:
         loaded.wait()
         return opened(*given)
 
-    monkeypatch.setattr(clients, "_opened", slowly)
+    monkeypatch.setattr(client, "_opened", slowly)
     model = adapter("http://127.0.0.1:9", await FolderVideos.open(tmp_path, "http://facade"))
     request = a_request(model=OMNI)
     try:

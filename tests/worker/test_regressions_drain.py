@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from schemas.cancel import CancelRequest
-from schemas.job import Job
-from schemas.message import encode_cancel, encode_request
+from schemas.domain.job import Job
+from schemas.domain.states import JobState, Outcome
 from schemas.ports import DEAD_REQUESTS, REQUESTS, JobPage, JobQuery, JobStore, Running
-from schemas.state import JobState, Outcome
-from subscriber.carrying import Carrier
+from schemas.wire.message import encode_cancel, encode_request
+from schemas.wire.request import CancelRequest
 from subscriber.generation import poll_once
-from subscriber.registry import Registry
+from subscriber.handler import Registry
+from subscriber.runner import Carrier
 from subscriber.submission import submit_next
 from subscriber.worker import Worker
 from tests.worker.bench import Bench

@@ -11,23 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from infra.embedded.animatic import model as animatic
-from infra.embedded.animatic.model import Animatic
-from infra.embedded.animatic.storyboard import Storyboard
-from infra.embedded.animatic.studio import Studio
-from schemas import event as ev
-from schemas.errors import Invalid, ReelbusError, Unavailable
-from schemas.failure import Charged
-from schemas.job import QUEUED_AT_MOST, Job
-from schemas.ledger import Clip
-from schemas.names import work_prefix
-from schemas.plan import Plan, PlannedClip
+from infra.animatic import model as animatic
+from infra.animatic.model import Animatic
+from infra.animatic.pool import Studio
+from infra.animatic.storyboard import Storyboard
+from schemas.domain import events as ev
+from schemas.domain.clip import Clip, Plan, PlannedClip
+from schemas.domain.job import QUEUED_AT_MOST, Job
+from schemas.domain.object_names import work_prefix
+from schemas.domain.states import JobState, Outcome
+from schemas.errors import Charged, Invalid, ReelbusError, Unavailable
 from schemas.ports import Broke, Editor, Finished, Probe, Running
-from schemas.request import VideoRequest
-from schemas.state import JobState, Outcome
-from subscriber.carrying import Carrier
+from schemas.wire.request import VideoRequest
 from subscriber.generation import poll_once
 from subscriber.reconcile import reconcile
+from subscriber.runner import Carrier
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import PRICE, PaidModel, accept_and_lose_the_answer, lose_the_question

@@ -4,15 +4,14 @@ import asyncio
 
 import pytest
 
+from schemas.domain.states import JobState, Outcome
 from schemas.errors import Invalid
-from schemas.message import Message
 from schemas.ports import DEAD_REQUESTS, DEAD_WORKERS, MAX_DELIVERIES, WORKERS, Answer
-from schemas.request import VideoRequest
-from schemas.state import JobState, Outcome
-from subscriber import edge, holding
-from subscriber.dead import handle_dead
-from subscriber.handling import Handler
-from subscriber.registry import Registry
+from schemas.wire.message import Message
+from schemas.wire.request import VideoRequest
+from subscriber import handler as holding
+from subscriber import worker
+from subscriber.handler import Handler, Registry, handle_dead
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PaidModel
 
@@ -75,7 +74,7 @@ async def test_an_error_on_the_way_does_not_reject_the_request_of_a_running_job(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`Invalid` from anywhere behind the intake is a fault of ours, and not the caller's."""
-    monkeypatch.setattr(edge, "RETRY_AT_MOST_S", 0.01)
+    monkeypatch.setattr(worker, "RETRY_AT_MOST_S", 0.01)
     async with bench.working(model=Confused(bench.shop.videos, bench.model.film)):
         await bench.send()
         heard = await bench.hear()

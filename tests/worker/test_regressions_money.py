@@ -4,17 +4,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from schemas import event as ev
-from schemas.errors import Unavailable
-from schemas.failure import Charged
-from schemas.job import QUEUED_AT_MOST, Job, new_job
-from schemas.ledger import Clip
+from schemas.domain import events as ev
+from schemas.domain.clip import Clip
+from schemas.domain.job import QUEUED_AT_MOST, Job, new_job
+from schemas.domain.states import ClipState, JobState
+from schemas.errors import Charged, Unavailable
 from schemas.ports import JobPage, JobQuery, JobStore, Running
-from schemas.request import VideoRequest
-from schemas.state import ClipState, JobState
-from subscriber.carrying import Carrier
+from schemas.wire.request import VideoRequest
 from subscriber.policy import GiveUpSubmit, Watch, decide
 from subscriber.reconcile import reconcile
+from subscriber.runner import Carrier
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import (

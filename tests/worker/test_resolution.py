@@ -5,15 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from publisher.dead import replay_dead
-from publisher.desk import Desk
-from publisher.replay import replay
+from publisher.context import Desk
+from publisher.dead_letters import replay, replay_dead
 from publisher.resolve import Word, resolve
-from schemas.job import Job
+from schemas.domain.job import Job
+from schemas.domain.states import JobState, Outcome
 from schemas.ports import WORKERS
-from schemas.state import JobState, Outcome
-from subscriber.carrying import Carrier
 from subscriber.reconcile import reconcile
+from subscriber.runner import Carrier
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PRICE, Submit, accept_and_lose_the_answer, lose_the_question

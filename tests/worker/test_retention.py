@@ -10,25 +10,23 @@ from typing import Any
 
 import pytest
 
-from publisher.cancel import cancel
-from publisher.desk import Desk
+from publisher.context import Desk
+from publisher.dead_letters import replay
+from publisher.jobs import cancel
 from publisher.purge import purge, purge_old
-from publisher.replay import replay
 from publisher.submit import submit
-from schemas import event as ev
-from schemas.claim_check import claim_image
+from schemas.domain import events as ev
+from schemas.domain.job import LOOSE_ENDS_FOR, Job
+from schemas.domain.states import JobState, Outcome
+from schemas.domain.tombstone import ERASED_PROMPT
 from schemas.errors import IdReused, Invalid, NotFound, Unavailable
-from schemas.job import LOOSE_ENDS_FOR, Job
 from schemas.ports import WORKERS, JobStore, StoredFile, VideoStore
-from schemas.referrers import JOB_FOLLOWS_WITHIN, drop_reference, refer
-from schemas.state import JobState, Outcome
-from schemas.tombstone import ERASED_PROMPT
+from schemas.services.reference_images import JOB_FOLLOWS_WITHIN, claim_image, drop_reference, refer
 from subscriber import retention
-from subscriber.carrying import Carrier
-from subscriber.intake import job_for
+from subscriber.handler import job_for
 from subscriber.reconcile import Report, reconcile, retain
-from subscriber.retention import Retention
-from subscriber.rules import Rules
+from subscriber.retention import Retention, Rules
+from subscriber.runner import Carrier
 from subscriber.settings import WorkerSettings
 from subscriber.submission import submit_next
 from subscriber.worker import Worker
@@ -173,7 +171,7 @@ async def test_an_image_that_a_coming_job_may_name_waits_for_it_and_not_for_ever
     await refer(a_request(job_id="coming", reference_image=job.request.reference_image), bench.shop.videos)
     assert (await purge(_desk(bench), ["job-1"])).unfinished == ["job-1"]
     assert len(await bench.shop.videos.list("references/")) == 1
-    monkeypatch.setattr("schemas.referrers.JOB_FOLLOWS_WITHIN", -JOB_FOLLOWS_WITHIN)
+    monkeypatch.setattr("schemas.services.reference_images.JOB_FOLLOWS_WITHIN", -JOB_FOLLOWS_WITHIN)
     await _due(bench)
     await reconcile(bench.shop)
     assert await _files(bench) == []
@@ -394,7 +392,7 @@ async def test_a_named_image_that_is_gone_leaves_no_name_behind(bench: Bench) ->
 async def test_with_more_letters_than_a_look_sees_nothing_is_called_done(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("schemas.erasure.LETTERS_LOOKED_AT", 2)
+    monkeypatch.setattr("schemas.services.erasure.LETTERS_LOOKED_AT", 2)
     await bench.shop.write(await bench.queued(), ev.CancelWished(at=bench.shop.clock.now(), held=True))
     for job_id in ("job-1", "other", "another"):  # the oldest is out of reach
         await bench.send(job_id=job_id)

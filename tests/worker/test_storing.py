@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from schemas.domain.states import JobState
 from schemas.errors import Unavailable
 from schemas.ports import Editor, Probe
-from schemas.state import JobState
-from subscriber.carrying import Carrier
+from subscriber.runner import Carrier
 from tests.worker.bench import Bench
 
 

@@ -5,11 +5,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
-from schemas.job import Job
-from schemas.state import JobState
-from subscriber.carrying import Carrier
-from subscriber.pace import Pace
-from subscriber.workshop import Workshop
+from schemas.domain.job import Job
+from schemas.domain.states import JobState
+from subscriber.context import Workshop
+from subscriber.rate_limit import Pace
+from subscriber.runner import Carrier
 from tests.worker.bench import Bench
 
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from infra.clock import SystemClock
+from schemas.domain.states import JobState, Outcome
 from schemas.errors import Unavailable
 from schemas.ports import LastBeat, Running
-from schemas.state import JobState, Outcome
 from subscriber.worker import Worker
 from tests.facade.faults import BreakingBus
 from tests.worker.bench import Bench

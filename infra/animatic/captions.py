@@ -1,0 +1,270 @@
+"""Captions: which words are on screen from when to when, at a pace that people can read.
+
+The film's words: which text stands where and when, for a scene with a title and for a bare prompt.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from infra.animatic.bidi import is_right_to_left
+from infra.animatic.compositing import Overlay, ink
+from infra.animatic.layout import Block, Layout, paint, shrink
+from infra.animatic.palette import Colour
+from infra.animatic.shot_notes import Note, Page, set_pages
+from infra.animatic.storyboard import Storyboard
+from infra.animatic.text import Measure, chunk, clean, reading_length, shorten, wrap
+from infra.animatic.typeface import BOLD, SEMIBOLD
+
+READING_RATE_PER_S = 17.0
+_SLOWEST_RATE_PER_S = 6.0
+_SHORTEST_CUE_S = 1.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passage:
+    """A text and where it comes from, such as "action" or "script"."""
+
+    kind: str
+    text: str
+    right_to_left: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cue:
+    kind: str
+    text: str
+    start_s: float
+    end_s: float
+    right_to_left: bool = False
+    """As the whole passage runs: a caption that begins with a foreign word runs no other way."""
+
+
+def cue(
+    passages: tuple[Passage, ...], start_s: float, end_s: float, measure: Measure, *, least: float = 0
+) -> tuple[Cue, ...]:
+    """Share the time out among the passages. What cannot be read in it is cut with an ellipsis, never flashed.
+
+    `least` characters are shown however short the time is.
+    """
+    room_s = end_s - start_s
+    budget = max(room_s * READING_RATE_PER_S, least)
+    chunks = [
+        Passage(kind=passage.kind, text=text, right_to_left=is_right_to_left(passage.text))
+        for passage, limit in _budgets(passages, budget)
+        for text in chunk(shorten(passage.text, limit, reading_length), measure)
+    ]
+    return tuple(_place(chunks, start_s, room_s))
+
+
+def _budgets(passages: tuple[Passage, ...], budget: float) -> Iterator[tuple[Passage, float]]:
+    """An equal share for each, shortest first, so that what one leaves goes to the others; then in film order."""
+    by_length = sorted(passages, key=lambda passage: reading_length(passage.text))
+    shares: dict[str, float] = {}
+    for at, passage in enumerate(by_length):
+        shares[passage.kind] = budget / (len(by_length) - at)
+        budget -= min(shares[passage.kind], reading_length(passage.text))
+    return ((passage, shares[passage.kind]) for passage in passages)
+
+
+def _place(chunks: list[Passage], start_s: float, room_s: float) -> Iterator[Cue]:
+    if not chunks:
+        return
+    weights = [max(reading_length(each.text), _SHORTEST_CUE_S * READING_RATE_PER_S) for each in chunks]
+    # A short text in a long film is held for a while and then makes way for the picture.
+    scale = min(room_s / sum(weights), 1 / _SLOWEST_RATE_PER_S)
+    at_s = start_s
+    for each, weight in zip(chunks, weights, strict=True):
+        end_s = at_s + weight * scale
+        yield Cue(kind=each.kind, text=each.text, start_s=at_s, end_s=end_s, right_to_left=each.right_to_left)
+        at_s += weight * scale
+
+
+_HEADLINE_SIZES = (92.0, 80.0, 70.0, 60.0, 52.0, 44.0)
+_HEAD_SIZES = (60.0, 52.0, 46.0, 40.0)
+"""Of a title that has notes below it."""
+_STATEMENT_SIZES = (52.0, 46.0, 40.0)
+"""Of a text without a title; one that is longer becomes a note."""
+_LOWER_THIRD_SIZES = (48.0, 42.0, 36.0)
+_TITLE_S = (3.0, 4.5)
+_FADE_S = 0.3
+_PAGE_S = 1.5
+"""The shortest time for a page of notes: whoever wants to read all of it stops the film."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Words:
+    """The storyboard's texts, made printable."""
+
+    title: str
+    action: str
+    script: str
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        both = (Passage(kind="action", text=self.action), Passage(kind="script", text=self.script))
+        return tuple(passage for passage in both if passage.text)
+
+    @property
+    def labelled(self) -> bool:
+        """A bare prompt needs no label; a scene has two voices, which must be told apart."""
+        return bool(self.title or len(self.passages) > 1)
+
+
+def letter(board: Storyboard, layout: Layout, accent: Colour) -> list[Overlay]:
+    """All words of the film as overlays, lowest first."""
+    length_s = float(board.duration_seconds)
+    if board.image is None:
+        return _letter_card(board, layout, accent, length_s)
+    words = _Words(title=clean(board.title), action=clean(board.description), script=clean(board.script))
+    return _over_picture(words, layout, accent, length_s)
+
+
+def reads_from_right(board: Storyboard) -> bool:
+    """Whether the words of a card stand at its right."""
+    texts = (board.title, board.description, board.script, board.visual)
+    return is_right_to_left(next((clean(text) for text in texts if clean(text)), ""))
+
+
+def has_notes(board: Storyboard) -> bool:
+    """Whether a card has more on it than a headline."""
+    _head, notes = _divide(board, Layout(width=board.width, height=board.height))
+    return bool(notes)
+
+
+def _letter_card(board: Storyboard, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:
+    """With no picture to look at, the words are the picture, and stay: a headline and the notes of the shot."""
+    head, notes = _divide(board, layout)
+    top_px = layout.top_px + layout.px(28 + 26)
+    kicker = _kicker(board)
+    kicker_px = layout.px(30) if kicker else 0
+    if kicker and not head:
+        kicker_px += layout.px(14)
+    head_px = head.height_px + layout.px(22 if notes else 0) if head else 0
+    room_px = layout.height - layout.bottom_px - top_px - kicker_px - head_px
+    pages = set_pages(notes, layout, room_px, max(1, int(length_s / _PAGE_S))) if notes else []
+    used_px = max((page.height_px for page in pages), default=0)
+    top_px += kicker_px + round((room_px - used_px) * (0.4 if notes else 0.36 if layout.tall else 0.42))
+    overlays = []
+    right_to_left = reads_from_right(board)
+    if head or kicker:
+        block = replace(head or Block(lines=(), type=layout.statement), kicker=kicker, accent=accent, bar=bool(head))
+        inks = paint(replace(block, right_to_left=right_to_left), layout, top_px if head else top_px - layout.px(14))
+        overlays.append(Overlay(start_s=0.0, end_s=length_s, fade_in_s=0, fade_out_s=0, inks=inks))
+    return [*overlays, *_turn(pages, layout, accent, (top_px + head_px, length_s, right_to_left))]
+
+
+def _turn(pages: list[Page], layout: Layout, accent: Colour, place: tuple[int, float, bool]) -> Iterator[Overlay]:
+    """One page after the other, each as long as its share of the lines."""
+    top_px, length_s, right_to_left = place
+    lines, at_s = sum(len(page.rows) for page in pages), 0.0
+    for number, page in enumerate(pages):
+        last = number == len(pages) - 1
+        end_s = length_s if last else at_s + length_s * len(page.rows) / lines
+        yield Overlay(
+            start_s=at_s,
+            end_s=end_s,
+            fade_in_s=_FADE_S if number else 0,
+            fade_out_s=0 if last else _FADE_S,
+            inks=page.paint(top_px, accent, right_to_left=right_to_left),
+        )
+        at_s = end_s
+
+
+def _divide(board: Storyboard, layout: Layout) -> tuple[Block | None, tuple[Note, ...]]:
+    """The headline, and what is told in notes below it. What has no room in the headline is a note, and whole."""
+    notes = tuple(_notes(board))
+    title = clean(board.title)
+    if not title and len(notes) >= 1 and notes[0].label in ("ACTION", "SCRIPT") and len(notes[0].paragraphs) == 1:
+        share = 1.0 if layout.tall else 0.74
+        block = shrink(notes[0].paragraphs[0], layout, _STATEMENT_SIZES, (7 if layout.tall else 4, share, SEMIBOLD))
+        return (None, notes) if block.cut else (block, notes[1:])
+    if not title:
+        return None, notes
+    sizes, lines = (_HEAD_SIZES, 2) if notes else (_HEADLINE_SIZES, 3)
+    room = (lines * 2 if layout.tall else lines, 1.0 if layout.tall else 0.8, BOLD)
+    block = shrink(title, layout, sizes, room)
+    whole = Note(label="TITLE", paragraphs=(title,))
+    return block, (whole, *notes) if block.cut else notes
+
+
+def _notes(board: Storyboard) -> Iterator[Note]:
+    texts = (
+        ("ACTION", board.description),
+        ("VISUAL", board.visual),
+        ("SCRIPT", board.script),
+        ("CAMERA", board.camera),
+        ("MUSIC", board.music),
+        ("STYLE", board.style),
+    )
+    for label, text in texts:
+        paragraphs = tuple(filter(None, map(clean, text.splitlines())))
+        if paragraphs:
+            yield Note(label=label, paragraphs=paragraphs)
+
+
+def _kicker(board: Storyboard) -> str:
+    """Which shot of which project it is."""
+    shot = f"SHOT {board.shot}" if board.shot is not None else ""
+    return " · ".join(filter(None, (clean(board.project), shot)))
+
+
+def _over_picture(words: _Words, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:
+    captions = _captions(words, layout, accent, length_s)
+    if not words.title:
+        return captions
+    title = shrink(words.title, layout, _LOWER_THIRD_SIZES, (2, 0.9, BOLD))
+    title = replace(title, bar=True, accent=accent)
+    below = _caption_zone_px(layout) if captions else 0
+    top_px = layout.height - layout.bottom_px - below - title.height_px
+    end_s = _title_end(words.title, length_s)
+    overlay = Overlay(start_s=0.15, end_s=end_s, fade_in_s=_FADE_S, inks=paint(title, layout, top_px))
+    return [_scrim(layout, (0.0, end_s), layout.height - top_px, length_s), *captions, overlay]
+
+
+def _title_end(title: str, length_s: float) -> float:
+    wanted = min(max(_TITLE_S[0], 1.0 + reading_length(title) / 12), _TITLE_S[1])
+    return min(length_s * 0.6, wanted) if length_s >= 4 else length_s
+
+
+def _captions(words: _Words, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:
+    room = layout.caption_room()
+    cues = cue(words.passages, min(0.4, length_s / 8), length_s, room)
+    if not cues:
+        return []
+    height_px = layout.bottom_px + _caption_zone_px(layout)
+    scrim = _scrim(layout, (cues[0].start_s, cues[-1].end_s), height_px, length_s)
+    return [scrim, *(_caption(each, layout, accent, length_s, labelled=words.labelled) for each in cues)]
+
+
+def _caption(each: Cue, layout: Layout, accent: Colour, length_s: float, *, labelled: bool) -> Overlay:
+    lines = wrap(each.text, layout.caption_room())
+    kicker = each.kind.upper() if labelled else ""
+    block = Block(lines=lines, type=layout.caption, kicker=kicker, accent=accent, right_to_left=each.right_to_left)
+    inks = paint(block, layout, layout.height - layout.bottom_px - block.height_px)
+    leaving_s = _leaving_s(each.end_s, length_s)
+    return Overlay(start_s=each.start_s, end_s=each.end_s, fade_out_s=leaving_s, inks=inks)
+
+
+def _caption_zone_px(layout: Layout) -> int:
+    """What the tallest caption takes, with its label and some air."""
+    return layout.caption.leading_px * layout.caption_room().lines + layout.px(44)
+
+
+def _scrim(layout: Layout, seen: tuple[float, float], height_px: int, length_s: float) -> Overlay:
+    """Darkness that rises from the bottom edge and ends above the text, too softly to have an edge."""
+    reach = min(layout.height, round(height_px * 1.65))
+    column = np.zeros(layout.height, np.float32)
+    column[layout.height - reach :] = np.sin(np.linspace(0, np.pi / 2, reach, dtype=np.float32)) ** 2 * 195
+    alpha = Image.fromarray(np.repeat(column.astype(np.uint8)[:, None], layout.width, axis=1))
+    drawing = Image.new("RGBA", layout.size, (6, 8, 12, 0))
+    drawing.putalpha(alpha)
+    leaving_s = _leaving_s(seen[1], length_s)
+    return Overlay(start_s=seen[0], end_s=seen[1], fade_in_s=0.4, fade_out_s=leaving_s, inks=ink(drawing))
+
+
+def _leaving_s(end_s: float, length_s: float) -> float:
+    """What lasts to the end is still there on the last frame."""
+    return 0 if end_s > length_s - 0.05 else _FADE_S

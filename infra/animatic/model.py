@@ -1,0 +1,246 @@
+"""The local storyboard renderer as a video model: free, without an account, and through the same states as a paid one.
+
+An operation is the name of a small file in the video store that says what to draw. So any process can go on with it:
+whoever polls an operation that nobody here renders, and whose film is not there, renders it.
+
+What the local renderer would make for a request: pure, and free of charge.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from infra.animatic.pool import Studio
+from infra.animatic.storyboard import Storyboard
+from schemas.domain.clip import Clip, Plan, PlannedClip
+from schemas.domain.object_names import WORK, stored_name
+from schemas.errors import DISK_ERRNOS, Category, Failure, Invalid, NotFound, Unavailable, unavailable_of
+from schemas.ports import Answer, Broke, Finished, Foreign, Running, VideoStore
+from schemas.wire.request import VideoRequest
+from schemas.wire.scene import Scene, has_visible_texts
+
+logger = logging.getLogger(__name__)
+
+
+NAME = "animatic"
+_RENDER_SHARE = {"720p": 0.5, "1080p": 1.1}
+"""Seconds of work for one second of film, roughly; only the estimated progress hangs on it."""
+
+
+def plan(request: VideoRequest) -> Plan:
+    """One free clip of the whole length. Raises `Invalid` for what it can't make."""
+    if request.resolution not in _RENDER_SHARE:
+        raise Invalid("resolution must be 720p or 1080p for the local previewer", field="resolution")
+    if request.model not in (None, NAME):
+        raise Invalid(f"model must be {NAME!r} here; no other is configured", field="model")
+    length = request.duration_seconds
+    clip = PlannedClip(
+        model=NAME,
+        seconds=length,
+        billed_seconds=0,
+        price_usd=Decimal(0),
+        expected_s=1 + length * _RENDER_SHARE[request.resolution],
+    )
+    return Plan(clips=(clip,))
+
+
+POLL_AT_MOST_S = 5.0
+_FILM = "sample_0.mp4"
+_OPERATION = "operation.json"
+_NOTES_FILE = "notes.json"
+_NOTES = ("visual", "project", "shot")
+_DRAWN = {each.name for each in fields(Storyboard)} - {"image"}
+"""What this version draws of an operation's file. One of a later version may hold more."""
+
+
+class Animatic:
+    """`VideoModel` over the local renderer."""
+
+    poll_every_s = 0.0
+
+    def __init__(self, videos: VideoStore, studio: Studio, scratch: Path) -> None:
+        self._videos, self._studio, self._scratch = videos, studio, scratch
+        self._rendering: dict[str, asyncio.Task[Finished | Broke]] = {}
+        self._suspects: set[str] = set()
+
+    async def prepare(self) -> None:
+        """Nothing: the renderers are warm, and a claim whose worker is killed costs nothing."""
+
+    def plan(self, request: VideoRequest) -> Plan:
+        """One free clip of the whole length."""
+        return plan(request)
+
+    def makes(self, model: str) -> bool:
+        """Only its own."""
+        return model == NAME
+
+    async def submit(
+        self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
+    ) -> str:
+        """Writes down what to draw, and begins."""
+        operation = f"{clip.prefix}{_OPERATION}"
+        order = _order(request)
+        # The release before knows no notes: they go beside the operation, which has the keys that it expects.
+        notes = {key: order.pop(key) for key in _NOTES}
+        if any(notes.values()):
+            await self._put(f"{clip.prefix}{_NOTES_FILE}", notes)
+        await self._put(operation, order)
+        self._begin(operation)
+        return operation
+
+    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:
+        """Waits a little for the film; renders it where nobody here does."""
+        if not operation.startswith(WORK) or not operation.endswith(f"/{_OPERATION}"):
+            return Foreign()
+        rendering = self._rendering.get(operation) or self._begin(operation)
+        await asyncio.wait([rendering], timeout=POLL_AT_MOST_S)
+        if not rendering.done():
+            return Running()
+        self._rendering.pop(operation, None)
+        try:
+            return rendering.result()
+        except BrokenProcessPool:
+            if operation in self._suspects:
+                return Broke(failure=_CRASHED)
+            self._suspects.add(operation)
+            return Running()
+
+    async def recover(self, prefix: str) -> Sequence[str]:
+        """The films under a prefix."""
+        return [file.name for file in await self._videos.list(prefix) if file.name.endswith(".mp4")]
+
+    async def discard(self, operation: str) -> None:
+        """A render that has not begun never will; one that has loses its folder, and ends at the next look at it."""
+        if task := self._rendering.pop(operation, None):
+            task.cancel()
+
+    async def aclose(self) -> None:
+        """Ends the renderers; what they were at is rendered again by whoever polls next."""
+        for task in self._rendering.values():
+            task.cancel()
+        await asyncio.gather(*self._rendering.values(), return_exceptions=True)
+        self._studio.close()
+
+    def _begin(self, operation: str) -> asyncio.Task[Finished | Broke]:
+        task = self._rendering[operation] = asyncio.create_task(self._film(operation))
+        return task
+
+    async def _film(self, operation: str) -> Finished | Broke:
+        name = operation.removesuffix(_OPERATION) + _FILM
+        if await self._videos.list(name):
+            return Finished(outputs=(name,))
+        with self._work_folder() as folder:
+            film = folder / _FILM
+            try:
+                await self._render(operation, await self._board(operation, folder), film)
+            except (ValueError, Invalid, NotFound) as error:
+                return Broke(failure=_unusable(error))
+            except (BrokenProcessPool, Unavailable):
+                raise
+            except Exception as error:  # a bug in the drawing ends this job, not the worker's patience
+                if isinstance(error, OSError) and error.errno in DISK_ERRNOS:
+                    raise
+                logger.exception("the renderer failed", extra={"action": "render_failed", "operation": operation})
+                return Broke(failure=_failed(error))
+            await self._videos.put(name, film, content_type="video/mp4")
+        return Finished(outputs=(name,))
+
+    @contextmanager
+    def _work_folder(self) -> Iterator[Path]:
+        """A full disk is no fault of a film: it is waited for."""
+        try:
+            with TemporaryDirectory(dir=self._scratch, prefix="render-", ignore_cleanup_errors=True) as folder:
+                yield Path(folder)
+        except OSError as error:
+            raise unavailable_of("the scratch folder", error) from error
+
+    async def _board(self, operation: str, folder: Path) -> Storyboard:
+        order = json.loads(await self._bytes(operation, folder / "order"))
+        reference = order.pop("reference")
+        image = await self._bytes(reference, folder / "reference") if reference else None
+        order |= await self._notes(operation, folder)
+        return Storyboard(**{name: value for name, value in order.items() if name in _DRAWN}, image=image)
+
+    async def _put(self, name: str, fields: dict[str, Any]) -> None:
+        text = json.dumps(fields, ensure_ascii=False).encode()
+        await self._videos.put(name, text, content_type="application/json")
+
+    async def _notes(self, operation: str, folder: Path) -> dict[str, Any]:
+        try:
+            notes = await self._bytes(operation.removesuffix(_OPERATION) + _NOTES_FILE, folder / "notes")
+        except NotFound:
+            return {}
+        found: dict[str, Any] = json.loads(notes)
+        return {key: found[key] for key in _NOTES if key in found}
+
+    async def _bytes(self, name: str, local: Path) -> bytes:
+        await self._videos.fetch(name, local)
+        return await asyncio.to_thread(local.read_bytes)
+
+    async def _render(self, operation: str, board: Storyboard, film: Path) -> None:
+        """A renderer that dies takes its neighbours' films with it: each of them is made again alone, and only the
+        film that kills a renderer of its own is given up."""
+        if operation not in self._suspects:
+            await self._studio.render(board, film)
+            return
+        alone = Studio(1)
+        try:
+            await alone.render(board, film)
+        finally:
+            alone.close()
+
+
+def _order(request: VideoRequest) -> dict[str, Any]:
+    width, height = request.frame_size
+    scene = request.scene if request.scene and has_visible_texts(request.scene) else Scene(description=request.prompt)
+    board = Storyboard(
+        width=width,
+        height=height,
+        duration_seconds=request.duration_seconds,
+        seed=request.seed if request.seed is not None else _seed_of(request),
+        title=scene.title or "",
+        description=scene.description or scene.visual or "",
+        visual=(scene.visual or "") if scene.description else "",
+        project=request.project_id or "",
+        shot=None if request.scene_index is None else request.scene_index + 1,
+        script=scene.script or "",
+        camera=scene.cameraFlow or "",
+        music=scene.backgroundMusic or "",
+        style=request.style or "",
+        audio=request.generate_audio,
+        image=None,
+    )
+    order = asdict(board)
+    del order["image"]
+    return {**order, "reference": stored_name(request.reference_image) or request.reference_image}
+
+
+def _seed_of(request: VideoRequest) -> int:
+    """The same request draws the same film."""
+    return int(request.fingerprint()[:8], 16)
+
+
+def _unusable(error: ValueError | Invalid | NotFound) -> Failure:
+    words = str(error) if str(error).startswith("The reference image") else f"reference_image can't be used: {error}"
+    return Failure(category=Category.INVALID_REQUEST, code="invalid_image", message=words, field="reference_image")
+
+
+def _failed(error: Exception) -> Failure:
+    words = f"The local renderer failed ({type(error).__name__}); its log says more."
+    return Failure(category=Category.INTERNAL, code="renderer_failed", message=words)
+
+
+_CRASHED = Failure(
+    category=Category.INTERNAL,
+    code="renderer_crashed",
+    message="The local renderer died over this film, twice; perhaps there is too little memory.",
+    retryable=True,
+)

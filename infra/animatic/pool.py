@@ -1,0 +1,78 @@
+"""The renderers: a pool of processes, so that the event loop never blocks and both cores draw.
+
+The children hold one end of a pipe, the lifeline. When the studio closes, or its process dies however suddenly, the
+other end goes with it, and the children end themselves: a killed worker leaves no renderer behind.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from infra.animatic.storyboard import Storyboard
+
+
+class Studio:
+    """Renders storyboards, `renderers` at a time, in the order they come."""
+
+    def __init__(self, renderers: int) -> None:
+        self._renderers = renderers
+        self._spawn = multiprocessing.get_context("spawn")
+        self._open()
+
+    async def render(self, board: Storyboard, to: Path) -> None:
+        """A finished MP4 at `to`. Raises ValueError for an image that is none; `BrokenProcessPool` where a renderer
+        was killed: the pool is a new one then, and the same call may be made again."""
+        pool = self._pool
+        try:
+            await asyncio.get_running_loop().run_in_executor(pool, _render, board, to)
+        except BrokenProcessPool:
+            if pool is self._pool:
+                self.close()
+                self._open()
+            raise
+
+    def warm(self) -> None:
+        """Starts the renderers before the first job comes."""
+        for _ in range(self._renderers):
+            self._pool.submit(_import_everything)
+
+    def close(self) -> None:
+        """Ends the children at once; a render under way is thrown away."""
+        self._lifeline.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._watched.close()
+
+    def _open(self) -> None:
+        self._watched, self._lifeline = self._spawn.Pipe(duplex=False)
+        self._pool = ProcessPoolExecutor(
+            self._renderers, mp_context=self._spawn, initializer=_begin, initargs=(self._watched,)
+        )
+
+
+def _begin(lifeline: Connection) -> None:
+    """In the child. Ctrl-C reaches the whole group of processes: the parent decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True, name="lifeline").start()
+
+
+def _end_with(lifeline: Connection) -> None:
+    try:
+        lifeline.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(0)
+
+
+def _render(board: Storyboard, to: Path) -> None:
+    from infra.animatic.render import render
+
+    render(board, to)
+
+
+def _import_everything() -> None:
+    import infra.animatic.render  # noqa: F401

@@ -1,0 +1,325 @@
+"""Text as people count it: clusters that must stay together, and the places where a line may break.
+
+Wrapping: text as lines of a measured width, and lines as captions that a viewer can take in at once.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from infra.animatic.bidi import CONTROLS, reopen
+from schemas.wire.validation import has_visible_text
+
+if TYPE_CHECKING:
+    from budoux import Parser
+
+
+_JOINERS = "\u200c\u200d"
+_MAY_BREAK = "\u200b"
+"""The zero-width space: where texts in Thai, Khmer and the like say that a word ends."""
+_BLANKS = frozenset(" \u200b")
+_FIRST_WIDE = "\u1100"
+_HANGUL = (range(0x1100, 0x1200), range(0x3130, 0x3190), range(0xA960, 0xA980), range(0xAC00, 0xD800))
+_EMOJI_LOOK = "\ufe0f"
+_NOT_FIRST = frozenset(
+    "、。，．：；？！）］｝〕〉》」』】〙〗〟｣､｡々〻ゝゞヽヾ゛゜ーｰ～〜・･…‥％‰℃°′″‐゠–"
+    "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿｧｨｩｪｫｬｭｮｯ"
+    ")]}»”’!?:;,.%"
+)
+"""What no Chinese, Japanese or Korean line begins with."""
+_NOT_LAST = frozenset("（［｛〔〈《「『【〘〖〝｢￥＄￡＃＠([{«“‘$£¥€#@")
+_EMOJI_TAILS = range(0x1F3FB, 0x1F400)
+_FLAGS = range(0x1F1E6, 0x1F200)
+_TAGS = range(0xE0020, 0xE0080)
+_VOWELS_BEFORE = frozenset("เแโใไເແໂໃໄ")
+"""Thai and Lao vowels that are written before the letter that they belong to."""
+_VOWELS_AFTER = frozenset("ะาำๅๆฯະາຳໆຯ")
+_ENDS_A_SYLLABLE = "\u103a\u1039"
+"""Burmese signs that take the vowel from the letter before them: it belongs to the syllable before."""
+_LINKS = frozenset(chr(code) for code in range(0x0900, 0x1B00) if unicodedata.combining(chr(code)) == 9) - set(
+    "\u103a\u0e3a\u0eba"
+)
+"""Signs that join the letter before them with the one behind: virama, and the coeng of Khmer."""
+_THAI = re.compile("[\u0e01-\u0e4e]{4,}")
+_READING_WEIGHT_WIDE = 2.5
+
+
+def clean(text: str) -> str:
+    """One line of printable text, single spaces: no control characters but those that say which way text runs."""
+    kept = (" " if char.isspace() else char for char in text if char.isspace() or _is_printable(char))
+    return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+
+
+def _is_printable(char: str) -> bool:
+    if char in _JOINERS or char == _MAY_BREAK or char in CONTROLS:
+        return True
+    if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn"):
+        return False
+    return char not in "\u3164\uffa0\u2800\ufffc\U0001d159"
+
+
+def clusters(text: str) -> Iterator[str]:
+    """Letters with their accents, syllables of scripts in which letters are stacked, emoji with all their parts."""
+    held = ""
+    for cluster in _letters(text):
+        if held and not (len(cluster) > 1 and cluster[1] in _ENDS_A_SYLLABLE and held != " "):
+            yield held
+            held = ""
+        held += cluster
+    if held:
+        yield held
+
+
+def _letters(text: str) -> Iterator[str]:
+    held = ""
+    for char in text:
+        if held and not _extends(held, char):
+            yield held
+            held = ""
+        held += char
+    if held:
+        yield held
+
+
+def _extends(held: str, char: str) -> bool:
+    code, last = ord(char), held[-1]
+    if code < 0x300 and last < "\u0300":  # most texts: no marks, and nothing that holds on to the next letter
+        return False
+    if unicodedata.category(char)[0] == "M" or char in _JOINERS or code in _EMOJI_TAILS or code in _TAGS:
+        return held != " "
+    if code in _FLAGS:
+        return len(held) == 1 and ord(held) in _FLAGS
+    if char in _VOWELS_AFTER or 0x1160 <= code <= 0x11FF:
+        return unicodedata.category(held[0])[0] == "L"
+    if last in _VOWELS_BEFORE or last in _LINKS:
+        return unicodedata.category(char)[0] == "L"
+    return last == "\u200d" and code > 0x2000
+
+
+def visible_part(cluster: str) -> str:
+    """The cluster without the characters that only say how others look: most fonts have a box for them."""
+    drawn = "".join(" " if char.isspace() else char for char in cluster if char.isspace() or _is_drawn(char))
+    return drawn if drawn.isspace() or has_visible_text(drawn) else ""
+
+
+def _is_drawn(char: str) -> bool:
+    """Marks that enclose a letter (a keycap, a circle) are left out: fonts that have them lack most letters."""
+    if unicodedata.category(char)[0] == "M":
+        return unicodedata.category(char) != "Me" and not "\ufe00" <= char <= "\ufe0f" and char < "\U000e0100"
+    return char in _JOINERS or has_visible_text(char)
+
+
+def is_emoji(cluster: str) -> bool:
+    """Whether the text asks for the picture of a character that also is a sign."""
+    return _EMOJI_LOOK in cluster and not cluster[0].isascii()
+
+
+def is_neutral(cluster: str) -> bool:
+    """Whether it belongs to no script: signs and digits."""
+    return all(unicodedata.category(char)[0] in "PSZ" or char.isdigit() for char in cluster)
+
+
+def is_wide(cluster: str) -> bool:
+    return unicodedata.east_asian_width(cluster[0]) in ("W", "F")
+
+
+def atoms(text: str) -> Iterator[str]:
+    """The pieces between which a line may break: words with the space after them, or single wide characters."""
+    word_ends = _thai_word_ends(text)
+    held, last, at = "", "", 0
+    for cluster in clusters(text):
+        if held and (at in word_ends or _may_break(last, cluster)):
+            yield held
+            held = ""
+        held, last, at = held + cluster, cluster, at + len(cluster)
+    if held:
+        yield held
+
+
+def _may_break(last: str, cluster: str) -> bool:
+    before, first = last[0], cluster[0]
+    if first in _BLANKS:
+        return False
+    if before in _BLANKS:
+        return True
+    if first in _NOT_FIRST or before in _NOT_LAST:
+        return False
+    return _breaks_anywhere(first) or _breaks_anywhere(before)
+
+
+def _breaks_anywhere(char: str) -> bool:
+    """Korean is wide too, but has words."""
+    return char >= _FIRST_WIDE and is_wide(char) and not any(ord(char) in block for block in _HANGUL)
+
+
+def _thai_word_ends(text: str) -> frozenset[int]:
+    """Thai writes no spaces between words; a model of 30 kB knows where they end."""
+    parser = _thai_parser()
+    if parser is None:
+        return frozenset()
+    ends: set[int] = set()
+    for stretch in _THAI.finditer(text):
+        at = stretch.start()
+        for word in parser.parse(stretch.group()):
+            ends.add(at)
+            at += len(word)
+        ends.discard(stretch.start())
+    return frozenset(ends)
+
+
+@lru_cache(maxsize=1)
+def _thai_parser() -> "Parser | None":
+    """None where it was left out of the installation: then a line breaks between syllables."""
+    if find_spec("budoux") is None:
+        return None
+    import budoux
+
+    return budoux.load_default_thai_parser()
+
+
+def reading_length(text: str) -> float:
+    """Characters as a reader counts them: an ideograph takes as long as several letters."""
+    return sum(_READING_WEIGHT_WIDE if is_wide(cluster) else 1.0 for cluster in clusters(text))
+
+
+ELLIPSIS = "…"
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।", '."', '!"', '?"', ".”", "!”", "?”")
+_CLAUSE_ENDS = (",", ";", ":", "—", "–", "、", "，", "；", "：")
+_EARLIEST_BREAK = 0.45
+_TOLERANCE = 1.25
+"""A last word is rather read in haste than cut off."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measure:
+    """The room for text: how wide a line may be, how many lines, and how wide a text is."""
+
+    width_px: float
+    lines: int
+    width_of: Callable[[str], float]
+
+    def fits(self, text: str) -> bool:
+        """Whether the text fits; it wraps no more lines than it must to know."""
+        return len(list(islice(_lines(text, self.width_px, self.width_of), self.lines + 1))) <= self.lines
+
+
+def wrap(text: str, measure: Measure) -> tuple[str, ...]:
+    """The fewest lines, and those of even length, so that no word is left alone on the last one."""
+    return tuple(_carry_directions(_even_lines(clean(text), measure)))
+
+
+def _even_lines(text: str, measure: Measure) -> tuple[str, ...]:
+    lines = tuple(_lines(text, measure.width_px, measure.width_of))
+    if len(lines) < 2:
+        return lines
+    total = measure.width_of(text)
+    for share in (1.02, 1.08, 1.16, 1.26):
+        narrow = min(measure.width_px, total / len(lines) * share)
+        even = tuple(_lines(text, narrow, measure.width_of))
+        if len(even) == len(lines):
+            return even
+    return lines
+
+
+def chunk(text: str, measure: Measure) -> Iterator[str]:
+    """Captions: each as much as fits, ended at a sentence or a clause where there is one."""
+    yield from _carry_directions(_chunks(list(_pieces(clean(text), measure)), measure))
+
+
+def _chunks(rest: list[str], measure: Measure) -> Iterator[str]:
+    while rest:
+        taken = _take(rest, measure)
+        yield "".join(rest[:taken]).strip()
+        rest = rest[taken:]
+
+
+def _carry_directions(parts: Iterable[str]) -> Iterator[str]:
+    """What a part says of the direction of all that follows holds for the next part, too."""
+    still_open = ""
+    for part in parts:
+        yield still_open + part
+        still_open = reopen(still_open + part)
+
+
+def shorten(text: str, limit: float, length_of: Callable[[str], float]) -> str:
+    """The text, or as many of its words as the limit allows and an ellipsis, where it is far too long."""
+    text = clean(text)
+    if length_of(text) <= limit * _TOLERANCE:
+        return text
+    kept = _leading(text, limit - 1, length_of).rstrip()
+    return _end_well(kept) + ELLIPSIS if kept else ""
+
+
+def _leading(text: str, limit: float, length_of: Callable[[str], float]) -> str:
+    kept, length = "", 0.0
+    for atom in atoms(text):
+        if length + length_of(atom.rstrip()) > limit:
+            break
+        kept += atom
+        length += length_of(atom)
+    return kept
+
+
+def _end_well(kept: str) -> str:
+    """Prefer to stop after a whole sentence when most of the text survives it."""
+    ends = [at + 1 for at, char in enumerate(kept) if char in ".!?。！？" and at + 1 >= 0.6 * len(kept)]
+    best = kept[: ends[-1]] if ends else kept
+    return best.rstrip(" ,;:—–-.")
+
+
+def _take(rest: list[str], measure: Measure) -> int:
+    """How many of the pieces make the next caption."""
+    most = _most(rest, measure)
+    if most == len(rest):
+        return most
+    for ends in (_SENTENCE_ENDS, _CLAUSE_ENDS):
+        breaks = [at for at in range(1, most + 1) if rest[at - 1].rstrip().endswith(ends)]
+        if breaks and breaks[-1] >= most * _EARLIEST_BREAK:
+            return breaks[-1]
+    return most
+
+
+def _most(rest: list[str], measure: Measure) -> int:
+    fitting = 1
+    while fitting < len(rest) and measure.fits("".join(rest[: fitting + 1])):
+        fitting += 1
+    return fitting
+
+
+def _lines(text: str, width_px: float, width_of: Callable[[str], float]) -> Iterator[str]:
+    line = ""
+    for piece in _narrow(atoms(text), width_px, width_of):
+        if line and width_of((line + piece).rstrip()) > width_px:
+            yield line.rstrip()
+            line = ""
+        line += piece
+    if line.strip():
+        yield line.rstrip()
+
+
+def _pieces(text: str, measure: Measure) -> Iterator[str]:
+    return _narrow(atoms(text), measure.width_px, measure.width_of)
+
+
+def _narrow(words: Iterator[str], width_px: float, width_of: Callable[[str], float]) -> Iterator[str]:
+    """Words as they are, and what is wider than a line in parts that fit."""
+    for word in words:
+        if width_of(word.rstrip()) <= width_px:
+            yield word
+        else:
+            yield from _parts(word, width_px, width_of)
+
+
+def _parts(word: str, width_px: float, width_of: Callable[[str], float]) -> Iterator[str]:
+    part = ""
+    for cluster in clusters(word):
+        if part and width_of(part + cluster) > width_px:
+            yield part
+            part = ""
+        part += cluster
+    yield part

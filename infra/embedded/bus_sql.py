@@ -1,0 +1,271 @@
+"""SQL for who holds which message. Each function runs inside one write transaction.
+
+A lease is a token in the delivery's row. Settling and renewing go by the token alone, so whoever lost it changes
+nothing. A leased row's `visible_at` is the end of the lease: a message of a killed process becomes visible by itself.
+
+SQL for topics and who subscribes to them. Each function runs inside one write transaction.
+
+SQL for the shelf of messages that were given up. Each function runs inside one transaction.
+"""
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infra.embedded.database import moment, now_ms
+from schemas.errors import Invalid, NotFound
+from schemas.ports import DeadLetter, Subscription
+from schemas.wire.message import Message, as_published
+
+_FAN_OUT = """
+    INSERT INTO deliveries (message_id, subscription_id, visible_at)
+    SELECT ?, id, ? FROM subscriptions WHERE topic = ? AND (expires_at IS NULL OR expires_at > ?)
+"""
+_ENSURE = """
+    INSERT INTO subscriptions (name, topic, dead_letter_topic, max_deliveries, expires_at) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET
+        dead_letter_topic = excluded.dead_letter_topic,
+        max_deliveries = excluded.max_deliveries,
+        expires_at = excluded.expires_at
+"""
+_EMPTY_SOME = """
+    DELETE FROM deliveries WHERE (message_id, subscription_id) IN
+        (SELECT message_id, subscription_id FROM deliveries WHERE subscription_id = ? LIMIT 1000)
+"""
+
+
+def publish(connection: sqlite3.Connection, topic: str, message: Message) -> None:
+    """One copy of the message, and one delivery for each subscription. Nobody subscribed: nothing is kept."""
+    attributes = json.dumps(dict(message.attributes))
+    insert = "INSERT INTO messages (data, attributes) VALUES (?, ?)"
+    message_id = connection.execute(insert, (message.data, attributes)).lastrowid
+    now = now_ms()
+    if connection.execute(_FAN_OUT, (message_id, now, topic, now)).rowcount == 0:
+        connection.execute("DELETE FROM messages WHERE id = ?", (message_id,))
+
+
+def ensure(connection: sqlite3.Connection, subscriptions: Iterable[Subscription], ephemeral_for_ms: int) -> None:
+    """They exist from here on; an ephemeral one for so long, unless this is called again."""
+    for subscription in subscriptions:
+        _check_topic(connection, subscription)
+        expires_at = now_ms() + ephemeral_for_ms if subscription.ephemeral else None
+        dead_letter_topic = None if subscription.ephemeral else subscription.dead_letter_topic
+        row = (subscription.name, subscription.topic, dead_letter_topic, subscription.max_deliveries, expires_at)
+        connection.execute(_ENSURE, row)
+
+
+def drop(connection: sqlite3.Connection, name: str) -> None:
+    """Nothing more reaches it. `sweep` takes away what still lies there."""
+    connection.execute("UPDATE subscriptions SET expires_at = 0 WHERE name = ?", (name,))
+
+
+def sweep(connection: sqlite3.Connection) -> bool:
+    """Remove some of what belongs to expired subscriptions, a bounded part at a time. True while there is more."""
+    expired = "SELECT id FROM subscriptions WHERE expires_at <= ? LIMIT 1"
+    found = connection.execute(expired, (now_ms(),)).fetchone()
+    if not found:
+        return False
+    if connection.execute(_EMPTY_SOME, found).rowcount == 0:
+        connection.execute("DELETE FROM subscriptions WHERE id = ?", found)
+    return True
+
+
+def _check_topic(connection: sqlite3.Connection, subscription: Subscription) -> None:
+    same_name = "SELECT topic FROM subscriptions WHERE name = ?"
+    found = connection.execute(same_name, (subscription.name,)).fetchone()
+    if found and found[0] != subscription.topic:
+        raise Invalid(f"subscription {subscription.name} is on topic {found[0]}", field="topic")
+
+
+_DYING = """
+    SELECT name, topic, dead_letter_topic, expires_at, data, attributes, attempts
+    FROM deliveries
+    JOIN messages ON messages.id = message_id
+    JOIN subscriptions ON subscriptions.id = subscription_id
+    WHERE message_id = ? AND subscription_id = ?
+"""
+_SHELVE = """
+    INSERT INTO dead_letters (subscription, topic, data, attributes, deliveries, cause, died_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+_SHELF = "SELECT id, subscription, topic, data, attributes, deliveries, cause, died_at FROM dead_letters"
+
+
+def move_to_dead_letters(
+    connection: sqlite3.Connection, message_id: int, subscription_id: int, *, cause: str
+) -> str | None:
+    """From its subscription to the shelf and to the dead-letter topic, which is returned where there is one."""
+    key = (message_id, subscription_id)
+    name, topic, dead_letter_topic, expires_at, data, attributes, attempts = connection.execute(_DYING, key).fetchone()
+    connection.execute("DELETE FROM deliveries WHERE message_id = ? AND subscription_id = ?", key)
+    if expires_at is not None:
+        return None  # one process's own: each has a copy, and a shelf of copies helps nobody
+    row = (name, topic, data, attributes, attempts, cause, now_ms())
+    shelved = connection.execute(_SHELVE, row).lastrowid
+    if dead_letter_topic is not None:
+        marks = {"dead_letter_id": str(shelved), "dead_letter_cause": cause}
+        publish(connection, dead_letter_topic, Message(data=data, attributes=json.loads(attributes) | marks))
+    return str(dead_letter_topic) if dead_letter_topic is not None else None
+
+
+def newest(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]:
+    """The newest first."""
+    return [_dead_letter(row) for row in connection.execute(f"{_SHELF} ORDER BY id DESC LIMIT ?", (limit,))]
+
+
+def find(connection: sqlite3.Connection, id: str) -> DeadLetter | None:
+    """The one with that id."""
+    row = connection.execute(f"{_SHELF} WHERE id = ?", (_number(id),)).fetchone()
+    return _dead_letter(row) if row else None
+
+
+def replay(connection: sqlite3.Connection, id: str) -> str:
+    """From the shelf to its topic, which is returned. Raises `NotFound`."""
+    letter = take(connection, id)
+    publish(connection, letter.topic, as_published(letter.message))
+    return letter.topic
+
+
+def take(connection: sqlite3.Connection, id: str) -> DeadLetter:
+    """Off the shelf. Raises `NotFound`."""
+    letter = find(connection, id)
+    if letter is None:
+        raise NotFound(f"there is no dead letter {id[:80]}")
+    connection.execute("DELETE FROM dead_letters WHERE id = ?", (_number(id),))
+    return letter
+
+
+def _number(id: str) -> int:
+    # What we never gave out is no id: not "+1", not "٣", not a number that SQLite can't hold.
+    return int(id) if id.isascii() and id.isdecimal() and len(id) < 18 else -1
+
+
+def _dead_letter(row: Sequence[Any]) -> DeadLetter:
+    id, subscription, topic, data, attributes, deliveries, cause, died_at = row
+    return DeadLetter(
+        id=str(id),
+        subscription=subscription,
+        topic=topic,
+        message=Message(data=data, attributes=json.loads(attributes)),
+        deliveries=deliveries,
+        cause=cause,
+        died_at=moment(died_at),
+    )
+
+
+_SUBSCRIPTION = "SELECT id, dead_letter_topic, max_deliveries FROM subscriptions WHERE name = ?"
+_IN_TURN = """
+    SELECT message_id, attempts FROM deliveries
+    WHERE subscription_id = ? AND visible_at <= ? ORDER BY visible_at, message_id LIMIT ?
+"""
+_WAITING = """
+    SELECT attributes FROM deliveries
+    JOIN messages ON messages.id = message_id JOIN subscriptions ON subscriptions.id = subscription_id
+    WHERE subscriptions.name = ?
+"""
+_LEASE = """
+    UPDATE deliveries SET lease = ?, visible_at = ?, attempts = attempts + 1
+    WHERE message_id = ? AND subscription_id = ?
+"""
+_NEXT = "SELECT min(visible_at) FROM deliveries WHERE subscription_id = ?"
+_HELD = """
+    SELECT message_id, subscription_id, attempts, dead_letter_topic, max_deliveries
+    FROM deliveries JOIN subscriptions ON subscriptions.id = subscription_id WHERE lease = ?
+"""
+_RENEW = "UPDATE deliveries SET visible_at = ? WHERE lease IN (SELECT value FROM json_each(?))"
+_RETURN = """
+    UPDATE deliveries SET lease = NULL, visible_at = ?, attempts = attempts - ?
+    WHERE lease IN (SELECT value FROM json_each(?))
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """A message and the lease on it."""
+
+    lease: str
+    message: Message
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """What one look at a subscription gave."""
+
+    held: tuple[Held, ...] = ()
+    next_at_ms: int | None = None
+    """When the next message becomes visible; None where nothing waits."""
+    given_up_to: str | None = None
+    """The dead-letter topic, where a message went there at this look."""
+
+
+def waiting(connection: sqlite3.Connection, *, name: str) -> list[Mapping[str, str]]:
+    """The attributes of all messages of a subscription, leased ones included."""
+    return [json.loads(attributes) for (attributes,) in connection.execute(_WAITING, (name,))]
+
+
+def claim(connection: sqlite3.Connection, name: str, *, limit: int, lease_ms: int) -> Claim:
+    """Lease the messages whose turn it is. What was delivered too often goes to the dead letters instead."""
+    subscription = connection.execute(_SUBSCRIPTION, (name,)).fetchone()
+    if subscription is None:
+        return Claim()
+    id, dead_letter_topic, max_deliveries = subscription
+    now = now_ms()
+    rows = connection.execute(_IN_TURN, (id, now, limit)).fetchall()
+    spent = [row for row in rows if dead_letter_topic is not None and row[1] >= max_deliveries]
+    for message_id, attempts in spent:
+        move_to_dead_letters(connection, message_id, id, cause=_gave_up_after(attempts))
+    return Claim(
+        held=tuple(_lease(connection, id, row, now + lease_ms) for row in rows if row not in spent),
+        next_at_ms=connection.execute(_NEXT, (id,)).fetchone()[0],
+        given_up_to=dead_letter_topic if spent else None,
+    )
+
+
+def _lease(connection: sqlite3.Connection, subscription_id: int, row: tuple[int, int], until_ms: int) -> Held:
+    message_id, attempts = row
+    lease = secrets.token_hex(8)
+    connection.execute(_LEASE, (lease, until_ms, message_id, subscription_id))
+    query = "SELECT data, attributes FROM messages WHERE id = ?"
+    data, attributes = connection.execute(query, (message_id,)).fetchone()
+    return Held(lease=lease, message=Message(data=data, attributes=json.loads(attributes)), attempt=attempts + 1)
+
+
+def ack(connection: sqlite3.Connection, lease: str) -> None:
+    """It is done with."""
+    connection.execute("DELETE FROM deliveries WHERE lease = ?", (lease,))
+
+
+def nack(connection: sqlite3.Connection, lease: str, *, delay_ms: int) -> str | None:
+    """It comes again after the delay, or goes to the dead letters after its last chance. Returns their topic then."""
+    found = connection.execute(_HELD, (lease,)).fetchone()
+    if found is None:
+        return None
+    message_id, subscription_id, attempts, dead_letter_topic, max_deliveries = found
+    if dead_letter_topic is not None and attempts >= max_deliveries:
+        return move_to_dead_letters(connection, message_id, subscription_id, cause=_gave_up_after(attempts))
+    connection.execute(_RETURN, (now_ms() + delay_ms, 0, json.dumps([lease])))
+    return None
+
+
+def dead_letter(connection: sqlite3.Connection, lease: str, *, cause: str) -> str | None:
+    """To the dead letters at once. Returns their topic."""
+    found = connection.execute(_HELD, (lease,)).fetchone()
+    return move_to_dead_letters(connection, found[0], found[1], cause=cause) if found else None
+
+
+def renew(connection: sqlite3.Connection, leases: Iterable[str], *, lease_ms: int) -> None:
+    """Hold them for longer. A lease that somebody else took over is not among them any more."""
+    connection.execute(_RENEW, (now_ms() + lease_ms, json.dumps(list(leases))))
+
+
+def give_back(connection: sqlite3.Connection, leases: Iterable[str], *, counted: bool) -> None:
+    """Visible again at once; uncounted, as if they had never been delivered."""
+    connection.execute(_RETURN, (now_ms(), 0 if counted else 1, json.dumps(list(leases))))
+
+
+def _gave_up_after(deliveries: int) -> str:
+    return f"not acknowledged in {deliveries} deliveries"

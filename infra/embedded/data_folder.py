@@ -1,0 +1,70 @@
+"""Notices that the database file was moved, deleted or replaced while it is open.
+
+The system keeps an open file for as long as a process has it, with or without a name. A service on a deleted data
+folder would go on taking jobs, and paying for them, into a file that no other process can open.
+
+Makes the data folder and what lies in it for their owner alone: it holds prompts, pictures and videos.
+"""
+
+import logging
+import os
+from pathlib import Path
+
+from schemas.errors import Moved
+
+logger = logging.getLogger(__name__)
+
+
+_WORDS = "the data folder was moved or deleted while it was in use; move it back, or restart"
+
+
+class Place:
+    """Where an open file was when it was opened. A file that is moved back is the same file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened = _file_at(path)
+        self._is_moved = False
+
+    def check(self) -> None:
+        """Raise `Moved` unless the path still leads to the opened file. Costs microseconds, and blocks."""
+        found = _file_at(self._path)
+        is_moved = found is None or found != self._opened
+        if is_moved and not self._is_moved:
+            logger.error(
+                "the data folder was moved or deleted", extra={"action": "data_moved", "path": str(self._path)}
+            )
+        elif self._is_moved and not is_moved:
+            logger.warning("the data folder is back", extra={"action": "data_back", "path": str(self._path)})
+        self._is_moved = is_moved
+        if is_moved:
+            raise Moved(_WORDS)
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+FILE_MODE = 0o600
+_FOLDER_MODE = 0o700
+_READ_BY_OTHERS = 0o044
+
+
+def make_folder(folder: Path) -> None:
+    """Make it and its parent if absent. One that is there keeps its rights: an operator may have given them."""
+    for each in (folder.parent, folder):
+        each.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file if it is absent."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+
+
+def mode_in(folder: Path) -> int:
+    """The mode of a new file there: read by others only where they may read the folder, as a web server may."""
+    return FILE_MODE | (folder.stat().st_mode & _READ_BY_OTHERS)

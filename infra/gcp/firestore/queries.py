@@ -1,0 +1,117 @@
+"""Turns a `JobQuery` into a Firestore query that a composite index answers, page by page.
+
+Every shape of query has its index in `infra/deploy/firestore.indexes.json`: equality filters in any combination, then
+the order. The emulator answers without one, production does not.
+"""
+
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+from typing import Any
+
+from google.cloud.firestore_v1 import FieldFilter
+from google.cloud.firestore_v1.async_collection import AsyncCollectionReference
+from google.cloud.firestore_v1.async_query import AsyncQuery
+
+from infra.cursor import Position, decode_cursor, order_of
+from infra.gcp.firestore.documents import Snapshot, in_milliseconds
+from schemas.domain.job import Job
+from schemas.domain.states import JobState
+from schemas.errors import Invalid
+from schemas.ports import JobQuery
+
+Index = tuple[tuple[str, str], ...]
+"""Field by field, and which way each runs."""
+
+_UP, _DOWN = "ASCENDING", "DESCENDING"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COLUMN = {"c": "created_at", "d": "next_check_at"}
+_ORDERS: dict[str, Index] = {
+    "c": (("created_at", _DOWN), ("job_id", _UP)),
+    "d": (("next_check_at", _UP), ("job_id", _UP)),
+}
+_AGE: Index = (("created_at", _UP), ("job_id", _UP))
+_EQUALITIES = {"c": ("caller", "fingerprint", "project_id", "state"), "d": ("fingerprint", "project_id", "state")}
+"""What each order is combined with."""
+
+
+def page_query(jobs: AsyncCollectionReference, query: JobQuery) -> AsyncQuery:
+    """Asks for one job more than the page holds, to tell whether there is another page."""
+    if query.limit < 1:
+        raise Invalid(f"limit must be at least 1, not {query.limit}", field="limit")
+    position = decode_cursor(query)
+    found = _ordered(_filtered(jobs, query), _ORDERS[order_of(query)])
+    if position is not None:
+        found = found.start_after(_fields(position))
+    return found.limit(query.limit + 1)
+
+
+def ahead_query(jobs: AsyncCollectionReference, job: Job) -> AsyncQuery:
+    """The queued jobs that are older."""
+    queued = jobs.where(filter=FieldFilter("state", "==", JobState.QUEUED.value))
+    return _ordered(queued, _AGE).end_before({"created_at": in_milliseconds(job.created_at), "job_id": job.job_id})
+
+
+def position_of(query: JobQuery, snapshot: Snapshot) -> Position:
+    """Where a page ended: by the document's own fields, since its record may be one that can't be read."""
+    order = order_of(query)
+    at_ms = (snapshot.get(_COLUMN[order]) - _EPOCH) // timedelta(milliseconds=1)
+    return Position(order=order, at_ms=at_ms, job_id=snapshot.get("job_id"))
+
+
+def indexes() -> list[Index]:
+    """The composite index of every query that this module can make."""
+    listings = [
+        (*((name, _UP) for name in names), *_ORDERS[order])
+        for order, equalities in _EQUALITIES.items()
+        for size in range(len(equalities) + 1)
+        for names in combinations(equalities, size)
+    ]
+    return [*listings, (("state", _UP), *_AGE)]
+
+
+def _filtered(jobs: AsyncCollectionReference, query: JobQuery) -> AsyncQuery:
+    found = AsyncQuery(jobs)
+    for name, operator, value in _conditions(query):
+        found = found.where(filter=FieldFilter(name, operator, value))
+    return found
+
+
+def _conditions(query: JobQuery) -> list[tuple[str, str, Any]]:
+    conditions: list[tuple[str, str, Any]] = []
+    if query.fingerprint is not None:
+        conditions.append(("fingerprint", "==", query.fingerprint))
+    if query.caller is not None:
+        conditions.append(("caller", "==", query.caller))
+    if query.project_id is not None:
+        conditions.append(("project_id", "==", query.project_id))
+    if query.states:
+        conditions.append(("state", "in", sorted(state.value for state in query.states)))
+    return [*conditions, *_ranges(query)]
+
+
+def _ranges(query: JobQuery) -> list[tuple[str, str, Any]]:
+    if query.due_before is not None and query.created_before is not None:
+        # Two ranges would need an index of their own for every combination, and nobody asks for both.
+        raise Invalid("created_before can't be combined with due_before", field="created_before")
+    if query.due_before is not None and query.caller is not None:
+        # Callers list their jobs by age; what is due is asked for by workers, for everybody.
+        raise Invalid("caller can't be combined with due_before", field="caller")
+    if query.due_before is not None:
+        return [("next_check_at", "<", in_milliseconds(query.due_before))]
+    if query.created_before is not None:
+        return [("created_at", "<", in_milliseconds(query.created_before))]
+    return []
+
+
+def _ordered(query: AsyncQuery, order: Index) -> AsyncQuery:
+    for name, direction in order:
+        query = query.order_by(name, direction=direction)
+    return query
+
+
+def _fields(position: Position) -> dict[str, Any]:
+    try:
+        at = _EPOCH + timedelta(milliseconds=position.at_ms)
+    except OverflowError as error:
+        raise Invalid("cursor is not one that this listing gave out", field="cursor") from error
+    return {_COLUMN[position.order]: at, "job_id": position.job_id}

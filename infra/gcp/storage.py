@@ -1,0 +1,192 @@
+"""The video store in a Cloud Storage bucket.
+
+The client blocks, so that everything goes through a few threads of its own. It follows `STORAGE_EMULATOR_HOST` by
+itself.
+
+Where a viewer gets a file: a public address, or one that is signed at the moment of asking.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from google.api_core import exceptions as api
+from google.auth.credentials import Credentials, Scoped, Signing
+from google.auth.transport.requests import Request
+from google.cloud.storage import Blob, Client
+
+from infra.gcp.errors import translated
+from infra.gcp.gcs_transfer import RETRY, TIMEOUT_S, download, upload
+from infra.gcp.settings import BucketSettings
+from infra.gcp.setup import check_bucket
+from schemas.domain.object_names import FINALS, REFERENCES, is_safe
+from schemas.errors import Invalid, NotFound, Unavailable
+from schemas.ports import StoredFile
+from schemas.wire.request import IMAGE_MAX_BYTES
+
+PUBLIC = "https://storage.googleapis.com"
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+"""Of the token for `signBlob`: that of the storage client may not sign."""
+
+
+def public_url(client: Client, settings: BucketSettings, name: str) -> str:
+    """Needs no request. On an emulator the emulator's own address, so that the file can be had."""
+    base = settings.base_url or f"{client.api_endpoint or PUBLIC}/{settings.bucket}"
+    return f"{base}/{quote(name)}"
+
+
+class UrlSigner:
+    """Signs URLs with the key of the credentials, or has Google sign for a service account.
+
+    Google signs with the IAM API's `signBlob`. For that the credentials need the role
+    `roles/iam.serviceAccountTokenCreator` on the service account, which may be their own
+    (https://cloud.google.com/storage/docs/access-control/signing-urls-with-helpers).
+    """
+
+    def __init__(self, credentials: Credentials, settings: BucketSettings) -> None:
+        """Raises `Invalid` for credentials that can't sign, without a request."""
+        self._ttl = timedelta(seconds=settings.ttl_s)
+        self._signer = settings.signer
+        self._has_key = isinstance(credentials, Signing) and not self._signer
+        if not (self._has_key or self._signer or getattr(credentials, "service_account_email", None)):
+            raise _cannot_sign(credentials)
+        self._credentials = _for_iam(credentials)
+
+    def url(self, blob: Blob) -> str:
+        """Block: without a key it takes a request, and perhaps one for a token."""
+        account = {} if self._has_key else self._account()
+        return str(blob.generate_signed_url(version="v4", method="GET", expiration=self._ttl, **account))
+
+    def _account(self) -> dict[str, Any]:
+        if not self._credentials.valid:
+            self._credentials.refresh(Request())
+        email = self._signer or self._credentials.service_account_email
+        if email == "default":
+            raise Unavailable("The metadata server did not name the service account that has to sign URLs")
+        return {"service_account_email": email, "access_token": self._credentials.token}
+
+
+def _for_iam(credentials: Any) -> Any:
+    return credentials.with_scopes([_SCOPE]) if isinstance(credentials, Scoped) else credentials  # type: ignore[no-untyped-call]
+
+
+def _cannot_sign(credentials: Credentials) -> Invalid:
+    return Invalid(
+        f"REELBUS_VIDEOS: these credentials ({type(credentials).__name__}) can't sign URLs. Use a service account, "
+        "name one that may sign for them (?urls=signed&signer=NAME@PROJECT.iam.gserviceaccount.com, with the role "
+        "roles/iam.serviceAccountTokenCreator on it), or leave ?urls=signed out.",
+        field="REELBUS_VIDEOS",
+    )
+
+
+T = TypeVar("T")
+_THREADS = 8
+
+
+_REFUSED = re.compile(r'"code": ?40[0-9]')
+"""Google's word on a signature, in what its client library raises."""
+
+
+class GcsVideos:
+    """`VideoStore` in one bucket."""
+
+    def __init__(self, settings: BucketSettings) -> None:
+        """Opens no connection, but looks for credentials: raises `Unavailable` where there are none, and `Invalid` for
+        some that can't do what the settings ask of them."""
+        with translated("Cloud Storage"):
+            self._client = Client(project=None)
+        self._settings = settings
+        self._signer = UrlSigner(self._client._credentials, settings) if settings.signed else None
+        self._bucket = self._client.bucket(settings.bucket)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="gcs")
+
+    @property
+    def reads(self) -> frozenset[str]:
+        others = self._settings.reference_buckets - {self._settings.bucket}
+        ours = f"gs://{self._settings.bucket}/{REFERENCES}"  # what else lies there is some caller's video
+        return frozenset({ours, *(f"gs://{bucket}/" for bucket in others)})
+
+    async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
+        return await self._in_thread(partial(upload, self._blob(name), source, content_type))
+
+    async def fetch(self, name: str, to: Path) -> None:
+        if name.startswith(tuple(self.reads)):
+            await self._in_thread(partial(_fetch_image, Blob.from_uri(name, client=self._client), to))
+        else:
+            await self._in_thread(partial(download, self._blob(name), to))
+
+    async def list(self, prefix: str) -> Sequence[StoredFile]:
+        if not is_safe(f"{prefix}x"):
+            raise _unsafe(prefix)
+        return await self._in_thread(partial(self._list, prefix))
+
+    async def delete(self, name: str) -> None:
+        await self._in_thread(partial(_delete, self._blob(name)))
+
+    async def url_for(self, name: str) -> str:
+        blob = self._blob(name)
+        if self._signer:
+            return await self._in_thread(partial(self._signer.url, blob))
+        return public_url(self._client, self._settings, name)
+
+    async def check(self) -> None:
+        """Try what a finished job will need: the bucket, access to it, a signature. Raises `Invalid` for what will not
+        work then either, and `Unavailable`."""
+        await self._in_thread(partial(check_bucket, self._bucket))
+        if self._signer:
+            try:
+                await self.url_for(f"{FINALS}check.mp4")
+            except Unavailable as error:
+                if not _REFUSED.search(str(error)):
+                    raise
+                raise Invalid(f"REELBUS_VIDEOS: URLs can't be signed: {error}", field="REELBUS_VIDEOS") from error
+
+    async def close(self) -> None:
+        """Waits for what is under way."""
+        await asyncio.to_thread(self._threads.shutdown)
+        self._client.close()
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        with translated("Cloud Storage"):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _blob(self, name: str) -> Blob:
+        if not is_safe(name):
+            raise _unsafe(name)
+        return self._bucket.blob(name)
+
+    def _list(self, prefix: str) -> Sequence[StoredFile]:
+        found = self._client.list_blobs(self._bucket, prefix=prefix, timeout=TIMEOUT_S, retry=RETRY)
+        return sorted((_stored(blob) for blob in found if is_safe(blob.name)), key=lambda file: file.name)
+
+
+def _fetch_image(blob: Blob, to: Path) -> None:
+    """From a bucket in which files may be of any size."""
+    try:
+        blob.reload(timeout=TIMEOUT_S, retry=RETRY)
+    except api.NotFound as error:
+        raise NotFound(f"there is no file gs://{blob.bucket.name}/{blob.name}") from error
+    if blob.size > IMAGE_MAX_BYTES:
+        raise Invalid(f"must have at most {IMAGE_MAX_BYTES:,} bytes, not {blob.size:,}", field="reference_image")
+    download(blob, to)
+
+
+def _delete(blob: Blob) -> None:
+    try:
+        blob.delete(timeout=TIMEOUT_S, retry=RETRY)
+    except api.NotFound:
+        return
+
+
+def _stored(blob: Blob) -> StoredFile:
+    return StoredFile(name=blob.name, size_bytes=int(blob.size), stored_at=blob.time_created)
+
+
+def _unsafe(name: str) -> Invalid:
+    return Invalid(f"{name[:200]!r} is no name for a file in the video store", field="name")

@@ -1,0 +1,135 @@
+"""`reelbus setup`: what must exist at Google before the first request.
+
+`reelbus emulators`: Pub/Sub, Firestore and Cloud Storage on this machine, to try things out without an account.
+"""
+
+import asyncio
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from types import FrameType
+
+import click
+
+from publisher.cli.configuration import configuration
+from publisher.cli.errors import Verb
+from publisher.cli.options import json_option
+from publisher.compose import open_emulators, set_up
+from schemas.errors import Invalid
+
+
+@click.command(cls=Verb)
+@click.option("--location", metavar="PLACE", help="Where to make the bucket if there is none, e.g. us-central1.")
+@json_option
+def setup(location: str | None, as_json: bool) -> None:
+    """Make topics, subscriptions and bucket at Google, as the settings name them.
+
+    Safe to repeat: what is there stays, and only what differs is changed.
+    """
+    done = asyncio.run(set_up(configuration(), location=location))
+    changes, hints = ([asdict(change) for change in done.changes], done.hints) if done else ([], [])
+    if as_json:
+        click.echo(json.dumps({"changes": changes, "hints": hints}))
+        return
+    for change in changes:
+        click.echo(f"{change['done']:<10} {change['kind']:<13} {change['name']}")
+    for hint in hints:
+        click.echo(hint)
+    if done is None:
+        click.echo("Nothing to set up: the settings name nothing at Google.")
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_GRACE_S = 10.0
+
+
+class _Stopped(BaseException):
+    """Somebody asked for the end. Not an `Exception`: nothing on the way may take it for a failure."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+@click.command(cls=Verb, context_settings={"ignore_unknown_options": True})
+@click.option("--project", metavar="NAME", help="Have REELBUS_BUS, _JOBS and _VIDEOS lead there too, in that project.")
+@json_option
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def emulators(project: str | None, as_json: bool, command: tuple[str, ...]) -> None:
+    """Run Google's emulators on this machine until Ctrl-C or SIGTERM.
+
+    They keep everything in memory. Prints the environment that leads to them, once they answer. With a COMMAND
+    (`reelbus emulators -- COMMAND ...`) that runs in this environment instead, and its status is the status here.
+    """
+    status = 0
+    try:
+        with _ended_by_signals(), open_emulators() as addresses:
+            environment = {**addresses, **_settings(project)}
+            if command:
+                status = _run(command, environment)
+            else:
+                _print(environment, as_json)
+                signal.pause()
+    except _Stopped as stopped:
+        status = 128 + stopped.number if command else 0
+    sys.exit(status)
+
+
+def _settings(project: str | None) -> dict[str, str]:
+    if project is None:
+        return {}
+    return {
+        "REELBUS_BUS": f"pubsub://{project}",
+        "REELBUS_JOBS": f"firestore://{project}/(default)",
+        "REELBUS_VIDEOS": f"gs://{project}",
+    }
+
+
+def _print(environment: Mapping[str, str], as_json: bool) -> None:
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    click.echo(json.dumps(environment) if as_json else "\n".join(lines))
+    sys.stdout.flush()
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    try:
+        process = subprocess.Popen(command, env={**os.environ, **environment})
+    except OSError as error:
+        raise Invalid(f"command {command[0]!r} can't be run: {error.strerror or error}", field="command") from error
+    try:
+        status = process.wait()
+    except _Stopped:
+        _end(process)
+        raise
+    return status if status >= 0 else 128 - status
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """The first signal ends it, in good order; what comes after that is not heard until everything has stopped."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        raise _Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

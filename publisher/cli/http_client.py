@@ -1,0 +1,267 @@
+"""A running facade, by HTTP. A dropped connection or a facade that restarts is survived: the id finds the job again.
+
+A job's event stream, as news.
+
+Shows our API key to the facade, and to nobody else.
+
+What a facade's refusal means, as one of our own errors.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent, SSEError
+from pydantic import BaseModel, ValidationError
+
+from publisher.cli.clients import Filters
+from publisher.cli.output import News, news_of
+from publisher.jobs import Listing
+from schemas.domain.projections import JobView
+from schemas.domain.states import JobState
+from schemas.errors import Conflict, Gone, Invalid, NotFound, ReelbusError, Unavailable
+from schemas.wire.request import VideoRequest
+
+_PREFIXES = ("Invalid request: ", "Not found: ", "Conflict: ", "Gone: ")
+
+
+class _Body(BaseModel):
+    detail: str
+    video_id: str | None = None
+
+
+def check(response: httpx.Response) -> None:
+    """Raises what the facade says. The body must have been read."""
+    if not response.is_success:
+        raise _error(response)
+
+
+def names_job(response: httpx.Response, job_id: str) -> bool:
+    """True for the refusal of a waiting call whose job exists all the same."""
+    body = _body(response)
+    return body is not None and body.video_id == job_id
+
+
+def _error(response: httpx.Response) -> ReelbusError:
+    body = _body(response)
+    words = body.detail if body else f"{response.url} answers {response.status_code}, and not as reelbus would"
+    for prefix in _PREFIXES:
+        words = words.removeprefix(prefix)
+    match response.status_code:
+        case 404 if body:
+            return NotFound(words)
+        case 410:
+            return Gone(words)
+        case 409:
+            return Conflict(words)
+        case 401 if body:
+            return Invalid(f"REELBUS_API_KEY must be a key that the facade knows; it says: {words}")
+        case 400 | 403 | 413 | 415 | 421 | 422 if body:
+            return Invalid(words)
+        case _:
+            return Unavailable(words, retry_after_s=_retry_after_s(response))
+
+
+def _body(response: httpx.Response) -> _Body | None:
+    try:
+        return _Body.model_validate_json(response.content)
+    except ValidationError:
+        return None
+
+
+def _retry_after_s(response: httpx.Response) -> float:
+    given = response.headers.get("retry-after", "")
+    return min(float(given), 30.0) if given.isdecimal() else 2.0
+
+
+_SILENCE_S = 45.0
+"""A heartbeat comes every 15 s; three of them missing means that nobody is there."""
+
+
+class _Told(BaseModel):
+    """What `state` and `progress` events have in common."""
+
+    state: JobState
+    progress: float = 0.0
+    queue_position: int | None = None
+    waiting_for: str | None = None
+    notice: str | None = None
+
+
+async def events(client: httpx.AsyncClient, path: str) -> AsyncGenerator[News, None]:
+    """Until the stream ends, which may be before the job does. Raises `NotFound` and `Unavailable`."""
+    timeout = httpx.Timeout(10.0, read=_SILENCE_S)
+    try:
+        async with client.stream("GET", path, headers={"Accept": "text/event-stream"}, timeout=timeout) as response:
+            if not response.is_success:
+                await response.aread()
+            check(response)
+            async for event in EventSource(response).aiter_sse():
+                if news := _news(event):
+                    yield news
+    except httpx.HTTPError as error:
+        raise Unavailable(f"the facade does not answer: {str(error) or type(error).__name__}") from error
+
+
+def _news(event: ServerSentEvent) -> News | None:
+    """An event of a newer facade that says something else is passed over."""
+    try:
+        if event.event == "done":
+            return news_of(JobView.model_validate_json(event.data))
+        told = _Told.model_validate(json.loads(event.data))
+    except ValueError:
+        return None
+    return News(**told.model_dump())
+
+
+_VISIBLE = re.compile(r"[!-~]{1,4096}")
+
+
+class KeyFor(httpx.Auth):
+    """The key for one facade. A video may lie elsewhere, for example in a bucket: the key doesn't go there."""
+
+    def __init__(self, url: str, key: str) -> None:
+        if not _VISIBLE.fullmatch(key):
+            raise Invalid("REELBUS_API_KEY must be 1 to 4096 visible characters", field="REELBUS_API_KEY")
+        self._origin = _origin(httpx.URL(url))
+        self._key = key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """One request, with the key where it goes to the facade."""
+        if _origin(request.url) == self._origin:
+            request.headers["Authorization"] = f"Bearer {self._key}"
+        yield request
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+M = TypeVar("M", bound=BaseModel)
+_SUBMIT_TRIES = 5
+_WAIT_S = 20
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0, read=_WAIT_S + 15.0)
+_AWAY_AT_MOST_S = 120.0
+"""A facade that is away for longer is not just being restarted."""
+
+
+class HttpDoor:
+    """The facade's calls."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def submit(self, request: VideoRequest) -> None:
+        """The id was chosen before, so that the call can be repeated where its answer was lost."""
+        body = request.model_dump(mode="json", exclude_unset=True)
+        for tries_left in reversed(range(_SUBMIT_TRIES)):
+            try:
+                response = await self._call("POST", "/generate", json=body, headers={"Prefer": "respond-async"})
+                if not names_job(response, request.job_id):
+                    check(response)
+                return
+            except Unavailable as error:
+                if not tries_left or isinstance(error.__cause__, httpx.ConnectError):
+                    raise
+                await asyncio.sleep(error.retry_after_s)
+
+    async def follow(self, job_id: str) -> AsyncGenerator[News, None]:
+        """The event stream; where that breaks off, a call that waits, and the stream again."""
+        loop = asyncio.get_running_loop()
+        heard_at = loop.time()
+        while True:
+            try:
+                async with aclosing(self._look(job_id)) as look:
+                    async for news in look:
+                        heard_at = loop.time()
+                        if news:
+                            yield news
+                        if news and news.end:
+                            return
+            except Unavailable as error:
+                if loop.time() - heard_at > _AWAY_AT_MOST_S:
+                    raise
+                await asyncio.sleep(min(error.retry_after_s, 2.0))
+
+    async def status(self, job_id: str) -> JobView:
+        """`GET /api/videos/{id}`."""
+        return _read(JobView, await self._call("GET", f"/{job_id}"))
+
+    async def list(self, filters: Filters) -> Listing:
+        """`GET /api/videos`."""
+        given = {"state": filters.state, "project_id": filters.project_id, "cursor": filters.cursor}
+        query = {name: value for name, value in given.items() if value is not None}
+        return _read(Listing, await self._call("GET", "", params={**query, "limit": filters.limit}))
+
+    async def cancel(self, job_id: str) -> JobView:
+        """`DELETE /api/videos/{id}`."""
+        return _read(JobView, await self._call("DELETE", f"/{job_id}"))
+
+    async def fetch(self, view: JobView, to: Path) -> None:
+        """From the address that the facade gives."""
+        if view.video_url is None:
+            raise NotFound(f"job {view.video_id} has no video")
+        try:
+            async with self._client.stream("GET", view.video_url, follow_redirects=True) as response:
+                if not response.is_success:
+                    raise Unavailable(f"{view.video_url} answers {response.status_code}")
+                with to.open("wb") as file:
+                    async for part in response.aiter_bytes():
+                        file.write(part)
+        except httpx.HTTPError as error:
+            raise _away(error) from error
+
+    async def _look(self, job_id: str) -> AsyncGenerator[News | None, None]:
+        """Yield None at the end of a stream that was there: heartbeats alone also show that the facade is."""
+        told = False
+        try:
+            async with aclosing(events(self._client, f"/api/videos/{job_id}/events")) as stream:
+                async for news in stream:
+                    told = True
+                    yield news
+        except (Unavailable, SSEError):
+            pass  # a proxy may not let streams through
+        if told:
+            yield None
+        yield news_of(await self._waited(job_id))
+
+    async def _waited(self, job_id: str) -> JobView:
+        try:
+            return _read(JobView, await self._call("GET", f"/{job_id}", params={"wait": _WAIT_S}))
+        except Invalid:  # this facade keeps nobody waiting for so long
+            await asyncio.sleep(1.0)
+            return await self.status(job_id)
+
+    async def _call(self, method: str, path: str, **more: Any) -> httpx.Response:
+        try:
+            return await self._client.request(method, f"/api/videos{path}", **more)
+        except httpx.HTTPError as error:
+            raise _away(error) from error
+
+
+@asynccontextmanager
+async def http_door(url: str, *, api_key: str = "") -> AsyncIterator[HttpDoor]:
+    """The facade at this address. Raises `Invalid` for an address or a key that can't be sent."""
+    try:
+        client = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, auth=KeyFor(url, api_key) if api_key else None)
+    except httpx.InvalidURL as error:
+        raise Invalid(f"url {url!r} is no address: {error}", field="url") from error
+    async with client:
+        yield HttpDoor(client)
+
+
+def _away(error: httpx.HTTPError) -> Unavailable:
+    return Unavailable(f"the facade does not answer: {str(error) or type(error).__name__}", retry_after_s=1.0)
+
+
+def _read(model: type[M], response: httpx.Response) -> M:
+    check(response)
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        raise Unavailable(f"{response.url} does not answer as reelbus would") from error

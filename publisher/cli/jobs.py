@@ -1,0 +1,183 @@
+"""`reelbus status`: how one job stands.
+
+`reelbus list`: jobs, the newest first.
+
+`reelbus cancel`: ends a job.
+
+`reelbus replay`: another life for a job that ended without a video.
+"""
+
+import asyncio
+import sys
+from contextlib import aclosing, suppress
+from textwrap import shorten
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from publisher.cli.clients import Filters
+from publisher.cli.configuration import configuration
+from publisher.cli.errors import NoVideo, Verb, WaitOver
+from publisher.cli.money import agree, pay_option
+from publisher.cli.options import door, json_option, url_option
+from publisher.cli.output import cost, ending, facts, moment
+from publisher.compose import local_file, open_desk, open_planner
+from publisher.context import find, view
+from publisher.dead_letters import replay as replay_job
+from publisher.jobs import Listing
+from schemas.domain.projections import JobView
+from schemas.domain.states import JobState
+from schemas.errors import Charged, Invalid
+
+
+@click.command(cls=Verb)
+@click.argument("job_id", metavar="ID")
+@click.option("--wait", "wait_s", type=click.FloatRange(min=0), metavar="N", help="Wait N seconds for its end.")
+@json_option
+@url_option
+def status(job_id: str, wait_s: float | None, as_json: bool, url: str | None) -> None:
+    """Show how a video stands.
+
+    Exits with 0 for every job that there is. With --wait the code says how it ended: 0 with a video, 1 without one, 5
+    not yet.
+    """
+    view = asyncio.run(_status(job_id, wait_s or 0, url))
+    file = local_file(configuration(), view.gcs_path) if url is None and view.gcs_path else None
+    click.echo(view.model_dump_json() if as_json else facts(view, file=file))
+    if wait_s is None or view.state is JobState.SUCCEEDED:
+        return
+    if view.state.ended:
+        raise NoVideo(ending(view))
+    raise WaitOver(f"Not ended after {wait_s:g} s: {view.state}")
+
+
+async def _status(job_id: str, wait_s: float, url: str | None) -> JobView:
+    async with door(url) as opened:
+        view = await opened.status(job_id)
+        if view.state.ended or not wait_s:
+            return view
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s), aclosing(opened.follow(job_id)) as following:
+                async for news in following:
+                    if news.end:
+                        return news.end
+        return await opened.status(job_id)
+
+
+_PROMPT_AT_LEAST = 12
+_WIDTH_OF_A_FILE = 160
+
+
+@click.command("list", cls=Verb)
+@click.option("--state", metavar="STATE", help="Only jobs in this state, e.g. queued, generating, failed.")
+@click.option("--project", "project_id", metavar="ID", help="Only jobs of this project.")
+@click.option("--caller", "jobs_of", metavar="NAME", help="Only jobs of this caller with a key; not with --url.")
+@click.option("--limit", type=int, default=50, show_default=True, metavar="N", help="At most so many.")
+@click.option("--cursor", metavar="CURSOR", help="Go on where the page before ended.")
+@json_option
+@url_option
+def list_videos(as_json: bool, url: str | None, **filters: object) -> None:
+    """List videos, the newest first."""
+    if url and filters["jobs_of"]:
+        raise Invalid("--caller looks into the stores; a facade (--url) shows a caller its own jobs")
+    page = asyncio.run(_list(Filters(**filters), url))  # type: ignore[arg-type]  # click has checked them
+    if as_json:
+        click.echo(page.model_dump_json())
+        return
+    screen = console()
+    screen.print(_table(page, screen.width) if page.videos else "No jobs.")
+    if page.next_cursor:
+        click.echo(f"More: --cursor {page.next_cursor}", err=True)
+
+
+def console() -> Console:
+    """Stdout, as wide as the terminal; in a file or a pipe nothing is folded to fit 80 columns."""
+    return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
+
+
+async def _list(filters: Filters, url: str | None) -> Listing:
+    async with door(url) as opened:
+        return await opened.list(filters)
+
+
+def _table(page: Listing, width: int) -> Table:
+    """Where the terminal is narrow the prompt gives way, then the columns from the right: an id is whole, or no use."""
+    with_caller = any(view.caller for view in page.videos)
+    rows = [_row(view, with_caller) for view in page.videos]
+    widths = {name: max(map(len, (name, *(row[name] for row in rows)))) + 2 for name in rows[0]}
+    while sum(widths.values()) + _PROMPT_AT_LEAST > width and len(widths) > 2:
+        widths.popitem()
+    room = max(width - sum(widths.values()), _PROMPT_AT_LEAST)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in (*widths, "PROMPT"):
+        table.add_column(name, no_wrap=True)
+    for row, video in zip(rows, page.videos, strict=True):
+        cells = (*(row[name] for name in widths), shorten(video.prompt, room, placeholder="…"))
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _row(view: JobView, with_caller: bool) -> dict[str, str]:
+    columns = {
+        "ID": view.video_id,
+        "STATE": view.state,
+        "LENGTH": f"{view.duration_seconds} s",
+        "COST": cost(view),
+        "CREATED": moment(view.created_at.isoformat()),
+    }
+    return {**columns, "CALLER": view.caller or ""} if with_caller else columns
+
+
+@click.command(cls=Verb)
+@click.argument("job_id", metavar="ID")
+@json_option
+@url_option
+def cancel(job_id: str, as_json: bool, url: str | None) -> None:
+    """End a job that nobody wants any more.
+
+    What a model has taken in already stays charged.
+    """
+    view = asyncio.run(_cancel(job_id, url))
+    click.echo(view.model_dump_json() if as_json else _words(view))
+
+
+async def _cancel(job_id: str, url: str | None) -> JobView:
+    async with door(url) as opened:
+        return await opened.cancel(job_id)
+
+
+def _words(view: JobView) -> str:
+    if not view.state.ended:
+        return f"{view.video_id} is being submitted; it is cancelled as soon as that is decided"
+    if view.state is not JobState.CANCELLED:
+        return f"{view.video_id} had ended before: {view.state}"
+    charge = "nothing was charged" if view.charged is Charged.NO else f"charged: {cost(view)}"
+    return f"{view.video_id} is cancelled; {charge}"
+
+
+@click.command(cls=Verb)
+@click.argument("job_id", metavar="ID")
+@pay_option
+@json_option
+def replay(job_id: str, pay: bool, as_json: bool) -> None:
+    """Let a job that ended without a video live again.
+
+    A clip that was paid and made is used. What would have to be paid is only shown, unless --pay is given. A job that
+    has not ended stays as it is.
+    """
+    seen, lives_again = asyncio.run(_replay(job_id, pay=pay))
+    if not lives_again:
+        words = "it has not ended, and stays as it is"
+    else:
+        words = "what was paid and made is used" + ("" if pay else ", and nothing else is paid")
+    click.echo(seen.model_dump_json() if as_json else f"{seen.video_id} is {seen.state}; {words}")
+
+
+async def _replay(job_id: str, *, pay: bool) -> tuple[JobView, bool]:
+    settings = configuration()
+    async with open_desk(settings, make=False) as desk:
+        before = await find(desk, job_id)
+        job = await agree(open_planner(settings), lambda agreed: replay_job(desk, job_id, agreed=agreed), pay=pay)
+        return await view(desk, job), job.life != before.life

@@ -1,0 +1,233 @@
+"""`reelbus dead`: messages that were given up after too many deliveries.
+
+`reelbus purge`: erases what callers wrote and what was made of it.
+
+`reelbus key`: who may call a facade.
+
+`reelbus backup`: a copy of the data folder while services use it.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypedDict, TypeVar, Unpack
+
+import click
+from pydantic import ValidationError
+from rich.table import Table
+from rich.text import Text
+
+from publisher.cli.configuration import configuration
+from publisher.cli.errors import Verb
+from publisher.cli.jobs import console
+from publisher.cli.money import agree, pay_option
+from publisher.cli.options import json_option
+from publisher.cli.output import moment
+from publisher.compose import back_up, open_desk, open_planner
+from publisher.context import Desk
+from publisher.dead_letters import drop_dead, list_dead, replay_dead, show_dead
+from publisher.purge import Purge, purge_old
+from publisher.purge import purge as purge_jobs
+from publisher.settings import new_key
+from schemas.errors import Conflict, Invalid
+from schemas.ports import DeadLetter
+from schemas.wire.message import claimed_job_id
+from schemas.wire.types import isoformat
+from schemas.wire.validation import invalid
+
+T = TypeVar("T")
+
+
+@click.group()
+def dead() -> None:
+    """Look at messages that were given up, replay them or drop them."""
+
+
+@dead.command("list", cls=Verb)
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, metavar="N")
+@json_option
+def list_letters(limit: int, as_json: bool) -> None:
+    """List them, the newest first."""
+    letters = _with_desk(lambda desk: list_dead(desk, limit=limit))
+    if as_json:
+        click.echo(json.dumps({"dead_letters": [_json(letter) for letter in letters]}))
+        return
+    console().print(_table(letters) if letters else "No dead letters.")
+
+
+@dead.command(cls=Verb)
+@click.argument("letter_id", metavar="ID")
+@json_option
+def show(letter_id: str, as_json: bool) -> None:
+    """Show one of them. Its body may hold a prompt."""
+    shown = _json(_with_desk(lambda desk: show_dead(desk, letter_id)))
+    if as_json:
+        click.echo(json.dumps(shown))
+        return
+    for name, value in shown.items():
+        click.echo(f"{name:<13} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+
+
+@dead.command(cls=Verb)
+@click.argument("letter_id", metavar="ID")
+@pay_option
+@json_option
+def replay(letter_id: str, pay: bool, as_json: bool) -> None:
+    """Publish one again. What it would have to pay for is only shown, unless --pay is given."""
+    plan = open_planner(configuration())
+
+    async def published(desk: Desk) -> None:
+        await agree(plan, lambda agreed: replay_dead(desk, letter_id, agreed=agreed), pay=pay)
+
+    _with_desk(published)
+    click.echo(json.dumps({"replayed": letter_id}) if as_json else f"{letter_id} is on its way again")
+
+
+@dead.command(cls=Verb)
+@click.argument("letter_id", metavar="ID")
+@json_option
+def drop(letter_id: str, as_json: bool) -> None:
+    """Throw one away. Its job, where there is one, stays as it is and ends by itself."""
+    _with_desk(lambda desk: drop_dead(desk, letter_id))
+    click.echo(json.dumps({"dropped": letter_id}) if as_json else f"{letter_id} is dropped")
+
+
+def _with_desk(use: Callable[[Desk], Awaitable[T]]) -> T:
+    async def opened() -> T:
+        async with open_desk(configuration(), make=False) as desk:
+            return await use(desk)
+
+    return asyncio.run(opened())
+
+
+def _json(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "job_id": claimed_job_id(letter.message),
+        "died_at": isoformat(letter.died_at),
+        "cause": letter.cause,
+        "deliveries": letter.deliveries,
+        "topic": letter.topic,
+        "subscription": letter.subscription,
+        "attributes": dict(letter.message.attributes),
+        "body": _body(letter.message.data),
+    }
+
+
+def _body(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")
+
+
+def _table(letters: list[DeadLetter]) -> Table:
+    table = Table("ID", "DIED", "DELIVERIES", "JOB", "CAUSE", box=None, pad_edge=False, header_style="bold")
+    for letter in letters:
+        died = moment(isoformat(letter.died_at))
+        job_id = claimed_job_id(letter.message) or "-"
+        table.add_row(*map(Text, (letter.id, died, str(letter.deliveries), job_id, letter.cause)))
+    return table
+
+
+_DAYS_AT_MOST = 36_500
+
+
+class _Which(TypedDict):
+    """The jobs that are not named by their ids."""
+
+    project_id: str | None
+    caller: str | None
+    older_than: timedelta | None
+
+
+class _Age(click.ParamType[timedelta]):
+    name = "age"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """30d, 12h; what is none ends the command."""
+        found = re.fullmatch(r"([0-9]{1,7})([dh])", str(value))
+        age = timedelta(**{"days" if found[2] == "d" else "hours": int(found[1])}) if found else timedelta()
+        if not timedelta() < age <= timedelta(days=_DAYS_AT_MOST):
+            self.fail(f"must be days or hours such as 30d or 12h, at most {_DAYS_AT_MOST}d, not {value!r}", param, ctx)
+        return age
+
+
+@click.command(cls=Verb)
+@click.argument("job_ids", metavar="[ID]...", nargs=-1)
+@click.option("--project", "project_id", metavar="ID", help="All ended jobs of this project.")
+@click.option(
+    "--caller", metavar="NAME", help="Of this caller with a key: all ended jobs, or those named by its own ids."
+)
+@click.option("--older-than", type=_Age(), metavar="AGE", help="All jobs that ended so long ago, e.g. 30d or 12h.")
+@click.option("--dry-run", is_flag=True, help="Say what would be erased, and erase nothing.")
+@json_option
+def purge(job_ids: tuple[str, ...], as_json: bool, dry_run: bool, **which: Unpack[_Which]) -> None:
+    """Erase prompts, images and videos of ended jobs.
+
+    What a job was, how it ended and what it cost stay, so that a repeat of its request never pays again. There is no
+    way back. Completions that were published before can't be called back.
+    """
+    conditions = which["project_id"] or which["older_than"]
+    if conditions if job_ids else not (conditions or which["caller"]):
+        raise Invalid("name jobs, or say --project or --older-than (or both of these), or --caller")
+    report = asyncio.run(_purge(job_ids, which, dry_run))
+    click.echo(report.model_dump_json() if as_json else _words(report))
+    if job_ids and report.kept:
+        raise Conflict(f"{len(report.kept)} of {len(set(job_ids))} jobs can't be erased")
+
+
+async def _purge(job_ids: tuple[str, ...], which: _Which, dry_run: bool) -> Purge:
+    async with open_desk(configuration(), make=False) as desk:
+        if job_ids:
+            return await purge_jobs(desk, job_ids, caller=which["caller"], dry_run=dry_run)
+        return await purge_old(desk, **which, dry_run=dry_run)
+
+
+def _words(report: Purge) -> str:
+    verb = "would be erased" if report.dry_run else "is erased"
+    lines = [f"{job_id} {verb}" for job_id in report.erased]
+    lines += [
+        f"{job_id}: not all of it could be seen and deleted now; a worker goes on" for job_id in report.unfinished
+    ]
+    lines += [f"{kept.job_id} is kept: {kept.reason}" for kept in report.kept]
+    return "\n".join(lines) or "No jobs."
+
+
+@click.group()
+def key() -> None:
+    """Make API keys for callers of a facade."""
+
+
+@key.command(cls=Verb)
+@click.argument("name", metavar="NAME")
+@json_option
+def new(name: str, as_json: bool) -> None:
+    """Make a key for this caller. It is shown once; the facade's settings get a digest of it."""
+    try:
+        secret, known = new_key(name)
+    except ValidationError as error:
+        raise invalid(error) from error
+    if as_json:
+        click.echo(json.dumps({"key": secret, **known.model_dump()}))
+        return
+    click.echo(f"Key for {known.name}, shown only now:\n  {secret}\n")
+    click.echo("For the facade (one list for all callers):")
+    click.echo(f"  REELBUS_API_KEYS='[{known.model_dump_json()}]'")
+
+
+@click.command(cls=Verb)
+@click.argument("to", type=click.Path(path_type=Path))
+@json_option
+def backup(to: Path, as_json: bool) -> None:
+    """Copy jobs, messages and videos of the embedded default to a new folder TO.
+
+    Services may go on meanwhile. docs/operations.md says how to restore it, and what that means for money.
+    """
+    done = asyncio.run(back_up(configuration(), to.absolute()))
+    words = f"{done.jobs} jobs and {done.files} files ({done.bytes:,} bytes) are in {done.folder}"
+    click.echo(json.dumps(asdict(done)) if as_json else words)

@@ -1,0 +1,151 @@
+"""`--url` and `--json`, which many commands have, and the door that `--url` leads to.
+
+The options that make up a request. They are named after its fields, and are judged by it: one door, one sentence.
+
+What the command line asks for, as the request that every other door takes.
+"""
+
+import base64
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from pydantic import ValidationError
+
+from publisher.cli.clients import Door, desk_door
+from publisher.cli.configuration import configuration
+from publisher.cli.errors import complaint
+from publisher.cli.http_client import http_door
+from schemas.errors import Invalid
+from schemas.wire.media_types import image_type_of_name, is_data_url
+from schemas.wire.request import IMAGE_MAX_BYTES, IMAGE_TYPES, VideoRequest
+from schemas.wire.types import new_job_id
+from schemas.wire.validation import invalid, strict_object
+
+
+def _address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.startswith(("http://", "https://")):
+        raise click.BadParameter(f"must be an http:// or https:// address, not {value!r}")
+    return value.rstrip("/") if value else value
+
+
+url_option = click.option(
+    "--url", callback=_address, metavar="URL", help="Ask a running facade, e.g. http://localhost:8000."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+def door(url: str | None) -> AbstractAsyncContextManager[Door]:
+    """The facade at that address, or the stores of the settings."""
+    return desk_door() if url is None else http_door(url, api_key=configuration().api_key.get_secret_value())
+
+
+def order(**asked: object) -> VideoRequest:
+    """The request, with an id of its own where none was given. Raises `Invalid` in the words of the HTTP door."""
+    body: dict[str, Any] = {name: value for name, value in asked.items() if value not in (None, {})}
+    body.setdefault("job_id", new_job_id())
+    try:
+        return VideoRequest.model_validate(body)
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def scene(text: bytes) -> object:
+    """A scene as it stands in a JSON file. Raises `Invalid`."""
+    return strict_object(text, what="scene")
+
+
+def image(given: str) -> str:
+    """A reference image: an address as it is, a file as a data: URL."""
+    if given.startswith("gs://") or is_data_url(given):
+        return given
+    path = Path(given)
+    try:
+        if path.stat().st_size > IMAGE_MAX_BYTES:
+            raise Invalid(f"reference_image must have at most {IMAGE_MAX_BYTES:,} bytes", field="reference_image")
+        content = path.read_bytes()
+    except OSError as error:
+        words = f"reference_image can't be read: {given[:300]}: {error.strerror or error}"
+        raise Invalid(words, field="reference_image") from error
+    except ValueError as error:  # a null byte in its name
+        raise Invalid(f"reference_image can't be read: {error}", field="reference_image") from error
+    # Its true kind is told from its first bytes when it is stored.
+    named = image_type_of_name(path.name)
+    kind = named if named in IMAGE_TYPES else IMAGE_TYPES[0]
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def labels(pairs: tuple[str, ...]) -> dict[str, str]:
+    """From `key=value` pairs."""
+    split = [pair.partition("=") for pair in pairs]
+    for key, sign, _ in split:
+        if not sign:
+            raise Invalid(f"labels must be given as key=value, not {key[:80]!r}", field="labels")
+    return {key: value for key, _, value in split}
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _read(reader: Callable[[Any], object]) -> Callable[[click.Context, click.Parameter, Any], object]:
+    def callback(_: click.Context, __: click.Parameter, value: Any) -> object:
+        try:
+            return None if value is None else reader(value)
+        except Invalid as error:
+            raise complaint(error) from error
+
+    return callback
+
+
+def _scene(file: Any) -> object:
+    return scene(file.read())
+
+
+_OPTIONS = (
+    click.argument("prompt", required=False),
+    click.option("-d", "--duration", "duration_seconds", metavar="N", help="Whole seconds, 1 to 30.  [default: 5]"),
+    click.option("-q", "--quality", metavar="fast|quality", help="[default: fast]"),
+    click.option(
+        "--scene",
+        type=click.File("rb"),
+        callback=_read(_scene),
+        metavar="FILE",
+        help="A scene as JSON (- for stdin): title, description, visual, cameraFlow, script, …",
+    ),
+    click.option(
+        "--image",
+        "reference_image",
+        callback=_read(image),
+        metavar="FILE",
+        help="First frame: PNG, JPEG or WebP, or a gs:// address.",
+    ),
+    click.option("--aspect-ratio", metavar="16:9|9:16", help="[default: 16:9]"),
+    click.option("--resolution", metavar="720p|1080p|4k", help="[default: 720p]"),
+    click.option("--style", metavar="TEXT", help="For example: watercolour."),
+    click.option("--negative-prompt", metavar="TEXT", help="What must not be seen."),
+    click.option("--seed", metavar="N", help="The same seed gives the same video, where the model can."),
+    click.option("--audio/--no-audio", "generate_audio", default=None, help="With sound or silent.  [default: audio]"),
+    click.option("--model", metavar="NAME", help="A model by its name, instead of the one that --quality means."),
+    click.option("--project", "project_id", metavar="ID", help="The project that it belongs to."),
+    click.option("--scene-index", metavar="N", help="Its place among the project's scenes."),
+    click.option("--label", "labels", multiple=True, callback=_read(labels), metavar="K=V", help="May be repeated."),
+    click.option("--max-cost", "max_cost_usd", metavar="USD", help="Refuse a plan that costs more."),
+    click.option("--start-before", metavar="TIME", help="Expire where it was not started by then (ISO 8601)."),
+    click.option(
+        "--on-unknown-submit",
+        metavar="fail|resubmit",
+        help="If nobody can tell whether the model took it in.  [default: fail]",
+    ),
+    click.option(
+        "--id", "job_id", metavar="ID", help="The job's id: a repeated call gets the same job.  [default: new]"
+    ),
+)
+
+
+def request_options(command: F) -> F:
+    """All of them."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

@@ -1,0 +1,156 @@
+"""A job in a few lines, for people.
+
+Shows how a job comes along: a bar for a person at a terminal, a line for each new state everywhere else.
+
+One look at a job on its way.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from schemas.domain.projections import JobView
+from schemas.domain.states import JobState
+from schemas.errors import Charged
+from schemas.wire.caller_names import shown_id
+
+
+def facts(view: JobView, *, file: Path | None = None) -> str:
+    """What a person wants to know about a job; with the `file` if the video is on this machine."""
+    rows = {
+        "id": view.video_id,
+        "state": _state(view),
+        "notice": view.notice,
+        "prompt": view.prompt if len(view.prompt) <= 100 else view.prompt[:99] + "…",
+        "asked for": f"{view.duration_seconds} s, {view.quality}, {view.aspect_ratio}, {view.resolution}",
+        "project": view.project_id,
+        "caller": _caller(view),
+        "model": view.model,
+        "cost": cost(view),
+        "created": moment(view.created_at.isoformat()),
+        "ended": moment(view.timings.ended_at.isoformat()) if view.timings.ended_at else None,
+        "erased": moment(view.erased_at.isoformat()) if view.erased_at else None,
+        "video": view.video_url,
+        "file": file or view.gcs_path,
+        "defect": view.defect,
+        "reason": view.error.message if view.error else None,
+    }
+    return "\n".join(f"{name:<10} {value}" for name, value in rows.items() if value)
+
+
+def result(view: JobView) -> str:
+    """One line about a finished video."""
+    size = f"{view.width}x{view.height}"
+    return " · ".join((f"{view.duration_seconds} s", size, view.model or "?", cost(view), view.video_id))
+
+
+def ending(view: JobView) -> str:
+    """Why there is no video."""
+    return view.error.message if view.error else f"The job is {view.state}"
+
+
+def cost(view: JobView) -> str:
+    """Money, and whether that is all of it."""
+    doubt = ", perhaps more" if view.charged is Charged.UNKNOWN else ""
+    return f"${view.cost_usd:.2f}{doubt}"
+
+
+def moment(text: str) -> str:
+    """ISO 8601 in UTC, to the second."""
+    return text[:19] + "Z"
+
+
+def _caller(view: JobView) -> str | None:
+    """Whose job it is, and the id that this caller knows, if that is another one."""
+    own_id = shown_id(view.caller, view.video_id)
+    return f"{view.caller}, who calls it {own_id}" if own_id != view.video_id else view.caller
+
+
+def _state(view: JobView) -> str:
+    words = [str(view.state)]
+    if view.state is JobState.QUEUED and view.queue_position:
+        words.append(f"number {view.queue_position}")
+    if not view.state.ended and view.progress:
+        words.append(f"about {view.progress:.0%}")
+    if view.waiting_for:
+        words.append(f"waiting for {view.waiting_for.replace('_', ' ')}")
+    if view.cancel_requested and not view.state.ended:
+        words.append("to be cancelled")
+    return ", ".join(words)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class News:
+    """Where the job stands now."""
+
+    state: JobState
+    progress: float = 0.0
+    queue_position: int | None = None
+    waiting_for: str | None = None
+    notice: str | None = None
+    """What keeps it from going on, if that is no state of the job."""
+    end: JobView | None = None
+    """The whole job, once it has ended."""
+
+    @property
+    def headline(self) -> str:
+        """The state, and why it stays there."""
+        if self.notice:
+            return f"{self.state}; {self.notice}"
+        if self.waiting_for:
+            return f"{self.state}, waiting for {self.waiting_for.replace('_', ' ')}"
+        if self.queue_position:
+            return f"{self.state}, number {self.queue_position}"
+        return str(self.state)
+
+
+def news_of(view: JobView) -> News:
+    """What a whole view tells."""
+    return News(
+        state=view.state,
+        progress=view.progress,
+        queue_position=view.queue_position,
+        waiting_for=view.waiting_for,
+        notice=view.notice,
+        end=view if view.state.ended else None,
+    )
+
+
+Show = Callable[[News], None]
+
+
+@contextmanager
+def showing(job_id: str) -> Iterator[Show]:
+    """On stderr: stdout belongs to the result."""
+    if sys.stderr.isatty():
+        with _bar(job_id) as show:
+            yield show
+    else:
+        click.echo(f"job {job_id}", err=True)
+        yield _Lines()
+
+
+@contextmanager
+def _bar(job_id: str) -> Iterator[Show]:
+    console = Console(stderr=True)
+    console.print(f"job {job_id}", style="dim", highlight=False)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("starting", total=1.0)
+        yield lambda news: progress.update(task, description=news.headline, completed=news.progress)
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self._said = ""
+
+    def __call__(self, news: News) -> None:
+        if news.headline != self._said:
+            self._said = news.headline
+            click.echo(news.headline, err=True)

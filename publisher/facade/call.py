@@ -1,0 +1,56 @@
+"""What the routes share, opened once by the lifespan.
+
+Notices a caller who hangs up, while something else is waited for.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import NoReturn, TypeAlias, TypedDict
+
+from starlette.requests import Request
+
+from publisher.context import Desk
+from publisher.facade.auth import Gate, Links
+from publisher.facade.coalescing import Twins
+from publisher.facade.request_body import Intake, Uploads
+from publisher.settings import PublisherSettings
+from publisher.waiting import Waiters
+from schemas.errors import ReelbusError
+
+
+class State(TypedDict):
+    """Held in `request.state`."""
+
+    settings: PublisherSettings
+    desk: Desk
+    intake: Intake
+    waiters: Waiters
+    twins: Twins
+    uploads: Uploads
+    check_disk: Callable[[], Awaitable[None]]
+    gate: Gate
+    links: Links | None
+    """Signs the addresses of files, where callers are asked who they are and the files are ours to serve."""
+
+
+Call: TypeAlias = Request[State]
+"""A request to this facade."""
+
+
+class HungUp(ReelbusError):
+    """The caller is gone. Its job goes on: it may be paid already, and the caller may come back for it."""
+
+
+async def hangs_up(call: Call) -> NoReturn:
+    """Waits for that. The body was read before. Raises `HungUp`."""
+    while (await call.receive())["type"] != "http.disconnect":
+        pass
+    raise HungUp
+
+
+async def still_there(call: Call) -> None:
+    """Whether it hung up meanwhile, without waiting. Raises `HungUp`."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0):
+            await hangs_up(call)

@@ -1,0 +1,218 @@
+"""Every answer that is no success, in one shape: a status, one sentence, and the failure's own words.
+
+Keeps the server's own paths out of answers: an error of a library or the system may name a file.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from publisher.facade.auth import Forbidden, Unauthorized
+from publisher.facade.files import NotSatisfiable
+from publisher.facade.hosts import ForeignOrigin, Misdirected
+from publisher.facade.request_body import Busy, TooLarge, TooSlow, UnsupportedType
+from publisher.submit import SubmitUncertain
+from publisher.waiting import Crowded, Draining
+from schemas.domain.projections import ClipView, JobView
+from schemas.errors import (
+    Category,
+    Charged,
+    Conflict,
+    Failure,
+    Gone,
+    IdReused,
+    ImpossibleStep,
+    Invalid,
+    NotFound,
+    Unavailable,
+)
+
+_PATH = re.compile(
+    r"""(?P<quote>['"])/[^'"\n]*(?P=quote)"""  # as Python's errors quote a file
+    r"|(?<![\w/:.%~-])/(?:[\w.@+~-]+/)+[\w.@+~-]*"
+)
+_INSTEAD = "(a file of the server)"
+
+
+def without_paths(words: str) -> str:
+    """The sentence without absolute paths. URLs stay."""
+    return _PATH.sub(_INSTEAD, words) if "/" in words else words
+
+
+def public_view(view: JobView) -> JobView:
+    """The job as callers of the facade see it."""
+    return view.model_copy(
+        update={
+            "error": _failure(view.error),
+            "clips": tuple(_clip(clip) for clip in view.clips),
+            "defect": view.defect and without_paths(view.defect),
+        }
+    )
+
+
+def _clip(clip: ClipView) -> ClipView:
+    return clip.model_copy(update={"cause": _failure(clip.cause)}) if clip.cause else clip
+
+
+def _failure(failure: Failure | None) -> Failure | None:
+    return failure and failure.model_copy(update={"message": without_paths(failure.message)})
+
+
+_WORDS_AT_MOST = 600
+_LOGGED_AT_MOST = 300
+_DONT_REPEAT = "; ask at status_url, since the same call again may be a second job"
+GONE = 499
+"""Written to the log where the caller hung up; nobody gets to see it."""
+
+
+class Refusal(BaseModel):
+    """Why there is no video (yet)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    success: Literal[False] = False
+    detail: str = Field(description="One sentence.")
+    error: Failure
+    video_id: str | None = Field(default=None, description="The job, where there is one: it can be asked for.")
+    status_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    status: int
+    category: Category
+    code: str
+    prefix: str = ""
+    retryable: bool = False
+    retry_after_s: int | None = None
+
+
+_UNEXPECTED = _Kind(500, Category.INTERNAL, "internal_error", "Server error during video generation: ")
+_KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
+    (Invalid, _Kind(400, Category.INVALID_REQUEST, "invalid_request", "Invalid request: ")),
+    (NotFound, _Kind(404, Category.NOT_FOUND, "not_found", "Not found: ")),
+    (Gone, _Kind(410, Category.NOT_FOUND, "erased", "Gone: ")),
+    (IdReused, _Kind(409, Category.CONFLICT, "id_reused", "Conflict: ")),
+    (Conflict, _Kind(409, Category.CONFLICT, "conflict", "Conflict: ", retryable=True)),
+    (ImpossibleStep, _Kind(409, Category.CONFLICT, "impossible_step", "Conflict: ")),
+    (Unauthorized, _Kind(401, Category.AUTH, "unauthorized")),
+    (Forbidden, _Kind(403, Category.AUTH, "forbidden")),
+    (ForeignOrigin, _Kind(403, Category.AUTH, "foreign_origin")),
+    (Misdirected, _Kind(421, Category.INVALID_REQUEST, "misdirected_request")),
+    (TooSlow, _Kind(408, Category.TIMEOUT, "too_slow", retryable=True)),
+    (TooLarge, _Kind(413, Category.INVALID_REQUEST, "too_large")),
+    (NotSatisfiable, _Kind(416, Category.INVALID_REQUEST, "range_not_satisfiable")),
+    (UnsupportedType, _Kind(415, Category.INVALID_REQUEST, "unsupported_media_type")),
+    (Draining, _Kind(503, Category.CAPACITY, "draining", retryable=True, retry_after_s=2)),
+    (Crowded, _Kind(503, Category.CAPACITY, "too_many_waits", retryable=True)),
+    (Busy, _Kind(503, Category.CAPACITY, "too_busy", retryable=True)),
+    (Unavailable, _Kind(503, Category.UPSTREAM, "unavailable", retryable=True, retry_after_s=5)),
+)
+_HTTP = {
+    404: (_Kind(404, Category.NOT_FOUND, "not_found", "Not found: "), "there is nothing at this address"),
+    405: (_Kind(405, Category.INVALID_REQUEST, "method_not_allowed"), "This address does not take this method"),
+}
+
+
+def refused(
+    error: Exception,
+    *,
+    video_id: str | None = None,
+    status_url: str | None = None,
+    charged: Charged = Charged.NO,
+    repeatable: bool = True,
+) -> Response:
+    """The answer to an error. No word of one that is not `repeatable` invites to repeat the call."""
+    kind, words = _judge(error)
+    words = _clean(words)
+    if not repeatable:
+        kind, words = replace(kind, retryable=False), words.rstrip(".") + _DONT_REPEAT
+    field = _clean(error.field) if isinstance(error, Invalid) and error.field else None
+    body = Refusal(
+        detail=kind.prefix + words,
+        error=Failure(
+            category=kind.category,
+            code=kind.code,
+            message=words,
+            retryable=kind.retryable,
+            charged=charged,
+            field=field,
+        ),
+        video_id=error.job_id if isinstance(error, SubmitUncertain) else video_id,
+        status_url=status_url,
+    )
+    retry_after_s = _retry_after_s(error, kind) if repeatable else None
+    return refusal(body, kind.status, retry_after_s=retry_after_s, headers=_headers(error))
+
+
+def refusal(
+    body: Refusal, status: int, *, retry_after_s: int | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    """The response that carries a refusal."""
+    headers = dict(headers or {})
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(retry_after_s)
+    content = body.model_dump_json(exclude_none=True)
+    return Response(content, status_code=status, headers=headers, media_type="application/json")
+
+
+def refusal_json(status: int, words: str) -> bytes:
+    """The same for what was refused before it was a request."""
+    code = {431: "head_too_large", 503: "too_many_connections"}.get(status, "bad_request")
+    category = Category.CAPACITY if status == 503 else Category.INVALID_REQUEST
+    failure = Failure(category=category, code=code, message=words, retryable=status == 503, charged=Charged.NO)
+    return Refusal(detail=words, error=failure).model_dump_json(exclude_none=True).encode()
+
+
+async def on_error(call: Request, error: Exception) -> Response:
+    """Starlette's way to the same answers."""
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=GONE)
+    note_refusal(call.scope, error)
+    return refused(error)
+
+
+def note_refusal(scope: Scope, error: Exception) -> None:
+    """Leave word in the scope for the log, why this call is refused."""
+    kind, words = _judge(error)
+    told = {"code": kind.code, "reason": words}
+    if isinstance(error, Invalid) and error.field:
+        told["field"] = error.field
+    # What quotes the caller brings no line breaks and no colours into the log.
+    scope["refusal"] = {
+        name: "".join(letter if letter.isprintable() else "?" for letter in text[:_LOGGED_AT_MOST])
+        for name, text in told.items()
+    }
+
+
+def _judge(error: Exception) -> tuple[_Kind, str]:
+    for type_, kind in _KINDS:
+        if isinstance(error, type_):
+            return kind, str(error)
+    if isinstance(error, HTTPException):
+        other = _Kind(error.status_code, Category.INVALID_REQUEST, "http_error"), error.detail
+        return _HTTP.get(error.status_code, other)
+    return _UNEXPECTED, "something unexpected happened; the log tells more under this X-Request-Id"
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, Unauthorized):
+        return {"WWW-Authenticate": 'Bearer realm="reelbus"'}
+    if isinstance(error, NotSatisfiable):
+        return {"Content-Range": f"bytes */{error.size_bytes}"}
+    return dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+
+
+def _retry_after_s(error: Exception, kind: _Kind) -> int | None:
+    return max(1, round(error.retry_after_s)) if isinstance(error, Unavailable) else kind.retry_after_s
+
+
+def _clean(words: str) -> str:
+    """Words that quote the caller may hold lone surrogates, or a whole novel; those of an error a path of ours."""
+    return without_paths(words[:_WORDS_AT_MOST].encode("utf-8", "replace").decode())

@@ -1,0 +1,223 @@
+"""One trace id per request, taken from the caller or made here: in the answer, the log, the record and the messages.
+
+Headers that every answer carries.
+
+The last net: an exception that nobody foresaw becomes a 500 without a traceback, and a log line with one.
+
+Lets in who shows an API key or a Google ID token, where the settings ask for one, and notes who that is.
+
+The path under which a proxy offers the facade, and slashes too many: each address has one reading for all layers.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from publisher.facade.auth import Gate
+from publisher.facade.call import Call
+from publisher.facade.errors import note_refusal, refused
+from publisher.settings import PublisherSettings
+from schemas.errors import ReelbusError
+from schemas.wire.types import child_of
+
+logger = logging.getLogger(__name__)
+
+
+_QUIET = frozenset({"/api/videos/health", "/livez", "/readyz"})
+
+
+def traceparent_of(call: Call) -> str:
+    """The W3C trace context of this request, for what it causes."""
+    return str(call.scope["traceparent"])
+
+
+def shown_path(scope: Scope) -> str:
+    """The path as it came, for the log: still percent-encoded, so that it brings no line breaks or colours along."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw[:300].decode("ascii", "backslashreplace")
+
+
+class Trace:
+    """Names each request, and writes one log line about its answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        traceparent = scope["traceparent"] = child_of(Headers(scope=scope).get("traceparent"))
+        answer = _Traced(send, traceparent)
+        began = time.monotonic()
+        try:
+            await self._app(scope, receive, answer.send)
+        finally:
+            _log(scope, answer.status, time.monotonic() - began)
+
+
+class _Traced:
+    """One answer on its way."""
+
+    __slots__ = ("_send", "_traceparent", "status")
+
+    def __init__(self, send: Send, traceparent: str) -> None:
+        self._send = send
+        self._traceparent = traceparent
+        self.status = 0
+        """Until it begins."""
+
+    def send(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            trace = {"traceparent": self._traceparent, "X-Request-Id": self._traceparent[3:35]}
+            MutableHeaders(scope=message).update(trace)
+        return self._send(message)
+
+
+def _log(scope: Scope, status: int, took_s: float) -> None:
+    extra = {
+        "action": "http_answered",
+        "method": scope["method"],
+        "path": shown_path(scope),
+        "status": status,
+        "took_ms": round(took_s * 1000),
+        "trace_id": scope["traceparent"][3:35],
+        **scope.get("refusal", {}),
+    }
+    logger.log(logging.DEBUG if scope["path"] in _QUIET else logging.INFO, "request answered", extra=extra)
+
+
+_ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
+
+
+class SafeHeaders:
+    """Nothing is sniffed, framed, or kept in a cache that was not said to be cacheable."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._app(scope, receive, _Safely(send).send if scope["type"] == "http" else send)
+
+
+class _Safely:
+    """One answer on its way."""
+
+    __slots__ = ("_send",)
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    def send(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(_ALWAYS)
+            headers.setdefault("Cache-Control", "no-store")
+        return self._send(message)
+
+
+class Unexpected:
+    """Answers what the middleware inside it refuses, and what breaks anywhere."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Watched(send)
+        try:
+            await self._app(scope, receive, answer.send)
+        except Exception as error:  # the outermost edge: the caller gets JSON, the log gets the rest
+            if not isinstance(error, ReelbusError):
+                logger.error("request broke", exc_info=error, extra={"action": "http_broke", "path": shown_path(scope)})
+            if answer.started:
+                raise
+            note_refusal(scope, error)
+            await refused(error)(scope, receive, send)
+
+
+class _Watched:
+    """One answer on its way."""
+
+    __slots__ = ("_send", "started")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+
+    def send(self, message: Message) -> Awaitable[None]:
+        self.started = self.started or message["type"] == "http.response.start"
+        return self._send(message)
+
+
+OPEN_PATHS = frozenset({"/api/videos/health", "/livez", "/readyz"})
+_LINKED = "/videos/"
+"""Files are fetched by players, which send no key: their addresses are signed instead."""
+
+
+def caller_of(call: Call) -> str | None:
+    """Who calls; None where the facade does not ask."""
+    caller: str | None = call.scope["caller"]
+    return caller
+
+
+class Callers:
+    """Writes the caller into each call's scope. Raises `Unauthorized` and `Forbidden`."""
+
+    def __init__(self, app: ASGIApp, *, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        scope["caller"] = None
+        if (
+            scope["type"] != "http"
+            or self._gate.open
+            or scope["path"] in OPEN_PATHS
+            or scope["path"].startswith(_LINKED)
+        ):
+            return self._app(scope, receive, send)
+        return self._named(scope, receive, send)
+
+    async def _named(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["caller"] = await self._gate.caller(Headers(scope=scope))
+        await self._app(scope, receive, send)
+
+
+_OWN = ("/api", "/videos", "/livez", "/readyz", "/openapi.json")
+_FILES = "/videos/"
+
+
+def public_path(settings: PublisherSettings) -> str:
+    """The path of the public URL, without a slash at its end."""
+    return urlsplit(settings.public_url).path.rstrip("/")
+
+
+class PublicPath:
+    """Takes the path of the public URL off, for a proxy that leaves it on, and a slash at the end of an address.
+
+    Nothing is redirected: a client would send its POST again, to what the `Host` header named.
+    """
+
+    def __init__(self, app: ASGIApp, *, prefix: str) -> None:
+        self._app = app
+        # A prefix that could be the beginning of an own address is the proxy's to take off.
+        is_own = any(f"{own}/".startswith(f"{prefix}/") or f"{prefix}/".startswith(f"{own}/") for own in _OWN)
+        self._prefix = None if is_own else prefix
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            if self._prefix and (path == self._prefix or path.startswith(f"{self._prefix}/")):
+                path = path.removeprefix(self._prefix)
+            if not path.startswith(_FILES):
+                path = path.rstrip("/") or "/"
+            scope["path"] = path
+        return self._app(scope, receive, send)

@@ -1,0 +1,130 @@
+"""Reads the two headers that say how a caller wants its answer: `Prefer` (RFC 7240) and `Idempotency-Key`.
+
+The `{video_id}` of a path: what can be a job's id, but is no other address.
+
+Reads a body into a request.
+"""
+
+import asyncio
+import re
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.datastructures import Headers
+
+from schemas.errors import Invalid
+from schemas.wire.request import VideoRequest
+from schemas.wire.types import job_id_from_key, new_job_id
+from schemas.wire.validation import invalid, strict_object
+
+RESERVED = frozenset({"generate", "health"})
+"""They stand where an id stands in a path, so no job of this door may be called so."""
+VIDEO_ID = "{video_id:video_id}"
+
+
+class _VideoId(Convertor[str]):
+    regex = rf"(?!(?:{'|'.join(sorted(RESERVED))})(?:/|$))[A-Za-z0-9_-]{{1,64}}"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("video_id", _VideoId())
+
+
+_KEY = "Idempotency-Key"
+_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
+_SECONDS = re.compile(r'"?([0-9]{1,9})"?')
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preferences:
+    """How long the caller wants to wait for a 200 before it takes a 202."""
+
+    wait_s: int | None = None
+    respond_async: bool = False
+    reattach: bool = False
+    """The id in the request only names this call, so that it can be repeated. If an identical call before it got no
+    answer, this call gets it, as a call without an id would."""
+
+    @property
+    def given(self) -> bool:
+        """True where a 202 is welcome."""
+        return self.respond_async or self.wait_s is not None
+
+    def applied(self, *, async_too: bool) -> dict[str, str]:
+        """The header that tells what was heeded."""
+        words = ["respond-async"] if self.respond_async and async_too else []
+        words += [] if self.wait_s is None else [f"wait={self.wait_s}"]
+        words += ["reattach"] if self.reattach else []
+        return {"Preference-Applied": ", ".join(words)} if words else {}
+
+
+def preferences_of(headers: Headers, *, at_most_s: float) -> Preferences:
+    """What `Prefer` asks for. Unknown and broken preferences are passed over, as the RFC wants it."""
+    wait_s: int | None = None
+    respond_async = reattach = False
+    for preference in ",".join(headers.getlist("prefer")).split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        match name.strip().lower():
+            case "respond-async":
+                respond_async = True
+            case "reattach":
+                reattach = True
+            case "wait" if wait_s is None and (seconds := _SECONDS.fullmatch(value.strip())):
+                wait_s = min(int(seconds[1]), int(at_most_s))
+    return Preferences(wait_s=wait_s, respond_async=respond_async, reattach=reattach)
+
+
+def keyed_job_id(headers: Headers) -> str | None:
+    """The job that `Idempotency-Key` stands for; None without one. Raises `Invalid` for a key that is none."""
+    given = {key.strip() for key in headers.getlist(_KEY)}
+    if not given:
+        return None
+    if len(given) > 1:
+        raise Invalid(f"{_KEY} must be given once", field=_KEY)
+    key = _unquoted(given.pop())
+    if not _VISIBLE.fullmatch(key):
+        raise Invalid(f"{_KEY} must have 1 to 255 visible characters", field=_KEY)
+    return job_id_from_key(key)
+
+
+def agreed_job_id(keyed: str | None, in_body: object) -> object:
+    """The id that header and body agree on. Raises `Invalid` where they differ, or where it can't be asked for."""
+    if keyed is not None and in_body is not None and keyed != in_body:
+        raise Invalid(f"{_KEY} and job_id must name the same job", field="job_id")
+    job_id = in_body if keyed is None else keyed
+    if isinstance(job_id, str) and job_id in RESERVED:
+        raise Invalid(f"job_id must not be {job_id}", field="job_id")
+    return job_id
+
+
+def _unquoted(key: str) -> str:
+    """A structured-field string without its quotes; anything else as it is."""
+    match = _QUOTED.fullmatch(key)
+    return re.sub(r'\\(["\\])', r"\1", match[1]) if match else key
+
+
+_LARGE_BYTES = 200_000
+
+
+async def video_request(body: bytes, keyed: str | None) -> tuple[VideoRequest, bool]:
+    """The request, and whether its caller named an id. Raises `Invalid`."""
+    if len(body) < _LARGE_BYTES:
+        return _parsed(body, keyed)
+    return await asyncio.to_thread(_parsed, body, keyed)  # megabytes of image: not on the event loop
+
+
+def _parsed(body: bytes, keyed: str | None) -> tuple[VideoRequest, bool]:
+    fields = strict_object(body, what="the body")
+    job_id = agreed_job_id(keyed, fields.get("job_id"))
+    try:
+        request = VideoRequest.model_validate({**fields, "job_id": new_job_id() if job_id is None else job_id})
+    except ValidationError as error:
+        raise invalid(error) from error
+    return request, job_id is not None

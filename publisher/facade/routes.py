@@ -1,0 +1,132 @@
+"""Jobs by their id: `GET` shows one, `DELETE` cancels it, `GET /api/videos` lists them.
+
+Tells callers and orchestrators whether the facade lives and can work.
+"""
+
+import asyncio
+import re
+from functools import partial
+
+from starlette.responses import JSONResponse, Response
+
+from publisher.context import find, status, view
+from publisher.facade import call as patience
+from publisher.facade.call import Call
+from publisher.facade.errors import GONE, refused
+from publisher.facade.middleware import caller_of, traceparent_of
+from publisher.facade.responses import answer, status_url
+from publisher.jobs import LIMIT_MAX, cancel, list_jobs
+from publisher.settings import WAIT_AT_MOST_S
+from publisher.waiting import Crowded, Draining
+from publisher.worker_watch import Silence
+from schemas.errors import Invalid, Moved, Unavailable
+
+_FILTERS = frozenset({"state", "project_id", "cursor", "limit"})
+
+
+async def one(call: Call) -> Response:
+    """One job: shown, or cancelled. One route for both, so that a 405 names both."""
+    return await (delete if call.method == "DELETE" else show)(call)
+
+
+async def show(call: Call) -> Response:
+    """The job; with `wait=N`, as it stands when it has ended, or N seconds later; this facade may wait less long."""
+    video_id, caller = call.path_params["video_id"], caller_of(call)
+    wait_s = min(_whole(call, "wait", 0, WAIT_AT_MOST_S), call.state["settings"].wait_s)
+    if wait_s:
+        stored = video_id
+        if caller is not None:
+            stored = (
+                await find(call.state["desk"], video_id, caller=caller)
+            ).job_id  # and nobody waits for another's job
+        try:
+            await call.state["waiters"].ended(stored, wait_s, partial(patience.hangs_up, call))
+        except patience.HungUp:
+            return Response(status_code=GONE)
+        except (Draining, Crowded) as error:
+            return refused(error, video_id=video_id, status_url=status_url(call, video_id))
+    return answer(await status(call.state["desk"], video_id, caller=caller))
+
+
+async def delete(call: Call) -> Response:
+    """Cancels the job; one that has ended stays as it is."""
+    desk, caller = call.state["desk"], caller_of(call)
+    job = await cancel(desk, call.path_params["video_id"], traceparent=traceparent_of(call), caller=caller)
+    return answer(await view(desk, job, caller=caller))
+
+
+async def list_all(call: Call) -> Response:
+    """A page of jobs, the newest first."""
+    query = call.query_params
+    for name in query:
+        if name not in _FILTERS:
+            raise Invalid(f"{name or '(an empty name)'} is not a known parameter", field=name or "(an empty name)")
+    page = await list_jobs(
+        call.state["desk"],
+        state=query.get("state"),
+        project_id=query.get("project_id"),
+        cursor=query.get("cursor"),
+        limit=_whole(call, "limit", 1, LIMIT_MAX, default=50),
+        caller=caller_of(call),
+    )
+    return answer(page)
+
+
+def _whole(call: Call, name: str, lowest: int, highest: int, *, default: int = 0) -> int:
+    given = call.query_params.get(name)
+    if given is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}", given) or not lowest <= int(given) <= highest:
+        raise Invalid(f"{name} must be a whole number from {lowest} to {highest}", field=name)
+    return int(given)
+
+
+_LOOK_AT_MOST_S = 2.0
+
+
+async def health(_: Call) -> Response:
+    """Exactly what callers have always got."""
+    return JSONResponse({"status": "healthy", "service": "video-generation-api"})
+
+
+async def livez(_: Call) -> Response:
+    """The process answers."""
+    return JSONResponse({"status": "alive"})
+
+
+async def readyz(call: Call) -> Response:
+    """The job store answers, completions come in, the disk has room, and the process was not asked to leave."""
+    if call.state["waiters"].draining:
+        return JSONResponse({"status": "draining"}, status_code=503)
+    missing = None if call.state["waiters"].listening else "completions"
+    try:
+        async with asyncio.timeout(_LOOK_AT_MOST_S):
+            await call.state["desk"].jobs.get("readyz")
+    except Moved as error:
+        return _unavailable("data", reason=str(error))
+    except (TimeoutError, Unavailable):
+        missing = "jobs"
+    if not missing:
+        try:
+            async with asyncio.timeout(_LOOK_AT_MOST_S):
+                await call.state["check_disk"]()
+        except Unavailable as error:
+            return _unavailable("disk", reason=str(error))
+        except TimeoutError:
+            missing = "disk"
+    if missing:
+        return _unavailable(missing)
+    silence = await _silence(call)
+    return JSONResponse({"status": "ready", **({"notice": silence.words} if silence else {})})
+
+
+async def _silence(call: Call) -> Silence | None:
+    """No worker is no reason to send callers elsewhere: the facade takes jobs in, and they wait."""
+    workers = call.state["desk"].workers
+    silence = await workers.silence() if workers else None
+    return silence if silence and not silence.is_fresh else None
+
+
+def _unavailable(missing: str, **more: str) -> Response:
+    body = {"status": "unavailable", "missing": missing, **more}
+    return JSONResponse(body, status_code=503, headers={"Retry-After": "5"})

@@ -1,0 +1,258 @@
+"""Everything that can happen to a job, one class each. `schemas.domain.state_machine` says what it leads to."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from schemas.domain.budget import Reserved
+from schemas.domain.clip import Plan
+from schemas.domain.job import Result
+from schemas.errors import Failure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Something that happened at a moment."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitStarted(Event):
+    """An owner is about to send the next planned clip. The first one freezes the plan."""
+
+    plan: Plan
+    owner: str
+    nonce: str
+    attempt: int | None = None
+    """Which attempt's files are found already; None for a new one."""
+    reserved: tuple[Reserved, ...] = ()
+    """What it takes out of the budgets, beside what the clip holds there already."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitWithdrawn(Event):
+    """Nothing was sent, or the model refused for now (quota, capacity): the clip is planned again."""
+
+    nonce: str
+    cause: Failure | None = None
+    waiting_for: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitDenied(Event):
+    """The model refused for good."""
+
+    nonce: str
+    failure: Failure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitAccepted(Event):
+    """The model gave an operation."""
+
+    nonce: str
+    operation: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitLost(Event):
+    """Nobody can tell whether the submit with this nonce was accepted."""
+
+    nonce: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundUnderPrefix(Event):
+    """The search for an unknown clip found its file. `held` is False where the writer holds no message."""
+
+    clip: int
+    output: str
+    held: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitJudged(Event):
+    """The search for an unknown clip found nothing for as long as a generation can take."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resubmit(Event):
+    """The unknown clip may be sent again: it is free, or the caller or a person said so. `held`: as in `Failed`."""
+
+    clip: int
+    held: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resolved(Event):
+    """A person found out whether the clip in doubt was charged. Nobody holds a message."""
+
+    clip: int
+    charged: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AcceptedLate(Event):
+    """An operation turned up after the job had moved on."""
+
+    clip: int
+    nonce: str
+    operation: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipDone(Event):
+    """The clip's file lies in the video store."""
+
+    clip: int
+    output: str
+    price_usd: Decimal | None = None
+    """What it costs by the provider's own count, where that is known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipFailed(Event):
+    """The operation ended without a file."""
+
+    clip: int
+    failure: Failure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipWithdrawn(Event):
+    """The operation ended for want of capacity, and nothing was charged: the clip is planned again."""
+
+    clip: int
+    cause: Failure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored(Event):
+    """The final file lies in the video store and was probed there."""
+
+    result: Result
+    defect: Failure | None = None
+    """What is wrong with a video that is delivered all the same."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waits(Event):
+    """The job can't go on for a reason that its state does not tell."""
+
+    waiting_for: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed(Event):
+    """The job can't go on. `held` is False where the writer holds no message to answer for it."""
+
+    failure: Failure
+    held: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CancelWished(Event):
+    """Somebody wants the job to end."""
+
+    reason: str | None = None
+    held: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expired(Event):
+    """Nothing was submitted before the deadline."""
+
+    held: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Announced(Event):
+    """The completion that was due is out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked(Event):
+    """`reconcile` looked at it; the next look is twice as far away."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewerWorkerNeeded(Event):
+    """The workers that saw the job's message don't know all that it asks for."""
+
+    waiting_for: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replayed(Event):
+    """A person wants an ended job to live again. What is paid stays paid, and is used."""
+
+    deadline: datetime
+    resubmit: int | None = None
+    """The clip in doubt that is sent again although it may be paid twice; else it is searched for first."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Erased(Event):
+    """Everything that the caller wrote goes, and the files are about to."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Swept(Event):
+    """The files of an erased job are deleted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReservationsReturned(Event):
+    """What an ended job holds of the budgets and never spent is about to be free again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WaitEnded(Event):
+    """The caller went without an answer; an identical keyless call may come back for it."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unsent(Event):
+    """The bus did not take the request of a job: its check is due at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answered(Event):
+    """The caller who came back has its answer."""
+
+
+Step = (
+    SubmitStarted
+    | SubmitWithdrawn
+    | SubmitDenied
+    | SubmitAccepted
+    | SubmitLost
+    | FoundUnderPrefix
+    | SubmitJudged
+    | Resubmit
+    | Resolved
+    | AcceptedLate
+    | ClipDone
+    | ClipFailed
+    | ClipWithdrawn
+    | Stored
+    | Waits
+    | Failed
+    | CancelWished
+    | Expired
+    | Announced
+    | Checked
+    | NewerWorkerNeeded
+    | Replayed
+    | Erased
+    | Swept
+    | ReservationsReturned
+    | WaitEnded
+    | Answered
+    | Unsent
+)

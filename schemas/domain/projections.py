@@ -1,0 +1,217 @@
+"""How a job looks from outside: the one JSON that the facade, the CLI and the Node client show.
+
+The completion that an ended job announces, and the rejection of a message that is no job.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.domain.clip import Clip
+from schemas.domain.fallback import Fallback, fallback_of
+from schemas.domain.job import Job, Transition
+from schemas.domain.states import ClipState, JobState, Outcome
+from schemas.errors import DELIVERED_AS_IT_CAME, Category, Charged, Failure
+from schemas.wire.completion import Completion, Timings
+from schemas.wire.types import Moment, Usd
+
+
+def completion_of(job: Job, *, video_url: str | None) -> Completion:
+    """What an ended job announces: the same content however often it is asked for."""
+    result = job.result
+    return Completion(
+        job_id=job.job_id,
+        life=job.life,
+        state=Outcome(job.state),
+        request=job.request,
+        gcs_path=result.gcs_path if result else None,
+        video_url=video_url,
+        poster_path=result.poster_path if result else None,
+        width=result.width if result else None,
+        height=result.height if result else None,
+        duration_seconds=result.duration_seconds if result else None,
+        model=job.clips[0].planned.model if job.clips else None,
+        billed_seconds=job.billed_seconds,
+        cost_usd=job.cost_usd,
+        error=job.failure,
+        timings=timings_of(job),
+        labels=job.request.labels,
+        erased_at=job.erased_at,
+    )
+
+
+def defect_of(job: Job) -> str | None:
+    """What is wrong with the video of a succeeded job, in one sentence; None for one that is as it was asked for."""
+    told = job.clips[-1].cause if job.state is JobState.SUCCEEDED and job.clips and not job.erased_at else None
+    # A fallback may be told below it: see `Clip.with_defect`.
+    return told.message.partition("\n")[0] if told and told.code == DELIVERED_AS_IT_CAME else None
+
+
+def timings_of(job: Job) -> Timings:
+    """When the job passed its stations."""
+    return Timings(
+        created_at=job.created_at,
+        submitted_at=next((clip.submitting_at for clip in job.clips if clip.submitting_at), None),
+        accepted_at=next((clip.accepted_at for clip in job.clips if clip.accepted_at), None),
+        ended_at=job.since(job.state) if job.ended else None,
+    )
+
+
+def rejection(job_id: str | None, message: str, *, field: str | None = None, conflict: bool = False) -> Completion:
+    """The answer to a message that touches no job: it was invalid, or its id stands for another request."""
+    category = Category.CONFLICT if conflict else Category.INVALID_REQUEST
+    code = "id_reused" if conflict else "invalid_request"
+    failure = Failure(category=category, code=code, message=message, field=field)
+    return Completion(job_id=job_id, state=Outcome.REJECTED, error=failure)
+
+
+def estimated_progress(job: Job, *, until: datetime | None = None) -> float:
+    """0 to 1: an estimate from the time that this model usually takes, never 1 before the end.
+
+    It stands still `until` a worker was seen: what happens to the job without one is not known.
+    """
+    if job.state is JobState.SUCCEEDED:
+        return 1.0
+    if not job.clips or job.read_at is None:
+        return 0.0
+    at = (job.since(job.state) if job.ended else None) or min(job.read_at, until or job.read_at)
+    whole = sum(clip.planned.expected_s for clip in job.clips)
+    passed = 0.0
+    for clip in job.clips:
+        if clip.done_at:
+            passed += clip.planned.expected_s
+        elif clip.accepted_at:
+            running = (at - clip.accepted_at).total_seconds()
+            passed += clip.planned.expected_s * min(0.95, max(0.0, running) / clip.planned.expected_s)
+    return round(min(0.95, passed / whole), 3)
+
+
+class ClipView(BaseModel):
+    """One line of the ledger."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    state: ClipState
+    model: str
+    seconds: float
+    billed_seconds: float
+    price_usd: Usd
+    charged: Charged
+    attempt: int
+    operation: str | None = None
+    cause: Failure | None = None
+
+
+class JobView(BaseModel):
+    """A job as callers see it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    video_id: str
+    state: JobState
+    life: int
+    progress: float = Field(ge=0, le=1, description="Estimated from the time that the model usually takes.")
+    queue_position: int | None = Field(default=None, description="1 is next; only while queued, where known.")
+    waiting_for: str | None = None
+    cancel_requested: bool = False
+    prompt: str
+    duration_seconds: int
+    quality: str
+    aspect_ratio: str
+    resolution: str
+    project_id: str | None = None
+    scene_index: int | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    created_at: Moment
+    erased_at: Moment | None = Field(default=None, description="Since then the prompt and the files are gone.")
+    timings: Timings
+    history: tuple[Transition, ...]
+    clips: tuple[ClipView, ...]
+    model: str | None = None
+    fallback: Fallback | None = Field(default=None, description="Another model makes it than the one asked for.")
+    billed_seconds: float
+    cost_usd: Usd
+    charged: Charged
+    gcs_path: str | None = None
+    video_url: str | None = None
+    poster_url: str | None = None
+    width: int | None = None
+    height: int | None = None
+    defect: str | None = Field(default=None, description="What is wrong with a video that is delivered all the same.")
+    error: Failure | None = None
+    notice: str | None = Field(default=None, description="What keeps the job from going on, if that is no state of it.")
+    caller: str | None = Field(default=None, description="Whose job it is; null for one that was made without a key.")
+
+
+def view_of(
+    job: Job,
+    *,
+    video_id: str | None = None,
+    video_url: str | None = None,
+    poster_url: str | None = None,
+    queue_position: int | None = None,
+    notice: str | None = None,
+    worker_seen_at: datetime | None = None,
+) -> JobView:
+    """The view of a job as of `job.read_at`; with the stored id, unless another `video_id` is to be shown.
+
+    `worker_seen_at` is given if no worker has been seen for a while.
+    """
+    asked = (
+        "prompt",
+        "duration_seconds",
+        "quality",
+        "aspect_ratio",
+        "resolution",
+        "project_id",
+        "scene_index",
+        "labels",
+    )
+    echo: dict[str, Any] = {name: getattr(job.request, name) for name in asked}
+    result = job.result
+    return JobView(
+        video_id=video_id or job.job_id,
+        state=job.state,
+        life=job.life,
+        progress=estimated_progress(job, until=worker_seen_at),
+        queue_position=queue_position,
+        waiting_for=job.waiting_for,
+        cancel_requested=job.cancel_requested,
+        created_at=job.created_at,
+        erased_at=job.erased_at,
+        timings=timings_of(job),
+        history=job.history,
+        clips=tuple(_line(clip) for clip in job.clips),
+        model=job.clips[0].planned.model if job.clips else None,
+        fallback=fallback_of(job),
+        billed_seconds=job.billed_seconds,
+        cost_usd=job.cost_usd,
+        charged=job.charged,
+        gcs_path=result.gcs_path if result else None,
+        video_url=video_url,
+        poster_url=poster_url,
+        width=result.width if result else None,
+        height=result.height if result else None,
+        defect=defect_of(job),
+        error=job.failure,
+        notice=notice,
+        caller=job.caller,
+        **echo,
+    )
+
+
+def _line(clip: Clip) -> ClipView:
+    return ClipView(
+        index=clip.index,
+        state=clip.state,
+        model=clip.planned.model,
+        seconds=clip.planned.seconds,
+        billed_seconds=clip.planned.billed_seconds,
+        price_usd=clip.planned.price_usd,
+        charged=clip.charged,
+        attempt=clip.attempt,
+        operation=clip.operation,
+        cause=clip.cause,
+    )

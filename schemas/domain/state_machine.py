@@ -1,0 +1,452 @@
+"""The state machine: `advance(job, event)` says what the record becomes. Pure; an impossible step is an error.
+
+    queued ──SubmitStarted──► submitting ──SubmitAccepted──► generating ──ClipDone──► storing ──Stored──► succeeded
+       ▲                          │    │                       │  ▲ next clip
+       └────SubmitWithdrawn───────┘    └─SubmitLost─ (unknown: searched, adopted, judged or sent again)
+
+`failed`, `cancelled` and `expired` can follow from every state before an end. While a clip is being submitted, or
+its outcome is unknown, a cancel is only noted: the end follows once that is settled.
+
+Each `_on_…` function says what one event does to the lines of a job; `advance` derives the job's state from the lines.
+"""
+
+from datetime import datetime, timedelta
+from functools import singledispatch
+from typing import Any
+
+from schemas.domain import events as ev
+from schemas.domain.clip import Clip
+from schemas.domain.clip_transitions import (
+    adopted,
+    discarded,
+    judged,
+    planned_by_judgement,
+    planned_in_doubt,
+    same_charge,
+)
+from schemas.domain.events import Step
+from schemas.domain.job import FIRST_CHECK_AFTER, LOOSE_ENDS_FOR, Job, Transition
+from schemas.domain.object_names import WORK
+from schemas.domain.states import ClipState, JobState
+from schemas.domain.tombstone import swept, tombstone_of, why_kept
+from schemas.errors import Category, Charged, Failure, ImpossibleStep
+
+_ADOPTS = (ClipState.PLANNED, ClipState.UNKNOWN)
+"""Where a line can still use an operation that turns up late."""
+
+
+@singledispatch
+def step(event: ev.Event, job: Job) -> Job:
+    """The job after the event, its state not derived yet unless it ended."""
+    raise ImpossibleStep(f"no step for {type(event).__name__} in job {job.job_id}")
+
+
+@step.register
+def _on_submit_started(event: ev.SubmitStarted, job: Job) -> Job:
+    _require(not job.ended and not job.cancel_requested, event, job)
+    _require(job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN, ClipState.ACCEPTED) is None, event, job)
+    clips = job.clips or tuple(Clip(index=i, planned=clip) for i, clip in enumerate(event.plan.clips))
+    if not job.started:
+        clips = tuple(
+            Clip(
+                index=i,
+                planned=clip,
+                attempt=clips[i].attempt if i < len(clips) else 0,
+                reserved=clips[i].reserved if i < len(clips) else (),
+                **((clips[i].model_extra or {}) if i < len(clips) else {}),
+            )
+            for i, clip in enumerate(event.plan.clips)
+        )
+    job = job.model_copy(update={"clips": clips, "waiting_for": None})
+    planned = job.clip_in(ClipState.PLANNED)
+    if planned is None:
+        raise ImpossibleStep(f"job {job.job_id} has no clip left to submit")
+    sent = planned.submitting(job.job_id, event.owner, event.nonce, event.at, event.attempt)
+    update = {"reserved": planned.reserved + event.reserved, "cause": event.plan.fallback or sent.cause}
+    return _with(job, sent.model_copy(update=update))
+
+
+@step.register
+def _on_submit_withdrawn(event: ev.SubmitWithdrawn, job: Job) -> Job:
+    clip = _being_submitted(event, job, event.nonce)
+    update = {"state": ClipState.PLANNED, "cause": event.cause, "nonce": None, "owner": None}
+    job = _with(job, clip.model_copy(update=update), waiting_for=event.waiting_for)
+    return _cancelled(job) if job.cancel_requested else job
+
+
+@step.register
+def _on_submit_denied(event: ev.SubmitDenied, job: Job) -> Job:
+    clip = _being_submitted(event, job, event.nonce)
+    job = _with(job, clip.model_copy(update={"state": ClipState.REFUSED, "cause": event.failure}))
+    return _cancelled(job) if job.cancel_requested else _failed(job, event.failure)
+
+
+@step.register
+def _on_submit_accepted(event: ev.SubmitAccepted, job: Job) -> Job:
+    clip = _being_submitted(event, job, event.nonce)
+    job = _with(job, _accepted(clip, event.operation, event), waiting_for=None)
+    return _cancelled(job) if job.cancel_requested else job
+
+
+@step.register
+def _on_submit_lost(event: ev.SubmitLost, job: Job) -> Job:
+    clip = _being_submitted(event, job, event.nonce)
+    return _with(job, clip.model_copy(update={"state": ClipState.UNKNOWN}), waiting_for="submit_outcome")
+
+
+@step.register
+def _on_found_under_prefix(event: ev.FoundUnderPrefix, job: Job) -> Job:
+    clip = _line(event, job, event.clip, ClipState.UNKNOWN)
+    job = _with(job, _done(clip, event.output, event), waiting_for=None)
+    return _cancelled(job, held=event.held) if job.cancel_requested else job
+
+
+@step.register
+def _on_submit_judged(event: ev.SubmitJudged, job: Job) -> Job:
+    _require(not job.ended and job.clip_in(ClipState.UNKNOWN) is not None, event, job)
+    return _cancelled(job) if job.cancel_requested else _failed(job, event.failure)
+
+
+@step.register
+def _on_resubmit(event: ev.Resubmit, job: Job) -> Job:
+    clip = _line(event, job, event.clip, ClipState.UNKNOWN)
+    job = _with(job, planned_in_doubt(clip), waiting_for=None)
+    return _cancelled(job, held=event.held) if job.cancel_requested else job
+
+
+@step.register
+def _on_resolved(event: ev.Resolved, job: Job) -> Job:
+    clip = _at(event, job, event.clip)
+    charged = Charged.YES if event.charged else Charged.NO
+    _require(clip.in_doubt or (job.ended and bool(clip.lost_prefixes)), event, job)
+    after = judged(clip, charged, event.at)
+    if job.ended:
+        return _rightly_charged(_with(job, after))
+    if after.cause and event.charged:
+        job = _with(job, after)
+        return _cancelled(job, held=False) if job.cancel_requested else _failed(job, after.cause, held=False)
+    job = _with(job, planned_by_judgement(clip), waiting_for=None)
+    return _cancelled(job, held=False) if job.cancel_requested else job
+
+
+@step.register
+def _on_accepted_late(event: ev.AcceptedLate, job: Job) -> Job:
+    clip = _at(event, job, event.clip)
+    _require(clip.attempt > 0, event, job)
+    if event.operation == clip.operation or event.operation in clip.late:
+        return job
+    if same_charge(clip, event.nonce, event.operation):
+        return _with(job, clip.model_copy(update={"operation": event.operation}))
+    if not job.ended and (clip.state in _ADOPTS or _sends(clip, event.nonce)):
+        job = _with(job, adopted(clip, event.nonce, event.operation, event.at), waiting_for=None)
+        return _cancelled(job) if job.cancel_requested else job
+    job = _rightly_charged(_with(job, discarded(clip, event.nonce, event.operation, ended=job.ended)))
+    return job.model_copy(update={"sweep_until": event.at + LOOSE_ENDS_FOR, "checks": 0}) if job.erased_at else job
+
+
+@step.register
+def _on_clip_done(event: ev.ClipDone, job: Job) -> Job:
+    done = _done(_line(event, job, event.clip, ClipState.ACCEPTED), event.output, event)
+    return _with(job, done.at_price(event.price_usd) if event.price_usd else done, waiting_for=None)
+
+
+@step.register
+def _on_clip_failed(event: ev.ClipFailed, job: Job) -> Job:
+    clip = _line(event, job, event.clip, ClipState.ACCEPTED)
+    job = _with(job, clip.model_copy(update={"state": ClipState.REFUSED, "cause": event.failure}))
+    return _failed(job, event.failure)
+
+
+@step.register
+def _on_clip_withdrawn(event: ev.ClipWithdrawn, job: Job) -> Job:
+    clip = _line(event, job, event.clip, ClipState.ACCEPTED)
+    update = {"state": ClipState.PLANNED, "operation": None, "accepted_at": None, "nonce": None, "owner": None}
+    again = clip.model_copy(update={**update, "cause": event.cause})
+    return _with(job, again, waiting_for=str(event.cause.category))
+
+
+@step.register
+def _on_stored(event: ev.Stored, job: Job) -> Job:
+    _require(not job.ended and bool(job.clips), event, job)
+    _require(all(clip.state is ClipState.DONE for clip in job.clips), event, job)
+    if event.defect:
+        job = _with(job, job.clips[-1].with_defect(event.defect))
+    return job.model_copy(update={"state": JobState.SUCCEEDED, "result": event.result, "failure": None})
+
+
+@step.register
+def _on_waits(event: ev.Waits, job: Job) -> Job:
+    _require(not job.ended, event, job)
+    return job if job.waiting_for == event.waiting_for else job.model_copy(update={"waiting_for": event.waiting_for})
+
+
+@step.register
+def _on_failed(event: ev.Failed, job: Job) -> Job:
+    _require(not job.ended and job.clip_in(ClipState.SUBMITTING) is None, event, job)
+    return _failed(job, event.failure, held=event.held)
+
+
+@step.register
+def _on_cancel_wished(event: ev.CancelWished, job: Job) -> Job:
+    if job.ended or (job.cancel_requested and job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)):
+        return job
+    if job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN):
+        return job.model_copy(update={"cancel_requested": True, "cancel_reason": event.reason})
+    return _cancelled(job, reason=event.reason, held=event.held)
+
+
+@step.register
+def _on_expired(event: ev.Expired, job: Job) -> Job:
+    _require(job.state is JobState.QUEUED, event, job)
+    words = f"The job was not started before {job.deadline:%Y-%m-%d %H:%M:%S} UTC."
+    reason = Failure(category=Category.EXPIRED, code="expired", message=words, charged=job.charged)
+    reason = reason.model_copy(update={"retryable": job.request.start_before is None})
+    return _ended(job, JobState.EXPIRED, reason, held=event.held)
+
+
+@step.register
+def _on_announced(event: ev.Announced, job: Job) -> Job:
+    return job.model_copy(update={"completion_due": False}) if job.completion_due else job
+
+
+@step.register
+def _on_checked(event: ev.Checked, job: Job) -> Job:
+    _require(not job.ended or job.loose_ends or job.completion_due or bool(job.sweep_until), event, job)
+    return job.model_copy(update={"checks": job.checks + 1})
+
+
+@step.register
+def _on_newer_worker_needed(event: ev.NewerWorkerNeeded, job: Job) -> Job:
+    _require(job.state is JobState.QUEUED, event, job)
+    return job.model_copy(update={"waiting_for": event.waiting_for})
+
+
+@step.register
+def _on_replayed(event: ev.Replayed, job: Job) -> Job:
+    _require(job.ended and job.state is not JobState.SUCCEEDED and not job.erased_at, event, job)
+    clips = tuple(_live_again(clip, event) for clip in job.clips)
+    update = {"clips": clips, "life": job.life + 1, "deadline": event.deadline, "state": JobState.QUEUED}
+    update |= {"failure": None, "cancel_requested": False, "cancel_reason": None, "completion_due": False}
+    update |= {"reattach_until": None}
+    return job.model_copy(update=update)
+
+
+@step.register
+def _on_erased(event: ev.Erased, job: Job) -> Job:
+    if job.erased_at:
+        return job
+    _require(why_kept(job, event.at) is None, event, job)
+    return tombstone_of(job, event.at)
+
+
+@step.register
+def _on_swept(event: ev.Swept, job: Job) -> Job:
+    _require(job.erased_at is not None, event, job)
+    return swept(job, event.at)
+
+
+@step.register
+def _on_reservations_returned(event: ev.ReservationsReturned, job: Job) -> Job:
+    _require(job.ended, event, job)
+    if not job.unused:
+        return job
+    clips = tuple(clip.model_copy(update={"reserved": ()}) if clip.unused else clip for clip in job.clips)
+    return job.model_copy(update={"clips": clips})
+
+
+@step.register
+def _on_wait_ended(event: ev.WaitEnded, job: Job) -> Job:
+    return job if job.erased_at else job.model_copy(update={"reattach_until": event.until})
+
+
+@step.register
+def _on_answered(event: ev.Answered, job: Job) -> Job:
+    return job.model_copy(update={"reattach_until": None}) if job.reattach_until else job
+
+
+@step.register
+def _on_unsent(event: ev.Unsent, job: Job) -> Job:
+    is_due = job.next_check_at is not None and job.next_check_at <= event.at
+    return job if job.ended or is_due else job.model_copy(update={"next_check_at": event.at})
+
+
+def _require(possible: bool, event: ev.Event, job: Job) -> None:
+    if not possible:
+        raise ImpossibleStep(f"{type(event).__name__} does not fit job {job.job_id} in state {job.state}")
+
+
+def _at(event: ev.Event, job: Job, index: int) -> Clip:
+    _require(0 <= index < len(job.clips), event, job)
+    return job.clips[index]
+
+
+def _line(event: ev.Event, job: Job, index: int, state: ClipState) -> Clip:
+    clip = _at(event, job, index)
+    _require(not job.ended and clip.state is state, event, job)
+    return clip
+
+
+def _being_submitted(event: ev.Event, job: Job, nonce: str) -> Clip:
+    clip = job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)
+    _require(not job.ended and clip is not None and clip.nonce == nonce, event, job)
+    assert clip is not None
+    return clip
+
+
+def _with(job: Job, clip: Clip, **update: Any) -> Job:
+    clips = (*job.clips[: clip.index], clip, *job.clips[clip.index + 1 :])
+    return job.model_copy(update={"clips": clips, **update})
+
+
+def _accepted(clip: Clip, operation: str, event: ev.Event) -> Clip:
+    """The attempt in hand is the one that counts: it is not lost any more."""
+    lost = tuple(prefix for prefix in clip.lost_prefixes if prefix != clip.prefix)
+    update = {"state": ClipState.ACCEPTED, "operation": operation, "accepted_at": event.at, "lost_prefixes": lost}
+    return clip.model_copy(update={**update, "cause": clip.fallback})
+
+
+def _done(clip: Clip, output: str, event: ev.Event) -> Clip:
+    lost = tuple(prefix for prefix in clip.lost_prefixes if not output.startswith(prefix))
+    late = tuple(charged for charged in clip.late if not output.startswith(charged))  # its charge is this one
+    update = {"state": ClipState.DONE, "output": output, "done_at": event.at, "lost_prefixes": lost, "late": late}
+    return clip.model_copy(update={**update, "accepted_at": clip.accepted_at or event.at, "cause": clip.fallback})
+
+
+def _sends(clip: Clip, nonce: str) -> bool:
+    return clip.state is ClipState.SUBMITTING and clip.nonce == nonce
+
+
+def _live_again(clip: Clip, event: ev.Replayed) -> Clip:
+    """What is paid is used: a late operation is polled, a late file taken, and what is in doubt searched for first."""
+    if clip.state is ClipState.LATE:
+        *others, last = clip.late
+        found = {"output": last, "done_at": event.at} if last.startswith(WORK) else {"operation": last}
+        state = ClipState.DONE if last.startswith(WORK) else ClipState.ACCEPTED
+        return clip.model_copy(
+            update={**found, "state": state, "late": tuple(others), "accepted_at": event.at, "cause": None}
+        )
+    if clip.in_doubt and event.resubmit == clip.index:
+        return planned_in_doubt(clip)
+    if clip.in_doubt and clip.operation:  # it was accepted, and may have ended by now: whoever asks is told
+        return clip.model_copy(update={"state": ClipState.ACCEPTED, "accepted_at": event.at, "cause": None})
+    if clip.in_doubt:
+        return clip.model_copy(update={"state": ClipState.UNKNOWN, "cause": None})
+    return _planned_again(clip) if clip.state is ClipState.REFUSED else clip
+
+
+def _planned_again(clip: Clip) -> Clip:
+    """Ready for a new attempt. An operation that was charged and gave no file stays on the bill."""
+    bill = clip.operation or clip.prefix
+    charged = clip.cause is not None and clip.cause.charged is Charged.YES and bill is not None
+    update: dict[str, Any] = {"state": ClipState.PLANNED, "nonce": None, "owner": None, "accepted_at": None}
+    if charged:
+        update |= {"late": (*clip.late, bill), "reserved": ()}
+    if charged and clip.nonce and bill == clip.prefix:  # its answer may still come, and is the same charge
+        update["lost_nonces"] = {**clip.lost_nonces, clip.nonce: bill}
+    return clip.model_copy(update=update)
+
+
+def _as_charged(job: Job, failure: Failure) -> Failure:
+    """The reason, with what the ledger knows about the money; a free plan never costs."""
+    told = failure.charged if job.charged is Charged.NO and not job.free else job.charged
+    return failure.model_copy(update={"charged": told})
+
+
+def _rightly_charged(job: Job) -> Job:
+    """An ended job whose reason says about the money what a person found out."""
+    if job.failure is None:
+        return job
+    return job.model_copy(update={"failure": job.failure.model_copy(update={"charged": job.charged})})
+
+
+def _failed(job: Job, failure: Failure, *, held: bool = True) -> Job:
+    return _ended(job, JobState.FAILED, _as_charged(job, failure), held=held)
+
+
+def _cancelled(job: Job, *, reason: str | None = None, held: bool = True) -> Job:
+    reason = reason or job.cancel_reason
+    words = "The job was cancelled" + (f": {reason.rstrip('.')}." if reason else ".")
+    if job.charged is not Charged.NO:
+        words += " What had been accepted before was charged." if job.charged is Charged.YES else ""
+    failure = Failure(category=Category.CANCELLED, code="cancelled", message=words, charged=job.charged)
+    return _ended(job, JobState.CANCELLED, failure, held=held)
+
+
+def _ended(job: Job, state: JobState, failure: Failure, *, held: bool) -> Job:
+    return job.model_copy(update={"state": state, "failure": failure, "completion_due": not held})
+
+
+_CHECK_AFTER = {
+    JobState.QUEUED: FIRST_CHECK_AFTER,
+    JobState.SUBMITTING: timedelta(minutes=5),
+    JobState.GENERATING: timedelta(minutes=40),
+    JobState.STORING: timedelta(minutes=20),
+}
+_CHECK_AT_MOST = timedelta(hours=1)
+_ANNOUNCE_EVERY = timedelta(minutes=1)
+_LOOSE_ENDS_EVERY = timedelta(minutes=10)
+HISTORY_AT_MOST = 200
+
+
+def advance(job: Job, event: Step) -> Job:
+    """The record after the event. Raises `ImpossibleStep`; returns the very same job where nothing changes."""
+    after = step(event, job)
+    if after is job:
+        return job
+    state = after.state if after.ended else _follows_from(after.clips)
+    return _scheduled(_moved(after, state, event.at), job, event.at)
+
+
+def _follows_from(clips: tuple[Clip, ...]) -> JobState:
+    states = {clip.state for clip in clips}
+    if states & {ClipState.SUBMITTING, ClipState.UNKNOWN}:
+        return JobState.SUBMITTING
+    if not states & {ClipState.ACCEPTED, ClipState.DONE}:
+        return JobState.QUEUED
+    return JobState.STORING if states == {ClipState.DONE} else JobState.GENERATING
+
+
+def _moved(job: Job, state: JobState, at: datetime) -> Job:
+    last = job.history[-1].state if job.history else None
+    update: dict[str, Any] = {"state": state}
+    if state is not last:
+        update["history"] = _remembered((*job.history, Transition(state=state, at=at)))
+    if state.ended:
+        update["waiting_for"] = None
+    return job.model_copy(update=update)
+
+
+def _remembered(history: tuple[Transition, ...]) -> tuple[Transition, ...]:
+    """The whole story while it is short. A model out of quota sends a job back and forth: then the oldest rounds go."""
+    return history if len(history) <= HISTORY_AT_MOST else (history[0], *history[3:])
+
+
+def _scheduled(job: Job, before: Job, at: datetime) -> Job:
+    """When `reconcile` looks next: doubling while nothing moves, afresh with every change of state."""
+    moved = job.state is not before.state
+    if not moved and _schedule_of(job) == _schedule_of(before):
+        return job
+    checks = 0 if moved else job.checks
+    return job.model_copy(update={"checks": checks, "next_check_at": _next_look(job, checks, at)})
+
+
+def _schedule_of(job: Job) -> tuple[int, bool, bool, datetime | None]:
+    return job.checks, job.completion_due, job.loose_ends, job.sweep_until
+
+
+def _next_look(job: Job, checks: int, at: datetime) -> datetime | None:
+    if not job.ended:
+        first: timedelta = _CHECK_AFTER[job.state]
+        return at + min(first * float(2 ** min(checks, 10)), max(_CHECK_AT_MOST, first))
+    if job.erased_at:
+        return at + _next_sweep_after(checks) if job.sweep_until else None
+    if job.completion_due:
+        return at + (_ANNOUNCE_EVERY * float(2 ** min(checks - 1, 6)) if checks else timedelta())
+    ended_at = job.since(job.state) or at
+    still_looking = job.loose_ends and at < ended_at + LOOSE_ENDS_FOR
+    return at + _LOOSE_ENDS_EVERY * float(2 ** min(checks, 8)) if still_looking else None
+
+
+def _next_sweep_after(checks: int) -> timedelta:
+    """Soon where nobody swept yet: whoever erased it is at it, or died."""
+    return _LOOSE_ENDS_EVERY * float(2 ** min(checks - 1, 8)) if checks else _ANNOUNCE_EVERY

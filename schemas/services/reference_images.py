@@ -1,0 +1,268 @@
+"""Puts an inline image into the video store and lets the request go on with its address.
+
+A Firestore document holds 1 MiB, a message 10 MB, and a worker that holds images stalls its flow control; so whoever
+meets an inline image first stores it. The name is the image's digest: the same image is stored once, and a repeated
+request keeps its fingerprint.
+
+The images of a caller with a key have names of their own (`schemas.wire.caller_names`). The caller may name only what a job
+of its own uses. Neither a refusal nor the time an upload takes tells whether another caller has stored an image.
+
+Who uses a stored image: many jobs may share one, and it goes with the last of them.
+
+Beside each image lies one empty file for each job that names it, written before the image is and before the job is.
+That order is what saves an image that is taken in while it is being deleted: whoever deletes looks at these files once
+more afterwards, and puts the image back if one has come. If it came later than that, so did the image itself.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from schemas.domain.job import Job
+from schemas.domain.object_names import REFERENCE_SCHEME, REFERENCES, reference_name, referrer_name, stored_name
+from schemas.errors import Invalid, NewerRecord, NotFound
+from schemas.ports import JobStore, StoredFile, VideoStore
+from schemas.services.image_header import image_kind
+from schemas.wire.caller_names import image_digest
+from schemas.wire.media_types import IMAGES
+from schemas.wire.request import IMAGE_MAX_BYTES, INLINE_IMAGE_MAX_BYTES_ON_BUS, VideoRequest
+
+JOB_FOLLOWS_WITHIN = timedelta(hours=1)
+"""A job that does not exist so long after it named its image never will."""
+_LOOKED_AT = 50
+"""Referrers, the newest first."""
+IMAGE_TYPES = {extension: IMAGES[extension] for extension in ("png", "jpg", "webp")}
+"""By the extension of the stored name."""
+
+
+async def refer(request: VideoRequest, videos: VideoStore) -> None:
+    """Says that this job uses the image that it names, where that lies in our store."""
+    image = stored_name(request.reference_image)
+    if image:
+        await videos.put(referrer_name(image, request.job_id), b"", content_type="text/plain")
+
+
+async def is_used_by(caller: str, image: str, jobs: JobStore, videos: VideoStore) -> bool:
+    """True if a job of this caller uses the image. An image that nobody uses takes as long as one of another caller."""
+    files = sorted(await _referrers(image, videos), key=lambda file: file.stored_at, reverse=True)[:_LOOKED_AT]
+    names = [file.name for file in files] or [referrer_name(image, "none")]
+    found = await asyncio.gather(*(jobs.get(name.rpartition("/")[2]) for name in names))
+    return any(job and job.caller == caller and not job.erased_at for job in found)
+
+
+async def take_back(request: VideoRequest, known: Job, jobs: JobStore, videos: VideoStore, at: datetime) -> None:
+    """Takes away what a request brought along that became no job, since its id stands for `known`."""
+    if known.erased_at or known.request.reference_image != request.reference_image:
+        await drop_reference(request, jobs, videos, at)
+
+
+async def drop_reference(request: VideoRequest, jobs: JobStore, videos: VideoStore, at: datetime) -> bool:
+    """The job does not use its image any more; deletes that unless another job uses it. False where that can't be told
+    yet."""
+    image = stored_name(request.reference_image)
+    if image is None:
+        return True
+    await videos.delete(referrer_name(image, request.job_id))
+    used = await _is_used(image, jobs, videos, at)
+    return await _deleted(image, videos) if used is False else used is True
+
+
+async def _is_used(image: str, jobs: JobStore, videos: VideoStore, at: datetime) -> bool | None:
+    """None where it can't be told yet. Forgets whoever does not use it any more."""
+    for file in await _referrers(image, videos):
+        used = await _uses(file, jobs, at)
+        if used is not False:
+            return used
+        await videos.delete(file.name)
+    return False
+
+
+async def _uses(file: StoredFile, jobs: JobStore, at: datetime) -> bool | None:
+    """None where the job may be about to come."""
+    try:
+        other = await jobs.get(file.name.rpartition("/")[2])
+    except NewerRecord:
+        return True  # a newer version decides about that job and its image
+    if other is None:
+        return None if file.stored_at > at - JOB_FOLLOWS_WITHIN else False
+    return other.erased_at is None
+
+
+async def _deleted(image: str, videos: VideoStore) -> bool:
+    """False where somebody named it meanwhile: then it is there."""
+    try:
+        content = await _content(image, videos)
+    except NotFound:
+        return True
+    if await _referrers(image, videos):
+        return False
+    await videos.delete(image)
+    if not await _referrers(image, videos):
+        return True
+    await videos.put(image, content, content_type=IMAGE_TYPES[image.rpartition(".")[2]])
+    return False
+
+
+async def _content(image: str, videos: VideoStore) -> bytes:
+    """In memory: a copy on the disk could outlive this process."""
+    with TemporaryDirectory(prefix="image-") as folder:
+        copy = Path(folder, "image")
+        await videos.fetch(image, copy)
+        return await asyncio.to_thread(copy.read_bytes)
+
+
+async def _referrers(image: str, videos: VideoStore) -> list[StoredFile]:
+    return list(await videos.list(referrer_name(image, "")))
+
+
+_NOT_STORED = "reference_image names no image that was stored before"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_STORED = re.compile(rf"{_DIGEST.pattern}\.(?:{'|'.join(IMAGE_TYPES)})")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOwner:
+    """A caller with a key, and the records that say which images its jobs use."""
+
+    caller: str
+    jobs: JobStore
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A request that names its image by its address, and the image, where it came along."""
+
+    request: VideoRequest
+    image: bytes | None = None
+    must_be_there: bool = False
+    """An image that did not come along must have been stored before."""
+    other_names: tuple[str, ...] = ()
+    """How the same request may name the same image in an earlier job of this caller."""
+
+    @property
+    def name(self) -> str | None:
+        """Where the image lies in our store, or will lie."""
+        return stored_name(self.request.reference_image)
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """What an earlier job for this request may have as its fingerprint, the request's own first."""
+        others = (_with_image(self.request, name) for name in self.other_names)
+        return tuple(dict.fromkeys(request.fingerprint() for request in (self.request, *others)))
+
+    def is_for(self, job: Job) -> bool:
+        """True if the job was made for this same request."""
+        return job.fingerprint in self.fingerprints
+
+
+async def claim_image(request: VideoRequest, videos: VideoStore, *, from_bus: bool = False) -> VideoRequest:
+    """The request with its image in the store. Raises `Invalid` for what is no image, too large, or out of reach."""
+    claim = await keep_image(await open_image(request, videos, from_bus=from_bus), videos)
+    return claim.request
+
+
+async def open_image(
+    request: VideoRequest, videos: VideoStore, *, from_bus: bool = False, owner: ImageOwner | None = None
+) -> Claim:
+    """Judge the image and give it its name; nothing is written.
+
+    Raises `Invalid` as `claim_image` does, and with an `owner` also for a stored image that none of its jobs uses.
+    """
+    reference = request.reference_image
+    if reference is None:
+        return Claim(request=request)
+    if not reference.startswith(("data:", REFERENCE_SCHEME)):
+        _check_readable(reference, videos)
+    if owner and (name := _name_in_our_store(reference, videos.reads)):
+        return await _open_stored(request, name, videos, owner)
+    if reference.startswith(REFERENCE_SCHEME):
+        # From the bus it was claimed already, mostly, and a missing one fails the job by its name.
+        return Claim(request=request, must_be_there=not from_bus)
+    if not reference.startswith("data:"):
+        return Claim(request=request)
+    limit = INLINE_IMAGE_MAX_BYTES_ON_BUS if from_bus else IMAGE_MAX_BYTES
+    image, digest, extension = await asyncio.to_thread(_opened, reference, limit)
+    name, plain = (
+        REFERENCE_SCHEME + reference_name(image_digest(caller, digest), extension)
+        for caller in (owner.caller if owner else None, None)
+    )
+    return Claim(request=_with_image(request, name), image=image, other_names=(plain,) if owner else ())
+
+
+async def _open_stored(request: VideoRequest, name: str, videos: VideoStore, owner: ImageOwner) -> Claim:
+    """By the digest of an image that the owner sent, or by the name that it has in messages."""
+    digest, _, extension = name.removeprefix(REFERENCES).partition(".")
+    own = reference_name(image_digest(owner.caller, digest), extension)
+    is_own = bool(await videos.list(own))
+    if not is_own and not await is_used_by(owner.caller, name, owner.jobs, videos):
+        raise Invalid(_NOT_STORED, field="reference_image")
+    names = (REFERENCE_SCHEME + own, REFERENCE_SCHEME + name, request.reference_image or "")
+    chosen = names[0 if is_own else 1]
+    return Claim(request=_with_image(request, chosen), must_be_there=True, other_names=names)
+
+
+def _with_image(request: VideoRequest, reference: str) -> VideoRequest:
+    return request.model_copy(update={"reference_image": reference})
+
+
+def _name_in_our_store(reference: str, reads: Collection[str]) -> str | None:
+    """The stored image that a reference names, also by its address in our bucket; None for another file.
+
+    Raises `Invalid` for an address that begins like a stored image's and is none: nobody's images are named like that.
+    """
+    if name := stored_name(reference):
+        return name
+    ours = next((start for start in reads if start.endswith(f"/{REFERENCES}") and reference.startswith(start)), None)
+    name = reference.removeprefix(ours) if ours else ""
+    if not _DIGEST.match(name):
+        return None
+    if not _STORED.fullmatch(name):
+        raise Invalid(_NOT_STORED, field="reference_image")
+    return REFERENCES + name
+
+
+async def keep_image(claim: Claim, videos: VideoStore) -> Claim:
+    """Note that the job uses it, and then store it: an order that `schemas.services.reference_images` relies on.
+
+    Return the claim without the image, which is large.
+    """
+    name = claim.name
+    if name is None:
+        return claim
+    await refer(claim.request, videos)
+    if claim.image is not None:
+        await videos.put(name, claim.image, content_type=IMAGE_TYPES[name.rpartition(".")[2]])
+    elif claim.must_be_there and not await videos.list(name):
+        await videos.delete(referrer_name(name, claim.request.job_id))
+        raise Invalid(_NOT_STORED, field="reference_image")
+    return replace(claim, image=None)
+
+
+def _opened(reference: str, limit: int) -> tuple[bytes, str, str]:
+    """The image, its digest, and the extension that fits it."""
+    image = _decoded(reference, limit)
+    return image, hashlib.sha256(image).hexdigest(), image_kind(image)
+
+
+def _check_readable(reference: str, videos: VideoStore) -> None:
+    if not reference.startswith(tuple(videos.reads)):
+        readable = f"; here it may lie under {' or '.join(sorted(videos.reads))}" if videos.reads else ""
+        words = f"reference_image can't be read from {reference[:300]}{readable}; or send it as a data: URL"
+        raise Invalid(words, field="reference_image")
+
+
+def _decoded(reference: str, limit: int) -> bytes:
+    encoded = reference.partition(",")[2]
+    if len(encoded) * 3 // 4 > limit + 2:
+        raise Invalid(f"reference_image must have at most {limit:,} bytes", field="reference_image")
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise Invalid("reference_image must be valid base64", field="reference_image") from error

@@ -1,0 +1,213 @@
+"""Where the parts of reelbus live. Both sides' settings hold these, so that they can't disagree about a default.
+
+Reads settings from an environment that others fill, too: shells, Compose, Kubernetes, and people who mistype.
+
+An empty variable is one that is not set. What Kubernetes adds for a Service that happens to be called reelbus is not
+ours. Any other `REELBUS_…` that no part of reelbus knows stops the start: a mistyped budget must not mean no budget.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, urlsplit
+
+from pydantic import AfterValidator, BaseModel, Field, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from schemas.errors import Invalid
+
+
+def _in_utf8(path: Path) -> Path:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be a path in UTF-8") from None
+    return path
+
+
+class Addresses(BaseModel):
+    """URLs of the adapters; the embedded default lies under `data_dir`."""
+
+    data_dir: Annotated[Path, AfterValidator(_in_utf8)] = Field(
+        default=Path(".reelbus"), description="Folder of the embedded default."
+    )
+    bus: str = Field(default="", description="sqlite:///… or pubsub://project")
+    jobs: str = Field(default="", description="sqlite:///… or firestore://project/database")
+    videos: str = Field(default="", description="file:///… or gs://bucket")
+    reference_buckets: str = Field(
+        default="",
+        description="Buckets beside the video store's own in which reference images may lie: names, with commas.",
+    )
+    public_url: str = Field(
+        default="", description="How viewers reach the facade, for example https://video.example.com"
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the facade listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, validation_alias="PORT", description="The facade's port.")
+
+    log_level: str = Field(default="INFO", pattern=r"(?i)^(debug|info|warning|error)$")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        """Every answer and every stored address begins with it."""
+        parts = urlsplit(url)
+        if url and not (
+            parts.scheme in ("http", "https")
+            and parts.hostname
+            and url == parts._replace(query="", fragment="").geturl()
+        ):
+            raise ValueError("public_url must be an address such as https://video.example.com, or with a path")
+        return url
+
+    @property
+    def database_url(self) -> str:
+        """The embedded database."""
+        return f"sqlite://{quote(str(self.data_dir.absolute() / 'reelbus.db'))}"
+
+    @property
+    def bus_url(self) -> str:
+        """Address of the bus."""
+        return self.bus or self.database_url
+
+    @property
+    def jobs_url(self) -> str:
+        """Address of the job store."""
+        return self.jobs or self.database_url
+
+    @property
+    def videos_url(self) -> str:
+        """Address of the video store."""
+        return self.videos or f"file://{quote(str(self.data_dir.absolute() / 'videos'))}"
+
+    @property
+    def is_embedded(self) -> bool:
+        """True if anything of the embedded default is in use."""
+        return not (self.bus and self.jobs and self.videos)
+
+    @property
+    def facade_url(self) -> str:
+        """Where the facade is reached, without a slash at the end."""
+        return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+
+PREFIX = "REELBUS_"
+NAMES = frozenset(
+    [
+        "ACK_DEADLINE_S",
+        "ALLOWED_HOSTS",
+        "API_KEY",
+        "API_KEYS",
+        "BODIES_LIMIT_BYTES",
+        "BODY_LIMIT_BYTES",
+        "BODY_WITHIN_S",
+        "BUDGETS",
+        "BUS",
+        "CANCEL_LOOK_S",
+        "DATA_DIR",
+        "DRAIN_S",
+        "EVENTS_LOOK_EVERY_S",
+        "FAST_MODELS",
+        "GENERATION_S",
+        "HEAD_WITHIN_S",
+        "HEARTBEAT_S",
+        "HOST",
+        "ID_TOKEN_AUDIENCE",
+        "ID_TOKEN_CERTS_URL",
+        "ID_TOKEN_EMAILS",
+        "INTAKE_AT_ONCE",
+        "IN_FLIGHT",
+        "JOBS",
+        "LINK_S",
+        "LOG_LEVEL",
+        "LOOK_EVERY_S",
+        "MAX_CONNECTIONS",
+        "MAX_WAITS",
+        "MODEL",
+        "OPEN_TO_ALL",
+        "PORT",
+        "PREFETCH",
+        "PRICES",
+        "PUBLIC_URL",
+        "QUALITY_MODELS",
+        "REATTACH_S",
+        "RECONCILE_EVERY_S",
+        "REFERENCE_BUCKETS",
+        "RENDERERS",
+        "RETENTION_DAYS",
+        "SEARCH_EVERY_S",
+        "SEND_WITHIN_S",
+        "STORING_S",
+        "SUBMITS_PER_MINUTE",
+        "SUBMITTING_HOLD_S",
+        "SUBMIT_TIMEOUT_S",
+        "SUBMIT_WITHIN_S",
+        "URL",
+        "VERTEX_BASE_URL",
+        "VIDEOS",
+        "WAIT_S",
+        "WORKERS",
+        "WORK_DAYS",
+    ]
+)
+"""What facade, worker and client libraries read, without the prefix: all of them may share one environment."""
+_SERVICE_LINK = re.compile(r"(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_[0-9]+_[A-Z0-9_]+)")
+_SERVICE_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://\S*")
+
+
+class Settings(Addresses, BaseSettings):
+    """Every field is `REELBUS_<NAME>` in the environment (and `PORT` for the facade's port), and in `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8-sig",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before `.env`, each without what is not ours. Raises `Invalid` for an unknown setting."""
+        known = NAMES | {name.upper() for name in cls.model_fields}
+        for source in (env_settings, dotenv_settings):
+            if isinstance(source, EnvSettingsSource):
+                source.env_vars = _without_others(source.env_vars, known)
+        return init_settings, env_settings, dotenv_settings
+
+
+def _without_others(variables: Mapping[str, str | None], known: frozenset[str]) -> dict[str, Any]:
+    """The variables as their writers meant them; names are in lower case here."""
+    kept, unknown = dict[str, Any](), list[str]()
+    for name, value in variables.items():
+        text = (value or "").strip()
+        if not text or _is_service_link(name.upper().removeprefix(PREFIX), text):
+            continue
+        if name.upper().startswith(PREFIX) and name.upper().removeprefix(PREFIX) not in known:
+            unknown.append(name.upper().removeprefix(PREFIX))
+        kept[name] = text
+    if unknown:
+        raise Invalid(" ".join(_complaint(name, known) for name in sorted(unknown)), field=PREFIX + min(unknown))
+    return kept
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    """Whether Kubernetes or Docker made it, to say where a service listens."""
+    is_address = name.endswith("PORT") and _SERVICE_ADDRESS.fullmatch(value) is not None
+    return is_address or _SERVICE_LINK.fullmatch(name) is not None
+
+
+def _complaint(name: str, known: frozenset[str]) -> str:
+    similar = difflib.get_close_matches(name, sorted(known), n=1)
+    meant = f"; did you mean {PREFIX}{similar[0]}?" if similar else "."
+    return f"{PREFIX}{name} is not a setting of this version{meant}"

@@ -1,0 +1,190 @@
+"""The envelope on the bus: JSON in `data`, CloudEvents and tracing in `attributes`, one event type per model."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+
+from schemas.errors import Invalid, ReelbusError
+from schemas.versioning import AS_FAR_AS_KNOWN
+from schemas.wire.caller_names import shown_id
+from schemas.wire.completion import Completion
+from schemas.wire.request import CancelRequest, VideoRequest
+from schemas.wire.types import JOB_ID_PATTERN, is_traceparent, isoformat
+from schemas.wire.validation import check_size, invalid, strict_object
+
+REQUESTED = "reelbus.video.requested.v1"
+CANCEL = "reelbus.video.cancel.v1"
+C = TypeVar("C", VideoRequest, CancelRequest)
+HELD_SINCE = "held_since"
+"""The attribute in which a worker says since when it holds a message for a newer one."""
+_LATER = re.compile(r"[2-9]|[1-9][0-9]+")
+_UNKNOWN_WORDS = ("enum", "literal_error")
+_DEFECT_CHARACTERS = 250
+"""An attribute on Pub/Sub holds 1,024 bytes."""
+_COMPLETED = ("succeeded", "failed", "cancelled", "expired", "rejected")
+
+
+class NewerVersion(ReelbusError):
+    """The message is of a newer schema version than this program knows. Hold it for a newer worker."""
+
+
+class UnknownContent(NewerVersion):
+    """The command has keys or words that this program does not know: a newer publisher's, or a slip of the pen."""
+
+    def __init__(self, reason: Invalid, command: VideoRequest | CancelRequest | None) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+        self.command = command
+        """What is known of it, with the keys that are not; None where a known key has an unknown word."""
+
+
+class UnknownType(Invalid):
+    """The message is of a type that this program does not know."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """What a bus carries."""
+
+    data: bytes
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C trace context that it travels with; None where what it carries is none."""
+        given = self.attributes.get("traceparent", "")
+        return given if is_traceparent(given) else None
+
+
+def encode_request(request: VideoRequest, *, at: datetime, traceparent: str | None = None) -> Message:
+    """A request on its way to a worker."""
+    return _encode(request, REQUESTED, request.job_id, request.job_id, at, traceparent)
+
+
+def encode_cancel(cancel: CancelRequest, *, at: datetime, traceparent: str | None = None) -> Message:
+    """A cancel on its way to a worker."""
+    return _encode(cancel, CANCEL, f"{cancel.job_id}.cancel", cancel.job_id, at, traceparent)
+
+
+def encode_completion(
+    completion: Completion,
+    *,
+    at: datetime,
+    traceparent: str | None = None,
+    caller: str | None = None,
+    defect: str | None = None,
+) -> Message:
+    """The end of a job on its way to everybody who waits.
+
+    `job_id` is the stored id, which is unique on the topic. For a job of a caller with a key the attribute `caller`
+    says whose it is, and `video_id` which id this caller knows it by. The attribute `defect` says what is wrong with a
+    video that is delivered all the same.
+    """
+    kind = f"reelbus.video.{completion.state}.v1"
+    message = _encode(completion, kind, completion.event_id, completion.job_id or "", at, traceparent)
+    if defect:
+        message = Message(data=message.data, attributes={**message.attributes, "defect": defect[:_DEFECT_CHARACTERS]})
+    if caller is None or completion.job_id is None:
+        return message
+    owner = {"caller": caller, "video_id": shown_id(caller, completion.job_id)}
+    return Message(data=message.data, attributes={**message.attributes, **owner})
+
+
+def decode_command(message: Message) -> VideoRequest | CancelRequest:
+    """What a publisher sent. Raises `Invalid`, or `NewerVersion` for a message of tomorrow: one of a later version of
+    its type, and one in which nothing is wrong but keys or words that this program does not know (`UnknownContent`).
+
+    A message without `ce-type` is taken for a request: publishers may send the bare JSON.
+    """
+    kind = message.attributes.get("ce-type", REQUESTED)
+    if kind == REQUESTED:
+        return _command(VideoRequest, message.data)
+    if kind == CANCEL:
+        return _command(CancelRequest, message.data)
+    raise _foreign(kind, ("reelbus.video.requested", "reelbus.video.cancel"))
+
+
+def decode_completion(message: Message) -> Completion:
+    """What a worker announced. Raises `Invalid`; `UnknownType` or `NewerVersion` for a type that it does not know."""
+    kind = message.attributes.get("ce-type", "")
+    if kind and kind not in {f"reelbus.video.{state}.v1" for state in _COMPLETED}:
+        raise _foreign(kind, tuple(f"reelbus.video.{state}" for state in _COMPLETED))
+    return _completion(message.data)
+
+
+def claimed_job_id(message: Message) -> str | None:
+    """The id that a message names even where the rest of it is no valid message."""
+    named = message.attributes.get("job_id")
+    if not named:
+        try:
+            check_size(message.data, what="the message")
+            body = json.loads(message.data)
+        except (Invalid, ValueError, RecursionError):
+            return None
+        named = body.get("job_id") if isinstance(body, dict) else None
+    return named if isinstance(named, str) and re.fullmatch(JOB_ID_PATTERN[1:-1], named) else None
+
+
+def as_published(message: Message) -> Message:
+    """The message without what a worker noted on it: as good as new."""
+    kept = {name: value for name, value in message.attributes.items() if name != HELD_SINCE}
+    return Message(data=message.data, attributes=kept)
+
+
+def _encode(model: BaseModel, kind: str, event_id: str, job_id: str, at: datetime, traceparent: str | None) -> Message:
+    attributes = {
+        "job_id": job_id,
+        "ce-type": kind,
+        "ce-source": "reelbus",
+        "ce-id": event_id,
+        "ce-specversion": "1.0",
+        "ce-time": isoformat(at),
+    }
+    if traceparent:
+        attributes["traceparent"] = traceparent
+    body = (
+        to_json(model.body()) if isinstance(model, VideoRequest) else model.model_dump_json(exclude_none=True).encode()
+    )
+    return Message(data=body, attributes=attributes)
+
+
+def _command(model: type[C], data: bytes) -> C:
+    """As strictly as at the HTTP door, and in the same words."""
+    body = strict_object(data, what="the message")
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise _as_unknown(model, body, invalid(error)) from error
+
+
+def _as_unknown(model: type[C], body: dict[str, Any], reason: Invalid) -> ReelbusError:
+    """`UnknownContent` if nothing is wrong but unknown keys, and unknown words where a few are allowed."""
+    try:
+        return UnknownContent(reason, model.model_validate(body, context=AS_FAR_AS_KNOWN))
+    except ValidationError as error:
+        words = (detail["type"] in _UNKNOWN_WORDS and isinstance(detail["input"], str) for detail in error.errors())
+        return UnknownContent(reason, None) if all(words) else reason
+
+
+def _completion(data: bytes) -> Completion:
+    try:
+        return Completion.model_validate_json(data)
+    except ValidationError as error:
+        reason = invalid(error)
+        if any(detail["loc"] == ("state",) and detail["type"] == "enum" for detail in error.errors()):
+            raise UnknownType(str(reason), field="state") from error
+        raise reason from error
+
+
+def _foreign(kind: str, families: tuple[str, ...]) -> ReelbusError:
+    family, _, version = kind.rpartition(".v")
+    if family in families and _LATER.fullmatch(version):
+        return NewerVersion(f"{kind} is newer than this program")
+    return UnknownType(f"ce-type {kind[:80]!r} is not one this subscription carries", field="ce-type")

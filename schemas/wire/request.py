@@ -1,0 +1,228 @@
+"""What a caller asks for: one video. Unknown keys are refused: a silently ignored key is a wrong video, paid for.
+
+The wish that a job ends. It travels on the request topic.
+"""
+
+import hashlib
+import json
+import re
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.config import JsonDict
+
+from schemas.versioning import STORED, Asked
+from schemas.wire.media_types import is_data_url, is_padded, plain_data_url
+from schemas.wire.scene import BLANKS, Scene, build_prompt, duration_of, has_visible_texts
+from schemas.wire.types import AS_WHOLE, JobId, Moment, Usd, WholeNumber
+from schemas.wire.validation import has_visible_text
+
+PROMPT_MIN = 10
+PROMPT_MAX = 2000
+_LOOKED_AT = 10_000
+"""A prompt of megabytes is too long, whatever it looks like."""
+DURATION_MIN_S = 1
+DURATION_MAX_S = 30
+DURATION_DEFAULT_S = 5
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
+IMAGE_MAX_BYTES = 20_000_000
+"""Veo takes images up to 20 MB (Veo 3.1 model card)."""
+INLINE_IMAGE_MAX_BYTES_ON_BUS = 7_000_000
+"""A Pub/Sub message holds 10 MB, and base64 makes 4 bytes of 3."""
+
+_REFERENCE = re.compile(
+    r"data:(?:image/png|image/jpeg|image/webp);base64,[A-Za-z0-9+/]+={0,2}"
+    r"|gs://[a-z0-9][a-z0-9._-]{1,220}/[^\s\x00-\x1f]{1,1024}"
+    r"|reelbus:references/[0-9a-f]{64}\.(?:png|jpg|webp)"
+)
+"""What a request holds. Other `data:` URLs are brought into this form."""
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")
+
+
+def _without_default(schema: JsonDict) -> None:
+    """The empty prompt stands for one that the scene gives; nobody may send it alone."""
+    schema.pop("default", None)
+
+
+class Quality(StrEnum):
+    """The callers' two names; settings say which model each one means."""
+
+    FAST = "fast"
+    QUALITY = "quality"
+
+
+class OnUnknownSubmit(StrEnum):
+    """What to do when nobody can tell whether a submit was accepted."""
+
+    FAIL = "fail"
+    RESUBMIT = "resubmit"
+
+
+ReferenceImage = Annotated[
+    str, Field(max_length=28_000_000, json_schema_extra={"pattern": f"^(?:{_REFERENCE.pattern})$"})
+]
+LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+LabelValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
+
+
+class VideoRequest(Asked):
+    """A request for one video (`reelbus.video.requested.v1`). A null stands for a key that is not there."""
+
+    model_config = ConfigDict(
+        title="VideoRequest",
+        json_schema_extra={
+            "additionalProperties": False,
+            "anyOf": [{"required": ["prompt"]}, {"required": ["scene"]}],
+        },
+    )
+
+    job_id: JobId = Field(description="Idempotency key, chosen by the caller before it sends.")
+    scene: Scene | None = Field(default=None, description="Prompt and duration are built from it where not given.")
+    prompt: str = Field(
+        default="",
+        min_length=PROMPT_MIN,
+        max_length=PROMPT_MAX,
+        validate_default=True,
+        description="Blanks at its ends don't count.",
+        json_schema_extra=_without_default,
+    )
+    duration_seconds: WholeNumber = Field(
+        default=DURATION_DEFAULT_S, ge=DURATION_MIN_S, le=DURATION_MAX_S, description="Whole seconds, exact to a frame."
+    )
+    quality: Quality = Quality.FAST
+    aspect_ratio: Literal["16:9", "9:16"] = "16:9"
+    resolution: Literal["720p", "1080p", "4k"] = "720p"
+    negative_prompt: str | None = Field(default=None, max_length=2000)
+    style: str | None = Field(default=None, max_length=200)
+    seed: Annotated[int, Field(ge=0, le=4_294_967_295), AS_WHOLE] | None = None
+    generate_audio: StrictBool = True
+    reference_image: ReferenceImage | None = Field(
+        default=None,
+        description="First frame: a data: URL (PNG, JPEG, WebP; 20 MB at most, 7 MB on the bus) or a gs:// URI.",
+    )
+    model: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    project_id: str | None = Field(default=None, pattern=r"^[^\s\x00-\x1f/]{1,128}$")
+    scene_index: Annotated[int, Field(ge=0, le=100_000), AS_WHOLE] | None = None
+    start_before: Moment | None = Field(default=None, description="Not started by then: expired, nothing charged.")
+    max_cost_usd: Usd | None = Field(default=None, description="The plan's price may not exceed this.")
+    on_unknown_submit: OnUnknownSubmit = OnUnknownSubmit.FAIL
+    labels: dict[LabelKey, LabelValue] = Field(
+        default_factory=dict, max_length=32, json_schema_extra={"additionalProperties": False}
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        known = {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+        if "duration_seconds" not in known and known.get("scene") is not None:
+            known["duration_seconds"] = None
+        return known
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _from_scene(cls, prompt: Any, info: ValidationInfo) -> Any:
+        scene = info.data.get("scene")
+        given = prompt.strip(BLANKS) if isinstance(prompt, str) else prompt
+        if given != "":
+            if isinstance(given, str) and info.context is not STORED and not has_visible_text(given[:_LOOKED_AT]):
+                raise ValueError("must have a character that can be seen")
+            return given
+        if scene is None:
+            raise ValueError("is required, or a scene to build it from")
+        built = build_prompt(scene)
+        if built and info.context is not STORED and not has_visible_texts(scene):
+            raise ValueError("built from the scene must have a character that can be seen")
+        if not PROMPT_MIN <= len(built) <= PROMPT_MAX:
+            raise ValueError(
+                f"built from the scene must have at least {PROMPT_MIN} and at most {PROMPT_MAX} characters, "
+                f"not {len(built)}"
+            )
+        return built
+
+    @field_validator("duration_seconds", mode="before")
+    @classmethod
+    def _as_long_as_the_scene(cls, duration: Any, info: ValidationInfo) -> Any:
+        scene = info.data.get("scene")
+        if duration is not None:
+            return duration
+        return DURATION_DEFAULT_S if scene is None else (duration_of(scene) or DURATION_DEFAULT_S)
+
+    @field_validator("start_before", mode="before")
+    @classmethod
+    def _is_a_moment(cls, value: Any) -> Any:
+        """A bare number could be seconds or milliseconds, of any epoch."""
+        if isinstance(value, datetime) or (isinstance(value, str) and _MOMENT.fullmatch(value)):
+            return value
+        raise ValueError("must be a moment with a time zone, for example 2026-01-31T12:00:00Z")
+
+    @field_validator("reference_image")
+    @classmethod
+    def _is_an_image(cls, reference: str | None) -> str | None:
+        if reference is None:
+            return None
+        try:
+            is_plain = _REFERENCE.fullmatch(reference) is not None
+            if is_data_url(reference) and not (is_plain and is_padded(reference)):
+                return plain_data_url(reference)
+            if is_plain:
+                return reference
+        except ValueError:
+            pass
+        raise ValueError("must be a data: URL (base64 PNG, JPEG or WebP) or a gs://bucket/object URI")
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        short = {"720p": 720, "1080p": 1080, "4k": 2160}[self.resolution]
+        long = short * 16 // 9
+        return (long, short) if self.aspect_ratio == "16:9" else (short, long)
+
+    def fingerprint(self) -> str:
+        """A digest of everything but the id: the same id with another fingerprint is another request (409).
+
+        Defaults don't count, so that a field which a later version adds leaves the old fingerprints as they are.
+        """
+        body = self.model_dump(mode="json", exclude={"job_id"}, exclude_defaults=True)
+        return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+    def body(self) -> dict[str, Any]:
+        """The request as it is stored and sent, without defaults: a key that a later version adds is written only where
+        it is used. The length is always written, since without one the scene says it."""
+        asked = self.model_dump(mode="json", exclude_defaults=True)
+        return {**asked, "duration_seconds": self.duration_seconds}
+
+    def allows(self, price_usd: Decimal) -> bool:
+        """Whether the caller is willing to pay that much."""
+        return self.max_cost_usd is None or price_usd <= self.max_cost_usd
+
+
+def _read_stored(value: object) -> object:
+    return VideoRequest.model_validate(value, context=STORED) if isinstance(value, dict) else value
+
+
+StoredRequest = Annotated[VideoRequest, BeforeValidator(_read_stored)]
+"""The request of a record or a completion: it is read even if a rule for new requests came later, and keeps the keys
+that this program does not know."""
+
+
+class CancelRequest(Asked):
+    """Cancel one job (`reelbus.video.cancel.v1`). Free before a submit; later the clip is charged and discarded."""
+
+    model_config = ConfigDict(title="CancelRequest")
+
+    job_id: JobId
+    reason: str | None = Field(default=None, max_length=500)

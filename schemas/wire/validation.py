@@ -1,0 +1,232 @@
+"""Turns a validation error into one sentence that names the field and the limit, in the same words at every door.
+
+Reads JSON that came from outside: strictly, since a key that is silently ignored is a wrong video, paid for.
+
+A request has some dozens of values and one long text, its image. What has many more is refused before it is parsed:
+the parser makes a hundred bytes of each of two million keys.
+
+Whether a text has anything to see: a prompt of invisible characters is paid for like any other.
+
+`publisher/node/src/visible.js` has the same rule; `schemas/vectors/requests.json` holds both to it.
+"""
+
+import codecs
+import json
+import unicodedata
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from schemas.errors import Invalid
+
+_TEMPLATES = {
+    "missing": "is required",
+    "extra_forbidden": "is not a known key",
+    "string_type": "must be a text",
+    "string_unicode": "must be valid Unicode",
+    "string_too_short": "must have at least {min_length} characters, not {length}",
+    "string_too_long": "must have at most {max_length} characters, not {length}",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "too_long": "must have at most {max_length} entries",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "decimal_type": "must be an amount in US dollars",
+    "decimal_parsing": "must be an amount in US dollars",
+    "datetime_type": "must be a moment, for example 2026-01-31T12:00:00Z",
+    "datetime_parsing": "must be a moment, for example 2026-01-31T12:00:00Z",
+    "datetime_from_date_parsing": "must be a moment, for example 2026-01-31T12:00:00Z",
+    "timezone_aware": "must name a time zone, for example 2026-01-31T12:00:00Z",
+    "finite_number": "must be a finite number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "greater_than": "must be more than {gt}",
+    "less_than": "must be less than {lt}",
+    "bool_parsing": "must be true or false",
+}
+
+
+_FORMS = {
+    r"^[A-Za-z0-9_-]{1,64}$": "must have 1 to 64 letters, digits, hyphens and underscores",
+    r"^[a-z][a-z0-9_-]{0,62}$": (
+        "must have a key of 1 to 63 small letters, digits, hyphens and underscores that begins with a letter"
+    ),
+    r"^[a-z0-9_-]{0,63}$": "must have at most 63 small letters, digits, hyphens and underscores",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$": (
+        "must have 1 to 100 letters, digits, dots, hyphens and underscores, and begin with a letter or digit"
+    ),
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": (
+        "must have 1 to 64 letters, digits, dots, hyphens and underscores, and begin with a letter or digit"
+    ),
+    r"^[^\s\x00-\x1f/]{1,128}$": "must have 1 to 128 characters without blanks, slashes and control characters",
+    r"^[0-9a-f]{64}$": "must have 64 digits of a SHA-256 in hexadecimal (0-9, a-f)",
+    r"(?i)^(debug|info|warning|error)$": "must be debug, info, warning or error",
+    r"^(?:all|project:[^\s\x00-\x1f/]{1,128}|label:[a-z][a-z0-9_-]{0,62}=[a-z0-9_-]{0,63})$": (
+        "must be all, project:ID or label:KEY=VALUE"
+    ),
+    r"^([A-Za-z0-9._-]{1,128}@[A-Za-z0-9.-]{1,128})?$": "must be the e-mail address of a service account",
+    r"^(https?://[^?#\s]+)?$": "must be an http:// or https:// address",
+}
+"""What a pattern of the models asks for, in words. A test finds each pattern here."""
+
+
+def invalid(error: ValidationError) -> Invalid:
+    """The first thing that is wrong, as our own error."""
+    first = error.errors(include_url=False)[0]
+    location = (*first["loc"], *_unknown_key(first.get("ctx")))
+    field = ".".join(str(part) for part in location if part != "[key]") or None
+    return Invalid(f"{field} {_sentence(dict(first))}" if field else _sentence(dict(first)), field=field)
+
+
+def invalid_setting(error: ValidationError) -> Invalid:
+    """The first setting that can't be used, by the name of its environment variable."""
+    found = invalid(error)
+    if not found.field:
+        return found
+    words = str(found).removeprefix(f"{found.field} ")
+    if words.startswith("REELBUS_"):
+        return Invalid(words, field=words.partition(" ")[0])
+    name, _, part = found.field.partition(".")
+    variable = "PORT" if name.upper() == "PORT" else f"REELBUS_{name.upper()}"
+    return Invalid(f"{variable}{f' ({part})' if part else ''} {words}", field=variable)
+
+
+def _unknown_key(context: dict[str, Any] | None) -> tuple[str, ...]:
+    """The key that `schemas.versioning.Asked` refused: its error stands at the object that holds the key."""
+    return (context["key"],) if context and "key" in context else ()
+
+
+def _sentence(detail: dict[str, Any]) -> str:
+    context = dict(detail.get("ctx") or {})
+    given = detail.get("input")
+    if detail["type"] == "value_error":
+        return str(context.get("error") or detail["msg"])
+    if detail["type"] == "string_pattern_mismatch":
+        return _FORMS.get(context["pattern"], "is not of the form that is asked for")
+    if isinstance(given, str):
+        context["length"] = len(given)
+    template = _TEMPLATES.get(detail["type"])
+    return template.format(**context) if template else str(detail["msg"])[:1].lower() + str(detail["msg"])[1:]
+
+
+KEYS_AT_MOST = 1_000
+_VALUES_AT_MOST = 50_000
+"""Commas and colons, those in texts included: all texts of a request together have 20,000 characters at most."""
+_QUOTES_AT_MOST = 100_000
+BESIDE_LONGEST_TEXT_AT_MOST_BYTES = 1_000_000
+_OTHER_ENCODINGS = {
+    codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, whose mark begins alike
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+
+
+def strict_object(text: bytes, *, what: str) -> dict[str, Any]:
+    """The object that `text` holds; `what` names it in complaints. Raises `Invalid`: for a key that comes twice too."""
+    check_size(text, what=what)
+    keys = _Keys(what)
+    try:
+        parsed = json.loads(
+            _decoded(text, what), object_pairs_hook=keys.unique, parse_constant=lambda name: _none(what, name)
+        )
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{what} must be JSON in UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise Invalid(f"{what} must be JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    except ValueError as error:
+        raise Invalid(f"{what} must be JSON with numbers of a sane length") from error
+    except RecursionError as error:
+        raise Invalid(f"{what} is nested too deeply") from error
+    if not isinstance(parsed, dict):
+        raise Invalid(f"{what} must be a JSON object")
+    return parsed
+
+
+def check_size(text: bytes, *, what: str) -> None:
+    """Raises `Invalid` for JSON that no request could be. Costs a few looks at each byte, and no memory."""
+    if len(text) <= _VALUES_AT_MOST:
+        return
+    if text.count(b",") + text.count(b":") > _VALUES_AT_MOST:
+        raise Invalid(f"{what} must have at most {KEYS_AT_MOST:,} keys, and few other values")
+    if len(text) <= BESIDE_LONGEST_TEXT_AT_MOST_BYTES:
+        return
+    if text.count(b'"') > _QUOTES_AT_MOST or len(text) - _longest_text(text) > BESIDE_LONGEST_TEXT_AT_MOST_BYTES:
+        raise Invalid(f"{what} must have at most {BESIDE_LONGEST_TEXT_AT_MOST_BYTES:,} bytes beside its longest text")
+
+
+def _longest_text(text: bytes) -> int:
+    """The longest part without a quotation mark: an image in base64 has none."""
+    longest, start = 0, 0
+    while (end := text.find(b'"', start)) >= 0:
+        longest, start = max(longest, end - start), end + 1
+    return max(longest, len(text) - start)
+
+
+def _decoded(text: bytes, what: str) -> str:
+    """Without the byte order mark that some editors and shells begin with (RFC 8259, 8.1)."""
+    for mark, encoding in _OTHER_ENCODINGS.items():
+        if text.startswith(mark):
+            raise Invalid(f"{what} must be JSON in UTF-8, and its byte order mark says {encoding}")
+    return text.decode().lstrip("\ufeff")
+
+
+class _Keys:
+    """The keys of one text, in all its objects."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._count = 0
+
+    def unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        self._count += len(pairs)
+        if self._count > KEYS_AT_MOST:
+            raise Invalid(f"{self._what} must have at most {KEYS_AT_MOST:,} keys")
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                shown = key[:80].encode("utf-8", "replace").decode()  # it may hold half a character
+                raise Invalid(f"{shown} is given twice", field=shown)
+            found[key] = value
+        return found
+
+
+def _none(what: str, name: str) -> NoReturn:
+    raise Invalid(f"{what} must be JSON, which has no {name}")
+
+
+_INVISIBLE = frozenset(
+    {
+        0x115F,  # Hangul fillers: letters by their category
+        0x1160,
+        0x3164,
+        0xFFA0,
+        0x2800,  # the braille pattern without dots
+        0xFFFC,  # stands for an object that is not there
+        0x1D159,  # a note head that is drawn as nothing
+        0x2065,
+        *range(0xFFF0, 0xFFF9),
+        *range(0xE0000, 0xE1000),
+    }
+)
+"""Unicode's default ignorable code points outside the categories below, and symbols that are drawn as blanks."""
+
+
+def has_visible_text(text: str) -> bool:
+    """Return whether at least one character can be seen on its own: a letter, a digit, a sign or a symbol."""
+    return any(_is_visible(char) for char in text)
+
+
+def _is_visible(char: str) -> bool:
+    code = ord(char)
+    if code in _INVISIBLE or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF:
+        return False
+    # Unassigned characters count: a newer Unicode than Python's may have given them a picture.
+    return unicodedata.category(char)[0] in "LNPS" or unicodedata.category(char) == "Cn"

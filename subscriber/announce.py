@@ -1,0 +1,55 @@
+"""Tells everybody downstream how a job ended. May be repeated: the event's id is the same each time.
+
+Frees what an ended job reserved of the budgets and never spent.
+"""
+
+import logging
+from dataclasses import replace
+
+from schemas.domain.events import Announced, ReservationsReturned
+from schemas.domain.fallback import fallback_attributes
+from schemas.domain.job import Job
+from schemas.domain.projections import completion_of, defect_of, rejection
+from schemas.errors import Conflict, NotFound, ReelbusError, Unavailable
+from schemas.ports import COMPLETIONS
+from schemas.wire.message import Message, encode_completion
+from subscriber.context import Workshop
+
+logger = logging.getLogger(__name__)
+
+
+async def announce(shop: Workshop, job: Job) -> Job:
+    """Publishes the completion of an ended job; the record is touched only where it still owed one."""
+    url = await shop.videos.url_for(job.result.gcs_path) if job.result and not job.erased_at else None
+    completion = completion_of(job, video_url=url)
+    message = encode_completion(
+        completion, at=shop.clock.now(), traceparent=job.traceparent, caller=job.caller, defect=defect_of(job)
+    )
+    message = replace(message, attributes={**message.attributes, **fallback_attributes(job)})
+    await shop.bus.publish(COMPLETIONS, message)
+    logger.info("announced the end of a job", extra={"action": "announced", "job_id": job.job_id, "state": job.state})
+    return await shop.write(job, Announced(at=shop.clock.now())) if job.completion_due else job
+
+
+async def reject(
+    shop: Workshop, message: Message, job_id: str | None, reason: ReelbusError, *, conflict: bool = False
+) -> None:
+    """Answers a message that is no job of ours; the one it may name is not touched."""
+    completion = rejection(job_id, str(reason), field=getattr(reason, "field", None), conflict=conflict)
+    logger.warning("rejected a message", extra={"action": "rejected", "job_id": job_id, "reason": str(reason)})
+    answer = encode_completion(completion, at=shop.clock.now(), traceparent=message.traceparent)
+    await shop.bus.publish(COMPLETIONS, answer)
+
+
+async def give_back_unused(shop: Workshop, job: Job) -> None:
+    """Whoever takes it off the record gives it back, so that it is freed once. Never raises: nobody waits for it."""
+    if not (job.ended and job.unused):
+        return
+    try:
+        known = await shop.read(job.job_id)
+        if known.ended and known.unused:
+            await shop.write(known, ReservationsReturned(at=shop.clock.now()))
+            shop.guard.collect(known.unused)
+    except (Conflict, NotFound, Unavailable) as error:
+        about = {"action": "reservation_kept", "job_id": job.job_id, "reason": str(error)}
+        logger.info("an unused reservation stays for now", extra=about)

@@ -1,0 +1,133 @@
+"""The budget guard: takes a clip's price out of every limit that it falls under, and gives back what was not spent.
+
+Taking happens in the very write that claims the clip. Giving back can wait: it is collected here, and written in
+batches, at most once. What is lost on the way, in a crash for example, makes the limit stricter until its period ends.
+"""
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from schemas.domain.budget import Limit, Reserved, Slice, Slip, from_all, from_one, given_back, no_room
+from schemas.domain.clip import Plan
+from schemas.domain.job import Job
+from schemas.domain.states import ClipState
+from schemas.errors import Conflict, Failure, Unavailable
+from schemas.ports import Budgets
+
+logger = logging.getLogger(__name__)
+
+WRITE_BACK_EVERY_S = 5.0
+LAST_WRITES_S = 5.0
+LAST_TRIES = 5
+"""How often a stopping worker tries to give back what others write at the same moment."""
+
+
+@dataclass(slots=True)
+class Guard:
+    """The limits of one worker. Without any it reads and writes nothing."""
+
+    limits: tuple[Limit, ...] = ()
+    store: Budgets | None = None
+    _returned: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+
+    async def look(self, job: Job, plan: Plan, at: datetime) -> Slip | Failure:
+        """What the next clip takes, or why it can't be sent. Nothing is taken before the slip is written."""
+        slip = Slip()
+        for limit, amount in _wanted(self.limits, job, plan, at):
+            assert self.store is not None
+            taken = await _taken(self.store, limit, at, amount)
+            if isinstance(taken, Failure):
+                return taken
+            slip += taken
+        return slip
+
+    async def reserve(self, job: Job, slip: Slip) -> Job:
+        """The job saved together with what it takes. Raises `Conflict` where the job or a slice moved."""
+        assert self.store is not None
+        return await self.store.reserve(job, slip.slices)
+
+    def collect(self, unused: Iterable[Reserved]) -> None:
+        """It goes back with the next batch."""
+        for part in unused:
+            self._collect({part.name: part.usd})
+
+    async def write_back(self) -> None:
+        """Gives back what was collected, slice by slice. What somebody else writes right now waits for its turn."""
+        batch, self._returned = self._returned, defaultdict(Decimal)
+        try:
+            assert self.store is not None
+            slices = await self.store.read(list(batch))
+        except Unavailable:
+            self._collect(batch)
+            return
+        for found in slices:
+            await self._give_back(self.store, found, batch[found.name])
+
+    @asynccontextmanager
+    async def writing_back(self) -> AsyncIterator[None]:
+        """In batches for as long as the context lasts, and a last one at its end."""
+        stop = asyncio.Event()
+        writing = asyncio.create_task(self._until(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await asyncio.wait([writing], timeout=LAST_WRITES_S)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+
+    async def _until(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), WRITE_BACK_EVERY_S)
+            await self._write_what_there_is()
+        for _ in range(LAST_TRIES):
+            await self._write_what_there_is()
+
+    async def _write_what_there_is(self) -> None:
+        try:
+            if self._returned:
+                await self.write_back()
+        except Exception:  # the next batch may do better
+            logger.exception("could not write back", extra={"action": "write_back_failed"})
+
+    async def _give_back(self, store: Budgets, found: Slice, usd: Decimal) -> None:
+        try:
+            if found.revision:
+                await store.give_back(given_back(found, usd))
+        except Conflict:
+            self._collect({found.name: usd})
+        except Unavailable:  # it may have been written: to repeat it could free money twice
+            logger.warning(
+                "can't give back what was reserved", extra={"action": "reservation_lost", "slice": found.name}
+            )
+
+    def _collect(self, batch: Mapping[str, Decimal]) -> None:
+        for name, usd in batch.items():
+            self._returned[name] += usd
+
+
+def _wanted(limits: Iterable[Limit], job: Job, plan: Plan, at: datetime) -> list[tuple[Limit, Decimal]]:
+    """The limits that the next clip falls under, and what it has still to take from each."""
+    clip = job.clip_in(ClipState.PLANNED)
+    price = plan.clips[clip.index if clip and job.started else 0].price_usd
+    missing = [(each, each.missing(price, clip.reserved if clip else (), at)) for each in limits]
+    return [(limit, amount) for limit, amount in missing if amount and limit.covers(job.request)]
+
+
+async def _taken(store: Budgets, limit: Limit, at: datetime, amount: Decimal) -> Slip | Failure:
+    """One read where a slice that is chosen by chance holds it: then none is hot. Else all are read."""
+    names = limit.slice_names(at)
+    start = random.randrange(limit.slices)
+    (found,) = await store.read([names[start]])
+    if slip := from_one(limit, at, start, found, amount):
+        return slip
+    taken = from_all(limit, at, start, await store.read(names), amount)
+    return taken if isinstance(taken, Slip) else no_room(limit, at, taken, amount)
