@@ -5,8 +5,8 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from bench.succeeded import succeeded
-from publisher.compose import open_desk
-from publisher.context import Desk
+from publisher.compose import open_context
+from publisher.context import PublisherContext
 from publisher.settings import PublisherSettings
 from schemas.domain.job import Job
 from schemas.domain.projections import completion_of
@@ -18,7 +18,7 @@ AT_ONCE = 200
 
 async def end(count: int, name: str) -> None:
     """As a worker would, one write for each step left out: nobody looks at the steps."""
-    async with open_desk(PublisherSettings()) as desk:
+    async with open_context(PublisherSettings()) as desk:
         ended: list[Job] = []
 
         async def stored(number: int) -> None:
@@ -45,7 +45,7 @@ async def _all(do: Callable[[int], Awaitable[None]], count: int) -> None:
     await asyncio.gather(*(some() for _ in range(AT_ONCE)))
 
 
-async def _tell(desk: Desk, job: Job) -> None:
+async def _tell(desk: PublisherContext, job: Job) -> None:
     completion = completion_of(job, video_url=None)
     await desk.bus.publish(COMPLETIONS, encode_completion(completion, at=desk.clock.now(), traceparent=job.traceparent))
 

@@ -11,8 +11,8 @@ import httpx
 from bench.figure import Figure, Side
 from bench.houses import WARM, Asked, House, film_in, ours_in
 from bench.process import running
-from infra.gcp.emulators import installed
-from infra.gcp.emulators import running as emulators_running
+from infra.gcp.emulators import find_emulators
+from infra.gcp.emulators import run_emulators as emulators_running
 
 JOBS, AT_ONCE, ROUNDS = 150, 32, 4
 GOAL = 0.8
@@ -57,7 +57,7 @@ def _both() -> Iterator[tuple[House, Mapping[str, str]]]:
     """Ours, warm, and the environment of the bare clients, whose worker runs."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reelbus-bench-")))
-        servers = stack.enter_context(emulators_running(installed()))
+        servers = stack.enter_context(emulators_running(find_emulators()))
         project, bucket = f"project-{uuid.uuid4().hex[:10]}", f"bench-{uuid.uuid4().hex[:10]}"
         httpx.post(f"{servers['STORAGE_EMULATOR_HOST']}/storage/v1/b", json={"name": bucket}).raise_for_status()
         film = film_in(folder)

@@ -11,8 +11,8 @@ from typing import Literal
 import httpx
 
 from bench.process import Process, running
-from infra.gcp.emulators import installed, storage
-from infra.gcp.emulators import running as emulators_running
+from infra.gcp.emulators import find_emulators, storage
+from infra.gcp.emulators import run_emulators as emulators_running
 
 Kind = Literal["embedded", "google"]
 
@@ -48,7 +48,7 @@ def ground(kind: Kind, *, film_s: float, servers: Mapping[str, str] | None = Non
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reelbus-bench-")))
         if servers is None:
-            servers = stack.enter_context(emulators_running(installed() if kind == "google" else [storage()]))
+            servers = stack.enter_context(emulators_running(find_emulators() if kind == "google" else [storage()]))
         unique = uuid.uuid4().hex[:10]
         bucket, project = f"bench-{unique}", f"project-{unique}"
         httpx.post(f"{servers['STORAGE_EMULATOR_HOST']}/storage/v1/b", json={"name": bucket}).raise_for_status()

@@ -14,7 +14,7 @@ from bench.figure import Figure, Side
 from bench.growth_operations import OF_THE_BUS, OF_THE_STORE, Operation
 from bench.growth_places import Place, firestore_place, sqlite_place
 from bench.process import ROOT
-from infra.gcp.emulators import installed, running
+from infra.gcp.emulators import find_emulators, run_emulators
 
 SIZES = (10**2, 10**3, 10**4, 10**5, 10**6)
 FIRESTORE_SIZES = (10**2, 10**3, 10**4)
@@ -61,7 +61,7 @@ async def _sqlite() -> Costs:
 
 
 def _firestore() -> Costs:
-    with running(installed()) as addresses, patch.dict(os.environ, addresses):
+    with run_emulators(find_emulators()) as addresses, patch.dict(os.environ, addresses):
         return asyncio.run(_on_the_emulator())
 
 

@@ -10,11 +10,11 @@ from bench.growth_firestore import fill_firestore
 from bench.growth_seed import Seeded, fill_bus, fill_jobs
 from infra.adapters import Adapters
 from infra.animatic.model import Animatic
-from infra.animatic.pool import Studio
+from infra.animatic.pool import RenderPool
 from infra.clock import SystemClock
 from schemas.ports import WORKERS, Bus, JobStore
-from subscriber.context import Workshop
-from subscriber.rate_limit import Pace
+from subscriber.context import WorkerContext
+from subscriber.rate_limit import SubmitRateLimiter
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +23,7 @@ class Place:
 
     jobs: JobStore
     bus: Bus
-    shop: Workshop
+    shop: WorkerContext
     """A worker's view of both."""
     sample: list[Seeded]
     """Some of its jobs, the oldest first."""
@@ -56,9 +56,9 @@ async def _opened(path: Path, jobs_url: str, sample: list[Seeded]) -> AsyncItera
     async with Adapters() as adapters:
         jobs, bus = await adapters.jobs(jobs_url), await adapters.bus(f"sqlite://{path}")
         videos = await adapters.videos(f"file://{path.parent}/videos", base_url="http://127.0.0.1")
-        model = Animatic(videos, Studio(1), path.parent)
+        model = Animatic(videos, RenderPool(1), path.parent)
         adapters.closing(model.aclose)
-        shop = Workshop(
+        shop = WorkerContext(
             bus=bus,
             jobs=jobs,
             videos=videos,
@@ -67,6 +67,6 @@ async def _opened(path: Path, jobs_url: str, sample: list[Seeded]) -> AsyncItera
             clock=SystemClock(),
             owner="bench",
             scratch=path.parent,
-            pace=Pace(SystemClock()),
+            rate_limiter=SubmitRateLimiter(SystemClock()),
         )
         yield Place(jobs=jobs, bus=bus, shop=shop, sample=sample)

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from publisher.compose import open_desk, open_logs
+from publisher.compose import open_context, open_logs
 from publisher.settings import PublisherSettings
 from publisher.submit import submit
 from schemas.wire.request import VideoRequest
@@ -15,7 +15,7 @@ AT_ONCE = 20
 async def publish(count: int, name: str) -> None:
     """`count` requests as their records and messages, `AT_ONCE` at a time."""
     numbers = iter(range(count))
-    async with open_desk(PublisherSettings()) as desk:
+    async with open_context(PublisherSettings()) as desk:
 
         async def some() -> None:
             for number in numbers:

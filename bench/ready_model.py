@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from schemas.domain.clip import Clip, Plan, PlannedClip
-from schemas.ports import Broke, Finished, Running, VideoStore
+from schemas.ports import GenerationDone, GenerationFailed, GenerationRunning, VideoStore
 from schemas.wire.request import VideoRequest
 
 SECONDS = 4
@@ -51,14 +51,16 @@ class ReadyModel:
         del request, sources, send_before
         return f"ready:{clip.prefix}"
 
-    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
+    async def poll(
+        self, operation: str, *, request: VideoRequest | None = None
+    ) -> GenerationRunning | GenerationDone | GenerationFailed:
         """Done."""
         prefix = operation.removeprefix("ready:")
         if self._folder:
-            return Finished(outputs=(put_film(self._film, self._folder, prefix),))
+            return GenerationDone(outputs=(put_film(self._film, self._folder, prefix),))
         name = f"{prefix}sample_0.mp4"
         await self._videos.put(name, self._film, content_type="video/mp4")
-        return Finished(outputs=(name,))
+        return GenerationDone(outputs=(name,))
 
     async def recover(self, prefix: str) -> Sequence[str]:
         """Nothing is ever lost here."""

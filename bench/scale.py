@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from infra.gcp.vertex.adapter import Vertex
-from infra.gcp.vertex.models import Lineup
+from infra.gcp.vertex.models import ModelPreferences
 from infra.gcp.vertex.planning import Planner
 from publisher.settings import PublisherSettings
 from schemas.wire.request import VideoRequest
@@ -61,7 +61,7 @@ class Ours:
     @classmethod
     def of(cls, given: Given) -> "Ours":
         request = VideoRequest(job_id="one", prompt="A product on a table", duration_seconds=given.video_seconds)
-        plan = Planner(Lineup.parse()).plan(request)
+        plan = Planner(ModelPreferences.parse()).plan(request)
         worker = WorkerSettings(model="vertex://project/location")
         facade = PublisherSettings()
         return cls(

@@ -157,9 +157,9 @@ async def _animatic(
     adapters: Adapters, url: SplitResult, *, videos: VideoStore, scratch: Path, renderers: int
 ) -> VideoModel:
     from infra.animatic.model import Animatic
-    from infra.animatic.pool import Studio
+    from infra.animatic.pool import RenderPool
 
-    studio = Studio(renderers)
+    studio = RenderPool(renderers)
     studio.warm()
     animatic = Animatic(videos, studio, scratch)
     adapters.closing(animatic.aclose)

@@ -12,10 +12,10 @@ from infra.adapters import Adapters, google_installed
 from infra.clock import SystemClock
 from infra.embedded.disk import Disk
 from infra.embedded.folder import has_data, make_data_folder
-from infra.embedded.videos import shared_secret
+from infra.embedded.videos import read_or_create_secret
 from infra.gcp.settings import VertexSettings
 from infra.logs import configure_logs
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from publisher.settings import PublisherSettings
 from publisher.worker_watch import WorkerWatch
 from schemas.domain.clip import Plan
@@ -31,7 +31,9 @@ _GOOGLE = ("pubsub://", "firestore://", "gs://")
 
 
 @asynccontextmanager
-async def open_desk(settings: PublisherSettings, *, check: bool = False, make: bool = True) -> AsyncIterator[Desk]:
+async def open_context(
+    settings: PublisherSettings, *, check: bool = False, make: bool = True
+) -> AsyncIterator[PublisherContext]:
     """The ports that the settings name, closed at the end. `check` tries what would fail later, as a service does.
 
     Without `make` a data folder that is not there is not made: there are no jobs in it.
@@ -65,9 +67,9 @@ def _elsewhere(settings: PublisherSettings, folder: Path) -> PublisherSettings:
 
 
 @asynccontextmanager
-async def _open_desk(settings: PublisherSettings, *, check: bool) -> AsyncIterator[Desk]:
+async def _open_desk(settings: PublisherSettings, *, check: bool) -> AsyncIterator[PublisherContext]:
     async with Adapters() as adapters:
-        desk = Desk(
+        desk = PublisherContext(
             bus=await adapters.bus(settings.bus_url),
             jobs=await adapters.jobs(settings.jobs_url),
             videos=await adapters.videos(
@@ -103,7 +105,7 @@ async def open_token_check(settings: PublisherSettings) -> AsyncIterator[Callabl
 async def link_secret(settings: PublisherSettings) -> bytes | None:
     """What signs the addresses of the local folder's files; None where a bucket has them. Raises `Unavailable`."""
     url = urlsplit(settings.videos_url)
-    return await asyncio.to_thread(shared_secret, Path(unquote(url.path))) if url.scheme == "file" else None
+    return await asyncio.to_thread(read_or_create_secret, Path(unquote(url.path))) if url.scheme == "file" else None
 
 
 def open_disk_check(settings: PublisherSettings) -> Callable[[], Awaitable[None]]:
@@ -163,6 +165,6 @@ async def back_up(settings: PublisherSettings, to: Path) -> "Backup":
 
 def open_emulators() -> AbstractContextManager[Mapping[str, str]]:
     """Google's emulators for as long as the context lasts; gives the environment that leads to them."""
-    from infra.gcp.emulators import installed, running
+    from infra.gcp.emulators import find_emulators, run_emulators
 
-    return running(installed())
+    return run_emulators(find_emulators())

@@ -15,7 +15,7 @@ from schemas.wire.caller_names import shown_id, stored_id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Desk:
+class PublisherContext:
     """The publisher's open ports. Only `publisher.compose` makes one from settings."""
 
     bus: Bus
@@ -26,7 +26,7 @@ class Desk:
     """Tells how long no worker was seen."""
 
 
-async def find(desk: Desk, job_id: str, *, caller: str | None = None) -> Job:
+async def find(desk: PublisherContext, job_id: str, *, caller: str | None = None) -> Job:
     """Return the record. A `caller` names it by its own id, or by the stored one that messages and files show.
 
     Raises `NotFound`, also if the job is another caller's: in the same words, after the same reads.
@@ -38,7 +38,7 @@ async def find(desk: Desk, job_id: str, *, caller: str | None = None) -> Job:
     raise NotFound(f"there is no job {job_id}")
 
 
-async def place_of(desk: Desk, job_id: str, caller: str | None) -> str:
+async def place_of(desk: PublisherContext, job_id: str, caller: str | None) -> str:
     """Return the id under which this caller's job is stored, or will be.
 
     The release before stored a caller's id as it was: a call that began there comes back to its job, and is not paid
@@ -50,24 +50,26 @@ async def place_of(desk: Desk, job_id: str, caller: str | None) -> str:
         return stored_id(caller, job_id)
 
 
-async def status(desk: Desk, job_id: str, *, caller: str | None = None) -> JobView:
+async def status(desk: PublisherContext, job_id: str, *, caller: str | None = None) -> JobView:
     """The view of a job. Raises `NotFound`, as `find` does."""
     return await view(desk, await find(desk, job_id, caller=caller), caller=caller)
 
 
-async def view(desk: Desk, job: Job, *, caller: str | None = None) -> JobView:
+async def view(desk: PublisherContext, job: Job, *, caller: str | None = None) -> JobView:
     """The view of a record at hand, with its place in the queue where the store can tell."""
     ahead = await desk.jobs.ahead_of(job) if job.state is JobState.QUEUED else None
     return await outline(desk, job, caller=caller, queue_position=None if ahead is None else ahead + 1)
 
 
-async def outline(desk: Desk, job: Job, *, caller: str | None = None, queue_position: int | None = None) -> JobView:
+async def outline(
+    desk: PublisherContext, job: Job, *, caller: str | None = None, queue_position: int | None = None
+) -> JobView:
     """The view without a look at the queue. A `caller` sees its own id; without one it is the stored id.
 
     Addresses are made now: a signed one would die in the record.
     """
     result = None if job.erased_at else job.result
-    silence = await desk.workers.silence() if desk.workers and not job.ended else None
+    silence = await desk.workers.silence() if desk.workers and not job.has_ended else None
     return view_of(
         job,
         notice=silence.words if silence else None,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from publisher.context import Desk, find
+from publisher.context import PublisherContext, find
 from publisher.submit import publish_if_due, publish_request
 from schemas.domain.clip import Clip, Plan, PlannedClip
 from schemas.domain.events import Replayed
@@ -19,8 +19,8 @@ from schemas.domain.state_machine import advance
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.ports import DeadLetter
-from schemas.services.reference_images import open_image
-from schemas.services.update import change
+from schemas.services.reference_images import stage_image
+from schemas.services.update import update_job
 from schemas.wire.message import Message, NewerVersion, decode_command
 from schemas.wire.request import OnUnknownSubmit, VideoRequest
 
@@ -58,7 +58,7 @@ def payments_of(job: Job, revival: Replayed | None, plan: Planner) -> tuple[Paym
     if revival is None:
         return ()
     again = advance(job, revival)
-    if not again.started:
+    if not again.has_started:
         return _fresh(again, plan)
     resubmits = job.request.on_unknown_submit is OnUnknownSubmit.RESUBMIT
     sent = (ClipState.PLANNED, ClipState.UNKNOWN) if resubmits else (ClipState.PLANNED,)
@@ -100,7 +100,7 @@ def _payment(clip: Clip) -> Payment:
         model=clip.planned.model,
         price_usd=clip.planned.price_usd,
         charged_usd=clip.planned.price_usd * len(clip.late),
-        doubts=clip.doubts,
+        doubts=clip.unresolved_submits,
     )
 
 
@@ -126,7 +126,7 @@ class PaymentDue(Invalid):
 
 
 async def replay(
-    desk: Desk,
+    desk: PublisherContext,
     job_id: str,
     *,
     traceparent: str | None = None,
@@ -142,7 +142,7 @@ async def replay(
     half-way, or a bus that is out of reach, leaves a queued job, which the same call again publishes, or `reconcile`.
     """
     before = await find(desk, job_id)
-    job = await change(desk.jobs, job_id, lambda newest: _revival(desk, newest, resubmit, agreed))
+    job = await update_job(desk.jobs, job_id, lambda newest: _revival(desk, newest, resubmit, agreed))
     is_replayed = job.life != before.life
     try:
         await (publish_request(desk, job, traceparent=traceparent) if is_replayed else publish_if_due(desk, job))
@@ -153,31 +153,31 @@ async def replay(
     return job
 
 
-def revival(desk: Desk, job: Job, resubmit: int | None = None) -> Replayed | None:
+def replay_event(desk: PublisherContext, job: Job, resubmit: int | None = None) -> Replayed | None:
     """What lets it live again; None for a job that has its video, has not ended, or was erased."""
-    if not job.ended or job.erased_at or job.state is JobState.SUCCEEDED:
+    if not job.has_ended or job.erased_at or job.state is JobState.SUCCEEDED:
         return None
     now = desk.clock.now()
     return Replayed(at=now, deadline=now + QUEUED_AT_MOST, resubmit=resubmit)
 
 
-def _revival(desk: Desk, job: Job, resubmit: int | None, agreed: Agreement | None) -> Replayed | None:
+def _revival(desk: PublisherContext, job: Job, resubmit: int | None, agreed: Agreement | None) -> Replayed | None:
     if job.erased_at:
         raise Invalid(f"job {job.job_id} was erased with its prompt; a new video needs a new id", field="job_id")
     if job.state is JobState.SUCCEEDED:
         raise Invalid(f"job {job.job_id} has its video already; another one needs a new id", field="job_id")
-    event = revival(desk, job, resubmit)
+    event = replay_event(desk, job, resubmit)
     if agreed:
         agreed.check(payments_of(job, event, agreed.plan))
     return event
 
 
-async def list_dead(desk: Desk, *, limit: int = 100) -> list[DeadLetter]:
+async def list_dead_letters(desk: PublisherContext, *, limit: int = 100) -> list[DeadLetter]:
     """What was given up, the newest first."""
     return await desk.bus.dead_letters(limit=limit)
 
 
-async def show_dead(desk: Desk, letter_id: str) -> DeadLetter:
+async def show_dead_letter(desk: PublisherContext, letter_id: str) -> DeadLetter:
     """One of them. Raises `NotFound`."""
     letters = await desk.bus.dead_letters(id=letter_id)
     if not letters:
@@ -185,40 +185,40 @@ async def show_dead(desk: Desk, letter_id: str) -> DeadLetter:
     return letters[0]
 
 
-async def replay_dead(desk: Desk, letter_id: str, *, agreed: Agreement | None = None) -> None:
+async def replay_dead_letter(desk: PublisherContext, letter_id: str, *, agreed: Agreement | None = None) -> None:
     """Publishes it again. Its job, where it ended without a video, lives again first: what is paid is used.
     `agreed` says what a person agreed to pay for; without it nothing is asked.
 
     A job that only has the same id, for another request, stays as it is. Raises `NotFound`, and `Invalid` where the job
     was erased or would pay for anything else. A crash in between leaves a queued job, which `reconcile` publishes.
     """
-    letter = await show_dead(desk, letter_id)
+    letter = await show_dead_letter(desk, letter_id)
     job = await _job_of(desk, letter.message)
     if job is not None:
         if job.erased_at:
             raise Invalid(f"the job of dead letter {letter_id} was erased; drop the letter as well", field="letter_id")
-        await change(desk.jobs, job.job_id, lambda newest: _dead_letter_revival(desk, newest, agreed))
+        await update_job(desk.jobs, job.job_id, lambda newest: _dead_letter_revival(desk, newest, agreed))
     elif agreed:
         agreed.check(await _payments_of_a_new_job(desk, letter.message, agreed))
-    await desk.bus.replay(letter_id)
+    await desk.bus.replay_dead_letter(letter_id)
     extra = {"action": "dead_replayed", "letter_id": letter_id, "job_id": job.job_id if job else None}
     logger.info("dead letter replayed", extra=extra)
 
 
-async def drop_dead(desk: Desk, letter_id: str) -> None:
+async def delete_dead_letter(desk: PublisherContext, letter_id: str) -> None:
     """Takes it off the shelf for good; its job stays as it is. Raises `NotFound`."""
-    await desk.bus.drop(letter_id)
+    await desk.bus.delete_dead_letter(letter_id)
     logger.info("dead letter dropped", extra={"action": "dead_dropped", "letter_id": letter_id})
 
 
-def _dead_letter_revival(desk: Desk, job: Job, agreed: Agreement | None) -> Replayed | None:
-    event = revival(desk, job)
+def _dead_letter_revival(desk: PublisherContext, job: Job, agreed: Agreement | None) -> Replayed | None:
+    event = replay_event(desk, job)
     if agreed:
         agreed.check(payments_of(job, event, agreed.plan))
     return event
 
 
-async def _payments_of_a_new_job(desk: Desk, message: Message, agreed: Agreement) -> tuple[Payment, ...]:
+async def _payments_of_a_new_job(desk: PublisherContext, message: Message, agreed: Agreement) -> tuple[Payment, ...]:
     """A request whose job was never made begins one. Another job's id begins nothing."""
     try:
         request = decode_command(message)
@@ -229,13 +229,13 @@ async def _payments_of_a_new_job(desk: Desk, message: Message, agreed: Agreement
     return payments_for(request, agreed.plan)
 
 
-async def _job_of(desk: Desk, message: Message) -> Job | None:
+async def _job_of(desk: PublisherContext, message: Message) -> Job | None:
     """The job that the message asks for. A cancel, what can't be read, or another job's id revives nothing."""
     try:
         command = decode_command(message)
         if not isinstance(command, VideoRequest):
             return None
-        request = (await open_image(command, desk.videos, from_bus=True)).request  # the worker stores what it takes
+        request = (await stage_image(command, desk.videos, from_bus=True)).request  # the worker stores what it takes
     except (Invalid, NewerVersion):
         return None
     job = await desk.jobs.get(request.job_id)

@@ -7,17 +7,17 @@ import logging
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from publisher.context import Desk, find, outline
-from schemas.domain.events import Announced, CancelWished
+from publisher.context import PublisherContext, find, outline
+from schemas.domain.events import Announced, CancelRequested
 from schemas.domain.job import Job
 from schemas.domain.projections import JobView, completion_of
 from schemas.domain.states import JobState
 from schemas.errors import Invalid, ReelbusError, Unavailable
 from schemas.ports import COMPLETIONS, REQUESTS, JobQuery
-from schemas.services.update import change
+from schemas.services.update import update_job
 from schemas.wire.message import encode_cancel, encode_completion
 from schemas.wire.request import CancelRequest
-from schemas.wire.validation import invalid
+from schemas.wire.validation import to_invalid
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Listing(BaseModel):
 
 
 async def list_jobs(
-    desk: Desk,
+    desk: PublisherContext,
     *,
     state: str | None,
     project_id: str | None,
@@ -65,7 +65,7 @@ def _states(state: str | None) -> frozenset[JobState]:
 
 
 async def cancel(
-    desk: Desk,
+    desk: PublisherContext,
     job_id: str,
     *,
     reason: str | None = None,
@@ -78,10 +78,10 @@ async def cancel(
     `Unavailable`.
     """
     job = await find(desk, job_id, caller=caller)
-    if job.ended:
+    if job.has_ended:
         return job
     nudge = _nudge(job.job_id, reason)
-    job = await change(desk.jobs, job.job_id, lambda newest: _wish(desk, newest, reason))
+    job = await update_job(desk.jobs, job.job_id, lambda newest: _cancel_event(desk, newest, reason))
     if job.completion_due:
         job = await announce(desk, job, traceparent)
     await _send(desk, nudge, traceparent)
@@ -93,14 +93,14 @@ def _nudge(job_id: str, reason: str | None) -> CancelRequest:
     try:
         return CancelRequest(job_id=job_id, reason=reason)
     except ValidationError as error:
-        raise invalid(error) from error
+        raise to_invalid(error) from error
 
 
-def _wish(desk: Desk, job: Job, reason: str | None) -> CancelWished | None:
-    return None if job.ended else CancelWished(at=desk.clock.now(), reason=reason, held=False)
+def _cancel_event(desk: PublisherContext, job: Job, reason: str | None) -> CancelRequested | None:
+    return None if job.has_ended else CancelRequested(at=desk.clock.now(), reason=reason, held=False)
 
 
-async def announce(desk: Desk, job: Job, traceparent: str | None) -> Job:
+async def announce(desk: PublisherContext, job: Job, traceparent: str | None) -> Job:
     """The end of a job without a video, told at once. Best effort: `completion_due` stays set where this fails, and
     `reconcile` tells it."""
     now = desk.clock.now()
@@ -108,7 +108,7 @@ async def announce(desk: Desk, job: Job, traceparent: str | None) -> Job:
     message = encode_completion(completion, at=now, traceparent=traceparent, caller=job.caller)
     try:
         await desk.bus.publish(COMPLETIONS, message)
-        return await change(
+        return await update_job(
             desk.jobs, job.job_id, lambda newest: Announced(at=now) if newest.life == job.life else None
         )
     except ReelbusError:
@@ -116,7 +116,7 @@ async def announce(desk: Desk, job: Job, traceparent: str | None) -> Job:
         return job
 
 
-async def _send(desk: Desk, nudge: CancelRequest, traceparent: str | None) -> None:
+async def _send(desk: PublisherContext, nudge: CancelRequest, traceparent: str | None) -> None:
     """Tells the worker that renders it. The record has the wish already, so a lost nudge only costs time."""
     try:
         await desk.bus.publish(REQUESTS, encode_cancel(nudge, at=desk.clock.now(), traceparent=traceparent))

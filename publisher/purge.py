@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from publisher.context import Desk, find
+from publisher.context import PublisherContext, find
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
-from schemas.domain.tombstone import why_kept
+from schemas.domain.tombstone import erasure_blocker
 from schemas.errors import Invalid
 from schemas.ports import JobQuery
 from schemas.services.erasure import Eraser
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _AT_ONCE = 50
 _PAGE = 200
-_ENDS = frozenset(state for state in JobState if state.ended)
+_ENDS = frozenset(state for state in JobState if state.is_final)
 
 
 class Kept(BaseModel):
@@ -48,7 +48,9 @@ class Purge(BaseModel):
     kept: list[Kept] = Field(default_factory=list)
 
 
-async def purge(desk: Desk, job_ids: Collection[str], *, caller: str | None = None, dry_run: bool = False) -> Purge:
+async def purge(
+    desk: PublisherContext, job_ids: Collection[str], *, caller: str | None = None, dry_run: bool = False
+) -> Purge:
     """Erase these jobs; one that was erased before is swept again. With a `caller` the ids may be the caller's own.
 
     Raises `NotFound`, before anything is erased.
@@ -62,7 +64,7 @@ async def purge(desk: Desk, job_ids: Collection[str], *, caller: str | None = No
 
 
 async def purge_old(
-    desk: Desk,
+    desk: PublisherContext,
     *,
     project_id: str | None,
     older_than: timedelta | None,
@@ -81,32 +83,32 @@ async def purge_old(
     return report
 
 
-async def _pages(desk: Desk, query: JobQuery) -> AsyncIterator[list[Job]]:
+async def _pages(desk: PublisherContext, query: JobQuery) -> AsyncIterator[list[Job]]:
     while True:
         page = await desk.jobs.list(query)
-        yield [job for job in page.jobs if not job.erased_at and _ended_before(job, query.created_before)]
+        yield [job for job in page.jobs if not job.erased_at and _has_ended_before(job, query.created_before)]
         if page.cursor is None:
             return
         query = replace(query, cursor=page.cursor)
 
 
-def _ended_before(job: Job, moment: datetime | None) -> bool:
-    return moment is None or (job.ended and (job.since(job.state) or job.created_at) < moment)
+def _has_ended_before(job: Job, moment: datetime | None) -> bool:
+    return moment is None or (job.has_ended and (job.since(job.state) or job.created_at) < moment)
 
 
-async def _portion(desk: Desk, jobs: list[Job], report: Purge) -> None:
+async def _portion(desk: PublisherContext, jobs: list[Job], report: Purge) -> None:
     eraser = Eraser(jobs=desk.jobs, videos=desk.videos, bus=desk.bus, clock=desk.clock)
-    marked = [erased for job in jobs if (erased := await _marked(eraser, job, report))]
+    marked = [erased for job in jobs if (erased := await _mark(eraser, job, report))]
     report.erased.extend(job.job_id for job in marked)
     if not report.dry_run:
         report.unfinished.extend(job.job_id for job in await eraser.finish(marked))
 
 
-async def _marked(eraser: Eraser, job: Job, report: Purge) -> Job | None:
+async def _mark(eraser: Eraser, job: Job, report: Purge) -> Job | None:
     try:
         if not report.dry_run:
             return await eraser.mark(job.job_id)
-        reason = None if job.erased_at else why_kept(job, eraser.clock.now())
+        reason = None if job.erased_at else erasure_blocker(job, eraser.clock.now())
     except Invalid as error:
         reason = str(error)
     if reason is None:

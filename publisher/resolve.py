@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from publisher.context import Desk, find
+from publisher.context import PublisherContext, find
 from publisher.dead_letters import replay
 from publisher.jobs import announce
 from schemas.domain.clip import Clip
@@ -21,7 +21,7 @@ from schemas.domain.job import Job
 from schemas.domain.object_names import marker_name
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged, Invalid
-from schemas.services.update import change
+from schemas.services.update import update_job
 from schemas.wire.types import Moment, Usd
 
 logger = logging.getLogger(__name__)
@@ -40,12 +40,12 @@ class Attempt(BaseModel):
     files: tuple[str, ...]
 
     @property
-    def film(self) -> str | None:
+    def video(self) -> str | None:
         """The finished film among them."""
         return next((name for name in self.files if name.endswith(".mp4")), None)
 
 
-class Doubt(BaseModel):
+class UnresolvedClip(BaseModel):
     """One clip in doubt."""
 
     model_config = ConfigDict(frozen=True)
@@ -76,11 +76,11 @@ class Evidence(BaseModel):
     life: int
     charged: Charged
     cost_usd: Usd
-    doubts: tuple[Doubt, ...]
+    doubts: tuple[UnresolvedClip, ...]
     log: str = Field(description="What to look for in the workers' logs.")
 
 
-async def gather(desk: Desk, job: Job) -> Evidence:
+async def gather(desk: PublisherContext, job: Job) -> Evidence:
     """The evidence as of now, the store's listing included. Raises `Unavailable`."""
     return Evidence(
         job_id=job.job_id,
@@ -88,23 +88,23 @@ async def gather(desk: Desk, job: Job) -> Evidence:
         life=job.life,
         charged=job.charged,
         cost_usd=job.cost_usd,
-        doubts=tuple([await _doubt(desk, clip) for clip in doubtful(job)]),
+        doubts=tuple([await _doubt(desk, clip) for clip in unresolved_clips(job)]),
         log=f"job_id {job.job_id} with action {', '.join(LOG_ACTIONS)}",
     )
 
 
-def doubtful(job: Job) -> list[Clip]:
+def unresolved_clips(job: Job) -> list[Clip]:
     """Its clips in doubt. A lost attempt of a job that goes on is none: the job's own end judges it."""
-    return [clip for clip in job.clips if clip.in_doubt or (job.ended and clip.watched_prefixes)]
+    return [clip for clip in job.clips if clip.is_in_doubt or (job.has_ended and clip.unresolved_prefixes)]
 
 
-def sent_since(job: Job, clip: Clip, now: datetime) -> float:
+def first_submit_at(job: Job, clip: Clip, now: datetime) -> float:
     """Seconds since the clip was sent, by the store's clock where that is known."""
     return ((job.read_at or now) - (clip.submitting_at or job.created_at)).total_seconds()
 
 
-async def _doubt(desk: Desk, clip: Clip) -> Doubt:
-    return Doubt(
+async def _doubt(desk: PublisherContext, clip: Clip) -> UnresolvedClip:
+    return UnresolvedClip(
         clip=clip.index,
         state=clip.state,
         model=clip.planned.model,
@@ -116,21 +116,21 @@ async def _doubt(desk: Desk, clip: Clip) -> Doubt:
         nonce=clip.nonce,
         operation=clip.operation,
         cause=f"{clip.cause.code}: {clip.cause.message}" if clip.cause else None,
-        present=await _attempt(desk, clip.prefix) if clip.in_doubt and clip.prefix else None,
+        present=await _attempt(desk, clip.prefix) if clip.is_in_doubt and clip.prefix else None,
         lost=tuple([await _attempt(desk, prefix) for prefix in clip.lost_prefixes]),
         late=clip.late,
     )
 
 
-async def _attempt(desk: Desk, prefix: str) -> Attempt:
+async def _attempt(desk: PublisherContext, prefix: str) -> Attempt:
     return Attempt(prefix=prefix, files=tuple(file.name for file in await desk.videos.list(prefix)))
 
 
-YOUNG_S = 90.0
+MIN_SUBMIT_AGE_S = 90.0
 """A submit is left alone for so long by everybody but its owner, who may still be sending it."""
 
 
-class Word(StrEnum):
+class Decision(StrEnum):
     """What a person says."""
 
     CHARGED = "charged"
@@ -148,20 +148,20 @@ class Resolution:
     """The film that was found, and taken instead of the word."""
 
 
-async def evidence(desk: Desk, job_id: str) -> Evidence:
+async def evidence(desk: PublisherContext, job_id: str) -> Evidence:
     """What is known, and nothing is changed. Raises `NotFound`, and `Invalid` where no clip is in doubt."""
     job = await find(desk, job_id)
     _check(desk, job)
     return await gather(desk, job)
 
 
-async def resolve(desk: Desk, job_id: str, word: Word, *, clip: int | None = None) -> Resolution:
+async def resolve(desk: PublisherContext, job_id: str, word: Decision, *, clip: int | None = None) -> Resolution:
     """The job after that word. Raises `NotFound`, and `Invalid` for a clip that is not in doubt or was just sent."""
     job = await find(desk, job_id)
     _check(desk, job)
     doubt = _chosen(await gather(desk, job), clip)
-    film = next((attempt.film for attempt in _usable(job, doubt) if attempt.film), None)
-    job = await (_adopt(desk, job, doubt, film) if film else _obey(desk, job, doubt, word))
+    film = next((attempt.video for attempt in _usable(job, doubt) if attempt.video), None)
+    job = await (_adopt(desk, job, doubt, film) if film else _apply(desk, job, doubt, word))
     if job.completion_due:
         job = await announce(desk, job, job.traceparent)
     extra = {"action": "resolved", "job_id": job_id, "clip": doubt.clip, "word": word, "adopted": film}
@@ -169,27 +169,27 @@ async def resolve(desk: Desk, job_id: str, word: Word, *, clip: int | None = Non
     return Resolution(job=job, clip=doubt.clip, adopted=film)
 
 
-def _check(desk: Desk, job: Job) -> None:
+def _check(desk: PublisherContext, job: Job) -> None:
     young = next((clip for clip in job.clips if _is_young(desk, job, clip)), None)
-    if young and not job.ended:
+    if young and not job.has_ended:
         raise Invalid(
-            f"clip {young.index} of job {job.job_id} was sent {sent_since(job, young, desk.clock.now()):.0f} s ago and "
-            f"may still be answered; wait until {YOUNG_S:.0f} s are over",
+            f"clip {young.index} of job {job.job_id} was sent {first_submit_at(job, young, desk.clock.now()):.0f} s ago "
+            f"and may still be answered; wait until {MIN_SUBMIT_AGE_S:.0f} s are over",
             field="job_id",
         )
-    if not job.ended and job.clip_in(ClipState.SUBMITTING):
+    if not job.has_ended and job.clip_in(ClipState.SUBMITTING):
         words = f"job {job.job_id} is being submitted, and no worker has looked after it since; start one, it judges it"
         raise Invalid(words, field="job_id")
-    if not doubtful(job):
+    if not unresolved_clips(job):
         raise Invalid(f"no clip of job {job.job_id} is in doubt ({job.state}, charged: {job.charged})", field="job_id")
 
 
-def _is_young(desk: Desk, job: Job, clip: Clip) -> bool:
+def _is_young(desk: PublisherContext, job: Job, clip: Clip) -> bool:
     open_ = clip.state in (ClipState.SUBMITTING, ClipState.UNKNOWN)
-    return open_ and sent_since(job, clip, desk.clock.now()) < YOUNG_S
+    return open_ and first_submit_at(job, clip, desk.clock.now()) < MIN_SUBMIT_AGE_S
 
 
-def _chosen(known: Evidence, clip: int | None) -> Doubt:
+def _chosen(known: Evidence, clip: int | None) -> UnresolvedClip:
     numbers = [doubt.clip for doubt in known.doubts]
     if clip is None and len(numbers) > 1:
         raise Invalid(f"clip must be given: {', '.join(map(str, numbers))} are in doubt", field="clip")
@@ -199,40 +199,44 @@ def _chosen(known: Evidence, clip: int | None) -> Doubt:
     return chosen[0]
 
 
-def _usable(job: Job, doubt: Doubt) -> tuple[Attempt, ...]:
+def _usable(job: Job, doubt: UnresolvedClip) -> tuple[Attempt, ...]:
     """Where a film may lie that settles it. A live job's worker looks at the lost ones itself before it sends."""
     present = (doubt.present,) if doubt.present else ()
-    return (*present, *doubt.lost) if job.ended else present
+    return (*present, *doubt.lost) if job.has_ended else present
 
 
-async def _adopt(desk: Desk, job: Job, doubt: Doubt, film: str) -> Job:
+async def _adopt(desk: PublisherContext, job: Job, doubt: UnresolvedClip, film: str) -> Job:
     """A live job goes on with it. In an ended one it stands as charged, and a replay makes the video of it for free."""
     at = desk.clock.now()
     late = AcceptedLate(at=at, clip=doubt.clip, nonce="", operation=film)
     found = FoundUnderPrefix(at=at, clip=doubt.clip, output=film, held=False)
-    return await _changed(desk, job, doubt, late if job.ended else found)
+    return await _update(desk, job, doubt, late if job.has_ended else found)
 
 
-async def _obey(desk: Desk, job: Job, doubt: Doubt, word: Word) -> Job:
+async def _apply(desk: PublisherContext, job: Job, doubt: UnresolvedClip, word: Decision) -> Job:
     at = desk.clock.now()
-    if word is not Word.RESUBMIT:
-        return await _changed(desk, job, doubt, Resolved(at=at, clip=doubt.clip, charged=word is Word.CHARGED))
+    if word is not Decision.RESUBMIT:
+        return await _update(desk, job, doubt, Resolved(at=at, clip=doubt.clip, charged=word is Decision.CHARGED))
     if doubt.present:  # the record knows the attempt: its marker would only hold up a worker of an earlier version
         await desk.videos.delete(marker_name(doubt.present.prefix))
-    if not job.ended:
-        return await _changed(desk, job, doubt, Resubmit(at=at, clip=doubt.clip, held=False))
+    if not job.has_ended:
+        return await _update(desk, job, doubt, Resubmit(at=at, clip=doubt.clip, held=False))
     if doubt.present is None or job.state is JobState.SUCCEEDED:
         words = f"clip {doubt.clip} of job {job.job_id} waits for nothing; `reelbus replay` lets a job live again"
         raise Invalid(words, field="clip")
     return await replay(desk, job.job_id, resubmit=doubt.clip)
 
 
-async def _changed(desk: Desk, seen: Job, doubt: Doubt, event: Step) -> Job:
+async def _update(desk: PublisherContext, seen: Job, doubt: UnresolvedClip, event: Step) -> Job:
     """The evidence was gathered a moment ago: where the clip has moved since, a person should look again."""
 
     def still(newest: Job) -> Step:
-        if (newest.life, newest.ended, newest.clips[doubt.clip]) != (seen.life, seen.ended, seen.clips[doubt.clip]):
+        if (newest.life, newest.has_ended, newest.clips[doubt.clip]) != (
+            seen.life,
+            seen.has_ended,
+            seen.clips[doubt.clip],
+        ):
             raise Invalid(f"job {seen.job_id} moved on in the meantime; look at it again", field="job_id")
         return event
 
-    return await change(desk.jobs, seen.job_id, still)
+    return await update_job(desk.jobs, seen.job_id, still)

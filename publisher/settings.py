@@ -41,7 +41,7 @@ def caller_with(key: str, known: Sequence[ApiKey]) -> str | None:
     return found[0] if found else None
 
 
-def parsed(given: Any) -> Any:
+def parse_keys(given: Any) -> Any:
     """The setting's JSON; anything else is left to be complained about."""
     if not isinstance(given, str):
         return given
@@ -93,7 +93,7 @@ class PublisherSettings(Settings):
     open_to_all: bool = Field(
         default=False, description="Listen on a network although the facade asks nobody for a key."
     )
-    api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(parsed)] = Field(
+    api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(parse_keys)] = Field(
         default=(),
         description='Who may call, as JSON: [{"name": "acme", "sha256": "<hex>"}]; `reelbus key new` makes them.',
     )

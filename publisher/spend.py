@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from schemas.domain.clip import Clip
 from schemas.domain.job import Job
 from schemas.errors import Invalid
@@ -60,14 +60,14 @@ class Spend(BaseModel):
     total: Amounts
 
 
-async def spend(desk: Desk, *, by: str | None = None, since: date | None = None) -> Spend:
+async def spend(desk: PublisherContext, *, by: str | None = None, since: date | None = None) -> Spend:
     """Reads every record. Raises `Invalid` for a `by` that is none."""
     key = _key(by) if by else None
     found: dict[str | None, Amounts] = {}
     async for job in _all_jobs(desk):
         for clip in job.clips:
             amounts = amounts_of(clip)
-            if amounts and (since is None or sent_on(job, clip) >= since):
+            if amounts and (since is None or submit_day(job, clip) >= since):
                 name = key(job, clip) if key else None
                 found[name] = found.get(name, Amounts()) + amounts
     groups = _groups(found, in_order=by == "day") if key else []
@@ -80,17 +80,17 @@ def amounts_of(clip: Clip) -> Amounts:
     return Amounts(
         clips=clip.charges if price else 0,
         charged_usd=clip.cost_usd,
-        unknown_usd=price * clip.doubts,
-        reserved_usd=price if clip.unused else Decimal(0),
+        unknown_usd=price * clip.unresolved_submits,
+        reserved_usd=price if clip.unused_reservations else Decimal(0),
     )
 
 
-def sent_on(job: Job, clip: Clip) -> date:
+def submit_day(job: Job, clip: Clip) -> date:
     """The day, in UTC, on which the clip was sent for the last time."""
     return (clip.submitting_at or job.created_at).date()
 
 
-async def _all_jobs(desk: Desk) -> AsyncIterator[Job]:
+async def _all_jobs(desk: PublisherContext) -> AsyncIterator[Job]:
     cursor: str | None = None
     while True:
         page = await desk.jobs.list(JobQuery(limit=PAGE, cursor=cursor))
@@ -113,7 +113,7 @@ def _key(by: str) -> Key:
 _KEYS: Mapping[str, Key] = {
     "model": lambda _, clip: clip.planned.model,
     "project": lambda job, _: job.request.project_id,
-    "day": lambda job, clip: sent_on(job, clip).isoformat(),
+    "day": lambda job, clip: submit_day(job, clip).isoformat(),
 }
 
 

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Self, TypeAlias
 
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from schemas.domain.job import Job
 from schemas.errors import NotFound, ReelbusError, Unavailable
 from schemas.ports import COMPLETIONS, Subscription
@@ -27,13 +27,13 @@ _RETRY_FIRST_S = 0.5
 _RETRY_AT_MOST_S = 30.0
 
 
-class Completions:
+class CompletionListener:
     """Calls `heard` with each job that ended, and with None where some may have been missed.
 
     Entering waits for the first try. Whatever ends the subscription, it is opened again, later and later.
     """
 
-    def __init__(self, desk: Desk, heard: Callable[[str | None], None]) -> None:
+    def __init__(self, desk: PublisherContext, heard: Callable[[str | None], None]) -> None:
         self._desk = desk
         self._heard = heard
         self._tried = asyncio.Event()
@@ -91,7 +91,7 @@ class Draining(ReelbusError):
     """The server is going down; the job goes on."""
 
 
-class Crowded(Unavailable):
+class TooManyWaiters(Unavailable):
     """Too many callers wait here already; the job goes on."""
 
     def __init__(self, limit: int) -> None:
@@ -100,7 +100,7 @@ class Crowded(Unavailable):
         )
 
 
-class Place:
+class Waiter:
     """Where one caller waits for news of one job, until it leaves, or the context ends."""
 
     __slots__ = ("_has_news", "_job_id", "_waiters", "_waiting")
@@ -119,9 +119,9 @@ class Place:
 
     def leave(self) -> None:
         """Nobody waits here any more. To be called once."""
-        self._waiters.left(self._job_id, self)
+        self._waiters.unregister(self._job_id, self)
 
-    def call(self) -> None:
+    def notify(self) -> None:
         """There is news. Never raises, not even in the turn of the loop in which the wait expires."""
         self._has_news = True
         if self._waiting and not self._waiting.expired():
@@ -152,27 +152,27 @@ class Place:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        job = await self._waiters.look(self._job_id) if look else None
-        while job is None or not job.ended:
+        job = await self._waiters.reload(self._job_id) if look else None
+        while job is None or not job.has_ended:
             left = deadline - loop.time()
             if left <= 0:
                 return None
             job = None  # a record is large beside all else that a caller costs
             await self.wait(min(left, self._waiters.next_look_s()), meanwhile)
-            job = await self._waiters.look(self._job_id)
+            job = await self._waiters.reload(self._job_id)
         return job
 
 
 class Waiters:
     """Everybody who waits in this process. Use it as an async context manager."""
 
-    def __init__(self, desk: Desk, *, look_every_s: float = 30.0, max_waits: int = 10_000) -> None:
+    def __init__(self, desk: PublisherContext, *, look_every_s: float = 30.0, max_waits: int = 10_000) -> None:
         self._desk = desk
         self._look_every_s = look_every_s
         self._max_waits = max_waits
-        self._places: dict[str, set[Place]] = {}
+        self._places: dict[str, set[Waiter]] = {}
         self.waiting = 0
-        self._completions = Completions(desk, self._heard)
+        self._completions = CompletionListener(desk, self._on_completion)
         self.draining = False
 
     async def __aenter__(self) -> Self:
@@ -183,9 +183,9 @@ class Waiters:
         await self._completions.__aexit__()
 
     @property
-    def crowded(self) -> Crowded | None:
+    def is_full(self) -> TooManyWaiters | None:
         """What to tell the next caller who wants to wait; None where there is room."""
-        return Crowded(self._max_waits) if self.waiting >= self._max_waits else None
+        return TooManyWaiters(self._max_waits) if self.waiting >= self._max_waits else None
 
     @property
     def listening(self) -> bool:
@@ -195,27 +195,27 @@ class Waiters:
     def drain(self) -> None:
         """Sends everybody away, now and from now on: they get `Draining`."""
         self.draining = True
-        self._heard(None)
+        self._on_completion(None)
 
-    async def ended(self, job_id: str, timeout_s: float, meanwhile: Meanwhile = asyncio.Future) -> Job | None:
+    async def until_ended(self, job_id: str, timeout_s: float, meanwhile: Meanwhile = asyncio.Future) -> Job | None:
         """The job once it has ended; None when the time is over. Raises like `Place.end`, and `Crowded`."""
         # First the place, then the look: an end in between is heard.
-        with self.place(job_id) as place:
+        with self.register(job_id) as place:
             return await place.end(timeout_s, meanwhile)
 
-    def place(self, job_id: str, *, stays: bool = True) -> Place:
+    def register(self, job_id: str, *, stays: bool = True) -> Waiter:
         """A place to wait for news of this job, taken; for one who only passes by, there is always one.
 
         Raises `Crowded` where too many wait already.
         """
-        if stays and (crowded := self.crowded):
+        if stays and (crowded := self.is_full):
             raise crowded
-        place = Place(self, job_id)
+        place = Waiter(self, job_id)
         self._places.setdefault(job_id, set()).add(place)
         self.waiting += 1
         return place
 
-    def left(self, job_id: str, place: Place) -> None:
+    def unregister(self, job_id: str, place: Waiter) -> None:
         """Somebody has left a place."""
         self.waiting -= 1
         self._places[job_id].discard(place)
@@ -226,7 +226,7 @@ class Waiters:
         """How long to rely on completions alone; spread, so that a thousand don't look at once."""
         return self._look_every_s * random.uniform(0.7, 1.0)
 
-    async def look(self, job_id: str) -> Job | None:
+    async def reload(self, job_id: str) -> Job | None:
         """The job; None where the store is out of reach just now. Raises `NotFound`."""
         try:
             job = await self._desk.jobs.get(job_id)
@@ -237,8 +237,8 @@ class Waiters:
             raise NotFound(f"there is no job {job_id}")
         return job
 
-    def _heard(self, job_id: str | None) -> None:
+    def _on_completion(self, job_id: str | None) -> None:
         every = self._places.values() if job_id is None else (self._places.get(job_id, ()),)
         for places in every:
             for place in places:
-                place.call()
+                place.notify()

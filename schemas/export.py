@@ -72,16 +72,16 @@ def _open(schema: Any) -> Any:
     return opened
 
 
-def rendered() -> dict[str, str]:
+def render() -> dict[str, str]:
     """Every file of `schemas/json/` by its name, as it should be."""
     return {
         f"{name}.schema.json": json.dumps(schema_of(name), indent=2, ensure_ascii=False) + "\n" for name in _EXPORTS
     }
 
 
-def drifted(folder: Path = FOLDER) -> list[str]:
+def find_drift(folder: Path = FOLDER) -> list[str]:
     """Names of the files that are missing, differ, or belong to no model."""
-    expected = rendered()
+    expected = render()
     found = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
     return sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
 
@@ -89,7 +89,7 @@ def drifted(folder: Path = FOLDER) -> list[str]:
 def write(folder: Path = FOLDER) -> None:
     """Make the folder hold exactly what the models say."""
     folder.mkdir(parents=True, exist_ok=True)
-    expected = rendered()
+    expected = render()
     for stray in (path for path in folder.glob("*.json") if path.name not in expected):
         stray.unlink()
     for name, text in expected.items():
@@ -99,7 +99,7 @@ def write(folder: Path = FOLDER) -> None:
 def main(arguments: Sequence[str], folder: Path = FOLDER) -> int:
     """The command. 0: fine, 1: `--check` found drift, 2: wrong usage."""
     if list(arguments) == ["--check"]:
-        for name in (names := drifted(folder)):
+        for name in (names := find_drift(folder)):
             sys.stderr.write(f"schemas/json/{name} is not what the models say; run: python -m schemas.export\n")
         return 1 if names else 0
     if arguments:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
-from schemas.domain.budget import Slice
+from schemas.domain.budget import BudgetShard
 from schemas.domain.clip import Clip, Plan
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
@@ -68,7 +68,7 @@ class Delivery(Protocol):
     async def nack(self, *, delay_s: float = 0) -> None:
         """Not now: deliver it again after the delay (600 s at most). Counts as a delivery."""
 
-    async def bury(self, cause: str) -> None:
+    async def dead_letter(self, cause: str) -> None:
         """Never again: to the dead letters at once, with the reason."""
 
 
@@ -96,7 +96,7 @@ class Bus(Protocol):
     """
 
     @property
-    def letters_hide(self) -> bool:
+    def dead_letter_reads_are_exclusive(self) -> bool:
         """True where `dead_letters` leaves out what somebody else looks at in that moment, and `drop` can't find it."""
 
     @property
@@ -125,10 +125,10 @@ class Bus(Protocol):
     async def dead_letters(self, *, limit: int = 100, id: str | None = None) -> list[DeadLetter]:
         """What was given up, the newest first; with `id`, only that one."""
 
-    async def replay(self, id: str) -> None:
+    async def replay_dead_letter(self, id: str) -> None:
         """Publish a dead letter on its topic again and take it off the shelf. Raises `NotFound`."""
 
-    async def drop(self, id: str) -> None:
+    async def delete_dead_letter(self, id: str) -> None:
         """Take a dead letter off the shelf for good. Raises `NotFound`."""
 
 
@@ -181,13 +181,13 @@ class JobStore(Protocol):
 class Budgets(Protocol):
     """What is used of the limits, kept beside the jobs. Every change is a compare-and-set on `Slice.revision`."""
 
-    async def read(self, names: Sequence[str]) -> Sequence[Slice]:
+    async def read(self, names: Sequence[str]) -> Sequence[BudgetShard]:
         """These slices as of now, in this order; empty ones where there are none."""
 
-    async def reserve(self, job: Job, slices: Sequence[Slice]) -> Job:
+    async def reserve(self, job: Job, slices: Sequence[BudgetShard]) -> Job:
         """`JobStore.save` and these slices, all or nothing. Raises `Conflict` where any of them moved."""
 
-    async def give_back(self, found: Slice) -> None:
+    async def give_back(self, found: BudgetShard) -> None:
         """Replace the version that `found.revision` names. Raises `Conflict` where it moved; nothing is written."""
 
 
@@ -248,12 +248,12 @@ class VideoStore(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Running:
+class GenerationRunning:
     """The operation goes on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finished:
+class GenerationDone:
     """The operation left these files in the video store, or handed their bytes over in its answer."""
 
     outputs: tuple[str, ...]
@@ -264,7 +264,7 @@ class Finished:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Broke:
+class GenerationFailed:
     """The operation ended without a file."""
 
     failure: Failure
@@ -280,7 +280,7 @@ class Foreign:
     """The operation belongs to another model, which this adapter can't ask."""
 
 
-Answer = Running | Finished | Broke | Missing | Foreign
+Answer = GenerationRunning | GenerationDone | GenerationFailed | Missing | Foreign
 """To a poll."""
 
 

@@ -71,21 +71,21 @@ def _work(settings: WorkerSettings, ready_fd: int | None, parent_fd: int | None)
 
 
 async def _worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int | None) -> None:
-    from subscriber.compose import open_workshop
+    from subscriber.compose import open_context
     from subscriber.worker import Worker
 
     stop = asyncio.Event()
     _stop_on_signals(stop)
     if parent_fd is not None:
         _stop_with_parent(stop, parent_fd)
-    async with open_workshop(settings) as shop:
+    async with open_context(settings) as shop:
         worker = Worker(
             shop=shop,
             in_flight=settings.jobs_at_once,
             prefetch=settings.messages_beside,
             drain_s=settings.drain_s,
             reconcile_every_s=settings.reconcile_every_s,
-            rules=settings.rules,
+            retention=settings.retention,
         )
         await worker.run(stop, ready=lambda: _tell(ready_fd))
 
@@ -123,14 +123,14 @@ def _reconcile(settings: WorkerSettings, dry_run: bool, as_json: bool) -> None:
 
 
 async def _one_pass(settings: WorkerSettings, dry_run: bool) -> dict[str, int]:
-    from subscriber.compose import open_workshop
+    from subscriber.compose import open_context
     from subscriber.reconcile import reconcile, retain
     from subscriber.retention import Retention
 
-    async with open_workshop(settings) as shop:
+    async with open_context(settings) as shop:
         report = await reconcile(shop, dry_run=dry_run)
-        retention = Retention(shop, settings.rules)
-        while not retention.rests:
+        retention = Retention(shop, settings.retention)
+        while not retention.is_idle:
             await retain(retention, report, dry_run=dry_run)
         return asdict(report)
 

@@ -13,12 +13,12 @@ from schemas.domain.projections import completion_of, defect_of, rejection
 from schemas.errors import Conflict, NotFound, ReelbusError, Unavailable
 from schemas.ports import COMPLETIONS
 from schemas.wire.message import Message, encode_completion
-from subscriber.context import Workshop
+from subscriber.context import WorkerContext
 
 logger = logging.getLogger(__name__)
 
 
-async def announce(shop: Workshop, job: Job) -> Job:
+async def announce(shop: WorkerContext, job: Job) -> Job:
     """Publishes the completion of an ended job; the record is touched only where it still owed one."""
     url = await shop.videos.url_for(job.result.gcs_path) if job.result and not job.erased_at else None
     completion = completion_of(job, video_url=url)
@@ -32,7 +32,7 @@ async def announce(shop: Workshop, job: Job) -> Job:
 
 
 async def reject(
-    shop: Workshop, message: Message, job_id: str | None, reason: ReelbusError, *, conflict: bool = False
+    shop: WorkerContext, message: Message, job_id: str | None, reason: ReelbusError, *, conflict: bool = False
 ) -> None:
     """Answers a message that is no job of ours; the one it may name is not touched."""
     completion = rejection(job_id, str(reason), field=getattr(reason, "field", None), conflict=conflict)
@@ -41,15 +41,15 @@ async def reject(
     await shop.bus.publish(COMPLETIONS, answer)
 
 
-async def give_back_unused(shop: Workshop, job: Job) -> None:
+async def release_unused_budget(shop: WorkerContext, job: Job) -> None:
     """Whoever takes it off the record gives it back, so that it is freed once. Never raises: nobody waits for it."""
-    if not (job.ended and job.unused):
+    if not (job.has_ended and job.unused_reservations):
         return
     try:
         known = await shop.read(job.job_id)
-        if known.ended and known.unused:
+        if known.has_ended and known.unused_reservations:
             await shop.write(known, ReservationsReturned(at=shop.clock.now()))
-            shop.guard.collect(known.unused)
+            shop.guard.queue_release(known.unused_reservations)
     except (Conflict, NotFound, Unavailable) as error:
         about = {"action": "reservation_kept", "job_id": job.job_id, "reason": str(error)}
         logger.info("an unused reservation stays for now", extra=about)

@@ -24,13 +24,13 @@ from schemas.errors import (
     Unavailable,
 )
 from schemas.ports import Probe
-from subscriber.context import Workshop
+from subscriber.context import WorkerContext
 from subscriber.scratch import work_folder
 
 logger = logging.getLogger(__name__)
 
 
-async def fetch_clips(shop: Workshop, job: Job, folder: Path) -> list[Path]:
+async def fetch_clips(shop: WorkerContext, job: Job, folder: Path) -> list[Path]:
     """Fetch what is needed, from the last clip back to the first.
 
     An extension's file should hold all clips before it as well. Some models answer with the added part alone; its
@@ -76,7 +76,7 @@ _RIGHT_WITHIN_S = 0.5
 """So much the length of a stored final file may differ: another version may have mended it in another way."""
 
 
-async def store(shop: Workshop, job: Job, *, waits_for_files: bool = False) -> Job:
+async def store(shop: WorkerContext, job: Job, *, waits_for_files: bool = False) -> Job:
     """Return the succeeded job, its stored file probed, or the failed one if the clips are certainly no video.
 
     A video that can't be mended is delivered as it came, with `defect`. Raises `Unavailable`: a dependency or the
@@ -95,7 +95,7 @@ async def store(shop: Workshop, job: Job, *, waits_for_files: bool = False) -> J
     return await _store_unedited(shop, job, cause)
 
 
-async def give_up_storing(shop: Workshop, job: Job) -> Job:
+async def give_up_storing(shop: WorkerContext, job: Job) -> Job:
     """One last try; else the failed job. Its paid clips stay in the ledger, and `reelbus replay` is free.
 
     A local disk that is full fails no job: raises `LocalDisk`.
@@ -109,7 +109,7 @@ async def give_up_storing(shop: Workshop, job: Job) -> Job:
     return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_NOT_STORED))
 
 
-async def _ending(shop: Workshop, job: Job, *, waits_for_files: bool) -> ev.Stored | ev.Failed:
+async def _ending(shop: WorkerContext, job: Job, *, waits_for_files: bool) -> ev.Stored | ev.Failed:
     """How the job ends as far as its clips are concerned."""
     try:
         result, defect = await _deliver(shop, job, edits=True)
@@ -122,7 +122,7 @@ async def _ending(shop: Workshop, job: Job, *, waits_for_files: bool) -> ev.Stor
     return ev.Stored(at=shop.clock.now(), result=result, defect=defect)
 
 
-async def _store_unedited(shop: Workshop, job: Job, cause: Exception | None) -> Job:
+async def _store_unedited(shop: WorkerContext, job: Job, cause: Exception | None) -> Job:
     """Deliver the paid clip as it came; the failed job, with the first reason, if even that breaks."""
     try:
         result, defect = await _deliver(shop, job, edits=False)
@@ -134,12 +134,12 @@ async def _store_unedited(shop: Workshop, job: Job, cause: Exception | None) -> 
     return await shop.write(job, ev.Stored(at=shop.clock.now(), result=result, defect=defect))
 
 
-def _failed(shop: Workshop, job: Job, failure: Failure) -> ev.Failed:
+def _failed(shop: WorkerContext, job: Job, failure: Failure) -> ev.Failed:
     logger.warning("the job has no video", extra={**_about(job, "assembly_failed"), "reason": failure.message})
     return ev.Failed(at=shop.clock.now(), failure=failure)
 
 
-async def _deliver(shop: Workshop, job: Job, *, edits: bool) -> tuple[Result, Failure | None]:
+async def _deliver(shop: WorkerContext, job: Job, *, edits: bool) -> tuple[Result, Failure | None]:
     with work_folder(shop.scratch, "assembly") as folder:
         final = folder / "final.mp4"
         clips = await fetch_clips(shop, job, folder)
@@ -153,7 +153,7 @@ async def _deliver(shop: Workshop, job: Job, *, edits: bool) -> tuple[Result, Fa
         return _result(job, probe, final.stat().st_size, await _poster(shop, job, final)), defect
 
 
-async def _adopt(shop: Workshop, job: Job, final: Path, ours: Probe) -> Probe:
+async def _adopt(shop: WorkerContext, job: Job, final: Path, ours: Probe) -> Probe:
     """The file that has the name already, if it is a whole video of the right length; else ours takes its place."""
     theirs = final.with_name("stored.mp4")
     try:
@@ -177,7 +177,7 @@ async def _adopt(shop: Workshop, job: Job, final: Path, ours: Probe) -> Probe:
     return ours
 
 
-async def _poster(shop: Workshop, job: Job, final: Path) -> str | None:
+async def _poster(shop: WorkerContext, job: Job, final: Path) -> str | None:
     """The still picture beside the film. A film without one is a film all the same."""
     poster = final.with_name("poster.jpg")
     try:

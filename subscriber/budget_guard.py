@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from schemas.domain.budget import Limit, Reserved, Slice, Slip, from_all, from_one, given_back, no_room
+from schemas.domain.budget import (
+    BudgetShard,
+    Limit,
+    Reservation,
+    Reserved,
+    budget_exceeded,
+    release,
+    reserve_across_shards,
+    reserve_in_shard,
+)
 from schemas.domain.clip import Plan
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState
@@ -30,35 +39,35 @@ LAST_TRIES = 5
 
 
 @dataclass(slots=True)
-class Guard:
+class BudgetGuard:
     """The limits of one worker. Without any it reads and writes nothing."""
 
     limits: tuple[Limit, ...] = ()
     store: Budgets | None = None
     _returned: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
-    async def look(self, job: Job, plan: Plan, at: datetime) -> Slip | Failure:
+    async def check(self, job: Job, plan: Plan, at: datetime) -> Reservation | Failure:
         """What the next clip takes, or why it can't be sent. Nothing is taken before the slip is written."""
-        slip = Slip()
-        for limit, amount in _wanted(self.limits, job, plan, at):
+        slip = Reservation()
+        for limit, amount in _shards_of(self.limits, job, plan, at):
             assert self.store is not None
-            taken = await _taken(self.store, limit, at, amount)
+            taken = await _reserve(self.store, limit, at, amount)
             if isinstance(taken, Failure):
                 return taken
             slip += taken
         return slip
 
-    async def reserve(self, job: Job, slip: Slip) -> Job:
+    async def reserve(self, job: Job, slip: Reservation) -> Job:
         """The job saved together with what it takes. Raises `Conflict` where the job or a slice moved."""
         assert self.store is not None
         return await self.store.reserve(job, slip.slices)
 
-    def collect(self, unused: Iterable[Reserved]) -> None:
+    def queue_release(self, unused: Iterable[Reserved]) -> None:
         """It goes back with the next batch."""
         for part in unused:
             self._collect({part.name: part.usd})
 
-    async def write_back(self) -> None:
+    async def flush_releases(self) -> None:
         """Gives back what was collected, slice by slice. What somebody else writes right now waits for its turn."""
         batch, self._returned = self._returned, defaultdict(Decimal)
         try:
@@ -71,7 +80,7 @@ class Guard:
             await self._give_back(self.store, found, batch[found.name])
 
     @asynccontextmanager
-    async def writing_back(self) -> AsyncIterator[None]:
+    async def flush_at_exit(self) -> AsyncIterator[None]:
         """In batches for as long as the context lasts, and a last one at its end."""
         stop = asyncio.Event()
         writing = asyncio.create_task(self._until(stop))
@@ -94,14 +103,14 @@ class Guard:
     async def _write_what_there_is(self) -> None:
         try:
             if self._returned:
-                await self.write_back()
+                await self.flush_releases()
         except Exception:  # the next batch may do better
             logger.exception("could not write back", extra={"action": "write_back_failed"})
 
-    async def _give_back(self, store: Budgets, found: Slice, usd: Decimal) -> None:
+    async def _give_back(self, store: Budgets, found: BudgetShard, usd: Decimal) -> None:
         try:
             if found.revision:
-                await store.give_back(given_back(found, usd))
+                await store.give_back(release(found, usd))
         except Conflict:
             self._collect({found.name: usd})
         except Unavailable:  # it may have been written: to repeat it could free money twice
@@ -114,20 +123,20 @@ class Guard:
             self._returned[name] += usd
 
 
-def _wanted(limits: Iterable[Limit], job: Job, plan: Plan, at: datetime) -> list[tuple[Limit, Decimal]]:
+def _shards_of(limits: Iterable[Limit], job: Job, plan: Plan, at: datetime) -> list[tuple[Limit, Decimal]]:
     """The limits that the next clip falls under, and what it has still to take from each."""
     clip = job.clip_in(ClipState.PLANNED)
-    price = plan.clips[clip.index if clip and job.started else 0].price_usd
+    price = plan.clips[clip.index if clip and job.has_started else 0].price_usd
     missing = [(each, each.missing(price, clip.reserved if clip else (), at)) for each in limits]
     return [(limit, amount) for limit, amount in missing if amount and limit.covers(job.request)]
 
 
-async def _taken(store: Budgets, limit: Limit, at: datetime, amount: Decimal) -> Slip | Failure:
+async def _reserve(store: Budgets, limit: Limit, at: datetime, amount: Decimal) -> Reservation | Failure:
     """One read where a slice that is chosen by chance holds it: then none is hot. Else all are read."""
     names = limit.slice_names(at)
     start = random.randrange(limit.slices)
     (found,) = await store.read([names[start]])
-    if slip := from_one(limit, at, start, found, amount):
+    if slip := reserve_in_shard(limit, at, start, found, amount):
         return slip
-    taken = from_all(limit, at, start, await store.read(names), amount)
-    return taken if isinstance(taken, Slip) else no_room(limit, at, taken, amount)
+    taken = reserve_across_shards(limit, at, start, await store.read(names), amount)
+    return taken if isinstance(taken, Reservation) else budget_exceeded(limit, at, taken, amount)

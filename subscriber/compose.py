@@ -15,19 +15,19 @@ from infra.embedded.folder import make_data_folder
 from infra.gcp.settings import VertexSettings
 from infra.logs import configure_logs
 from schemas.errors import Unavailable
-from subscriber.budget_guard import Guard
-from subscriber.context import Workshop
-from subscriber.rate_limit import Pace
-from subscriber.scratch import own_folder, sweep
+from subscriber.budget_guard import BudgetGuard
+from subscriber.context import WorkerContext
+from subscriber.rate_limit import SubmitRateLimiter
+from subscriber.scratch import delete_stale, open_scratch_dir
 from subscriber.settings import WorkerSettings
 
-__all__ = ["configure_logs", "open_workshop"]
+__all__ = ["configure_logs", "open_context"]
 
 log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def open_workshop(settings: WorkerSettings) -> AsyncIterator[Workshop]:
+async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]:
     """Every port of a worker, opened by its address and closed in reverse."""
     async with _scratch(settings) as scratch, Adapters() as adapters, _guard(adapters, settings) as guard:
         videos = await adapters.videos(
@@ -36,7 +36,7 @@ async def open_workshop(settings: WorkerSettings) -> AsyncIterator[Workshop]:
             reference_buckets=settings.reference_buckets,
             check=True,
         )
-        yield Workshop(
+        yield WorkerContext(
             bus=await adapters.bus(settings.bus_url, ack_deadline_s=settings.ack_deadline_s),
             jobs=await adapters.jobs(settings.jobs_url),
             videos=videos,
@@ -51,23 +51,23 @@ async def open_workshop(settings: WorkerSettings) -> AsyncIterator[Workshop]:
             clock=SystemClock(),
             owner=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
             scratch=scratch,
-            pace=Pace(SystemClock(), settings.submits_per_minute / settings.workers),
+            rate_limiter=SubmitRateLimiter(SystemClock(), settings.submits_per_minute / settings.workers),
             guard=guard,
             heartbeats=await adapters.heartbeats(settings.jobs_url),
-            windows=settings.windows,
+            deadlines=settings.deadlines,
             search_every_s=settings.search_every_s,
             cancel_look_s=settings.cancel_look_s,
         )
 
 
 @asynccontextmanager
-async def _guard(adapters: Adapters, settings: WorkerSettings) -> AsyncIterator[Guard]:
+async def _guard(adapters: Adapters, settings: WorkerSettings) -> AsyncIterator[BudgetGuard]:
     """The budget guard. What it has still to write at the end is written before the stores close."""
     if not settings.budgets:
-        yield Guard()
+        yield BudgetGuard()
         return
-    guard = Guard(settings.budgets, await adapters.budgets(settings.jobs_url))
-    async with guard.writing_back():
+    guard = BudgetGuard(settings.budgets, await adapters.budgets(settings.jobs_url))
+    async with guard.flush_at_exit():
         yield guard
 
 
@@ -85,9 +85,9 @@ def _vertex(settings: WorkerSettings) -> VertexSettings:
 async def _scratch(settings: WorkerSettings) -> AsyncIterator[Path]:
     """This process's own folder. What killed ones left is deleted now, and with every round of `reconcile`."""
     await asyncio.to_thread(_prepare, settings)
-    sweeping = asyncio.create_task(_sweeping(settings.scratch_dir, settings.reconcile_every_s))
+    sweeping = asyncio.create_task(_sweep_scratch(settings.scratch_dir, settings.reconcile_every_s))
     try:
-        with own_folder(settings.scratch_dir) as folder:
+        with open_scratch_dir(settings.scratch_dir) as folder:
             yield folder
     finally:
         sweeping.cancel()
@@ -98,16 +98,16 @@ def _prepare(settings: WorkerSettings) -> None:
     """Raises `Invalid` for a data folder that can be none, and `Unavailable` for one that can't be used now."""
     make_data_folder(settings.data_dir)
     try:
-        sweep(settings.scratch_dir)
+        delete_stale(settings.scratch_dir)
     except OSError as error:
         raise Unavailable(f"the scratch folder {settings.scratch_dir} can't be used: {error.strerror}") from error
 
 
-async def _sweeping(scratch: Path, every_s: float) -> None:
+async def _sweep_scratch(scratch: Path, every_s: float) -> None:
     while True:
         await asyncio.sleep(every_s)
         try:
-            if swept := await asyncio.to_thread(sweep, scratch, make=False):
+            if swept := await asyncio.to_thread(delete_stale, scratch, make=False):
                 log.info("deleted what a killed worker left", extra={"action": "scratch_swept", "count": swept})
         except Exception:  # the next round may do better
             log.exception("scratch can't be swept", extra={"action": "scratch_unswept"})

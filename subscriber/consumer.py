@@ -17,7 +17,7 @@ from schemas.wire.message import Message, NewerVersion, UnknownType, decode_comp
 logger = logging.getLogger(__name__)
 
 
-class Seen(Protocol):
+class SeenEvents(Protocol):
     """Remembers event ids. A table of your own will do, and outlives a restart; used by one thread at a time."""
 
     def __contains__(self, event_id: object, /) -> bool:
@@ -27,7 +27,7 @@ class Seen(Protocol):
         """Remembers it. Adding twice does nothing."""
 
 
-class Recent:
+class RecentEvents:
     """The last ids of this process; the oldest is forgotten first."""
 
     def __init__(self, limit: int = 10_000) -> None:
@@ -68,9 +68,9 @@ class Inbox:
     remembers makes one repeat: where that must not be, keep `Completion.event_id` in the transaction of what you do.
     """
 
-    def __init__(self, handle: Callable[[Completion], None], seen: Seen | None = None) -> None:
+    def __init__(self, handle: Callable[[Completion], None], seen: SeenEvents | None = None) -> None:
         self._handle = handle
-        self._seen: Seen = Recent() if seen is None else seen
+        self._seen: SeenEvents = RecentEvents() if seen is None else seen
         self._under_way: set[str] = set()
         self._lock = Lock()
 

@@ -18,9 +18,9 @@ from schemas.domain.job import Job
 from schemas.domain.state_machine import advance
 from schemas.errors import NotFound
 from schemas.ports import Bus, Clock, Editor, Heartbeats, JobStore, VideoModel, VideoStore
-from subscriber.budget_guard import Guard
-from subscriber.policy import Windows
-from subscriber.rate_limit import Pace
+from subscriber.budget_guard import BudgetGuard
+from subscriber.policy import Deadlines
+from subscriber.rate_limit import SubmitRateLimiter
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Prices:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Workshop:
+class WorkerContext:
     """The ports of one worker, and the few verbs over them that every step needs."""
 
     bus: Bus
@@ -72,11 +72,11 @@ class Workshop:
     owner: str
     """Names this worker in the ledger, for a person who looks."""
     scratch: Path
-    pace: Pace
-    guard: Guard = field(default_factory=Guard)
+    rate_limiter: SubmitRateLimiter
+    guard: BudgetGuard = field(default_factory=BudgetGuard)
     prices: Prices = field(default_factory=Prices)
     heartbeats: Heartbeats | None = None
-    windows: Windows = field(default_factory=Windows)
+    deadlines: Deadlines = field(default_factory=Deadlines)
     search_every_s: float = 15
     cancel_look_s: float = 60
 

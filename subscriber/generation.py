@@ -10,8 +10,8 @@ from schemas.domain.object_names import clip_prefix
 from schemas.domain.state_machine import advance
 from schemas.domain.states import JobState
 from schemas.errors import Category, Charged, Failure, OtherModel
-from schemas.ports import Answer, Broke, Finished, Foreign, Missing, Running
-from subscriber.context import Workshop
+from schemas.ports import Answer, Foreign, GenerationDone, GenerationFailed, GenerationRunning, Missing
+from subscriber.context import WorkerContext
 from subscriber.policy import may_resubmit
 from subscriber.submission import forget_attempt
 
@@ -20,7 +20,7 @@ INLINE = "inline.mp4"
 """Under the prefix of an attempt: the film that came in the answer, where a search finds it, too."""
 
 
-async def poll_once(shop: Workshop, job: Job, clip: Clip) -> Job | None:
+async def poll_once(shop: WorkerContext, job: Job, clip: Clip) -> Job | None:
     """The job after the operation ended, or None while it runs. Raises `Unavailable`, and `OtherModel` if only a worker
     of another model can ask.
 
@@ -42,7 +42,7 @@ async def poll_once(shop: Workshop, job: Job, clip: Clip) -> Job | None:
     return saved
 
 
-async def give_up_generation(shop: Workshop, job: Job, clip: Clip) -> Job:
+async def give_up_generation(shop: WorkerContext, job: Job, clip: Clip) -> Job:
     """One last question, and one last look under the prefix, for a clip past its deadline."""
     answer = await shop.model.poll(clip.operation or "", request=job.request)
     ended = await _end_of(shop, job, clip, answer)
@@ -55,34 +55,34 @@ async def give_up_generation(shop: Workshop, job: Job, clip: Clip) -> Job:
 
 
 async def _end_of(
-    shop: Workshop, job: Job, clip: Clip, answer: Answer
+    shop: WorkerContext, job: Job, clip: Clip, answer: Answer
 ) -> ev.ClipDone | ev.ClipFailed | ev.ClipWithdrawn | None:
     """How the operation ended; None while it runs, or while nothing but its folder can tell."""
     match answer:
-        case Running():
+        case GenerationRunning():
             return None
         case Missing() | Foreign():
             found = await shop.model.recover(clip.prefix or "")
             return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=found[0]) if found else None
-        case Finished(outputs=(output, *_)) if output.startswith(clip_prefix(job.job_id, clip.index)):
+        case GenerationDone(outputs=(output, *_)) if output.startswith(clip_prefix(job.job_id, clip.index)):
             price = shop.prices.settle(job, clip, answer.price_usd)
             return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=output, price_usd=price)
-        case Finished(outputs=(), films=(film, *_)) if clip.prefix:
+        case GenerationDone(outputs=(), films=(film, *_)) if clip.prefix:
             log.info("the film came inside the answer", extra={"action": "film_inline", "job_id": job.job_id})
             output = f"{clip.prefix}{INLINE}"
             await shop.videos.put(output, film, content_type="video/mp4")
             price = shop.prices.settle(job, clip, answer.price_usd)
             return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=output, price_usd=price)
-        case Finished(outputs=outputs):
+        case GenerationDone(outputs=outputs):
             return await _found_or(shop, clip, _STRANGE if outputs else _NOTHING_MADE)
-        case Broke(failure=failure) if _may_wait(failure):
+        case GenerationFailed(failure=failure) if _may_wait(failure):
             log.info("the model is too busy", extra={"action": "clip_withdrawn", "job_id": job.job_id})
             return ev.ClipWithdrawn(at=shop.clock.now(), clip=clip.index, cause=failure)
-        case Broke(failure=failure):
+        case GenerationFailed(failure=failure):
             return await _found_or(shop, clip, failure)
 
 
-async def _found_or(shop: Workshop, clip: Clip, failure: Failure) -> ev.ClipDone | ev.ClipFailed:
+async def _found_or(shop: WorkerContext, clip: Clip, failure: Failure) -> ev.ClipDone | ev.ClipFailed:
     """A paid film may lie there although the operation failed, or is forgotten: its folder knows better."""
     found = () if failure.charged is Charged.NO else await shop.model.recover(clip.prefix or "")
     if found:
@@ -90,7 +90,7 @@ async def _found_or(shop: Workshop, clip: Clip, failure: Failure) -> ev.ClipDone
     return _failed(shop, clip, failure)
 
 
-async def search(shop: Workshop, job: Job, clip: Clip) -> Job | None:
+async def search(shop: WorkerContext, job: Job, clip: Clip) -> Job | None:
     """The job with the unknown clip adopted, or None where nothing lies under its prefix yet."""
     found = await shop.model.recover(clip.prefix or "")
     if not found:
@@ -99,7 +99,7 @@ async def search(shop: Workshop, job: Job, clip: Clip) -> Job | None:
     return await shop.write(job, ev.FoundUnderPrefix(at=shop.clock.now(), clip=clip.index, output=found[0]))
 
 
-async def judge(shop: Workshop, job: Job, clip: Clip) -> Job:
+async def resolve_unknown(shop: WorkerContext, job: Job, clip: Clip) -> Job:
     """A last look, then the caller's choice: fail closed, or send again."""
     found = await search(shop, job, clip)
     if found:
@@ -109,7 +109,7 @@ async def judge(shop: Workshop, job: Job, clip: Clip) -> Job:
         log.warning("sending an unknown submit again", extra={"action": "resubmit", "job_id": job.job_id})
         return await shop.write(job, ev.Resubmit(at=shop.clock.now(), clip=clip.index))
     log.warning("gave up an unknown submit", extra={"action": "submit_unknown_failed", "job_id": job.job_id})
-    return await shop.write(job, ev.SubmitJudged(at=shop.clock.now(), failure=_UNKNOWN))
+    return await shop.write(job, ev.SubmitGivenUp(at=shop.clock.now(), failure=_UNKNOWN))
 
 
 def _is_free_of_charge(ended: Step | None) -> bool:
@@ -125,7 +125,7 @@ def _may_wait(failure: Failure) -> bool:
     return busy and failure.retryable and failure.charged is Charged.NO
 
 
-def _failed(shop: Workshop, clip: Clip, failure: Failure) -> ev.ClipFailed:
+def _failed(shop: WorkerContext, clip: Clip, failure: Failure) -> ev.ClipFailed:
     return ev.ClipFailed(at=shop.clock.now(), clip=clip.index, failure=failure)
 
 

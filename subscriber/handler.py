@@ -37,19 +37,19 @@ from schemas.errors import (
     OtherModel,
 )
 from schemas.ports import MAX_DELIVERIES, REQUESTS, Delivery
-from schemas.services.reference_images import Claim, keep_image, open_image, take_back
-from schemas.services.update import change
+from schemas.services.reference_images import StagedImage, stage_image, store_image, undo_reference
+from schemas.services.update import update_job
 from schemas.wire.message import HELD_SINCE, Message, NewerVersion, UnknownContent, claimed_job_id, decode_command
 from schemas.wire.request import CancelRequest, VideoRequest
 from schemas.wire.types import Moment, isoformat
-from subscriber.announce import announce, give_back_unused, reject
-from subscriber.context import Workshop
-from subscriber.runner import Carrier
+from subscriber.announce import announce, reject, release_unused_budget
+from subscriber.context import WorkerContext
+from subscriber.runner import JobRunner
 
 logger = logging.getLogger(__name__)
 
 
-async def job_for(shop: Workshop, request: VideoRequest, *, traceparent: str | None) -> Job:
+async def get_or_create_job(shop: WorkerContext, request: VideoRequest, *, traceparent: str | None) -> Job:
     """The job of a request, created where a publisher sent it straight to the bus.
 
     Raises `Invalid` for an image that is none, and `IdReused` where the id stands for another request.
@@ -57,18 +57,18 @@ async def job_for(shop: Workshop, request: VideoRequest, *, traceparent: str | N
     known = await shop.jobs.get(request.job_id)
     if known and known.fingerprint == request.fingerprint():
         return known  # whatever was allowed of its image then: it is taken, and perhaps paid
-    claim = await open_image(request, shop.videos, from_bus=True)
-    job = known or await _created(shop, claim, traceparent)
+    claim = await stage_image(request, shop.videos, from_bus=True)
+    job = known or await _create(shop, claim, traceparent)
     refused = job.fingerprint != claim.request.fingerprint()
     if refused or job.erased_at:
-        await take_back(claim.request, job, shop.jobs, shop.videos, shop.clock.now())
+        await undo_reference(claim.request, job, shop.jobs, shop.videos, shop.clock.now())
     if refused:
         raise IdReused(f"job_id {request.job_id} stands for another request already")
     return job
 
 
-async def _created(shop: Workshop, claim: Claim, traceparent: str | None) -> Job:
-    await keep_image(claim, shop.videos)
+async def _create(shop: WorkerContext, claim: StagedImage, traceparent: str | None) -> Job:
+    await store_image(claim, shop.videos)
     try:
         return await shop.jobs.create(new_job(claim.request, shop.clock.now(), traceparent=traceparent))
     except AlreadyExists:
@@ -76,15 +76,15 @@ async def _created(shop: Workshop, claim: Claim, traceparent: str | None) -> Job
 
 
 @dataclass(slots=True)
-class Registry:
+class InFlightJobs:
     """Who carries which job in this process, `slots` of them at once."""
 
     slots: asyncio.Semaphore
     closed: bool = False
     _carrying: dict[str, asyncio.Task[Job]] = field(default_factory=dict)
-    _carriers: dict[str, Carrier] = field(default_factory=dict)
+    _carriers: dict[str, JobRunner] = field(default_factory=dict)
 
-    def carry(self, job: Job, carrier: Callable[[Job], Carrier]) -> Awaitable[Job]:
+    def run(self, job: Job, carrier: Callable[[Job], JobRunner]) -> Awaitable[Job]:
         """The ended job, by the handler under way or by a new one. Cancelling one who waits does not stop the handler;
         `hand_back` does. Raises `CancelledError` once this process takes no more jobs."""
         task = self._carrying.get(job.job_id)
@@ -95,10 +95,10 @@ class Registry:
             task = self._carrying[job.job_id] = asyncio.create_task(self._until_ended(job.job_id, made))
         return asyncio.shield(task)
 
-    def nudge(self, job_id: str) -> None:
+    def wake(self, job_id: str) -> None:
         """Whoever carries it here reads its record at once."""
         if carrier := self._carriers.get(job_id):
-            carrier.nudge()
+            carrier.wake()
 
     def holds(self, job_id: str) -> bool:
         """True while this process carries the job, or keeps it for a slot."""
@@ -109,7 +109,7 @@ class Registry:
         """How many jobs are carried right now, or wait for a slot."""
         return len(self._carrying)
 
-    async def hand_back(self) -> None:
+    async def shut_down(self) -> None:
         """Stops every handler, and takes no new job. One that waits for the answer of a paid call gets it first."""
         self.closed = True
         for task in self._carrying.values():
@@ -117,12 +117,12 @@ class Registry:
         if self._carrying:
             await asyncio.wait(tuple(self._carrying.values()))
 
-    async def _until_ended(self, job_id: str, carrier: Carrier) -> Job:
+    async def _until_ended(self, job_id: str, carrier: JobRunner) -> Job:
         try:
             async with self.slots:
                 if self.closed:
                     raise asyncio.CancelledError
-                return await carrier.carry()
+                return await carrier.run()
         finally:
             del self._carrying[job_id], self._carriers[job_id]
 
@@ -135,7 +135,7 @@ NEWER_WORKER = "newer_worker"
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
-async def hold(shop: Workshop, delivery: Delivery, error: NewerVersion | NewerRecord | OtherModel) -> None:
+async def hold(shop: WorkerContext, delivery: Delivery, error: NewerVersion | NewerRecord | OtherModel) -> None:
     """Settle the delivery so that it comes again. A message about to be given up for its many deliveries begins afresh.
 
     A message of unknown content is settled for good where its job ended, and rejected when its time is over.
@@ -151,12 +151,12 @@ async def hold(shop: Workshop, delivery: Delivery, error: NewerVersion | NewerRe
         await _publish_again(shop, delivery, {})
 
 
-async def _settle(shop: Workshop, delivery: Delivery, unknown: UnknownContent) -> bool:
+async def _settle(shop: WorkerContext, delivery: Delivery, unknown: UnknownContent) -> bool:
     """True if the delivery is settled: its job ended, its time is over, or a copy that says since when replaces it."""
     now = shop.clock.now()
     job = await _job_of_unknown(shop, unknown)
     since = _held_since(delivery.message)
-    if job and job.ended:
+    if job and job.has_ended:
         await announce(shop, job)
         await delivery.ack()
     elif since is None:
@@ -168,11 +168,11 @@ async def _settle(shop: Workshop, delivery: Delivery, unknown: UnknownContent) -
         await delivery.ack()
     else:
         await reject(shop, delivery.message, claimed_job_id(delivery.message), unknown.reason)
-        await delivery.bury(f"{unknown.reason}; no newer worker came since {isoformat(since)}")
+        await delivery.dead_letter(f"{unknown.reason}; no newer worker came since {isoformat(since)}")
     return True
 
 
-async def _job_of_unknown(shop: Workshop, unknown: UnknownContent) -> Job | None:
+async def _job_of_unknown(shop: WorkerContext, unknown: UnknownContent) -> Job | None:
     """The job that the message asks for, if it has a record that this version can read; it says what it waits for."""
     request = unknown.command
     if not isinstance(request, VideoRequest):
@@ -188,7 +188,7 @@ async def _job_of_unknown(shop: Workshop, unknown: UnknownContent) -> Job | None
     return job
 
 
-async def _publish_again(shop: Workshop, delivery: Delivery, more: Mapping[str, str]) -> None:
+async def _publish_again(shop: WorkerContext, delivery: Delivery, more: Mapping[str, str]) -> None:
     message = delivery.message
     again = Message(data=message.data, attributes={**message.attributes, **more})
     await shop.bus.publish(REQUESTS, again)
@@ -218,8 +218,8 @@ EARLY_CANCEL_TRIES = 5
 class Handler:
     """Handles deliveries of the request topic. The registry bounds the jobs carried at once; cancels need no slot."""
 
-    shop: Workshop
-    registry: Registry
+    shop: WorkerContext
+    registry: InFlightJobs
 
     async def __call__(self, delivery: Delivery) -> None:
         """Settles the delivery of a request or a cancel."""
@@ -231,7 +231,7 @@ class Handler:
         except (Invalid, IdReused) as error:
             conflict = isinstance(error, IdReused)
             await reject(self.shop, delivery.message, claimed_job_id(delivery.message), error, conflict=conflict)
-            await delivery.bury(str(error))
+            await delivery.dead_letter(str(error))
         else:
             if isinstance(command, CancelRequest):
                 await self._cancel(delivery, command)
@@ -242,18 +242,18 @@ class Handler:
 
     def finish(self, job: Job) -> Awaitable[None]:
         """Carries the job to its end, and tells everybody. Keeps no record of its own meanwhile."""
-        return self._told(self.registry.carry(job, lambda known: Carrier(self.shop, known)))
+        return self._cancel_running(self.registry.run(job, lambda known: JobRunner(self.shop, known)))
 
-    async def _told(self, carried: Awaitable[Job]) -> None:
+    async def _cancel_running(self, carried: Awaitable[Job]) -> None:
         ended = await carried
         await announce(self.shop, ended)
-        await give_back_unused(self.shop, ended)
+        await release_unused_budget(self.shop, ended)
 
     async def _job_of(self, delivery: Delivery, command: VideoRequest | CancelRequest) -> Job | None:
         """The record is there before the job waits for its turn: a cancel finds it."""
         if isinstance(command, CancelRequest):
             return None
-        return await job_for(self.shop, command, traceparent=delivery.message.traceparent)
+        return await get_or_create_job(self.shop, command, traceparent=delivery.message.traceparent)
 
     async def _settle_with(self, ending: Awaitable[None], delivery: Delivery) -> None:
         """A job that only a newer worker, or one of another provider, can go on with is left to that one."""
@@ -267,7 +267,7 @@ class Handler:
     async def _cancel(self, delivery: Delivery, wish: CancelRequest) -> None:
         at = self.shop.clock.now()
         try:
-            job = await change(self.shop.jobs, wish.job_id, lambda _: ev.CancelWished(at=at, reason=wish.reason))
+            job = await update_job(self.shop.jobs, wish.job_id, lambda _: ev.CancelRequested(at=at, reason=wish.reason))
         except NotFound as error:
             if delivery.attempt < EARLY_CANCEL_TRIES:
                 await delivery.nack(delay_s=EARLY_CANCEL_DELAY_S)
@@ -275,7 +275,7 @@ class Handler:
                 await reject(self.shop, delivery.message, wish.job_id, error)
                 await delivery.ack()
             return
-        self.registry.nudge(wish.job_id)
+        self.registry.wake(wish.job_id)
         if job.completion_due:
             await announce(self.shop, job)
         await delivery.ack()
@@ -289,36 +289,36 @@ async def handle_dead(handler: Handler, delivery: Delivery) -> None:
     job = await _job_of(handler.shop, delivery.message)
     if job is None:
         logger.warning("a dead letter speaks of no job", extra={"action": "dead_letter_kept"})
-    elif job.ended:
+    elif job.has_ended:
         await announce(handler.shop, job)
-    elif job.started:
+    elif job.has_started:
         await handler.finish(job)
     else:
         logger.warning("failing the job of a dead letter", extra={"action": "dead_lettered", "job_id": job.job_id})
-        failed = await change(handler.shop.jobs, job.job_id, lambda known: _failure(handler.shop, known))
+        failed = await update_job(handler.shop.jobs, job.job_id, lambda known: _failure(handler.shop, known))
         await handler.finish(failed)
     await delivery.ack()
 
 
-async def _was_replayed(shop: Workshop, message: Message) -> bool:
+async def _was_replayed(shop: WorkerContext, message: Message) -> bool:
     """Somebody took the letter off the shelf again before we heard of it: its job is not to be ended."""
     letter = message.attributes.get("dead_letter_id")
     return letter is not None and not await shop.bus.dead_letters(id=letter)
 
 
-async def _job_of(shop: Workshop, message: Message) -> Job | None:
+async def _job_of(shop: WorkerContext, message: Message) -> Job | None:
     """The job that the message asked for; None for a message that is none, or names somebody else's id."""
     try:
         request = decode_command(message)
         if not isinstance(request, VideoRequest):
             return None
-        return await job_for(shop, request, traceparent=message.traceparent)
+        return await get_or_create_job(shop, request, traceparent=message.traceparent)
     except (Invalid, NewerVersion, IdReused):
         return None
 
 
-def _failure(shop: Workshop, job: Job) -> ev.Failed | None:
-    if job.ended or job.started:
+def _failure(shop: WorkerContext, job: Job) -> ev.Failed | None:
+    if job.has_ended or job.has_started:
         return None
     return ev.Failed(at=shop.clock.now(), failure=_GIVEN_UP, held=False)
 

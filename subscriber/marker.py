@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from schemas.domain.object_names import marker_name
 from schemas.errors import NotFound, Unavailable
 from schemas.wire.types import Moment
-from subscriber.context import Workshop
+from subscriber.context import WorkerContext
 from subscriber.scratch import work_folder
 
 _NONCE = "m-"
@@ -45,17 +45,17 @@ def puts_marker(nonce: str) -> bool:
     return nonce.startswith(_NONCE)
 
 
-def own_marker(shop: Workshop, nonce: str) -> Marker:
+def own_marker(shop: WorkerContext, nonce: str) -> Marker:
     """What the owner of a claim puts."""
     return Marker(nonce=nonce, owner=shop.owner, at=shop.clock.now())
 
 
-def fence(shop: Workshop, nonce: str) -> Marker:
+def fence(shop: WorkerContext, nonce: str) -> Marker:
     """What another worker puts so that the owner of the claim `nonce` can't send any more."""
     return Marker(nonce=new_nonce(), owner=shop.owner, at=shop.clock.now(), instead_of=nonce)
 
 
-async def put_marker(shop: Workshop, prefix: str, marker: Marker) -> Marker:
+async def put_marker(shop: WorkerContext, prefix: str, marker: Marker) -> Marker:
     """Return the marker that is stored afterwards: this one, or the one that was there before.
 
     Raises `Unavailable`; then this marker may be stored or not.
@@ -70,12 +70,12 @@ async def put_marker(shop: Workshop, prefix: str, marker: Marker) -> Marker:
         raise Unavailable(f"{name} was deleted while it was read") from error
 
 
-async def delete_marker(shop: Workshop, prefix: str) -> None:
+async def delete_marker(shop: WorkerContext, prefix: str) -> None:
     """Delete the marker of an attempt that was certainly not charged. Raises `Unavailable`."""
     await shop.videos.delete(marker_name(prefix))
 
 
-async def _read_marker(shop: Workshop, name: str) -> Marker:
+async def _read_marker(shop: WorkerContext, name: str) -> Marker:
     """A file that is no marker of ours counts as one of another owner."""
     with work_folder(shop.scratch, "marker") as folder:
         local = folder / "marker"

@@ -24,7 +24,7 @@ from schemas.wire.request import OnUnknownSubmit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Windows:
+class Deadlines:
     """Settings in production, small numbers in tests."""
 
     submit_within_s: float = 10
@@ -96,7 +96,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class ResolveUnknown:
     """The search is over; look a last time, then decide."""
 
     clip: Clip
@@ -150,7 +150,7 @@ Action = (
     | GiveUpSubmit
     | SubmitAgain
     | Search
-    | Judge
+    | ResolveUnknown
     | Submit
     | Poll
     | GiveUpGeneration
@@ -161,9 +161,9 @@ Action = (
 )
 
 
-def decide(job: Job, now: datetime, windows: Windows, watch: Watch) -> Action:
+def decide(job: Job, now: datetime, windows: Deadlines, watch: Watch) -> Action:
     """What to do next. `now` is the store's time."""
-    if job.ended:
+    if job.has_ended:
         return Announce()
     if clip := job.clip_in(ClipState.SUBMITTING):
         return _of_a_submit(job, clip, now, windows, watch)
@@ -182,15 +182,15 @@ def decide(job: Job, now: datetime, windows: Windows, watch: Watch) -> Action:
     return Expire() if job.state is JobState.QUEUED else GiveUpWaiting()
 
 
-def generation_span_s(job: Job, windows: Windows) -> float:
+def generation_span_s(job: Job, windows: Deadlines) -> float:
     """A free clip is made by us, perhaps after a night in which nothing ran: it is given more time."""
-    return windows.storing_s if job.free else windows.generation_s
+    return windows.storing_s if job.is_free else windows.generation_s
 
 
-def _of_a_submit(job: Job, clip: Clip, now: datetime, windows: Windows, watch: Watch) -> Action:
+def _of_a_submit(job: Job, clip: Clip, now: datetime, windows: Deadlines, watch: Watch) -> Action:
     """Either clock will do: to take over early harms no owner, whose marker, answer or refusal still counts. A free
     submit needs no mercy beyond its owner's own window: sending it twice costs nothing."""
-    wait = windows.submit_within_s if job.free else windows.submitting_hold_s
+    wait = windows.submit_within_s if job.is_free else windows.submitting_hold_s
     age = max(watch.seconds, (now - (clip.submitting_at or now)).total_seconds())
     return Hold(min(wait - age, LOOK_AGAIN_S)) if age < wait else GiveUpSubmit(clip)
 
@@ -200,11 +200,11 @@ def next_submit_until(job: Job) -> datetime:
     return max([job.deadline, *(clip.done_at + QUEUED_AT_MOST for clip in job.clips if clip.done_at)])
 
 
-def _of_the_unknown(job: Job, clip: Clip, now: datetime, windows: Windows, watch: Watch) -> Action:
-    if job.free:
+def _of_the_unknown(job: Job, clip: Clip, now: datetime, windows: Deadlines, watch: Watch) -> Action:
+    if job.is_free:
         return SubmitAgain(clip)
     span_s = windows.submitting_hold_s + windows.generation_s
-    return Judge(clip) if watch.is_over(clip.submitting_at or now, span_s, now) else Search(clip)
+    return ResolveUnknown(clip) if watch.is_over(clip.submitting_at or now, span_s, now) else Search(clip)
 
 
 def may_resubmit(job: Job) -> bool:

@@ -18,19 +18,19 @@ RECOVERY = 1.1
 
 
 @dataclass(slots=True)
-class Pace:
+class SubmitRateLimiter:
     """Turns for submits, per model. The quota counts requests per minute and base model, 50 by default
     (Veo 3.1 model card), and all workers share it."""
 
     clock: Clock
     per_minute: float = 50.0
-    at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    concurrency: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     _rate: dict[str, float] = field(default_factory=dict)
     _next_at: dict[str, float] = field(default_factory=dict)
     _refused_at: dict[str, float] = field(default_factory=dict)
     _held_until: dict[str, float] = field(default_factory=dict)
 
-    async def turn(self, model: str) -> bool:
+    async def acquire(self, model: str) -> bool:
         """Waits until this worker may send to the model again. True where it had to."""
         waited = await self._slot(model)
         while self.clock.boot() < self._held_until.get(model, 0.0):  # the model was refused during the wait
@@ -50,7 +50,7 @@ class Pace:
         """Submits per minute right now."""
         return self._rate.get(model, self.per_minute)
 
-    def refused(self, model: str, retry_after_s: float | None = None) -> None:
+    def record_refusal(self, model: str, retry_after_s: float | None = None) -> None:
         """The quota was used up: half as fast from now on, and nothing for as long as the provider asked for."""
         now = self.clock.boot()
         if retry_after_s:
@@ -60,7 +60,7 @@ class Pace:
             self._refused_at[model] = now
             self._rate[model] = max(SLOWEST_PER_MINUTE, self.rate(model) / 2)
 
-    def accepted(self, model: str) -> None:
+    def record_success(self, model: str) -> None:
         """It took one: a little faster, up to the full share."""
         if model in self._rate:
             self._rate[model] = min(self.per_minute, self.rate(model) * RECOVERY)

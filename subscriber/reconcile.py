@@ -18,7 +18,7 @@ from schemas.errors import Conflict
 from schemas.ports import REQUESTS, WORKERS, JobQuery
 from schemas.wire.message import REQUESTED, encode_request
 from subscriber.announce import announce
-from subscriber.context import Workshop
+from subscriber.context import WorkerContext
 from subscriber.retention import Retention, eraser_of
 
 log = logging.getLogger(__name__)
@@ -56,14 +56,14 @@ class Known:
     """Requests that were published later may still wait; None while nothing can be said."""
 
 
-async def reconcile(shop: Workshop, *, known: Known | None = None, dry_run: bool = False) -> Report:
+async def reconcile(shop: WorkerContext, *, known: Known | None = None, dry_run: bool = False) -> Report:
     """One pass over all jobs whose `next_check_at` is over. Without a worker's knowledge no queued job is left out
     but those whose message the bus shows."""
     report = Report()
     erased: list[Job] = []
     waiting: Collection[str] | None = None
     async for job in _due(shop, known):
-        if not job.ended:
+        if not job.has_ended:
             waiting = await _job_ids_waiting(shop) if waiting is None else waiting
             if job.job_id in waiting or (known and known.holds(job.job_id)):
                 continue
@@ -73,7 +73,7 @@ async def reconcile(shop: Workshop, *, known: Known | None = None, dry_run: bool
     return report
 
 
-async def _due(shop: Workshop, known: Known | None) -> AsyncIterator[Job]:
+async def _due(shop: WorkerContext, known: Known | None) -> AsyncIterator[Job]:
     """What is due by now; of the queued jobs only those whose message can't be waiting any more."""
     now = shop.clock.now() + timedelta(milliseconds=1)  # what is due this very millisecond is due
     until = now if known is None or shop.bus.sees_waiting else known.delivered_until
@@ -92,7 +92,7 @@ async def _due(shop: Workshop, known: Known | None) -> AsyncIterator[Job]:
             queries.insert(0, replace(query, cursor=page.cursor))
 
 
-async def _job_ids_waiting(shop: Workshop) -> frozenset[str]:
+async def _job_ids_waiting(shop: WorkerContext) -> frozenset[str]:
     """The jobs whose request the bus still has; empty if it can't tell."""
     if not shop.bus.sees_waiting:
         return frozenset()
@@ -100,12 +100,12 @@ async def _job_ids_waiting(shop: Workshop) -> frozenset[str]:
     return frozenset(each.get("job_id", "") for each in messages if each.get("ce-type") == REQUESTED)
 
 
-async def _look_after(shop: Workshop, job: Job, report: Report, dry_run: bool) -> list[Job]:
+async def _look_after(shop: WorkerContext, job: Job, report: Report, dry_run: bool) -> list[Job]:
     """One job, which is given back where it is erased, to be swept with others of its kind. Whatever goes wrong with
     it, the others are looked after as well."""
     try:
         if not dry_run:
-            job = await shop.write(job, ev.Checked(at=shop.clock.now()))
+            job = await shop.write(job, ev.Reconciled(at=shop.clock.now()))
         await _do(shop, job, report, dry_run)
         return [job] if job.erased_at else []
     except Conflict:
@@ -115,14 +115,14 @@ async def _look_after(shop: Workshop, job: Job, report: Report, dry_run: bool) -
     return []
 
 
-async def _do(shop: Workshop, job: Job, report: Report, dry_run: bool) -> None:
+async def _do(shop: WorkerContext, job: Job, report: Report, dry_run: bool) -> None:
     if job.erased_at:
         report.swept += 1
     elif job.completion_due:
         report.announced += 1
         if not dry_run:
             await announce(shop, job)
-    elif not job.ended:
+    elif not job.has_ended:
         report.republished += 1
         if not dry_run:
             await _republish(shop, job)
@@ -130,18 +130,18 @@ async def _do(shop: Workshop, job: Job, report: Report, dry_run: bool) -> None:
         report.found_late += await _find_late(shop, job, dry_run)
 
 
-async def _republish(shop: Workshop, job: Job) -> None:
+async def _republish(shop: WorkerContext, job: Job) -> None:
     request = encode_request(job.request, at=shop.clock.now(), traceparent=job.traceparent)
     await shop.bus.publish(REQUESTS, request)
     log.info("published a request again", extra={"action": "republished", "job_id": job.job_id})
 
 
-async def _find_late(shop: Workshop, job: Job, dry_run: bool) -> int:
+async def _find_late(shop: WorkerContext, job: Job, dry_run: bool) -> int:
     """Files of attempts whose outcome nobody knew when the job ended: charged, and written down."""
     found = [
         (clip.index, name)
         for clip in job.clips
-        for prefix in clip.watched_prefixes
+        for prefix in clip.unresolved_prefixes
         for name in (await shop.model.recover(prefix))[:1]
         if name not in (clip.output, *clip.late)
     ]

@@ -14,17 +14,17 @@ from datetime import datetime, timedelta
 from schemas.domain.job import Job
 from schemas.domain.object_names import job_prefix
 from schemas.domain.states import JobState
-from schemas.domain.tombstone import why_kept
+from schemas.domain.tombstone import erasure_blocker
 from schemas.errors import ReelbusError
 from schemas.ports import JobQuery, JobStore
 from schemas.services.erasure import Eraser
-from subscriber.context import Workshop
+from subscriber.context import WorkerContext
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rules:
+class RetentionPolicy:
     """How long after its end something is kept; None: for ever."""
 
     job: timedelta | None = None
@@ -36,11 +36,11 @@ class Rules:
 PORTION = 50
 REST = timedelta(hours=6)
 MARGIN = timedelta(days=7)
-_ENDS = frozenset(state for state in JobState if state.ended)
+_ENDS = frozenset(state for state in JobState if state.is_final)
 
 
 @dataclass(slots=True)
-class Walk:
+class JobScan:
     """Through the jobs that ended longer ago than `age`, a portion at a time."""
 
     age: timedelta
@@ -49,13 +49,13 @@ class Walk:
     _floor: datetime | None = None
     _cursor: str | None = None
 
-    def rests(self, now: datetime) -> bool:
+    def is_idle(self, now: datetime) -> bool:
         """True between two walks."""
         return self.next_at is not None and now < self.next_at
 
-    async def portion(self, jobs: JobStore, now: datetime) -> list[Job]:
+    async def next_batch(self, jobs: JobStore, now: datetime) -> list[Job]:
         """The next jobs that are old enough; none while it rests."""
-        if self.rests(now):
+        if self.is_idle(now):
             return []
         self.next_at = None
         self._cutoff = cutoff = self._cutoff or now - self.age
@@ -64,38 +64,38 @@ class Walk:
         self._cursor = page.cursor
         if page.cursor is None or (self._floor and page.jobs and page.jobs[-1].created_at < self._floor):
             self.next_at, self._cutoff, self._cursor, self._floor = now + REST, None, None, cutoff - MARGIN
-        return [job for job in page.jobs if not job.erased_at and _ended_before(job, cutoff)]
+        return [job for job in page.jobs if not job.erased_at and _has_ended_before(job, cutoff)]
 
 
 @dataclass(slots=True)
 class Retention:
     """The rules at work in one process."""
 
-    shop: Workshop
-    rules: Rules
-    _erasing: Walk | None = field(init=False)
-    _emptying: Walk | None = field(init=False)
+    shop: WorkerContext
+    rules: RetentionPolicy
+    _erasing: JobScan | None = field(init=False)
+    _emptying: JobScan | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self._erasing = Walk(self.rules.job) if self.rules.job else None
-        self._emptying = Walk(self.rules.work) if self.rules.work else None
+        self._erasing = JobScan(self.rules.job) if self.rules.job else None
+        self._emptying = JobScan(self.rules.work) if self.rules.work else None
 
     @property
-    def rests(self) -> bool:
+    def is_idle(self) -> bool:
         """True where nothing more is to be done for some hours."""
         now = self.shop.clock.now()
-        return all(walk is None or walk.rests(now) for walk in (self._erasing, self._emptying))
+        return all(walk is None or walk.is_idle(now) for walk in (self._erasing, self._emptying))
 
     async def erase(self, *, dry_run: bool = False) -> int:
         """How many jobs of the next portion were erased, or would be. Raises `Unavailable`."""
         if self._erasing is None:
             return 0
         now = self.shop.clock.now()
-        due = [job for job in await self._erasing.portion(self.shop.jobs, now) if why_kept(job, now) is None]
+        due = [job for job in await self._erasing.next_batch(self.shop.jobs, now) if erasure_blocker(job, now) is None]
         if dry_run:
             return len(due)
         eraser = eraser_of(self.shop)
-        marked = [erased for job in due if (erased := await _marked(eraser, job))]
+        marked = [erased for job in due if (erased := await _mark(eraser, job))]
         await eraser.finish(marked)
         return len(marked)
 
@@ -103,19 +103,19 @@ class Retention:
         """How many jobs of the next portion lost their files under `work/`, or would. Raises `Unavailable`."""
         if self._emptying is None:
             return 0
-        due = await self._emptying.portion(self.shop.jobs, self.shop.clock.now())
-        return sum([await self._emptied(job, dry_run) for job in due])
+        due = await self._emptying.next_batch(self.shop.jobs, self.shop.clock.now())
+        return sum([await self._delete_work(job, dry_run) for job in due])
 
-    async def _emptied(self, job: Job, dry_run: bool) -> bool:
+    async def _delete_work(self, job: Job, dry_run: bool) -> bool:
         files = await self.shop.videos.list(job_prefix(job.job_id))
         if dry_run or not files:
             return bool(files)
-        gone = any([await self._deleted(job, file.name) for file in files])
+        gone = any([await self._delete_files(job, file.name) for file in files])
         if gone:
             logger.info("deleted an old job's work files", extra={"action": "work_deleted", "job_id": job.job_id})
         return gone
 
-    async def _deleted(self, job: Job, name: str) -> bool:
+    async def _delete_files(self, job: Job, name: str) -> bool:
         """False where the job was replayed just now, and needs the file."""
         newest = await self.shop.jobs.get(job.job_id)
         if newest is None or (newest.life, newest.state) != (job.life, job.state):
@@ -124,12 +124,12 @@ class Retention:
         return True
 
 
-def eraser_of(shop: Workshop) -> Eraser:
+def eraser_of(shop: WorkerContext) -> Eraser:
     """The eraser over a worker's ports."""
     return Eraser(jobs=shop.jobs, videos=shop.videos, bus=shop.bus, clock=shop.clock)
 
 
-async def _marked(eraser: Eraser, job: Job) -> Job | None:
+async def _mark(eraser: Eraser, job: Job) -> Job | None:
     """One that can't be erased now keeps the others from nothing."""
     try:
         return await eraser.mark(job.job_id)
@@ -139,5 +139,5 @@ async def _marked(eraser: Eraser, job: Job) -> Job | None:
         return None
 
 
-def _ended_before(job: Job, moment: datetime) -> bool:
+def _has_ended_before(job: Job, moment: datetime) -> bool:
     return (job.since(job.state) or job.created_at) < moment

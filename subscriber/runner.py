@@ -16,7 +16,7 @@ from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Conflict, Failure, LocalDisk, NewerRecord, OtherModel, Unavailable
 from subscriber import assembly, generation, policy
-from subscriber.context import Backoff, Workshop
+from subscriber.context import Backoff, WorkerContext
 from subscriber.submission import give_up_submit, submit_next
 
 logger = logging.getLogger(__name__)
@@ -48,10 +48,10 @@ def _event_of(action: _Write, at: datetime) -> Step:
 
 
 @dataclass(slots=True)
-class Carrier:
+class JobRunner:
     """One job in the hands of this worker. `nudge` makes it read the record at once, after a cancel for example."""
 
-    shop: Workshop
+    shop: WorkerContext
     job: Job
     seen_at_boot: float = 0.0
     stale: bool = False
@@ -65,21 +65,21 @@ class Carrier:
     def __post_init__(self) -> None:
         """From here on the store's time goes on, also while the job waits for a slot."""
         self.watched_phase = _phase_of(self.job)
-        self._see(self.job)
+        self._set_job(self.job)
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Whatever can be dropped is dropped: a pause, or a question that costs nothing."""
         self.nudged.set()
         if self.droppable and not self.droppable.expired():
             self.droppable.reschedule(0)
 
-    async def carry(self) -> Job:
+    async def run(self) -> Job:
         """The ended job. While a dependency is out of reach it waits for better times. Raises `NewerRecord` where a
         newer worker wrote what this one can't read, and `OtherModel` where another provider's worker has to go on."""
         self.watched_since = self.shop.clock.boot()
-        while not self.job.ended:
+        while not self.job.has_ended:
             try:
-                await (self._look() if self.stale else self._step())
+                await (self._reload() if self.stale else self._step())
             except Conflict:
                 self.stale = True
             except (NewerRecord, OtherModel):
@@ -100,10 +100,10 @@ class Carrier:
         if self.job.state in (JobState.GENERATING, JobState.STORING):
             with suppress(Conflict, Unavailable):
                 event = ev.Waits(at=self.shop.clock.now(), waiting_for="local_disk")
-                self._see(await self.shop.write(self.job, event))
+                self._set_job(await self.shop.write(self.job, event))
 
     async def _step(self) -> None:
-        action = policy.decide(self.job, self._store_time(), self.shop.windows, self._watch())
+        action = policy.decide(self.job, self._store_time(), self.shop.deadlines, self._watch())
         match action:
             case policy.Hold(seconds=seconds):
                 await self._pause(seconds)
@@ -116,13 +116,13 @@ class Carrier:
             case policy.Announce():
                 raise AssertionError("an ended job is not carried")
             case _:
-                self._see(await self._settle(action))
+                self._set_job(await self._settle(action))
 
     async def _settle(
         self,
         action: _Write
         | policy.GiveUpSubmit
-        | policy.Judge
+        | policy.ResolveUnknown
         | policy.GiveUpGeneration
         | policy.Store
         | policy.GiveUpStoring,
@@ -130,8 +130,8 @@ class Carrier:
         match action:
             case policy.GiveUpSubmit(clip=clip):
                 return await give_up_submit(self.shop, self.job, clip)
-            case policy.Judge(clip=clip):
-                return await generation.judge(self.shop, self.job, clip)
+            case policy.ResolveUnknown(clip=clip):
+                return await generation.resolve_unknown(self.shop, self.job, clip)
             case policy.GiveUpGeneration(clip=clip):
                 return await generation.give_up_generation(self.shop, self.job, clip)
             case policy.Store(waits_for_files=waits):
@@ -148,12 +148,12 @@ class Carrier:
         if after is self.job:
             self.stale = True
         else:
-            await self._moved(after)
+            await self._continue_with(after)
 
-    async def _moved(self, job: Job) -> None:
+    async def _continue_with(self, job: Job) -> None:
         """Goes on at once, or waits with the message in hand for what the model lacks."""
-        self._see(job)
-        if job.waiting_for and not job.ended:
+        self._set_job(job)
+        if job.waiting_for and not job.has_ended:
             await self._pause(self.backoff.next_s())
         else:
             self.backoff.reset()
@@ -164,7 +164,7 @@ class Carrier:
         except OtherModel:
             since, span_s = (
                 clip.accepted_at or self._store_time(),
-                policy.generation_span_s(self.job, self.shop.windows),
+                policy.generation_span_s(self.job, self.shop.deadlines),
             )
             if (self._store_time() - since).total_seconds() <= span_s:
                 raise
@@ -172,7 +172,7 @@ class Carrier:
         if after and after.state is JobState.STORING:
             await self._store_at_once(after)
         elif after:
-            await self._moved(after)
+            await self._continue_with(after)
         elif self.nudged.is_set() or self._age_s() > self.shop.cancel_look_s:
             self.stale = True
         elif self.shop.model.poll_every_s:
@@ -181,9 +181,9 @@ class Carrier:
     async def _store_at_once(self, job: Job) -> None:
         """`storing` is written down only where it has to wait: from then on its own deadline counts."""
         try:
-            self._see(await assembly.store(self.shop, job, waits_for_files=True))
+            self._set_job(await assembly.store(self.shop, job, waits_for_files=True))
         except Unavailable:
-            self._see(await self.shop.jobs.save(job))
+            self._set_job(await self.shop.jobs.save(job))
             raise
 
     async def _unless_nudged(self, doing: Coroutine[Any, Any, T]) -> T | None:
@@ -208,7 +208,7 @@ class Carrier:
 
     async def _or_pause(self, after: Job | None, seconds: float) -> None:
         if after:
-            self._see(after)
+            self._set_job(after)
         else:
             await self._pause(seconds)
 
@@ -220,11 +220,11 @@ class Carrier:
         """Sleeps, unless nudged."""
         await self._unless_nudged(self.shop.clock.sleep(seconds))
 
-    async def _look(self) -> None:
+    async def _reload(self) -> None:
         self.nudged.clear()
-        self._see(await self.shop.read(self.job.job_id))
+        self._set_job(await self.shop.read(self.job.job_id))
 
-    def _see(self, job: Job) -> None:
+    def _set_job(self, job: Job) -> None:
         self.job, self.seen_at_boot, self.stale = job, self.shop.clock.boot(), False
         if (phase := _phase_of(job)) != self.watched_phase:
             self.watched_phase, self.watched_since, self.watched_whole = phase, self.seen_at_boot, True

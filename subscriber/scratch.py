@@ -23,10 +23,10 @@ _OWN = re.compile(r"[0-9a-f]{32}")
 
 
 @contextmanager
-def own_folder(scratch: Path) -> Iterator[Path]:
+def open_scratch_dir(scratch: Path) -> Iterator[Path]:
     """A new folder under `scratch`, for as long as the context lasts. Blocks for moments. Raises `OSError`."""
     folder = scratch / secrets.token_hex(16)
-    with _opened(scratch) as door:
+    with _open_locked(scratch) as door:
         fcntl.flock(door, fcntl.LOCK_EX)  # until it is locked, a folder of ours looks like a dead one's
         folder.mkdir()
         lock = _open(folder)
@@ -38,7 +38,7 @@ def own_folder(scratch: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def sweep(scratch: Path, *, make: bool = True) -> int:
+def delete_stale(scratch: Path, *, make: bool = True) -> int:
     """Delete what dead workers left behind, and say how many folders and files that were. Blocks.
 
     With `make` the folder exists after this; a worker that runs makes no data folder that was deleted under it.
@@ -48,12 +48,12 @@ def sweep(scratch: Path, *, make: bool = True) -> int:
             folder.mkdir(0o700, parents=True, exist_ok=True)
     elif not scratch.is_dir():
         return 0
-    with _opened(scratch) as door:
+    with _open_locked(scratch) as door:
         fcntl.flock(door, fcntl.LOCK_EX)
-        return sum([_swept(path) for path in tuple(scratch.iterdir())])
+        return sum([_delete_if_stale(path) for path in tuple(scratch.iterdir())])
 
 
-def _swept(path: Path) -> bool:
+def _delete_if_stale(path: Path) -> bool:
     with suppress(OSError):  # it goes with its owner in this very moment, or another one's rights keep it
         if not _is_dead(path):
             return False
@@ -68,7 +68,7 @@ def _swept(path: Path) -> bool:
 def _is_dead(path: Path) -> bool:
     if not _OWN.fullmatch(path.name):
         return path.lstat().st_mtime < time.time() - KEPT_S
-    with _opened(path) as handle:
+    with _open_locked(path) as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -77,7 +77,7 @@ def _is_dead(path: Path) -> bool:
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[int]:
+def _open_locked(folder: Path) -> Iterator[int]:
     handle = _open(folder)
     try:
         yield handle

@@ -14,13 +14,13 @@ from pydantic_settings import NoDecode
 
 from schemas.domain.budget import Limit
 from schemas.settings import Settings
-from subscriber.policy import Windows
-from subscriber.retention import Rules
+from subscriber.policy import Deadlines
+from subscriber.retention import RetentionPolicy
 
 _EXAMPLE = '[{"scope": "all", "period": "month", "limit_usd": "500"}]'
 
 
-def _decoded(value: Any) -> Any:
+def _decode(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
@@ -42,7 +42,7 @@ def _one_each(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
     return limits
 
 
-Limits = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_decoded), AfterValidator(_one_each)]
+Limits = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_decode), AfterValidator(_one_each)]
 """Raises a sentence that names what is wrong."""
 
 
@@ -114,18 +114,18 @@ class WorkerSettings(Settings):
         return self.data_dir.absolute() / "scratch"
 
     @property
-    def rules(self) -> Rules:
+    def retention(self) -> RetentionPolicy:
         """How long something is kept. In a bucket a lifecycle rule ends what lies under `work/`, without a worker."""
         work = self.work_days if self.videos_url.startswith("file:") else 0
-        return Rules(
+        return RetentionPolicy(
             job=timedelta(days=self.retention_days) if self.retention_days else None,
             work=timedelta(days=work) if work else None,
         )
 
     @property
-    def windows(self) -> Windows:
+    def deadlines(self) -> Deadlines:
         """The deadlines that the delivery policy judges by."""
-        return Windows(
+        return Deadlines(
             submit_within_s=self.submit_within_s,
             submit_timeout_s=self.submit_timeout_s,
             submitting_hold_s=self.submitting_hold_s,

@@ -25,7 +25,7 @@ from decimal import Decimal
 from typing import Any
 
 from schemas.domain import events as ev
-from schemas.domain.budget import Slip
+from schemas.domain.budget import Reservation
 from schemas.domain.clip import Clip, Plan
 from schemas.domain.job import Job
 from schemas.domain.object_names import attempt_of, clip_prefix, is_marker, work_prefix
@@ -43,7 +43,7 @@ from schemas.errors import (
     SubmitRefused,
     Unavailable,
 )
-from subscriber.context import Workshop
+from subscriber.context import WorkerContext
 from subscriber.marker import Marker, delete_marker, fence, new_nonce, own_marker, put_marker, puts_marker
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ RETRY_WRITE_S = 1.0
 SLICES_MOVED_S = 0.1
 
 
-async def submit_next(shop: Workshop, job: Job, *, begin_before: float = math.inf) -> Job:
+async def submit_next(shop: WorkerContext, job: Job, *, begin_before: float = math.inf) -> Job:
     """The job after one attempt at its next clip. Raises `Conflict` where another worker got there first, and
     `OtherModel` for a clip that is planned for a model of another provider.
 
@@ -70,8 +70,8 @@ async def submit_next(shop: Workshop, job: Job, *, begin_before: float = math.in
     beside = _charged_beside(job)
     if not job.request.allows(plan.price_usd + beside):
         return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_too_dear(job, plan, beside)))
-    room: Slip | Failure | None = await _look(shop, job, plan)
-    if plan.price_usd and isinstance(room, Slip) and await shop.pace.turn(model):
+    room: Reservation | Failure | None = await _look(shop, job, plan)
+    if plan.price_usd and isinstance(room, Reservation) and await shop.rate_limiter.acquire(model):
         room = None  # it had to wait, and others have taken of the budgets meanwhile
         job = await _newest(shop, job)
     while True:
@@ -87,7 +87,7 @@ async def submit_next(shop: Workshop, job: Job, *, begin_before: float = math.in
         await shop.clock.sleep(SLICES_MOVED_S * random.random())
 
 
-async def _newest(shop: Workshop, job: Job) -> Job:
+async def _newest(shop: WorkerContext, job: Job) -> Job:
     """The newest version, if the same clip can still be sent. Raises `Conflict` if somebody moved the job meanwhile."""
     newest = await _read_patiently(shop, job)
     if (newest.life, newest.state, newest.clips) != (job.life, job.state, job.clips) or newest.cancel_requested:
@@ -96,10 +96,10 @@ async def _newest(shop: Workshop, job: Job) -> Job:
 
 
 async def _one_of_few(
-    shop: Workshop, job: Job, plan: Plan, room: Slip | Failure | None, begin_before: float
+    shop: WorkerContext, job: Job, plan: Plan, room: Reservation | Failure | None, begin_before: float
 ) -> Job | None:
     """The clock of an attempt starts once it is its turn."""
-    async with shop.pace.at_once if plan.price_usd else nullcontext():
+    async with shop.rate_limiter.concurrency if plan.price_usd else nullcontext():
         if shop.clock.boot() > begin_before:
             return job
         return await _to_its_end(_attempt(shop, job, plan, room or await _look(shop, job, plan)))
@@ -116,18 +116,18 @@ async def _to_its_end(attempt: Coroutine[Any, Any, Job | None]) -> Job | None:
         raise
 
 
-async def _look(shop: Workshop, job: Job, plan: Plan) -> Slip | Failure:
-    return await shop.guard.look(job, plan, shop.clock.now())
+async def _look(shop: WorkerContext, job: Job, plan: Plan) -> Reservation | Failure:
+    return await shop.guard.check(job, plan, shop.clock.now())
 
 
-async def _attempt(shop: Workshop, job: Job, plan: Plan, room: Slip | Failure) -> Job | None:
+async def _attempt(shop: WorkerContext, job: Job, plan: Plan, room: Reservation | Failure) -> Job | None:
     """The job after it; None where it stands as it was, since others took of the same slices of a budget."""
-    send_before = shop.clock.boot() + shop.windows.submit_within_s
+    send_before = shop.clock.boot() + shop.deadlines.submit_within_s
     started = ev.SubmitStarted(at=shop.clock.now(), plan=plan, owner=shop.owner, nonce=new_nonce())
     if plan.price_usd and (attempt := await _paid_before(shop, job)):
         log.warning("found files of an attempt that the record does not know", extra=_about(job, "submit_forgotten"))
         known = advance(job, replace(started, attempt=attempt))
-        return await shop.jobs.save(advance(known, ev.SubmitLost(at=shop.clock.now(), nonce=started.nonce)))
+        return await shop.jobs.save(advance(known, ev.SubmitOutcomeUnknown(at=shop.clock.now(), nonce=started.nonce)))
     if isinstance(room, Failure):
         log.warning("a budget has no room for the next clip", extra=_about(job, "budget_exceeded"))
         return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=room))
@@ -135,14 +135,14 @@ async def _attempt(shop: Workshop, job: Job, plan: Plan, room: Slip | Failure) -
     return await _begin(shop, claimed, started.nonce, send_before) if claimed else None
 
 
-def _plan(shop: Workshop, job: Job) -> Plan:
+def _plan(shop: WorkerContext, job: Job) -> Plan:
     """The frozen plan where there is one: models and prices don't change under a running job."""
-    return Plan(clips=tuple(clip.planned for clip in job.clips)) if job.started else shop.model.plan(job.request)
+    return Plan(clips=tuple(clip.planned for clip in job.clips)) if job.has_started else shop.model.plan(job.request)
 
 
 def _charged_beside(job: Job) -> Decimal:
     """What turned up late, and what may have been charged without anybody knowing, counts against the limit as well."""
-    return sum((clip.planned.price_usd * (len(clip.late) + clip.doubts) for clip in job.clips), Decimal(0))
+    return sum((clip.planned.price_usd * (len(clip.late) + clip.unresolved_submits) for clip in job.clips), Decimal(0))
 
 
 def _too_dear(job: Job, plan: Plan, beside: Decimal) -> Failure:
@@ -152,11 +152,11 @@ def _too_dear(job: Job, plan: Plan, beside: Decimal) -> Failure:
 
 
 def _next_model(job: Job, plan: Plan) -> str:
-    clip = job.clip_in(ClipState.PLANNED) if job.started else None
+    clip = job.clip_in(ClipState.PLANNED) if job.has_started else None
     return plan.clips[clip.index if clip else 0].model
 
 
-async def _paid_before(shop: Workshop, job: Job) -> int | None:
+async def _paid_before(shop: WorkerContext, job: Job) -> int | None:
     """The attempt that was paid, or may have been: one that is lost or came late and left a file; or one that is newer
     than any that the record knows and left a file or a marker."""
     clip = job.clip_in(ClipState.PLANNED)
@@ -168,7 +168,7 @@ async def _paid_before(shop: Workshop, job: Job) -> int | None:
     return max(newer | lost_before, default=None)
 
 
-async def _claim(shop: Workshop, job: Job, started: ev.SubmitStarted, slip: Slip) -> Job | None:
+async def _claim(shop: WorkerContext, job: Job, started: ev.SubmitStarted, slip: Reservation) -> Job | None:
     """A write whose answer was lost may have happened: our own nonce in the record says so. It is asked for until the
     store answers: a claim that nobody knows to be his own would end as an unknown submit. None: only slices moved."""
     try:
@@ -183,7 +183,7 @@ async def _claim(shop: Workshop, job: Job, started: ev.SubmitStarted, slip: Slip
         raise Conflict(str(error)) from error
 
 
-async def _read_patiently(shop: Workshop, job: Job) -> Job:
+async def _read_patiently(shop: WorkerContext, job: Job) -> Job:
     """Raises `NewerRecord` where a newer worker took the job over; it does with the clip what has to be done."""
     while True:
         try:
@@ -194,7 +194,7 @@ async def _read_patiently(shop: Workshop, job: Job) -> Job:
             await shop.clock.sleep(RETRY_WRITE_S)
 
 
-async def _mark(shop: Workshop, job: Job, clip: Clip, nonce: str, send_before: float) -> Marker | Failure:
+async def _mark(shop: WorkerContext, job: Job, clip: Clip, nonce: str, send_before: float) -> Marker | Failure:
     """The marker that is stored now, or why there is none: then nothing may be sent."""
     marker = own_marker(shop, nonce)
     while True:
@@ -210,7 +210,7 @@ async def _mark(shop: Workshop, job: Job, clip: Clip, nonce: str, send_before: f
             await shop.clock.sleep(RETRY_WRITE_S)
 
 
-async def _begin(shop: Workshop, job: Job, nonce: str, send_before: float) -> Job:
+async def _begin(shop: WorkerContext, job: Job, nonce: str, send_before: float) -> Job:
     """The job after its one paid call; or as it stands where the call must not leave."""
     clip = _submitting(job, nonce)
     assert clip is not None
@@ -223,31 +223,31 @@ async def _begin(shop: Workshop, job: Job, nonce: str, send_before: float) -> Jo
         return await _settle(shop, job, _refused(shop, nonce, _not_sent()))
     if marker.nonce != nonce:
         log.warning("the attempt was begun elsewhere", extra={**_about(job, "submit_foreign"), "owner": marker.owner})
-        return await _settle(shop, job, ev.SubmitLost(at=shop.clock.now(), nonce=nonce))
+        return await _settle(shop, job, ev.SubmitOutcomeUnknown(at=shop.clock.now(), nonce=nonce))
     return await _send(shop, job, clip, send_before)
 
 
-async def _send(shop: Workshop, job: Job, clip: Clip, send_before: float) -> Job:
+async def _send(shop: WorkerContext, job: Job, clip: Clip, send_before: float) -> Job:
     nonce = clip.nonce or ""
     sources = tuple(line.output or "" for line in job.clips[: clip.index])
     try:
         if shop.clock.boot() >= send_before:
             raise SubmitRefused(_not_sent())
-        async with asyncio.timeout(shop.windows.submit_timeout_s):
+        async with asyncio.timeout(shop.deadlines.submit_timeout_s):
             operation = await shop.model.submit(
                 job.request, clip, sources, send_before=send_before, previous=_extended(job, clip)
             )
     except SubmitRefused as refusal:
         log.info("the submit was refused", extra={**_about(job, "submit_refused"), "code": refusal.failure.code})
         if refusal.failure.category in (Category.QUOTA, Category.CAPACITY):
-            shop.pace.refused(clip.planned.model, refusal.retry_after_s)
+            shop.rate_limiter.record_refusal(clip.planned.model, refusal.retry_after_s)
         after = await _settle(shop, job, _refused(shop, nonce, refusal.failure))
         await forget_attempt(shop, after, clip)
         return after
     except Exception:  # whatever else went wrong here, it may have been sent
         log.warning("the submit's outcome is unknown", exc_info=True, extra=_about(job, "submit_unknown"))
-        return await _settle(shop, job, ev.SubmitLost(at=shop.clock.now(), nonce=nonce))
-    shop.pace.accepted(clip.planned.model)
+        return await _settle(shop, job, ev.SubmitOutcomeUnknown(at=shop.clock.now(), nonce=nonce))
+    shop.rate_limiter.record_success(clip.planned.model)
     log.info("the submit was accepted", extra={**_about(job, "submit_accepted"), "operation": operation})
     return await _record(shop, job, clip, ev.SubmitAccepted(at=shop.clock.now(), nonce=nonce, operation=operation))
 
@@ -257,14 +257,14 @@ def _extended(job: Job, clip: Clip) -> str:
     return (job.clips[clip.index - 1].operation or "") if clip.planned.extends and clip.index else ""
 
 
-def _refused(shop: Workshop, nonce: str, failure: Failure) -> ev.SubmitWithdrawn | ev.SubmitDenied:
+def _refused(shop: WorkerContext, nonce: str, failure: Failure) -> ev.SubmitWithdrawn | ev.SubmitDenied:
     at = shop.clock.now()
     if not failure.retryable:
         return ev.SubmitDenied(at=at, nonce=nonce, failure=failure)
     return ev.SubmitWithdrawn(at=at, nonce=nonce, cause=failure, waiting_for=str(failure.category))
 
 
-async def forget_attempt(shop: Workshop, job: Job, clip: Clip) -> None:
+async def forget_attempt(shop: WorkerContext, job: Job, clip: Clip) -> None:
     """Delete the marker of an attempt that was certainly not charged, so that it holds up no restored backup."""
     if not clip.planned.price_usd or not clip.prefix:
         return
@@ -274,7 +274,7 @@ async def forget_attempt(shop: Workshop, job: Job, clip: Clip) -> None:
         log.info("a marker stays", extra={**_about(job, "marker_kept"), "reason": str(error)})
 
 
-async def give_up_submit(shop: Workshop, job: Job, clip: Clip) -> Job:
+async def give_up_submit(shop: WorkerContext, job: Job, clip: Clip) -> Job:
     """The job after its owner did not come back from a submit. Raises `Unavailable` and `Conflict`.
 
     An owner that puts markers has sent nothing unless its marker is stored. A marker of this worker in its place keeps
@@ -286,7 +286,7 @@ async def give_up_submit(shop: Workshop, job: Job, clip: Clip) -> Job:
         if marker.instead_of == nonce:
             log.info("the owner of a submit is gone and sent nothing", extra=_about(job, "submit_taken_over"))
             return await shop.write(job, ev.SubmitWithdrawn(at=shop.clock.now(), nonce=nonce, cause=_not_sent()))
-    return await shop.write(job, ev.SubmitLost(at=shop.clock.now(), nonce=nonce))
+    return await shop.write(job, ev.SubmitOutcomeUnknown(at=shop.clock.now(), nonce=nonce))
 
 
 def _not_marked(error: ReelbusError) -> Failure:
@@ -301,7 +301,9 @@ def _not_sent() -> Failure:
     return Failure(category=Category.TIMEOUT, code="not_sent", message=words, retryable=True)
 
 
-async def _settle(shop: Workshop, job: Job, event: ev.SubmitWithdrawn | ev.SubmitDenied | ev.SubmitLost) -> Job:
+async def _settle(
+    shop: WorkerContext, job: Job, event: ev.SubmitWithdrawn | ev.SubmitDenied | ev.SubmitOutcomeUnknown
+) -> Job:
     """Writes how the submit ended for as long as the record still waits for it."""
     while True:
         try:
@@ -314,7 +316,7 @@ async def _settle(shop: Workshop, job: Job, event: ev.SubmitWithdrawn | ev.Submi
             job = await _read_patiently(shop, job)
 
 
-async def _record(shop: Workshop, job: Job, clip: Clip, accepted: ev.SubmitAccepted) -> Job:
+async def _record(shop: WorkerContext, job: Job, clip: Clip, accepted: ev.SubmitAccepted) -> Job:
     """Does not give up: what is accepted is paid, and its name exists nowhere but here."""
     while True:
         try:
@@ -329,7 +331,7 @@ async def _record(shop: Workshop, job: Job, clip: Clip, accepted: ev.SubmitAccep
             return job
 
 
-async def _reread(shop: Workshop, job: Job) -> Job:
+async def _reread(shop: WorkerContext, job: Job) -> Job:
     try:
         return await shop.read(job.job_id)
     except NewerRecord:  # a newer worker searches for this clip: its file turns up under the attempt's prefix

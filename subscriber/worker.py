@@ -22,10 +22,10 @@ from schemas.errors import Moved, Unavailable
 from schemas.ports import DEAD_WORKERS, WORKERS, Clock, Delivery, Subscription
 from schemas.wire.message import Message
 from schemas.wire.types import Moment
-from subscriber.context import Backoff, Workshop
-from subscriber.handler import Handler, Registry, handle_dead
+from subscriber.context import Backoff, WorkerContext
+from subscriber.handler import Handler, InFlightJobs, handle_dead
 from subscriber.reconcile import Known, reconcile, retain
-from subscriber.retention import Retention, Rules
+from subscriber.retention import Retention, RetentionPolicy
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 RETRY_AT_MOST_S = 300.0
 
 
-async def guarded(delivery: Delivery, handle: Callable[[Delivery], Awaitable[None]]) -> None:
+async def nack_on_error(delivery: Delivery, handle: Callable[[Delivery], Awaitable[None]]) -> None:
     """Handles the delivery. Cancelled, it is handed back at once; failed, after a while that grows with each try."""
     try:
         await handle(delivery)
@@ -110,18 +110,18 @@ BEAT_EVERY_S = 60.0
 class Worker:
     """One worker process. `in_flight` jobs at once, and `prefetch` messages beside them."""
 
-    shop: Workshop
+    shop: WorkerContext
     in_flight: int
     prefetch: int
     drain_s: float
     reconcile_every_s: float
-    rules: Rules = field(default_factory=Rules)
+    retention: RetentionPolicy = field(default_factory=RetentionPolicy)
     """How long jobs and their files are kept."""
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self, stop: asyncio.Event, *, ready: Callable[[], None]) -> None:
         """Works until `stop` is set, then drains. Calls `ready` once its subscriptions exist and it can submit."""
-        handler = Handler(self.shop, Registry(asyncio.Semaphore(self.in_flight)))
+        handler = Handler(self.shop, InFlightJobs(asyncio.Semaphore(self.in_flight)))
         for subscription in (WORKERS, DEAD_WORKERS):
             await self.shop.bus.ensure(subscription)
         if not await self._prepare(stop):
@@ -148,7 +148,7 @@ class Worker:
             await _first_of(stop, loops)
         finally:
             logger.info("stopping", extra={"action": "worker_stopping", "carried": handler.registry.size})
-            await _cancelled(loops)
+            await _cancel_all(loops)
             await self._drain(handler)
             logger.info("stopped", extra={"action": "worker_stopped"})
 
@@ -159,7 +159,7 @@ class Worker:
         try:
             await _first_of(stop, [preparing])
         finally:
-            await _cancelled([preparing])
+            await _cancel_all([preparing])
         return not stop.is_set()
 
     async def _until_prepared(self) -> None:
@@ -183,7 +183,7 @@ class Worker:
                 async with self.shop.bus.subscribe(subscription, limit=limit) as deliveries:
                     backoff.reset()
                     async for delivery in deliveries:
-                        self._start(guarded(delivery, handle))
+                        self._start(nack_on_error(delivery, handle))
             except Moved:
                 raise  # nothing that this worker did from now on would be found again
             except Unavailable as error:
@@ -199,8 +199,8 @@ class Worker:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _reconcile_for_ever(self, registry: Registry, progress: Progress) -> None:
-        retention = Retention(self.shop, self.rules)
+    async def _reconcile_for_ever(self, registry: InFlightJobs, progress: Progress) -> None:
+        retention = Retention(self.shop, self.retention)
         while True:
             try:
                 delivered_until = progress.reached(self.shop.clock.now())
@@ -229,8 +229,8 @@ class Worker:
         """Finish what ends in time; hand the rest back. A paid call under way is waited for."""
         if self._running:
             await asyncio.wait(tuple(self._running), timeout=self.drain_s)
-        await handler.registry.hand_back()
-        await _cancelled(list(self._running))
+        await handler.registry.shut_down()
+        await _cancel_all(list(self._running))
 
 
 async def _first_of(stop: asyncio.Event, loops: list[asyncio.Task[None]]) -> None:
@@ -242,7 +242,7 @@ async def _first_of(stop: asyncio.Event, loops: list[asyncio.Task[None]]) -> Non
         task.result()
 
 
-async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+async def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -114,7 +114,7 @@ _ZOOM_RANGE = (0.04, 0.30)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Travel:
+class CameraPath:
     """Amounts in frames: `across=0.1` slides by a tenth of the frame's width."""
 
     move: Move
@@ -143,11 +143,13 @@ class Travel:
         return float((1 + self.closer) ** -near)
 
 
-def plan(move: Move, duration_seconds: int, restraint: float = 1.0) -> Travel:
+def plan(move: Move, duration_seconds: int, restraint: float = 1.0) -> CameraPath:
     """Longer films go further, but never so far that the picture is lost."""
     pan = _amount(duration_seconds * _PAN_PER_SECOND, _PAN_RANGE) * move.pace * restraint
     zoom = _amount(duration_seconds * _ZOOM_PER_SECOND, _ZOOM_RANGE) * move.pace * restraint
-    return Travel(move=move, across=pan * abs(move.across), down=pan * abs(move.down), closer=zoom * abs(move.closer))
+    return CameraPath(
+        move=move, across=pan * abs(move.across), down=pan * abs(move.down), closer=zoom * abs(move.closer)
+    )
 
 
 def _amount(wanted: float, limits: tuple[float, float]) -> float:
@@ -174,7 +176,7 @@ _MAX_PIXELS = 6_000_000
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
     picture: Planes
-    travel: Travel
+    travel: CameraPath
 
 
 def set_stage(image: Image.Image, frame: Size, move: Move, duration_seconds: int) -> Stage:
@@ -192,7 +194,7 @@ def fits(image: Size, frame: Size) -> bool:
     return min(ratio, 1 / ratio) >= _LEAST_SEEN
 
 
-def stage_size(frame: Size, travel: Travel) -> Size:
+def stage_size(frame: Size, travel: CameraPath) -> Size:
     """Sharp at the near end of the move, even on both sides, and never huge."""
     sharpness = 1 + travel.closer
     width = frame[0] * (1 + travel.across) * sharpness

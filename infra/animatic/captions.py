@@ -113,7 +113,7 @@ class _Words:
         return bool(self.title or len(self.passages) > 1)
 
 
-def letter(board: Storyboard, layout: Layout, accent: Colour) -> list[Overlay]:
+def set_captions(board: Storyboard, layout: Layout, accent: Colour) -> list[Overlay]:
     """All words of the film as overlays, lowest first."""
     length_s = float(board.duration_seconds)
     if board.image is None:

@@ -68,7 +68,7 @@ _OPAQUE = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ink:
+class OverlayPlane:
     """One plane of an overlay: its values times its opacity, and the opacity, of 256."""
 
     top: int
@@ -81,7 +81,7 @@ class Ink:
         under = plane[self.top : self.top + height, self.left : self.left + width]
         weighted, opacity = self.weighted, self.opacity
         if strength < _OPAQUE:
-            weighted, opacity = _faded(weighted, strength), _faded(opacity, strength)
+            weighted, opacity = _fade(weighted, strength), _fade(opacity, strength)
         under[:] = (under * (_OPAQUE - opacity) + weighted + 127) >> 8
 
 
@@ -93,7 +93,7 @@ class Overlay:
     end_s: float
     fade_in_s: float = 0.25
     fade_out_s: float = 0.25
-    inks: tuple[Ink, Ink, Ink]
+    inks: tuple[OverlayPlane, OverlayPlane, OverlayPlane]
 
     def lay(self, planes: Sequence[Bytes], second: float) -> None:
         strength = round(_OPAQUE * self._presence(second))
@@ -109,7 +109,7 @@ class Overlay:
         return max(0.0, min(1.0, coming, going))
 
 
-def ink(image: Image.Image, at: tuple[int, int] = (0, 0)) -> tuple[Ink, Ink, Ink]:
+def ink(image: Image.Image, at: tuple[int, int] = (0, 0)) -> tuple[OverlayPlane, OverlayPlane, OverlayPlane]:
     """Turn an RGBA drawing into ink, cut to the part that is drawn on. Its sides and its place are even numbers."""
     left, top, right, bottom = _even(image.getchannel("A").getbbox() or (0, 0, 2, 2), image.size)
     drawn = np.asarray(image.crop((left, top, right, bottom))).astype(np.float32)
@@ -118,13 +118,13 @@ def ink(image: Image.Image, at: tuple[int, int] = (0, 0)) -> tuple[Ink, Ink, Ink
     small = _whole(halve(opacity))
     left, top = left + at[0], top + at[1]
     return (
-        Ink(top=top, left=left, weighted=_whole(luma), opacity=_whole(opacity)),
-        Ink(top=top // 2, left=left // 2, weighted=_whole(halve(blue)), opacity=small),
-        Ink(top=top // 2, left=left // 2, weighted=_whole(halve(red)), opacity=small),
+        OverlayPlane(top=top, left=left, weighted=_whole(luma), opacity=_whole(opacity)),
+        OverlayPlane(top=top // 2, left=left // 2, weighted=_whole(halve(blue)), opacity=small),
+        OverlayPlane(top=top // 2, left=left // 2, weighted=_whole(halve(red)), opacity=small),
     )
 
 
-def _faded(values: Words, strength: int) -> Words:
+def _fade(values: Words, strength: int) -> Words:
     return ((values.astype(np.uint32) * np.uint32(strength)) >> 8).astype(np.uint16)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFilter
 
 from infra.animatic.bidi import is_right_to_left
-from infra.animatic.compositing import Ink, Overlay, ink
+from infra.animatic.compositing import Overlay, OverlayPlane, ink
 from infra.animatic.palette import Colour
 from infra.animatic.text import ELLIPSIS, Measure, atoms, wrap
 from infra.animatic.typeface import BOLD, REGULAR, SEMIBOLD, Type
@@ -100,7 +100,7 @@ class Block:
         return self.type.leading_px * len(self.lines)
 
 
-def paint(block: Block, layout: Layout, top_px: int) -> tuple[Ink, Ink, Ink]:
+def paint(block: Block, layout: Layout, top_px: int) -> tuple[OverlayPlane, OverlayPlane, OverlayPlane]:
     """The block, its first line's top at `top_px`."""
     drawing = Image.new("RGBA", layout.size, _CLEAR)
     draw = ImageDraw.Draw(drawing)
@@ -109,7 +109,7 @@ def paint(block: Block, layout: Layout, top_px: int) -> tuple[Ink, Ink, Ink]:
         left = layout.side_px
         if block.right_to_left:
             left = layout.width - layout.side_px - round(spaced_width(block.kicker, layout.kicker))
-        spaced(draw, (left, top_px - layout.px(9)), block.kicker, layout.kicker, (*block.accent, 255))
+        add_tracking(draw, (left, top_px - layout.px(9)), block.kicker, layout.kicker, (*block.accent, 255))
     if block.bar:
         _bar(draw, block, layout, top_px)
     return ink(shade(drawing, layout))
@@ -130,7 +130,7 @@ def _bar(draw: ImageDraw.ImageDraw, block: Block, layout: Layout, top_px: int) -
     draw.rectangle(box, fill=(*block.accent, 255))
 
 
-def spaced(
+def add_tracking(
     draw: ImageDraw.ImageDraw, at: tuple[float, float], word: str, type_: Type, fill: tuple[int, int, int, int]
 ) -> float:
     """Set a short word in spaced letters, if it is of a script whose letters may stand apart; returns where it ends."""
@@ -222,7 +222,7 @@ class Slate:
         self._write_label(draw)
         return Overlay(start_s=0, end_s=length_s, fade_in_s=0, fade_out_s=0, inks=ink(drawing))
 
-    def timecode(self, frame: int, frame_rate: int) -> tuple[Ink, Ink, Ink]:
+    def timecode(self, frame: int, frame_rate: int) -> tuple[OverlayPlane, OverlayPlane, OverlayPlane]:
         """In cells of one width, so that the digits do not tremble."""
         drawing = Image.new("RGBA", (_even(self._code_width), _even(self._height)), _LABEL_CLEAR)
         draw = ImageDraw.Draw(drawing)
@@ -235,7 +235,7 @@ class Slate:
     def _write_label(self, draw: ImageDraw.ImageDraw) -> None:
         left, middle, radius = self.layout.side_px + self._pad, self._top + self._height / 2, self._dot / 2
         draw.ellipse((left, middle - radius, left + self._dot, middle + radius), fill=(*self.accent, 255))
-        spaced(draw, (left + self._dot * 2, self._top + self._baseline), _LABEL, self._type, _WRITING)
+        add_tracking(draw, (left + self._dot * 2, self._top + self._baseline), _LABEL, self._type, _WRITING)
 
     def _paper(self, draw: ImageDraw.ImageDraw, left: int, width: int) -> None:
         box = (left, self._top, left + width - 1, self._top + self._height - 1)

@@ -18,12 +18,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from infra.animatic.pool import Studio
+from infra.animatic.pool import RenderPool
 from infra.animatic.storyboard import Storyboard
 from schemas.domain.clip import Clip, Plan, PlannedClip
 from schemas.domain.object_names import WORK, stored_name
 from schemas.errors import DISK_ERRNOS, Category, Failure, Invalid, NotFound, Unavailable, unavailable_of
-from schemas.ports import Answer, Broke, Finished, Foreign, Running, VideoStore
+from schemas.ports import Answer, Foreign, GenerationDone, GenerationFailed, GenerationRunning, VideoStore
 from schemas.wire.request import VideoRequest
 from schemas.wire.scene import Scene, has_visible_texts
 
@@ -66,9 +66,9 @@ class Animatic:
 
     poll_every_s = 0.0
 
-    def __init__(self, videos: VideoStore, studio: Studio, scratch: Path) -> None:
+    def __init__(self, videos: VideoStore, studio: RenderPool, scratch: Path) -> None:
         self._videos, self._studio, self._scratch = videos, studio, scratch
-        self._rendering: dict[str, asyncio.Task[Finished | Broke]] = {}
+        self._rendering: dict[str, asyncio.Task[GenerationDone | GenerationFailed]] = {}
         self._suspects: set[str] = set()
 
     async def prepare(self) -> None:
@@ -103,15 +103,15 @@ class Animatic:
         rendering = self._rendering.get(operation) or self._begin(operation)
         await asyncio.wait([rendering], timeout=POLL_AT_MOST_S)
         if not rendering.done():
-            return Running()
+            return GenerationRunning()
         self._rendering.pop(operation, None)
         try:
             return rendering.result()
         except BrokenProcessPool:
             if operation in self._suspects:
-                return Broke(failure=_CRASHED)
+                return GenerationFailed(failure=_CRASHED)
             self._suspects.add(operation)
-            return Running()
+            return GenerationRunning()
 
     async def recover(self, prefix: str) -> Sequence[str]:
         """The films under a prefix."""
@@ -129,29 +129,29 @@ class Animatic:
         await asyncio.gather(*self._rendering.values(), return_exceptions=True)
         self._studio.close()
 
-    def _begin(self, operation: str) -> asyncio.Task[Finished | Broke]:
+    def _begin(self, operation: str) -> asyncio.Task[GenerationDone | GenerationFailed]:
         task = self._rendering[operation] = asyncio.create_task(self._film(operation))
         return task
 
-    async def _film(self, operation: str) -> Finished | Broke:
+    async def _film(self, operation: str) -> GenerationDone | GenerationFailed:
         name = operation.removesuffix(_OPERATION) + _FILM
         if await self._videos.list(name):
-            return Finished(outputs=(name,))
+            return GenerationDone(outputs=(name,))
         with self._work_folder() as folder:
             film = folder / _FILM
             try:
                 await self._render(operation, await self._board(operation, folder), film)
             except (ValueError, Invalid, NotFound) as error:
-                return Broke(failure=_unusable(error))
+                return GenerationFailed(failure=_unusable(error))
             except (BrokenProcessPool, Unavailable):
                 raise
             except Exception as error:  # a bug in the drawing ends this job, not the worker's patience
                 if isinstance(error, OSError) and error.errno in DISK_ERRNOS:
                     raise
                 logger.exception("the renderer failed", extra={"action": "render_failed", "operation": operation})
-                return Broke(failure=_failed(error))
+                return GenerationFailed(failure=_failure(error))
             await self._videos.put(name, film, content_type="video/mp4")
-        return Finished(outputs=(name,))
+        return GenerationDone(outputs=(name,))
 
     @contextmanager
     def _work_folder(self) -> Iterator[Path]:
@@ -191,7 +191,7 @@ class Animatic:
         if operation not in self._suspects:
             await self._studio.render(board, film)
             return
-        alone = Studio(1)
+        alone = RenderPool(1)
         try:
             await alone.render(board, film)
         finally:
@@ -233,7 +233,7 @@ def _unusable(error: ValueError | Invalid | NotFound) -> Failure:
     return Failure(category=Category.INVALID_REQUEST, code="invalid_image", message=words, field="reference_image")
 
 
-def _failed(error: Exception) -> Failure:
+def _failure(error: Exception) -> Failure:
     words = f"The local renderer failed ({type(error).__name__}); its log says more."
     return Failure(category=Category.INTERNAL, code="renderer_failed", message=words)
 

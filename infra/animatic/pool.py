@@ -17,7 +17,7 @@ from pathlib import Path
 from infra.animatic.storyboard import Storyboard
 
 
-class Studio:
+class RenderPool:
     """Renders storyboards, `renderers` at a time, in the order they come."""
 
     def __init__(self, renderers: int) -> None:

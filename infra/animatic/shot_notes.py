@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from PIL import Image, ImageDraw
 
 from infra.animatic.bidi import is_right_to_left
-from infra.animatic.compositing import Ink, ink
-from infra.animatic.layout import Layout, shade, spaced, spaced_width
+from infra.animatic.compositing import OverlayPlane, ink
+from infra.animatic.layout import Layout, add_tracking, shade, spaced_width
 from infra.animatic.palette import Colour
 from infra.animatic.text import wrap
 from infra.animatic.typeface import Type
@@ -62,7 +62,9 @@ class Page:
         label = self.layout.kicker.size_px * _LABEL_LEADING if row.label and self.layout.tall else 0
         return self.type.leading_px + gap + label
 
-    def paint(self, top_px: int, accent: Colour, *, right_to_left: bool) -> tuple[Ink, Ink, Ink]:
+    def paint(
+        self, top_px: int, accent: Colour, *, right_to_left: bool
+    ) -> tuple[OverlayPlane, OverlayPlane, OverlayPlane]:
         """The page, its first line's top at `top_px`; its labels stand where the sheet begins to be read."""
         drawing = Image.new("RGBA", self.layout.size, (0, 0, 0, 0))
         draw = ImageDraw.Draw(drawing)
@@ -90,7 +92,7 @@ class Page:
         if right_to_left:
             left = self.layout.width - left - spaced_width(label, kicker)
         drop = kicker.size_px * 0.45 if self.layout.tall else self.type.leading_px - self.type.size_px * 1.02
-        spaced(draw, (left, bottom - drop), label, kicker, (*accent, 255))
+        add_tracking(draw, (left, bottom - drop), label, kicker, (*accent, 255))
 
 
 def set_pages(notes: tuple[Note, ...], layout: Layout, room_px: int, most: int) -> list[Page]:

@@ -96,7 +96,7 @@ _WORDS: tuple[tuple[str, Mood], ...] = (
 _NONE = re.compile(r"\s*(none|no (background )?music|silence|silent|without music|n/a|-)\.?\s*")
 
 
-def hear(music: str) -> Mood | None:
+def choose_mood(music: str) -> Mood | None:
     """The mood that the words name most often; calm when they name none; None when they ask for no music."""
     plain = music.casefold()
     if _NONE.fullmatch(plain):

@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.embedded.database import translated
+from infra.embedded.database import translate_errors
 from schemas.errors import Invalid, Unavailable, unavailable_of
 
 DATABASE = "reelbus.db"
@@ -57,7 +57,11 @@ def back_up(database: Path, videos: Path | None, to: Path) -> Backup:
 def _copy_database(source: Path, target: Path) -> int:
     """Copy it as one file without a `-wal`, look it through, and count its jobs."""
     uri = f"{source.absolute().as_uri()}?mode=rw"
-    with translated(), closing(sqlite3.connect(uri, uri=True)) as original, closing(sqlite3.connect(target)) as copy:
+    with (
+        translate_errors(),
+        closing(sqlite3.connect(uri, uri=True)) as original,
+        closing(sqlite3.connect(target)) as copy,
+    ):
         original.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
         (verdict,) = copy.execute("PRAGMA integrity_check(1)").fetchone()

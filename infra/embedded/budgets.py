@@ -7,7 +7,7 @@ from functools import partial
 
 from infra.embedded.database import Database
 from infra.embedded.jobs import save_job
-from schemas.domain.budget import Slice
+from schemas.domain.budget import BudgetShard
 from schemas.domain.job import Job
 from schemas.errors import Conflict
 
@@ -27,34 +27,34 @@ class SqliteBudgets:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def read(self, names: Sequence[str]) -> Sequence[Slice]:
+    async def read(self, names: Sequence[str]) -> Sequence[BudgetShard]:
         return await self._database.read(partial(_read, names=names))
 
-    async def reserve(self, job: Job, slices: Sequence[Slice]) -> Job:
+    async def reserve(self, job: Job, slices: Sequence[BudgetShard]) -> Job:
         return await self._database.write(partial(_reserve, job=job, slices=slices))
 
-    async def give_back(self, found: Slice) -> None:
+    async def give_back(self, found: BudgetShard) -> None:
         await self._database.write(partial(_save, found=found))
 
 
-def _read(connection: sqlite3.Connection, names: Sequence[str]) -> list[Slice]:
+def _read(connection: sqlite3.Connection, names: Sequence[str]) -> list[BudgetShard]:
     marks = ", ".join("?" * len(names))
     query = f"SELECT name, terms, allotted, used, revision FROM budget_slices WHERE name IN ({marks})"
     found = {row[0]: _slice(*row) for row in connection.execute(query, tuple(names))}
-    return [found.get(name) or Slice(name=name) for name in names]
+    return [found.get(name) or BudgetShard(name=name) for name in names]
 
 
-def _slice(name: str, terms: str, allotted: str, used: str, revision: int) -> Slice:
-    return Slice(name=name, terms=terms, allotted=Decimal(allotted), used=Decimal(used), revision=str(revision))
+def _slice(name: str, terms: str, allotted: str, used: str, revision: int) -> BudgetShard:
+    return BudgetShard(name=name, terms=terms, allotted=Decimal(allotted), used=Decimal(used), revision=str(revision))
 
 
-def _reserve(connection: sqlite3.Connection, job: Job, slices: Sequence[Slice]) -> Job:
+def _reserve(connection: sqlite3.Connection, job: Job, slices: Sequence[BudgetShard]) -> Job:
     for each in slices:
         _save(connection, each)
     return save_job(connection, job)
 
 
-def _save(connection: sqlite3.Connection, found: Slice) -> None:
+def _save(connection: sqlite3.Connection, found: BudgetShard) -> None:
     row = (found.terms, str(found.allotted), str(found.used), found.name)
     saved = connection.execute(*((_UPDATE, (*row, found.revision)) if found.revision else (_INSERT, row)))
     if saved.rowcount == 0:

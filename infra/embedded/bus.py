@@ -15,8 +15,8 @@ from infra.embedded import bus_sql
 from infra.embedded import bus_sql as dead_letters
 from infra.embedded import bus_sql as topics
 from infra.embedded.database import Database
-from infra.embedded.notify import Wake
-from infra.embedded.subscription import Flow, Leases
+from infra.embedded.notify import Notifier
+from infra.embedded.subscription import Leases, SubscriptionStream
 from schemas.errors import Unavailable
 from schemas.ports import DeadLetter, Delivery, Subscription
 from schemas.wire.message import Message
@@ -24,7 +24,7 @@ from schemas.wire.message import Message
 logger = logging.getLogger(__name__)
 
 
-class Heartbeat:
+class LeaseRenewer:
     """Runs one write operation again and again until stopped."""
 
     def __init__(self, database: Database, beat: Callable[[Connection], None], *, every_s: float) -> None:
@@ -75,17 +75,17 @@ class SqliteBus:
         self, database: Database, *, ack_deadline_s: float = ACK_DEADLINE_S, poll_interval_s: float = POLL_INTERVAL_S
     ) -> None:
         self._database = database
-        self._wake = Wake(database.path.parent / "wake")
+        self._wake = Notifier(database.path.parent / "wake")
         self._leases = Leases(database, self._wake, ack_deadline_s=ack_deadline_s)
         self._poll_interval_s = poll_interval_s
         self._ephemeral_for_ms = int(ack_deadline_s * _EPHEMERAL_FOR_DEADLINES * 1000)
         self._own: dict[str, Subscription] = {}
-        self._flows: set[Flow] = set()
-        self._heartbeat = Heartbeat(database, self._beat, every_s=ack_deadline_s / _BEATS_PER_DEADLINE)
+        self._flows: set[SubscriptionStream] = set()
+        self._heartbeat = LeaseRenewer(database, self._renew, every_s=ack_deadline_s / _BEATS_PER_DEADLINE)
         self._heartbeat.start()
 
     @property
-    def letters_hide(self) -> bool:
+    def dead_letter_reads_are_exclusive(self) -> bool:
         return False
 
     @property
@@ -97,7 +97,7 @@ class SqliteBus:
 
     async def publish(self, topic: str, message: Message) -> None:
         await self._database.write(partial(topics.publish, topic=topic, message=message))
-        self._wake.hint(topic)
+        self._wake.notify(topic)
 
     async def ensure(self, subscription: Subscription) -> None:
         if subscription.ephemeral:
@@ -111,10 +111,10 @@ class SqliteBus:
     @asynccontextmanager
     async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
         await self.ensure(subscription)
-        flow = Flow(self._leases, subscription, limit=limit, poll_interval_s=self._poll_interval_s)
+        flow = SubscriptionStream(self._leases, subscription, limit=limit, poll_interval_s=self._poll_interval_s)
         self._flows.add(flow)
         try:
-            with self._wake.listening(subscription.topic, flow.nudge):
+            with self._wake.listen(subscription.topic, flow.nudge):
                 yield flow
         finally:
             self._flows.discard(flow)
@@ -128,10 +128,10 @@ class SqliteBus:
         found = await self._database.read(partial(dead_letters.find, id=id))
         return [found] if found else []
 
-    async def replay(self, id: str) -> None:
-        self._wake.hint(await self._database.write(partial(dead_letters.replay, id=id)))
+    async def replay_dead_letter(self, id: str) -> None:
+        self._wake.notify(await self._database.write(partial(dead_letters.replay, id=id)))
 
-    async def drop(self, id: str) -> None:
+    async def delete_dead_letter(self, id: str) -> None:
         await self._database.write(partial(dead_letters.take, id=id))
 
     async def close(self) -> None:
@@ -158,7 +158,7 @@ class SqliteBus:
         while await self._database.write(topics.sweep):
             pass  # bounded steps, so that nobody waits long for the file
 
-    def _beat(self, connection: Connection) -> None:
+    def _renew(self, connection: Connection) -> None:
         self._leases.renew(connection)
         topics.ensure(connection, tuple(self._own.values()), self._ephemeral_for_ms)
         topics.sweep(connection)

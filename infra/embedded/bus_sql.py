@@ -183,7 +183,7 @@ _RETURN = """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Held:
+class LeasedMessage:
     """A message and the lease on it."""
 
     lease: str
@@ -192,10 +192,10 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
+class LeasedBatch:
     """What one look at a subscription gave."""
 
-    held: tuple[Held, ...] = ()
+    held: tuple[LeasedMessage, ...] = ()
     next_at_ms: int | None = None
     """When the next message becomes visible; None where nothing waits."""
     given_up_to: str | None = None
@@ -207,31 +207,33 @@ def waiting(connection: sqlite3.Connection, *, name: str) -> list[Mapping[str, s
     return [json.loads(attributes) for (attributes,) in connection.execute(_WAITING, (name,))]
 
 
-def claim(connection: sqlite3.Connection, name: str, *, limit: int, lease_ms: int) -> Claim:
+def claim(connection: sqlite3.Connection, name: str, *, limit: int, lease_ms: int) -> LeasedBatch:
     """Lease the messages whose turn it is. What was delivered too often goes to the dead letters instead."""
     subscription = connection.execute(_SUBSCRIPTION, (name,)).fetchone()
     if subscription is None:
-        return Claim()
+        return LeasedBatch()
     id, dead_letter_topic, max_deliveries = subscription
     now = now_ms()
     rows = connection.execute(_IN_TURN, (id, now, limit)).fetchall()
     spent = [row for row in rows if dead_letter_topic is not None and row[1] >= max_deliveries]
     for message_id, attempts in spent:
         move_to_dead_letters(connection, message_id, id, cause=_gave_up_after(attempts))
-    return Claim(
+    return LeasedBatch(
         held=tuple(_lease(connection, id, row, now + lease_ms) for row in rows if row not in spent),
         next_at_ms=connection.execute(_NEXT, (id,)).fetchone()[0],
         given_up_to=dead_letter_topic if spent else None,
     )
 
 
-def _lease(connection: sqlite3.Connection, subscription_id: int, row: tuple[int, int], until_ms: int) -> Held:
+def _lease(connection: sqlite3.Connection, subscription_id: int, row: tuple[int, int], until_ms: int) -> LeasedMessage:
     message_id, attempts = row
     lease = secrets.token_hex(8)
     connection.execute(_LEASE, (lease, until_ms, message_id, subscription_id))
     query = "SELECT data, attributes FROM messages WHERE id = ?"
     data, attributes = connection.execute(query, (message_id,)).fetchone()
-    return Held(lease=lease, message=Message(data=data, attributes=json.loads(attributes)), attempt=attempts + 1)
+    return LeasedMessage(
+        lease=lease, message=Message(data=data, attributes=json.loads(attributes)), attempt=attempts + 1
+    )
 
 
 def ack(connection: sqlite3.Connection, lease: str) -> None:

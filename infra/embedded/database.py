@@ -58,7 +58,7 @@ def moment(at_ms: int) -> datetime:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """What goes wrong with the file or its locks is `Unavailable`; a mistake in our SQL stays what it is."""
     try:
         yield
@@ -74,7 +74,7 @@ def translated() -> Iterator[None]:
 
 def open_connections(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     """One to write and one to read, on a file with today's layout."""
-    with translated(), _alone(path), ExitStack() as undo:
+    with translate_errors(), _alone(path), ExitStack() as undo:
         writer = _connect(path, undo)
         migrate(writer)
         reader = _connect(path, undo)
@@ -120,7 +120,7 @@ class _Waiting:
     future: "asyncio.Future[Any]"
 
 
-class _Attempt:
+class _Savepoint:
     """One operation inside the group's transaction: its failure undoes its own changes and nobody else's."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -128,7 +128,7 @@ class _Attempt:
         self.error: Exception | None = None
         self.result: Any = None
 
-    def __enter__(self) -> "_Attempt":
+    def __enter__(self) -> "_Savepoint":
         self._connection.execute("SAVEPOINT attempt")
         return self
 
@@ -157,7 +157,7 @@ class Database:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="sqlite-read")
         self._waiting: deque[_Waiting] = deque()
-        self._group: asyncio.Future[list[_Attempt]] | None = None
+        self._group: asyncio.Future[list[_Savepoint]] | None = None
         self._closed = False
         self._wall_clock = WallClock()
 
@@ -208,7 +208,7 @@ class Database:
         self._group = asyncio.get_running_loop().run_in_executor(self._writing, self._commit, operations)
         self._group.add_done_callback(partial(self._answer, group))
 
-    def _answer(self, group: Sequence[_Waiting], committed: "asyncio.Future[list[_Attempt]]") -> None:
+    def _answer(self, group: Sequence[_Waiting], committed: "asyncio.Future[list[_Savepoint]]") -> None:
         self._group = None
         failure = committed.exception()
         attempts = [] if failure else committed.result()
@@ -222,8 +222,8 @@ class Database:
                 waiting.future.set_result(attempts[index].result)
         self._next_group()
 
-    def _commit(self, operations: Sequence[Operation[Any]]) -> list[_Attempt]:
-        with translated(), self._wall_clock.kept_on_commit(), _undone_on_error(self._writer):
+    def _commit(self, operations: Sequence[Operation[Any]]) -> list[_Savepoint]:
+        with translate_errors(), self._wall_clock.kept_on_commit(), _undone_on_error(self._writer):
             self._writer.execute("BEGIN IMMEDIATE")
             self._wall_clock.follow(self._writer)
             attempts = [self._attempt(operation) for operation in operations]
@@ -231,13 +231,13 @@ class Database:
             self._writer.execute("COMMIT")
         return attempts
 
-    def _attempt(self, operation: Operation[Any]) -> _Attempt:
-        with _Attempt(self._writer) as attempt:
+    def _attempt(self, operation: Operation[Any]) -> _Savepoint:
+        with _Savepoint(self._writer) as attempt:
             attempt.result = operation(self._writer)
         return attempt
 
     def _look(self, operation: Operation[T]) -> T:
-        with translated():
+        with translate_errors():
             self._place.check()
             return operation(self._reader)
 

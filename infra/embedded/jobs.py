@@ -38,7 +38,7 @@ def page_sql(query: JobQuery) -> Condition:
         return _due(query)
     conditions = [*_common(query), *_after(query)]
     branches = [_newest([_equals("state", state.value), *conditions]) for state in sorted(query.states)]
-    sql, values = _joined(branches or [_newest(conditions)], query.limit + 1)
+    sql, values = _join(branches or [_newest(conditions)], query.limit + 1)
     return f"{sql} ORDER BY created_at DESC, job_id LIMIT ?", (*values, query.limit + 1)
 
 
@@ -85,7 +85,7 @@ def _newest(conditions: list[Condition]) -> Condition:
     return f"SELECT * FROM jobs {sql} ORDER BY created_at DESC, job_id LIMIT ?", values
 
 
-def _joined(branches: list[Condition], limit: int) -> Condition:
+def _join(branches: list[Condition], limit: int) -> Condition:
     """One branch per state, each read in order from its own index and cut short."""
     sql = " UNION ALL ".join(f"SELECT * FROM ({branch})" for branch, _ in branches)
     return f"SELECT * FROM ({sql})", tuple(value for _, values in branches for value in (*values, limit))
@@ -147,7 +147,7 @@ def _create(connection: sqlite3.Connection, job: Job) -> Job:
     row = (*_columns(job, stored_at), job.job_id)
     if connection.execute(_CREATE, row).rowcount == 0:
         raise AlreadyExists(f"job {job.job_id} exists already")
-    return _stamped(job, 1, stored_at)
+    return _stamp(job, 1, stored_at)
 
 
 def save_job(connection: sqlite3.Connection, job: Job) -> Job:
@@ -156,7 +156,7 @@ def save_job(connection: sqlite3.Connection, job: Job) -> Job:
     saved = connection.execute(_SAVE, (*_columns(job, stored_at), job.job_id, job.revision)).fetchone()
     if saved is None:
         raise Conflict(f"job {job.job_id} is not at revision {job.revision or '(none)'} any more")
-    return _stamped(job, saved[0], stored_at)
+    return _stamp(job, saved[0], stored_at)
 
 
 def _get(connection: sqlite3.Connection, job_id: str) -> Job | None:
@@ -208,10 +208,10 @@ def _readable(row: sqlite3.Row) -> Job | None:
 
 def _job(row: sqlite3.Row) -> Job:
     job = job_of_record(row["job_id"], row["record"])
-    return _stamped(job, row["revision"], row["stored_at"]).model_copy(update={"read_at": moment(now_ms())})
+    return _stamp(job, row["revision"], row["stored_at"]).model_copy(update={"read_at": moment(now_ms())})
 
 
-def _stamped(job: Job, revision: int, stored_at: int) -> Job:
+def _stamp(job: Job, revision: int, stored_at: int) -> Job:
     at = moment(stored_at)
     return job.model_copy(update={"revision": str(revision), "stored_at": at, "read_at": at})
 

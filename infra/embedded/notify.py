@@ -20,7 +20,7 @@ Nudge = Callable[[], None]
 
 
 @dataclass(kw_only=True, slots=True)
-class _Ear:
+class _Listener:
     """Where this process hears of one topic. Without a FIFO it hears only itself."""
 
     fifo: int | None
@@ -32,16 +32,16 @@ class _Ear:
             nudge()
 
 
-class Wake:
+class Notifier:
     """Hints of one process, given and heard."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ears: dict[str, _Ear] = {}
+        self._ears: dict[str, _Listener] = {}
         self._hinted: set[str] = set()
 
     @contextmanager
-    def listening(self, topic: str, nudge: Nudge) -> Iterator[None]:
+    def listen(self, topic: str, nudge: Nudge) -> Iterator[None]:
         """`nudge` is called whenever something may lie on the topic."""
         ear = self._ears.get(topic) or self._grow(topic)
         ear.nudges.append(nudge)
@@ -52,7 +52,7 @@ class Wake:
             if not ear.nudges:
                 self._drop(topic)
 
-    def hint(self, topic: str) -> None:
+    def notify(self, topic: str) -> None:
         """Tell everybody. Other processes hear once of all the hints that come together, as after one commit."""
         if ear := self._ears.get(topic):
             ear.nudge()
@@ -68,13 +68,13 @@ class Wake:
         with suppress(OSError):
             for name in os.listdir(self._folder):
                 if name.startswith(prefixes) and name not in own:
-                    _poke(self._folder / name)
+                    _signal(self._folder / name)
 
-    def _grow(self, topic: str) -> _Ear:
+    def _grow(self, topic: str) -> _Listener:
         path = self._folder / f"{_prefix(topic)}{secrets.token_hex(8)}"
-        ear = _Ear(fifo=_make_fifo(path), path=path)
+        ear = _Listener(fifo=_make_fifo(path), path=path)
         if ear.fifo is not None:
-            asyncio.get_running_loop().add_reader(ear.fifo, _heard, ear.fifo, ear)
+            asyncio.get_running_loop().add_reader(ear.fifo, _read_signals, ear.fifo, ear)
         self._ears[topic] = ear
         return ear
 
@@ -107,13 +107,13 @@ def _make_fifo(path: Path) -> int | None:
     return fifo
 
 
-def _heard(fifo: int, ear: _Ear) -> None:
+def _read_signals(fifo: int, ear: _Listener) -> None:
     with suppress(BlockingIOError):
         os.read(fifo, 4096)
     ear.nudge()
 
 
-def _poke(path: Path) -> None:
+def _signal(path: Path) -> None:
     try:
         fifo = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

@@ -15,9 +15,9 @@ from functools import partial
 from sqlite3 import Connection
 
 from infra.embedded import bus_sql
-from infra.embedded.bus_sql import Claim, Held
+from infra.embedded.bus_sql import LeasedBatch, LeasedMessage
 from infra.embedded.database import Database, now_ms
-from infra.embedded.notify import Wake
+from infra.embedded.notify import Notifier
 from schemas.errors import Moved, Unavailable
 from schemas.ports import Delivery, Subscription
 from schemas.wire.message import Message
@@ -32,14 +32,14 @@ Settlement = Callable[[Connection, str], str | None]
 class Leases:
     """Claims and settlements of one process."""
 
-    def __init__(self, database: Database, wake: Wake, *, ack_deadline_s: float) -> None:
+    def __init__(self, database: Database, wake: Notifier, *, ack_deadline_s: float) -> None:
         self._database = database
         self._wake = wake
         self._lease_ms = int(ack_deadline_s * 1000)
         self._topics: dict[str, str] = {}
         """The topic of every lease held."""
 
-    async def take(self, subscription: Subscription, limit: int) -> Claim:
+    async def take(self, subscription: Subscription, limit: int) -> LeasedBatch:
         """Up to so many messages whose turn it is."""
         claim = await self._database.write(
             partial(bus_sql.claim, name=subscription.name, limit=limit, lease_ms=self._lease_ms)
@@ -48,7 +48,7 @@ class Leases:
         self._report(claim.given_up_to, subscription)
         return claim
 
-    async def settle(self, held: Held, subscription: Subscription, settlement: Settlement) -> None:
+    async def settle(self, held: LeasedMessage, subscription: Subscription, settlement: Settlement) -> None:
         """Settle it. Not renewed any more, however this ends. After `release` there is nothing to settle."""
         if held.lease not in self._topics:
             return
@@ -57,10 +57,10 @@ class Leases:
         finally:
             self._topics.pop(held.lease, None)
         if settlement is not bus_sql.ack:
-            self._wake.hint(subscription.topic)  # it is there again, or at a time that the consumers have to learn
+            self._wake.notify(subscription.topic)  # it is there again, or at a time that the consumers have to learn
         self._report(given_up_to, subscription)
 
-    async def give_back(self, unread: Collection[Held], topic: str) -> None:
+    async def give_back(self, unread: Collection[LeasedMessage], topic: str) -> None:
         """Taken, but nobody saw it: as if it had never been delivered."""
         leases = [held.lease for held in unread if self._topics.pop(held.lease, None)]
         await self._return(leases, {topic}, counted=False)
@@ -82,20 +82,20 @@ class Leases:
         except Unavailable as error:  # nobody renews them any more: they run out
             logger.warning("leases could not be returned", extra={"action": "lease_return_failed", "cause": str(error)})
         for topic in topics:
-            self._wake.hint(topic)
+            self._wake.notify(topic)
 
     def _report(self, given_up_to: str | None, subscription: Subscription) -> None:
         if given_up_to is None:
             return
         extra = {"action": "dead_letter", "subscription": subscription.name, "topic": given_up_to}
         logger.warning("a message was given up", extra=extra)
-        self._wake.hint(given_up_to)
+        self._wake.notify(given_up_to)
 
 
 _DELAY_AT_MOST_S = 600
 
 
-class Flow:
+class SubscriptionStream:
     """An iterator of deliveries. Giving up on a `__anext__` loses nothing."""
 
     def __init__(self, leases: Leases, subscription: Subscription, *, limit: int, poll_interval_s: float) -> None:
@@ -103,7 +103,7 @@ class Flow:
         self._subscription = subscription
         self._free = limit
         self._poll_interval_s = poll_interval_s
-        self._ready: deque[Held] = deque()
+        self._ready: deque[LeasedMessage] = deque()
         self._arrived = asyncio.Event()
         self._nudged = asyncio.Event()
         self._more = False
@@ -116,7 +116,7 @@ class Flow:
         """Look again: something may have come."""
         self._nudged.set()
 
-    def __aiter__(self) -> "Flow":
+    def __aiter__(self) -> "SubscriptionStream":
         return self
 
     async def __anext__(self) -> Delivery:
@@ -138,7 +138,7 @@ class Flow:
         self._ready.clear()
         await self._leases.give_back(unread, self._subscription.topic)
 
-    async def settle(self, held: Held, settlement: Settlement) -> None:
+    async def settle(self, held: LeasedMessage, settlement: Settlement) -> None:
         """Settle one that was handed out; its slot is free afterwards, however this ends."""
         try:
             await self._leases.settle(held, self._subscription, settlement)
@@ -171,13 +171,13 @@ class Flow:
         self._more = len(claim.held) == free
         return None if self._more else self._until(claim)
 
-    def _hand_over(self, claim: Claim) -> None:
+    def _hand_over(self, claim: LeasedBatch) -> None:
         self._free -= len(claim.held)
         self._ready.extend(claim.held)
         if claim.held:
             self._arrived.set()
 
-    def _until(self, claim: Claim) -> float:
+    def _until(self, claim: LeasedBatch) -> float:
         if claim.next_at_ms is None:
             return self._poll_interval_s
         return min(self._poll_interval_s, max(0.0, (claim.next_at_ms - now_ms()) / 1000))
@@ -186,7 +186,7 @@ class Flow:
 class _Delivery:
     """One message in the hands of one handler."""
 
-    def __init__(self, flow: Flow, held: Held) -> None:
+    def __init__(self, flow: SubscriptionStream, held: LeasedMessage) -> None:
         self._flow = flow
         self._held = held
         self._settled = False
@@ -206,7 +206,7 @@ class _Delivery:
         delay_ms = int(min(max(delay_s, 0), _DELAY_AT_MOST_S) * 1000)
         await self._settle(partial(bus_sql.nack, delay_ms=delay_ms))
 
-    async def bury(self, cause: str) -> None:
+    async def dead_letter(self, cause: str) -> None:
         await self._settle(partial(bus_sql.dead_letter, cause=cause))
 
     async def _settle(self, settlement: Settlement) -> None:

@@ -32,7 +32,7 @@ class FolderVideos:
     def __init__(self, root: Path, base_url: str) -> None:
         """Make the folder if absent. Blocks: `open` does it in a thread."""
         self._base_url = base_url.rstrip("/")
-        with _translated():
+        with _translate_errors():
             make_folder(root)
             self._root = root.resolve()
             self._incoming = self._root / _INCOMING
@@ -69,19 +69,19 @@ class FolderVideos:
     def _put(self, name: str, source: Path | bytes) -> bool:
         target = self._path(name)
         incoming = self._incoming / secrets.token_hex(16)
-        with _translated():
+        with _translate_errors():
             if target.exists():
                 return False
             try:
                 _write(incoming, source, mode_in(self._root))
                 _require_same(incoming, source)
-                return _named(incoming, target)
+                return _write_and_link(incoming, target)
             finally:
                 incoming.unlink(missing_ok=True)
 
     def _fetch(self, name: str, to: Path) -> None:
         source = self._path(name)
-        with _translated():
+        with _translate_errors():
             if not source.is_file():
                 raise NotFound(f"there is no file {name}")
             shutil.copyfile(source, to)
@@ -90,13 +90,13 @@ class FolderVideos:
         if not is_safe(f"{prefix}x"):
             raise _unsafe(prefix)
         folder = self._path(f"{prefix}x").parent
-        with _translated():
-            found = [_stored(path, self._root) for path in _files(folder)]
+        with _translate_errors():
+            found = [_to_stored_file(path, self._root) for path in _files(folder)]
         return sorted((file for file in found if file and file.name.startswith(prefix)), key=lambda file: file.name)
 
     def _delete(self, name: str) -> None:
         path = self._path(name)
-        with _translated(), suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        with _translate_errors(), suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
             path.unlink()
             _flush_folder(path.parent)
 
@@ -111,7 +111,7 @@ class FolderVideos:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -140,7 +140,7 @@ def _require_same(written: Path, source: Path | bytes) -> None:
         raise Unavailable("a file was damaged on its way to the video folder, and is not kept")
 
 
-def _named(incoming: Path, target: Path) -> bool:
+def _write_and_link(incoming: Path, target: Path) -> bool:
     """Give it its name, unless that is taken. A hard link, unlike a rename, never replaces."""
     try:
         _make_folder(target.parent)
@@ -176,7 +176,7 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(parent, name) for name in names if is_safe(name))
 
 
-def _stored(path: Path, root: Path) -> StoredFile | None:
+def _to_stored_file(path: Path, root: Path) -> StoredFile | None:
     if path.is_symlink():
         return None
     try:
@@ -200,7 +200,7 @@ _NAME = ".link-secret"
 _BYTES = 32
 
 
-def shared_secret(folder: Path) -> bytes:
+def read_or_create_secret(folder: Path) -> bytes:
     """The same for everybody on this folder; made by whoever comes first. Blocks. Raises `Unavailable`."""
     path, own = folder / _NAME, folder / f"{_NAME}.{secrets.token_hex(8)}"
     try:

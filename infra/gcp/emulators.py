@@ -53,7 +53,7 @@ class Emulator:
 
 
 @contextmanager
-def running(emulators: Sequence[Emulator]) -> Iterator[Mapping[str, str]]:
+def run_emulators(emulators: Sequence[Emulator]) -> Iterator[Mapping[str, str]]:
     """All of them, answering; gives the environment that leads to them. Raises `Unavailable` where one doesn't come."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reelbus-emulators-")))
@@ -136,7 +136,7 @@ def _is_free(port: int) -> bool:
         return False
 
 
-def installed() -> list[Emulator]:
+def find_emulators() -> list[Emulator]:
     """All three. Raises `Unavailable`, naming what is missing and how to get it."""
     return [_pubsub(_sdk()), _firestore(_sdk()), storage()]
 

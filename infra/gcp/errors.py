@@ -16,7 +16,7 @@ _WORDS_AT_MOST = 300
 
 
 @contextmanager
-def translated(service: str) -> Iterator[None]:
+def translate_errors(service: str) -> Iterator[None]:
     """Whatever goes wrong at Google is `Unavailable`, in one sentence that names the service.
 
     A missing permission, too: the same call succeeds once somebody grants it, and no caller's input is to blame.

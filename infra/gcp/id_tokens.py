@@ -76,10 +76,10 @@ class IdTokens:
         """Certificates that are still good, and others than these; fetched by one caller for all who wait."""
         async with self._fetching:
             if self._certs is None or self._certs is known or self._certs.over_at < time.monotonic():
-                self._certs = await self._fetched()
+                self._certs = await self._fetch()
             return self._certs
 
-    async def _fetched(self) -> _Certs:
+    async def _fetch(self) -> _Certs:
         try:
             answer = (await self._http.get(self._certs_url)).raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -15,7 +15,7 @@ from google.api_core.exceptions import NotFound as NotFoundThere
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.cloud.storage import Bucket, Client
 
-from infra.gcp.errors import translated
+from infra.gcp.errors import translate_errors
 from infra.gcp.firestore.jobs import FirestoreJobs
 from infra.gcp.pubsub.admin import Subscriptions
 from infra.gcp.settings import BucketSettings, bucket_settings, database_in, project_in
@@ -122,17 +122,17 @@ async def set_up(urls: Mapping[str, str], *, location: str | None) -> Setup:
     project = project_in(bus) if bus.scheme == "pubsub" else None
     database = database_in(jobs) if jobs.scheme == "firestore" else None
     if settings:
-        await _blocking("Cloud Storage", partial(_bucket, settings, location, setup))
+        await _run_in_thread("Cloud Storage", partial(_bucket, settings, location, setup))
     if project:
-        await _blocking("Pub/Sub", partial(_topics, project, setup))
+        await _run_in_thread("Pub/Sub", partial(_topics, project, setup))
         setup.hints.extend(_dead_letter_roles(project))
     if database:
         await _database(*database, setup)
     return setup
 
 
-async def _blocking(service: str, work: Callable[[], None]) -> None:
-    with translated(service):
+async def _run_in_thread(service: str, work: Callable[[], None]) -> None:
+    with translate_errors(service):
         await asyncio.to_thread(work)
 
 

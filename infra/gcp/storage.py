@@ -21,7 +21,7 @@ from google.auth.credentials import Credentials, Scoped, Signing
 from google.auth.transport.requests import Request
 from google.cloud.storage import Blob, Client
 
-from infra.gcp.errors import translated
+from infra.gcp.errors import translate_errors
 from infra.gcp.gcs_transfer import RETRY, TIMEOUT_S, download, upload
 from infra.gcp.settings import BucketSettings
 from infra.gcp.setup import check_bucket
@@ -99,7 +99,7 @@ class GcsVideos:
     def __init__(self, settings: BucketSettings) -> None:
         """Opens no connection, but looks for credentials: raises `Unavailable` where there are none, and `Invalid` for
         some that can't do what the settings ask of them."""
-        with translated("Cloud Storage"):
+        with translate_errors("Cloud Storage"):
             self._client = Client(project=None)
         self._settings = settings
         self._signer = UrlSigner(self._client._credentials, settings) if settings.signed else None
@@ -153,7 +153,7 @@ class GcsVideos:
         self._client.close()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        with translated("Cloud Storage"):
+        with translate_errors("Cloud Storage"):
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _blob(self, name: str) -> Blob:
@@ -163,7 +163,7 @@ class GcsVideos:
 
     def _list(self, prefix: str) -> Sequence[StoredFile]:
         found = self._client.list_blobs(self._bucket, prefix=prefix, timeout=TIMEOUT_S, retry=RETRY)
-        return sorted((_stored(blob) for blob in found if is_safe(blob.name)), key=lambda file: file.name)
+        return sorted((_to_stored_file(blob) for blob in found if is_safe(blob.name)), key=lambda file: file.name)
 
 
 def _fetch_image(blob: Blob, to: Path) -> None:
@@ -184,7 +184,7 @@ def _delete(blob: Blob) -> None:
         return
 
 
-def _stored(blob: Blob) -> StoredFile:
+def _to_stored_file(blob: Blob) -> StoredFile:
     return StoredFile(name=blob.name, size_bytes=int(blob.size), stored_at=blob.time_created)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @contextmanager
-def whole(to: Path) -> Iterator[Path]:
+def write_atomically(to: Path) -> Iterator[Path]:
     """A path to write to; leaving the block puts the file in its place, an error takes it away."""
     part = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:

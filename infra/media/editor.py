@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from infra.media import transcode
-from infra.media.atomic_file import whole
+from infra.media.atomic_file import write_atomically
 from infra.media.clip import Clip, read_clip
 from infra.media.container import is_local, not_playable, opened, read_frames
 from infra.media.look import look_of
@@ -56,7 +56,7 @@ def assemble(clips: Sequence[Path], *, duration_seconds: int, to: Path) -> Probe
         defect = f"its picture lasts {float(there):.2f} s, not {duration_seconds} s"
         length = min(length, there - found[-1].length + found[-1].plays)
     try:
-        with whole(to) as part:
+        with write_atomically(to) as part:
             made = _make(found, length, part)
     except Exception as error:  # of the codecs and of numpy, under whatever name
         if is_local(error) or isinstance(error, MemoryError):
@@ -74,7 +74,7 @@ def keep(clips: Sequence[Path], *, to: Path, defect: str) -> Probe:
 
 def _keep_as_it_came(clips: Sequence[Clip], to: Path, defect: str) -> Probe:
     longest = max(clips, key=lambda clip: clip.length)
-    with whole(to) as part:
+    with write_atomically(to) as part:
         shutil.copyfile(longest.path, part)
     return probe_of(longest, defect=defect)
 
@@ -147,7 +147,7 @@ def poster(path: Path, to: Path) -> None:
     if frame is None:
         raise not_playable(path, "no frame of it can be decoded")
     shown = look_of(clip, frame).dress(frame, clip.picture)
-    with whole(to) as part:
+    with write_atomically(to) as part:
         picture = Image.fromarray(shown.to_ndarray(format="rgb24"))  # four times as quick as `to_image`
         picture.save(part, format="JPEG", quality=_QUALITY, progressive=True, optimize=True)
 

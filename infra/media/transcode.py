@@ -33,7 +33,7 @@ _DRIFT_S = Fraction(1, 50)
 Samples = npt.NDArray[np.float32]
 
 
-def listen(clip: Clip, samples: int) -> Iterator[av.AudioFrame]:
+def decode_audio(clip: Clip, samples: int) -> Iterator[av.AudioFrame]:
     """Stereo frames of so many samples in all, from where a player begins: silence where the clip has no sound."""
     at = 0
     for start, block in _timed_blocks(clip):
@@ -104,7 +104,7 @@ def first_frame(clip: Clip) -> av.VideoFrame:
     return frame
 
 
-def watch(clip: Clip, look: Look, ticks: range, *, at: Fraction) -> Iterator[av.VideoFrame]:
+def decode_video(clip: Clip, look: Look, ticks: range, *, at: Fraction) -> Iterator[av.VideoFrame]:
     """One frame for each tick, for a clip that begins at the second `at`: what a player shows in the middle of a tick.
 
     The first frame is shown from the beginning if it comes late, and the last one is held.
@@ -174,7 +174,7 @@ def encode_picture(clips: Sequence[Clip], to: OutputContainer, length: Fraction)
     number = 0
     for clip, (start, end) in zip(clips, pairwise(_joints(clips, length)), strict=True):
         ticks = range(*(ceil(moment * look.rate - Fraction(1, 2)) for moment in (start, end)))
-        for frame in watch(clip, look, ticks, at=start):
+        for frame in decode_video(clip, look, ticks, at=start):
             frame.pts, frame.time_base = number, 1 / look.rate
             yield from stream.encode(frame)
             number += 1
@@ -187,7 +187,7 @@ def encode_sound(clips: Sequence[Clip], to: OutputContainer, length: Fraction) -
     stream.bit_rate = _AUDIO_BITS_PER_S
     position = 0
     for clip, end in zip(clips, _joints(clips, length)[1:], strict=True):
-        for frame in listen(clip, round(end * SAMPLE_RATE_HZ) - position):
+        for frame in decode_audio(clip, round(end * SAMPLE_RATE_HZ) - position):
             frame.pts, frame.time_base = position, Fraction(1, SAMPLE_RATE_HZ)
             position += frame.samples
             yield from stream.encode(frame)

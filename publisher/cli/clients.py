@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from publisher.cli.configuration import configuration
-from publisher.cli.output import News, news_of
-from publisher.cli.processes import Child, Program, lifeline, running
-from publisher.compose import open_desk
-from publisher.context import Desk, status, view
+from publisher.cli.output import JobUpdate, to_update
+from publisher.cli.processes import Child, Program, open_children, open_parent_pipe
+from publisher.compose import open_context
+from publisher.context import PublisherContext, status, view
 from publisher.jobs import Listing, cancel, list_jobs
 from publisher.submit import submit
 from schemas.domain.projections import JobView
@@ -36,13 +36,13 @@ class Filters:
     """Only jobs of this caller; an operator asks for that, in the stores."""
 
 
-class Door(Protocol):
+class JobClient(Protocol):
     """All verbs raise `Unavailable` where what is behind the door does not answer."""
 
     async def submit(self, request: VideoRequest) -> None:
         """The job exists after this, once, however often it is repeated. Raises `Invalid` and `Conflict`."""
 
-    def follow(self, job_id: str) -> AsyncGenerator[News, None]:
+    def follow(self, job_id: str) -> AsyncGenerator[JobUpdate, None]:
         """Where the job stands, whenever that changes, until it ends. Raises `NotFound`."""
 
     async def status(self, job_id: str) -> JobView:
@@ -62,10 +62,10 @@ _LOOK_EVERY_S = 0.25
 _LOOK_AT_MOST_EVERY_S = 2.0
 
 
-class DeskDoor:
+class LocalClient:
     """The use cases, called directly."""
 
-    def __init__(self, desk: Desk, check: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, desk: PublisherContext, check: Callable[[], None] = lambda: None) -> None:
         """`check` raises where nobody works any more."""
         self._desk = desk
         self._check = check
@@ -74,11 +74,11 @@ class DeskDoor:
         """Puts the request on the bus."""
         await submit(self._desk, request)
 
-    async def follow(self, job_id: str) -> AsyncGenerator[News, None]:
+    async def follow(self, job_id: str) -> AsyncGenerator[JobUpdate, None]:
         """Looks at the record, often at first and less often later."""
         pause_s = _LOOK_EVERY_S
         while True:
-            news = news_of(await self.status(job_id))
+            news = to_update(await self.status(job_id))
             yield news
             if news.end:
                 return
@@ -113,10 +113,10 @@ class DeskDoor:
 
 
 @asynccontextmanager
-async def desk_door() -> AsyncIterator[DeskDoor]:
+async def open_local_client() -> AsyncIterator[LocalClient]:
     """Opened from the settings, closed at the end."""
-    async with open_desk(configuration(), make=False) as desk:
-        yield DeskDoor(desk)
+    async with open_context(configuration(), make=False) as desk:
+        yield LocalClient(desk)
 
 
 _WORKER = Program(name="worker", module="subscriber")
@@ -124,14 +124,14 @@ _TAIL_BYTES = 600
 
 
 @asynccontextmanager
-async def in_place() -> AsyncIterator[DeskDoor]:
+async def open_local_pipeline() -> AsyncIterator[LocalClient]:
     """A door behind which somebody works. Raises `Unavailable` where the worker does not start."""
-    with lifeline() as line, tempfile.TemporaryFile() as said:
-        async with open_desk(configuration()) as desk, running(_WORKER, lifeline=line, output=said) as worker:
+    with open_parent_pipe() as line, tempfile.TemporaryFile() as said:
+        async with open_context(configuration()) as desk, open_children(_WORKER, lifeline=line, output=said) as worker:
             if await worker.ready() is None:
-                await worker.ended()
+                await worker.exited()
             _check(worker, said)
-            yield DeskDoor(desk, lambda: _check(worker, said))
+            yield LocalClient(desk, lambda: _check(worker, said))
 
 
 def _check(worker: Child, said: IO[bytes]) -> None:

@@ -20,7 +20,7 @@ def configuration() -> PublisherSettings:
         raise invalid_setting(error) from error
 
 
-def listening(host: str | None, port: int | None) -> PublisherSettings:
+def bind_settings(host: str | None, port: int | None) -> PublisherSettings:
     """Settings for a facade whose port is free right now; 0 takes any. Raises `Unavailable` where it is taken."""
     settings = configuration()
     settings = settings.model_copy(update={"host": host or settings.host})

@@ -44,7 +44,7 @@ class Interrupted(click.ClickException):
     exit_code = 130
 
 
-class Verb(click.Command):
+class Command(click.Command):
     """A command whose errors are one line each, never a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -53,12 +53,12 @@ class Verb(click.Command):
         try:
             return super().invoke(ctx)
         except ReelbusError as error:
-            raise complaint(error) from error
+            raise to_click_error(error) from error
         except KeyboardInterrupt:
             raise Interrupted("Interrupted") from None
 
 
-def complaint(error: ReelbusError) -> click.ClickException:
+def to_click_error(error: ReelbusError) -> click.ClickException:
     """The same sentence as at the HTTP door, with its exit code."""
     words = " ".join(str(error).split())
     match error:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import click
 
-from publisher.cli.clients import Door, in_place
-from publisher.cli.errors import Interrupted, NoVideo, Verb, WaitOver
-from publisher.cli.options import door, json_option, order, request_options, url_option
-from publisher.cli.output import Show, ending, result, showing
+from publisher.cli.clients import JobClient, open_local_pipeline
+from publisher.cli.errors import Command, Interrupted, NoVideo, WaitOver
+from publisher.cli.options import build_request, json_option, open_client, request_options, url_option
+from publisher.cli.output import Show, format_ending, open_progress, result
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
 from schemas.errors import Invalid, Unavailable
@@ -47,7 +47,7 @@ def _try_to_write(output: Path, folder: Path) -> None:
         raise Invalid(f"output {output} can't be written: {reason}", field="output") from error
 
 
-async def bring(door: Door, view: JobView, output: Path) -> Path:
+async def download(door: JobClient, view: JobView, output: Path) -> Path:
     """The video as that file, or in that folder. An older file of that name is replaced, and only by a whole one."""
     target = _target(view, output)
     part = target.with_name(_part_name(target.name))
@@ -90,11 +90,11 @@ class _Wish:
         """Who goes on with it when this command does not."""
         return "it goes on" if self.url else "a worker goes on with it, or this command with --id " + self.job_id
 
-    def door(self) -> AbstractAsyncContextManager[Door]:
-        return in_place() if self.url is None else door(self.url)
+    def door(self) -> AbstractAsyncContextManager[JobClient]:
+        return open_local_pipeline() if self.url is None else open_client(self.url)
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @request_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where the video goes.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Wait so long.")
@@ -107,21 +107,21 @@ def generate(url: str | None, output: Path | None, timeout_s: float | None, as_j
     file goes to -o, else into this folder. With --url a running facade does the work; the file is fetched for -o.
     """
     check_target(output)
-    wish = _Wish(request=order(**asked), url=url, output=output, timeout_s=timeout_s)
+    wish = _Wish(request=build_request(**asked), url=url, output=output, timeout_s=timeout_s)
     try:
         view, file = asyncio.run(_make(wish))
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted. The job is not cancelled, {wish.afterwards}; look: {wish.again}") from None
     click.echo(_answer(view, file, as_json), nl=view.state is JobState.SUCCEEDED or as_json)
-    if not view.state.ended:
+    if not view.state.is_final:
         raise WaitOver(f"Not ended after {timeout_s:g} s ({view.state}); {wish.afterwards}; look: {wish.again}")
     if view.state is not JobState.SUCCEEDED:
-        raise NoVideo(ending(view))
+        raise NoVideo(format_ending(view))
 
 
 async def _make(wish: _Wish) -> tuple[JobView, Path | None]:
     """The job when it has ended or the wait is over, and its file."""
-    with showing(wish.job_id) as show:
+    with open_progress(wish.job_id) as show:
         async with wish.door() as door:
             try:
                 await door.submit(wish.request)
@@ -132,7 +132,7 @@ async def _make(wish: _Wish) -> tuple[JobView, Path | None]:
                 raise
 
 
-async def _follow(door: Door, wish: _Wish, show: Show) -> JobView:
+async def _follow(door: JobClient, wish: _Wish, show: Show) -> JobView:
     with suppress(TimeoutError):
         async with asyncio.timeout(wish.timeout_s), aclosing(door.follow(wish.job_id)) as following:
             async for news in following:
@@ -142,9 +142,9 @@ async def _follow(door: Door, wish: _Wish, show: Show) -> JobView:
     return await door.status(wish.job_id)
 
 
-async def _file(door: Door, wish: _Wish, view: JobView) -> Path | None:
+async def _file(door: JobClient, wish: _Wish, view: JobView) -> Path | None:
     output = wish.output or (Path() if wish.url is None else None)
-    return await bring(door, view, output) if output and view.state is JobState.SUCCEEDED else None
+    return await download(door, view, output) if output and view.state is JobState.SUCCEEDED else None
 
 
 def _answer(view: JobView, file: Path | None, as_json: bool) -> str:

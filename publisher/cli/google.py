@@ -18,13 +18,13 @@ from types import FrameType
 import click
 
 from publisher.cli.configuration import configuration
-from publisher.cli.errors import Verb
+from publisher.cli.errors import Command
 from publisher.cli.options import json_option
 from publisher.compose import open_emulators, set_up
 from schemas.errors import Invalid
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.option("--location", metavar="PLACE", help="Where to make the bucket if there is none, e.g. us-central1.")
 @json_option
 def setup(location: str | None, as_json: bool) -> None:
@@ -56,7 +56,7 @@ class _Stopped(BaseException):
         self.number = number
 
 
-@click.command(cls=Verb, context_settings={"ignore_unknown_options": True})
+@click.command(cls=Command, context_settings={"ignore_unknown_options": True})
 @click.option("--project", metavar="NAME", help="Have REELBUS_BUS, _JOBS and _VIDEOS lead there too, in that project.")
 @json_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
@@ -68,7 +68,7 @@ def emulators(project: str | None, as_json: bool, command: tuple[str, ...]) -> N
     """
     status = 0
     try:
-        with _ended_by_signals(), open_emulators() as addresses:
+        with _end_on_signals(), open_emulators() as addresses:
             environment = {**addresses, **_settings(project)}
             if command:
                 status = _run(command, environment)
@@ -119,7 +119,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def _end_on_signals() -> Iterator[None]:
     """The first signal ends it, in good order; what comes after that is not heard until everything has stopped."""
 
     def stop(number: int, _: FrameType | None) -> None:

@@ -20,7 +20,7 @@ from httpx_sse import EventSource, ServerSentEvent, SSEError
 from pydantic import BaseModel, ValidationError
 
 from publisher.cli.clients import Filters
-from publisher.cli.output import News, news_of
+from publisher.cli.output import JobUpdate, to_update
 from publisher.jobs import Listing
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
@@ -83,7 +83,7 @@ _SILENCE_S = 45.0
 """A heartbeat comes every 15 s; three of them missing means that nobody is there."""
 
 
-class _Told(BaseModel):
+class _Reported(BaseModel):
     """What `state` and `progress` events have in common."""
 
     state: JobState
@@ -93,7 +93,7 @@ class _Told(BaseModel):
     notice: str | None = None
 
 
-async def events(client: httpx.AsyncClient, path: str) -> AsyncGenerator[News, None]:
+async def events(client: httpx.AsyncClient, path: str) -> AsyncGenerator[JobUpdate, None]:
     """Until the stream ends, which may be before the job does. Raises `NotFound` and `Unavailable`."""
     timeout = httpx.Timeout(10.0, read=_SILENCE_S)
     try:
@@ -108,21 +108,21 @@ async def events(client: httpx.AsyncClient, path: str) -> AsyncGenerator[News, N
         raise Unavailable(f"the facade does not answer: {str(error) or type(error).__name__}") from error
 
 
-def _news(event: ServerSentEvent) -> News | None:
+def _news(event: ServerSentEvent) -> JobUpdate | None:
     """An event of a newer facade that says something else is passed over."""
     try:
         if event.event == "done":
-            return news_of(JobView.model_validate_json(event.data))
-        told = _Told.model_validate(json.loads(event.data))
+            return to_update(JobView.model_validate_json(event.data))
+        told = _Reported.model_validate(json.loads(event.data))
     except ValueError:
         return None
-    return News(**told.model_dump())
+    return JobUpdate(**told.model_dump())
 
 
 _VISIBLE = re.compile(r"[!-~]{1,4096}")
 
 
-class KeyFor(httpx.Auth):
+class ApiKeyAuth(httpx.Auth):
     """The key for one facade. A video may lie elsewhere, for example in a bucket: the key doesn't go there."""
 
     def __init__(self, url: str, key: str) -> None:
@@ -150,7 +150,7 @@ _AWAY_AT_MOST_S = 120.0
 """A facade that is away for longer is not just being restarted."""
 
 
-class HttpDoor:
+class HttpClient:
     """The facade's calls."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
@@ -170,7 +170,7 @@ class HttpDoor:
                     raise
                 await asyncio.sleep(error.retry_after_s)
 
-    async def follow(self, job_id: str) -> AsyncGenerator[News, None]:
+    async def follow(self, job_id: str) -> AsyncGenerator[JobUpdate, None]:
         """The event stream; where that breaks off, a call that waits, and the stream again."""
         loop = asyncio.get_running_loop()
         heard_at = loop.time()
@@ -216,7 +216,7 @@ class HttpDoor:
         except httpx.HTTPError as error:
             raise _away(error) from error
 
-    async def _look(self, job_id: str) -> AsyncGenerator[News | None, None]:
+    async def _look(self, job_id: str) -> AsyncGenerator[JobUpdate | None, None]:
         """Yield None at the end of a stream that was there: heartbeats alone also show that the facade is."""
         told = False
         try:
@@ -228,9 +228,9 @@ class HttpDoor:
             pass  # a proxy may not let streams through
         if told:
             yield None
-        yield news_of(await self._waited(job_id))
+        yield to_update(await self._wait_until_ended(job_id))
 
-    async def _waited(self, job_id: str) -> JobView:
+    async def _wait_until_ended(self, job_id: str) -> JobView:
         try:
             return _read(JobView, await self._call("GET", f"/{job_id}", params={"wait": _WAIT_S}))
         except Invalid:  # this facade keeps nobody waiting for so long
@@ -245,14 +245,14 @@ class HttpDoor:
 
 
 @asynccontextmanager
-async def http_door(url: str, *, api_key: str = "") -> AsyncIterator[HttpDoor]:
+async def open_http_client(url: str, *, api_key: str = "") -> AsyncIterator[HttpClient]:
     """The facade at this address. Raises `Invalid` for an address or a key that can't be sent."""
     try:
-        client = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, auth=KeyFor(url, api_key) if api_key else None)
+        client = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, auth=ApiKeyAuth(url, api_key) if api_key else None)
     except httpx.InvalidURL as error:
         raise Invalid(f"url {url!r} is no address: {error}", field="url") from error
     async with client:
-        yield HttpDoor(client)
+        yield HttpClient(client)
 
 
 def _away(error: httpx.HTTPError) -> Unavailable:

@@ -19,11 +19,11 @@ from rich.text import Text
 
 from publisher.cli.clients import Filters
 from publisher.cli.configuration import configuration
-from publisher.cli.errors import NoVideo, Verb, WaitOver
+from publisher.cli.errors import Command, NoVideo, WaitOver
 from publisher.cli.money import agree, pay_option
-from publisher.cli.options import door, json_option, url_option
-from publisher.cli.output import cost, ending, facts, moment
-from publisher.compose import local_file, open_desk, open_planner
+from publisher.cli.options import json_option, open_client, url_option
+from publisher.cli.output import cost, format_ending, format_job, moment
+from publisher.compose import local_file, open_context, open_planner
 from publisher.context import find, view
 from publisher.dead_letters import replay as replay_job
 from publisher.jobs import Listing
@@ -32,7 +32,7 @@ from schemas.domain.states import JobState
 from schemas.errors import Charged, Invalid
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.argument("job_id", metavar="ID")
 @click.option("--wait", "wait_s", type=click.FloatRange(min=0), metavar="N", help="Wait N seconds for its end.")
 @json_option
@@ -45,18 +45,18 @@ def status(job_id: str, wait_s: float | None, as_json: bool, url: str | None) ->
     """
     view = asyncio.run(_status(job_id, wait_s or 0, url))
     file = local_file(configuration(), view.gcs_path) if url is None and view.gcs_path else None
-    click.echo(view.model_dump_json() if as_json else facts(view, file=file))
+    click.echo(view.model_dump_json() if as_json else format_job(view, file=file))
     if wait_s is None or view.state is JobState.SUCCEEDED:
         return
-    if view.state.ended:
-        raise NoVideo(ending(view))
+    if view.state.is_final:
+        raise NoVideo(format_ending(view))
     raise WaitOver(f"Not ended after {wait_s:g} s: {view.state}")
 
 
 async def _status(job_id: str, wait_s: float, url: str | None) -> JobView:
-    async with door(url) as opened:
+    async with open_client(url) as opened:
         view = await opened.status(job_id)
-        if view.state.ended or not wait_s:
+        if view.state.is_final or not wait_s:
             return view
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s), aclosing(opened.follow(job_id)) as following:
@@ -70,7 +70,7 @@ _PROMPT_AT_LEAST = 12
 _WIDTH_OF_A_FILE = 160
 
 
-@click.command("list", cls=Verb)
+@click.command("list", cls=Command)
 @click.option("--state", metavar="STATE", help="Only jobs in this state, e.g. queued, generating, failed.")
 @click.option("--project", "project_id", metavar="ID", help="Only jobs of this project.")
 @click.option("--caller", "jobs_of", metavar="NAME", help="Only jobs of this caller with a key; not with --url.")
@@ -98,7 +98,7 @@ def console() -> Console:
 
 
 async def _list(filters: Filters, url: str | None) -> Listing:
-    async with door(url) as opened:
+    async with open_client(url) as opened:
         return await opened.list(filters)
 
 
@@ -130,7 +130,7 @@ def _row(view: JobView, with_caller: bool) -> dict[str, str]:
     return {**columns, "CALLER": view.caller or ""} if with_caller else columns
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.argument("job_id", metavar="ID")
 @json_option
 @url_option
@@ -144,12 +144,12 @@ def cancel(job_id: str, as_json: bool, url: str | None) -> None:
 
 
 async def _cancel(job_id: str, url: str | None) -> JobView:
-    async with door(url) as opened:
+    async with open_client(url) as opened:
         return await opened.cancel(job_id)
 
 
 def _words(view: JobView) -> str:
-    if not view.state.ended:
+    if not view.state.is_final:
         return f"{view.video_id} is being submitted; it is cancelled as soon as that is decided"
     if view.state is not JobState.CANCELLED:
         return f"{view.video_id} had ended before: {view.state}"
@@ -157,7 +157,7 @@ def _words(view: JobView) -> str:
     return f"{view.video_id} is cancelled; {charge}"
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.argument("job_id", metavar="ID")
 @pay_option
 @json_option
@@ -177,7 +177,7 @@ def replay(job_id: str, pay: bool, as_json: bool) -> None:
 
 async def _replay(job_id: str, *, pay: bool) -> tuple[JobView, bool]:
     settings = configuration()
-    async with open_desk(settings, make=False) as desk:
+    async with open_context(settings, make=False) as desk:
         before = await find(desk, job_id)
         job = await agree(open_planner(settings), lambda agreed: replay_job(desk, job_id, agreed=agreed), pay=pay)
         return await view(desk, job), job.life != before.life

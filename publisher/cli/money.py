@@ -16,10 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from publisher.cli.configuration import configuration
-from publisher.cli.errors import BadInput, Verb
+from publisher.cli.errors import BadInput, Command
 from publisher.cli.jobs import console
-from publisher.cli.options import json_option, order
-from publisher.compose import open_desk, open_planner
+from publisher.cli.options import build_request, json_option
+from publisher.compose import open_context, open_planner
 from publisher.dead_letters import Agreement, PaymentDue, Planner, describe
 from publisher.spend import Amounts, Spend
 from publisher.spend import spend as spend_of
@@ -28,7 +28,7 @@ from schemas.domain.clip import Plan, PlannedClip
 _PROMPT = "A video whose plan is asked for."
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.option("-d", "--duration", "duration_seconds", metavar="N", help="Whole seconds, 1 to 30.  [default: 5]")
 @click.option("-q", "--quality", metavar="fast|quality", help="[default: fast]")
 @click.option("--aspect-ratio", metavar="16:9|9:16", help="[default: 16:9]")
@@ -42,25 +42,25 @@ def plan(as_json: bool, **asked: object) -> None:
     Of the model that the settings name: REELBUS_MODEL, REELBUS_FAST_MODELS, REELBUS_QUALITY_MODELS. The video is cut
     to the exact length afterwards, which costs nothing.
     """
-    request = order(prompt=_PROMPT, **asked)
+    request = build_request(prompt=_PROMPT, **asked)
     planned = open_planner(configuration())(request)
     click.echo(_as_json(planned) if as_json else _for_people(planned))
     for warning in planned.warnings:
         click.echo(f"warning: {warning}", err=True)
 
 
-def _billed(plan: Plan) -> float:
+def _format_billed(plan: Plan) -> float:
     return sum(clip.billed_seconds for clip in plan.clips)
 
 
 def _as_json(plan: Plan) -> str:
     clips = plan.model_dump(mode="json")["clips"]
-    return json.dumps({"clips": clips, "billed_seconds": _billed(plan), "price_usd": float(plan.price_usd)})
+    return json.dumps({"clips": clips, "billed_seconds": _format_billed(plan), "price_usd": float(plan.price_usd)})
 
 
 def _for_people(plan: Plan) -> str:
     lines = [_line(number, clip) for number, clip in enumerate(plan.clips, 1)]
-    return "\n".join((*lines, f"total  {_billed(plan):g} s billed  ${plan.price_usd:.2f}"))
+    return "\n".join((*lines, f"total  {_format_billed(plan):g} s billed  ${plan.price_usd:.2f}"))
 
 
 def _line(number: int, clip: PlannedClip) -> str:
@@ -71,7 +71,7 @@ def _line(number: int, clip: PlannedClip) -> str:
 _MONEY = ("CHARGED", "UNKNOWN", "RESERVED")
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.option("--by", metavar="model|project|day|label:KEY", help="One line for each.")
 @click.option(
     "--since",
@@ -95,7 +95,7 @@ def spend(by: str | None, since: datetime | None, as_json: bool) -> None:
 
 
 async def _spend(by: str | None, since: datetime | None) -> Spend:
-    async with open_desk(configuration(), make=False) as desk:
+    async with open_context(configuration(), make=False) as desk:
         return await spend_of(desk, by=by, since=since.date() if since else None)
 
 

@@ -22,14 +22,14 @@ from rich.table import Table
 from rich.text import Text
 
 from publisher.cli.configuration import configuration
-from publisher.cli.errors import Verb
+from publisher.cli.errors import Command
 from publisher.cli.jobs import console
 from publisher.cli.money import agree, pay_option
 from publisher.cli.options import json_option
 from publisher.cli.output import moment
-from publisher.compose import back_up, open_desk, open_planner
-from publisher.context import Desk
-from publisher.dead_letters import drop_dead, list_dead, replay_dead, show_dead
+from publisher.compose import back_up, open_context, open_planner
+from publisher.context import PublisherContext
+from publisher.dead_letters import delete_dead_letter, list_dead_letters, replay_dead_letter, show_dead_letter
 from publisher.purge import Purge, purge_old
 from publisher.purge import purge as purge_jobs
 from publisher.settings import new_key
@@ -37,7 +37,7 @@ from schemas.errors import Conflict, Invalid
 from schemas.ports import DeadLetter
 from schemas.wire.message import claimed_job_id
 from schemas.wire.types import isoformat
-from schemas.wire.validation import invalid
+from schemas.wire.validation import to_invalid
 
 T = TypeVar("T")
 
@@ -47,24 +47,24 @@ def dead() -> None:
     """Look at messages that were given up, replay them or drop them."""
 
 
-@dead.command("list", cls=Verb)
+@dead.command("list", cls=Command)
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, metavar="N")
 @json_option
 def list_letters(limit: int, as_json: bool) -> None:
     """List them, the newest first."""
-    letters = _with_desk(lambda desk: list_dead(desk, limit=limit))
+    letters = _with_desk(lambda desk: list_dead_letters(desk, limit=limit))
     if as_json:
         click.echo(json.dumps({"dead_letters": [_json(letter) for letter in letters]}))
         return
     console().print(_table(letters) if letters else "No dead letters.")
 
 
-@dead.command(cls=Verb)
+@dead.command(cls=Command)
 @click.argument("letter_id", metavar="ID")
 @json_option
 def show(letter_id: str, as_json: bool) -> None:
     """Show one of them. Its body may hold a prompt."""
-    shown = _json(_with_desk(lambda desk: show_dead(desk, letter_id)))
+    shown = _json(_with_desk(lambda desk: show_dead_letter(desk, letter_id)))
     if as_json:
         click.echo(json.dumps(shown))
         return
@@ -72,7 +72,7 @@ def show(letter_id: str, as_json: bool) -> None:
         click.echo(f"{name:<13} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
 
 
-@dead.command(cls=Verb)
+@dead.command(cls=Command)
 @click.argument("letter_id", metavar="ID")
 @pay_option
 @json_option
@@ -80,25 +80,25 @@ def replay(letter_id: str, pay: bool, as_json: bool) -> None:
     """Publish one again. What it would have to pay for is only shown, unless --pay is given."""
     plan = open_planner(configuration())
 
-    async def published(desk: Desk) -> None:
-        await agree(plan, lambda agreed: replay_dead(desk, letter_id, agreed=agreed), pay=pay)
+    async def published(desk: PublisherContext) -> None:
+        await agree(plan, lambda agreed: replay_dead_letter(desk, letter_id, agreed=agreed), pay=pay)
 
     _with_desk(published)
     click.echo(json.dumps({"replayed": letter_id}) if as_json else f"{letter_id} is on its way again")
 
 
-@dead.command(cls=Verb)
+@dead.command(cls=Command)
 @click.argument("letter_id", metavar="ID")
 @json_option
 def drop(letter_id: str, as_json: bool) -> None:
     """Throw one away. Its job, where there is one, stays as it is and ends by itself."""
-    _with_desk(lambda desk: drop_dead(desk, letter_id))
+    _with_desk(lambda desk: delete_dead_letter(desk, letter_id))
     click.echo(json.dumps({"dropped": letter_id}) if as_json else f"{letter_id} is dropped")
 
 
-def _with_desk(use: Callable[[Desk], Awaitable[T]]) -> T:
+def _with_desk(use: Callable[[PublisherContext], Awaitable[T]]) -> T:
     async def opened() -> T:
-        async with open_desk(configuration(), make=False) as desk:
+        async with open_context(configuration(), make=False) as desk:
             return await use(desk)
 
     return asyncio.run(opened())
@@ -157,7 +157,7 @@ class _Age(click.ParamType[timedelta]):
         return age
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.argument("job_ids", metavar="[ID]...", nargs=-1)
 @click.option("--project", "project_id", metavar="ID", help="All ended jobs of this project.")
 @click.option(
@@ -182,7 +182,7 @@ def purge(job_ids: tuple[str, ...], as_json: bool, dry_run: bool, **which: Unpac
 
 
 async def _purge(job_ids: tuple[str, ...], which: _Which, dry_run: bool) -> Purge:
-    async with open_desk(configuration(), make=False) as desk:
+    async with open_context(configuration(), make=False) as desk:
         if job_ids:
             return await purge_jobs(desk, job_ids, caller=which["caller"], dry_run=dry_run)
         return await purge_old(desk, **which, dry_run=dry_run)
@@ -203,7 +203,7 @@ def key() -> None:
     """Make API keys for callers of a facade."""
 
 
-@key.command(cls=Verb)
+@key.command(cls=Command)
 @click.argument("name", metavar="NAME")
 @json_option
 def new(name: str, as_json: bool) -> None:
@@ -211,7 +211,7 @@ def new(name: str, as_json: bool) -> None:
     try:
         secret, known = new_key(name)
     except ValidationError as error:
-        raise invalid(error) from error
+        raise to_invalid(error) from error
     if as_json:
         click.echo(json.dumps({"key": secret, **known.model_dump()}))
         return
@@ -220,7 +220,7 @@ def new(name: str, as_json: bool) -> None:
     click.echo(f"  REELBUS_API_KEYS='[{known.model_dump_json()}]'")
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.argument("to", type=click.Path(path_type=Path))
 @json_option
 def backup(to: Path, as_json: bool) -> None:

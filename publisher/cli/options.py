@@ -14,15 +14,15 @@ from typing import Any, TypeVar
 import click
 from pydantic import ValidationError
 
-from publisher.cli.clients import Door, desk_door
+from publisher.cli.clients import JobClient, open_local_client
 from publisher.cli.configuration import configuration
-from publisher.cli.errors import complaint
-from publisher.cli.http_client import http_door
+from publisher.cli.errors import to_click_error
+from publisher.cli.http_client import open_http_client
 from schemas.errors import Invalid
 from schemas.wire.media_types import image_type_of_name, is_data_url
 from schemas.wire.request import IMAGE_MAX_BYTES, IMAGE_TYPES, VideoRequest
 from schemas.wire.types import new_job_id
-from schemas.wire.validation import invalid, strict_object
+from schemas.wire.validation import parse_object, to_invalid
 
 
 def _address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -37,24 +37,28 @@ url_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
-def door(url: str | None) -> AbstractAsyncContextManager[Door]:
+def open_client(url: str | None) -> AbstractAsyncContextManager[JobClient]:
     """The facade at that address, or the stores of the settings."""
-    return desk_door() if url is None else http_door(url, api_key=configuration().api_key.get_secret_value())
+    return (
+        open_local_client()
+        if url is None
+        else open_http_client(url, api_key=configuration().api_key.get_secret_value())
+    )
 
 
-def order(**asked: object) -> VideoRequest:
+def build_request(**asked: object) -> VideoRequest:
     """The request, with an id of its own where none was given. Raises `Invalid` in the words of the HTTP door."""
     body: dict[str, Any] = {name: value for name, value in asked.items() if value not in (None, {})}
     body.setdefault("job_id", new_job_id())
     try:
         return VideoRequest.model_validate(body)
     except ValidationError as error:
-        raise invalid(error) from error
+        raise to_invalid(error) from error
 
 
 def scene(text: bytes) -> object:
     """A scene as it stands in a JSON file. Raises `Invalid`."""
-    return strict_object(text, what="scene")
+    return parse_object(text, what="scene")
 
 
 def image(given: str) -> str:
@@ -94,7 +98,7 @@ def _read(reader: Callable[[Any], object]) -> Callable[[click.Context, click.Par
         try:
             return None if value is None else reader(value)
         except Invalid as error:
-            raise complaint(error) from error
+            raise to_click_error(error) from error
 
     return callback
 

@@ -21,7 +21,7 @@ from schemas.errors import Charged
 from schemas.wire.caller_names import shown_id
 
 
-def facts(view: JobView, *, file: Path | None = None) -> str:
+def format_job(view: JobView, *, file: Path | None = None) -> str:
     """What a person wants to know about a job; with the `file` if the video is on this machine."""
     rows = {
         "id": view.video_id,
@@ -50,7 +50,7 @@ def result(view: JobView) -> str:
     return " · ".join((f"{view.duration_seconds} s", size, view.model or "?", cost(view), view.video_id))
 
 
-def ending(view: JobView) -> str:
+def format_ending(view: JobView) -> str:
     """Why there is no video."""
     return view.error.message if view.error else f"The job is {view.state}"
 
@@ -76,17 +76,17 @@ def _state(view: JobView) -> str:
     words = [str(view.state)]
     if view.state is JobState.QUEUED and view.queue_position:
         words.append(f"number {view.queue_position}")
-    if not view.state.ended and view.progress:
+    if not view.state.is_final and view.progress:
         words.append(f"about {view.progress:.0%}")
     if view.waiting_for:
         words.append(f"waiting for {view.waiting_for.replace('_', ' ')}")
-    if view.cancel_requested and not view.state.ended:
+    if view.cancel_requested and not view.state.is_final:
         words.append("to be cancelled")
     return ", ".join(words)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class News:
+class JobUpdate:
     """Where the job stands now."""
 
     state: JobState
@@ -110,23 +110,23 @@ class News:
         return str(self.state)
 
 
-def news_of(view: JobView) -> News:
+def to_update(view: JobView) -> JobUpdate:
     """What a whole view tells."""
-    return News(
+    return JobUpdate(
         state=view.state,
         progress=view.progress,
         queue_position=view.queue_position,
         waiting_for=view.waiting_for,
         notice=view.notice,
-        end=view if view.state.ended else None,
+        end=view if view.state.is_final else None,
     )
 
 
-Show = Callable[[News], None]
+Show = Callable[[JobUpdate], None]
 
 
 @contextmanager
-def showing(job_id: str) -> Iterator[Show]:
+def open_progress(job_id: str) -> Iterator[Show]:
     """On stderr: stdout belongs to the result."""
     if sys.stderr.isatty():
         with _bar(job_id) as show:
@@ -150,7 +150,7 @@ class _Lines:
     def __init__(self) -> None:
         self._said = ""
 
-    def __call__(self, news: News) -> None:
+    def __call__(self, news: JobUpdate) -> None:
         if news.headline != self._said:
             self._said = news.headline
             click.echo(news.headline, err=True)

@@ -59,7 +59,7 @@ class Child:
         finally:
             transport.close()
 
-    async def ended(self) -> int:
+    async def exited(self) -> int:
         """Its exit status, once it has one."""
         return await self._process.wait()
 
@@ -79,13 +79,13 @@ class Child:
         self.ask_to_end()
         with suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_S):
-                await self.ended()
+                await self.exited()
         self.kill()
-        await self.ended()
+        await self.exited()
 
 
 @asynccontextmanager
-async def running(program: Program, *, lifeline: int, output: IO[bytes] | None = None) -> AsyncIterator[Child]:
+async def open_children(program: Program, *, lifeline: int, output: IO[bytes] | None = None) -> AsyncIterator[Child]:
     """The program for as long as the context lasts. Its output goes where ours goes, or to `output`."""
     ready_fd, said_fd = os.pipe()
     flags = ("--ready-fd", str(said_fd), "--parent-fd", str(lifeline))
@@ -126,7 +126,7 @@ _PARENT_GRACE_S = 45.0
 
 
 @contextmanager
-def lifeline() -> Iterator[int]:
+def open_parent_pipe() -> Iterator[int]:
     """The end for the children. They must end before this does, or because of it."""
     reading, writing = os.pipe()
     try:
@@ -136,7 +136,7 @@ def lifeline() -> Iterator[int]:
         os.close(reading)
 
 
-def hold(reading: int) -> None:
+def exit_with_parent(reading: int) -> None:
     """From now on this process gets SIGTERM once its parent is gone, and SIGKILL if it doesn't follow."""
     threading.Thread(target=_follow, args=(reading,), name="lifeline", daemon=True).start()
 

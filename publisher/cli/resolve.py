@@ -6,11 +6,11 @@ import json
 import click
 
 from publisher.cli.configuration import configuration
-from publisher.cli.errors import Verb
+from publisher.cli.errors import Command
 from publisher.cli.options import json_option
 from publisher.cli.output import moment
-from publisher.compose import open_desk
-from publisher.resolve import Attempt, Doubt, Evidence, Resolution, Word, evidence
+from publisher.compose import open_context
+from publisher.resolve import Attempt, Decision, Evidence, Resolution, UnresolvedClip, evidence
 from publisher.resolve import resolve as resolve_clip
 from schemas.errors import Invalid
 
@@ -24,7 +24,7 @@ _ENDED = """\
 --resubmit     the job lives again and the clip is sent again, and may be paid twice"""
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.argument("job_id", metavar="ID")
 @click.option("--clip", type=click.IntRange(min=0), metavar="N", help="Which clip, where several are in doubt.")
 @click.option("--charged", "words", flag_value="charged", multiple=True, help="The model took it and charged for it.")
@@ -43,31 +43,31 @@ def resolve(job_id: str, clip: int | None, words: tuple[str, ...], as_json: bool
         raise Invalid("only one of --charged, --not-charged and --resubmit can be meant")
     if not words:
         known = asyncio.run(_evidence(job_id))
-        click.echo(known.model_dump_json() if as_json else _told(known))
+        click.echo(known.model_dump_json() if as_json else _print_outcome(known))
         return
-    done = asyncio.run(_resolve(job_id, Word(words[0]), clip))
+    done = asyncio.run(_resolve(job_id, Decision(words[0]), clip))
     click.echo(json.dumps(_json(done)) if as_json else _said(done))
 
 
 async def _evidence(job_id: str) -> Evidence:
-    async with open_desk(configuration(), make=False) as desk:
+    async with open_context(configuration(), make=False) as desk:
         return await evidence(desk, job_id)
 
 
-async def _resolve(job_id: str, word: Word, clip: int | None) -> Resolution:
-    async with open_desk(configuration(), make=False) as desk:
+async def _resolve(job_id: str, word: Decision, clip: int | None) -> Resolution:
+    async with open_context(configuration(), make=False) as desk:
         return await resolve_clip(desk, job_id, word, clip=clip)
 
 
-def _told(known: Evidence) -> str:
+def _print_outcome(known: Evidence) -> str:
     head = (
         f"{known.job_id} is {known.state} (life {known.life}), charged: {known.charged}, ${known.cost_usd:.2f} so far"
     )
-    choices = _ENDED if known.state.ended else _LIVE
+    choices = _ENDED if known.state.is_final else _LIVE
     return "\n\n".join([head, *map(_clip, known.doubts), f"In the logs: {known.log}", choices])
 
 
-def _clip(doubt: Doubt) -> str:
+def _clip(doubt: UnresolvedClip) -> str:
     rows = {
         "model": f"{doubt.model}, ${doubt.price_usd:.2f}",
         "sent": f"{moment(doubt.sent_at.isoformat()) if doubt.sent_at else '?'} by {doubt.sent_by or '?'}",
@@ -83,7 +83,7 @@ def _clip(doubt: Doubt) -> str:
 
 
 def _attempt(attempt: Attempt) -> str:
-    if attempt.film:
+    if attempt.video:
         return f"{attempt.prefix} holds {', '.join(attempt.files)}: it will be used"
     return f"{attempt.prefix} holds {', '.join(attempt.files) or 'nothing'}"
 
@@ -93,7 +93,7 @@ def _said(done: Resolution) -> str:
     stands = f"{job.job_id} is {job.state}, charged: {job.charged}, ${job.cost_usd:.2f}"
     if not done.adopted:
         return stands
-    used = "`reelbus replay` makes the video of it for free" if job.ended else "the job goes on with it"
+    used = "`reelbus replay` makes the video of it for free" if job.has_ended else "the job goes on with it"
     return f"{stands}; {done.adopted} was there, and {used}"
 
 

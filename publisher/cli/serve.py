@@ -15,15 +15,23 @@ from typing import Never
 
 import click
 
-from publisher.cli.configuration import address, listening
-from publisher.cli.errors import NoVideo, OutOfReach, Verb
-from publisher.cli.processes import Child, Program, command, environment, hold, lifeline, running
+from publisher.cli.configuration import address, bind_settings
+from publisher.cli.errors import Command, NoVideo, OutOfReach
+from publisher.cli.processes import (
+    Child,
+    Program,
+    command,
+    environment,
+    exit_with_parent,
+    open_children,
+    open_parent_pipe,
+)
 from publisher.compose import open_logs
 from publisher.facade.server import serve as serve_facade
 from publisher.settings import PublisherSettings
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.option("--host", help="Address to listen on.  [default: REELBUS_HOST or 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: PORT or 8000]")
 @click.option("--ready-fd", type=int, hidden=True)
@@ -34,8 +42,8 @@ def serve(host: str | None, port: int | None, ready_fd: int | None, parent_fd: i
     A worker is needed beside it: `reelbus worker`.
     """
     if parent_fd is not None:
-        hold(parent_fd)
-    settings = listening(host, port)
+        exit_with_parent(parent_fd)
+    settings = bind_settings(host, port)
     open_logs(settings.log_level)
     if not asyncio.run(_serve(settings, ready_fd)):
         raise OutOfReach("The facade could not start; the log above says why")
@@ -67,7 +75,7 @@ _BODY = '{"prompt": "A red bicycle turns slowly on white", "duration_seconds": 3
 _WORKER = Program(name="worker", module="subscriber")
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.option("--host", help="Address to listen on.  [default: REELBUS_HOST or 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: PORT or 8000]")
 def up(host: str | None, port: int | None) -> None:
@@ -75,7 +83,7 @@ def up(host: str | None, port: int | None) -> None:
 
     One line on stdout says when both are ready. If one of them ends by itself, the other is stopped too.
     """
-    settings = listening(host, port)
+    settings = bind_settings(host, port)
     # Both children read it: the worker's completions carry the facade's address.
     os.environ["PORT"] = str(settings.port)
     os.environ["REELBUS_HOST"] = settings.host
@@ -89,8 +97,8 @@ async def _up(settings: PublisherSettings) -> Child | None:
     stop = asyncio.Event()
     crew: list[Child] = []
     _on_signals(partial(_end, stop, crew))
-    with lifeline() as line:
-        async with running(facade, lifeline=line) as first, running(_WORKER, lifeline=line) as second:
+    with open_parent_pipe() as line:
+        async with open_children(facade, lifeline=line) as first, open_children(_WORKER, lifeline=line) as second:
             crew += [first, second]
             deserter = await _watch(crew, stop, settings)
             for child in crew:
@@ -100,7 +108,7 @@ async def _up(settings: PublisherSettings) -> Child | None:
 
 async def _watch(crew: Sequence[Child], stop: asyncio.Event, settings: PublisherSettings) -> Child | None:
     """The child that ended by itself, or None once somebody asked for the end."""
-    ends = {asyncio.create_task(child.ended()): child for child in crew}
+    ends = {asyncio.create_task(child.exited()): child for child in crew}
     stopping = asyncio.create_task(stop.wait())
     announcing = asyncio.create_task(_announce(crew, settings))
     await asyncio.wait({*ends, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -148,17 +156,17 @@ _AS_THEY_ARE = {"ignore_unknown_options": True, "help_option_names": []}
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def worker(arguments: tuple[str, ...]) -> None:
     """Run a worker until Ctrl-C or SIGTERM."""
-    _become("subscriber", *arguments)
+    exec_worker("subscriber", *arguments)
 
 
 @click.command(context_settings=_AS_THEY_ARE, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def reconcile(arguments: tuple[str, ...]) -> None:
     """Look once at every job that got stuck."""
-    _become("subscriber", "reconcile", *arguments)
+    exec_worker("subscriber", "reconcile", *arguments)
 
 
-def _become(module: str, *arguments: str) -> Never:
+def exec_worker(module: str, *arguments: str) -> Never:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(sys.executable, command(module, *arguments), environment())

@@ -11,18 +11,25 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from publisher.compose import link_secret, open_desk, open_disk_check, open_token_check
-from publisher.context import Desk
+from publisher.compose import link_secret, open_context, open_disk_check, open_token_check
+from publisher.context import PublisherContext
 from publisher.facade import events, files, generate, openapi, routes
 from publisher.facade import routes as jobs
-from publisher.facade.auth import Gate, LinkedVideos, Links
+from publisher.facade.auth import Authenticator, SignedUrlVideoStore, UrlSigner
 from publisher.facade.call import State
-from publisher.facade.coalescing import Twins
+from publisher.facade.coalescing import Coalescer
 from publisher.facade.errors import on_error
 from publisher.facade.hosts import AllowedHosts, HostCheck
 from publisher.facade.lingering import Lingering
-from publisher.facade.middleware import Callers, PublicPath, SafeHeaders, Trace, Unexpected, public_path
-from publisher.facade.request_body import BodyLimit, ContentType, Intake, Uploads
+from publisher.facade.middleware import (
+    AuthMiddleware,
+    ErrorMiddleware,
+    PublicPath,
+    SecurityHeaders,
+    TraceMiddleware,
+    public_path,
+)
+from publisher.facade.request_body import AdmissionControl, BodyLimit, ContentType, Uploads
 from publisher.facade.request_headers import VIDEO_ID
 from publisher.settings import PublisherSettings
 from publisher.waiting import Waiters
@@ -43,18 +50,18 @@ ROUTES = [
 
 
 @asynccontextmanager
-async def opened(settings: PublisherSettings) -> AsyncIterator[State]:
+async def open_state(settings: PublisherSettings) -> AsyncIterator[State]:
     """The facade's state for as long as it runs."""
-    async with open_desk(settings, check=True) as desk, open_token_check(settings) as check_token:
-        gate, links = Gate(settings, check_token), await _links(settings, desk)
-        linked = replace(desk, videos=LinkedVideos(desk.videos, links)) if links else desk
+    async with open_context(settings, check=True) as desk, open_token_check(settings) as check_token:
+        gate, links = Authenticator(settings, check_token), await _links(settings, desk)
+        linked = replace(desk, videos=SignedUrlVideoStore(desk.videos, links)) if links else desk
         async with Waiters(linked, look_every_s=settings.look_every_s, max_waits=settings.max_waits) as waiters:
             yield State(
                 settings=settings,
                 desk=linked,
-                intake=Intake(settings.intake_at_once),
+                intake=AdmissionControl(settings.intake_at_once),
                 waiters=waiters,
-                twins=Twins(),
+                twins=Coalescer(),
                 uploads=Uploads(settings),
                 check_disk=open_disk_check(settings),
                 gate=gate,
@@ -62,24 +69,24 @@ async def opened(settings: PublisherSettings) -> AsyncIterator[State]:
             )
 
 
-async def _links(settings: PublisherSettings, desk: Desk) -> Links | None:
+async def _links(settings: PublisherSettings, desk: PublisherContext) -> UrlSigner | None:
     secret = await link_secret(settings) if settings.knows_callers else None
-    return Links(secret, desk.clock, link_s=settings.link_s) if secret else None
+    return UrlSigner(secret, desk.clock, link_s=settings.link_s) if secret else None
 
 
 # A layer that needs no frame of its own hands on what the next one returns: beside ten thousand who wait, each counts.
-def facade(state: State) -> Starlette:
+def build_app(state: State) -> Starlette:
     """The ASGI application over an open state."""
     app = Starlette(
         routes=ROUTES,
         middleware=[
             Middleware(PublicPath, prefix=public_path(state["settings"])),
-            Middleware(Trace),
-            Middleware(SafeHeaders),
+            Middleware(TraceMiddleware),
+            Middleware(SecurityHeaders),
             Middleware(Lingering),
-            Middleware(Unexpected),
+            Middleware(ErrorMiddleware),
             Middleware(HostCheck, hosts=AllowedHosts(state["settings"]), check_origins=state["gate"].open),
-            Middleware(Callers, gate=state["gate"]),
+            Middleware(AuthMiddleware, gate=state["gate"]),
             Middleware(BodyLimit, limit_bytes=state["settings"].body_limit_bytes),
             Middleware(ContentType),
         ],

@@ -32,7 +32,7 @@ class Forbidden(ReelbusError):
     """This is not for you"""
 
 
-class Gate:
+class Authenticator:
     """Tells who a caller is."""
 
     def __init__(self, settings: PublisherSettings, check_token: TokenCheck | None) -> None:
@@ -65,7 +65,7 @@ def _bearer(headers: Headers) -> str | None:
 _UNTIL = re.compile(r"[0-9]{1,12}")
 
 
-class Links:
+class UrlSigner:
     """Signs names, and knows its own signatures."""
 
     def __init__(self, secret: bytes, clock: Clock, *, link_s: float) -> None:
@@ -91,10 +91,10 @@ class Links:
         return hmac.digest(self._secret, f"{until} {name}".encode(), hashlib.sha256).hex()
 
 
-class LinkedVideos:
+class SignedUrlVideoStore:
     """A `VideoStore` whose addresses are signed."""
 
-    def __init__(self, videos: VideoStore, links: Links) -> None:
+    def __init__(self, videos: VideoStore, links: UrlSigner) -> None:
         self._videos = videos
         self._links = links
 

@@ -10,10 +10,10 @@ from typing import NoReturn, TypeAlias, TypedDict
 
 from starlette.requests import Request
 
-from publisher.context import Desk
-from publisher.facade.auth import Gate, Links
-from publisher.facade.coalescing import Twins
-from publisher.facade.request_body import Intake, Uploads
+from publisher.context import PublisherContext
+from publisher.facade.auth import Authenticator, UrlSigner
+from publisher.facade.coalescing import Coalescer
+from publisher.facade.request_body import AdmissionControl, Uploads
 from publisher.settings import PublisherSettings
 from publisher.waiting import Waiters
 from schemas.errors import ReelbusError
@@ -23,14 +23,14 @@ class State(TypedDict):
     """Held in `request.state`."""
 
     settings: PublisherSettings
-    desk: Desk
-    intake: Intake
+    desk: PublisherContext
+    intake: AdmissionControl
     waiters: Waiters
-    twins: Twins
+    twins: Coalescer
     uploads: Uploads
     check_disk: Callable[[], Awaitable[None]]
-    gate: Gate
-    links: Links | None
+    gate: Authenticator
+    links: UrlSigner | None
     """Signs the addresses of files, where callers are asked who they are and the files are ours to serve."""
 
 
@@ -38,19 +38,19 @@ Call: TypeAlias = Request[State]
 """A request to this facade."""
 
 
-class HungUp(ReelbusError):
+class ClientDisconnected(ReelbusError):
     """The caller is gone. Its job goes on: it may be paid already, and the caller may come back for it."""
 
 
-async def hangs_up(call: Call) -> NoReturn:
+async def wait_for_disconnect(call: Call) -> NoReturn:
     """Waits for that. The body was read before. Raises `HungUp`."""
     while (await call.receive())["type"] != "http.disconnect":
         pass
-    raise HungUp
+    raise ClientDisconnected
 
 
-async def still_there(call: Call) -> None:
+async def check_connected(call: Call) -> None:
     """Whether it hung up meanwhile, without waiting. Raises `HungUp`."""
     with suppress(TimeoutError):
         async with asyncio.timeout(0):
-            await hangs_up(call)
+            await wait_for_disconnect(call)

@@ -15,14 +15,14 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Self
 
-from publisher.context import Desk
-from schemas.domain.events import Answered, WaitEnded
+from publisher.context import PublisherContext
+from schemas.domain.events import CallerAnswered, WaitEnded
 from schemas.domain.job import Job
 from schemas.domain.state_machine import advance
 from schemas.domain.states import JobState
 from schemas.errors import Charged, Conflict, ReelbusError
 from schemas.ports import JobQuery
-from schemas.services.update import change
+from schemas.services.update import update_job
 
 logger = logging.getLogger(__name__)
 
@@ -30,17 +30,17 @@ logger = logging.getLogger(__name__)
 MOMENT_S = 0.3
 
 
-class _Crowd:
+class _Group:
     """Callers with one and the same request, in the order in which they came."""
 
     __slots__ = ("_stirred", "present", "promises")
 
     def __init__(self) -> None:
-        self.present: dict[Twin, None] = {}
+        self.present: dict[CoalescedCall, None] = {}
         self.promises = 0
         self._stirred: asyncio.Event | None = None
 
-    async def stirred(self) -> None:
+    async def changed(self) -> None:
         """Until something changes here."""
         self._stirred = self._stirred or asyncio.Event()
         await self._stirred.wait()
@@ -51,12 +51,12 @@ class _Crowd:
             self._stirred = None
 
 
-class Twin:
+class CoalescedCall:
     """One of them, here until it leaves, or the context ends."""
 
     __slots__ = ("_asked", "_crowd", "_promises_before", "_twins")
 
-    def __init__(self, twins: "Twins", asked: Hashable, crowd: _Crowd) -> None:
+    def __init__(self, twins: "Coalescer", asked: Hashable, crowd: _Group) -> None:
         self._twins = twins
         self._asked = asked
         self._crowd = crowd
@@ -70,36 +70,36 @@ class Twin:
 
     def leave(self) -> None:
         """The caller is gone. To be called once."""
-        self._twins.left(self._asked, self)
+        self._twins.leave(self._asked, self)
 
-    async def moment(self) -> None:
+    async def wait_briefly(self) -> None:
         """Until one who was here before is promised an answer, or all of them are gone; `MOMENT_S` at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(MOMENT_S):
-                while self.must_wait:
-                    await self._crowd.stirred()
+                while self.should_wait:
+                    await self._crowd.changed()
 
     @property
-    def must_wait(self) -> bool:
+    def should_wait(self) -> bool:
         """Whether it is not alone, and nobody was promised anything since it came."""
         is_first = next(iter(self._crowd.present)) is self
         return not is_first and self._crowd.promises == self._promises_before
 
 
-class Twins:
+class Coalescer:
     """The callers without an idempotency key in this process, by who they are and what they ask for."""
 
     def __init__(self) -> None:
-        self._crowds: dict[Hashable, _Crowd] = {}
+        self._crowds: dict[Hashable, _Group] = {}
 
-    def joined(self, asked: Hashable) -> Twin:
+    def join(self, asked: Hashable) -> CoalescedCall:
         """One more of those who ask for this."""
-        crowd = self._crowds.setdefault(asked, _Crowd())
-        twin = Twin(self, asked, crowd)
+        crowd = self._crowds.setdefault(asked, _Group())
+        twin = CoalescedCall(self, asked, crowd)
         crowd.present[twin] = None
         return twin
 
-    def left(self, asked: Hashable, twin: Twin) -> None:
+    def leave(self, asked: Hashable, twin: CoalescedCall) -> None:
         """One of them is gone."""
         crowd = self._crowds[asked]
         del crowd.present[twin]
@@ -107,7 +107,7 @@ class Twins:
         if not crowd.present:
             del self._crowds[asked]
 
-    def promised(self, asked: Hashable) -> None:
+    def mark_promised(self, asked: Hashable) -> None:
         """One of them went without an answer, and its record says so."""
         if crowd := self._crowds.get(asked):
             crowd.promises += 1
@@ -118,18 +118,18 @@ _LOOK_BACK = 20
 """Identical jobs that are looked at, the newest first."""
 
 
-async def unanswered(desk: Desk, fingerprints: Sequence[str], caller: str | None) -> Job | None:
+async def find_unanswered(desk: PublisherContext, fingerprints: Sequence[str], caller: str | None) -> Job | None:
     """The newest job for this caller's identical request that went without an answer. The image is claimed already; the
     request has more than one fingerprint if its image may have had another name."""
     for fingerprint in fingerprints:
         page = await desk.jobs.list(JobQuery(fingerprint=fingerprint, caller=caller, limit=_LOOK_BACK))
-        if found := next((job for job in page.jobs if _is_owed(desk, job)), None):
+        if found := next((job for job in page.jobs if _can_reattach(desk, job)), None):
             logger.info("caller came back", extra={"action": "reattach_found", "job_id": found.job_id})
             return found
     return None
 
 
-async def left(desk: Desk, job_id: str, reattach_s: float, *, seen: Job | None = None) -> bool:
+async def mark_unanswered(desk: PublisherContext, job_id: str, reattach_s: float, *, seen: Job | None = None) -> bool:
     """The caller went without an answer: it may come back. False where that could not be noted.
 
     `seen` saves a read where the record has not changed since.
@@ -143,29 +143,29 @@ async def left(desk: Desk, job_id: str, reattach_s: float, *, seen: Job | None =
     return True
 
 
-async def answered(desk: Desk, job: Job) -> None:
+async def clear_unanswered(desk: PublisherContext, job: Job) -> None:
     """The caller has its video: the next identical call means a new one. Best effort."""
     if job.reattach_until is None:
         return
     try:
-        await change(desk.jobs, job.job_id, lambda _: Answered(at=desk.clock.now()))
+        await update_job(desk.jobs, job.job_id, lambda _: CallerAnswered(at=desk.clock.now()))
     except ReelbusError:
         logger.warning("answer was not noted", extra={"action": "reattach_unanswered", "job_id": job.job_id})
 
 
-async def _note(desk: Desk, job_id: str, event: WaitEnded, seen: Job | None) -> None:
+async def _note(desk: PublisherContext, job_id: str, event: WaitEnded, seen: Job | None) -> None:
     if seen:
         with suppress(Conflict):
             await desk.jobs.save(advance(seen, event))
             return
-    await change(desk.jobs, job_id, lambda _: event)
+    await update_job(desk.jobs, job_id, lambda _: event)
 
 
-def _is_owed(desk: Desk, job: Job) -> bool:
+def _can_reattach(desk: PublisherContext, job: Job) -> bool:
     if job.reattach_until is None or job.reattach_until <= desk.clock.now():
         return False
     # A job that ended without costing anything is not worth coming back to: a new one may do better.
-    return not job.ended or job.state is JobState.SUCCEEDED or _was_paid_in_vain(job)
+    return not job.has_ended or job.state is JobState.SUCCEEDED or _was_paid_in_vain(job)
 
 
 def _was_paid_in_vain(job: Job) -> bool:

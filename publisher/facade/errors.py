@@ -16,9 +16,9 @@ from starlette.types import Scope
 from publisher.facade.auth import Forbidden, Unauthorized
 from publisher.facade.files import NotSatisfiable
 from publisher.facade.hosts import ForeignOrigin, Misdirected
-from publisher.facade.request_body import Busy, TooLarge, TooSlow, UnsupportedType
+from publisher.facade.request_body import Overloaded, TooLarge, TooSlow, UnsupportedType
 from publisher.submit import SubmitUncertain
-from publisher.waiting import Crowded, Draining
+from publisher.waiting import Draining, TooManyWaiters
 from schemas.domain.projections import ClipView, JobView
 from schemas.errors import (
     Category,
@@ -71,7 +71,7 @@ GONE = 499
 """Written to the log where the caller hung up; nobody gets to see it."""
 
 
-class Refusal(BaseModel):
+class ErrorBody(BaseModel):
     """Why there is no video (yet)."""
 
     model_config = ConfigDict(frozen=True)
@@ -110,8 +110,8 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (NotSatisfiable, _Kind(416, Category.INVALID_REQUEST, "range_not_satisfiable")),
     (UnsupportedType, _Kind(415, Category.INVALID_REQUEST, "unsupported_media_type")),
     (Draining, _Kind(503, Category.CAPACITY, "draining", retryable=True, retry_after_s=2)),
-    (Crowded, _Kind(503, Category.CAPACITY, "too_many_waits", retryable=True)),
-    (Busy, _Kind(503, Category.CAPACITY, "too_busy", retryable=True)),
+    (TooManyWaiters, _Kind(503, Category.CAPACITY, "too_many_waits", retryable=True)),
+    (Overloaded, _Kind(503, Category.CAPACITY, "too_busy", retryable=True)),
     (Unavailable, _Kind(503, Category.UPSTREAM, "unavailable", retryable=True, retry_after_s=5)),
 )
 _HTTP = {
@@ -120,7 +120,7 @@ _HTTP = {
 }
 
 
-def refused(
+def error_response(
     error: Exception,
     *,
     video_id: str | None = None,
@@ -134,7 +134,7 @@ def refused(
     if not repeatable:
         kind, words = replace(kind, retryable=False), words.rstrip(".") + _DONT_REPEAT
     field = _clean(error.field) if isinstance(error, Invalid) and error.field else None
-    body = Refusal(
+    body = ErrorBody(
         detail=kind.prefix + words,
         error=Failure(
             category=kind.category,
@@ -148,11 +148,11 @@ def refused(
         status_url=status_url,
     )
     retry_after_s = _retry_after_s(error, kind) if repeatable else None
-    return refusal(body, kind.status, retry_after_s=retry_after_s, headers=_headers(error))
+    return render_error(body, kind.status, retry_after_s=retry_after_s, headers=_headers(error))
 
 
-def refusal(
-    body: Refusal, status: int, *, retry_after_s: int | None = None, headers: dict[str, str] | None = None
+def render_error(
+    body: ErrorBody, status: int, *, retry_after_s: int | None = None, headers: dict[str, str] | None = None
 ) -> Response:
     """The response that carries a refusal."""
     headers = dict(headers or {})
@@ -167,7 +167,7 @@ def refusal_json(status: int, words: str) -> bytes:
     code = {431: "head_too_large", 503: "too_many_connections"}.get(status, "bad_request")
     category = Category.CAPACITY if status == 503 else Category.INVALID_REQUEST
     failure = Failure(category=category, code=code, message=words, retryable=status == 503, charged=Charged.NO)
-    return Refusal(detail=words, error=failure).model_dump_json(exclude_none=True).encode()
+    return ErrorBody(detail=words, error=failure).model_dump_json(exclude_none=True).encode()
 
 
 async def on_error(call: Request, error: Exception) -> Response:
@@ -175,7 +175,7 @@ async def on_error(call: Request, error: Exception) -> Response:
     if isinstance(error, ClientDisconnect):
         return Response(status_code=GONE)
     note_refusal(call.scope, error)
-    return refused(error)
+    return error_response(error)
 
 
 def note_refusal(scope: Scope, error: Exception) -> None:

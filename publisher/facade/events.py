@@ -14,10 +14,10 @@ from starlette.types import Receive, Scope, Send
 
 from publisher.context import find, view
 from publisher.facade.call import Call
-from publisher.facade.errors import public_view, refused
+from publisher.facade.errors import error_response, public_view
 from publisher.facade.middleware import caller_of
 from publisher.facade.responses import status_url
-from publisher.waiting import Crowded, Draining, Place
+from publisher.waiting import Draining, TooManyWaiters, Waiter
 from schemas.domain.job import Job, Transition
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
@@ -40,15 +40,15 @@ async def events(call: Call) -> Response:
     """
     caller = caller_of(call)
     job = await find(call.state["desk"], call.path_params["video_id"], caller=caller)
-    if job.ended and call.headers.get("last-event-id") == _done_id(job.history[-1].at):
+    if job.has_ended and call.headers.get("last-event-id") == _done_id(job.history[-1].at):
         return Response(status_code=204)
     with ExitStack() as stack:
         try:
-            place = stack.enter_context(call.state["waiters"].place(job.job_id))
-        except Crowded as error:
+            place = stack.enter_context(call.state["waiters"].register(job.job_id))
+        except TooManyWaiters as error:
             video_id = shown_id(caller, job.job_id)
-            return refused(error, video_id=video_id, status_url=status_url(call, video_id))
-        return _Stream(_told(call, job, place), call.state["settings"].heartbeat_s, stack.pop_all())
+            return error_response(error, video_id=video_id, status_url=status_url(call, video_id))
+        return _Stream(_event_stream(call, job, place), call.state["settings"].heartbeat_s, stack.pop_all())
 
 
 class _Stream(EventSourceResponse):
@@ -65,25 +65,25 @@ class _Stream(EventSourceResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _told(call: Call, job: Job, place: Place) -> AsyncIterator[ServerSentEvent]:
+async def _event_stream(call: Call, job: Job, place: Waiter) -> AsyncIterator[ServerSentEvent]:
     caller = caller_of(call)
-    story = _Story(_moment(call.headers.get("last-event-id")))
+    story = _EventHistory(_moment(call.headers.get("last-event-id")))
     newest: Job | None = job
-    while newest is None or not newest.ended:
+    while newest is None or not newest.has_ended:
         if newest is not None:
-            for event in story.news(await view(call.state["desk"], newest, caller=caller)):
+            for event in story.new_events(await view(call.state["desk"], newest, caller=caller)):
                 yield event
         try:
             newest = await _look_again(call, place, job.job_id)
         except Draining:
             return
     last = public_view(await view(call.state["desk"], newest, caller=caller))
-    for event in story.news(last):
+    for event in story.new_events(last):
         yield event
     yield ServerSentEvent(event="done", data=last.model_dump_json(), id=_done_id(last.history[-1].at), sep="\n")
 
 
-async def _look_again(call: Call, place: Place, job_id: str) -> Job | None:
+async def _look_again(call: Call, place: Waiter, job_id: str) -> Job | None:
     await place.wait(call.state["settings"].events_look_every_s)
     try:
         return await find(call.state["desk"], job_id)
@@ -92,7 +92,7 @@ async def _look_again(call: Call, place: Place, job_id: str) -> Job | None:
         return None
 
 
-class _Story:
+class _EventHistory:
     """What one listener has heard already."""
 
     def __init__(self, heard_until: datetime | None) -> None:
@@ -101,7 +101,7 @@ class _Story:
         self._highest = 0.0
         self._progress: tuple[float, int | None, str | None, str | None] | None = None
 
-    def news(self, seen: JobView) -> Iterator[ServerSentEvent]:
+    def new_events(self, seen: JobView) -> Iterator[ServerSentEvent]:
         """Events that the listener does not know yet."""
         for step in seen.history:
             if step in self._told or (self._heard_until and step.at <= self._heard_until):
@@ -115,7 +115,7 @@ class _Story:
             data = {"video_id": seen.video_id, "state": step.state, "at": at, "progress": self._highest}
             yield _event("state", data, id=at)
         progress_now = (seen.progress, seen.queue_position, seen.waiting_for, seen.notice)
-        if progress_now != self._progress and not seen.state.ended:
+        if progress_now != self._progress and not seen.state.is_final:
             self._progress = progress_now
             self._highest = max(self._highest, seen.progress)
             data = {name: getattr(seen, name) for name in ("state", "progress", "queue_position", "waiting_for")}

@@ -12,19 +12,19 @@ from publisher.context import find, place_of, view
 from publisher.facade import call as patience
 from publisher.facade import coalescing
 from publisher.facade.call import Call
-from publisher.facade.coalescing import Twin
-from publisher.facade.errors import GONE, refused
+from publisher.facade.coalescing import CoalescedCall
+from publisher.facade.errors import GONE, error_response
 from publisher.facade.middleware import caller_of, traceparent_of
-from publisher.facade.request_body import Turn, Upload
-from publisher.facade.request_headers import Preferences, keyed_job_id, preferences_of, video_request
-from publisher.facade.responses import accepted, failed, finished, status_url, too_late
+from publisher.facade.request_body import Slot, Upload
+from publisher.facade.request_headers import Preferences, job_id_of_key, preferences_of, video_request
+from publisher.facade.responses import accepted_response, failure_response, status_url, timeout_response, video_response
 from publisher.submit import SubmitUncertain, publish_if_due, submit_claim
-from publisher.waiting import Crowded, Draining, Place
+from publisher.waiting import Draining, TooManyWaiters, Waiter
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
-from schemas.domain.tombstone import gone
+from schemas.domain.tombstone import gone_error
 from schemas.errors import Charged, Unavailable
-from schemas.services.reference_images import Claim, ImageOwner, keep_image, open_image, take_back
+from schemas.services.reference_images import ImageOwner, StagedImage, stage_image, store_image, undo_reference
 from schemas.wire.caller_names import shown_id
 
 logger = logging.getLogger(__name__)
@@ -58,8 +58,8 @@ class _Stay:
     __slots__ = ("place", "twin")
 
     def __init__(self) -> None:
-        self.twin: Twin | None = None
-        self.place: Place | None = None
+        self.twin: CoalescedCall | None = None
+        self.place: Waiter | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -75,8 +75,8 @@ class _Taken(NamedTuple):
     """All that is kept while a caller waits: request and record are large, and ten thousand wait at once."""
 
     order: _Order
-    place: Place
-    crowded: Crowded | None
+    place: Waiter
+    crowded: TooManyWaiters | None
     job_id: str
     charged: Charged
     seen: Job | None
@@ -88,7 +88,7 @@ async def generate(call: Call) -> Response:
     with _Stay() as stay:
         try:
             taken = await _taken_in(call, stay)
-        except patience.HungUp:
+        except patience.ClientDisconnected:
             return Response(status_code=GONE)
         return taken if isinstance(taken, Response) else await _answer(call, taken)
 
@@ -109,39 +109,39 @@ async def _taken_in(call: Call, stay: _Stay) -> _Taken | Response:
 
 async def _still_wanted(call: Call) -> None:
     """After a while in the queue, before there is a job. Raises `HungUp` and `Draining`: nobody would wait for it."""
-    await patience.still_there(call)
+    await patience.check_connected(call)
     if call.state["waiters"].draining:
         raise Draining("The server is going down; nothing was made of this request")
 
 
-async def _placed(call: Call, stay: _Stay, claim: Claim, order: _Order, owed: Job | None) -> _Taken | Response:
+async def _placed(call: Call, stay: _Stay, claim: StagedImage, order: _Order, owed: Job | None) -> _Taken | Response:
     waiters = call.state["waiters"]
-    crowded = waiters.crowded if order.wait_s else None
+    crowded = waiters.is_full if order.wait_s else None
     waits = order.wait_s > 0 and not crowded
     # The place is taken before the request is out: the end can't be missed, and needs no look to begin with.
     job_id = owed.job_id if owed else claim.request.job_id
-    stay.place = place = waiters.place(job_id, stays=waits)
+    stay.place = place = waiters.register(job_id, stays=waits)
     try:
         job = await _job_for(call, claim, order, owed)
     except SubmitUncertain as error:
         repeatable = await _left(call, order, job_id)
-        return refused(error, status_url=status_url(call, error.job_id), repeatable=repeatable)
-    seen = None if waits and not job.ended else job
+        return error_response(error, status_url=status_url(call, error.job_id), repeatable=repeatable)
+    seen = None if waits and not job.has_ended else job
     return _Taken(order, place, crowded, job.job_id, job.charged, seen)
 
 
-async def _read(call: Call, body: bytes) -> tuple[Claim, _Order]:
+async def _read(call: Call, body: bytes) -> tuple[StagedImage, _Order]:
     """What is asked for, and how. The image is stored, and the request has the id under which its job is stored."""
     settings, desk, caller = call.state["settings"], call.state["desk"], caller_of(call)
     preferences = preferences_of(call.headers, at_most_s=settings.wait_s)
     wait_s = settings.wait_s if preferences.wait_s is None else preferences.wait_s
     if preferences.respond_async and preferences.wait_s is None:
         wait_s = 0
-    request, keyed = await video_request(body, keyed_job_id(call.headers))
+    request, keyed = await video_request(body, job_id_of_key(call.headers))
     if caller is not None and keyed:  # an id that was made just now is unique as it is
         request = request.model_copy(update={"job_id": await place_of(desk, request.job_id, caller)})
     owner = ImageOwner(caller, desk.jobs) if caller is not None else None
-    claim = await keep_image(await open_image(request, desk.videos, owner=owner), desk.videos)
+    claim = await store_image(await stage_image(request, desk.videos, owner=owner), desk.videos)
     return claim, _Order(
         caller=caller,
         fingerprints=claim.fingerprints,
@@ -152,22 +152,22 @@ async def _read(call: Call, body: bytes) -> tuple[Claim, _Order]:
     )
 
 
-async def _owed(call: Call, claim: Claim, order: _Order, stay: _Stay, turn: Turn) -> Job | None:
+async def _owed(call: Call, claim: StagedImage, order: _Order, stay: _Stay, turn: Slot) -> Job | None:
     """The job whose answer an identical call of this caller went without."""
-    stay.twin = call.state["twins"].joined(order.asked)
-    if stay.twin.must_wait:
-        turn.give_up()
-        await stay.twin.moment()
+    stay.twin = call.state["twins"].join(order.asked)
+    if stay.twin.should_wait:
+        turn.release()
+        await stay.twin.wait_briefly()
     desk = call.state["desk"]
     if order.keyed and await desk.jobs.get(claim.request.job_id):
         return None  # a repetition of this very call: the job of its id is its own
-    owed = await coalescing.unanswered(desk, order.fingerprints, order.caller)
+    owed = await coalescing.find_unanswered(desk, order.fingerprints, order.caller)
     if owed:
-        await take_back(claim.request, owed, desk.jobs, desk.videos, desk.clock.now())
+        await undo_reference(claim.request, owed, desk.jobs, desk.videos, desk.clock.now())
     return owed
 
 
-async def _job_for(call: Call, claim: Claim, order: _Order, owed: Job | None) -> Job:
+async def _job_for(call: Call, claim: StagedImage, order: _Order, owed: Job | None) -> Job:
     desk = call.state["desk"]
     if owed:
         job = await find(desk, owed.job_id)  # it may have ended before the place was taken
@@ -182,15 +182,15 @@ async def _answer(call: Call, taken: _Taken) -> Response:
     job_id = taken.job_id
     try:
         job = taken.seen or await _waited(call, taken)
-        return await (_ended(call, taken.order, job) if job and job.ended else _unfinished(call, taken, job))
-    except patience.HungUp:
+        return await (_ended(call, taken.order, job) if job and job.has_ended else _unfinished(call, taken, job))
+    except patience.ClientDisconnected:
         await _left(call, taken.order, job_id)
         logger.info("caller hung up", extra={"action": "wait_hung_up", "job_id": job_id})
         return Response(status_code=GONE)
     except (Draining, Unavailable) as error:
         video_id, repeatable = taken.order.shown(job_id), await _left(call, taken.order, job_id)
         where = status_url(call, video_id)
-        return refused(error, video_id=video_id, status_url=where, charged=taken.charged, repeatable=repeatable)
+        return error_response(error, video_id=video_id, status_url=where, charged=taken.charged, repeatable=repeatable)
     except BaseException:
         await _left(call, taken.order, job_id)
         raise
@@ -198,40 +198,44 @@ async def _answer(call: Call, taken: _Taken) -> Response:
 
 async def _waited(call: Call, taken: _Taken) -> Job | None:
     """The job when it has ended, or when the wait is over; None where the store is out of reach just then."""
-    end = await taken.place.end(taken.order.wait_s, partial(patience.hangs_up, call), look=False)
-    await patience.still_there(call)
-    return end or await call.state["waiters"].look(taken.job_id)
+    end = await taken.place.end(taken.order.wait_s, partial(patience.wait_for_disconnect, call), look=False)
+    await patience.check_connected(call)
+    return end or await call.state["waiters"].reload(taken.job_id)
 
 
 async def _unfinished(call: Call, taken: _Taken, job: Job | None) -> Response:
     order, desk = taken.order, call.state["desk"]
-    if order.preferences.given:
+    if order.preferences.is_given:
         job = job or await find(desk, taken.job_id)
-        return accepted(call, await view(desk, job, caller=order.caller), order.preferences.applied(async_too=True))
+        return accepted_response(
+            call, await view(desk, job, caller=order.caller), order.preferences.applied_headers(async_too=True)
+        )
     if taken.crowded:
         raise taken.crowded
     repeatable = await _left(call, order, taken.job_id, seen=job)
     logger.info("wait is over", extra={"action": "wait_over", "job_id": taken.job_id})
-    return too_late(call, order.shown(taken.job_id), job.charged if job else taken.charged, repeatable=repeatable)
+    return timeout_response(
+        call, order.shown(taken.job_id), job.charged if job else taken.charged, repeatable=repeatable
+    )
 
 
 async def _ended(call: Call, order: _Order, job: Job) -> Response:
     desk = call.state["desk"]
     if job.erased_at:
-        raise gone(job, caller=order.caller)
+        raise gone_error(job, caller=order.caller)
     seen = await view(desk, job, caller=order.caller)
-    headers = order.preferences.applied(async_too=False)
+    headers = order.preferences.applied_headers(async_too=False)
     if job.state is not JobState.SUCCEEDED:
-        return failed(call, seen, headers)
-    await coalescing.answered(desk, job)
-    return finished(seen, headers)
+        return failure_response(call, seen, headers)
+    await coalescing.clear_unanswered(desk, job)
+    return video_response(seen, headers)
 
 
 async def _left(call: Call, order: _Order, job_id: str, *, seen: Job | None = None) -> bool:
     """Whether the caller's next identical call comes back to this job, and makes no second one."""
     if not order.may_return:
         return order.keyed
-    noted = await coalescing.left(call.state["desk"], job_id, call.state["settings"].reattach_s, seen=seen)
+    noted = await coalescing.mark_unanswered(call.state["desk"], job_id, call.state["settings"].reattach_s, seen=seen)
     if noted:
-        call.state["twins"].promised(order.asked)
+        call.state["twins"].mark_promised(order.asked)
     return noted or order.keyed

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from publisher.facade.auth import Gate
+from publisher.facade.auth import Authenticator
 from publisher.facade.call import Call
-from publisher.facade.errors import note_refusal, refused
+from publisher.facade.errors import error_response, note_refusal
 from publisher.settings import PublisherSettings
 from schemas.errors import ReelbusError
 from schemas.wire.types import child_of
@@ -35,13 +35,13 @@ def traceparent_of(call: Call) -> str:
     return str(call.scope["traceparent"])
 
 
-def shown_path(scope: Scope) -> str:
+def redact_path(scope: Scope) -> str:
     """The path as it came, for the log: still percent-encoded, so that it brings no line breaks or colours along."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     return raw[:300].decode("ascii", "backslashreplace")
 
 
-class Trace:
+class TraceMiddleware:
     """Names each request, and writes one log line about its answer."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -52,7 +52,7 @@ class Trace:
             await self._app(scope, receive, send)
             return
         traceparent = scope["traceparent"] = child_of(Headers(scope=scope).get("traceparent"))
-        answer = _Traced(send, traceparent)
+        answer = _TraceResponder(send, traceparent)
         began = time.monotonic()
         try:
             await self._app(scope, receive, answer.send)
@@ -60,7 +60,7 @@ class Trace:
             _log(scope, answer.status, time.monotonic() - began)
 
 
-class _Traced:
+class _TraceResponder:
     """One answer on its way."""
 
     __slots__ = ("_send", "_traceparent", "status")
@@ -83,7 +83,7 @@ def _log(scope: Scope, status: int, took_s: float) -> None:
     extra = {
         "action": "http_answered",
         "method": scope["method"],
-        "path": shown_path(scope),
+        "path": redact_path(scope),
         "status": status,
         "took_ms": round(took_s * 1000),
         "trace_id": scope["traceparent"][3:35],
@@ -95,17 +95,17 @@ def _log(scope: Scope, status: int, took_s: float) -> None:
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
 
 
-class SafeHeaders:
+class SecurityHeaders:
     """Nothing is sniffed, framed, or kept in a cache that was not said to be cacheable."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        return self._app(scope, receive, _Safely(send).send if scope["type"] == "http" else send)
+        return self._app(scope, receive, _SecurityHeadersResponder(send).send if scope["type"] == "http" else send)
 
 
-class _Safely:
+class _SecurityHeadersResponder:
     """One answer on its way."""
 
     __slots__ = ("_send",)
@@ -121,7 +121,7 @@ class _Safely:
         return self._send(message)
 
 
-class Unexpected:
+class ErrorMiddleware:
     """Answers what the middleware inside it refuses, and what breaks anywhere."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -131,19 +131,21 @@ class Unexpected:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Watched(send)
+        answer = _ErrorResponder(send)
         try:
             await self._app(scope, receive, answer.send)
         except Exception as error:  # the outermost edge: the caller gets JSON, the log gets the rest
             if not isinstance(error, ReelbusError):
-                logger.error("request broke", exc_info=error, extra={"action": "http_broke", "path": shown_path(scope)})
+                logger.error(
+                    "request broke", exc_info=error, extra={"action": "http_broke", "path": redact_path(scope)}
+                )
             if answer.started:
                 raise
             note_refusal(scope, error)
-            await refused(error)(scope, receive, send)
+            await error_response(error)(scope, receive, send)
 
 
-class _Watched:
+class _ErrorResponder:
     """One answer on its way."""
 
     __slots__ = ("_send", "started")
@@ -168,10 +170,10 @@ def caller_of(call: Call) -> str | None:
     return caller
 
 
-class Callers:
+class AuthMiddleware:
     """Writes the caller into each call's scope. Raises `Unauthorized` and `Forbidden`."""
 
-    def __init__(self, app: ASGIApp, *, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, *, gate: Authenticator) -> None:
         self._app = app
         self._gate = gate
 
@@ -184,9 +186,9 @@ class Callers:
             or scope["path"].startswith(_LINKED)
         ):
             return self._app(scope, receive, send)
-        return self._named(scope, receive, send)
+        return self._authenticate(scope, receive, send)
 
-    async def _named(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _authenticate(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["caller"] = await self._gate.caller(Headers(scope=scope))
         await self._app(scope, receive, send)
 

@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import JSONResponse, Response
 
 from publisher.facade.call import Call
-from publisher.facade.errors import Refusal
+from publisher.facade.errors import ErrorBody
 from publisher.facade.middleware import public_path
 from publisher.facade.operations import OPERATIONS, Answer, Operation
 from publisher.facade.responses import Video
@@ -25,7 +25,7 @@ _MODELS: list[tuple[Any, Any]] = [
     (Video, "serialization"),
     (JobView, "serialization"),
     (Listing, "serialization"),
-    (Refusal, "serialization"),
+    (ErrorBody, "serialization"),
 ]
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a Google ID token."},
@@ -46,7 +46,7 @@ def document() -> dict[str, Any]:
     """The whole document."""
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method] = _described(operation)
+        paths.setdefault(operation.path, {})[operation.method] = _describe(operation)
     info = {"title": "reelbus", "version": f"{SCHEMA_VERSION}.0.0", "description": _ABOUT}
     components = {"schemas": _schemas(), "securitySchemes": _KEYS}
     return {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
@@ -76,7 +76,7 @@ def _as_taken(described: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "anyOf": [*choices, *more]}
 
 
-def _described(operation: Operation) -> dict[str, Any]:
+def _describe(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,

@@ -43,7 +43,7 @@ def parameter(name: str, place: str, words: str, **schema: Any) -> dict[str, Any
     return {**described, "required": True} if place == "path" else described
 
 
-def no(words: str, *headers: str) -> Answer:
+def error_answer(words: str, *headers: str) -> Answer:
     """A refusal."""
     return Answer(words=words, model="Refusal", headers=headers)
 
@@ -61,17 +61,17 @@ _FILE = parameter(
     pattern="^(?:generated-videos|posters)/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}$",
 )
 _WAIT = parameter("wait", "query", "Seconds to wait for the end.", type="integer", minimum=0, maximum=280)
-_NONE = no("No such job.")
-_BROKEN = no("Something unexpected, or the video could not be made.")
-_AWAY = no("Out of reach, overloaded or shutting down; try again later.", "Retry-After")
+_NONE = error_answer("No such job.")
+_BROKEN = error_answer("Something unexpected, or the video could not be made.")
+_AWAY = error_answer("Out of reach, overloaded or shutting down; try again later.", "Retry-After")
 _RANGE = parameter("Range", "header", "Bytes to send.")
 _THE_JOB = tuple((name, "video_id", "video_id") for name in ("getVideo", "cancelVideo", "watchVideo"))
 _THE_FILE = (("file", "gcs_path", "gcs_path"),)
 _WORD = Answer(words="One word.")
 _WHO = {
-    401: no("Who calls? This facade wants an API key or an ID token.", "WWW-Authenticate"),
-    403: no("This account may not call here; or, for a change, the call comes from a foreign web page."),
-    421: no("This facade does not serve the host that the call names."),
+    401: error_answer("Who calls? This facade wants an API key or an ID token.", "WWW-Authenticate"),
+    403: error_answer("This account may not call here; or, for a change, the call comes from a foreign web page."),
+    421: error_answer("This facade does not serve the host that the call names."),
 }
 
 _GENERATE = {
@@ -82,23 +82,23 @@ _GENERATE = {
         headers=("Location", "Retry-After"),
         links=_THE_JOB,
     ),
-    400: no("Invalid request; `error.field` names the field."),
+    400: error_answer("Invalid request; `error.field` names the field."),
     401: _WHO[401],
-    403: no(
+    403: error_answer(
         "The video would cost more than `max_cost_usd` or a budget allows; this account may not call here; or the call "
         "comes from a foreign web page."
     ),
-    408: no("The body took too long to arrive."),
-    409: no("The id stands for another request, or the job was cancelled."),
-    410: no("The job was not started in time, or was erased; nothing is made any more."),
-    413: no("The body is too large."),
-    415: no("The body is not JSON."),
+    408: error_answer("The body took too long to arrive."),
+    409: error_answer("The id stands for another request, or the job was cancelled."),
+    410: error_answer("The job was not started in time, or was erased; nothing is made any more."),
+    413: error_answer("The body is too large."),
+    415: error_answer("The body is not JSON."),
     421: _WHO[421],
-    422: no("The model's safety filter refused."),
-    429: no("The model's quota is used up.", "Retry-After"),
+    422: error_answer("The model's safety filter refused."),
+    429: error_answer("The model's quota is used up.", "Retry-After"),
     500: _BROKEN,
     503: _AWAY,
-    504: no(
+    504: error_answer(
         "Not ready within 280 s. The job goes on: ask at `status_url`, or repeat the call where `retryable` says so.",
         "Retry-After",
     ),
@@ -136,7 +136,7 @@ OPERATIONS = (
         guarded=True,
         answers={
             200: Answer(words="A page.", model="Listing"),
-            400: no("A bad filter."),
+            400: error_answer("A bad filter."),
             **_WHO,
             500: _BROKEN,
             503: _AWAY,
@@ -156,7 +156,7 @@ OPERATIONS = (
         guarded=True,
         answers={
             200: Answer(words="The job.", model="JobView", links=_THE_FILE),
-            400: no("A bad wait."),
+            400: error_answer("A bad wait."),
             **_WHO,
             404: _NONE,
             500: _BROKEN,
@@ -174,7 +174,7 @@ OPERATIONS = (
             200: Answer(words="The job.", model="JobView"),
             **_WHO,
             404: _NONE,
-            409: no("The job changed too often meanwhile."),
+            409: error_answer("The job changed too often meanwhile."),
             500: _BROKEN,
             503: _AWAY,
         },
@@ -228,10 +228,10 @@ OPERATIONS = (
                 media=("video/mp4", "image/jpeg", "multipart/byteranges"),
                 headers=("Content-Range",),
             ),
-            403: no("The address is not signed, or its time is over; where this facade asks who calls."),
-            404: no("No such file."),
+            403: error_answer("The address is not signed, or its time is over; where this facade asks who calls."),
+            404: error_answer("No such file."),
             421: _WHO[421],
-            416: no("The range lies outside of the file.", "Content-Range"),
+            416: error_answer("The range lies outside of the file.", "Content-Range"),
         },
         parameters=(_FILE, _RANGE),
     ),

@@ -47,10 +47,10 @@ class BodyLimit:
         if scope["type"] != "http":
             return self._app(scope, receive, send)
         _check_size(_said(Headers(scope=scope)), self._limit_bytes)
-        return self._app(scope, _Counted(receive, self._limit_bytes).receive, send)
+        return self._app(scope, _BodyLimitResponder(receive, self._limit_bytes).receive, send)
 
 
-class _Counted:
+class _BodyLimitResponder:
     """One body, and how much of it has come."""
 
     __slots__ = ("_limit_bytes", "_receive", "_seen_bytes")
@@ -107,11 +107,11 @@ def _check_json(content_type: str) -> None:
 WITHIN_S = 30.0
 
 
-class Busy(Unavailable):
+class Overloaded(Unavailable):
     """Too many requests come in; nothing was made of this one."""
 
 
-class Turn:
+class Slot:
     """One request's, until it is given up, or the context ends."""
 
     __slots__ = ("_turns", "queued")
@@ -125,34 +125,34 @@ class Turn:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.give_up()
+        self.release()
 
-    def give_up(self) -> None:
+    def release(self) -> None:
         """It is the next one's."""
         if self._turns:
             self._turns.release()
         self._turns = None
 
 
-class Intake:
+class AdmissionControl:
     """The turns of one process, first come, first served."""
 
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
         self._turns = asyncio.Semaphore(at_once)
 
-    async def turn(self) -> Turn:
+    async def turn(self) -> Slot:
         """Waits for one. Raises `Busy` after `WITHIN_S`."""
         queued = self._turns.locked()
         try:
             async with asyncio.timeout(WITHIN_S):
                 await self._turns.acquire()
         except TimeoutError:
-            raise Busy(
+            raise Overloaded(
                 f"{self._at_once:,} requests are taken in at a time, and none was done within {WITHIN_S:g} s; "
                 "nothing was made of this one"
             ) from None
-        return Turn(self._turns, queued=queued)
+        return Slot(self._turns, queued=queued)
 
 
 _SMALL_BYTES = 65_536
@@ -179,7 +179,7 @@ class Uploads:
                 await turn
         except TimeoutError:
             if turn.cancelled():
-                raise Busy(
+                raise Overloaded(
                     f"Bodies of {self._limit_bytes:,} bytes in all are read at a time, and there was no room within "
                     f"{WITHIN_S:g} s; nothing was made of this one"
                 ) from None

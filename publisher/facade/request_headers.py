@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from schemas.errors import Invalid
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import job_id_from_key, new_job_id
-from schemas.wire.validation import invalid, strict_object
+from schemas.wire.validation import parse_object, to_invalid
 
 RESERVED = frozenset({"generate", "health"})
 """They stand where an id stands in a path, so no job of this door may be called so."""
@@ -53,11 +53,11 @@ class Preferences:
     answer, this call gets it, as a call without an id would."""
 
     @property
-    def given(self) -> bool:
+    def is_given(self) -> bool:
         """True where a 202 is welcome."""
         return self.respond_async or self.wait_s is not None
 
-    def applied(self, *, async_too: bool) -> dict[str, str]:
+    def applied_headers(self, *, async_too: bool) -> dict[str, str]:
         """The header that tells what was heeded."""
         words = ["respond-async"] if self.respond_async and async_too else []
         words += [] if self.wait_s is None else [f"wait={self.wait_s}"]
@@ -81,20 +81,20 @@ def preferences_of(headers: Headers, *, at_most_s: float) -> Preferences:
     return Preferences(wait_s=wait_s, respond_async=respond_async, reattach=reattach)
 
 
-def keyed_job_id(headers: Headers) -> str | None:
+def job_id_of_key(headers: Headers) -> str | None:
     """The job that `Idempotency-Key` stands for; None without one. Raises `Invalid` for a key that is none."""
     given = {key.strip() for key in headers.getlist(_KEY)}
     if not given:
         return None
     if len(given) > 1:
         raise Invalid(f"{_KEY} must be given once", field=_KEY)
-    key = _unquoted(given.pop())
+    key = _unquote(given.pop())
     if not _VISIBLE.fullmatch(key):
         raise Invalid(f"{_KEY} must have 1 to 255 visible characters", field=_KEY)
     return job_id_from_key(key)
 
 
-def agreed_job_id(keyed: str | None, in_body: object) -> object:
+def resolve_job_id(keyed: str | None, in_body: object) -> object:
     """The id that header and body agree on. Raises `Invalid` where they differ, or where it can't be asked for."""
     if keyed is not None and in_body is not None and keyed != in_body:
         raise Invalid(f"{_KEY} and job_id must name the same job", field="job_id")
@@ -104,7 +104,7 @@ def agreed_job_id(keyed: str | None, in_body: object) -> object:
     return job_id
 
 
-def _unquoted(key: str) -> str:
+def _unquote(key: str) -> str:
     """A structured-field string without its quotes; anything else as it is."""
     match = _QUOTED.fullmatch(key)
     return re.sub(r'\\(["\\])', r"\1", match[1]) if match else key
@@ -116,15 +116,15 @@ _LARGE_BYTES = 200_000
 async def video_request(body: bytes, keyed: str | None) -> tuple[VideoRequest, bool]:
     """The request, and whether its caller named an id. Raises `Invalid`."""
     if len(body) < _LARGE_BYTES:
-        return _parsed(body, keyed)
-    return await asyncio.to_thread(_parsed, body, keyed)  # megabytes of image: not on the event loop
+        return _parse(body, keyed)
+    return await asyncio.to_thread(_parse, body, keyed)  # megabytes of image: not on the event loop
 
 
-def _parsed(body: bytes, keyed: str | None) -> tuple[VideoRequest, bool]:
-    fields = strict_object(body, what="the body")
-    job_id = agreed_job_id(keyed, fields.get("job_id"))
+def _parse(body: bytes, keyed: str | None) -> tuple[VideoRequest, bool]:
+    fields = parse_object(body, what="the body")
+    job_id = resolve_job_id(keyed, fields.get("job_id"))
     try:
         request = VideoRequest.model_validate({**fields, "job_id": new_job_id() if job_id is None else job_id})
     except ValidationError as error:
-        raise invalid(error) from error
+        raise to_invalid(error) from error
     return request, job_id is not None

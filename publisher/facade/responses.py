@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from publisher.facade.call import Call
-from publisher.facade.errors import Refusal, public_view, refusal
+from publisher.facade.errors import ErrorBody, public_view, render_error
 from publisher.jobs import Listing
 from schemas.domain.fallback import Fallback
 from schemas.domain.projections import JobView
@@ -68,7 +68,7 @@ def status_url(call: Call, video_id: str) -> str:
     return call.state["settings"].facade_url + status_path(video_id)
 
 
-def answer(body: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(body: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A model as JSON."""
     if isinstance(body, JobView):
         body = public_view(body)
@@ -77,40 +77,40 @@ def answer(body: BaseModel, *, status: int = 200, headers: dict[str, str] | None
     return Response(body.model_dump_json(), status_code=status, headers=headers, media_type="application/json")
 
 
-def accepted(call: Call, view: JobView, headers: dict[str, str]) -> Response:
+def accepted_response(call: Call, view: JobView, headers: dict[str, str]) -> Response:
     """202: the job goes on, and this is where to ask for it."""
     # Where no public URL is set, the caller knows better by which name it got here.
     is_public = bool(call.state["settings"].public_url)
     location = status_url(call, view.video_id) if is_public else status_path(view.video_id)
     headers = {**headers, "Location": location, "Retry-After": str(RETRY_AFTER_S)}
-    return answer(view, status=202, headers=headers)
+    return json_response(view, status=202, headers=headers)
 
 
-def finished(view: JobView, headers: dict[str, str]) -> Response:
+def video_response(view: JobView, headers: dict[str, str]) -> Response:
     """200: the video."""
     asked = view.model_dump(include=set(Video.model_fields) - {"success", "generation_time"})
-    return answer(Video(generation_time=view.timings.ended_at or view.created_at, **asked), headers=headers)
+    return json_response(Video(generation_time=view.timings.ended_at or view.created_at, **asked), headers=headers)
 
 
-def failed(call: Call, view: JobView, headers: dict[str, str]) -> Response:
+def failure_response(call: Call, view: JobView, headers: dict[str, str]) -> Response:
     """The job's own failure, in the words of its record."""
     failure = public_view(view).error or Failure(
         category=Category.INTERNAL, code="no_reason", message="The job gave no reason."
     )
     status = STATUS_OF.get(failure.category, 500)
     call.scope["refusal"] = {"code": failure.code}
-    body = Refusal(
+    body = ErrorBody(
         detail=_PREFIX.get(status, "") + failure.message,
         error=failure,
         video_id=view.video_id,
         status_url=status_url(call, view.video_id),
     )
-    return refusal(body, status, retry_after_s=_RETRY_AFTER_S.get(status), headers=headers)
+    return render_error(body, status, retry_after_s=_RETRY_AFTER_S.get(status), headers=headers)
 
 
-def too_late(call: Call, video_id: str, charged: Charged, *, repeatable: bool) -> Response:
+def timeout_response(call: Call, video_id: str, charged: Charged, *, repeatable: bool) -> Response:
     """504: the wait is over, the job goes on. Only who may repeat the call is told when."""
     words = "The video is not ready yet; the job goes on, ask for it at status_url"
     failure = Failure(category=Category.TIMEOUT, code="wait_over", message=words, retryable=repeatable, charged=charged)
-    body = Refusal(detail=words, error=failure, video_id=video_id, status_url=status_url(call, video_id))
-    return refusal(body, 504, retry_after_s=RETRY_AFTER_S if repeatable else None)
+    body = ErrorBody(detail=words, error=failure, video_id=video_id, status_url=status_url(call, video_id))
+    return render_error(body, 504, retry_after_s=RETRY_AFTER_S if repeatable else None)

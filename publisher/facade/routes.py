@@ -12,12 +12,12 @@ from starlette.responses import JSONResponse, Response
 from publisher.context import find, status, view
 from publisher.facade import call as patience
 from publisher.facade.call import Call
-from publisher.facade.errors import GONE, refused
+from publisher.facade.errors import GONE, error_response
 from publisher.facade.middleware import caller_of, traceparent_of
-from publisher.facade.responses import answer, status_url
+from publisher.facade.responses import json_response, status_url
 from publisher.jobs import LIMIT_MAX, cancel, list_jobs
 from publisher.settings import WAIT_AT_MOST_S
-from publisher.waiting import Crowded, Draining
+from publisher.waiting import Draining, TooManyWaiters
 from publisher.worker_watch import Silence
 from schemas.errors import Invalid, Moved, Unavailable
 
@@ -40,19 +40,19 @@ async def show(call: Call) -> Response:
                 await find(call.state["desk"], video_id, caller=caller)
             ).job_id  # and nobody waits for another's job
         try:
-            await call.state["waiters"].ended(stored, wait_s, partial(patience.hangs_up, call))
-        except patience.HungUp:
+            await call.state["waiters"].until_ended(stored, wait_s, partial(patience.wait_for_disconnect, call))
+        except patience.ClientDisconnected:
             return Response(status_code=GONE)
-        except (Draining, Crowded) as error:
-            return refused(error, video_id=video_id, status_url=status_url(call, video_id))
-    return answer(await status(call.state["desk"], video_id, caller=caller))
+        except (Draining, TooManyWaiters) as error:
+            return error_response(error, video_id=video_id, status_url=status_url(call, video_id))
+    return json_response(await status(call.state["desk"], video_id, caller=caller))
 
 
 async def delete(call: Call) -> Response:
     """Cancels the job; one that has ended stays as it is."""
     desk, caller = call.state["desk"], caller_of(call)
     job = await cancel(desk, call.path_params["video_id"], traceparent=traceparent_of(call), caller=caller)
-    return answer(await view(desk, job, caller=caller))
+    return json_response(await view(desk, job, caller=caller))
 
 
 async def list_all(call: Call) -> Response:
@@ -69,7 +69,7 @@ async def list_all(call: Call) -> Response:
         limit=_whole(call, "limit", 1, LIMIT_MAX, default=50),
         caller=caller_of(call),
     )
-    return answer(page)
+    return json_response(page)
 
 
 def _whole(call: Call, name: str, lowest: int, highest: int, *, default: int = 0) -> int:

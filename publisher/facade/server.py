@@ -17,7 +17,7 @@ from typing import Any
 import uvicorn
 
 from publisher.compose import open_logs
-from publisher.facade.app import facade, opened
+from publisher.facade.app import build_app, open_state
 from publisher.facade.call import State
 from publisher.facade.connections import Connections, LimitedProtocol
 from publisher.facade.hosts import check_exposure
@@ -109,14 +109,14 @@ async def serve(settings: PublisherSettings, *, ready: Callable[[], None] | None
     """
     check_exposure(settings)
     limit_logs()
-    async with opened(settings) as state:
+    async with open_state(settings) as state:
         await _Server(_config(state), state["waiters"].drain, ready).serve()
 
 
 def _config(state: State) -> uvicorn.Config:
     protocol: Any = partial(LimitedProtocol, Connections.of(state["settings"]))
     return uvicorn.Config(
-        facade(state),
+        build_app(state),
         host=state["settings"].host,
         port=state["settings"].port,
         loop="asyncio",

@@ -57,7 +57,7 @@ class Limit(BaseModel):
     slices: int = Field(default=8, ge=1, le=SLICES_AT_MOST)
 
     @property
-    def terms(self) -> str:
+    def version(self) -> str:
         """What its slices are cut by."""
         return f"{self.limit_usd.normalize():f}/{self.slices}"
 
@@ -96,7 +96,7 @@ _SMALLEST_SHARE = Decimal("0.000001")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Slice:
+class BudgetShard:
     """A part of a limit in one period, as the store has it. One that was never stored is empty."""
 
     name: str
@@ -108,52 +108,56 @@ class Slice:
     """The store's token for this version; empty for one that was never stored."""
 
     @property
-    def room(self) -> Decimal:
+    def remaining(self) -> Decimal:
         """US dollars that can still be taken."""
         return max(self.allotted - self.used, Decimal(0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Slip:
+class Reservation:
     """What a submit takes: the slices as they shall become, and the ledger's lines about it."""
 
-    slices: tuple[Slice, ...] = ()
+    slices: tuple[BudgetShard, ...] = ()
     reserved: tuple[Reserved, ...] = ()
 
-    def __add__(self, other: "Slip") -> "Slip":
-        return Slip(slices=self.slices + other.slices, reserved=self.reserved + other.reserved)
+    def __add__(self, other: "Reservation") -> "Reservation":
+        return Reservation(slices=self.slices + other.slices, reserved=self.reserved + other.reserved)
 
 
-def from_one(limit: Limit, at: datetime, index: int, found: Slice, amount: Decimal) -> Slip | None:
+def reserve_in_shard(limit: Limit, at: datetime, index: int, found: BudgetShard, amount: Decimal) -> Reservation | None:
     """All of it from one slice; None where that has too little room, or was cut by other terms."""
-    if found.terms != limit.terms or found.room < amount:
+    if found.terms != limit.version or found.remaining < amount:
         return None
-    return Slip(slices=(replace(found, used=found.used + amount),), reserved=(limit.reserved(at, index, amount),))
+    return Reservation(
+        slices=(replace(found, used=found.used + amount),), reserved=(limit.reserved(at, index, amount),)
+    )
 
 
-def from_all(limit: Limit, at: datetime, start: int, found: Sequence[Slice], amount: Decimal) -> Slip | Decimal:
+def reserve_across_shards(
+    limit: Limit, at: datetime, start: int, found: Sequence[BudgetShard], amount: Decimal
+) -> Reservation | Decimal:
     """From the first slice at or after `start` that holds it all, else from several; the room left where that is less.
 
     `found` are all slices that there can be, by index. Where they must be cut anew, all of them are written.
     """
     cut = _cut(limit, found)
-    left = sum((each.room for each in cut), Decimal(0))
+    left = sum((each.remaining for each in cut), Decimal(0))
     if left < amount:
         return left
     parts = _parts(cut, start, amount)
     after = [replace(each, used=each.used + parts.get(index, Decimal(0))) for index, each in enumerate(cut)]
-    return Slip(
+    return Reservation(
         slices=tuple(now for now, before in zip(after, found, strict=True) if now != before),
         reserved=tuple(limit.reserved(at, index, usd) for index, usd in parts.items()),
     )
 
 
-def given_back(found: Slice, amount: Decimal) -> Slice:
+def release(found: BudgetShard, amount: Decimal) -> BudgetShard:
     """The slice with the amount free again."""
     return replace(found, used=max(found.used - amount, Decimal(0)))
 
 
-def no_room(limit: Limit, at: datetime, left: Decimal, amount: Decimal) -> Failure:
+def budget_exceeded(limit: Limit, at: datetime, left: Decimal, amount: Decimal) -> Failure:
     """Why a clip is not sent."""
     words = (
         f"The budget of ${_money(limit.limit_usd)} a {limit.period} for {_whom(limit)} has ${_money(left)} left for "
@@ -163,26 +167,26 @@ def no_room(limit: Limit, at: datetime, left: Decimal, amount: Decimal) -> Failu
     return Failure(category=Category.BUDGET, code="budget_exceeded", message=words)
 
 
-def _parts(slices: Sequence[Slice], start: int, amount: Decimal) -> dict[int, Decimal]:
+def _parts(slices: Sequence[BudgetShard], start: int, amount: Decimal) -> dict[int, Decimal]:
     order = [(start + step) % len(slices) for step in range(len(slices))]
-    whole = [index for index in order if slices[index].room >= amount]
+    whole = [index for index in order if slices[index].remaining >= amount]
     parts: dict[int, Decimal] = {}
     for index in whole[:1] or order:
-        if part := min(slices[index].room, amount):
+        if part := min(slices[index].remaining, amount):
             parts[index] = part
             amount -= part
     return parts
 
 
-def _cut(limit: Limit, found: Sequence[Slice]) -> Sequence[Slice]:
+def _cut(limit: Limit, found: Sequence[BudgetShard]) -> Sequence[BudgetShard]:
     """The slices as this limit cuts them. What was used of other ones stays used; the rest is shared out anew."""
     ours = [index < limit.slices or bool(each.revision) for index, each in enumerate(found)]
-    if all(each.terms == limit.terms for each, mine in zip(found, ours, strict=True) if mine):
+    if all(each.terms == limit.version for each, mine in zip(found, ours, strict=True) if mine):
         return found
     free = max(limit.limit_usd - sum(each.used for each in found), Decimal(0))
     shares = _shares(free, limit.slices, len(found))
     return [
-        replace(each, terms=limit.terms, allotted=each.used + share) if mine else each
+        replace(each, terms=limit.version, allotted=each.used + share) if mine else each
         for each, mine, share in zip(found, ours, shares, strict=True)
     ]
 

@@ -120,32 +120,32 @@ class Clip(Stored):
         return len(self.late) + (self.state in (ClipState.ACCEPTED, ClipState.DONE) or refused)
 
     @property
-    def doubts(self) -> int:
+    def unresolved_submits(self) -> int:
         """How many submits may have been charged without anybody knowing."""
         if self.planned.price_usd == 0:
             return 0
         known = (*self.late, self.output or "")
         lost = sum(not any(name.startswith(prefix) for name in known) for prefix in self.lost_prefixes)
-        return lost + (self.state is ClipState.SUBMITTING or self.in_doubt)
+        return lost + (self.state is ClipState.SUBMITTING or self.is_in_doubt)
 
     @property
-    def unused(self) -> tuple[Reserved, ...]:
+    def unused_reservations(self) -> tuple[Reserved, ...]:
         """What it holds of the budgets without being paid: for its next attempt, or for nothing once the job ended."""
         refused = self.state is ClipState.REFUSED and self.cause is not None and self.cause.charged is Charged.NO
         return self.reserved if refused or self.state is ClipState.PLANNED else ()
 
     @property
-    def in_doubt(self) -> bool:
+    def is_in_doubt(self) -> bool:
         """True while a paid file of its present attempt may still turn up."""
         doubtful = self.state is ClipState.REFUSED and self.cause is not None and self.cause.charged is Charged.UNKNOWN
         return self.planned.price_usd > 0 and (self.state is ClipState.UNKNOWN or doubtful)
 
     @property
-    def watched_prefixes(self) -> tuple[str, ...]:
+    def unresolved_prefixes(self) -> tuple[str, ...]:
         """Where a paid file may still turn up that nobody wrote down."""
         if self.planned.price_usd == 0:
             return ()
-        return (*self.lost_prefixes, self.prefix) if self.in_doubt and self.prefix else self.lost_prefixes
+        return (*self.lost_prefixes, self.prefix) if self.is_in_doubt and self.prefix else self.lost_prefixes
 
     def at_price(self, price_usd: Decimal) -> "Clip":
         """The same line with what the provider says that it costs. A free clip stays free, and a paid one paid; a line
@@ -154,7 +154,7 @@ class Clip(Stored):
             return self
         return self.model_copy(update={"planned": self.planned.model_copy(update={"price_usd": price_usd})})
 
-    def submitting(self, job_id: str, owner: str, nonce: str, at: datetime, attempt: int | None = None) -> "Clip":
+    def start_submit(self, job_id: str, owner: str, nonce: str, at: datetime, attempt: int | None = None) -> "Clip":
         """The same line with an attempt under way: a fresh one, or the one whose files were found already."""
         attempt = attempt or self.attempt + 1
         prefix = work_prefix(job_id, self.index, attempt)

@@ -19,16 +19,16 @@ _USELESS = (ClipState.PLANNED, ClipState.UNKNOWN, ClipState.REFUSED)
 """Where an ended job has nothing of its own; a replay uses what came late."""
 
 
-def same_charge(clip: Clip, nonce: str, operation: str) -> bool:
+def is_same_charge(clip: Clip, nonce: str, operation: str) -> bool:
     """True where the film of this very submit is in hand already, found before its answer came."""
     own = _folder(clip, nonce, operation)
-    return clip.state is ClipState.DONE and clip.operation is None and own is not None and _made_in(clip, own)
+    return clip.state is ClipState.DONE and clip.operation is None and own is not None and _is_made_in(clip, own)
 
 
-def adopted(clip: Clip, nonce: str, operation: str, at: datetime) -> Clip:
+def adopt_late_result(clip: Clip, nonce: str, operation: str, at: datetime) -> Clip:
     """The line goes on with it. An attempt that it was not the answer of stays in doubt."""
     own = _folder(clip, nonce, operation)
-    update = _settled(clip, own)
+    update = _resolve_prefix(clip, own)
     if own is None:  # the attempt in hand is the one that counts
         own = clip.prefix
         update["lost_prefixes"] = tuple(prefix for prefix in update["lost_prefixes"] if prefix != own)
@@ -36,25 +36,25 @@ def adopted(clip: Clip, nonce: str, operation: str, at: datetime) -> Clip:
     return clip.model_copy(update={**update, "cause": clip.fallback})
 
 
-def discarded(clip: Clip, nonce: str, operation: str, *, ended: bool) -> Clip:
+def discard_late_result(clip: Clip, nonce: str, operation: str, *, ended: bool) -> Clip:
     """Charged, and of no use any more; unless the job lives again."""
     own = _folder(clip, nonce, operation)
-    update = _settled(clip, own)
+    update = _resolve_prefix(clip, own)
     if ended and clip.state in (*_USELESS, ClipState.LATE):
         update |= {"state": ClipState.LATE, "prefix": own or clip.prefix}
-        update["late"] = (*update["late"], *_billed_before(clip, own))
+        update["late"] = (*update["late"], *_earlier_bill(clip, own))
     update["late"] = (*update["late"], operation)
     return clip.model_copy(update=update)
 
 
-def _settled(clip: Clip, own: str | None) -> dict[str, Any]:
+def _resolve_prefix(clip: Clip, own: str | None) -> dict[str, Any]:
     """What is no doubt any more, and what a person had put on the bill in its place."""
-    watched = clip.watched_prefixes or clip.lost_prefixes
+    watched = clip.unresolved_prefixes or clip.lost_prefixes
     late = clip.late if own is None else tuple(name for name in clip.late if not name.startswith(own))
     return {"lost_prefixes": tuple(prefix for prefix in watched if prefix != own), "late": late}
 
 
-def _billed_before(clip: Clip, own: str | None) -> tuple[str, ...]:
+def _earlier_bill(clip: Clip, own: str | None) -> tuple[str, ...]:
     """The line's own operation, where it was charged, gave no film, and is another one."""
     refused = clip.state is ClipState.REFUSED and clip.cause is not None and clip.cause.charged is Charged.YES
     bill = clip.operation or clip.prefix
@@ -70,7 +70,7 @@ def _folder(clip: Clip, nonce: str, operation: str) -> str | None:
     return clip.lost_nonces.get(nonce)
 
 
-def _made_in(clip: Clip, folder: str) -> bool:
+def _is_made_in(clip: Clip, folder: str) -> bool:
     return clip.prefix == folder or (clip.output or "").startswith(folder)
 
 
@@ -80,25 +80,25 @@ _WORDS = {
 }
 
 
-def judged(clip: Clip, charged: Charged, at: datetime) -> Clip:
+def resolve_clip(clip: Clip, charged: Charged, at: datetime) -> Clip:
     """The line with the doubt settled: its present attempt where that is in doubt, else the ones that were lost."""
-    if not clip.in_doubt:
+    if not clip.is_in_doubt:
         return _without_lost(clip, charged)
-    return clip.model_copy(update={"state": ClipState.REFUSED, "cause": _finding(charged, at)})
+    return clip.model_copy(update={"state": ClipState.REFUSED, "cause": _failure_of(charged, at)})
 
 
-def planned_by_judgement(clip: Clip) -> Clip:
+def replan(clip: Clip) -> Clip:
     """Ready to be sent: the attempt before was certainly not charged."""
     update = {"state": ClipState.PLANNED, "nonce": None, "owner": None, "accepted_at": None, "cause": clip.fallback}
     return clip.model_copy(update=update)
 
 
-def planned_in_doubt(clip: Clip) -> Clip:
+def replan_unresolved(clip: Clip) -> Clip:
     """Ready to be sent again although it may be paid twice; the attempt before stays watched, its money reserved."""
     lost = (*clip.lost_prefixes, clip.prefix) if clip.prefix and clip.planned.price_usd else clip.lost_prefixes
     nonces = {**clip.lost_nonces, clip.nonce: clip.prefix} if clip.nonce and clip.prefix else clip.lost_nonces
     update = {"lost_prefixes": lost, "lost_nonces": nonces, "reserved": ()}
-    return planned_by_judgement(clip).model_copy(update=update)
+    return replan(clip).model_copy(update=update)
 
 
 def _without_lost(clip: Clip, charged: Charged) -> Clip:
@@ -107,7 +107,7 @@ def _without_lost(clip: Clip, charged: Charged) -> Clip:
     return clip.model_copy(update={"lost_prefixes": (), "late": late})
 
 
-def _finding(charged: Charged, at: datetime) -> Failure:
+def _failure_of(charged: Charged, at: datetime) -> Failure:
     code, words = _WORDS[charged]
     message = f"A person found at {isoformat(at)} that this clip was {words}."
     return Failure(category=Category.UPSTREAM, code=code, message=message, charged=charged)

@@ -56,7 +56,7 @@ class SubmitAccepted(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SubmitLost(Event):
+class SubmitOutcomeUnknown(Event):
     """Nobody can tell whether the submit with this nonce was accepted."""
 
     nonce: str
@@ -72,7 +72,7 @@ class FoundUnderPrefix(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SubmitJudged(Event):
+class SubmitGivenUp(Event):
     """The search for an unknown clip found nothing for as long as a generation can take."""
 
     failure: Failure
@@ -154,7 +154,7 @@ class Failed(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CancelWished(Event):
+class CancelRequested(Event):
     """Somebody wants the job to end."""
 
     reason: str | None = None
@@ -174,7 +174,7 @@ class Announced(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Checked(Event):
+class Reconciled(Event):
     """`reconcile` looked at it; the next look is twice as far away."""
 
 
@@ -200,7 +200,7 @@ class Erased(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Swept(Event):
+class FilesDeleted(Event):
     """The files of an erased job are deleted."""
 
 
@@ -222,7 +222,7 @@ class Unsent(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answered(Event):
+class CallerAnswered(Event):
     """The caller who came back has its answer."""
 
 
@@ -231,9 +231,9 @@ Step = (
     | SubmitWithdrawn
     | SubmitDenied
     | SubmitAccepted
-    | SubmitLost
+    | SubmitOutcomeUnknown
     | FoundUnderPrefix
-    | SubmitJudged
+    | SubmitGivenUp
     | Resubmit
     | Resolved
     | AcceptedLate
@@ -243,16 +243,16 @@ Step = (
     | Stored
     | Waits
     | Failed
-    | CancelWished
+    | CancelRequested
     | Expired
     | Announced
-    | Checked
+    | Reconciled
     | NewerWorkerNeeded
     | Replayed
     | Erased
-    | Swept
+    | FilesDeleted
     | ReservationsReturned
     | WaitEnded
-    | Answered
+    | CallerAnswered
     | Unsent
 )

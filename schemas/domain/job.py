@@ -20,7 +20,7 @@ from schemas.wire.types import Moment
 
 QUEUED_AT_MOST = timedelta(hours=24)
 FIRST_CHECK_AFTER = timedelta(minutes=2)
-LOOSE_ENDS_FOR = timedelta(hours=24)
+LATE_RESULT_WINDOW = timedelta(hours=24)
 """How long after its end a job's files and charges may still turn up: so long they are looked for."""
 
 
@@ -85,29 +85,29 @@ class Job(Stored):
     """Store time of this read."""
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """True in a terminal state."""
-        return self.state.ended
+        return self.state.is_final
 
     @property
-    def started(self) -> bool:
+    def has_started(self) -> bool:
         """True once a submit froze the plan and some clip may have been paid."""
         return any(clip.state is not ClipState.PLANNED or clip.lost_prefixes or clip.late for clip in self.clips)
 
     @property
-    def free(self) -> bool:
+    def is_free(self) -> bool:
         """True where the frozen plan costs nothing, so that submitting again is harmless."""
         return bool(self.clips) and all(clip.planned.price_usd == 0 for clip in self.clips)
 
     @property
-    def loose_ends(self) -> bool:
+    def has_unresolved_charges(self) -> bool:
         """True while a paid clip of it may still turn up somewhere."""
-        return any(clip.watched_prefixes for clip in self.clips)
+        return any(clip.unresolved_prefixes for clip in self.clips)
 
     @property
-    def unused(self) -> tuple[Reserved, ...]:
+    def unused_reservations(self) -> tuple[Reserved, ...]:
         """What its clips hold of the budgets without being paid."""
-        return tuple(part for clip in self.clips for part in clip.unused)
+        return tuple(part for clip in self.clips for part in clip.unused_reservations)
 
     @property
     def cost_usd(self) -> Decimal:

@@ -17,18 +17,18 @@ from typing import Any
 from schemas.domain import events as ev
 from schemas.domain.clip import Clip
 from schemas.domain.clip_transitions import (
-    adopted,
-    discarded,
-    judged,
-    planned_by_judgement,
-    planned_in_doubt,
-    same_charge,
+    adopt_late_result,
+    discard_late_result,
+    is_same_charge,
+    replan,
+    replan_unresolved,
+    resolve_clip,
 )
 from schemas.domain.events import Step
-from schemas.domain.job import FIRST_CHECK_AFTER, LOOSE_ENDS_FOR, Job, Transition
+from schemas.domain.job import FIRST_CHECK_AFTER, LATE_RESULT_WINDOW, Job, Transition
 from schemas.domain.object_names import WORK
 from schemas.domain.states import ClipState, JobState
-from schemas.domain.tombstone import swept, tombstone_of, why_kept
+from schemas.domain.tombstone import erasure_blocker, mark_swept, tombstone_of
 from schemas.errors import Category, Charged, Failure, ImpossibleStep
 
 _ADOPTS = (ClipState.PLANNED, ClipState.UNKNOWN)
@@ -36,17 +36,17 @@ _ADOPTS = (ClipState.PLANNED, ClipState.UNKNOWN)
 
 
 @singledispatch
-def step(event: ev.Event, job: Job) -> Job:
+def apply(event: ev.Event, job: Job) -> Job:
     """The job after the event, its state not derived yet unless it ended."""
     raise ImpossibleStep(f"no step for {type(event).__name__} in job {job.job_id}")
 
 
-@step.register
+@apply.register
 def _on_submit_started(event: ev.SubmitStarted, job: Job) -> Job:
-    _require(not job.ended and not job.cancel_requested, event, job)
+    _require(not job.has_ended and not job.cancel_requested, event, job)
     _require(job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN, ClipState.ACCEPTED) is None, event, job)
     clips = job.clips or tuple(Clip(index=i, planned=clip) for i, clip in enumerate(event.plan.clips))
-    if not job.started:
+    if not job.has_started:
         clips = tuple(
             Clip(
                 index=i,
@@ -61,213 +61,215 @@ def _on_submit_started(event: ev.SubmitStarted, job: Job) -> Job:
     planned = job.clip_in(ClipState.PLANNED)
     if planned is None:
         raise ImpossibleStep(f"job {job.job_id} has no clip left to submit")
-    sent = planned.submitting(job.job_id, event.owner, event.nonce, event.at, event.attempt)
+    sent = planned.start_submit(job.job_id, event.owner, event.nonce, event.at, event.attempt)
     update = {"reserved": planned.reserved + event.reserved, "cause": event.plan.fallback or sent.cause}
-    return _with(job, sent.model_copy(update=update))
+    return _replace_clip(job, sent.model_copy(update=update))
 
 
-@step.register
+@apply.register
 def _on_submit_withdrawn(event: ev.SubmitWithdrawn, job: Job) -> Job:
-    clip = _being_submitted(event, job, event.nonce)
+    clip = _submitting_clip(event, job, event.nonce)
     update = {"state": ClipState.PLANNED, "cause": event.cause, "nonce": None, "owner": None}
-    job = _with(job, clip.model_copy(update=update), waiting_for=event.waiting_for)
-    return _cancelled(job) if job.cancel_requested else job
+    job = _replace_clip(job, clip.model_copy(update=update), waiting_for=event.waiting_for)
+    return _cancel(job) if job.cancel_requested else job
 
 
-@step.register
+@apply.register
 def _on_submit_denied(event: ev.SubmitDenied, job: Job) -> Job:
-    clip = _being_submitted(event, job, event.nonce)
-    job = _with(job, clip.model_copy(update={"state": ClipState.REFUSED, "cause": event.failure}))
-    return _cancelled(job) if job.cancel_requested else _failed(job, event.failure)
+    clip = _submitting_clip(event, job, event.nonce)
+    job = _replace_clip(job, clip.model_copy(update={"state": ClipState.REFUSED, "cause": event.failure}))
+    return _cancel(job) if job.cancel_requested else _fail(job, event.failure)
 
 
-@step.register
+@apply.register
 def _on_submit_accepted(event: ev.SubmitAccepted, job: Job) -> Job:
-    clip = _being_submitted(event, job, event.nonce)
-    job = _with(job, _accepted(clip, event.operation, event), waiting_for=None)
-    return _cancelled(job) if job.cancel_requested else job
+    clip = _submitting_clip(event, job, event.nonce)
+    job = _replace_clip(job, _accept(clip, event.operation, event), waiting_for=None)
+    return _cancel(job) if job.cancel_requested else job
 
 
-@step.register
-def _on_submit_lost(event: ev.SubmitLost, job: Job) -> Job:
-    clip = _being_submitted(event, job, event.nonce)
-    return _with(job, clip.model_copy(update={"state": ClipState.UNKNOWN}), waiting_for="submit_outcome")
+@apply.register
+def _on_submit_lost(event: ev.SubmitOutcomeUnknown, job: Job) -> Job:
+    clip = _submitting_clip(event, job, event.nonce)
+    return _replace_clip(job, clip.model_copy(update={"state": ClipState.UNKNOWN}), waiting_for="submit_outcome")
 
 
-@step.register
+@apply.register
 def _on_found_under_prefix(event: ev.FoundUnderPrefix, job: Job) -> Job:
-    clip = _line(event, job, event.clip, ClipState.UNKNOWN)
-    job = _with(job, _done(clip, event.output, event), waiting_for=None)
-    return _cancelled(job, held=event.held) if job.cancel_requested else job
+    clip = _clip_in_state(event, job, event.clip, ClipState.UNKNOWN)
+    job = _replace_clip(job, _finish_clip(clip, event.output, event), waiting_for=None)
+    return _cancel(job, held=event.held) if job.cancel_requested else job
 
 
-@step.register
-def _on_submit_judged(event: ev.SubmitJudged, job: Job) -> Job:
-    _require(not job.ended and job.clip_in(ClipState.UNKNOWN) is not None, event, job)
-    return _cancelled(job) if job.cancel_requested else _failed(job, event.failure)
+@apply.register
+def _on_submit_judged(event: ev.SubmitGivenUp, job: Job) -> Job:
+    _require(not job.has_ended and job.clip_in(ClipState.UNKNOWN) is not None, event, job)
+    return _cancel(job) if job.cancel_requested else _fail(job, event.failure)
 
 
-@step.register
+@apply.register
 def _on_resubmit(event: ev.Resubmit, job: Job) -> Job:
-    clip = _line(event, job, event.clip, ClipState.UNKNOWN)
-    job = _with(job, planned_in_doubt(clip), waiting_for=None)
-    return _cancelled(job, held=event.held) if job.cancel_requested else job
+    clip = _clip_in_state(event, job, event.clip, ClipState.UNKNOWN)
+    job = _replace_clip(job, replan_unresolved(clip), waiting_for=None)
+    return _cancel(job, held=event.held) if job.cancel_requested else job
 
 
-@step.register
+@apply.register
 def _on_resolved(event: ev.Resolved, job: Job) -> Job:
-    clip = _at(event, job, event.clip)
+    clip = _clip_at(event, job, event.clip)
     charged = Charged.YES if event.charged else Charged.NO
-    _require(clip.in_doubt or (job.ended and bool(clip.lost_prefixes)), event, job)
-    after = judged(clip, charged, event.at)
-    if job.ended:
-        return _rightly_charged(_with(job, after))
+    _require(clip.is_in_doubt or (job.has_ended and bool(clip.lost_prefixes)), event, job)
+    after = resolve_clip(clip, charged, event.at)
+    if job.has_ended:
+        return _correct_charge(_replace_clip(job, after))
     if after.cause and event.charged:
-        job = _with(job, after)
-        return _cancelled(job, held=False) if job.cancel_requested else _failed(job, after.cause, held=False)
-    job = _with(job, planned_by_judgement(clip), waiting_for=None)
-    return _cancelled(job, held=False) if job.cancel_requested else job
+        job = _replace_clip(job, after)
+        return _cancel(job, held=False) if job.cancel_requested else _fail(job, after.cause, held=False)
+    job = _replace_clip(job, replan(clip), waiting_for=None)
+    return _cancel(job, held=False) if job.cancel_requested else job
 
 
-@step.register
+@apply.register
 def _on_accepted_late(event: ev.AcceptedLate, job: Job) -> Job:
-    clip = _at(event, job, event.clip)
+    clip = _clip_at(event, job, event.clip)
     _require(clip.attempt > 0, event, job)
     if event.operation == clip.operation or event.operation in clip.late:
         return job
-    if same_charge(clip, event.nonce, event.operation):
-        return _with(job, clip.model_copy(update={"operation": event.operation}))
-    if not job.ended and (clip.state in _ADOPTS or _sends(clip, event.nonce)):
-        job = _with(job, adopted(clip, event.nonce, event.operation, event.at), waiting_for=None)
-        return _cancelled(job) if job.cancel_requested else job
-    job = _rightly_charged(_with(job, discarded(clip, event.nonce, event.operation, ended=job.ended)))
-    return job.model_copy(update={"sweep_until": event.at + LOOSE_ENDS_FOR, "checks": 0}) if job.erased_at else job
+    if is_same_charge(clip, event.nonce, event.operation):
+        return _replace_clip(job, clip.model_copy(update={"operation": event.operation}))
+    if not job.has_ended and (clip.state in _ADOPTS or _sends(clip, event.nonce)):
+        job = _replace_clip(job, adopt_late_result(clip, event.nonce, event.operation, event.at), waiting_for=None)
+        return _cancel(job) if job.cancel_requested else job
+    job = _correct_charge(
+        _replace_clip(job, discard_late_result(clip, event.nonce, event.operation, ended=job.has_ended))
+    )
+    return job.model_copy(update={"sweep_until": event.at + LATE_RESULT_WINDOW, "checks": 0}) if job.erased_at else job
 
 
-@step.register
+@apply.register
 def _on_clip_done(event: ev.ClipDone, job: Job) -> Job:
-    done = _done(_line(event, job, event.clip, ClipState.ACCEPTED), event.output, event)
-    return _with(job, done.at_price(event.price_usd) if event.price_usd else done, waiting_for=None)
+    done = _finish_clip(_clip_in_state(event, job, event.clip, ClipState.ACCEPTED), event.output, event)
+    return _replace_clip(job, done.at_price(event.price_usd) if event.price_usd else done, waiting_for=None)
 
 
-@step.register
+@apply.register
 def _on_clip_failed(event: ev.ClipFailed, job: Job) -> Job:
-    clip = _line(event, job, event.clip, ClipState.ACCEPTED)
-    job = _with(job, clip.model_copy(update={"state": ClipState.REFUSED, "cause": event.failure}))
-    return _failed(job, event.failure)
+    clip = _clip_in_state(event, job, event.clip, ClipState.ACCEPTED)
+    job = _replace_clip(job, clip.model_copy(update={"state": ClipState.REFUSED, "cause": event.failure}))
+    return _fail(job, event.failure)
 
 
-@step.register
+@apply.register
 def _on_clip_withdrawn(event: ev.ClipWithdrawn, job: Job) -> Job:
-    clip = _line(event, job, event.clip, ClipState.ACCEPTED)
+    clip = _clip_in_state(event, job, event.clip, ClipState.ACCEPTED)
     update = {"state": ClipState.PLANNED, "operation": None, "accepted_at": None, "nonce": None, "owner": None}
     again = clip.model_copy(update={**update, "cause": event.cause})
-    return _with(job, again, waiting_for=str(event.cause.category))
+    return _replace_clip(job, again, waiting_for=str(event.cause.category))
 
 
-@step.register
+@apply.register
 def _on_stored(event: ev.Stored, job: Job) -> Job:
-    _require(not job.ended and bool(job.clips), event, job)
+    _require(not job.has_ended and bool(job.clips), event, job)
     _require(all(clip.state is ClipState.DONE for clip in job.clips), event, job)
     if event.defect:
-        job = _with(job, job.clips[-1].with_defect(event.defect))
+        job = _replace_clip(job, job.clips[-1].with_defect(event.defect))
     return job.model_copy(update={"state": JobState.SUCCEEDED, "result": event.result, "failure": None})
 
 
-@step.register
+@apply.register
 def _on_waits(event: ev.Waits, job: Job) -> Job:
-    _require(not job.ended, event, job)
+    _require(not job.has_ended, event, job)
     return job if job.waiting_for == event.waiting_for else job.model_copy(update={"waiting_for": event.waiting_for})
 
 
-@step.register
+@apply.register
 def _on_failed(event: ev.Failed, job: Job) -> Job:
-    _require(not job.ended and job.clip_in(ClipState.SUBMITTING) is None, event, job)
-    return _failed(job, event.failure, held=event.held)
+    _require(not job.has_ended and job.clip_in(ClipState.SUBMITTING) is None, event, job)
+    return _fail(job, event.failure, held=event.held)
 
 
-@step.register
-def _on_cancel_wished(event: ev.CancelWished, job: Job) -> Job:
-    if job.ended or (job.cancel_requested and job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)):
+@apply.register
+def _on_cancel_wished(event: ev.CancelRequested, job: Job) -> Job:
+    if job.has_ended or (job.cancel_requested and job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)):
         return job
     if job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN):
         return job.model_copy(update={"cancel_requested": True, "cancel_reason": event.reason})
-    return _cancelled(job, reason=event.reason, held=event.held)
+    return _cancel(job, reason=event.reason, held=event.held)
 
 
-@step.register
+@apply.register
 def _on_expired(event: ev.Expired, job: Job) -> Job:
     _require(job.state is JobState.QUEUED, event, job)
     words = f"The job was not started before {job.deadline:%Y-%m-%d %H:%M:%S} UTC."
     reason = Failure(category=Category.EXPIRED, code="expired", message=words, charged=job.charged)
     reason = reason.model_copy(update={"retryable": job.request.start_before is None})
-    return _ended(job, JobState.EXPIRED, reason, held=event.held)
+    return _end(job, JobState.EXPIRED, reason, held=event.held)
 
 
-@step.register
+@apply.register
 def _on_announced(event: ev.Announced, job: Job) -> Job:
     return job.model_copy(update={"completion_due": False}) if job.completion_due else job
 
 
-@step.register
-def _on_checked(event: ev.Checked, job: Job) -> Job:
-    _require(not job.ended or job.loose_ends or job.completion_due or bool(job.sweep_until), event, job)
+@apply.register
+def _on_checked(event: ev.Reconciled, job: Job) -> Job:
+    _require(not job.has_ended or job.has_unresolved_charges or job.completion_due or bool(job.sweep_until), event, job)
     return job.model_copy(update={"checks": job.checks + 1})
 
 
-@step.register
+@apply.register
 def _on_newer_worker_needed(event: ev.NewerWorkerNeeded, job: Job) -> Job:
     _require(job.state is JobState.QUEUED, event, job)
     return job.model_copy(update={"waiting_for": event.waiting_for})
 
 
-@step.register
+@apply.register
 def _on_replayed(event: ev.Replayed, job: Job) -> Job:
-    _require(job.ended and job.state is not JobState.SUCCEEDED and not job.erased_at, event, job)
-    clips = tuple(_live_again(clip, event) for clip in job.clips)
+    _require(job.has_ended and job.state is not JobState.SUCCEEDED and not job.erased_at, event, job)
+    clips = tuple(_revive(clip, event) for clip in job.clips)
     update = {"clips": clips, "life": job.life + 1, "deadline": event.deadline, "state": JobState.QUEUED}
     update |= {"failure": None, "cancel_requested": False, "cancel_reason": None, "completion_due": False}
     update |= {"reattach_until": None}
     return job.model_copy(update=update)
 
 
-@step.register
+@apply.register
 def _on_erased(event: ev.Erased, job: Job) -> Job:
     if job.erased_at:
         return job
-    _require(why_kept(job, event.at) is None, event, job)
+    _require(erasure_blocker(job, event.at) is None, event, job)
     return tombstone_of(job, event.at)
 
 
-@step.register
-def _on_swept(event: ev.Swept, job: Job) -> Job:
+@apply.register
+def _on_swept(event: ev.FilesDeleted, job: Job) -> Job:
     _require(job.erased_at is not None, event, job)
-    return swept(job, event.at)
+    return mark_swept(job, event.at)
 
 
-@step.register
+@apply.register
 def _on_reservations_returned(event: ev.ReservationsReturned, job: Job) -> Job:
-    _require(job.ended, event, job)
-    if not job.unused:
+    _require(job.has_ended, event, job)
+    if not job.unused_reservations:
         return job
-    clips = tuple(clip.model_copy(update={"reserved": ()}) if clip.unused else clip for clip in job.clips)
+    clips = tuple(clip.model_copy(update={"reserved": ()}) if clip.unused_reservations else clip for clip in job.clips)
     return job.model_copy(update={"clips": clips})
 
 
-@step.register
+@apply.register
 def _on_wait_ended(event: ev.WaitEnded, job: Job) -> Job:
     return job if job.erased_at else job.model_copy(update={"reattach_until": event.until})
 
 
-@step.register
-def _on_answered(event: ev.Answered, job: Job) -> Job:
+@apply.register
+def _on_answered(event: ev.CallerAnswered, job: Job) -> Job:
     return job.model_copy(update={"reattach_until": None}) if job.reattach_until else job
 
 
-@step.register
+@apply.register
 def _on_unsent(event: ev.Unsent, job: Job) -> Job:
     is_due = job.next_check_at is not None and job.next_check_at <= event.at
-    return job if job.ended or is_due else job.model_copy(update={"next_check_at": event.at})
+    return job if job.has_ended or is_due else job.model_copy(update={"next_check_at": event.at})
 
 
 def _require(possible: bool, event: ev.Event, job: Job) -> None:
@@ -275,37 +277,37 @@ def _require(possible: bool, event: ev.Event, job: Job) -> None:
         raise ImpossibleStep(f"{type(event).__name__} does not fit job {job.job_id} in state {job.state}")
 
 
-def _at(event: ev.Event, job: Job, index: int) -> Clip:
+def _clip_at(event: ev.Event, job: Job, index: int) -> Clip:
     _require(0 <= index < len(job.clips), event, job)
     return job.clips[index]
 
 
-def _line(event: ev.Event, job: Job, index: int, state: ClipState) -> Clip:
-    clip = _at(event, job, index)
-    _require(not job.ended and clip.state is state, event, job)
+def _clip_in_state(event: ev.Event, job: Job, index: int, state: ClipState) -> Clip:
+    clip = _clip_at(event, job, index)
+    _require(not job.has_ended and clip.state is state, event, job)
     return clip
 
 
-def _being_submitted(event: ev.Event, job: Job, nonce: str) -> Clip:
+def _submitting_clip(event: ev.Event, job: Job, nonce: str) -> Clip:
     clip = job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)
-    _require(not job.ended and clip is not None and clip.nonce == nonce, event, job)
+    _require(not job.has_ended and clip is not None and clip.nonce == nonce, event, job)
     assert clip is not None
     return clip
 
 
-def _with(job: Job, clip: Clip, **update: Any) -> Job:
+def _replace_clip(job: Job, clip: Clip, **update: Any) -> Job:
     clips = (*job.clips[: clip.index], clip, *job.clips[clip.index + 1 :])
     return job.model_copy(update={"clips": clips, **update})
 
 
-def _accepted(clip: Clip, operation: str, event: ev.Event) -> Clip:
+def _accept(clip: Clip, operation: str, event: ev.Event) -> Clip:
     """The attempt in hand is the one that counts: it is not lost any more."""
     lost = tuple(prefix for prefix in clip.lost_prefixes if prefix != clip.prefix)
     update = {"state": ClipState.ACCEPTED, "operation": operation, "accepted_at": event.at, "lost_prefixes": lost}
     return clip.model_copy(update={**update, "cause": clip.fallback})
 
 
-def _done(clip: Clip, output: str, event: ev.Event) -> Clip:
+def _finish_clip(clip: Clip, output: str, event: ev.Event) -> Clip:
     lost = tuple(prefix for prefix in clip.lost_prefixes if not output.startswith(prefix))
     late = tuple(charged for charged in clip.late if not output.startswith(charged))  # its charge is this one
     update = {"state": ClipState.DONE, "output": output, "done_at": event.at, "lost_prefixes": lost, "late": late}
@@ -316,7 +318,7 @@ def _sends(clip: Clip, nonce: str) -> bool:
     return clip.state is ClipState.SUBMITTING and clip.nonce == nonce
 
 
-def _live_again(clip: Clip, event: ev.Replayed) -> Clip:
+def _revive(clip: Clip, event: ev.Replayed) -> Clip:
     """What is paid is used: a late operation is polled, a late file taken, and what is in doubt searched for first."""
     if clip.state is ClipState.LATE:
         *others, last = clip.late
@@ -325,16 +327,16 @@ def _live_again(clip: Clip, event: ev.Replayed) -> Clip:
         return clip.model_copy(
             update={**found, "state": state, "late": tuple(others), "accepted_at": event.at, "cause": None}
         )
-    if clip.in_doubt and event.resubmit == clip.index:
-        return planned_in_doubt(clip)
-    if clip.in_doubt and clip.operation:  # it was accepted, and may have ended by now: whoever asks is told
+    if clip.is_in_doubt and event.resubmit == clip.index:
+        return replan_unresolved(clip)
+    if clip.is_in_doubt and clip.operation:  # it was accepted, and may have ended by now: whoever asks is told
         return clip.model_copy(update={"state": ClipState.ACCEPTED, "accepted_at": event.at, "cause": None})
-    if clip.in_doubt:
+    if clip.is_in_doubt:
         return clip.model_copy(update={"state": ClipState.UNKNOWN, "cause": None})
-    return _planned_again(clip) if clip.state is ClipState.REFUSED else clip
+    return _replan(clip) if clip.state is ClipState.REFUSED else clip
 
 
-def _planned_again(clip: Clip) -> Clip:
+def _replan(clip: Clip) -> Clip:
     """Ready for a new attempt. An operation that was charged and gave no file stays on the bill."""
     bill = clip.operation or clip.prefix
     charged = clip.cause is not None and clip.cause.charged is Charged.YES and bill is not None
@@ -348,31 +350,31 @@ def _planned_again(clip: Clip) -> Clip:
 
 def _as_charged(job: Job, failure: Failure) -> Failure:
     """The reason, with what the ledger knows about the money; a free plan never costs."""
-    told = failure.charged if job.charged is Charged.NO and not job.free else job.charged
+    told = failure.charged if job.charged is Charged.NO and not job.is_free else job.charged
     return failure.model_copy(update={"charged": told})
 
 
-def _rightly_charged(job: Job) -> Job:
+def _correct_charge(job: Job) -> Job:
     """An ended job whose reason says about the money what a person found out."""
     if job.failure is None:
         return job
     return job.model_copy(update={"failure": job.failure.model_copy(update={"charged": job.charged})})
 
 
-def _failed(job: Job, failure: Failure, *, held: bool = True) -> Job:
-    return _ended(job, JobState.FAILED, _as_charged(job, failure), held=held)
+def _fail(job: Job, failure: Failure, *, held: bool = True) -> Job:
+    return _end(job, JobState.FAILED, _as_charged(job, failure), held=held)
 
 
-def _cancelled(job: Job, *, reason: str | None = None, held: bool = True) -> Job:
+def _cancel(job: Job, *, reason: str | None = None, held: bool = True) -> Job:
     reason = reason or job.cancel_reason
     words = "The job was cancelled" + (f": {reason.rstrip('.')}." if reason else ".")
     if job.charged is not Charged.NO:
         words += " What had been accepted before was charged." if job.charged is Charged.YES else ""
     failure = Failure(category=Category.CANCELLED, code="cancelled", message=words, charged=job.charged)
-    return _ended(job, JobState.CANCELLED, failure, held=held)
+    return _end(job, JobState.CANCELLED, failure, held=held)
 
 
-def _ended(job: Job, state: JobState, failure: Failure, *, held: bool) -> Job:
+def _end(job: Job, state: JobState, failure: Failure, *, held: bool) -> Job:
     return job.model_copy(update={"state": state, "failure": failure, "completion_due": not held})
 
 
@@ -390,14 +392,14 @@ HISTORY_AT_MOST = 200
 
 def advance(job: Job, event: Step) -> Job:
     """The record after the event. Raises `ImpossibleStep`; returns the very same job where nothing changes."""
-    after = step(event, job)
+    after = apply(event, job)
     if after is job:
         return job
-    state = after.state if after.ended else _follows_from(after.clips)
-    return _scheduled(_moved(after, state, event.at), job, event.at)
+    state = after.state if after.has_ended else _state_of(after.clips)
+    return _reschedule(_set_state(after, state, event.at), job, event.at)
 
 
-def _follows_from(clips: tuple[Clip, ...]) -> JobState:
+def _state_of(clips: tuple[Clip, ...]) -> JobState:
     states = {clip.state for clip in clips}
     if states & {ClipState.SUBMITTING, ClipState.UNKNOWN}:
         return JobState.SUBMITTING
@@ -406,22 +408,22 @@ def _follows_from(clips: tuple[Clip, ...]) -> JobState:
     return JobState.STORING if states == {ClipState.DONE} else JobState.GENERATING
 
 
-def _moved(job: Job, state: JobState, at: datetime) -> Job:
+def _set_state(job: Job, state: JobState, at: datetime) -> Job:
     last = job.history[-1].state if job.history else None
     update: dict[str, Any] = {"state": state}
     if state is not last:
-        update["history"] = _remembered((*job.history, Transition(state=state, at=at)))
-    if state.ended:
+        update["history"] = _limit_history((*job.history, Transition(state=state, at=at)))
+    if state.is_final:
         update["waiting_for"] = None
     return job.model_copy(update=update)
 
 
-def _remembered(history: tuple[Transition, ...]) -> tuple[Transition, ...]:
+def _limit_history(history: tuple[Transition, ...]) -> tuple[Transition, ...]:
     """The whole story while it is short. A model out of quota sends a job back and forth: then the oldest rounds go."""
     return history if len(history) <= HISTORY_AT_MOST else (history[0], *history[3:])
 
 
-def _scheduled(job: Job, before: Job, at: datetime) -> Job:
+def _reschedule(job: Job, before: Job, at: datetime) -> Job:
     """When `reconcile` looks next: doubling while nothing moves, afresh with every change of state."""
     moved = job.state is not before.state
     if not moved and _schedule_of(job) == _schedule_of(before):
@@ -431,11 +433,11 @@ def _scheduled(job: Job, before: Job, at: datetime) -> Job:
 
 
 def _schedule_of(job: Job) -> tuple[int, bool, bool, datetime | None]:
-    return job.checks, job.completion_due, job.loose_ends, job.sweep_until
+    return job.checks, job.completion_due, job.has_unresolved_charges, job.sweep_until
 
 
 def _next_look(job: Job, checks: int, at: datetime) -> datetime | None:
-    if not job.ended:
+    if not job.has_ended:
         first: timedelta = _CHECK_AFTER[job.state]
         return at + min(first * float(2 ** min(checks, 10)), max(_CHECK_AT_MOST, first))
     if job.erased_at:
@@ -443,7 +445,7 @@ def _next_look(job: Job, checks: int, at: datetime) -> datetime | None:
     if job.completion_due:
         return at + (_ANNOUNCE_EVERY * float(2 ** min(checks - 1, 6)) if checks else timedelta())
     ended_at = job.since(job.state) or at
-    still_looking = job.loose_ends and at < ended_at + LOOSE_ENDS_FOR
+    still_looking = job.has_unresolved_charges and at < ended_at + LATE_RESULT_WINDOW
     return at + _LOOSE_ENDS_EVERY * float(2 ** min(checks, 8)) if still_looking else None
 
 

@@ -16,7 +16,7 @@ class JobState(StrEnum):
     EXPIRED = "expired"
 
     @property
-    def ended(self) -> bool:
+    def is_final(self) -> bool:
         """True in a terminal state."""
         return self in _ENDS
 

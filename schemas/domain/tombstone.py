@@ -4,7 +4,7 @@ from datetime import datetime
 
 from schemas.domain.budget import Reserved
 from schemas.domain.clip import Clip
-from schemas.domain.job import LOOSE_ENDS_FOR, Job
+from schemas.domain.job import LATE_RESULT_WINDOW, Job
 from schemas.errors import Failure, Gone
 from schemas.versioning import without_unknown_keys
 from schemas.wire.caller_names import shown_id
@@ -16,19 +16,19 @@ _LABEL = "label"
 _ERASED_WORDS = "The words of this reason were erased."
 
 
-def why_kept(job: Job, at: datetime) -> str | None:
+def erasure_blocker(job: Job, at: datetime) -> str | None:
     """Why a job can't be erased at that moment; None where it can."""
-    if not job.ended:
+    if not job.has_ended:
         return f"job {job.job_id} has not ended ({job.state}); cancel it first, or wait"
     if job.completion_due:
         return f"the end of job {job.job_id} is not announced yet; a worker, or `reelbus reconcile`, does that"
-    until = (job.since(job.state) or at) + LOOSE_ENDS_FOR
-    if job.loose_ends and at < until:
+    until = (job.since(job.state) or at) + LATE_RESULT_WINDOW
+    if job.has_unresolved_charges and at < until:
         return f"a paid clip of job {job.job_id} may still turn up until {isoformat(until)}; wait, or resolve it"
     return None
 
 
-def gone(job: Job, *, caller: str | None = None) -> Gone:
+def gone_error(job: Job, *, caller: str | None = None) -> Gone:
     """The answer to a `caller` that asks for an erased job's video."""
     at = f" at {isoformat(job.erased_at)}" if job.erased_at else ""
     return Gone(f"job {shown_id(caller, job.job_id)} was erased{at}; a new video needs a new id")
@@ -48,13 +48,13 @@ def tombstone_of(job: Job, at: datetime) -> Job:
         "reattach_until": None,
         "traceparent": None,
         "erased_at": at,
-        "sweep_until": max(at, (job.since(job.state) or at) + LOOSE_ENDS_FOR),
+        "sweep_until": max(at, (job.since(job.state) or at) + LATE_RESULT_WINDOW),
         "checks": 0,
     }
     return without_unknown_keys(job.model_copy(update=update))
 
 
-def swept(job: Job, at: datetime) -> Job:
+def mark_swept(job: Job, at: datetime) -> Job:
     """The tombstone after its files were deleted; a young one is looked at again, for files that come late."""
     request = job.request.model_copy(update={"reference_image": None})
     over = job.sweep_until is None or at >= job.sweep_until

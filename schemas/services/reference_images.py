@@ -42,7 +42,7 @@ IMAGE_TYPES = {extension: IMAGES[extension] for extension in ("png", "jpg", "web
 """By the extension of the stored name."""
 
 
-async def refer(request: VideoRequest, videos: VideoStore) -> None:
+async def add_reference(request: VideoRequest, videos: VideoStore) -> None:
     """Says that this job uses the image that it names, where that lies in our store."""
     image = stored_name(request.reference_image)
     if image:
@@ -57,13 +57,13 @@ async def is_used_by(caller: str, image: str, jobs: JobStore, videos: VideoStore
     return any(job and job.caller == caller and not job.erased_at for job in found)
 
 
-async def take_back(request: VideoRequest, known: Job, jobs: JobStore, videos: VideoStore, at: datetime) -> None:
+async def undo_reference(request: VideoRequest, known: Job, jobs: JobStore, videos: VideoStore, at: datetime) -> None:
     """Takes away what a request brought along that became no job, since its id stands for `known`."""
     if known.erased_at or known.request.reference_image != request.reference_image:
-        await drop_reference(request, jobs, videos, at)
+        await release_reference(request, jobs, videos, at)
 
 
-async def drop_reference(request: VideoRequest, jobs: JobStore, videos: VideoStore, at: datetime) -> bool:
+async def release_reference(request: VideoRequest, jobs: JobStore, videos: VideoStore, at: datetime) -> bool:
     """The job does not use its image any more; deletes that unless another job uses it. False where that can't be told
     yet."""
     image = stored_name(request.reference_image)
@@ -71,7 +71,7 @@ async def drop_reference(request: VideoRequest, jobs: JobStore, videos: VideoSto
         return True
     await videos.delete(referrer_name(image, request.job_id))
     used = await _is_used(image, jobs, videos, at)
-    return await _deleted(image, videos) if used is False else used is True
+    return await _delete(image, videos) if used is False else used is True
 
 
 async def _is_used(image: str, jobs: JobStore, videos: VideoStore, at: datetime) -> bool | None:
@@ -95,7 +95,7 @@ async def _uses(file: StoredFile, jobs: JobStore, at: datetime) -> bool | None:
     return other.erased_at is None
 
 
-async def _deleted(image: str, videos: VideoStore) -> bool:
+async def _delete(image: str, videos: VideoStore) -> bool:
     """False where somebody named it meanwhile: then it is there."""
     try:
         content = await _content(image, videos)
@@ -136,7 +136,7 @@ class ImageOwner:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
+class StagedImage:
     """A request that names its image by its address, and the image, where it came along."""
 
     request: VideoRequest
@@ -164,39 +164,39 @@ class Claim:
 
 async def claim_image(request: VideoRequest, videos: VideoStore, *, from_bus: bool = False) -> VideoRequest:
     """The request with its image in the store. Raises `Invalid` for what is no image, too large, or out of reach."""
-    claim = await keep_image(await open_image(request, videos, from_bus=from_bus), videos)
+    claim = await store_image(await stage_image(request, videos, from_bus=from_bus), videos)
     return claim.request
 
 
-async def open_image(
+async def stage_image(
     request: VideoRequest, videos: VideoStore, *, from_bus: bool = False, owner: ImageOwner | None = None
-) -> Claim:
+) -> StagedImage:
     """Judge the image and give it its name; nothing is written.
 
     Raises `Invalid` as `claim_image` does, and with an `owner` also for a stored image that none of its jobs uses.
     """
     reference = request.reference_image
     if reference is None:
-        return Claim(request=request)
+        return StagedImage(request=request)
     if not reference.startswith(("data:", REFERENCE_SCHEME)):
         _check_readable(reference, videos)
     if owner and (name := _name_in_our_store(reference, videos.reads)):
         return await _open_stored(request, name, videos, owner)
     if reference.startswith(REFERENCE_SCHEME):
         # From the bus it was claimed already, mostly, and a missing one fails the job by its name.
-        return Claim(request=request, must_be_there=not from_bus)
+        return StagedImage(request=request, must_be_there=not from_bus)
     if not reference.startswith("data:"):
-        return Claim(request=request)
+        return StagedImage(request=request)
     limit = INLINE_IMAGE_MAX_BYTES_ON_BUS if from_bus else IMAGE_MAX_BYTES
-    image, digest, extension = await asyncio.to_thread(_opened, reference, limit)
+    image, digest, extension = await asyncio.to_thread(_read, reference, limit)
     name, plain = (
         REFERENCE_SCHEME + reference_name(image_digest(caller, digest), extension)
         for caller in (owner.caller if owner else None, None)
     )
-    return Claim(request=_with_image(request, name), image=image, other_names=(plain,) if owner else ())
+    return StagedImage(request=_with_image(request, name), image=image, other_names=(plain,) if owner else ())
 
 
-async def _open_stored(request: VideoRequest, name: str, videos: VideoStore, owner: ImageOwner) -> Claim:
+async def _open_stored(request: VideoRequest, name: str, videos: VideoStore, owner: ImageOwner) -> StagedImage:
     """By the digest of an image that the owner sent, or by the name that it has in messages."""
     digest, _, extension = name.removeprefix(REFERENCES).partition(".")
     own = reference_name(image_digest(owner.caller, digest), extension)
@@ -205,7 +205,7 @@ async def _open_stored(request: VideoRequest, name: str, videos: VideoStore, own
         raise Invalid(_NOT_STORED, field="reference_image")
     names = (REFERENCE_SCHEME + own, REFERENCE_SCHEME + name, request.reference_image or "")
     chosen = names[0 if is_own else 1]
-    return Claim(request=_with_image(request, chosen), must_be_there=True, other_names=names)
+    return StagedImage(request=_with_image(request, chosen), must_be_there=True, other_names=names)
 
 
 def _with_image(request: VideoRequest, reference: str) -> VideoRequest:
@@ -228,7 +228,7 @@ def _name_in_our_store(reference: str, reads: Collection[str]) -> str | None:
     return REFERENCES + name
 
 
-async def keep_image(claim: Claim, videos: VideoStore) -> Claim:
+async def store_image(claim: StagedImage, videos: VideoStore) -> StagedImage:
     """Note that the job uses it, and then store it: an order that `schemas.services.reference_images` relies on.
 
     Return the claim without the image, which is large.
@@ -236,7 +236,7 @@ async def keep_image(claim: Claim, videos: VideoStore) -> Claim:
     name = claim.name
     if name is None:
         return claim
-    await refer(claim.request, videos)
+    await add_reference(claim.request, videos)
     if claim.image is not None:
         await videos.put(name, claim.image, content_type=IMAGE_TYPES[name.rpartition(".")[2]])
     elif claim.must_be_there and not await videos.list(name):
@@ -245,9 +245,9 @@ async def keep_image(claim: Claim, videos: VideoStore) -> Claim:
     return replace(claim, image=None)
 
 
-def _opened(reference: str, limit: int) -> tuple[bytes, str, str]:
+def _read(reference: str, limit: int) -> tuple[bytes, str, str]:
     """The image, its digest, and the extension that fits it."""
-    image = _decoded(reference, limit)
+    image = _decode(reference, limit)
     return image, hashlib.sha256(image).hexdigest(), image_kind(image)
 
 
@@ -258,7 +258,7 @@ def _check_readable(reference: str, videos: VideoStore) -> None:
         raise Invalid(words, field="reference_image")
 
 
-def _decoded(reference: str, limit: int) -> bytes:
+def _decode(reference: str, limit: int) -> bytes:
     encoded = reference.partition(",")[2]
     if len(encoded) * 3 // 4 > limit + 2:
         raise Invalid(f"reference_image must have at most {limit:,} bytes", field="reference_image")

@@ -11,7 +11,7 @@ from schemas.ports import JobStore
 ATTEMPTS = 20
 
 
-async def change(jobs: JobStore, job_id: str, event_for: Callable[[Job], Step | None]) -> Job:
+async def update_job(jobs: JobStore, job_id: str, event_for: Callable[[Job], Step | None]) -> Job:
     """The job after the event that `event_for` names for its newest version; None leaves it as it is.
 
     Raises `NotFound`, `ImpossibleStep`, and `Conflict` where it lost the race twenty times over.

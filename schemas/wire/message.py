@@ -17,7 +17,7 @@ from schemas.wire.caller_names import shown_id
 from schemas.wire.completion import Completion
 from schemas.wire.request import CancelRequest, VideoRequest
 from schemas.wire.types import JOB_ID_PATTERN, is_traceparent, isoformat
-from schemas.wire.validation import check_size, invalid, strict_object
+from schemas.wire.validation import check_size, parse_object, to_invalid
 
 REQUESTED = "reelbus.video.requested.v1"
 CANCEL = "reelbus.video.cancel.v1"
@@ -157,11 +157,11 @@ def _encode(model: BaseModel, kind: str, event_id: str, job_id: str, at: datetim
 
 def _command(model: type[C], data: bytes) -> C:
     """As strictly as at the HTTP door, and in the same words."""
-    body = strict_object(data, what="the message")
+    body = parse_object(data, what="the message")
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise _as_unknown(model, body, invalid(error)) from error
+        raise _as_unknown(model, body, to_invalid(error)) from error
 
 
 def _as_unknown(model: type[C], body: dict[str, Any], reason: Invalid) -> ReelbusError:
@@ -177,7 +177,7 @@ def _completion(data: bytes) -> Completion:
     try:
         return Completion.model_validate_json(data)
     except ValidationError as error:
-        reason = invalid(error)
+        reason = to_invalid(error)
         if any(detail["loc"] == ("state",) and detail["type"] == "enum" for detail in error.errors()):
             raise UnknownType(str(reason), field="state") from error
         raise reason from error

@@ -77,7 +77,7 @@ _FORMS = {
 """What a pattern of the models asks for, in words. A test finds each pattern here."""
 
 
-def invalid(error: ValidationError) -> Invalid:
+def to_invalid(error: ValidationError) -> Invalid:
     """The first thing that is wrong, as our own error."""
     first = error.errors(include_url=False)[0]
     location = (*first["loc"], *_unknown_key(first.get("ctx")))
@@ -87,7 +87,7 @@ def invalid(error: ValidationError) -> Invalid:
 
 def invalid_setting(error: ValidationError) -> Invalid:
     """The first setting that can't be used, by the name of its environment variable."""
-    found = invalid(error)
+    found = to_invalid(error)
     if not found.field:
         return found
     words = str(found).removeprefix(f"{found.field} ")
@@ -129,7 +129,7 @@ _OTHER_ENCODINGS = {
 }
 
 
-def strict_object(text: bytes, *, what: str) -> dict[str, Any]:
+def parse_object(text: bytes, *, what: str) -> dict[str, Any]:
     """The object that `text` holds; `what` names it in complaints. Raises `Invalid`: for a key that comes twice too."""
     check_size(text, what=what)
     keys = _Keys(what)

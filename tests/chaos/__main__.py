@@ -15,8 +15,8 @@ from tempfile import mkdtemp
 
 import httpx
 
-from publisher.compose import open_desk
-from publisher.context import Desk
+from publisher.compose import open_context
+from publisher.context import PublisherContext
 from tests.chaos import houses
 from tests.chaos.audit import audit
 from tests.chaos.callers import Callers
@@ -52,7 +52,7 @@ async def _run(asked: argparse.Namespace, folder: Path) -> bool:
     _say(f"{plan}\nlogs: {folder / 'log'}")
     journal = Journal(folder / "log")
     began = time.monotonic()
-    async with open_house(folder, asked.seed, journal) as house, open_desk(house.settings) as desk:
+    async with open_house(folder, asked.seed, journal) as house, open_context(house.settings) as desk:
         async with listening(desk, journal), house.living():
             await _live_through(house, desk, plan, asked.patience)
         facts = await gather(house, desk, plan)
@@ -62,7 +62,7 @@ async def _run(asked: argparse.Namespace, folder: Path) -> bool:
     return _judged(facts, faults, journal)
 
 
-async def _live_through(house: House, desk: Desk, plan: Plan, patience_s: float) -> None:
+async def _live_through(house: House, desk: PublisherContext, plan: Plan, patience_s: float) -> None:
     """The trouble, and then fair weather until every job has ended, or patience has."""
     timeout = httpx.Timeout(_CALL_TIMEOUT_S, connect=5)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)

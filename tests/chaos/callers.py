@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from schemas.errors import Unavailable
 from schemas.ports import REQUESTS
 from schemas.wire.message import encode_request
@@ -30,7 +30,7 @@ class Callers:
     """Everybody who orders, on the addresses of all facades."""
 
     urls: Sequence[str]
-    desk: Desk
+    desk: PublisherContext
     journal: Journal
     http: httpx.AsyncClient
     random: Random = field(default_factory=Random)
@@ -74,7 +74,7 @@ class Callers:
             job = await self.desk.jobs.get(order.request.job_id)
         except Unavailable:
             return False
-        return job is not None and job.ended
+        return job is not None and job.has_ended
 
     async def _copy(self, order: Order) -> None:
         self.journal.done["messages repeated"] += 1

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from infra.media.probe import probe
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from schemas.domain.job import Job
 from schemas.domain.object_names import FINALS, POSTERS, WORK
 from schemas.errors import Unavailable
@@ -30,7 +30,7 @@ _LOOK_EVERY_S = 1.0
 
 
 @asynccontextmanager
-async def listening(desk: Desk, journal: Journal) -> AsyncIterator[None]:
+async def listening(desk: PublisherContext, journal: Journal) -> AsyncIterator[None]:
     """Hears every completion meanwhile."""
     await desk.bus.ensure(LISTENER)
     hearing = asyncio.create_task(_hear_for_ever(desk, journal))
@@ -41,7 +41,7 @@ async def listening(desk: Desk, journal: Journal) -> AsyncIterator[None]:
         await asyncio.gather(hearing, return_exceptions=True)
 
 
-async def _hear_for_ever(desk: Desk, journal: Journal) -> None:
+async def _hear_for_ever(desk: PublisherContext, journal: Journal) -> None:
     while True:
         try:
             async with desk.bus.subscribe(LISTENER, limit=100) as deliveries:
@@ -56,7 +56,7 @@ async def _hear_for_ever(desk: Desk, journal: Journal) -> None:
             await asyncio.sleep(0.2)
 
 
-async def all_jobs(desk: Desk) -> dict[str, Job]:
+async def all_jobs(desk: PublisherContext) -> dict[str, Job]:
     """Every record."""
     jobs: dict[str, Job] = {}
     cursor: str | None = None
@@ -68,7 +68,7 @@ async def all_jobs(desk: Desk) -> dict[str, Job]:
             return jobs
 
 
-async def until_settled(desk: Desk, plan: Plan, journal: Journal) -> None:
+async def until_settled(desk: PublisherContext, plan: Plan, journal: Journal) -> None:
     """Until every order has ended, and somebody heard of each."""
     while True:
         if await _is_settled(desk, plan, journal):
@@ -76,17 +76,17 @@ async def until_settled(desk: Desk, plan: Plan, journal: Journal) -> None:
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
-async def _is_settled(desk: Desk, plan: Plan, journal: Journal) -> bool:
+async def _is_settled(desk: PublisherContext, plan: Plan, journal: Journal) -> bool:
     try:
         jobs = await all_jobs(desk)
     except Unavailable:
         return False
     told = {told.job_id for told in journal.told}
     wanted = {order.request.job_id for order in plan.orders}
-    return wanted <= jobs.keys() & told and all(job.ended for job in jobs.values())
+    return wanted <= jobs.keys() & told and all(job.has_ended for job in jobs.values())
 
 
-async def gather(house: House, desk: Desk, plan: Plan) -> Facts:
+async def gather(house: House, desk: PublisherContext, plan: Plan) -> Facts:
     """The facts, once nothing runs any more but the stores and the model."""
     journal = house.journal
     work = await desk.videos.list(WORK)
@@ -113,7 +113,7 @@ async def _paid(house: House) -> tuple[Paid, ...]:
     return tuple(Paid(**each) for each in books.json())
 
 
-async def _finals(desk: Desk) -> dict[str, float]:
+async def _finals(desk: PublisherContext) -> dict[str, float]:
     names = [file.name for file in await desk.videos.list(FINALS)]
     turns = asyncio.Semaphore(_AT_ONCE)
 

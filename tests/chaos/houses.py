@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from infra.gcp.emulators import installed, running
+from infra.gcp.emulators import find_emulators, run_emulators
 from publisher.settings import PublisherSettings
 from tests.chaos.house import House, environment_of, model_at, parts_of, urls_of, with_environment
 from tests.chaos.journal import Journal
@@ -54,7 +54,7 @@ async def google(folder: Path, seed: int, journal: Journal) -> AsyncIterator[Hou
     come to the next consumer a minute later. Pub/Sub itself delivers them once their deadline is over.
     """
     async with AsyncExitStack() as stack:
-        emulators = stack.enter_context(running(installed()))
+        emulators = stack.enter_context(run_emulators(find_emulators()))
         stack.enter_context(with_environment(emulators))
         stores = {name: await stack.enter_async_context(Proxy(_port(url))) for name, url in emulators.items()}
         direct = environment_of(folder, _addresses())

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from publisher.compose import open_desk
-from publisher.context import Desk
+from publisher.compose import open_context
+from publisher.context import PublisherContext
 from publisher.settings import PublisherSettings
 from publisher.submit import submit
 from publisher.waiting import Waiters
@@ -37,7 +37,7 @@ class Street:
     """A desk, a model, and workers that come and go."""
 
     folder: Path
-    desk: Desk
+    desk: PublisherContext
     vertex: WireVertex
     journal: Journal
 
@@ -60,7 +60,7 @@ class Street:
     async def ended(self, request: VideoRequest) -> Job:
         """The job, once somebody brought it to its end."""
         async with Waiters(self.desk, look_every_s=1) as waiters:
-            job = await waiters.ended(request.job_id, PATIENCE_S)
+            job = await waiters.until_ended(request.job_id, PATIENCE_S)
         assert job, self.journal.lines_about([request.job_id])
         return job
 
@@ -83,7 +83,7 @@ async def street(tmp_path: Path) -> AsyncIterator[Street]:
     videos.mkdir(parents=True)
     journal = Journal(tmp_path / "log")
     settings = PublisherSettings(data_dir=tmp_path / "data")
-    async with open_desk(settings) as desk, vertex_at(WholeFiles(videos, BUCKET)) as vertex:
+    async with open_context(settings) as desk, vertex_at(WholeFiles(videos, BUCKET)) as vertex:
         yield Street(tmp_path, desk, vertex, journal)
     journal.close()
     assert journal.crashes == []

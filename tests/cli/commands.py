@@ -9,8 +9,8 @@ from typing import TypeVar
 from click.testing import CliRunner, Result
 
 from publisher.cli import reelbus
-from publisher.compose import open_desk
-from publisher.context import Desk
+from publisher.compose import open_context
+from publisher.context import PublisherContext
 from publisher.settings import PublisherSettings
 from publisher.submit import submit
 from schemas.wire.request import VideoRequest
@@ -30,11 +30,11 @@ class Shell:
         environment = {"REELBUS_DATA_DIR": str(self.data_dir), **variables}
         return CliRunner().invoke(reelbus, arguments, input=stdin, env=environment)
 
-    def with_desk(self, use: Callable[[Desk], Awaitable[T]]) -> T:
+    def with_desk(self, use: Callable[[PublisherContext], Awaitable[T]]) -> T:
         """Something done behind the command line's back."""
 
         async def opened() -> T:
-            async with open_desk(PublisherSettings(data_dir=self.data_dir)) as desk:
+            async with open_context(PublisherSettings(data_dir=self.data_dir)) as desk:
                 return await use(desk)
 
         return asyncio.run(opened())

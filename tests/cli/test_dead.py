@@ -4,17 +4,17 @@ import json
 
 import pytest
 
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from publisher.jobs import cancel
 from schemas.domain.events import Erased
 from schemas.ports import WORKERS
-from schemas.services.update import change
+from schemas.services.update import update_job
 from tests.cli.commands import PROMPT, Shell, complaint
 
 
-async def _bury(desk: Desk) -> None:
+async def _bury(desk: PublisherContext) -> None:
     async with desk.bus.subscribe(WORKERS, limit=1) as deliveries:
-        await (await anext(deliveries)).bury("it broke every worker")
+        await (await anext(deliveries)).dead_letter("it broke every worker")
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_drop_takes_it_off_the_shelf_and_leaves_its_job_alone(shell: Shell, lett
 
 def test_the_letter_of_an_erased_job_is_not_replayed(shell: Shell, letter: str) -> None:
     shell.with_desk(lambda desk: cancel(desk, "one"))
-    shell.with_desk(lambda desk: change(desk.jobs, "one", lambda _: Erased(at=desk.clock.now())))
+    shell.with_desk(lambda desk: update_job(desk.jobs, "one", lambda _: Erased(at=desk.clock.now())))
     result = shell("dead", "replay", letter)
     assert result.exit_code == 2
     assert f"the job of dead letter {letter} was erased" in complaint(result)

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from publisher.cli import http_client
-from publisher.cli.http_client import HttpDoor, events
-from publisher.cli.output import News
+from publisher.cli.http_client import HttpClient, events
+from publisher.cli.output import JobUpdate
 from schemas.domain.states import JobState
 from schemas.errors import Conflict, Invalid, NotFound, ReelbusError, Unavailable
 from schemas.wire.request import VideoRequest
@@ -32,7 +32,7 @@ async def test_submit_is_repeated_with_the_same_id() -> None:
         return httpx.Response(202, json={})
 
     async with _client(answer) as client:
-        await HttpDoor(client).submit(REQUEST)
+        await HttpClient(client).submit(REQUEST)
     assert len(sent) == 3
     assert len(set(sent)) == 1
     assert b'"job_id":"one"' in sent[0]
@@ -41,7 +41,7 @@ async def test_submit_is_repeated_with_the_same_id() -> None:
 async def test_submit_of_a_job_that_failed_before_is_no_error() -> None:
     body = {"detail": "Server error during video generation: broke", "video_id": "one"}
     async with _client(lambda _: httpx.Response(500, json=body)) as client:
-        await HttpDoor(client).submit(REQUEST)
+        await HttpClient(client).submit(REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ async def test_submit_of_a_job_that_failed_before_is_no_error() -> None:
 async def test_refusals_are_our_own_errors(status: int, detail: str, kind: type[ReelbusError], words: str) -> None:
     async with _client(lambda _: httpx.Response(status, json={"detail": detail})) as client:
         with pytest.raises(kind, match=words):
-            await HttpDoor(client).status("one")
+            await HttpClient(client).status("one")
 
 
 @pytest.mark.parametrize("status", [200, 404, 502])
 async def test_another_server_is_out_of_reach_and_not_believed(status: int) -> None:
     async with _client(lambda _: httpx.Response(status, text="<html>")) as client:
         with pytest.raises(Unavailable, match="as reelbus would"):
-            await HttpDoor(client).status("one")
+            await HttpClient(client).status("one")
 
 
 async def test_events_of_a_newer_facade_are_passed_over() -> None:
@@ -76,7 +76,7 @@ async def test_events_of_a_newer_facade_are_passed_over() -> None:
     headers = {"Content-Type": "text/event-stream"}
     async with _client(lambda _: httpx.Response(200, text=stream, headers=headers)) as client:
         heard = [news async for news in events(client, "/events")]
-    assert heard == [News(state=JobState.QUEUED)]
+    assert heard == [JobUpdate(state=JobState.QUEUED)]
 
 
 async def test_heartbeats_show_that_the_facade_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,5 +101,5 @@ async def test_heartbeats_show_that_the_facade_is_there(monkeypatch: pytest.Monk
 
     async with _client(answer) as client:
         with pytest.raises(NotFound):
-            _ = [news async for news in HttpDoor(client).follow("one")]
+            _ = [news async for news in HttpClient(client).follow("one")]
     assert len(asked) > 2

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from publisher.cli.http_client import KeyFor
+from publisher.cli.http_client import ApiKeyAuth
 from publisher.settings import PublisherSettings, caller_with, new_key
 from schemas.errors import Invalid
 from tests.cli.commands import Shell, complaint
@@ -67,14 +67,14 @@ def test_settings_that_are_none(shell: Shell, value: str, words: str) -> None:
 )
 def test_the_key_is_shown_to_its_facade_alone(address: str, shown: bool) -> None:
     request = httpx.Request("GET", address)
-    next(KeyFor("https://facade.example.com:8443", "secret").auth_flow(request))
+    next(ApiKeyAuth("https://facade.example.com:8443", "secret").auth_flow(request))
     assert request.headers.get("authorization") == ("Bearer secret" if shown else None)
 
 
 @pytest.mark.parametrize("key", ["a b", "a\r\nX: y", "ü", "x" * 5000])
 def test_a_key_that_no_header_can_carry(key: str) -> None:
     with pytest.raises(Invalid, match="REELBUS_API_KEY"):
-        KeyFor("http://facade", key)
+        ApiKeyAuth("http://facade", key)
 
 
 async def test_a_facade_with_keys_serves_the_command_line_that_shows_one(shell: Shell, tmp_path: Path) -> None:

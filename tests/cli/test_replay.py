@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from publisher.jobs import cancel
 from schemas.domain import events as ev
 from schemas.domain.clip import Plan, PlannedClip
@@ -14,7 +14,7 @@ from schemas.domain.projections import JobView
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged, Failure
 from schemas.ports import WORKERS
-from schemas.services.update import change
+from schemas.services.update import update_job
 from tests.cli.commands import Shell, complaint
 
 
@@ -116,28 +116,28 @@ def _moved(shell: Shell, *words: str, failure: Failure = DOUBT, clips: int = 1) 
     """A worker took its message, and this is what it wrote down."""
     clip = PlannedClip(model="veo-x", seconds=4, billed_seconds=4, price_usd=Decimal("0.40"), expected_s=50)
 
-    async def moved(desk: Desk) -> Job:
+    async def moved(desk: PublisherContext) -> Job:
         async with desk.bus.subscribe(WORKERS, limit=1) as deliveries:
             await (await anext(deliveries)).ack()
         at = desk.clock.now()
         events: dict[str, ev.Step] = {
             "send": ev.SubmitStarted(at=at, plan=Plan(clips=(clip,) * clips), owner="worker-7", nonce="m-1"),
-            "lose": ev.SubmitLost(at=at, nonce="m-1"),
-            "judge": ev.SubmitJudged(at=at, failure=DOUBT),
+            "lose": ev.SubmitOutcomeUnknown(at=at, nonce="m-1"),
+            "judge": ev.SubmitGivenUp(at=at, failure=DOUBT),
             "accept": ev.SubmitAccepted(at=at, nonce="m-1", operation="operations/1"),
             "break": ev.ClipFailed(at=at, clip=0, failure=failure),
             "done": ev.ClipDone(at=at, clip=0, output="work/one/0/1/1/sample_0.mp4"),
             "fail": ev.Failed(at=at, failure=SAFETY),
         }
         for word in words:
-            job = await change(desk.jobs, "one", lambda _, word=word: events[word])  # type: ignore[misc]
+            job = await update_job(desk.jobs, "one", lambda _, word=word: events[word])  # type: ignore[misc]
         return job
 
     return shell.with_desk(moved)
 
 
 def _job(shell: Shell) -> Job:
-    async def read(desk: Desk) -> Job:
+    async def read(desk: PublisherContext) -> Job:
         job = await desk.jobs.get("one")
         assert job is not None
         return job.model_copy(update={"read_at": None})

@@ -6,14 +6,14 @@ from decimal import Decimal
 
 import pytest
 
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from schemas.domain import events as ev
 from schemas.domain.clip import Plan, PlannedClip
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged, Failure
 from schemas.ports import COMPLETIONS, WORKERS, Subscription
-from schemas.services.update import change
+from schemas.services.update import update_job
 from schemas.wire.message import decode_command, decode_completion
 from tests.cli.commands import Shell, complaint
 
@@ -26,28 +26,28 @@ UNKNOWN = Failure(category=Category.UPSTREAM, code="submit_unknown", message="No
 def _doubtful(shell: Shell, *more: str, ago_s: float = 600) -> str:
     """A job whose only clip was sent a while ago, and whose answer was lost; then, perhaps, judged."""
 
-    async def doubted(desk: Desk) -> None:
+    async def doubted(desk: PublisherContext) -> None:
         await desk.bus.ensure(LISTENER)
         await _take(desk)
         at = desk.clock.now() - timedelta(seconds=ago_s)
         clip = PlannedClip(model="veo-x", seconds=4, billed_seconds=4, price_usd=Decimal("0.40"), expected_s=50)
         events: dict[str, ev.Step] = {
             "send": ev.SubmitStarted(at=at, plan=Plan(clips=(clip,)), owner="worker-7", nonce="n0nce"),
-            "lose": ev.SubmitLost(at=at, nonce="n0nce"),
+            "lose": ev.SubmitOutcomeUnknown(at=at, nonce="n0nce"),
             "accept": ev.SubmitAccepted(at=at, nonce="n0nce", operation="operations/1"),
-            "judge": ev.SubmitJudged(at=at, failure=UNKNOWN),
+            "judge": ev.SubmitGivenUp(at=at, failure=UNKNOWN),
             "break": ev.ClipFailed(at=at, clip=0, failure=UNKNOWN.model_copy(update={"code": "generation_lost"})),
-            "wish": ev.CancelWished(at=at),
+            "wish": ev.CancelRequested(at=at),
         }
         for word in ("send", *more):
-            await change(desk.jobs, "one", lambda _, word=word: events[word])  # type: ignore[misc]
+            await update_job(desk.jobs, "one", lambda _, word=word: events[word])  # type: ignore[misc]
 
     shell.queued("one")
     shell.with_desk(doubted)
     return "one"
 
 
-async def _take(desk: Desk) -> str:
+async def _take(desk: PublisherContext) -> str:
     """The job of the next request on the bus."""
     async with desk.bus.subscribe(WORKERS, limit=1) as deliveries:
         delivery = await anext(deliveries)
@@ -55,7 +55,7 @@ async def _take(desk: Desk) -> str:
     return decode_command(delivery.message).job_id
 
 
-async def _hear(desk: Desk) -> str:
+async def _hear(desk: PublisherContext) -> str:
     """The end that is announced next."""
     async with desk.bus.subscribe(LISTENER, limit=1) as deliveries:
         delivery = await anext(deliveries)
@@ -63,12 +63,12 @@ async def _hear(desk: Desk) -> str:
     return decode_completion(delivery.message).event_id
 
 
-async def _land(desk: Desk) -> None:
+async def _land(desk: PublisherContext) -> None:
     await desk.videos.put(FILM, b"film", content_type="video/mp4")
 
 
 def _job(shell: Shell) -> Job:
-    async def read(desk: Desk) -> Job:
+    async def read(desk: PublisherContext) -> Job:
         job = await desk.jobs.get("one")
         assert job
         return job

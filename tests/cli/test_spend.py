@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from publisher.spend import PAGE, Spend, spend
 from schemas.domain import events as ev
 from schemas.domain.budget import Reserved
@@ -39,7 +39,7 @@ def _jobs() -> list[Job]:
         _accepted(_submitted("accepted", FIRST, VEO, **grow)),
         _accepted(_submitted("omni", SECOND, OMNI, labels={"team": "sales"})),
         _submitted("sending", SECOND, VEO, **grow),
-        advance(_submitted("lost", SECOND, VEO), ev.SubmitLost(at=SECOND, nonce="n")),
+        advance(_submitted("lost", SECOND, VEO), ev.SubmitOutcomeUnknown(at=SECOND, nonce="n")),
         advance(_submitted("waits", SECOND, VEO), ev.SubmitWithdrawn(at=SECOND, nonce="n", cause=BUSY)),
         advance(_submitted("denied", SECOND, VEO), ev.SubmitDenied(at=SECOND, nonce="n", failure=NO)),
         _accepted(_submitted("free", SECOND, a_plan(Decimal(0), model="animatic"))),
@@ -51,7 +51,7 @@ def _jobs() -> list[Job]:
 def spent(shell: Shell) -> Callable[..., Any]:
     """The records in a store, and what the command says of them as JSON."""
 
-    async def store(desk: Desk) -> None:
+    async def store(desk: PublisherContext) -> None:
         for job in _jobs():
             await desk.jobs.create(job)
 
@@ -117,7 +117,7 @@ def test_by_something_else_is_refused(shell: Shell, by: str) -> None:
 
 
 def test_every_page_counts_and_amounts_are_exact(shell: Shell) -> None:
-    async def many(desk: Desk) -> Spend:
+    async def many(desk: PublisherContext) -> Spend:
         plan = a_plan(Decimal("0.1"))
         for number in range(PAGE + 3):
             await desk.jobs.create(_accepted(_submitted(f"job-{number}", FIRST, plan)))

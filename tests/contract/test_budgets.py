@@ -13,13 +13,13 @@ import pytest
 
 from infra.adapters import Adapters
 from infra.clock import SystemClock
-from schemas.domain.budget import SLICES_AT_MOST, Limit, Slice
+from schemas.domain.budget import SLICES_AT_MOST, BudgetShard, Limit
 from schemas.domain.job import Job, new_job
 from schemas.domain.states import JobState
 from schemas.errors import Conflict, Unavailable
 from schemas.ports import Budgets, JobStore
-from subscriber.budget_guard import Guard
-from subscriber.context import Workshop
+from subscriber.budget_guard import BudgetGuard
+from subscriber.context import WorkerContext
 from subscriber.submission import submit_next
 from tests.contract.conftest import ADAPTERS
 from tests.gcp.emulated import Project
@@ -42,7 +42,7 @@ class Stores:
     async def queued(self, job_id: str = "j1") -> Job:
         return await self.jobs.create(new_job(a_request(job_id=job_id), NOON))
 
-    async def slice(self, name: str = "all~2026-01~0") -> Slice:
+    async def slice(self, name: str = "all~2026-01~0") -> BudgetShard:
         (found,) = await self.budgets.read([name])
         return found
 
@@ -79,19 +79,19 @@ async def stores(open_stores: Open) -> Stores:
     return await open_stores()
 
 
-def used(found: Slice, usd: str) -> Slice:
+def used(found: BudgetShard, usd: str) -> BudgetShard:
     return replace(found, terms="10/8", allotted=Decimal("1.25"), used=Decimal(usd))
 
 
 async def test_a_slice_that_was_never_stored_is_empty(stores: Stores) -> None:
     names = ["all~2026-01~3", "project:ä/b~2026-01-31~0".replace("/", ":"), "label:a=b~2026-01~1"]
-    assert await stores.budgets.read(names) == [Slice(name=name) for name in names]
+    assert await stores.budgets.read(names) == [BudgetShard(name=name) for name in names]
 
 
 async def test_slices_come_back_in_the_order_in_which_they_were_asked_for(stores: Stores) -> None:
     job = await stores.queued()
     amounts = {"label:a=b~2026-01~1": "0.1", "all~2026-01~3": "0.000001", "project:ä~2026-01-31~0": "1.2345678901"}
-    await stores.budgets.reserve(job, [used(Slice(name=name), usd) for name, usd in amounts.items()])
+    await stores.budgets.reserve(job, [used(BudgetShard(name=name), usd) for name, usd in amounts.items()])
     found = await stores.budgets.read(["all~2026-01~0", *reversed(amounts)])
     assert [each.name for each in found] == ["all~2026-01~0", *reversed(amounts)]
     assert [each.used for each in found] == [0, *map(Decimal, reversed(amounts.values()))]
@@ -118,7 +118,7 @@ async def test_a_job_that_moved_takes_nothing(stores: Stores) -> None:
     await stores.jobs.save(job)
     with pytest.raises(Conflict):
         await stores.budgets.reserve(job, [used(await stores.slice(), "0.4")])
-    assert await stores.slice() == Slice(name="all~2026-01~0")
+    assert await stores.slice() == BudgetShard(name="all~2026-01~0")
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -172,13 +172,13 @@ async def test_twenty_workers_that_race_use_a_limit_up_and_never_overspend(
 
 async def _two_jobs(bench: Bench, stores: Stores, limit: Limit, number: int) -> list[Job]:
     """What one worker makes of its two jobs, with stores of its own."""
-    changes: dict[str, Any] = {"jobs": stores.jobs, "guard": Guard((limit,), stores.budgets), "clock": Noon()}
+    changes: dict[str, Any] = {"jobs": stores.jobs, "guard": BudgetGuard((limit,), stores.budgets), "clock": Noon()}
     shop = replace(bench.shop, **changes)
-    bench.shop.pace.per_minute = 60_000
+    bench.shop.rate_limiter.per_minute = 60_000
     return [await _patiently(shop, await stores.queued(f"job-{number}-{nth}")) for nth in range(2)]
 
 
-async def _patiently(shop: Workshop, job: Job) -> Job:
+async def _patiently(shop: WorkerContext, job: Job) -> Job:
     """A worker decides again after a doubt: an emulator under load lets a commit run into its time limit."""
     while True:
         try:

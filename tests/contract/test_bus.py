@@ -255,34 +255,34 @@ async def test_after_its_last_delivery_it_is_a_dead_letter(
 async def test_a_replayed_dead_letter_begins_anew(bus: Bus, dying: Subscription) -> None:
     async with bus.subscribe(dying, limit=1) as flow:
         await bus.publish(dying.topic, message("poison"))
-        await (await take_one(flow)).bury("not today")
+        await (await take_one(flow)).dead_letter("not today")
         (letter,) = [each for each in await bus.dead_letters() if each.subscription == dying.name]
-        await bus.replay(letter.id)
+        await bus.replay_dead_letter(letter.id)
         assert await bus.dead_letters(id=letter.id) == []
         delivery = await take_one(flow)
         assert (text_of(delivery), delivery.attempt) == ("poison", 1)
         assert dict(delivery.message.attributes) == {"job_id": "poison"}
         await delivery.ack()
         with pytest.raises(NotFound):
-            await bus.replay(letter.id)
+            await bus.replay_dead_letter(letter.id)
 
 
 async def test_a_dropped_dead_letter_is_gone_and_its_neighbour_stays(bus: Bus, dying: Subscription) -> None:
     async with bus.subscribe(dying, limit=1) as flow:
         for text in ("drop me", "keep me"):
             await bus.publish(dying.topic, message(text))
-            await (await take_one(flow)).bury("test")
+            await (await take_one(flow)).dead_letter("test")
     kept, dropped = [each for each in await bus.dead_letters() if each.subscription == dying.name]
-    await bus.drop(dropped.id)
+    await bus.delete_dead_letter(dropped.id)
     assert [each for each in await bus.dead_letters() if each.subscription == dying.name] == [kept]
     with pytest.raises(NotFound):
-        await bus.drop(dropped.id)
+        await bus.delete_dead_letter(dropped.id)
 
 
 async def test_a_buried_message_tells_why(bus: Bus, dying: Subscription, mourners: Subscription) -> None:
     async with bus.subscribe(dying, limit=1) as flow, bus.subscribe(mourners, limit=1) as dead:
         await bus.publish(dying.topic, message("broken"))
-        await (await take_one(flow)).bury("it is no JSON: “{”")
+        await (await take_one(flow)).dead_letter("it is no JSON: “{”")
         obituary = await take_one(dead)
         assert obituary.message.attributes["dead_letter_cause"] == "it is no JSON: “{”"
         (letter,) = await bus.dead_letters(id=obituary.message.attributes["dead_letter_id"])
@@ -294,7 +294,7 @@ async def test_dead_letters_are_listed_newest_first(bus: Bus, dying: Subscriptio
     async with bus.subscribe(dying, limit=1) as flow:
         for text in ("one", "two", "three"):
             await bus.publish(dying.topic, message(text))
-            await (await take_one(flow)).bury("test")
+            await (await take_one(flow)).dead_letter("test")
     assert [letter.message.data for letter in await bus.dead_letters(limit=2)] == [b"three", b"two"]
 
 
@@ -302,9 +302,9 @@ async def test_dead_letters_are_listed_newest_first(bus: Bus, dying: Subscriptio
 async def test_no_such_dead_letter(bus: Bus, id: str) -> None:
     assert await bus.dead_letters(id=id) == []
     with pytest.raises(NotFound):
-        await bus.replay(id)
+        await bus.replay_dead_letter(id)
     with pytest.raises(NotFound):
-        await bus.drop(id)
+        await bus.delete_dead_letter(id)
 
 
 async def test_settling_twice_does_nothing(bus: Bus, dying: Subscription) -> None:
@@ -313,7 +313,7 @@ async def test_settling_twice_does_nothing(bus: Bus, dying: Subscription) -> Non
         delivery = await take_one(flow)
         await delivery.ack()
         await delivery.nack()
-        await delivery.bury("twice")
+        await delivery.dead_letter("twice")
         await bus.publish(dying.topic, message("next"))
         following = await take_one(flow)
         assert text_of(following) == "next"
@@ -428,7 +428,7 @@ async def test_an_ephemeral_subscription_makes_no_dead_letters(bus: Bus, unique:
         await bus.publish(topic, message("again"))
         for _ in range(4):
             await (await take_one(flow)).nack()
-        await (await take_one(flow)).bury("useless")
+        await (await take_one(flow)).dead_letter("useless")
     assert [letter for letter in await bus.dead_letters() if letter.subscription == own.name] == []
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from infra.adapters import Adapters
 from infra.clock import SystemClock
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from publisher.jobs import cancel
 from publisher.purge import purge, purge_old
 from publisher.submit import submit
@@ -26,7 +26,7 @@ IMAGE = "data:image/png;base64," + base64.b64encode(PIXEL).decode()
 
 
 @pytest.fixture(params=ADAPTERS)
-async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[PublisherContext]:
     database = f"sqlite://{tmp_path}/reelbus.db"
     urls = (database, database, f"file://{tmp_path}/videos")
     if request.param == "emulator":
@@ -35,7 +35,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         project.create_bucket()
         urls = (project.bus_url, project.jobs_url, project.videos_url)
     async with Adapters() as adapters:
-        desk = Desk(
+        desk = PublisherContext(
             bus=await adapters.bus(urls[0]),
             jobs=await adapters.jobs(urls[1]),
             videos=await adapters.videos(urls[2], base_url="http://localhost:8000"),
@@ -47,7 +47,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         yield desk
 
 
-async def _awake(desk: Desk) -> None:
+async def _awake(desk: PublisherContext) -> None:
     """The first write to an emulator takes as long as its Java takes to load."""
     early = new_job(VideoRequest(job_id="early", prompt="A harbour at dawn"), desk.clock.now())
     while await desk.jobs.get("early") is None:
@@ -55,7 +55,7 @@ async def _awake(desk: Desk) -> None:
             await desk.jobs.create(early)
 
 
-async def test_two_jobs_that_share_an_image_are_erased_one_by_one(desk: Desk) -> None:
+async def test_two_jobs_that_share_an_image_are_erased_one_by_one(desk: PublisherContext) -> None:
     for job_id in ("one", "two"):
         request = VideoRequest(job_id=job_id, prompt="A harbour at dawn", reference_image=IMAGE, project_id="spring")
         await submit(desk, request)
@@ -74,14 +74,14 @@ async def test_two_jobs_that_share_an_image_are_erased_one_by_one(desk: Desk) ->
         assert (job.request.prompt, job.request.reference_image) == (ERASED_PROMPT, None)
 
 
-async def _bury(desk: Desk, count: int) -> None:
+async def _bury(desk: PublisherContext, count: int) -> None:
     """Both requests are given up, and lie on the shelf with their prompts."""
     async with desk.bus.subscribe(WORKERS, limit=count) as deliveries:
         for _ in range(count):
-            await (await anext(deliveries)).bury("test")
+            await (await anext(deliveries)).dead_letter("test")
 
 
-async def _left(desk: Desk) -> tuple[list[str], list[str], int]:
+async def _left(desk: PublisherContext) -> tuple[list[str], list[str], int]:
     """Whose dead letters, which work files, and how many images there are."""
     letters = [letter.message.attributes["job_id"] for letter in await desk.bus.dead_letters()]
     work = [file.name for file in await desk.videos.list("work/")]

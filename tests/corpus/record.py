@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.adapters import Adapters
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from publisher.dead_letters import replay
 from publisher.jobs import cancel
 from publisher.submit import submit
@@ -34,7 +34,7 @@ from schemas.ports import REQUESTS
 from schemas.services.erasure import Eraser
 from schemas.wire.message import Message, encode_cancel, encode_request
 from schemas.wire.request import CancelRequest, VideoRequest
-from subscriber.budget_guard import Guard
+from subscriber.budget_guard import BudgetGuard
 from subscriber.submission import submit_next
 from tests.images import data_url, png
 from tests.worker.bench import Bench, a_request, bench_in
@@ -86,7 +86,7 @@ async def _let_jobs_end(bench: Bench, sent: list[Message]) -> None:
     past = at - timedelta(seconds=1)
     async with Adapters() as adapters:
         budgets = await adapters.budgets(f"sqlite://{bench.shop.scratch.parent}/reelbus.db")
-        async with bench.working(guard=Guard(LIMITS, budgets)):
+        async with bench.working(guard=BudgetGuard(LIMITS, budgets)):
             for job_id, asked in (
                 ("succeeded", FULL),
                 ("scene", {"scene": SCENE, "prompt": "", "duration_seconds": None}),
@@ -125,13 +125,13 @@ async def _leave_jobs_half_way(bench: Bench, sent: list[Message]) -> None:
         started = ev.SubmitStarted(at=at, plan=_plan(bench, job_id), owner="worker-1", nonce=f"nonce-of-{job_id}")
         job = await shop.write(await _job(bench, job_id), started)
         if job_id == "unknown":
-            await shop.write(job, ev.SubmitLost(at=at, nonce=started.nonce))
+            await shop.write(job, ev.SubmitOutcomeUnknown(at=at, nonce=started.nonce))
         await shop.bus.publish(REQUESTS, encode_request(job.request, at=at))
     started = ev.SubmitStarted(at=at, plan=_plan(bench, "late"), owner="worker-1", nonce="nonce-of-late")
     late = await shop.write(await _job(bench, "late"), started)
     for event in (
-        ev.SubmitLost(at=at, nonce=started.nonce),
-        ev.SubmitJudged(at=at, failure=SAFETY),
+        ev.SubmitOutcomeUnknown(at=at, nonce=started.nonce),
+        ev.SubmitGivenUp(at=at, failure=SAFETY),
         ev.AcceptedLate(at=at, clip=0, nonce=started.nonce, operation="operations/late"),
     ):
         late = await shop.write(late, event)
@@ -184,8 +184,8 @@ async def _hear(bench: Bench) -> Message:
     return delivery.message
 
 
-def _desk(bench: Bench) -> Desk:
-    return Desk(bus=bench.shop.bus, jobs=bench.shop.jobs, videos=bench.shop.videos, clock=bench.shop.clock)
+def _desk(bench: Bench) -> PublisherContext:
+    return PublisherContext(bus=bench.shop.bus, jobs=bench.shop.jobs, videos=bench.shop.videos, clock=bench.shop.clock)
 
 
 def _settle(data: Path) -> None:

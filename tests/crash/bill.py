@@ -33,7 +33,7 @@ class Bill:
     @property
     def lost(self) -> int:
         """Accepted submits that the record neither uses nor watches for."""
-        known = {place for clip in self.job.clips for place in (_used(clip), *clip.watched_prefixes) if place}
+        known = {place for clip in self.job.clips for place in (_used(clip), *clip.unresolved_prefixes) if place}
         return len(set(self.prefixes) - known)
 
     @property

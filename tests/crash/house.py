@@ -9,7 +9,7 @@ from pathlib import Path
 
 from infra.adapters import Adapters
 from infra.clock import SystemClock
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from publisher.submit import submit
 from schemas.domain.job import Job
 from schemas.errors import Unavailable
@@ -48,7 +48,7 @@ class House:
     folder: Path
     ground: Ground
     vertex: WireVertex
-    desk: Desk
+    desk: PublisherContext
     heard: list[Message] = field(default_factory=list)
     """Every completion so far."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -116,7 +116,7 @@ async def house_of(case: Case, job_id: str, ground: Ground) -> AsyncIterator[Hou
     at = ground.addresses(job_id)
     async with Adapters() as adapters, vertex_at(ground.depot()) as vertex:
         vertex.then(*case.steps)
-        desk = Desk(
+        desk = PublisherContext(
             bus=await adapters.bus(at["bus"]),
             jobs=await adapters.jobs(at["jobs"]),
             videos=await adapters.videos(at["videos"], base_url="http://facade"),

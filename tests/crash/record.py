@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from infra.gcp.emulators import installed, running
+from infra.gcp.emulators import find_emulators, run_emulators
 from tests.crash.cases import HERE, ORDERS, SIDES, Case, points_file, written_down
 from tests.crash.ground import Embedded, Ground, emulated
 from tests.crash.house import house_of
@@ -55,7 +55,7 @@ def main() -> None:
             _write(asyncio.run(recordings(Embedded(root))))
         if "emulators" in wanted:
             root = Path(stack.enter_context(TemporaryDirectory(prefix="crash-")))
-            ground = stack.enter_context(emulated(root, stack.enter_context(running(installed()))))
+            ground = stack.enter_context(emulated(root, stack.enter_context(run_emulators(find_emulators()))))
             _write(asyncio.run(recordings(ground)))
 
 

@@ -12,7 +12,7 @@ import pytest
 from schemas.domain.states import Outcome
 from schemas.wire.completion import Completion
 from schemas.wire.message import Message, encode_completion
-from subscriber.consumer import Inbox, Recent
+from subscriber.consumer import Inbox, RecentEvents
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -94,7 +94,7 @@ def test_what_was_not_handled_comes_again(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_a_memory_that_fails_loses_nothing() -> None:
-    class Away(Recent):
+    class Away(RecentEvents):
         def add(self, event_id: str, /) -> None:
             raise OSError("no room")
 
@@ -195,7 +195,7 @@ def test_a_memory_of_one_s_own_outlives_the_inbox() -> None:
 
 
 def test_recent_forgets_the_oldest() -> None:
-    recent = Recent(limit=2)
+    recent = RecentEvents(limit=2)
     for event_id in ("a", "b", "b", "c"):
         recent.add(event_id)
     assert [event_id in recent for event_id in "abc"] == [False, True, True]

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from publisher.context import Desk
-from publisher.facade.app import facade, opened
+from publisher.context import PublisherContext
+from publisher.facade.app import build_app, open_state
 from publisher.facade.call import State
 from publisher.settings import PublisherSettings
 
@@ -28,7 +28,7 @@ class Door:
     state: State
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> PublisherContext:
         """The facade's ports."""
         return self.state["desk"]
 
@@ -51,14 +51,14 @@ def settings_for(folder: Path, **changes: Any) -> PublisherSettings:
 @asynccontextmanager
 async def door_to(settings: PublisherSettings) -> AsyncIterator[Door]:
     """A facade with its state open."""
-    async with opened(settings) as state, door_over(state) as door:
+    async with open_state(settings) as state, door_over(state) as door:
         yield door
 
 
 @asynccontextmanager
 async def door_over(state: State) -> AsyncIterator[Door]:
     """A facade over a state at hand."""
-    transport = httpx.ASGITransport(_stateful(facade(state), state), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(_stateful(build_app(state), state), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=JSON, timeout=30) as client:
         yield Door(client, state)
 

@@ -37,8 +37,8 @@ class _Bus:
         return await self._bus.waiting(subscription)
 
     @property
-    def letters_hide(self) -> bool:
-        return self._bus.letters_hide
+    def dead_letter_reads_are_exclusive(self) -> bool:
+        return self._bus.dead_letter_reads_are_exclusive
 
     async def publish(self, topic: str, message: Message) -> None:
         await self._bus.publish(topic, message)
@@ -54,11 +54,11 @@ class _Bus:
     async def dead_letters(self, *, limit: int = 100, id: str | None = None) -> list[DeadLetter]:
         return await self._bus.dead_letters(limit=limit, id=id)
 
-    async def replay(self, id: str) -> None:
-        await self._bus.replay(id)
+    async def replay_dead_letter(self, id: str) -> None:
+        await self._bus.replay_dead_letter(id)
 
-    async def drop(self, id: str) -> None:
-        await self._bus.drop(id)
+    async def delete_dead_letter(self, id: str) -> None:
+        await self._bus.delete_dead_letter(id)
 
 
 class DeafBus(_Bus):

@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from schemas.domain.clip import Plan, PlannedClip
 from schemas.domain.events import ClipDone, Failed, Stored, SubmitAccepted, SubmitStarted
 from schemas.domain.job import Job, Result
 from schemas.domain.projections import completion_of
 from schemas.errors import Failure
 from schemas.ports import COMPLETIONS, WORKERS, Delivery
-from schemas.services.update import change
+from schemas.services.update import update_job
 from schemas.wire.message import decode_command, encode_completion
 from schemas.wire.request import VideoRequest
 
@@ -23,7 +23,7 @@ _NONCE = "nonce"
 class Hand:
     """One worker whose every move is a call."""
 
-    def __init__(self, desk: Desk, deliveries: AsyncIterator[Delivery]) -> None:
+    def __init__(self, desk: PublisherContext, deliveries: AsyncIterator[Delivery]) -> None:
         self._desk = desk
         self._deliveries = deliveries
 
@@ -43,23 +43,23 @@ class Hand:
     async def bury(self, cause: str) -> None:
         """Gives the next message on the bus up."""
         delivery = await anext(self._deliveries)
-        await delivery.bury(cause)
+        await delivery.dead_letter(cause)
 
     async def start(self, job_id: str, *, price_usd: int = 0) -> Job:
         """→ submitting."""
         clip = PlannedClip(model="hand", seconds=5, billed_seconds=5, price_usd=Decimal(price_usd), expected_s=10)
         event = SubmitStarted(at=self._desk.clock.now(), plan=Plan(clips=(clip,)), owner="hand", nonce=_NONCE)
-        return await change(self._desk.jobs, job_id, lambda _: event)
+        return await update_job(self._desk.jobs, job_id, lambda _: event)
 
     async def accept(self, job_id: str) -> Job:
         """→ generating."""
         event = SubmitAccepted(at=self._desk.clock.now(), nonce=_NONCE, operation="operation")
-        return await change(self._desk.jobs, job_id, lambda _: event)
+        return await update_job(self._desk.jobs, job_id, lambda _: event)
 
     async def render(self, job_id: str) -> Job:
         """→ storing."""
         event = ClipDone(at=self._desk.clock.now(), clip=0, output=f"work/{job_id}/0/1/clip.mp4")
-        return await change(self._desk.jobs, job_id, lambda _: event)
+        return await update_job(self._desk.jobs, job_id, lambda _: event)
 
     async def store(self, job_id: str) -> Job:
         """→ succeeded, with a file; not announced yet."""
@@ -76,7 +76,7 @@ class Hand:
             size_bytes=len(VIDEO),
         )
         event = Stored(at=self._desk.clock.now(), result=result)
-        return await change(self._desk.jobs, job_id, lambda _: event)
+        return await update_job(self._desk.jobs, job_id, lambda _: event)
 
     async def finish_quietly(self, job_id: str) -> Job:
         """All the way to succeeded, and the completion is lost."""
@@ -92,7 +92,7 @@ class Hand:
     async def fail(self, job_id: str, failure: Failure) -> Job:
         """→ failed, announced."""
         event = Failed(at=self._desk.clock.now(), failure=failure)
-        return await self.announce(await change(self._desk.jobs, job_id, lambda _: event))
+        return await self.announce(await update_job(self._desk.jobs, job_id, lambda _: event))
 
     async def announce(self, job: Job) -> Job:
         """Publishes the completion of an ended job."""
@@ -102,7 +102,7 @@ class Hand:
 
 
 @asynccontextmanager
-async def hand_at(desk: Desk) -> AsyncIterator[Hand]:
+async def hand_at(desk: PublisherContext) -> AsyncIterator[Hand]:
     """A hand on the workers' subscription."""
     async with desk.bus.subscribe(WORKERS, limit=500) as deliveries:
         yield Hand(desk, deliveries)

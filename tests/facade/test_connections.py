@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from publisher.facade.request_body import Busy, Uploads
+from publisher.facade.request_body import Overloaded, Uploads
 from publisher.facade.server import LINES_AT_MOST, LogLimit
 from tests.facade.doors import GENERATE, JSON, PROMPT, Door, door_to, settings_for
 from tests.facade.process import Server, server_at
@@ -201,7 +201,7 @@ async def test_no_room_is_a_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("publisher.facade.request_body.WITHIN_S", 0.01)
     uploads = Uploads(settings_for(tmp_path, body_limit_bytes=100, bodies_limit_bytes=100))
     await uploads.take(60)
-    with pytest.raises(Busy, match="nothing was made of this one"):
+    with pytest.raises(Overloaded, match="nothing was made of this one"):
         await uploads.take(50)
     await uploads.take(40)
 

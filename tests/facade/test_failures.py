@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from schemas.domain.job import Job
 from schemas.errors import Category, Charged, Failure
 from schemas.ports import COMPLETIONS, Subscription
@@ -59,7 +59,7 @@ async def test_the_same_words_everywhere(door: Door, hand: Hand) -> None:
     assert {job.failure.message, announced, answer["error"]["message"], shown["error"]["message"]} == {WORDS}
 
 
-async def _failed(desk: Desk, hand: Hand, job_id: str, failure: Failure) -> tuple[Job, str | None]:
+async def _failed(desk: PublisherContext, hand: Hand, job_id: str, failure: Failure) -> tuple[Job, str | None]:
     listener = Subscription(name="listener", topic=COMPLETIONS, ephemeral=True)
     async with desk.bus.subscribe(listener, limit=1) as deliveries:
         job = await hand.fail(job_id, failure)

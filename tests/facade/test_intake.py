@@ -8,15 +8,15 @@ import pytest
 from starlette.types import Message
 
 from publisher.facade import coalescing, request_body
-from publisher.facade.app import facade
-from publisher.facade.request_body import Busy, Intake
+from publisher.facade.app import build_app
+from publisher.facade.request_body import AdmissionControl, Overloaded
 from schemas.ports import JobQuery
 from tests.facade.doors import ASYNC, GENERATE, PROMPT, Door, door_to, settings_for
 from tests.facade.hand import hand_at
 
 
 async def test_turns_are_given_in_the_order_of_asking() -> None:
-    turns, served = Intake(1), list[int]()
+    turns, served = AdmissionControl(1), list[int]()
 
     async def take(number: int) -> None:
         with await turns.turn():
@@ -31,18 +31,18 @@ async def test_turns_are_given_in_the_order_of_asking() -> None:
 
 
 async def test_a_turn_that_is_given_up_early_is_given_up_once() -> None:
-    turns = Intake(1)
+    turns = AdmissionControl(1)
     with await turns.turn() as first:
-        first.give_up()
+        first.release()
         with await turns.turn():
             waiting = asyncio.create_task(turns.turn())
-            first.give_up()
+            first.release()
             assert not (await asyncio.wait({waiting}, timeout=0.01))[0]
         assert (await waiting).queued
 
 
 async def test_one_who_stops_waiting_takes_no_turn_along() -> None:
-    turns = Intake(1)
+    turns = AdmissionControl(1)
     with await turns.turn():
         waiting = asyncio.create_task(turns.turn())
         await asyncio.wait({waiting}, timeout=0.01)
@@ -53,8 +53,8 @@ async def test_one_who_stops_waiting_takes_no_turn_along() -> None:
 
 async def test_a_turn_does_not_come_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_body, "WITHIN_S", 0.01)
-    turns = Intake(1)
-    with await turns.turn(), pytest.raises(Busy, match=r"1 requests are taken in at a time.*nothing was made"):
+    turns = AdmissionControl(1)
+    with await turns.turn(), pytest.raises(Overloaded, match=r"1 requests are taken in at a time.*nothing was made"):
         await turns.turn()
 
 
@@ -137,5 +137,5 @@ async def _call(door: Door, hung_up: asyncio.Event) -> int:
 
     head = [(b"host", b"localhost"), (b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": GENERATE, "headers": head, "query_string": b""}
-    await facade(door.state)({**scope, "state": dict(door.state)}, receive, send)
+    await build_app(door.state)({**scope, "state": dict(door.state)}, receive, send)
     return statuses[0]

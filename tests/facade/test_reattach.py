@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.facade.coalescing import left
+from publisher.facade.coalescing import mark_unanswered
 from schemas.domain.job import Job
 from schemas.errors import Category, Charged, Failure
 from tests.facade.doors import ASYNC, Door, door_over, door_to, settings_for
@@ -142,7 +142,7 @@ async def test_a_record_that_moved_on_is_promised_all_the_same(door: Door, hand:
     job_id = await door.queued()
     before = await _record(door, job_id)
     await hand.start(job_id)
-    assert await left(door.desk, job_id, 60, seen=before)
+    assert await mark_unanswered(door.desk, job_id, 60, seen=before)
     assert await _missed(door) == job_id
 
 

@@ -41,7 +41,7 @@ async def test_switched_off_nobody_is_told_to_come_back_after_a_drain(tmp_path: 
 
 async def test_switched_off_nobody_is_told_to_come_back_to_a_full_house(tmp_path: Path) -> None:
     async with door_to(settings_for(tmp_path, reattach_s=0, max_waits=1)) as door:
-        with door.state["waiters"].place("somebody-elses"):
+        with door.state["waiters"].register("somebody-elses"):
             _not_to_repeat(await door.post())
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from publisher.dead_letters import replay
 from publisher.jobs import cancel
 from schemas.domain.job import QUEUED_AT_MOST, Job
@@ -19,7 +19,7 @@ BROKE = Failure(category=Category.INTERNAL, code="broke", message="It broke.")
 TRACE = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 
 
-async def _record(desk: Desk, job_id: str) -> Job:
+async def _record(desk: PublisherContext, job_id: str) -> Job:
     job = await desk.jobs.get(job_id)
     assert job is not None
     return job

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from httpx_sse import ServerSentEvent, aconnect_sse
 
-from publisher.compose import open_desk
+from publisher.compose import open_context
 from tests.facade.doors import ASYNC, GENERATE, JSON, PROMPT
 from tests.facade.hand import Hand, hand_at
 from tests.facade.process import Server, server_at
@@ -33,7 +33,7 @@ async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def hand(server: Server) -> AsyncIterator[Hand]:
-    async with open_desk(server.settings) as desk, hand_at(desk) as hand:
+    async with open_context(server.settings) as desk, hand_at(desk) as hand:
         yield hand
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from publisher.facade import coalescing
-from publisher.facade.coalescing import Twins
+from publisher.facade.coalescing import Coalescer
 from tests.facade.doors import Door
 from tests.facade.hand import Hand
 
@@ -48,56 +48,56 @@ async def test_the_answer_to_one_lets_the_other_go_on(door: Door, hand: Hand) ->
 
 @pytest.mark.usefixtures("long_moment")
 async def test_who_is_alone_does_not_wait() -> None:
-    crowds = Twins()
-    with crowds.joined("a") as first, crowds.joined("b") as other:
-        await first.moment()
-        await other.moment()
+    crowds = Coalescer()
+    with crowds.join("a") as first, crowds.join("b") as other:
+        await first.wait_briefly()
+        await other.wait_briefly()
 
 
 @pytest.mark.usefixtures("long_moment")
 async def test_a_promise_ends_the_moment() -> None:
-    crowds = Twins()
-    with crowds.joined("a"), crowds.joined("a") as second:
-        waiting = asyncio.create_task(second.moment())
+    crowds = Coalescer()
+    with crowds.join("a"), crowds.join("a") as second:
+        waiting = asyncio.create_task(second.wait_briefly())
         assert not (await asyncio.wait({waiting}, timeout=0.01))[0]
-        crowds.promised("a")
+        crowds.mark_promised("a")
         await waiting
 
 
 @pytest.mark.usefixtures("long_moment")
 async def test_an_old_promise_is_no_news() -> None:
-    crowds = Twins()
-    with crowds.joined("a"):
-        crowds.promised("a")
-        with crowds.joined("a") as second:
-            waiting = asyncio.create_task(second.moment())
+    crowds = Coalescer()
+    with crowds.join("a"):
+        crowds.mark_promised("a")
+        with crowds.join("a") as second:
+            waiting = asyncio.create_task(second.wait_briefly())
             assert not (await asyncio.wait({waiting}, timeout=0.01))[0]
-            crowds.promised("a")
+            crowds.mark_promised("a")
             await waiting
 
 
 @pytest.mark.usefixtures("long_moment")
 async def test_the_moment_ends_when_all_who_came_before_are_gone() -> None:
-    crowds = Twins()
-    with crowds.joined("a"):
-        with crowds.joined("a"), crowds.joined("a"):
+    crowds = Coalescer()
+    with crowds.join("a"):
+        with crowds.join("a"), crowds.join("a"):
             pass
-        with crowds.joined("a") as last:
-            waiting = asyncio.create_task(last.moment())
-            with crowds.joined("a"):
+        with crowds.join("a") as last:
+            waiting = asyncio.create_task(last.wait_briefly())
+            with crowds.join("a"):
                 pass
             assert not (await asyncio.wait({waiting}, timeout=0.01))[0]
             waiting.cancel()
-    with crowds.joined("a") as alone:
-        await alone.moment()
+    with crowds.join("a") as alone:
+        await alone.wait_briefly()
 
 
 async def test_the_moment_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coalescing, "MOMENT_S", 0.001)
-    crowds = Twins()
-    with crowds.joined("a"), crowds.joined("a") as second:
-        await second.moment()
+    crowds = Coalescer()
+    with crowds.join("a"), crowds.join("a") as second:
+        await second.wait_briefly()
 
 
 async def test_a_promise_to_nobody() -> None:
-    Twins().promised("a")
+    Coalescer().mark_promised("a")

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from publisher.waiting import Draining, Place, Waiters
+from publisher.waiting import Draining, Waiter, Waiters
 from schemas.errors import NotFound
 from tests.facade.doors import GENERATE, PROMPT, Door, door_over, door_to, settings_for
 from tests.facade.faults import BreakingBus, BrokenBus, FlakyBus, HastyClock
@@ -71,14 +71,14 @@ async def test_a_full_house_names_the_limit_and_the_job_that_goes_on(tmp_path: P
 
 async def test_a_full_house_answers_at_once_who_would_take_a_202(tmp_path: Path) -> None:
     async with door_to(settings_for(tmp_path, max_waits=1)) as door:
-        with door.state["waiters"].place("somebody-elses"):
+        with door.state["waiters"].register("somebody-elses"):
             assert (await door.post({"Prefer": "wait=60"})).status_code == 202
 
 
 async def test_a_full_house_still_answers_who_does_not_wait(tmp_path: Path) -> None:
     async with door_to(settings_for(tmp_path, max_waits=1)) as door:
         job_id = await door.queued()
-        with door.state["waiters"].place(job_id):
+        with door.state["waiters"].register(job_id):
             assert await door.queued(job_id="order-1") == "order-1"
             assert (await door.client.get(f"/api/videos/{job_id}")).status_code == 200
 
@@ -147,14 +147,14 @@ async def test_a_drain_sends_everybody_away_with_an_address(door: Door, hand: Ha
 
 async def test_an_unknown_job_is_not_waited_for(door: Door) -> None:
     with pytest.raises(NotFound):
-        await door.state["waiters"].ended("never-was", 60)
+        await door.state["waiters"].until_ended("never-was", 60)
 
 
 async def test_no_time_is_one_look(door: Door, hand: Hand) -> None:
     job_id = await door.queued()
-    assert await door.state["waiters"].ended(job_id, 0) is None
+    assert await door.state["waiters"].until_ended(job_id, 0) is None
     await hand.finish_quietly(job_id)
-    assert await door.state["waiters"].ended(job_id, 0)
+    assert await door.state["waiters"].until_ended(job_id, 0)
 
 
 async def test_trouble_with_the_bus_is_survived(door: Door, hand: Hand) -> None:
@@ -162,7 +162,7 @@ async def test_trouble_with_the_bus_is_survived(door: Door, hand: Hand) -> None:
     bus = FlakyBus(door.desk.bus)
     desk = replace(door.desk, bus=bus, clock=HastyClock(door.desk.clock))
     async with Waiters(desk, look_every_s=60) as waiters:
-        waiting = asyncio.create_task(waiters.ended(job_id, 60))
+        waiting = asyncio.create_task(waiters.until_ended(job_id, 60))
         await bus.repaired.wait()
         await hand.finish(job_id)
         assert await waiting
@@ -180,7 +180,7 @@ async def test_a_broken_listener_is_logged_seen_and_begins_again(
         answer = await other.client.get("/readyz")
         assert (answer.status_code, answer.json()["missing"]) == (503, "completions")
         bus.mended = True
-        waiting = asyncio.create_task(waiters.ended(job_id, 60))
+        waiting = asyncio.create_task(waiters.until_ended(job_id, 60))
         await _until_ready(other)
         await hand.finish(job_id)
         assert await waiting
@@ -191,7 +191,7 @@ async def test_a_listener_that_breaks_in_the_middle_begins_again(door: Door, han
     bus = BreakingBus(door.desk.bus)
     desk = replace(door.desk, bus=bus, clock=HastyClock(door.desk.clock))
     async with Waiters(desk, look_every_s=60) as waiters, door_over({**door.state, "waiters": waiters}) as other:
-        waiting = asyncio.create_task(waiters.ended(job_id, 60))
+        waiting = asyncio.create_task(waiters.until_ended(job_id, 60))
         bus.breaks.set()
         await bus.begun_again.wait()
         await _until_ready(other)
@@ -211,14 +211,14 @@ async def test_news_in_the_turn_in_which_the_wait_expires(door: Door) -> None:
             raised.append(error)
         told.set()
 
-    async def wait(place: Place, timeout_s: float) -> str:
+    async def wait(place: Waiter, timeout_s: float) -> str:
         try:
             await place.wait(timeout_s)
         except Draining:
             return "sent away"
         return "waited"
 
-    with waiters.place("first") as first, waiters.place("second") as second:
+    with waiters.register("first") as first, waiters.register("second") as second:
         waiting = [asyncio.create_task(wait(first, 0.01)), asyncio.create_task(wait(second, 60))]
         await asyncio.sleep(0)
         loop.call_later(0.011, news)
@@ -232,7 +232,7 @@ async def test_nobody_new_waits_while_draining(door: Door) -> None:
     job_id = await door.queued()
     door.state["waiters"].drain()
     with pytest.raises(Draining):
-        await door.state["waiters"].ended(job_id, 60)
+        await door.state["waiters"].until_ended(job_id, 60)
 
 
 async def _until_ready(door: Door) -> None:

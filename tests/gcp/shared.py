@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from infra.gcp.emulators import Emulator, installed, running
+from infra.gcp.emulators import Emulator, find_emulators, run_emulators
 
 
 @contextmanager
-def shared_emulators(folder: Path, found: Callable[[], Sequence[Emulator]] = installed) -> Iterator[Mapping[str, str]]:
+def shared_emulators(
+    folder: Path, found: Callable[[], Sequence[Emulator]] = find_emulators
+) -> Iterator[Mapping[str, str]]:
     """The environment that leads to them. `folder` is the run's. Raises `Unavailable` where one can't be started."""
     addresses = folder / "emulators.json"
     with ExitStack() as own, (folder / "emulators.users").open("w") as users:
         with _door(folder):
             if not (joins := addresses.exists()):
-                addresses.write_text(json.dumps(dict(own.enter_context(running(found())))))
+                addresses.write_text(json.dumps(dict(own.enter_context(run_emulators(found())))))
             environment = json.loads(addresses.read_text())
             fcntl.flock(users, fcntl.LOCK_SH)
         yield environment

@@ -11,8 +11,8 @@ from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 from infra.adapters import Adapters
 from schemas.domain.budget import Limit
 from schemas.domain.job import new_job
-from subscriber.budget_guard import Guard
-from subscriber.context import Workshop
+from subscriber.budget_guard import BudgetGuard
+from subscriber.context import WorkerContext
 from subscriber.submission import submit_next
 from tests.gcp.emulated import Project
 from tests.worker.bench import a_request, bench_in
@@ -47,32 +47,32 @@ class Bill:
 
 
 @pytest.fixture
-async def shop(project: Project, tmp_path: Path) -> AsyncIterator[Workshop]:
+async def shop(project: Project, tmp_path: Path) -> AsyncIterator[WorkerContext]:
     async with Adapters() as adapters, bench_in(tmp_path, b"") as bench:
-        guard = Guard((LIMIT,), await adapters.budgets(project.jobs_url))
+        guard = BudgetGuard((LIMIT,), await adapters.budgets(project.jobs_url))
         shop = replace(bench.shop, jobs=await adapters.jobs(project.jobs_url), guard=guard)
         await _submit(shop, "the-first-one-cuts-the-limit")
         yield shop
 
 
-async def _submit(shop: Workshop, job_id: str) -> None:
+async def _submit(shop: WorkerContext, job_id: str) -> None:
     job = await shop.jobs.create(new_job(a_request(job_id=job_id), shop.clock.now()))
     assert (await submit_next(shop, job)).clips[0].operation
 
 
 async def test_a_submit_under_one_limit_takes_one_read_and_one_write_more(
-    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+    shop: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bill = Bill()
     bill.into(monkeypatch)
-    await _submit(replace(shop, guard=Guard()), "without")
+    await _submit(replace(shop, guard=BudgetGuard()), "without")
     assert (bill.reads, bill.writes) == (0, 3)
     await _submit(shop, "with")
     assert (bill.reads, bill.writes) == (0 + 1, 3 + 4)
 
 
 async def test_the_money_and_the_claim_are_one_commit_that_is_sent_once(
-    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+    shop: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bill = Bill()
     bill.into(monkeypatch)

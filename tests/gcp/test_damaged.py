@@ -12,7 +12,7 @@ from infra.media.probe import probe
 from schemas.domain.states import JobState
 from schemas.errors import LocalDisk, NotFound, Unavailable
 from schemas.ports import VideoStore
-from subscriber.runner import Carrier
+from subscriber.runner import JobRunner
 from tests.disks import fill, small_disk
 from tests.gcp.comparing import BUCKET, Bucket, comparing_server, crc32c, flip
 from tests.unit.media_clips import Film
@@ -122,7 +122,7 @@ async def test_a_job_whose_uploads_are_damaged_succeeds_with_a_file_that_plays(
         shop = replace(bench.shop, videos=videos, model=model, clock=QuickClock())
         bucket.compares = compares
         job = await bench.queued(duration_seconds=1)
-        carrier = Carrier(shop, job)
+        carrier = JobRunner(shop, job)
         deliver = model.deliver
 
         async def deliver_then_damage(prefix: str) -> str:
@@ -131,7 +131,7 @@ async def test_a_job_whose_uploads_are_damaged_succeeds_with_a_file_that_plays(
             return name
 
         model.deliver = deliver_then_damage  # type: ignore[method-assign]
-        ended = await carrier.carry()
+        ended = await carrier.run()
     assert ended.result
     assert (ended.state, len(model.accepted), bucket.damages_up) == (JobState.SUCCEEDED, 1, 0)
     (tmp_path / "stored.mp4").write_bytes(bucket.objects[ended.result.gcs_path][0])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.gcp.emulators import Emulator, installed, running
+from infra.gcp.emulators import Emulator, find_emulators, run_emulators
 from schemas.errors import Unavailable
 from tests.cli.processes import watched
 
@@ -36,7 +36,7 @@ def test_all_three_answer(emulators: Mapping[str, str]) -> None:
 def test_the_whole_group_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with ExitStack() as stack:
-        environment = stack.enter_context(running([a_server()]))
+        environment = stack.enter_context(run_emulators([a_server()]))
         assert environment["TEST_SERVER"].startswith("127.0.0.1:")
         (file,) = tmp_path.glob("*/pid")
         gone = ExitStack()
@@ -71,14 +71,14 @@ def children_of(pid: int) -> list[int]:
 def test_one_that_ends_by_itself_is_reported_with_its_last_words() -> None:
     broken = a_server("import sys; sys.exit('no such thing')")
     said = "the test server ended by itself with status 0; it said: no such thing"
-    with pytest.raises(Unavailable, match=said), running([broken]):
+    with pytest.raises(Unavailable, match=said), run_emulators([broken]):
         pass
 
 
 def test_a_missing_cli_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Unavailable, match="Google Cloud CLI is not installed"):
-        installed()
+        find_emulators()
 
 
 def test_a_missing_component_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -87,4 +87,4 @@ def test_a_missing_component_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path:
     (tmp_path / "bin" / "gcloud").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin") + os.pathsep + os.environ["PATH"])
     with pytest.raises(Unavailable, match="gcloud components install pubsub-emulator"):
-        installed()
+        find_emulators()

@@ -14,7 +14,7 @@ from google.cloud.firestore_v1.types import StructuredQuery
 from proto.datetime_helpers import DatetimeWithNanoseconds
 
 from infra.adapters import Adapters
-from infra.gcp.firestore.documents import document, document_id, stamped, update_time
+from infra.gcp.firestore.documents import document, document_id, stamp, update_time
 from infra.gcp.firestore.jobs import FirestoreJobs
 from infra.gcp.firestore.queries import ahead_query, indexes, page_query
 from schemas.domain.job import Job, new_job
@@ -105,7 +105,7 @@ def test_what_is_due_is_not_asked_for_by_caller(offline: FirestoreJobs) -> None:
 
 def test_a_revision_keeps_every_nanosecond() -> None:
     at = DatetimeWithNanoseconds(2026, 1, 1, nanosecond=123_456_789, tzinfo=UTC)
-    assert update_time(stamped(a_job(), at)).nanosecond == 123_456_789
+    assert update_time(stamp(a_job(), at)).nanosecond == 123_456_789
 
 
 def test_a_document_holds_no_field_that_could_be_missing_in_another() -> None:

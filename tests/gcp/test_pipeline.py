@@ -22,8 +22,8 @@ from google.cloud.pubsub_v1 import PublisherClient
 from google.cloud.storage import Blob
 
 from infra.media.probe import probe
-from publisher.compose import open_desk
-from publisher.context import Desk
+from publisher.compose import open_context as open_publisher
+from publisher.context import PublisherContext
 from publisher.settings import PublisherSettings
 from publisher.submit import submit
 from publisher.waiting import Waiters
@@ -33,7 +33,7 @@ from schemas.domain.states import JobState, Outcome
 from schemas.ports import COMPLETIONS, REQUESTS
 from schemas.wire.message import Message, decode_command, decode_completion
 from schemas.wire.request import VideoRequest
-from subscriber.compose import open_workshop
+from subscriber.compose import open_context as open_worker
 from subscriber.settings import WorkerSettings
 from subscriber.worker import Worker
 from tests.gcp.emulated import Project
@@ -104,7 +104,7 @@ class Tap:
 class Pipeline:
     """A desk with its waiters, and the outside world."""
 
-    desk: Desk
+    desk: PublisherContext
     waiters: Waiters
     vertex: WireVertex
     tap: Tap
@@ -122,8 +122,8 @@ class Pipeline:
             vertex_base_url=self.vertex.url,
         )
         async with _working(settings):
-            with self.waiters.place(request.job_id) as place:
-                job = await place.end(PATIENCE_S, look=(await submit(self.desk, request)).ended)
+            with self.waiters.register(request.job_id) as place:
+                job = await place.end(PATIENCE_S, look=(await submit(self.desk, request)).has_ended)
         assert job is not None, self.tap
         assert job.state is JobState.SUCCEEDED, job.failure
         return job
@@ -133,7 +133,7 @@ class Pipeline:
 async def _working(settings: WorkerSettings) -> AsyncIterator[None]:
     """A worker as its process runs it, drained at the end."""
     stop, ready = asyncio.Event(), asyncio.Event()
-    async with open_workshop(settings) as shop:
+    async with open_worker(settings) as shop:
         worker = Worker(
             shop=shop,
             in_flight=settings.jobs_at_once,
@@ -158,7 +158,7 @@ async def pipeline(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     tap = Tap()
     depot = BucketDepot(project.environment["STORAGE_EMULATOR_HOST"], project.bucket)
-    async with vertex_at(depot) as vertex, open_desk(settings) as desk, Waiters(desk) as waiters:
+    async with vertex_at(depot) as vertex, open_publisher(settings) as desk, Waiters(desk) as waiters:
         tap.into(monkeypatch)
         yield Pipeline(desk, waiters, vertex, tap, project, tmp_path)
 

@@ -11,11 +11,17 @@ from google.auth.exceptions import RefreshError
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from infra.adapters import Adapters
-from infra.gcp.errors import translated
+from infra.gcp.errors import translate_errors
 from infra.gcp.pubsub.admin import EPHEMERAL_FOR, Subscriptions
-from infra.gcp.pubsub.dead_letters import Death, alive, death_of, marked, obituary
-from infra.gcp.pubsub.delivery import Attempts
-from infra.gcp.pubsub.stream import LEASE_AT_MOST_S, PoliteSubscriberClient, flow_control
+from infra.gcp.pubsub.dead_letters import (
+    DeadLetterInfo,
+    add_dead_letter_attributes,
+    dead_letter_info,
+    delivered_message,
+    original_message,
+)
+from infra.gcp.pubsub.delivery import DeliveryCounter
+from infra.gcp.pubsub.stream import LEASE_AT_MOST_S, HalfClosingSubscriberClient, flow_control
 from schemas.errors import Invalid, Unavailable
 from schemas.ports import DEAD_WORKERS, WORKERS, Bus, Delivery, Subscription
 from schemas.wire.message import Message
@@ -36,7 +42,7 @@ async def take_one(flow: AsyncIterator[Delivery]) -> Delivery:
 
 
 def test_the_workers_subscription_gives_up_after_twenty_deliveries_and_never_expires() -> None:
-    wanted = Subscriptions(None, None, "p").wanted(WORKERS, WORKERS.name)
+    wanted = Subscriptions(None, None, "p").configuration_of(WORKERS, WORKERS.name)
     assert wanted.dead_letter_policy.dead_letter_topic == "projects/p/topics/video-requests-dead"
     assert wanted.dead_letter_policy.max_delivery_attempts == 20
     assert wanted.retry_policy.maximum_backoff == timedelta(seconds=60)
@@ -47,12 +53,12 @@ def test_the_workers_subscription_gives_up_after_twenty_deliveries_and_never_exp
 
 
 def test_the_dead_letters_own_subscription_is_delivered_for_ever() -> None:
-    assert "dead_letter_policy" not in Subscriptions(None, None, "p").wanted(DEAD_WORKERS, DEAD_WORKERS.name)
+    assert "dead_letter_policy" not in Subscriptions(None, None, "p").configuration_of(DEAD_WORKERS, DEAD_WORKERS.name)
 
 
 def test_an_ephemeral_subscription_expires_after_a_day_and_never_dead_letters() -> None:
     own = Subscription(name="facade-1", topic="video-completions", ephemeral=True, dead_letter_topic="dead")
-    wanted = Subscriptions(None, None, "p").wanted(own, "facade-1-x")
+    wanted = Subscriptions(None, None, "p").configuration_of(own, "facade-1-x")
     assert wanted.expiration_policy.ttl == EPHEMERAL_FOR == timedelta(days=1)
     assert "dead_letter_policy" not in wanted
 
@@ -68,9 +74,9 @@ def test_leases_last_a_day_and_lapse_soon_after_a_crash(asked_s: float, kept_s: 
 @pytest.mark.emulator
 async def test_pubsub_is_told_the_limit(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    pull = PoliteSubscriberClient.streaming_pull
+    pull = HalfClosingSubscriberClient.streaming_pull
 
-    def watched(self: PoliteSubscriberClient, requests: Iterable[Any], **named: Any) -> Any:
+    def watched(self: HalfClosingSubscriberClient, requests: Iterable[Any], **named: Any) -> Any:
         def passing() -> Iterator[Any]:
             for request in requests:
                 asked.append(request)
@@ -78,7 +84,7 @@ async def test_pubsub_is_told_the_limit(bus: Bus, monkeypatch: pytest.MonkeyPatc
 
         return pull(self, passing(), **named)
 
-    monkeypatch.setattr(PoliteSubscriberClient, "streaming_pull", watched)
+    monkeypatch.setattr(HalfClosingSubscriberClient, "streaming_pull", watched)
     async with bus.subscribe(WORKERS, limit=7) as flow:
         await bus.publish(WORKERS.topic, Message(data=b"x"))
         await (await take_one(flow)).ack()
@@ -131,21 +137,23 @@ async def test_a_subscription_that_is_taken_away_ends_the_flow_as_unavailable(bu
     "attributes",
     [
         {"CloudPubSubDeadLetterSourceSubscription": "s", "CloudPubSubDeadLetterSourceDeliveryCount": "20"},
-        marked(Message(data=b""), Death(subscription="s", topic="t", deliveries=20, cause="c")).attributes,
+        add_dead_letter_attributes(
+            Message(data=b""), DeadLetterInfo(subscription="s", topic="t", deliveries=20, cause="c")
+        ).attributes,
     ],
 )
 def test_both_ways_of_dying_are_known(attributes: dict[str, str]) -> None:
-    death = death_of({"job_id": "j", **attributes})
+    death = dead_letter_info({"job_id": "j", **attributes})
     assert death is not None
     assert (death.subscription, death.deliveries) == ("s", 20)
-    assert alive(b"x", {"job_id": "j", **attributes}).attributes == {"job_id": "j"}
-    seen = obituary(b"x", {"job_id": "j", **attributes}, "4711")
+    assert original_message(b"x", {"job_id": "j", **attributes}).attributes == {"job_id": "j"}
+    seen = delivered_message(b"x", {"job_id": "j", **attributes}, "4711")
     assert seen.attributes == {"job_id": "j", "dead_letter_id": "4711", "dead_letter_cause": death.cause}
 
 
 def test_a_cause_fits_into_an_attribute() -> None:
-    death = Death(subscription="s", topic="t", deliveries=1, cause="Ä" * 2000)
-    assert marked(Message(data=b""), death).attributes["dead_letter_cause"] == "Ä" * 512
+    death = DeadLetterInfo(subscription="s", topic="t", deliveries=1, cause="Ä" * 2000)
+    assert add_dead_letter_attributes(Message(data=b""), death).attributes["dead_letter_cause"] == "Ä" * 512
 
 
 def test_deliveries_are_counted_where_pubsub_does_not() -> None:
@@ -155,17 +163,17 @@ def test_deliveries_are_counted_where_pubsub_does_not() -> None:
         def __init__(self, message_id: str) -> None:
             self.message_id = message_id
 
-    attempts = Attempts()
+    attempts = DeliveryCounter()
     assert [attempts.of(Received(id)) for id in ("a", "b", "a", "a")] == [1, 1, 2, 3]
 
 
 @pytest.mark.parametrize("error", [PermissionDenied("no"), RefreshError("no"), TimeoutError()])  # type: ignore[no-untyped-call]
 def test_whatever_google_raises_is_unavailable(error: Exception) -> None:
-    with pytest.raises(Unavailable, match="Pub/Sub can't be used"), translated("Pub/Sub"):
+    with pytest.raises(Unavailable, match="Pub/Sub can't be used"), translate_errors("Pub/Sub"):
         raise error
 
 
 def test_a_used_up_quota_is_tried_again_later() -> None:
-    with pytest.raises(Unavailable) as caught, translated("Pub/Sub"):
+    with pytest.raises(Unavailable) as caught, translate_errors("Pub/Sub"):
         raise ResourceExhausted("quota")  # type: ignore[no-untyped-call]
     assert caught.value.retry_after_s == 30

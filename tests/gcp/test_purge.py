@@ -12,20 +12,20 @@ import pytest
 from infra.adapters import Adapters
 from infra.clock import SystemClock
 from infra.gcp.pubsub.bus import PubSubBus
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from publisher.jobs import cancel
 from publisher.purge import purge
 from publisher.submit import submit
-from schemas.domain.job import LOOSE_ENDS_FOR, Job
+from schemas.domain.job import LATE_RESULT_WINDOW, Job
 from schemas.ports import DEAD_WORKERS, WORKERS, Bus
 from schemas.wire.request import VideoRequest
 from tests.gcp.emulated import Project
 
 
 @pytest.fixture
-async def desk(project: Project, tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(project: Project, tmp_path: Path) -> AsyncIterator[PublisherContext]:
     async with Adapters() as adapters:
-        desk = Desk(
+        desk = PublisherContext(
             bus=await adapters.bus(project.bus_url),
             jobs=await adapters.jobs(f"sqlite://{tmp_path}/reelbus.db"),
             videos=await adapters.videos(f"file://{tmp_path}/videos", base_url="http://localhost:8000"),
@@ -38,7 +38,7 @@ async def desk(project: Project, tmp_path: Path) -> AsyncIterator[Desk]:
 
 @pytest.mark.emulator
 async def test_what_somebody_else_looks_at_is_looked_for_again(
-    desk: Desk, project: Project, monkeypatch: pytest.MonkeyPatch
+    desk: PublisherContext, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await _given_up_long_ago(desk)
     async with Adapters() as others:
@@ -58,20 +58,20 @@ async def test_what_somebody_else_looks_at_is_looked_for_again(
     assert not await _open(desk)
 
 
-async def _given_up_long_ago(desk: Desk) -> Job:
+async def _given_up_long_ago(desk: PublisherContext) -> Job:
     await submit(desk, VideoRequest(job_id="one", prompt="A harbour at dawn"))
     async with desk.bus.subscribe(WORKERS, limit=1) as deliveries:
-        await (await anext(deliveries)).bury("test")
+        await (await anext(deliveries)).dead_letter("test")
     while not await desk.bus.dead_letters():
         pass
     job = await cancel(desk, "one")
-    history = tuple(step.model_copy(update={"at": step.at - LOOSE_ENDS_FOR * 2}) for step in job.history)
+    history = tuple(step.model_copy(update={"at": step.at - LATE_RESULT_WINDOW * 2}) for step in job.history)
     newest = await desk.jobs.get("one")
     assert newest
     return await desk.jobs.save(newest.model_copy(update={"history": history}))
 
 
-async def _open(desk: Desk) -> bool:
+async def _open(desk: PublisherContext) -> bool:
     """Whether `reconcile` comes back for it."""
     job = await desk.jobs.get("one")
     assert job
@@ -94,7 +94,7 @@ def _looked_at(bus: Bus) -> AbstractContextManager[threading.Event]:
     looking, done = threading.Event(), threading.Event()
 
     def look() -> None:
-        with bus._shelf.looking(bus._shelves) as found:
+        with bus._shelf.pull_all(bus._shelves) as found:
             assert found
             looking.set()
             done.wait()

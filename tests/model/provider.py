@@ -7,7 +7,7 @@ from decimal import Decimal
 from schemas.domain.clip import Clip, Plan, PlannedClip
 from schemas.domain.states import ClipState
 from schemas.errors import Category, Charged, Failure, SubmitRefused, SubmitUnknown, Unavailable
-from schemas.ports import Broke, Clock, Finished, JobStore, Running, VideoStore
+from schemas.ports import Clock, GenerationDone, GenerationFailed, GenerationRunning, JobStore, VideoStore
 from schemas.wire.request import VideoRequest
 
 PRICE = Decimal("0.40")
@@ -74,17 +74,21 @@ class Provider:
             raise SubmitUnknown(LOST)
         return operation.name
 
-    async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Running | Finished | Broke:
+    async def poll(
+        self, operation: str, *, request: VideoRequest | None = None
+    ) -> GenerationRunning | GenerationDone | GenerationFailed:
         fate, self.on_poll = self.on_poll, "finished"
         known = self.operations[operation]
         if fate == "unavailable":
             raise Unavailable("the model is out of reach")
         if known.film is None and fate == "running":
-            return Running()
+            return GenerationRunning()
         if known.film is None and fate in ("busy", "unsafe"):
             known.charged = False
-            return Broke(failure=BUSY if fate == "busy" else SAFETY)
-        return Finished(outputs=(await self.deliver(known),)) if known.charged else Broke(failure=SAFETY)
+            return GenerationFailed(failure=BUSY if fate == "busy" else SAFETY)
+        return (
+            GenerationDone(outputs=(await self.deliver(known),)) if known.charged else GenerationFailed(failure=SAFETY)
+        )
 
     async def recover(self, prefix: str) -> Sequence[str]:
         return [file.name for file in await self.videos.list(prefix) if file.name.endswith(".mp4")]

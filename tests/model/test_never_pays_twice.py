@@ -221,7 +221,7 @@ class NeverPaysTwice(RuleBasedStateMachine):
 
     def _has_ended(self, job: Job) -> None:
         """Every job ends, tells it, and its record knows of everything that was paid for it."""
-        assert job.ended
+        assert job.has_ended
         if job.job_id in self.restored:
             return
         assert [each for each in self.world.post.completions if each.job_id == job.job_id]

@@ -9,7 +9,7 @@ from schemas.domain.job import Job
 from schemas.ports import Clock, JobPage, JobQuery
 from subscriber.handler import Handler
 from subscriber.reconcile import reconcile
-from subscriber.worker import guarded
+from subscriber.worker import nack_on_error
 from tests.model.post import Handed, Letter, Post
 from tests.model.stage import Gated, Stage
 
@@ -88,7 +88,7 @@ class WorkerProcess:
         """A message is delivered to it."""
         letter.deliveries, letter.held_by = letter.deliveries + 1, self.name
         handed = Gated(Handed(self.post, letter, self.name, letter.deliveries), self.name, self.stage)
-        self._begin(guarded(handed, self.handler))
+        self._begin(nack_on_error(handed, self.handler))
 
     def reconcile(self) -> None:
         """Its minute is over."""

@@ -12,13 +12,13 @@ from infra.media.editor import FileEditor
 from schemas.domain import events as ev
 from schemas.domain.job import Job, new_job
 from schemas.ports import REQUESTS, JobQuery, JobStore, VideoStore
-from schemas.services.update import change
+from schemas.services.update import update_job
 from schemas.wire.message import encode_request
 from schemas.wire.request import VideoRequest
-from subscriber.context import Workshop
-from subscriber.handler import Handler, Registry
-from subscriber.policy import Windows
-from subscriber.rate_limit import Pace
+from subscriber.context import WorkerContext
+from subscriber.handler import Handler, InFlightJobs
+from subscriber.policy import Deadlines
+from subscriber.rate_limit import SubmitRateLimiter
 from tests.model.post import Post
 from tests.model.provider import Provider
 from tests.model.stage import Gated, Stage
@@ -68,15 +68,15 @@ class World:
         self.started += 1
         name = f"worker-{self.started}"
         shop = self._shop(name, self.clock_of(name))
-        worker = WorkerProcess(name, self.stage, self.post, Handler(shop, Registry(asyncio.Semaphore(10))))
+        worker = WorkerProcess(name, self.stage, self.post, Handler(shop, InFlightJobs(asyncio.Semaphore(10))))
         self.workers.append(worker)
         return worker
 
-    def _shop(self, name: str, clock: WorldClock) -> Workshop:
+    def _shop(self, name: str, clock: WorldClock) -> WorkerContext:
         def gated(port: Any) -> Any:
             return Gated(port, name, self.stage)
 
-        return Workshop(
+        return WorkerContext(
             bus=gated(self.post),
             jobs=gated(DatedJobs(self.jobs, clock)),
             videos=gated(self.videos),
@@ -85,8 +85,8 @@ class World:
             clock=clock,
             owner=name,
             scratch=self.folder / "scratch",
-            pace=Pace(clock, per_minute=100_000),
-            windows=Windows(),
+            rate_limiter=SubmitRateLimiter(clock, per_minute=100_000),
+            deadlines=Deadlines(),
         )
 
     async def publish(self, request: VideoRequest, *, recorded: bool) -> None:
@@ -98,7 +98,7 @@ class World:
     async def cancel(self, job_id: str) -> None:
         """As the facade does."""
         at = self.time.now()
-        await change(self.jobs, job_id, lambda job: None if job.ended else ev.CancelWished(at=at))
+        await update_job(self.jobs, job_id, lambda job: None if job.has_ended else ev.CancelRequested(at=at))
 
     async def all_jobs(self) -> list[Job]:
         return list((await self.jobs.list(JobQuery(limit=100))).jobs)
@@ -141,7 +141,7 @@ class World:
     async def _at_rest(self) -> bool:
         """True once every job has ended and nobody looks after it any more; else an hour passes."""
         jobs = await self.all_jobs()
-        if not self.post.letters and all(job.ended and job.next_check_at is None for job in jobs):
+        if not self.post.letters and all(job.has_ended and job.next_check_at is None for job in jobs):
             return True
         for worker in self.workers:
             self.post.lose_leases(worker.name)  # what nobody works at was settled in vain, and comes again

@@ -8,7 +8,7 @@ from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.types import PubsubMessage
 
 from infra.gcp.pubsub.admin import Subscriptions
-from publisher.compose import open_desk
+from publisher.compose import open_context
 from publisher.settings import PublisherSettings
 from schemas.domain.states import JobState
 from schemas.ports import COMPLETIONS, DEAD_REQUESTS, DEAD_WORKERS, REQUESTS, WORKERS
@@ -79,7 +79,7 @@ class Topics:
 async def generating(house: House, job_id: str) -> None:
     """Until the record says so."""
     urls = {name: house.settings[f"REELBUS_{name.upper()}"] for name in ("bus", "jobs", "videos")}
-    async with open_desk(PublisherSettings.model_validate(urls)) as desk:
+    async with open_context(PublisherSettings.model_validate(urls)) as desk:
         while True:
             job = await desk.jobs.get(job_id)
             if job and job.state is JobState.GENERATING:

@@ -68,8 +68,8 @@ def accepted(nonce: str = "n1", operation: str = "op-1") -> ev.SubmitAccepted:
     return ev.SubmitAccepted(at=after(2), nonce=nonce, operation=operation)
 
 
-def lost(nonce: str = "n1") -> ev.SubmitLost:
-    return ev.SubmitLost(at=after(2), nonce=nonce)
+def lost(nonce: str = "n1") -> ev.SubmitOutcomeUnknown:
+    return ev.SubmitOutcomeUnknown(at=after(2), nonce=nonce)
 
 
 def withdrawn(nonce: str = "n1") -> ev.SubmitWithdrawn:
@@ -88,12 +88,12 @@ def stored() -> ev.Stored:
     return ev.Stored(at=after(70), result=RESULT)
 
 
-def judged() -> ev.SubmitJudged:
-    return ev.SubmitJudged(at=after(600), failure=GONE)
+def judged() -> ev.SubmitGivenUp:
+    return ev.SubmitGivenUp(at=after(600), failure=GONE)
 
 
-def wished(reason: str | None = None) -> ev.CancelWished:
-    return ev.CancelWished(at=after(3), reason=reason)
+def wished(reason: str | None = None) -> ev.CancelRequested:
+    return ev.CancelRequested(at=after(3), reason=reason)
 
 
 def replayed(resubmit: int | None = None) -> ev.Replayed:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from schemas.domain import events as ev
-from schemas.domain.job import LOOSE_ENDS_FOR, Job
+from schemas.domain.job import LATE_RESULT_WINDOW, Job
 from schemas.domain.state_machine import HISTORY_AT_MOST, advance
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged, ImpossibleStep
@@ -104,7 +104,7 @@ class TestASubmitThatGaveNothing:
         assert job.clips[0].state is ClipState.PLANNED
         assert job.clips[0].cause == BUSY
         assert job.charged is Charged.NO
-        assert not job.started
+        assert not job.has_started
 
     def test_after_a_withdrawal_another_model_may_take_over_under_a_new_prefix(self) -> None:
         job = played(started(), withdrawn(), started(FREE, "n2"))
@@ -129,7 +129,7 @@ class TestASubmitThatGaveNothing:
     def test_a_withdrawal_may_still_settle_what_was_thought_lost(self) -> None:
         job = played(started(), lost(), withdrawn())
         assert job.clips[0].state is ClipState.PLANNED
-        assert not job.loose_ends
+        assert not job.has_unresolved_charges
 
     def test_denied_ends_the_job_with_the_reason(self) -> None:
         job = played(started(), DENIED)
@@ -167,7 +167,7 @@ class TestAnUnknownSubmit:
         assert job.clips[0].state is ClipState.UNKNOWN
         assert job.waiting_for == "submit_outcome"
         assert job.charged is Charged.UNKNOWN
-        assert job.loose_ends
+        assert job.has_unresolved_charges
 
     def test_its_own_late_answer_settles_it(self) -> None:
         job = played(started(), lost(), accepted())
@@ -222,10 +222,10 @@ class TestAnUnknownSubmit:
 
     def test_a_free_clip_sent_again_never_costs(self) -> None:
         job = played(started(FREE), lost(), RESENT, started(FREE, "n2"), accepted("n2"), late("op-0"))
-        assert job.free
+        assert job.is_free
         assert job.cost_usd == 0
         assert job.charged is Charged.NO
-        assert not job.loose_ends
+        assert not job.has_unresolved_charges
 
     def test_a_free_job_that_is_given_up_was_not_charged(self) -> None:
         job = played(started(FREE), lost(), judged())
@@ -364,7 +364,7 @@ class TestCancel:
         assert advance(job, wished()) is job
 
     def test_whoever_holds_the_message_announces_it_himself(self) -> None:
-        assert not played(ev.CancelWished(at=after(1), held=True)).completion_due
+        assert not played(ev.CancelRequested(at=after(1), held=True)).completion_due
 
 
 class TestOtherEnds:
@@ -462,37 +462,37 @@ class TestTheNextLook:
     def test_it_doubles_up_to_an_hour_while_nothing_moves(self) -> None:
         job, waits = a_job(), []
         for _ in range(7):
-            job = played(ev.Checked(at=AT), job=job)
+            job = played(ev.Reconciled(at=AT), job=job)
             assert job.next_check_at
             waits.append((job.next_check_at - AT).total_seconds() / 60)
         assert waits == [4, 8, 16, 32, 60, 60, 60]
 
     def test_a_change_of_state_starts_it_afresh(self) -> None:
-        job = played(ev.Checked(at=AT), ev.Checked(at=AT), started())
+        job = played(ev.Reconciled(at=AT), ev.Reconciled(at=AT), started())
         assert job.checks == 0
         assert job.next_check_at == after(1) + timedelta(minutes=5)
 
     def test_loose_ends_are_looked_at_for_a_day(self) -> None:
         job = played(started(), lost(), judged())
-        assert played(ev.Checked(at=after(1200)), job=job).next_check_at == after(1200) + timedelta(minutes=20)
-        assert played(ev.Checked(at=after(600) + LOOSE_ENDS_FOR), job=job).next_check_at is None
+        assert played(ev.Reconciled(at=after(1200)), job=job).next_check_at == after(1200) + timedelta(minutes=20)
+        assert played(ev.Reconciled(at=after(600) + LATE_RESULT_WINDOW), job=job).next_check_at is None
 
     def test_an_ended_job_without_loose_ends_is_left_alone(self) -> None:
-        refused(ev.Checked(at=after(9)), played(started(), DENIED))
+        refused(ev.Reconciled(at=after(9)), played(started(), DENIED))
 
     def test_a_thousand_looks_overflow_nothing(self) -> None:
         for job in (a_job(), played(started(), lost(), judged())):
             looked = job.model_copy(update={"checks": 5000})
-            assert played(ev.Checked(at=after(601)), job=looked).next_check_at
+            assert played(ev.Reconciled(at=after(601)), job=looked).next_check_at
 
 
 class TestWaiting:
     def test_a_caller_may_come_back_until_he_is_answered(self) -> None:
         job = played(ev.WaitEnded(at=after(280), until=after(2000)))
         assert job.reattach_until == after(2000)
-        job = played(ev.Answered(at=after(300)), job=job)
+        job = played(ev.CallerAnswered(at=after(300)), job=job)
         assert job.reattach_until is None
-        assert advance(job, ev.Answered(at=after(301))) is job
+        assert advance(job, ev.CallerAnswered(at=after(301))) is job
 
 
 def test_a_long_story_keeps_its_beginning_and_its_end() -> None:

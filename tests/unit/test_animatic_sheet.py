@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.animatic.captions import has_notes, letter, reads_from_right
+from infra.animatic.captions import has_notes, reads_from_right, set_captions
 from infra.animatic.layout import Layout
 from infra.animatic.render import render
 from infra.animatic.shot_notes import Note, Page, set_pages
@@ -97,7 +97,7 @@ def test_any_notes_fit_their_room(texts: list[str], layout: Layout, room_px: int
 def test_a_title_that_has_no_room_is_a_note_and_whole() -> None:
     long = board(**(SHOT | {"title": "A title with many words " * 30, "description": ""}))
     assert has_notes(long)
-    assert len(letter(replace(long, duration_seconds=5), WIDE, ACCENT)) > 1
+    assert len(set_captions(replace(long, duration_seconds=5), WIDE, ACCENT)) > 1
 
 
 def test_a_prompt_alone_is_set_large_without_notes_and_a_long_one_in_notes() -> None:
@@ -107,7 +107,7 @@ def test_a_prompt_alone_is_set_large_without_notes_and_a_long_one_in_notes() -> 
 
 def test_pages_follow_each_other_to_the_end_of_the_film() -> None:
     long = board(**(SHOT | {"description": "A long walk. " * 150, "width": 1280, "height": 720, "duration_seconds": 8}))
-    head, *pages = letter(long, WIDE, ACCENT)
+    head, *pages = set_captions(long, WIDE, ACCENT)
     assert (head.start_s, head.end_s) == (0, 8)
     assert len(pages) > 1
     assert [page.start_s for page in pages] == [0.0, *(page.end_s for page in pages[:-1])]

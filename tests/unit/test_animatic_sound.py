@@ -10,7 +10,7 @@ MOODS = ["calm", "upbeat", "dramatic", "tense", "sad", "dreamy", "electronic"]
 
 
 def play(music: str, seed: int = 1, seconds: int = 5) -> sound.Samples:
-    return np.concatenate(list(sound.blocks(mood.hear(music), seed, seconds)), axis=1)
+    return np.concatenate(list(sound.blocks(mood.choose_mood(music), seed, seconds)), axis=1)
 
 
 @pytest.mark.parametrize("music", MOODS)
@@ -40,7 +40,7 @@ def test_moods_differ_and_seeds_differ_and_equals_are_equal() -> None:
 
 @pytest.mark.parametrize(("music", "expected"), [("Uplifting corporate pop", "upbeat"), ("", "calm"), ("??", "calm")])
 def test_words_choose_the_mood(music: str, expected: str) -> None:
-    assert mood.hear(music) == mood.hear(expected)
+    assert mood.choose_mood(music) == mood.choose_mood(expected)
 
 
 @pytest.mark.parametrize("music", ["none", "No music", "silence."])

@@ -12,21 +12,21 @@ from pydantic import ValidationError
 from schemas.domain import events as ev
 from schemas.domain.budget import (
     SLICES_AT_MOST,
+    BudgetShard,
     Limit,
     Period,
+    Reservation,
     Reserved,
-    Slice,
-    Slip,
-    from_all,
-    from_one,
-    given_back,
-    no_room,
+    budget_exceeded,
+    release,
+    reserve_across_shards,
+    reserve_in_shard,
 )
 from schemas.domain.job import Job
 from schemas.domain.state_machine import advance
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged
-from schemas.wire.validation import invalid
+from schemas.wire.validation import to_invalid
 from subscriber.settings import WorkerSettings
 from tests.unit.makers import (
     AT,
@@ -47,7 +47,7 @@ from tests.unit.makers import (
     withdrawn,
 )
 
-EMPTY = [Slice(name=str(index)) for index in range(SLICES_AT_MOST)]
+EMPTY = [BudgetShard(name=str(index)) for index in range(SLICES_AT_MOST)]
 PART = Reserved(scope="all", period="2026-01-31", slice=2, usd=PRICE)
 
 
@@ -55,18 +55,20 @@ def a_limit(**fields: Any) -> Limit:
     return Limit.model_validate({"scope": "all", "period": "day", "limit_usd": "10", **fields})
 
 
-def taken(limit: Limit, slices: list[Slice], amount: Decimal, start: int = 0) -> Slip | Decimal:
+def taken(limit: Limit, slices: list[BudgetShard], amount: Decimal, start: int = 0) -> Reservation | Decimal:
     """As a worker takes it: from one slice where that will do, else from all; `slices` become what is stored."""
-    slip = from_one(limit, AT, start, slices[start], amount) or from_all(limit, AT, start, slices, amount)
-    for each in slip.slices if isinstance(slip, Slip) else ():
+    slip = reserve_in_shard(limit, AT, start, slices[start], amount) or reserve_across_shards(
+        limit, AT, start, slices, amount
+    )
+    for each in slip.slices if isinstance(slip, Reservation) else ():
         index = next(index for index, known in enumerate(slices) if known.name == each.name)
-        slices[index] = Slice(
+        slices[index] = BudgetShard(
             name=each.name, terms=each.terms, allotted=each.allotted, used=each.used, revision=each.revision + "+"
         )
     return slip
 
 
-def used(slices: list[Slice]) -> Decimal:
+def used(slices: list[BudgetShard]) -> Decimal:
     return sum((each.used for each in slices), Decimal(0))
 
 
@@ -82,7 +84,7 @@ def test_afterwards_a_price_that_fits_touches_one_slice() -> None:
     slices = list(EMPTY)
     taken(a_limit(), slices, PRICE)
     slip = taken(a_limit(), slices, PRICE, start=5)
-    assert isinstance(slip, Slip)
+    assert isinstance(slip, Reservation)
     assert [each.name for each in slip.slices] == ["5"]
     assert slip.reserved == (Reserved(scope="all", period="2026-01-31", slice=5, usd=PRICE),)
 
@@ -90,7 +92,7 @@ def test_afterwards_a_price_that_fits_touches_one_slice() -> None:
 def test_a_price_larger_than_every_room_spans_several() -> None:
     slices = list(EMPTY)
     slip = taken(a_limit(), slices, Decimal(3), start=7)
-    assert isinstance(slip, Slip)
+    assert isinstance(slip, Reservation)
     assert [(part.slice, part.usd) for part in slip.reserved] == [
         (7, Decimal("1.25")),
         (0, Decimal("1.25")),
@@ -101,7 +103,7 @@ def test_a_price_larger_than_every_room_spans_several() -> None:
 def test_a_limit_is_used_up_to_the_last_cent_and_not_beyond() -> None:
     slices = list(EMPTY)
     slips = [taken(a_limit(), slices, PRICE, start=index % 8) for index in range(25)]
-    assert all(isinstance(slip, Slip) for slip in slips)
+    assert all(isinstance(slip, Reservation) for slip in slips)
     assert used(slices) == 10
     assert taken(a_limit(), slices, Decimal("0.01")) == 0
 
@@ -109,8 +111,8 @@ def test_a_limit_is_used_up_to_the_last_cent_and_not_beyond() -> None:
 def test_what_is_given_back_can_be_taken_again() -> None:
     slices = list(EMPTY)
     taken(a_limit(), slices, Decimal(10))
-    slices[3] = given_back(slices[3], PRICE)
-    assert isinstance(taken(a_limit(), slices, PRICE), Slip)
+    slices[3] = release(slices[3], PRICE)
+    assert isinstance(taken(a_limit(), slices, PRICE), Reservation)
     assert used(slices) == 10
 
 
@@ -126,9 +128,9 @@ def test_another_number_of_slices_frees_nothing(count: int) -> None:
     slices = list(EMPTY)
     taken(a_limit(), slices, Decimal(9))
     other = a_limit(slices=count)
-    assert isinstance(taken(other, slices, Decimal("0.75")), Slip)
+    assert isinstance(taken(other, slices, Decimal("0.75")), Reservation)
     assert taken(other, slices, PRICE) == Decimal("0.25")
-    assert isinstance(taken(a_limit(), slices, Decimal("0.25")), Slip)
+    assert isinstance(taken(a_limit(), slices, Decimal("0.25")), Reservation)
     assert used(slices) == 10
 
 
@@ -145,10 +147,10 @@ def test_no_order_of_takers_and_limits_overspends(limit: Limit, steps: Any) -> N
         limit, before = other or limit, used(slices)
         if back and held:
             part = held.pop()
-            slices[part.slice] = given_back(slices[part.slice], part.usd)
+            slices[part.slice] = release(slices[part.slice], part.usd)
             continue
         slip = taken(limit, slices, amount, start % limit.slices)
-        if isinstance(slip, Slip):
+        if isinstance(slip, Reservation):
             held.extend(slip.reserved)
             assert sum(part.usd for part in slip.reserved) == amount
             assert used(slices) == before + amount <= limit.limit_usd
@@ -193,7 +195,7 @@ def test_a_clip_that_holds_its_price_already_takes_nothing_in_the_same_period() 
 
 
 def test_the_refusal_says_which_limit_what_is_left_and_when_it_opens() -> None:
-    failure = no_room(a_limit(scope="project:acme", limit_usd="50"), AT, Decimal("0.250"), Decimal("0.4125"))
+    failure = budget_exceeded(a_limit(scope="project:acme", limit_usd="50"), AT, Decimal("0.250"), Decimal("0.4125"))
     assert (failure.category, failure.code, failure.charged) == (Category.BUDGET, "budget_exceeded", Charged.NO)
     assert failure.message == (
         "The budget of $50.00 a day for project acme has $0.25 left for 2026-01-31, and the next clip needs $0.4125; "
@@ -225,7 +227,7 @@ def test_a_wrong_setting_is_named(setting: str, words: str, monkeypatch: pytest.
     monkeypatch.setenv("REELBUS_BUDGETS", setting)
     with pytest.raises(ValidationError) as error:
         WorkerSettings()
-    assert words in str(invalid(error.value))
+    assert words in str(to_invalid(error.value))
 
 
 def test_amounts_in_the_setting_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,25 +244,29 @@ def _sent(job: Job | None = None, nonce: str = "n1") -> Job:
 
 def test_a_withdrawn_clip_keeps_what_it_took_for_the_next_attempt() -> None:
     job = played(withdrawn(), job=_sent())
-    assert job.clips[0].unused == (PART,)
+    assert job.clips[0].unused_reservations == (PART,)
     again = played(started(nonce="n2"), job=job)
-    assert (again.clips[0].reserved, again.clips[0].unused) == ((PART,), ())
+    assert (again.clips[0].reserved, again.clips[0].unused_reservations) == ((PART,), ())
 
 
 def test_a_resubmit_takes_again_since_the_lost_one_may_have_been_charged() -> None:
     job = played(lost(), ev.Resubmit(at=after(3), clip=0), job=_sent())
     assert job.clips[0].reserved == ()
-    assert job.clips[0].doubts == 1
+    assert job.clips[0].unresolved_submits == 1
 
 
 def test_an_ended_job_gives_back_what_it_did_not_spend_and_nothing_else() -> None:
     denied = played(ev.SubmitDenied(at=after(2), nonce="n1", failure=NO), job=_sent())
-    assert denied.unused == (PART,)
+    assert denied.unused_reservations == (PART,)
     returned = advance(denied, ev.ReservationsReturned(at=after(3)))
-    assert (returned.unused, returned.state, returned.next_check_at) == ((), JobState.FAILED, denied.next_check_at)
+    assert (returned.unused_reservations, returned.state, returned.next_check_at) == (
+        (),
+        JobState.FAILED,
+        denied.next_check_at,
+    )
     assert advance(returned, ev.ReservationsReturned(at=after(4))) is returned
     for kept in (played(accepted(), job=_sent()), played(lost(), judged(), job=_sent())):
-        assert kept.unused == ()
+        assert kept.unused_reservations == ()
         assert kept.clips[0].reserved == (PART,)
 
 
@@ -272,9 +278,9 @@ def test_a_replay_takes_anew_for_a_clip_that_was_charged_in_vain() -> None:
 
 
 def test_doubts_are_counted_once() -> None:
-    assert played(started()).clips[0].doubts == 1
-    assert played(started(), accepted(), done()).clips[0].doubts == 0
+    assert played(started()).clips[0].unresolved_submits == 1
+    assert played(started(), accepted(), done()).clips[0].unresolved_submits == 0
     resubmitted = played(started(), lost(), ev.Resubmit(at=after(3), clip=0), started(nonce="n2"), lost("n2"))
-    assert resubmitted.clips[0].doubts == 2
+    assert resubmitted.clips[0].unresolved_submits == 2
     ended = played(judged(), late("work/job-1/0/1/clip.mp4"), job=resubmitted)
-    assert (ended.clips[0].state, ended.clips[0].doubts, ended.clips[0].charges) == (ClipState.LATE, 1, 1)
+    assert (ended.clips[0].state, ended.clips[0].unresolved_submits, ended.clips[0].charges) == (ClipState.LATE, 1, 1)

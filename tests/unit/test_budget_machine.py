@@ -53,7 +53,7 @@ class Spending(RuleBasedStateMachine):
     def sendable(self) -> bool:
         """A worker would send its next clip now."""
         busy = self.clip(ClipState.SUBMITTING, ClipState.UNKNOWN, ClipState.ACCEPTED)
-        return not (self.job.ended or busy) and (not self.job.clips or self.clip(ClipState.PLANNED) is not None)
+        return not (self.job.has_ended or busy) and (not self.job.clips or self.clip(ClipState.PLANNED) is not None)
 
     def unanswered(self) -> list[tuple[int, str]]:
         """Clip and nonce of what was sent, may have been accepted, and has no operation in the record."""
@@ -99,14 +99,14 @@ class Spending(RuleBasedStateMachine):
     @rule()
     def a_submit_is_lost(self) -> None:
         if clip := self.clip(ClipState.SUBMITTING):
-            self.take(ev.SubmitLost(at=self.now, nonce=clip.nonce or ""))
+            self.take(ev.SubmitOutcomeUnknown(at=self.now, nonce=clip.nonce or ""))
 
     @precondition(lambda self: self.clip(ClipState.UNKNOWN) and not self.job.ended)
     @rule(sent_again=st.booleans())
     def a_lost_submit_is_judged(self, sent_again: bool) -> None:
         if clip := self.clip(ClipState.UNKNOWN):
             self.take(
-                ev.Resubmit(at=self.now, clip=clip.index) if sent_again else ev.SubmitJudged(at=self.now, failure=GONE)
+                ev.Resubmit(at=self.now, clip=clip.index) if sent_again else ev.SubmitGivenUp(at=self.now, failure=GONE)
             )
 
     @precondition(lambda self: self.unanswered())
@@ -138,13 +138,18 @@ class Spending(RuleBasedStateMachine):
     @rule(index=st.integers(0, 1), charged=st.booleans())
     def a_person_resolves(self, index: int, charged: bool) -> None:
         clip = self.job.clips[index] if index < len(self.job.clips) else None
-        if clip and clip.in_doubt and self.take(ev.Resolved(at=self.now, clip=index, charged=charged)) and not charged:
+        if (
+            clip
+            and clip.is_in_doubt
+            and self.take(ev.Resolved(at=self.now, clip=index, charged=charged))
+            and not charged
+        ):
             self.perhaps_charged.discard(self.submit_behind(clip))
 
     @precondition(lambda self: not self.job.ended)
     @rule()
     def it_is_cancelled(self) -> None:
-        self.take(ev.CancelWished(at=self.now))
+        self.take(ev.CancelRequested(at=self.now))
 
     @precondition(lambda self: self.job.ended)
     @rule(resubmit=st.none() | st.integers(0, 1))
@@ -154,7 +159,7 @@ class Spending(RuleBasedStateMachine):
     @precondition(lambda self: self.job.ended)
     @rule()
     def what_is_unused_is_given_back(self) -> None:
-        unused = sum((part.usd for part in self.job.unused), Decimal(0))
+        unused = sum((part.usd for part in self.job.unused_reservations), Decimal(0))
         if self.take(ev.ReservationsReturned(at=self.now)):
             self.held -= unused
 

@@ -9,7 +9,7 @@ from schemas.domain.job import Job
 from schemas.domain.states import JobState
 from schemas.errors import Conflict, ImpossibleStep, NotFound
 from schemas.ports import JobStore
-from schemas.services.update import ATTEMPTS, change
+from schemas.services.update import ATTEMPTS, update_job
 from tests.unit.makers import a_job, after, played, started, wished
 
 
@@ -36,7 +36,7 @@ def port(store: Contested) -> JobStore:
 
 async def test_it_decides_again_until_it_is_the_one_who_writes() -> None:
     store = Contested(a_job(), conflicts=3)
-    job = await change(port(store), "job-1", lambda _: wished())
+    job = await update_job(port(store), "job-1", lambda _: wished())
     assert job.state is JobState.CANCELLED
     assert store.job is job
     assert store.saves == 4
@@ -45,24 +45,24 @@ async def test_it_decides_again_until_it_is_the_one_who_writes() -> None:
 async def test_it_gives_up_in_the_end() -> None:
     store = Contested(a_job(), conflicts=1000)
     with pytest.raises(Conflict, match="changed too often"):
-        await change(port(store), "job-1", lambda _: wished())
+        await update_job(port(store), "job-1", lambda _: wished())
     assert store.saves == ATTEMPTS
 
 
 async def test_what_never_was_is_not_found() -> None:
     with pytest.raises(NotFound, match="no job other"):
-        await change(port(Contested(a_job())), "other", lambda _: wished())
+        await update_job(port(Contested(a_job())), "other", lambda _: wished())
 
 
 async def test_nothing_to_say_and_nothing_changed_write_nothing() -> None:
     store = Contested(a_job())
-    assert await change(port(store), "job-1", lambda _: None) is store.job
-    assert await change(port(store), "job-1", lambda _: ev.Announced(at=after(1))) is store.job
+    assert await update_job(port(store), "job-1", lambda _: None) is store.job
+    assert await update_job(port(store), "job-1", lambda _: ev.Announced(at=after(1))) is store.job
     assert store.saves == 0
 
 
 async def test_an_impossible_step_writes_nothing() -> None:
     store = Contested(played(started()))
     with pytest.raises(ImpossibleStep):
-        await change(port(store), "job-1", lambda _: ev.Expired(at=after(1)))
+        await update_job(port(store), "job-1", lambda _: ev.Expired(at=after(1)))
     assert store.saves == 0

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from schemas.errors import Invalid
 from schemas.wire.request import CancelRequest, VideoRequest
-from schemas.wire.validation import invalid
+from schemas.wire.validation import to_invalid
 
 leaves = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=12))
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner))
@@ -16,7 +16,7 @@ values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=2) | st.dic
 def complaint(body: object) -> Invalid:
     with pytest.raises(ValidationError) as caught:
         VideoRequest.model_validate(body)
-    return invalid(caught.value)
+    return to_invalid(caught.value)
 
 
 @given(name=st.sampled_from(sorted(VideoRequest.model_fields)), value=values)
@@ -24,7 +24,7 @@ def test_whatever_stands_in_a_field_the_complaint_names_it_in_our_words(name: st
     try:
         VideoRequest.model_validate({"job_id": "job-1", "prompt": "A harbour at dawn", name: value})
     except ValidationError as error:
-        told = invalid(error)
+        told = to_invalid(error)
         assert told.field
         assert told.field.partition(".")[0] == name
         assert str(told).startswith(told.field)
@@ -41,7 +41,7 @@ def test_a_body_that_is_no_object_names_no_field(body: object) -> None:
 def test_broken_json_says_where() -> None:
     with pytest.raises(ValidationError) as caught:
         VideoRequest.model_validate_json(b'{"job_id": ')
-    assert str(invalid(caught.value)).startswith("invalid JSON: ")
+    assert str(to_invalid(caught.value)).startswith("invalid JSON: ")
 
 
 def test_the_first_of_several_faults_is_told() -> None:
@@ -51,4 +51,4 @@ def test_the_first_of_several_faults_is_told() -> None:
 def test_a_cancel_is_refused_in_the_same_words() -> None:
     with pytest.raises(ValidationError) as caught:
         CancelRequest.model_validate({"job_id": "a", "reason": "x" * 501})
-    assert str(invalid(caught.value)) == "reason must have at most 500 characters, not 501"
+    assert str(to_invalid(caught.value)) == "reason must have at most 500 characters, not 501"

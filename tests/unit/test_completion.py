@@ -110,7 +110,7 @@ def test_progress_grows_with_the_usual_time_and_is_whole_only_at_the_end() -> No
 
 
 def test_progress_stands_still_once_the_job_ended() -> None:
-    cancelled = played(started(), accepted(), ev.CancelWished(at=after(27)))
+    cancelled = played(started(), accepted(), ev.CancelRequested(at=after(27)))
     assert estimated_progress(seen_at(27, cancelled)) == estimated_progress(seen_at(5000, cancelled)) == 0.5
 
 

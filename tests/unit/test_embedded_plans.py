@@ -62,9 +62,9 @@ async def test_the_bus_scans_nothing(database: Database) -> None:
         await (await anext(flow)).nack()
         await (await anext(flow)).ack()
         await (await anext(doomed)).nack()
-        await bus.replay("1")
-        await (await anext(doomed)).bury("test")
-        await database.write(bus._beat)
+        await bus.replay_dead_letter("1")
+        await (await anext(doomed)).dead_letter("test")
+        await database.write(bus._renew)
     await bus.close()
     assert len(statements) > 20
     assert scans(database._writer, statements) == []

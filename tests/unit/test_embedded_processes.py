@@ -162,7 +162,7 @@ async def test_what_a_killed_process_had_for_itself_is_swept(tmp_path: Path) -> 
         long_ago = "UPDATE subscriptions SET expires_at = 1 WHERE name = 'own'"
         await bus._database.write(lambda connection: connection.execute(long_ago).rowcount)
         for _ in range(2):  # first what lies there, then itself
-            await bus._database.write(bus._beat)
+            await bus._database.write(bus._renew)
         assert await _rows(bus, "subscriptions") == 1  # the named one stays
         async with bus.subscribe(WORKERS, limit=1) as flow:
             await (await take_one(flow)).ack()

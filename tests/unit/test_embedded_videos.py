@@ -10,9 +10,9 @@ import pytest
 
 from infra.embedded import videos as embedded_videos
 from infra.embedded.database import Database
-from infra.embedded.videos import FolderVideos, shared_secret
+from infra.embedded.videos import FolderVideos, read_or_create_secret
 from schemas.errors import Invalid, NotFound, ReelbusError, Unavailable
-from subscriber.scratch import sweep
+from subscriber.scratch import delete_stale
 
 MP4 = "video/mp4"
 
@@ -122,9 +122,9 @@ async def test_the_data_folder_is_its_owner_s_alone(tmp_path: Path) -> None:
     data = tmp_path / "somewhere" / "data"
     before = os.umask(0o022)
     try:
-        sweep(data / "scratch")
+        delete_stale(data / "scratch")
         videos = await FolderVideos.open(data / "videos", "http://localhost")
-        shared_secret(data / "videos")
+        read_or_create_secret(data / "videos")
         database = await Database.open(data / "reelbus.db")
         try:
             await database.write(lambda connection: connection.execute("CREATE TABLE t (x)"))

@@ -80,7 +80,7 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def test_the_files_are_what_the_models_say() -> None:
-    assert export.drifted() == []
+    assert export.find_drift() == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -189,7 +189,7 @@ def test_drift_is_found_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[
         False,
     ]
     assert export.main([], tmp_path) == 0
-    assert export.drifted(tmp_path) == []
+    assert export.find_drift(tmp_path) == []
 
 
 def test_anything_else_is_wrong_usage(tmp_path: Path) -> None:

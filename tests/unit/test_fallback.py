@@ -53,11 +53,11 @@ def test_it_stays(job: Job) -> None:
 @pytest.mark.parametrize("events", [(), (accepted(),), (lost(),), (accepted(), done())])
 def test_it_changes_nothing_about_the_money(events: tuple[ev.Step, ...]) -> None:
     job, plain = led(*events), led(*events, plan=a_plan(PRICE, PRICE))
-    assert (job.charged, job.cost_usd, job.unused, job.loose_ends) == (
+    assert (job.charged, job.cost_usd, job.unused_reservations, job.has_unresolved_charges) == (
         plain.charged,
         plain.cost_usd,
-        plain.unused,
-        plain.loose_ends,
+        plain.unused_reservations,
+        plain.has_unresolved_charges,
     )
 
 

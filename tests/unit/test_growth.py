@@ -118,7 +118,7 @@ def test_what_is_erased_keeps_no_key_that_this_version_cannot_judge() -> None:
     assert counted(json.loads(record_of(erased))) == 0
     assert SECRET not in record_of(erased)
     assert (erased.cost_usd, erased.state, erased.fingerprint) == (job.cost_usd, job.state, job.fingerprint)
-    assert counted(json.loads(record_of(advance(erased, ev.Swept(at=after(6000)))))) == 0
+    assert counted(json.loads(record_of(advance(erased, ev.FilesDeleted(at=after(6000)))))) == 0
 
 
 def test_a_record_is_written_without_defaults() -> None:

@@ -34,16 +34,16 @@ def test_what_the_store_adds_is_not_written() -> None:
 
 
 def test_started_means_that_something_may_be_paid() -> None:
-    assert not a_job().started
-    assert played(started()).started
-    assert played(started(), lost()).started
-    assert not played(started(), withdrawn()).started
+    assert not a_job().has_started
+    assert played(started()).has_started
+    assert played(started(), lost()).has_started
+    assert not played(started(), withdrawn()).has_started
 
 
 def test_only_a_frozen_plan_without_a_price_is_free() -> None:
-    assert not a_job().free
-    assert played(started(a_plan(Decimal(0)))).free
-    assert not played(started(a_plan(Decimal(0), PRICE))).free
+    assert not a_job().is_free
+    assert played(started(a_plan(Decimal(0)))).is_free
+    assert not played(started(a_plan(Decimal(0), PRICE))).is_free
 
 
 def test_the_sources_of_joined_clips_are_all_of_them() -> None:

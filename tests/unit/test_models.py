@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from infra.gcp.vertex.models import FAST, MODELS, QUALITY, Family, Lineup
+from infra.gcp.vertex.models import FAST, MODELS, QUALITY, Family, ModelPreferences
 from schemas.errors import Invalid
 from schemas.wire.request import DURATION_MAX_S, VideoRequest
 
@@ -35,7 +35,7 @@ def test_omni_lives_in_global_alone() -> None:
 
 
 def test_the_defaults() -> None:
-    lineup = Lineup.parse()
+    lineup = ModelPreferences.parse()
     assert tuple(model.id for model in lineup.fast) == FAST
     assert tuple(model.id for model in lineup.quality) == QUALITY
     assert FAST[0] == "gemini-omni-1.2-flash"
@@ -50,7 +50,9 @@ def test_no_default_begins_with_a_model_that_may_be_switched_off_any_day() -> No
 
 
 def test_settings_name_the_models_in_order() -> None:
-    lineup = Lineup.parse(fast=" veo-3.1-lite-generate-001 , gemini-omni-1.2-flash,", quality="veo-3.1-generate-001")
+    lineup = ModelPreferences.parse(
+        fast=" veo-3.1-lite-generate-001 , gemini-omni-1.2-flash,", quality="veo-3.1-generate-001"
+    )
     assert [model.id for model in lineup.candidates(REQUEST)] == ["veo-3.1-lite-generate-001", "gemini-omni-1.2-flash"]
     better = REQUEST.model_copy(update={"quality": "quality"})
     assert [model.id for model in lineup.candidates(better)] == ["veo-3.1-generate-001"]
@@ -58,16 +60,16 @@ def test_settings_name_the_models_in_order() -> None:
 
 def test_a_request_may_name_any_row() -> None:
     named = REQUEST.model_copy(update={"model": "veo-3.1-lite-generate-001"})
-    assert [model.id for model in Lineup.parse().candidates(named)] == ["veo-3.1-lite-generate-001"]
+    assert [model.id for model in ModelPreferences.parse().candidates(named)] == ["veo-3.1-lite-generate-001"]
 
 
 def test_a_setting_that_names_no_row_is_refused() -> None:
     with pytest.raises(Invalid, match=r"REELBUS_QUALITY_MODELS: model must be one of .*, not 'veo-2'") as refusal:
-        Lineup.parse(quality="veo-2")
+        ModelPreferences.parse(quality="veo-2")
     assert refusal.value.field == "REELBUS_QUALITY_MODELS"
 
 
 def test_a_request_that_names_no_row_is_refused() -> None:
     with pytest.raises(Invalid, match=r"model must be one of veo-3\.1") as refusal:
-        Lineup.parse().candidates(REQUEST.model_copy(update={"model": "veo-2"}))
+        ModelPreferences.parse().candidates(REQUEST.model_copy(update={"model": "veo-2"}))
     assert refusal.value.field == "model"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.gcp.vertex.models import MODELS, Lineup, Model
+from infra.gcp.vertex.models import MODELS, Model, ModelPreferences
 from infra.gcp.vertex.planning import Planner, cheapest_cover, image_type, plan_with, retirement_warning
 from schemas.errors import Charged, Invalid
 from schemas.wire.request import DURATION_MAX_S, VideoRequest
@@ -123,18 +123,18 @@ def test_the_price_follows_sound_and_size(fields: dict[str, object], price: str)
 )
 def test_what_certainly_can_t_be_made(model: str, fields: dict[str, object], field: str) -> None:
     with pytest.raises(Invalid, match=f"^{field} .* for {model}$") as refusal:
-        Planner(Lineup.parse()).plan(a_request(model=model, **fields))
+        Planner(ModelPreferences.parse()).plan(a_request(model=model, **fields))
     assert refusal.value.field == field
 
 
 def test_the_next_in_line_makes_what_the_first_can_t() -> None:
-    plan = Planner(Lineup.parse()).plan(a_request(generate_audio=False))
+    plan = Planner(ModelPreferences.parse()).plan(a_request(generate_audio=False))
     assert plan.clips[0].model == FAST
     assert plan.price_usd == Decimal("0.48")
 
 
 def test_where_nobody_can_the_first_says_why() -> None:
-    planner = Planner(Lineup.parse(fast=f"{LITE},{OMNI}"))
+    planner = Planner(ModelPreferences.parse(fast=f"{LITE},{OMNI}"))
     with pytest.raises(Invalid, match=f"resolution must be 720p or 1080p for {LITE}"):
         planner.plan(a_request(resolution="4k", generate_audio=False))
 
@@ -142,7 +142,7 @@ def test_where_nobody_can_the_first_says_why() -> None:
 @pytest.fixture
 def planner() -> Planner:
     """On a clock that a test moves."""
-    return Planner(Lineup.parse(quality=f"{VEO},{OMNI}"), boot=lambda: CLOCK[0])
+    return Planner(ModelPreferences.parse(quality=f"{VEO},{OMNI}"), boot=lambda: CLOCK[0])
 
 
 CLOCK = [1000.0]
@@ -217,7 +217,7 @@ def test_a_model_that_may_be_switched_off_is_warned_of(today: date, words: str |
 
 
 def test_a_regional_model_is_planned_only_where_it_is_offered() -> None:
-    planner = Planner(Lineup.parse(fast=OMNI, quality=OMNI), location="europe-west4")
+    planner = Planner(ModelPreferences.parse(fast=OMNI, quality=OMNI), location="europe-west4")
     assert planner.plan(a_request()).clips[0].model == OMNI
     with pytest.raises(Invalid, match=f"{VEO} is offered in us-central1 only, not in europe-west4") as refused:
         planner.plan(a_request(model=VEO))

@@ -109,12 +109,12 @@ def test_the_ledger_holds_what_the_answer_counts() -> None:
 def test_a_paid_clip_never_becomes_free(price: str) -> None:
     """A free one may be sent any number of times."""
     job = advance(advance(advance(a_job(), started()), accepted()), _done(price))
-    assert (job.cost_usd, job.free, job.charged) == (PRICE, False, Charged.YES)
+    assert (job.cost_usd, job.is_free, job.charged) == (PRICE, False, Charged.YES)
 
 
 def test_a_free_clip_never_becomes_paid() -> None:
     job = advance(advance(advance(a_job(), started(a_plan(Decimal(0)))), accepted()), _done("0.10"))
-    assert (job.cost_usd, job.free) == (Decimal(0), True)
+    assert (job.cost_usd, job.is_free) == (Decimal(0), True)
 
 
 def test_a_line_that_was_charged_twice_keeps_its_price() -> None:

@@ -39,7 +39,7 @@ def test_a_charged_clip_fails_its_live_job_and_stands_on_the_bill() -> None:
         "charged_without_video",
         Charged.YES,
     )
-    assert (job.cost_usd, job.completion_due, job.loose_ends) == (PRICE, True, False)
+    assert (job.cost_usd, job.completion_due, job.has_unresolved_charges) == (PRICE, True, False)
 
 
 def test_a_clip_that_was_not_charged_is_sent_afresh_and_not_watched() -> None:
@@ -77,7 +77,7 @@ def test_the_record_of_an_ended_job_is_set_right_and_nothing_else(charged: bool,
     assert (job.state, job.history, job.life) == (ended.state, ended.history, ended.life)
     assert (job.cost_usd, job.charged, job.failure.charged) == (cost, job.charged, job.charged)
     assert job.charged is (Charged.YES if charged else Charged.NO)
-    assert (job.loose_ends, job.next_check_at, job.completion_due) == (False, None, False)
+    assert (job.has_unresolved_charges, job.next_check_at, job.completion_due) == (False, None, False)
 
 
 @pytest.mark.parametrize("code", ["generation_lost", "no_video"])
@@ -127,12 +127,12 @@ def _with_a_lost_attempt() -> Job:
 @pytest.mark.parametrize(("charged", "cost"), [(True, 2 * PRICE), (False, PRICE)])
 def test_a_lost_attempt_of_a_finished_job_can_be_judged(charged: bool, cost: Decimal) -> None:
     job = played(resolved(charged=charged), job=_with_a_lost_attempt())
-    assert (job.state, job.cost_usd, job.loose_ends, job.failure) == (JobState.SUCCEEDED, cost, False, None)
+    assert (job.state, job.cost_usd, job.has_unresolved_charges, job.failure) == (JobState.SUCCEEDED, cost, False, None)
 
 
 def test_a_lost_attempt_whose_film_turned_up_is_not_in_doubt_any_more() -> None:
     job = played(late(FOUND, nonce=""), job=_with_a_lost_attempt())
-    assert (job.cost_usd, job.loose_ends) == (2 * PRICE, False)
+    assert (job.cost_usd, job.has_unresolved_charges) == (2 * PRICE, False)
     with pytest.raises(ImpossibleStep):
         advance(job, resolved(charged=True))
 
@@ -141,7 +141,7 @@ def test_the_film_of_an_earlier_attempt_leaves_the_present_one_in_doubt() -> Non
     again = ev.Resubmit(at=after(3), clip=0)
     job = played(*UNKNOWN, again, started(nonce="n2"), lost("n2"), judged(), late(FOUND, nonce=""))
     assert (job.clips[0].state, job.clips[0].lost_prefixes) == (ClipState.LATE, ("work/job-1/0/2/",))
-    assert job.loose_ends
+    assert job.has_unresolved_charges
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from schemas.domain import events as ev
 from schemas.domain.clip import Plan
 from schemas.domain.job import Job
-from schemas.domain.state_machine import advance, step
+from schemas.domain.state_machine import advance, apply
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged, Failure, ImpossibleStep
 from tests.unit.makers import AT, BUSY, GONE, NO, RESULT, a_job, a_plan
@@ -173,7 +173,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(age=ages)
     def a_submit_is_lost(self, age: int) -> None:
-        self.take(ev.SubmitLost(at=self.now, nonce=self.nonce(age)))
+        self.take(ev.SubmitOutcomeUnknown(at=self.now, nonce=self.nonce(age)))
 
     @rule(index=indexes, output=outputs)
     def a_search_finds_the_file(self, index: int | None, output: str) -> None:
@@ -183,7 +183,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(failure=failures)
     def a_search_ends_in_a_judgement(self, failure: Failure) -> None:
-        self.take(ev.SubmitJudged(at=self.now, failure=failure))
+        self.take(ev.SubmitGivenUp(at=self.now, failure=failure))
 
     @rule(index=indexes)
     def an_unknown_clip_may_be_sent_again(self, index: int | None) -> None:
@@ -203,7 +203,7 @@ class Life(RuleBasedStateMachine):
         """Who is charged for a present attempt pays once, who is charged for lost ones once for each."""
         clips, index = self.job.clips, self.at(index)
         if self.take(ev.Resolved(at=self.now, clip=index, charged=charged)) and charged:
-            count = 1 if clips[index].in_doubt else len(clips[index].lost_prefixes)
+            count = 1 if clips[index].is_in_doubt else len(clips[index].lost_prefixes)
             self.operations.append(f"resolved{len(self.operations)}")
             self.bill[self.operations[-1]] = self.price(index) * count
 
@@ -211,7 +211,7 @@ class Life(RuleBasedStateMachine):
     def an_answer_comes_after_a_person_judged_its_submit(self) -> None:
         """One submit has one answer: once it is in the ledger, another operation would be another charge."""
         judged = [clip for clip in self.job.clips if clip.nonce and clip.cause and clip.cause.code in JUDGED]
-        for clip in [clip for clip in judged if self.job.ended and clip.state is ClipState.REFUSED]:
+        for clip in [clip for clip in judged if self.job.has_ended and clip.state is ClipState.REFUSED]:
             operation = self.new_operation()
             assert clip.cause
             if (
@@ -253,13 +253,13 @@ class Life(RuleBasedStateMachine):
             case "fail":
                 self.take(ev.Failed(at=self.now, failure=GONE, held=held))
             case "cancel":
-                self.take(ev.CancelWished(at=self.now, reason="no need", held=held))
+                self.take(ev.CancelRequested(at=self.now, reason="no need", held=held))
             case "expire":
                 self.take(ev.Expired(at=self.now, held=held))
 
     @rule(announced=st.booleans())
     def reconcile_looks(self, announced: bool) -> None:
-        self.take(ev.Announced(at=self.now) if announced else ev.Checked(at=self.now))
+        self.take(ev.Announced(at=self.now) if announced else ev.Reconciled(at=self.now))
 
     @rule(word=st.sampled_from(["submit", "accept", "finish", "store"]))
     def a_worker_does_its_work(self, word: str) -> None:
@@ -269,7 +269,7 @@ class Life(RuleBasedStateMachine):
     def a_person_replays(self, resubmit: bool = False) -> None:
         """Who is asked once more about an operation in doubt takes it for paid until the answer is there."""
         again = self.at(None) if resubmit else None
-        asked = [clip for clip in self.job.clips if clip.in_doubt and clip.operation and clip.index != again]
+        asked = [clip for clip in self.job.clips if clip.is_in_doubt and clip.operation and clip.index != again]
         if self.take(ev.Replayed(at=self.now, deadline=self.now + timedelta(days=1), resubmit=again)):
             for clip in asked:
                 key = str(clip.operation)
@@ -281,12 +281,12 @@ class Life(RuleBasedStateMachine):
         spent = (self.job.cost_usd, self.job.charged, self.job.billed_seconds)
         if self.take(ev.Erased(at=self.now)):
             assert (self.job.cost_usd, self.job.charged, self.job.billed_seconds) == spent
-        self.take(ev.Swept(at=self.now))
+        self.take(ev.FilesDeleted(at=self.now))
 
     @rule()
     def the_caller_goes_and_comes_back(self) -> None:
         self.take(ev.WaitEnded(at=self.now, until=self.now + timedelta(minutes=30)))
-        self.take(ev.Answered(at=self.now))
+        self.take(ev.CallerAnswered(at=self.now))
         assert self.job.reattach_until is None
 
     @rule()
@@ -294,7 +294,7 @@ class Life(RuleBasedStateMachine):
         before = self.job
         self.take(ev.Unsent(at=self.now))
         assert self.job.model_copy(update={"next_check_at": before.next_check_at}) == before
-        assert self.job.ended or (self.job.next_check_at is not None and self.job.next_check_at <= self.now)
+        assert self.job.has_ended or (self.job.next_check_at is not None and self.job.next_check_at <= self.now)
 
     @invariant()
     def the_ledger_agrees_with_the_bill(self) -> None:
@@ -316,14 +316,14 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def a_free_plan_never_costs(self) -> None:
-        if self.job.free:
+        if self.job.is_free:
             assert self.job.cost_usd == 0
             assert self.job.charged is Charged.NO
             assert not self.job.failure or self.job.failure.charged is Charged.NO
 
     @invariant()
     def an_end_is_final_unless_replayed(self) -> None:
-        if self.before.ended and not isinstance(self.event, ev.Replayed):
+        if self.before.has_ended and not isinstance(self.event, ev.Replayed):
             assert self.job.state is self.before.state
             assert self.job.history == self.before.history
 
@@ -342,7 +342,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def an_answer_counts_only_for_the_submit_that_is_open(self) -> None:
-        if isinstance(self.event, ev.SubmitAccepted | ev.SubmitDenied | ev.SubmitWithdrawn | ev.SubmitLost):
+        if isinstance(self.event, ev.SubmitAccepted | ev.SubmitDenied | ev.SubmitWithdrawn | ev.SubmitOutcomeUnknown):
             opened = self.before.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)
             assert opened
             assert opened.nonce == self.event.nonce
@@ -364,7 +364,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_being_submitted_in_an_ended_job(self) -> None:
-        assert not self.job.ended or self.job.clip_in(ClipState.SUBMITTING) is None
+        assert not self.job.has_ended or self.job.clip_in(ClipState.SUBMITTING) is None
 
     @invariant()
     def an_accepted_clip_is_never_planned_again(self) -> None:
@@ -383,7 +383,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def the_plan_is_frozen_once_something_may_be_paid(self) -> None:
-        if self.before.started:
+        if self.before.has_started:
             assert [clip.planned for clip in self.job.clips] == [clip.planned for clip in self.before.clips]
 
     @invariant()
@@ -400,30 +400,30 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def every_end_but_success_has_a_reason_and_success_has_a_video(self) -> None:
-        assert (self.job.failure is not None) == (self.job.ended and self.job.state is not WON)
+        assert (self.job.failure is not None) == (self.job.has_ended and self.job.state is not WON)
         assert (self.job.result is not None) == (self.job.state is WON)
 
     @invariant()
     def somebody_looks_at_every_job_that_has_not_ended(self) -> None:
-        if not self.job.ended or self.job.completion_due or self.job.sweep_until:
+        if not self.job.has_ended or self.job.completion_due or self.job.sweep_until:
             assert self.job.next_check_at is not None
-        elif not self.job.loose_ends:
+        elif not self.job.has_unresolved_charges:
             assert self.job.next_check_at is None
 
     @invariant()
     def an_erased_job_stays_erased_and_holds_no_word_of_its_caller(self) -> None:
         assert not self.before.erased_at or self.job.erased_at == self.before.erased_at
         if self.job.erased_at:
-            assert self.job.ended
+            assert self.job.has_ended
             assert a_job().request.prompt not in self.job.model_dump_json()
 
     @invariant()
     def a_completion_is_due_only_for_an_end(self) -> None:
-        assert not self.job.completion_due or self.job.ended
+        assert not self.job.completion_due or self.job.has_ended
 
     @invariant()
     def a_cancel_is_only_noted_while_a_submit_is_open(self) -> None:
-        if self.job.cancel_requested and not self.job.ended:
+        if self.job.cancel_requested and not self.job.has_ended:
             assert self.job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)
 
     @invariant()
@@ -439,6 +439,6 @@ TestLife = Life.TestCase
 
 def test_every_kind_of_event_has_a_step() -> None:
     kinds = set(get_args(ev.Step))
-    assert set(step.registry) - {object, ev.Event} == kinds
+    assert set(apply.registry) - {object, ev.Event} == kinds
     found = {kind for kind in vars(ev).values() if isinstance(kind, type) and issubclass(kind, ev.Event)}
     assert found - {ev.Event} == kinds

@@ -7,10 +7,10 @@ import pytest
 
 from schemas.domain import events as ev
 from schemas.domain.budget import Limit, Period
-from schemas.domain.job import LOOSE_ENDS_FOR, Job
+from schemas.domain.job import LATE_RESULT_WINDOW, Job
 from schemas.domain.state_machine import advance
 from schemas.domain.states import ClipState, JobState
-from schemas.domain.tombstone import ERASED_PROMPT, why_kept
+from schemas.domain.tombstone import ERASED_PROMPT, erasure_blocker
 from schemas.errors import Category, Charged, Failure, ImpossibleStep
 from tests.unit.makers import (
     PRICE,
@@ -88,7 +88,7 @@ def test_what_the_job_was_how_it_ended_and_what_it_cost_stays() -> None:
     ids=["succeeded", "denied", "broken", "cancelled", "cancelled late"],
 )
 def test_no_word_of_the_caller_is_left(job: Job) -> None:
-    erased = advance(job, ev.Erased(at=after(5000) + LOOSE_ENDS_FOR))
+    erased = advance(job, ev.Erased(at=after(5000) + LATE_RESULT_WINDOW))
     written = erased.model_dump_json()
     assert "secret" in job.model_dump_json()
     assert "secret" not in written
@@ -107,15 +107,15 @@ def test_no_word_of_the_caller_is_left(job: Job) -> None:
     ],
 )
 def test_a_job_with_something_left_to_happen_is_kept(job: Job, words: str) -> None:
-    assert words in (why_kept(job, after(5000)) or "")
+    assert words in (erasure_blocker(job, after(5000)) or "")
     with pytest.raises(ImpossibleStep):
         _erased(job)
 
 
 def test_a_clip_that_never_turned_up_keeps_its_job_for_a_day_only() -> None:
     job = played(started(), lost(), judged())
-    erased = advance(job, ev.Erased(at=after(600) + LOOSE_ENDS_FOR))
-    assert (erased.charged, erased.clips[0].in_doubt) == (Charged.UNKNOWN, True)
+    erased = advance(job, ev.Erased(at=after(600) + LATE_RESULT_WINDOW))
+    assert (erased.charged, erased.clips[0].is_in_doubt) == (Charged.UNKNOWN, True)
 
 
 def test_it_never_lives_again_and_nobody_comes_back_to_it() -> None:
@@ -123,14 +123,14 @@ def test_it_never_lives_again_and_nobody_comes_back_to_it() -> None:
     with pytest.raises(ImpossibleStep):
         advance(erased, replayed())
     assert advance(erased, ev.WaitEnded(at=after(6000), until=after(7000))) is erased
-    assert advance(erased, ev.CancelWished(at=after(6000))) is erased
+    assert advance(erased, ev.CancelRequested(at=after(6000))) is erased
     assert advance(erased, ev.Erased(at=after(6000))) is erased
 
 
 def test_an_old_job_is_swept_once() -> None:
-    erased = advance(played(started(), accepted(), done(), stored()), ev.Erased(at=after(70) + LOOSE_ENDS_FOR))
+    erased = advance(played(started(), accepted(), done(), stored()), ev.Erased(at=after(70) + LATE_RESULT_WINDOW))
     assert erased.next_check_at == erased.erased_at + timedelta(minutes=1)  # type: ignore[operator]
-    swept = advance(erased, ev.Swept(at=after(71) + LOOSE_ENDS_FOR))
+    swept = advance(erased, ev.FilesDeleted(at=after(71) + LATE_RESULT_WINDOW))
     assert (swept.sweep_until, swept.next_check_at) == (None, None)
 
 
@@ -140,28 +140,28 @@ def test_a_young_job_is_swept_again_and_again_for_a_day_since_films_may_come_lat
     looks = 0
     at = after(1001)
     while job.next_check_at:
-        job = advance(advance(job, ev.Checked(at=at)), ev.Swept(at=at))
+        job = advance(advance(job, ev.Reconciled(at=at)), ev.FilesDeleted(at=at))
         looks, at = looks + 1, job.next_check_at or at
     assert 5 < looks < 12
-    assert at > after(3) + LOOSE_ENDS_FOR
+    assert at > after(3) + LATE_RESULT_WINDOW
 
 
 def test_the_name_of_its_image_stays_until_that_is_deleted() -> None:
     image = f"reelbus:references/{'a' * 64}.png"
     erased = _erased(played(started(), accepted(), done(), stored(), job=a_job(reference_image=image)))
     assert erased.request.reference_image == image
-    assert advance(erased, ev.Swept(at=after(5001))).request.reference_image is None
+    assert advance(erased, ev.FilesDeleted(at=after(5001))).request.reference_image is None
 
 
 def test_an_operation_that_turns_up_afterwards_is_charged_and_its_file_swept() -> None:
-    erased = advance(played(started(), lost(), judged()), ev.Erased(at=after(600) + LOOSE_ENDS_FOR))
-    swept = advance(erased, ev.Swept(at=after(601) + LOOSE_ENDS_FOR))
-    at = after(700) + LOOSE_ENDS_FOR
+    erased = advance(played(started(), lost(), judged()), ev.Erased(at=after(600) + LATE_RESULT_WINDOW))
+    swept = advance(erased, ev.FilesDeleted(at=after(601) + LATE_RESULT_WINDOW))
+    at = after(700) + LATE_RESULT_WINDOW
     charged = advance(swept, ev.AcceptedLate(at=at, clip=0, nonce="n1", operation="op-9"))
     assert (charged.state, charged.clips[0].state, charged.cost_usd) == (JobState.FAILED, ClipState.LATE, PRICE)
-    assert (charged.sweep_until, charged.next_check_at) == (at + LOOSE_ENDS_FOR, at + timedelta(minutes=1))
+    assert (charged.sweep_until, charged.next_check_at) == (at + LATE_RESULT_WINDOW, at + timedelta(minutes=1))
 
 
 def test_only_an_erased_job_is_swept() -> None:
     with pytest.raises(ImpossibleStep):
-        advance(played(wished()), ev.Swept(at=after(5000)))
+        advance(played(wished()), ev.FilesDeleted(at=after(5000)))

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 import schemas
 from schemas.wire import scene
 from schemas.wire.request import VideoRequest
-from schemas.wire.validation import invalid
+from schemas.wire.validation import to_invalid
 
 Case = dict[str, Any]
 FOLDER = Path(schemas.__file__).parent / "vectors"
@@ -25,7 +25,7 @@ def cases(name: str) -> list[Any]:
 def refusal(request: Case) -> Case:
     with pytest.raises(ValidationError) as caught:
         VideoRequest.model_validate_json(json.dumps(request))
-    error = invalid(caught.value)
+    error = to_invalid(caught.value)
     return {"field": error.field, "message": str(error)}
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.gcp.vertex.echo import without_echo
-from infra.gcp.vertex.failures import nothing_made, operation_failure, refusal, stopped
+from infra.gcp.vertex.failures import no_video_failure, operation_failure, refusal_of, stopped_failure
 from schemas.errors import Category
 from tests.unit.test_vertex_failures import body
 
@@ -27,7 +27,7 @@ PROMPT = 'A poster on a wall says "safety policy", and below: you have not been 
 def test_a_quoted_prompt_decides_nothing_and_is_not_shown(said: str) -> None:
     for failure in (
         operation_failure(3, said, (PROMPT,)),
-        refusal(400, body(said), (PROMPT,)),
+        refusal_of(400, body(said), (PROMPT,)),
     ):
         assert failure
         assert failure.category is Category.INVALID_REQUEST
@@ -58,8 +58,8 @@ def test_a_prompt_in_a_script_without_spaces() -> None:
 
 
 def test_what_was_filtered_and_what_stopped_are_shown_without_the_prompt() -> None:
-    assert "poster" not in nothing_made(1, [f"Blocked: {PROMPT}"], (PROMPT,)).message
-    assert "poster" not in stopped("incomplete", without_echo(PROMPT, (PROMPT,))).message
+    assert "poster" not in no_video_failure(1, [f"Blocked: {PROMPT}"], (PROMPT,)).message
+    assert "poster" not in stopped_failure("incomplete", without_echo(PROMPT, (PROMPT,))).message
 
 
 def test_a_sentence_without_a_quotation_stays_as_it_is() -> None:

@@ -7,23 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.gcp.vertex.failures import (
+    answer_lost_failure,
     as_sentence,
-    doubt,
-    elsewhere,
-    lost,
-    not_sent,
-    nothing_made,
+    foreign_bucket_failure,
+    no_video_failure,
+    not_sent_failure,
     operation_failure,
-    refusal,
+    refusal_of,
     safety_failure,
-    stopped,
+    stopped_failure,
     support_reasons,
+    unclear_answer_failure,
     words_of,
 )
-from infra.gcp.vertex.operations import Made, Operation, Place
+from infra.gcp.vertex.operations import GeneratedFiles, Location, Operation
 from infra.gcp.vertex.requests import label_value
 from schemas.errors import Category, Charged, Failure, NotFound
-from schemas.ports import Broke, Finished
+from schemas.ports import GenerationDone, GenerationFailed
 
 
 def body(message: str, status: int = 400) -> bytes:
@@ -54,7 +54,7 @@ def facts(failure: Failure) -> tuple[Category, str, bool, Charged]:
     ],
 )
 def test_a_definite_no(status: int, message: str, category: Category, code: str, retryable: bool) -> None:
-    failure = refusal(status, body(message, status))
+    failure = refusal_of(status, body(message, status))
     assert failure
     assert facts(failure) == (category, code, retryable, Charged.NO)
     assert failure.message.endswith((".", "…"))
@@ -63,24 +63,24 @@ def test_a_definite_no(status: int, message: str, category: Category, code: str,
 
 @pytest.mark.parametrize("status", [200, 204, 302, 408, 409, 418, 499, 500, 502, 503, 504])
 def test_anything_else_is_a_doubt(status: int) -> None:
-    assert refusal(status, body("whatever", status)) is None
-    assert facts(doubt(status)) == (Category.UPSTREAM, "unclear_answer", False, Charged.UNKNOWN)
+    assert refusal_of(status, body("whatever", status)) is None
+    assert facts(unclear_answer_failure(status)) == (Category.UPSTREAM, "unclear_answer", False, Charged.UNKNOWN)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 429])
 def test_a_no_without_a_body_is_a_doubt(status: int) -> None:
-    assert refusal(status, b" \n") is None
+    assert refusal_of(status, b" \n") is None
 
 
 def test_a_no_in_another_shape_is_still_a_no() -> None:
-    failure = refusal(403, b"<html>Forbidden</html>")
+    failure = refusal_of(403, b"<html>Forbidden</html>")
     assert failure
     assert failure.message == "The worker's account may not use this model."
 
 
 def test_the_first_byte_decides_what_a_broken_connection_means() -> None:
-    assert facts(not_sent(OSError("no route"))) == (Category.UPSTREAM, "unreachable", True, Charged.NO)
-    assert facts(lost(OSError("reset"))) == (Category.UPSTREAM, "answer_lost", False, Charged.UNKNOWN)
+    assert facts(not_sent_failure(OSError("no route"))) == (Category.UPSTREAM, "unreachable", True, Charged.NO)
+    assert facts(answer_lost_failure(OSError("reset"))) == (Category.UPSTREAM, "answer_lost", False, Charged.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -102,27 +102,29 @@ def test_an_operation_s_error(
 
 
 def test_filtered_films_say_why_and_whether_they_were_charged() -> None:
-    unclear = nothing_made(1, ["Blocked. Support codes: 61493863"])
+    unclear = no_video_failure(1, ["Blocked. Support codes: 61493863"])
     assert facts(unclear) == (Category.SAFETY_FILTER, "safety_filter", False, Charged.UNKNOWN)
     assert "violence" in unclear.message
-    free = nothing_made(1, ["We had an issue with the audio. You have not been charged for this attempt."])
+    free = no_video_failure(1, ["We had an issue with the audio. You have not been charged for this attempt."])
     assert free.charged is Charged.NO
-    assert nothing_made(2, []).message == "The safety filter refused it."
+    assert no_video_failure(2, []).message == "The safety filter refused it."
 
 
 def test_done_with_nothing() -> None:
-    assert facts(nothing_made(0, [])) == (Category.UPSTREAM, "no_video", True, Charged.UNKNOWN)
+    assert facts(no_video_failure(0, [])) == (Category.UPSTREAM, "no_video", True, Charged.UNKNOWN)
 
 
 def test_an_interaction_that_stopped() -> None:
-    assert facts(stopped("cancelled", "")) == (Category.UPSTREAM, "stopped_early", True, Charged.UNKNOWN)
+    assert facts(stopped_failure("cancelled", "")) == (Category.UPSTREAM, "stopped_early", True, Charged.UNKNOWN)
 
 
 def test_a_file_that_is_elsewhere() -> None:
     ours, other = "gs://films/work/j/0/1/7/sample_0.mp4", "gs://other/sample_0.mp4"
-    assert Made(uris=(other, ours)).in_store("films") == Finished(outputs=("work/j/0/1/7/sample_0.mp4",))
-    assert Made(uris=(other,)).in_store("films") == Broke(failure=elsewhere(other))
-    assert elsewhere(other).charged is Charged.YES
+    assert GeneratedFiles(uris=(other, ours)).in_store("films") == GenerationDone(
+        outputs=("work/j/0/1/7/sample_0.mp4",)
+    )
+    assert GeneratedFiles(uris=(other,)).in_store("films") == GenerationFailed(failure=foreign_bucket_failure(other))
+    assert foreign_bucket_failure(other).charged is Charged.YES
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def test_words_that_only_look_like_a_filter(said: str) -> None:
 @given(st.binary())
 def test_any_body_can_be_read(data: bytes) -> None:
     assert isinstance(words_of(data), str)
-    refusal(400, data)
+    refusal_of(400, data)
 
 
 @given(st.text())
@@ -168,7 +170,7 @@ def test_an_operation_s_name_tells_family_and_place() -> None:
     veo = "veo:projects/p/locations/us-central1/publishers/google/models/m/operations/7"
     omni = "omni:projects/p/locations/global/interactions/abc"
     assert str(Operation.parse(veo)) == veo
-    assert Operation.parse(veo).place == Place(project="p", location="us-central1")
+    assert Operation.parse(veo).place == Location(project="p", location="us-central1")
     assert (Operation.parse(omni).id, Operation.parse(omni).place.location) == ("abc", "global")
     for name in ("", "veo", "sora:projects/p/locations/l/a/b", "veo:operations/7"):
         with pytest.raises(NotFound):

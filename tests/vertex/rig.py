@@ -10,11 +10,11 @@ from typing import Any
 from infra.clock import SystemClock
 from infra.embedded.videos import FolderVideos
 from infra.gcp.vertex.adapter import Vertex
-from infra.gcp.vertex.models import Lineup
+from infra.gcp.vertex.models import ModelPreferences
 from infra.gcp.vertex.planning import Planner
 from schemas.domain.clip import Clip, PlannedClip
 from schemas.domain.object_names import work_prefix
-from schemas.ports import Broke, Finished, Running, VideoStore
+from schemas.ports import GenerationDone, GenerationFailed, GenerationRunning, VideoStore
 from schemas.wire.request import VideoRequest
 from tests.vertex.depot import FolderDepot
 from tests.vertex.server import WireVertex, vertex_at
@@ -46,11 +46,11 @@ class Rig:
         send_before = SystemClock().boot() + in_s
         return await self.model.submit(request, clip, sources, send_before=send_before, previous=previous)
 
-    async def ended(self, operation: str) -> Finished | Broke:
+    async def ended(self, operation: str) -> GenerationDone | GenerationFailed:
         """Asks until it has ended: the answers that say otherwise are scripted, so this ends."""
-        while isinstance(answer := await self.model.poll(operation), Running):
+        while isinstance(answer := await self.model.poll(operation), GenerationRunning):
             pass
-        assert isinstance(answer, Finished | Broke)
+        assert isinstance(answer, GenerationDone | GenerationFailed)
         return answer
 
     async def made(self, request: VideoRequest) -> str:
@@ -60,7 +60,7 @@ class Rig:
         for index in range(len(self.model.plan(request).clips)):
             operation = await self.submit(request, index, *outputs, previous=operation)
             answer = await self.ended(operation)
-            assert isinstance(answer, Finished), answer
+            assert isinstance(answer, GenerationDone), answer
             outputs.append(answer.outputs[0])
         return outputs[-1]
 
@@ -80,7 +80,7 @@ def adapter(url: str, videos: VideoStore, *, bucket: str = BUCKET, boot: Callabl
         location="us-central1",
         videos=videos,
         bucket=bucket,
-        planner=Planner(Lineup.parse(quality=f"{VEO},{OMNI}")),
+        planner=Planner(ModelPreferences.parse(quality=f"{VEO},{OMNI}")),
         base_url=url,
         clock=_Clock(boot) if boot else None,
     )

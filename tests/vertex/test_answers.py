@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.errors import Category, Charged, SubmitRefused
-from schemas.ports import Broke, Finished, Running
+from schemas.ports import GenerationDone, GenerationFailed, GenerationRunning
 from tests.vertex.rig import OMNI, VEO, Rig, a_request
 from tests.vertex.script import Step
 
@@ -17,10 +17,10 @@ async def test_an_extension_that_fails_says_why(rig: Rig, model: str) -> None:
     request = a_request(model=model, duration_seconds=16)
     operation = await rig.submit(request)
     first = await rig.ended(operation)
-    assert isinstance(first, Finished)
+    assert isinstance(first, GenerationDone)
     rig.vertex.then(Step(ending="error", error={"code": 8, "message": "High load."}))
     answer = await rig.ended(await rig.submit(request, 1, *first.outputs, previous=operation))
-    assert isinstance(answer, Broke)
+    assert isinstance(answer, GenerationFailed)
     failure = answer.failure
     assert (failure.category, failure.retryable, failure.charged) == (Category.CAPACITY, True, Charged.NO)
 
@@ -40,7 +40,7 @@ async def test_the_prompt_decides_nothing_and_is_not_shown(rig: Rig, model: str,
     rig.vertex.then(step)
     request = a_request(model=model, prompt=PROMPT, duration_seconds=4)
     answer = await rig.model.poll(await rig.submit(request), request=request)
-    assert isinstance(answer, Broke)
+    assert isinstance(answer, GenerationFailed)
     assert answer.failure.category is Category.UPSTREAM
     assert "polic" not in answer.failure.message
 
@@ -57,7 +57,7 @@ async def test_a_refusal_that_quotes_the_prompt(rig: Rig, model: str) -> None:
 async def test_what_the_model_says_about_a_prompt_is_shown_without_it(rig: Rig) -> None:
     rig.vertex.then(Step(ending="said", message=f"I can't make this: {PROMPT}. Try other words."))
     answer = await rig.ended(await rig.submit(a_request(model=OMNI, prompt=PROMPT)))
-    assert isinstance(answer, Broke)
+    assert isinstance(answer, GenerationFailed)
     assert answer.failure.code == "stopped_early"
     assert answer.failure.message.endswith("I can't make this: …. Try other words.")
 
@@ -68,4 +68,4 @@ async def test_what_the_model_says_about_a_prompt_is_shown_without_it(rig: Rig) 
 async def test_a_status_that_is_no_end_is_running(rig: Rig, status: str) -> None:
     rig.vertex.then(Step(ending="status", message=status))
     operation = await rig.submit(a_request(model=OMNI))
-    assert [await rig.model.poll(operation) for _ in range(3)] == [Running()] * 3
+    assert [await rig.model.poll(operation) for _ in range(3)] == [GenerationRunning()] * 3

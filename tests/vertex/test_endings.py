@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.errors import Category, Charged, Failure, SubmitUnknown, Unavailable
-from schemas.ports import Broke, Finished, Foreign, Missing, Running
+from schemas.ports import Foreign, GenerationDone, GenerationFailed, GenerationRunning, Missing
 from tests.vertex.rig import OMNI, VEO, Rig, a_request
 from tests.vertex.script import Step
 
@@ -18,7 +18,7 @@ INPUT_IMAGE = {
 async def _broke(rig: Rig, model: str, step: Step) -> Failure:
     rig.vertex.then(step)
     answer = await rig.ended(await rig.submit(a_request(model=model, duration_seconds=4)))
-    assert isinstance(answer, Broke), answer
+    assert isinstance(answer, GenerationFailed), answer
     return answer.failure
 
 
@@ -69,7 +69,7 @@ async def test_a_sound_that_was_filtered_is_not_charged(rig: Rig) -> None:
 async def test_fewer_films_than_asked_for_are_kept(rig: Rig, model: str) -> None:
     rig.vertex.then(Step(ending="fewer"))
     answer = await rig.ended(await rig.submit(a_request(model=model, duration_seconds=4)))
-    assert isinstance(answer, Finished)
+    assert isinstance(answer, GenerationDone)
     assert len(answer.outputs) == 1
 
 
@@ -77,7 +77,7 @@ async def test_fewer_films_than_asked_for_are_kept(rig: Rig, model: str) -> None
 async def test_a_film_inside_the_answer_is_kept(rig: Rig, model: str) -> None:
     rig.vertex.then(Step(ending="inline"))
     answer = await rig.ended(await rig.submit(a_request(model=model, duration_seconds=4)))
-    assert isinstance(answer, Finished), answer
+    assert isinstance(answer, GenerationDone), answer
     assert [film[4:8] for film in answer.films] == [b"ftyp"]
 
 
@@ -97,7 +97,7 @@ async def test_stopped_early(rig: Rig) -> None:
 async def test_never_done_is_running_for_ever(rig: Rig, model: str) -> None:
     rig.vertex.then(Step(ending="never"))
     operation = await rig.submit(a_request(model=model))
-    assert [await rig.model.poll(operation) for _ in range(3)] == [Running()] * 3
+    assert [await rig.model.poll(operation) for _ in range(3)] == [GenerationRunning()] * 3
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -114,7 +114,7 @@ async def test_a_poll_that_fails_is_asked_again_later(rig: Rig, model: str, stat
     operation = await rig.submit(a_request(model=model, duration_seconds=4))
     with pytest.raises(Unavailable, match=str(status)):
         await rig.model.poll(operation)
-    assert isinstance(await rig.ended(operation), Finished)
+    assert isinstance(await rig.ended(operation), GenerationDone)
     assert rig.vertex.books.polls == 2
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from infra.media.probe import probe
 from schemas.errors import Category, SubmitRefused
-from schemas.ports import Finished
+from schemas.ports import GenerationDone
 from schemas.wire.request import VideoRequest
 from tests.vertex.rig import OMNI, VEO, Rig, a_request
 from tests.vertex.script import Step
@@ -13,7 +13,7 @@ from tests.vertex.script import Step
 async def _first(rig: Rig, request: VideoRequest) -> tuple[str, str]:
     operation = await rig.submit(request)
     answer = await rig.ended(operation)
-    assert isinstance(answer, Finished)
+    assert isinstance(answer, GenerationDone)
     return operation, answer.outputs[0]
 
 
@@ -21,7 +21,7 @@ async def test_omni_goes_on_from_an_interaction_of_more_than_ten_seconds(rig: Ri
     request = a_request(model=OMNI, duration_seconds=16)
     operation, file = await _first(rig, request)
     answer = await rig.ended(await rig.submit(request, 1, file, previous=operation))
-    assert isinstance(answer, Finished)
+    assert isinstance(answer, GenerationDone)
     assert probe(rig.folder / answer.outputs[0]).duration_seconds == 16
     sent = rig.vertex.books.accepted[1].body
     assert sent["previous_interaction_id"] == operation.rpartition("/")[2]
@@ -50,7 +50,7 @@ async def test_an_interaction_that_is_gone_is_replaced_by_its_file_and_paid_once
     operation, file = await _first(rig, a_request(model=OMNI, duration_seconds=4))
     rig.vertex.then(step)
     answer = await rig.ended(await rig.submit(request, 1, file, previous=operation))
-    assert isinstance(answer, Finished)
+    assert isinstance(answer, GenerationDone)
     assert rig.vertex.books.posts == 3
     assert [("previous_interaction_id" in each.body) for each in rig.vertex.books.accepted] == [False, False]
     assert rig.model.plan(request).clips[0].model == OMNI  # the model is not to blame

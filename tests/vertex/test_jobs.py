@@ -14,15 +14,15 @@ from schemas.domain.job import Job
 from schemas.domain.projections import view_of
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged
-from subscriber.policy import Windows
-from subscriber.runner import Carrier
+from subscriber.policy import Deadlines
+from subscriber.runner import JobRunner
 from tests.vertex.depot import FolderDepot
 from tests.vertex.rig import BUCKET, OMNI, VEO, VEO_FAST, adapter
 from tests.vertex.script import Step
 from tests.vertex.server import WireVertex, vertex_at
 from tests.worker.bench import bench_in
 
-WINDOWS = Windows(submit_within_s=10, submitting_hold_s=60, generation_s=60, storing_s=60)
+WINDOWS = Deadlines(submit_within_s=10, submitting_hold_s=60, generation_s=60, storing_s=60)
 Carried = Callable[..., Awaitable[Job]]
 
 
@@ -32,10 +32,10 @@ async def shop_in(folder: Path) -> AsyncIterator[tuple[WireVertex, Carried]]:
     async with bench_in(folder, b"") as bench, vertex_at(FolderDepot(folder / "videos", BUCKET)) as vertex:
         model = adapter(vertex.url, bench.shop.videos)
         model.poll_every_s = 0.01
-        shop = replace(bench.shop, model=model, windows=WINDOWS)
+        shop = replace(bench.shop, model=model, deadlines=WINDOWS)
 
         async def carried(**fields: Any) -> Job:
-            return await Carrier(shop, await bench.queued(**fields)).carry()
+            return await JobRunner(shop, await bench.queued(**fields)).run()
 
         yield vertex, carried
         await model.aclose()

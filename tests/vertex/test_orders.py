@@ -6,7 +6,7 @@ import pytest
 
 from infra.media.probe import probe
 from schemas.errors import SubmitRefused
-from schemas.ports import Finished
+from schemas.ports import GenerationDone
 from schemas.services.reference_images import claim_image
 from tests.images import data_url, png
 from tests.vertex.rig import BUCKET, OMNI, VEO, Rig, a_clip, a_request
@@ -106,7 +106,7 @@ async def test_a_first_frame_is_named_not_sent(rig: Rig, model: str) -> None:
 async def test_any_process_can_poll_and_find_the_file(rig: Rig, model: str) -> None:
     operation = await rig.submit(a_request(model=model, duration_seconds=4))
     other = rig.another()
-    assert await other.poll(operation) == Finished(outputs=tuple(await other.recover("work/Job_1/0/1/")))
+    assert await other.poll(operation) == GenerationDone(outputs=tuple(await other.recover("work/Job_1/0/1/")))
     await other.discard(operation)
     await other.aclose()
     assert not {"vertexai", "google.cloud.aiplatform"} & sys.modules.keys()

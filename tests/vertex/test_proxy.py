@@ -12,7 +12,7 @@ from infra.gcp.settings import VertexSettings
 from infra.gcp.vertex.adapter import Vertex, open_vertex
 from infra.gcp.vertex.client import Proxies
 from schemas.errors import Charged, Invalid, SubmitRefused, SubmitUnknown, Unavailable
-from schemas.ports import Finished
+from schemas.ports import GenerationDone
 from tests.vertex.rig import OMNI, VEO, Rig, a_request
 from tests.vertex.script import Step
 from tests.vertex.tunnel import HOST, Tunnel, tunnel_to
@@ -49,7 +49,7 @@ async def through(rig: Rig, tunnel: Tunnel) -> AsyncIterator[Rig]:
 @pytest.mark.parametrize("model", MODELS)
 async def test_submits_and_polls_go_through_the_proxy(through: Rig, tunnel: Tunnel, model: str) -> None:
     operation = await through.submit(a_request(model=model, duration_seconds=4))
-    assert isinstance(await through.ended(operation), Finished)
+    assert isinstance(await through.ended(operation), GenerationDone)
     assert tunnel.asked == [f"CONNECT {HOST}:443 HTTP/1.1"] * 2
     assert through.vertex.books.posts == len(through.vertex.books.accepted) == 1
 
@@ -88,7 +88,7 @@ async def test_a_poll_that_the_proxy_refuses_is_asked_again_later(through: Rig, 
     with pytest.raises(Unavailable):
         await through.model.poll(operation)
     tunnel.refusal = b""
-    assert isinstance(await through.ended(operation), Finished)
+    assert isinstance(await through.ended(operation), GenerationDone)
 
 
 @pytest.mark.parametrize("exempt", [HOST, ".invalid", "*"])

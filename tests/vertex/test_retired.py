@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.errors import Category, Charged, SubmitRefused
-from schemas.ports import Finished
+from schemas.ports import GenerationDone
 from tests.vertex.rig import OMNI, VEO, VEO_FAST, Rig, a_clip, a_request, adapter
 from tests.vertex.script import Step
 
@@ -32,7 +32,7 @@ async def test_a_retired_model_makes_room_for_the_next_in_line(rig: Rig) -> None
         await rig.submit(request)
     assert (refusal.value.failure.code, refusal.value.failure.retryable) == ("model_retired", True)
     assert rig.model.plan(request).clips[0].model == VEO_FAST
-    assert isinstance(await rig.ended(await rig.submit(request)), Finished)
+    assert isinstance(await rig.ended(await rig.submit(request)), GenerationDone)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ async def test_a_retired_model_without_an_alternative(rig: Rig, fields: dict[str
 async def test_a_retired_model_in_the_middle_of_a_plan(rig: Rig) -> None:
     request = a_request(model=None, quality="fast", duration_seconds=20)
     first = await rig.ended(await rig.submit(request))
-    assert isinstance(first, Finished)
+    assert isinstance(first, GenerationDone)
     rig.vertex.studio.retired.add(OMNI)
     with pytest.raises(SubmitRefused) as refusal:
         await rig.submit(request, 1, *first.outputs)

@@ -5,10 +5,10 @@ from email.utils import format_datetime
 
 import pytest
 
-from infra.gcp.vertex.failures import refusal
+from infra.gcp.vertex.failures import refusal_of
 from infra.gcp.vertex.transport import retry_after_s
 from schemas.errors import Category, Charged, SubmitRefused, SubmitUnknown, Unavailable
-from schemas.ports import Running
+from schemas.ports import GenerationRunning
 from tests.unit.test_vertex_failures import body
 from tests.vertex.rig import OMNI, VEO, Rig, a_request
 from tests.vertex.script import Step
@@ -66,12 +66,12 @@ async def test_the_prompt_can_t_say_that_nothing_was_accepted(rig: Rig) -> None:
     ],
 )
 def test_words_that_say_that_nothing_was_accepted(said: str) -> None:
-    assert refusal(503, body(said), comes_again=True)
+    assert refusal_of(503, body(said), comes_again=True)
 
 
 @pytest.mark.parametrize("said", ["Deadline exceeded.", "The request was not processed in time.", ""])
 def test_words_that_do_not(said: str) -> None:
-    assert refusal(503, body(said), comes_again=True) is None
+    assert refusal_of(503, body(said), comes_again=True) is None
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -82,7 +82,7 @@ async def test_a_poll_is_asked_again_when_google_says(rig: Rig, model: str, stat
     with pytest.raises(Unavailable) as later:
         await rig.model.poll(operation)
     assert later.value.retry_after_s == 41
-    assert await rig.model.poll(operation) == Running()
+    assert await rig.model.poll(operation) == GenerationRunning()
 
 
 @pytest.mark.parametrize("model", MODELS)

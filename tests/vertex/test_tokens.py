@@ -10,7 +10,7 @@ from google.oauth2.credentials import Credentials
 
 from infra.gcp.vertex.client import Clients, Tokens
 from schemas.errors import SubmitRefused, Unavailable
-from schemas.ports import Running
+from schemas.ports import GenerationRunning
 from tests.vertex.rig import OMNI, VEO, Rig, a_clip, a_request, adapter
 from tests.vertex.script import Step
 
@@ -99,7 +99,7 @@ async def test_a_poll_is_asked_again_at_once(rig: Rig, credentials: Renewable, m
     own = rig.another()
     rig.vertex.then(Step(poll_statuses=(401,), ending="never"))
     operation = await Rig(rig.vertex, own, rig.videos, rig.folder).submit(a_request(model=model))
-    assert await own.poll(operation) == Running()
+    assert await own.poll(operation) == GenerationRunning()
     assert (rig.vertex.books.polls, credentials.count) == (2, 1)
     await own.aclose()
 
@@ -113,5 +113,5 @@ async def test_a_poll_that_is_refused_twice_is_asked_again_later(rig: Rig, crede
         with pytest.raises(Unavailable, match="401"):
             await own.poll(operation)
     assert credentials.count == 1  # not for each of a thousand polls
-    assert await own.poll(operation) == Running()
+    assert await own.poll(operation) == GenerationRunning()
     await own.aclose()

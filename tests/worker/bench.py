@@ -14,13 +14,13 @@ from schemas.ports import COMPLETIONS, DEAD_WORKERS, REQUESTS, WORKERS, Delivery
 from schemas.wire.completion import Completion
 from schemas.wire.message import Message, decode_completion, encode_request
 from schemas.wire.request import VideoRequest
-from subscriber.context import Workshop
-from subscriber.policy import Windows
-from subscriber.rate_limit import Pace
+from subscriber.context import WorkerContext
+from subscriber.policy import Deadlines
+from subscriber.rate_limit import SubmitRateLimiter
 from subscriber.worker import Worker
 from tests.worker.paid_model import PaidModel
 
-WINDOWS = Windows(submit_within_s=5, submitting_hold_s=0.2, generation_s=0.3, storing_s=60)
+WINDOWS = Deadlines(submit_within_s=5, submitting_hold_s=0.2, generation_s=0.3, storing_s=60)
 LISTENER = Subscription(name="test-listener", topic=COMPLETIONS)
 
 
@@ -28,7 +28,7 @@ LISTENER = Subscription(name="test-listener", topic=COMPLETIONS)
 class Bench:
     """One workshop with a paid model, and an ear on the completions."""
 
-    shop: Workshop
+    shop: WorkerContext
     model: PaidModel
     completions: AsyncIterator[Delivery]
 
@@ -84,7 +84,7 @@ async def bench_in(folder: Path, film: bytes) -> AsyncIterator[Bench]:
     async with Adapters() as adapters:
         videos = await adapters.videos(f"file://{folder}/videos", base_url="http://facade")
         model = PaidModel(videos, film)
-        shop = Workshop(
+        shop = WorkerContext(
             bus=await adapters.bus(f"sqlite://{folder}/reelbus.db", ack_deadline_s=1),
             jobs=await adapters.jobs(f"sqlite://{folder}/reelbus.db"),
             videos=videos,
@@ -93,8 +93,8 @@ async def bench_in(folder: Path, film: bytes) -> AsyncIterator[Bench]:
             clock=SystemClock(),
             owner="worker-under-test",
             scratch=scratch,
-            pace=Pace(SystemClock()),
-            windows=WINDOWS,
+            rate_limiter=SubmitRateLimiter(SystemClock()),
+            deadlines=WINDOWS,
             search_every_s=0.05,
         )
         for subscription in (WORKERS, DEAD_WORKERS):

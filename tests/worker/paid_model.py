@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from schemas.domain.clip import Clip, Plan, PlannedClip
 from schemas.errors import Category, Charged, Failure, Invalid, SubmitRefused, SubmitUnknown, Unavailable
-from schemas.ports import Answer, Finished, VideoStore
+from schemas.ports import Answer, GenerationDone, VideoStore
 from schemas.wire.request import VideoRequest
 
 PRICE = Decimal("0.40")
@@ -112,7 +112,7 @@ class PaidModel:
 
     async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:
         self.polled.set()
-        return self.outcome or Finished(outputs=(await self.deliver(self.prefixes[operation]),))
+        return self.outcome or GenerationDone(outputs=(await self.deliver(self.prefixes[operation]),))
 
     async def deliver(self, prefix: str) -> str:
         """The film of an accepted clip lands in the store."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from infra.animatic.model import Animatic
-from infra.animatic.pool import Studio
+from infra.animatic.pool import RenderPool
 from schemas.domain.object_names import job_prefix
 from schemas.domain.states import ClipState, JobState, Outcome
 from schemas.errors import Charged
-from schemas.ports import Answer, Finished, Foreign, Missing
+from schemas.ports import Answer, Foreign, GenerationDone, Missing
 from schemas.wire.request import VideoRequest
-from subscriber.runner import Carrier
+from subscriber.runner import JobRunner
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PRICE, PaidModel
@@ -25,7 +25,7 @@ VEO = "veo:projects/acme/locations/us-central1/publishers/google/models/veo-3.1-
 @pytest.mark.parametrize("times", [1, 5])
 async def test_an_operation_that_is_not_known_for_a_while_is_asked_for_again(bench: Bench, times: int) -> None:
     model = Scripted(bench.shop.videos, bench.model.film, answers=[Missing()] * times)
-    ended = await Carrier(replace(bench.shop, model=model), await bench.queued()).carry()
+    ended = await JobRunner(replace(bench.shop, model=model), await bench.queued()).run()
     assert (ended.state, ended.cost_usd, model.accepted) == (JobState.SUCCEEDED, PRICE, [PREFIX])
 
 
@@ -36,38 +36,42 @@ async def test_the_video_of_an_operation_that_cannot_be_asked_for_is_found_under
     bench.model.outcome = answer
     job = await submit_next(bench.shop, await bench.queued())
     await bench.model.deliver(PREFIX)
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert (ended.state, ended.cost_usd, bench.model.accepted) == (JobState.SUCCEEDED, PRICE, [PREFIX])
 
 
 async def test_an_operation_that_stays_unknown_ends_at_the_deadline_and_is_watched_for(bench: Bench) -> None:
     bench.model.outcome = Missing()
-    ended = await Carrier(bench.shop, await bench.queued()).carry()
+    ended = await JobRunner(bench.shop, await bench.queued()).run()
     assert ended.failure is not None
-    assert (ended.failure.code, ended.charged, ended.loose_ends) == ("operation_not_found", Charged.UNKNOWN, True)
+    assert (ended.failure.code, ended.charged, ended.has_unresolved_charges) == (
+        "operation_not_found",
+        Charged.UNKNOWN,
+        True,
+    )
 
 
 async def test_a_finished_video_that_cannot_be_read_yet_is_waited_for(bench: Bench) -> None:
     """Its object appeared 20 s after the operation had named it."""
-    named = Finished(outputs=(f"{PREFIX}1575493371/sample_0.mp4",))
+    named = GenerationDone(outputs=(f"{PREFIX}1575493371/sample_0.mp4",))
     model = Scripted(bench.shop.videos, bench.model.film, answers=[named])
     job = await submit_next(replace(bench.shop, model=model), await bench.queued())
     clock = Then(3, lambda: model.deliver(PREFIX))
-    windows = replace(bench.shop.windows, generation_s=60)
-    ended = await Carrier(replace(bench.shop, model=model, clock=clock, windows=windows), job).carry()
+    windows = replace(bench.shop.deadlines, generation_s=60)
+    ended = await JobRunner(replace(bench.shop, model=model, clock=clock, deadlines=windows), job).run()
     assert (ended.state, ended.cost_usd, model.accepted) == (JobState.SUCCEEDED, PRICE, [PREFIX])
     assert clock.sleeps >= 3
 
 
 async def test_a_finished_video_that_never_appears_ends_the_job_with_its_charge(bench: Bench) -> None:
-    bench.model.outcome = Finished(outputs=(f"{PREFIX}1575493371/sample_0.mp4",))
-    ended = await Carrier(replace(bench.shop, clock=Quick()), await bench.queued()).carry()
+    bench.model.outcome = GenerationDone(outputs=(f"{PREFIX}1575493371/sample_0.mp4",))
+    ended = await JobRunner(replace(bench.shop, clock=Quick()), await bench.queued()).run()
     assert ended.failure is not None
     assert (ended.failure.code, ended.charged, ended.cost_usd) == ("bad_output", Charged.YES, PRICE)
 
 
 async def test_a_job_of_another_provider_is_handed_on_to_a_worker_that_knows_it(bench: Bench) -> None:
-    windows = replace(bench.shop.windows, generation_s=60)
+    windows = replace(bench.shop.deadlines, generation_s=60)
     other = PaidModel(bench.shop.videos, bench.model.film, outcome=Foreign())
     await submit_next(bench.shop, await bench.queued())
     async with bench.working(model=other, windows=windows):
@@ -85,10 +89,14 @@ async def test_a_job_of_another_provider_ends_at_its_deadline_with_the_charge_un
     job = await submit_next(bench.shop, await bench.queued())
     shop = replace(bench.shop, model=PaidModel(bench.shop.videos, b"", outcome=Foreign()), clock=Quick())
     await Quick().sleep(0)
-    windows = replace(shop.windows, generation_s=0.0001)
-    ended = await Carrier(replace(shop, windows=windows), job).carry()
+    windows = replace(shop.deadlines, generation_s=0.0001)
+    ended = await JobRunner(replace(shop, deadlines=windows), job).run()
     assert ended.failure is not None
-    assert (ended.failure.code, ended.charged, ended.loose_ends) == ("operation_foreign", Charged.UNKNOWN, True)
+    assert (ended.failure.code, ended.charged, ended.has_unresolved_charges) == (
+        "operation_foreign",
+        Charged.UNKNOWN,
+        True,
+    )
 
 
 async def test_a_planned_clip_of_another_provider_is_neither_claimed_nor_charged(bench: Bench) -> None:
@@ -108,7 +116,7 @@ async def test_a_planned_clip_of_another_provider_is_neither_claimed_nor_charged
 
 
 async def test_the_local_renderer_does_not_take_an_operation_of_google_for_its_own(bench: Bench) -> None:
-    studio = Studio(1)
+    studio = RenderPool(1)
     animatic = Animatic(bench.shop.videos, studio, bench.shop.scratch)
     assert await animatic.poll(VEO) == Foreign()
     assert await animatic.poll("work/job-1/0/1/sample_0.mp4") == Foreign()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.animatic.model import Animatic
-from infra.animatic.pool import Studio
+from infra.animatic.pool import RenderPool
 from infra.clock import SystemClock
 from infra.embedded.videos import FolderVideos
 from infra.media.probe import probe
@@ -19,11 +19,11 @@ from schemas.domain.job import Job
 from schemas.domain.projections import defect_of, view_of
 from schemas.domain.states import JobState
 from schemas.errors import DELIVERED_AS_IT_CAME, Charged, LocalDisk, Unavailable
-from schemas.ports import Answer, Editor, Finished, Probe, Running
+from schemas.ports import Answer, Editor, GenerationDone, GenerationRunning, Probe
 from subscriber import assembly
 from subscriber.announce import announce
 from subscriber.assembly import first_held
-from subscriber.runner import Carrier
+from subscriber.runner import JobRunner
 from tests.disks import fill, small_disk
 from tests.unit.media_clips import Film
 from tests.worker.bench import WINDOWS, Bench, a_request, bench_in
@@ -86,7 +86,7 @@ async def until(bench: Bench, condition: Callable[[Job], bool]) -> None:
 
 
 async def carried(bench: Bench, editor: Editor, job: Job | None = None) -> Job:
-    return await Carrier(replace(bench.shop, editor=editor), job or await bench.queued()).carry()
+    return await JobRunner(replace(bench.shop, editor=editor), job or await bench.queued()).run()
 
 
 UNFORESEEN = [RuntimeError("boom"), MemoryError(), IndexError("axis"), OSError(errno.EIO, "I/O error"), ValueError("x")]
@@ -138,7 +138,7 @@ async def short(tmp_path: Path) -> AsyncIterator[Bench]:
 
 async def test_a_clip_that_is_much_too_short_is_delivered_with_its_defect_everywhere(short: Bench) -> None:
     before = await short.queued(duration_seconds=5)
-    ended = await Carrier(short.shop, before).carry()
+    ended = await JobRunner(short.shop, before).run()
     assert ended.result
     assert (ended.state, ended.result.duration_seconds, ended.cost_usd) == (JobState.SUCCEEDED, 2, PRICE)
     defect = "The model's video is delivered as well as it can be: its picture lasts 2.00 s, not 5 s."
@@ -154,7 +154,7 @@ async def test_a_clip_that_is_much_too_short_is_delivered_with_its_defect_everyw
 
 
 async def test_a_good_video_has_no_defect(bench: Bench) -> None:
-    ended = await Carrier(bench.shop, await bench.queued()).carry()
+    ended = await JobRunner(bench.shop, await bench.queued()).run()
     await announce(bench.shop, ended)
     async with asyncio.timeout(20):
         delivery = await anext(bench.completions)
@@ -167,7 +167,7 @@ async def test_a_stored_final_that_is_not_right_is_replaced(bench: Bench, tmp_pa
     job = await bench.queued()
     there = {"garbage": b"no film", "half": bench.model.film[:-200]}.get(kind) or _film(tmp_path, 0.3)
     await bench.shop.videos.put(job.final_name, there, content_type="video/mp4")
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert ended.result
     await bench.shop.videos.fetch(job.final_name, tmp_path / "final.mp4")
     assert probe(tmp_path / "final.mp4").duration_seconds == ended.result.duration_seconds == 1
@@ -201,9 +201,9 @@ async def _stored_elsewhere(bench: Bench) -> Job:
 
 async def test_a_full_disk_is_waited_for_beyond_every_deadline_and_says_so(bench: Bench) -> None:
     editor = Troubled(bench.shop.editor, LocalDisk("No space left on device"), assembling=10**9)
-    shop = replace(bench.shop, editor=editor, windows=replace(WINDOWS, storing_s=0.05))
-    carrier = Carrier(shop, await bench.queued())
-    working = asyncio.create_task(carrier.carry())
+    shop = replace(bench.shop, editor=editor, deadlines=replace(WINDOWS, storing_s=0.05))
+    carrier = JobRunner(shop, await bench.queued())
+    working = asyncio.create_task(carrier.run())
     await until(bench, lambda job: job.waiting_for == "local_disk" and len(editor.seen) >= 20)
     waiting = await bench.job()
     assert waiting.state is JobState.STORING
@@ -228,10 +228,10 @@ async def test_a_job_goes_on_once_a_full_disk_has_room(
         folder.mkdir()
         (folder / "videos").symlink_to(disk)
     async with bench_in(folder, film) as bench:
-        shop = replace(bench.shop, clock=QuickClock(), windows=replace(WINDOWS, generation_s=60, storing_s=0.05))
+        shop = replace(bench.shop, clock=QuickClock(), deadlines=replace(WINDOWS, generation_s=60, storing_s=0.05))
         shop = replace(shop, scratch=disk) if full == "scratch" else shop
-        bench.model.outcome = Running()
-        carrying = asyncio.create_task(Carrier(shop, await bench.queued()).carry())
+        bench.model.outcome = GenerationRunning()
+        carrying = asyncio.create_task(JobRunner(shop, await bench.queued()).run())
         await bench.model.polled.wait()
         [prefix] = bench.model.accepted
         await bench.model.deliver(prefix)
@@ -276,7 +276,7 @@ def test_the_length_of_an_extension_tells_what_it_holds(lengths: list[float], fo
 
 async def test_a_film_that_no_disk_has_room_for_is_drawn_later(tmp_path: Path, disk: Path) -> None:
     videos = await FolderVideos.open(tmp_path / "videos", "http://facade")
-    model = Animatic(videos, Studio(1), disk)
+    model = Animatic(videos, RenderPool(1), disk)
     request = a_request(scene={"title": "A harbour", "description": "A harbour at dawn"})
     clip = Clip(index=0, planned=model.plan(request).clips[0], prefix="work/job-1/0/1/")
     try:
@@ -288,12 +288,12 @@ async def test_a_film_that_no_disk_has_room_for_is_drawn_later(tmp_path: Path, d
         with pytest.raises(LocalDisk, match="No space left"):
             await _drawn(model, operation)
         ballast.unlink()
-        assert await _drawn(model, operation) == Finished(outputs=("work/job-1/0/1/sample_0.mp4",))
+        assert await _drawn(model, operation) == GenerationDone(outputs=("work/job-1/0/1/sample_0.mp4",))
     finally:
         await model.aclose()
 
 
 async def _drawn(model: Animatic, operation: str) -> Answer:
-    while isinstance(answer := await model.poll(operation), Running):
+    while isinstance(answer := await model.poll(operation), GenerationRunning):
         pass
     return answer

@@ -13,10 +13,10 @@ from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
 from schemas.ports import REQUESTS, WORKERS, Bus, Subscription
 from schemas.wire.message import Message, encode_request
-from subscriber.context import Workshop
-from subscriber.rate_limit import Pace
+from subscriber.context import WorkerContext
+from subscriber.rate_limit import SubmitRateLimiter
 from subscriber.reconcile import Known, reconcile
-from subscriber.runner import Carrier
+from subscriber.runner import JobRunner
 from subscriber.worker import QUIET_S, Progress
 from tests.worker.bench import Bench
 from tests.worker.test_clock import Driven
@@ -68,7 +68,7 @@ async def test_where_the_bus_shows_nothing_a_job_waits_until_deliveries_have_pas
 
 async def test_what_is_no_queued_job_is_looked_after_however_far_deliveries_came(bench: Bench) -> None:
     job = await bench.queued()
-    await bench.shop.write(job, ev.CancelWished(at=bench.shop.clock.now(), held=False))
+    await bench.shop.write(job, ev.CancelRequested(at=bench.shop.clock.now(), held=False))
     report = await reconcile(_blind(bench), known=Known())
     assert report.announced == 1
 
@@ -107,18 +107,18 @@ async def test_a_pass_of_reconcile_costs_a_job_that_waits_for_its_turn_nothing(b
 
     async def noted() -> None:
         known = await bench.job()
-        await bench.shop.write(known, ev.Checked(at=bench.shop.clock.now()))
+        await bench.shop.write(known, ev.Reconciled(at=bench.shop.clock.now()))
 
     pace.meanwhile = noted
-    ended = await Carrier(replace(bench.shop, pace=pace), job).carry()
+    ended = await JobRunner(replace(bench.shop, rate_limiter=pace), job).run()
     assert (ended.state, pace.turns, bench.model.accepted) == (JobState.SUCCEEDED, 1, ["work/job-1/0/1/"])
 
 
 async def test_a_note_between_the_turn_and_the_claim_costs_no_turn_either(bench: Bench) -> None:
     job = await bench.queued()
-    await bench.shop.write(job, ev.Checked(at=bench.shop.clock.now()))
+    await bench.shop.write(job, ev.Reconciled(at=bench.shop.clock.now()))
     pace = Counted(bench.shop.clock, 60_000)
-    ended = await Carrier(replace(bench.shop, pace=pace), job).carry()
+    ended = await JobRunner(replace(bench.shop, rate_limiter=pace), job).run()
     assert (ended.state, pace.turns, bench.model.accepted) == (JobState.SUCCEEDED, 1, ["work/job-1/0/1/"])
 
 
@@ -126,10 +126,10 @@ async def test_a_job_that_was_cancelled_while_it_waited_for_its_turn_is_not_sent
     pace = Counted(bench.shop.clock, 60_000)
 
     async def cancelled() -> None:
-        await bench.shop.write(await bench.job(), ev.CancelWished(at=bench.shop.clock.now(), held=True))
+        await bench.shop.write(await bench.job(), ev.CancelRequested(at=bench.shop.clock.now(), held=True))
 
     pace.meanwhile = cancelled
-    ended = await Carrier(replace(bench.shop, pace=pace), await bench.queued()).carry()
+    ended = await JobRunner(replace(bench.shop, rate_limiter=pace), await bench.queued()).run()
     assert (ended.state, bench.model.accepted) == (JobState.CANCELLED, [])
 
 
@@ -138,10 +138,10 @@ async def test_a_job_that_another_worker_sent_while_it_waited_is_not_sent_again(
     job = await bench.queued()
 
     async def sent() -> None:
-        await Carrier(bench.shop, await bench.job()).carry()
+        await JobRunner(bench.shop, await bench.job()).run()
 
     pace.meanwhile = sent
-    ended = await Carrier(replace(bench.shop, pace=pace), job).carry()
+    ended = await JobRunner(replace(bench.shop, rate_limiter=pace), job).run()
     assert (ended.state, [clip.state for clip in ended.clips]) == (JobState.SUCCEEDED, [ClipState.DONE])
     assert bench.model.accepted == ["work/job-1/0/1/"]
 
@@ -157,7 +157,7 @@ async def _waiting(bench: Bench) -> list[str]:
     return [each["job_id"] for each in await bench.shop.bus.waiting(WORKERS)]
 
 
-def _blind(bench: Bench) -> Workshop:
+def _blind(bench: Bench) -> WorkerContext:
     return replace(bench.shop, bus=cast("Bus", Blind(bench.shop.bus)))
 
 
@@ -176,7 +176,7 @@ class Blind:
 
 
 @dataclass
-class Counted(Pace):
+class Counted(SubmitRateLimiter):
     """Every turn takes a while, in which something happens the first time."""
 
     turns: int = 0

@@ -13,15 +13,15 @@ import pytest
 from infra.adapters import Adapters
 from infra.clock import SystemClock
 from schemas.domain import events as ev
-from schemas.domain.budget import Limit, Slice
+from schemas.domain.budget import BudgetShard, Limit
 from schemas.domain.job import QUEUED_AT_MOST, Job
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged, Conflict, Unavailable
 from schemas.ports import Budgets
-from subscriber.announce import give_back_unused
-from subscriber.budget_guard import Guard
-from subscriber.rate_limit import Pace
-from subscriber.runner import Carrier
+from subscriber.announce import release_unused_budget
+from subscriber.budget_guard import BudgetGuard
+from subscriber.rate_limit import SubmitRateLimiter
+from subscriber.runner import JobRunner
 from subscriber.settings import WorkerSettings
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench, a_request
@@ -36,8 +36,8 @@ class Guarded:
     bench: Bench
     store: Budgets
 
-    def limits(self, *limits: dict[str, Any]) -> Guard:
-        guard = Guard(tuple(Limit.model_validate({"scope": "all", "period": "month", **each}) for each in limits))
+    def limits(self, *limits: dict[str, Any]) -> BudgetGuard:
+        guard = BudgetGuard(tuple(Limit.model_validate({"scope": "all", "period": "month", **each}) for each in limits))
         guard.store = self.store
         self.bench.shop = replace(self.bench.shop, guard=guard)
         return guard
@@ -66,20 +66,20 @@ class Blinking(Budgets):
     """So many reads find nobody."""
     reads: int = 0
 
-    async def read(self, names: Sequence[str]) -> Sequence[Slice]:
+    async def read(self, names: Sequence[str]) -> Sequence[BudgetShard]:
         self.reads += 1
         if self.away:
             self.away -= 1
             raise Unavailable("out of reach")
         return await self.store.read(names)
 
-    async def reserve(self, job: Job, slices: Sequence[Slice]) -> Job:
+    async def reserve(self, job: Job, slices: Sequence[BudgetShard]) -> Job:
         self._meet()
         saved = await self.store.reserve(job, slices)
         self._lose()
         return saved
 
-    async def give_back(self, found: Slice) -> None:
+    async def give_back(self, found: BudgetShard) -> None:
         self._meet()
         await self.store.give_back(found)
         self._lose()
@@ -128,7 +128,7 @@ async def test_what_has_no_room_is_not_sent(guarded: Guarded) -> None:
 async def test_a_job_that_runs_out_of_budget_keeps_the_clips_that_it_paid(guarded: Guarded) -> None:
     guarded.limits({"limit_usd": "0.5"})
     guarded.bench.model.clip_seconds = 1
-    ended = await Carrier(guarded.bench.shop, await guarded.bench.queued(duration_seconds=2)).carry()
+    ended = await JobRunner(guarded.bench.shop, await guarded.bench.queued(duration_seconds=2)).run()
     assert ended.failure is not None
     assert (ended.failure.code, ended.charged, ended.cost_usd) == ("budget_exceeded", Charged.YES, PRICE)
     assert [clip.state for clip in ended.clips] == [ClipState.DONE, ClipState.PLANNED]
@@ -143,7 +143,7 @@ async def test_a_clip_that_waits_for_quota_takes_once(guarded: Guarded) -> None:
     guarded.limits({"limit_usd": "0.4"})
     guarded.bench.model.submits.extend([refuse(QUOTA), refuse(QUOTA)])
     shop = replace(guarded.bench.shop, clock=Hasty())
-    ended = await Carrier(shop, await guarded.bench.queued()).carry()
+    ended = await JobRunner(shop, await guarded.bench.queued()).run()
     assert (ended.state, ended.clips[0].attempt) == (JobState.SUCCEEDED, 3)
     assert await guarded.used() == PRICE
 
@@ -169,9 +169,9 @@ async def test_a_refusal_that_cost_nothing_is_given_back_once_however_often_it_i
         await guarded.bench.send(job_id="job-2")
         await guarded.bench.hear()
     assert await guarded.used() == 2 * PRICE
-    await guard.write_back()
+    await guard.flush_releases()
     assert await guarded.used() == PRICE
-    await guard.write_back()
+    await guard.flush_releases()
     assert await guarded.used() == PRICE
     assert (await guarded.bench.job()).clips[0].reserved == ()
 
@@ -181,8 +181,8 @@ async def test_of_two_workers_who_meet_an_ended_job_one_gives_back(guarded: Guar
     guarded.bench.model.submits.extend([refuse(SAFETY)])
     denied = await submit_next(guarded.bench.shop, await guarded.bench.queued())
     await submit_next(guarded.bench.shop, await guarded.bench.queued(job_id="job-2"))
-    await asyncio.gather(*(give_back_unused(guarded.bench.shop, denied) for _ in range(5)))
-    await guard.write_back()
+    await asyncio.gather(*(release_unused_budget(guarded.bench.shop, denied) for _ in range(5)))
+    await guard.flush_releases()
     assert await guarded.used() == PRICE
 
 
@@ -190,21 +190,21 @@ async def test_a_cancelled_job_gives_back_what_its_next_attempt_would_have_used(
     guard = guarded.limits({"limit_usd": "10"})
     guarded.bench.model.submits.append(refuse(QUOTA))
     job = await submit_next(guarded.bench.shop, await guarded.bench.queued())
-    cancelled = await guarded.bench.shop.write(job, ev.CancelWished(at=guarded.bench.shop.clock.now()))
+    cancelled = await guarded.bench.shop.write(job, ev.CancelRequested(at=guarded.bench.shop.clock.now()))
     assert await guarded.used() == PRICE
     await guarded.bench.shop.write(cancelled, ev.Announced(at=guarded.bench.shop.clock.now()))
-    await give_back_unused(guarded.bench.shop, cancelled)
-    await guard.write_back()
+    await release_unused_budget(guarded.bench.shop, cancelled)
+    await guard.flush_releases()
     assert await guarded.used() == 0
 
 
 async def test_what_may_have_been_charged_stays_taken(guarded: Guarded) -> None:
     guard = guarded.limits({"limit_usd": "10"})
     guarded.bench.model.submits.append(accept_and_lose_the_answer)
-    ended = await Carrier(guarded.bench.shop, await guarded.bench.queued()).carry()
+    ended = await JobRunner(guarded.bench.shop, await guarded.bench.queued()).run()
     assert ended.charged is Charged.UNKNOWN
-    await give_back_unused(guarded.bench.shop, ended)
-    await guard.write_back()
+    await release_unused_budget(guarded.bench.shop, ended)
+    await guard.flush_releases()
     assert await guarded.used() == PRICE
 
 
@@ -227,7 +227,7 @@ async def test_a_claim_that_meets_others_at_its_slice_is_tried_again(guarded: Gu
 async def test_a_claim_on_a_job_that_moved_is_not_tried_again(guarded: Guarded) -> None:
     guarded.limits({"limit_usd": "10"})
     job = await guarded.bench.queued()
-    await guarded.bench.shop.write(job, ev.CancelWished(at=guarded.bench.shop.clock.now()))
+    await guarded.bench.shop.write(job, ev.CancelRequested(at=guarded.bench.shop.clock.now()))
     with pytest.raises(Conflict):
         await submit_next(guarded.bench.shop, job)
     assert await guarded.used() == 0
@@ -248,12 +248,12 @@ async def test_giving_back_waits_for_others_and_is_not_repeated_in_doubt(guarded
     job = await submit_next(guarded.bench.shop, await guarded.bench.queued())
     await submit_next(guarded.bench.shop, await guarded.bench.queued(job_id="job-2"))
     guard.store = Blinking(guarded.store, conflicts=1, away=1)
-    guard.collect(job.clips[0].reserved)
+    guard.queue_release(job.clips[0].reserved)
     for _ in range(2):  # the store is away; then somebody else writes
-        await guard.write_back()
+        await guard.flush_releases()
         assert await guarded.used() == 2 * PRICE
-    await guard.write_back()
-    await guard.write_back()
+    await guard.flush_releases()
+    await guard.flush_releases()
     assert await guarded.used() == PRICE
 
 
@@ -261,15 +261,15 @@ async def test_a_stopping_worker_writes_back_what_it_holds(guarded: Guarded) -> 
     guard = guarded.limits({"limit_usd": "10"})
     job = await submit_next(guarded.bench.shop, await guarded.bench.queued())
     guard.store = Blinking(guarded.store, lose=0, conflicts=2)
-    async with guard.writing_back():
-        guard.collect(job.clips[0].reserved)
+    async with guard.flush_at_exit():
+        guard.queue_release(job.clips[0].reserved)
     assert await guarded.used() == 0
 
 
 async def test_a_film_that_was_paid_in_a_forgotten_life_needs_no_room(guarded: Guarded) -> None:
     guarded.limits(ZERO)
     await guarded.bench.model.deliver("work/job-1/0/1/")
-    ended = await Carrier(guarded.bench.shop, await guarded.bench.queued()).carry()
+    ended = await JobRunner(guarded.bench.shop, await guarded.bench.queued()).run()
     assert (ended.state, ended.cost_usd, guarded.bench.model.accepted) == (JobState.SUCCEEDED, PRICE, [])
 
 
@@ -285,7 +285,7 @@ async def test_a_clip_of_yesterday_counts_today_when_it_is_sent_today(guarded: G
 async def test_after_a_wait_for_its_turn_a_job_looks_again(guarded: Guarded) -> None:
     guard = guarded.limits({"limit_usd": "10", "slices": 1})
     guard.store = blinking = Blinking(guarded.store, lose=0)
-    shop = replace(guarded.bench.shop, pace=Pace(Hasty(), per_minute=1), clock=Hasty())
+    shop = replace(guarded.bench.shop, rate_limiter=SubmitRateLimiter(Hasty(), per_minute=1), clock=Hasty())
     for number in range(2):
         await submit_next(shop, await guarded.bench.queued(job_id=f"job-{number}"))
     assert blinking.reads == 4  # one and all of the first, which cuts the limit; two of the second, which waited
@@ -302,16 +302,16 @@ async def test_a_free_model_needs_no_budget(guarded: Guarded, monkeypatch: pytes
 
 
 async def test_the_worker_reads_its_limits_from_the_settings(tmp_path: Path) -> None:
-    from subscriber.compose import open_workshop
+    from subscriber.compose import open_context
 
     none = WorkerSettings(data_dir=tmp_path)
     some = none.model_copy(update={"budgets": (Limit.model_validate({"scope": "all", "period": "day"} | ZERO),)})
-    async with open_workshop(none) as shop:
+    async with open_context(none) as shop:
         assert (shop.guard.limits, shop.guard.store) == ((), None)
-    async with open_workshop(some) as shop:
+    async with open_context(some) as shop:
         assert shop.guard.limits == some.budgets
         assert shop.guard.store is not None
-        assert await shop.guard.store.read(["x"]) == [Slice(name="x")]
+        assert await shop.guard.store.read(["x"]) == [BudgetShard(name="x")]
 
 
 class Later(SystemClock):

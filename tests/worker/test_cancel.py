@@ -8,7 +8,7 @@ import pytest
 from schemas.domain import events as ev
 from schemas.domain.states import ClipState, JobState, Outcome
 from schemas.errors import Charged
-from schemas.ports import REQUESTS, Running
+from schemas.ports import REQUESTS, GenerationRunning
 from schemas.wire.message import encode_cancel
 from schemas.wire.request import CancelRequest
 from subscriber import handler
@@ -33,7 +33,7 @@ async def test_a_queued_job_ends_free_of_charge(bench: Bench) -> None:
 
 
 async def test_a_generating_job_ends_at_once_and_its_clip_is_charged_and_discarded(bench: Bench) -> None:
-    bench.model.outcome = Running()
+    bench.model.outcome = GenerationRunning()
     bench.model.poll_every_s = 60
     async with bench.working():
         await bench.send()
@@ -51,7 +51,7 @@ async def test_while_a_clip_is_being_submitted_the_wish_is_noted_and_the_end_fol
     async with bench.working():
         await bench.send()
         await bench.model.at_gate.wait()
-        await bench.shop.write(await bench.job(), ev.CancelWished(at=bench.shop.clock.now()))
+        await bench.shop.write(await bench.job(), ev.CancelRequested(at=bench.shop.clock.now()))
         assert (await bench.job()).state is JobState.SUBMITTING
         bench.model.gate.set()
         heard = await bench.hear()

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from publisher.jobs import cancel
 from schemas.domain import events as ev
 from schemas.domain.clip import Plan, PlannedClip
@@ -13,7 +13,7 @@ from schemas.domain.job import Job, Result
 from schemas.domain.state_machine import advance
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged, Failure
-from schemas.ports import Running
+from schemas.ports import GenerationRunning
 from subscriber.reconcile import reconcile
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PRICE
@@ -36,15 +36,15 @@ def _way(words: str) -> Make:
             "submit": ev.SubmitStarted(at=at, plan=Plan(clips=(CLIP, CLIP)), owner="gone", nonce="n"),
             "withdraw": ev.SubmitWithdrawn(at=at, nonce="n", cause=BUSY, waiting_for="quota"),
             "deny": ev.SubmitDenied(at=at, nonce="n", failure=NO),
-            "lose": ev.SubmitLost(at=at, nonce="n"),
+            "lose": ev.SubmitOutcomeUnknown(at=at, nonce="n"),
             "accept": ev.SubmitAccepted(at=at, nonce="n", operation="operations/1"),
             "finish 0": ev.ClipDone(at=at, clip=0, output=f"work/{job.job_id}/0/1/a.mp4"),
             "finish 1": ev.ClipDone(at=at, clip=1, output=f"work/{job.job_id}/1/1/a.mp4"),
             "store": ev.Stored(at=at, result=RESULT),
-            "judge": ev.SubmitJudged(at=at, failure=UNKNOWN),
+            "judge": ev.SubmitGivenUp(at=at, failure=UNKNOWN),
             "late": ev.AcceptedLate(at=at, clip=0, nonce="n", operation="operations/1"),
             "expire": ev.Expired(at=at),
-            "cancel": ev.CancelWished(at=at, held=True),
+            "cancel": ev.CancelRequested(at=at, held=True),
         }
         for word in words.split(", ") if words else []:
             job = advance(job, events[word])
@@ -87,7 +87,7 @@ async def test_a_live_job_ends_and_everybody_hears_it(bench: Bench, way: str) ->
     state, clip, cost = LIVE[way]
     job = await _stored(bench, way)
     assert (job.state, job.clip_in(clip) is not None if clip else None) == (state, True if clip else None)
-    bench.model.outcome = Running()
+    bench.model.outcome = GenerationRunning()
     seen = await cancel(_desk(bench), "job-1", reason="no need")
     assert seen.cancel_requested or seen.state is JobState.CANCELLED
     async with bench.working():
@@ -104,9 +104,9 @@ async def test_a_live_job_ends_and_everybody_hears_it(bench: Bench, way: str) ->
 @pytest.mark.parametrize("way", LIVE)
 async def test_without_a_message_reconcile_brings_the_end_about(bench: Bench, way: str) -> None:
     """Whoever cancelled died right after the write, and the message of the job is lost."""
-    bench.model.outcome = Running()
+    bench.model.outcome = GenerationRunning()
     job = await _stored(bench, way)
-    wish = ev.CancelWished(at=bench.shop.clock.now(), reason="no need", held=False)
+    wish = ev.CancelRequested(at=bench.shop.clock.now(), reason="no need", held=False)
     after = await bench.shop.write(job, wish)
     past = bench.shop.clock.now()
     await bench.shop.jobs.save(after.model_copy(update={"next_check_at": past}))
@@ -126,8 +126,8 @@ async def test_an_ended_job_stays_as_it_is(bench: Bench, way: str) -> None:
     assert (await cancel(_desk(bench), "job-1", reason="no need")).revision == job.revision
 
 
-def _desk(bench: Bench) -> Desk:
-    return Desk(bus=bench.shop.bus, jobs=bench.shop.jobs, videos=bench.shop.videos, clock=bench.shop.clock)
+def _desk(bench: Bench) -> PublisherContext:
+    return PublisherContext(bus=bench.shop.bus, jobs=bench.shop.jobs, videos=bench.shop.videos, clock=bench.shop.clock)
 
 
 async def _stored(bench: Bench, way: str) -> Job:
@@ -139,5 +139,5 @@ async def _stored(bench: Bench, way: str) -> Job:
 
 async def _shown_to_a_worker(bench: Bench, job: Job) -> None:
     """The message of the job comes again, as after a crash of its worker."""
-    if not (await bench.job()).ended:
+    if not (await bench.job()).has_ended:
         await bench.send(duration_seconds=job.request.duration_seconds)

@@ -11,11 +11,11 @@ from schemas.domain import events as ev
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Unavailable
-from schemas.ports import Answer, Running
+from schemas.ports import Answer, GenerationRunning
 from schemas.wire.request import VideoRequest
-from subscriber.context import Workshop
-from subscriber.policy import Windows
-from subscriber.runner import Carrier
+from subscriber.context import WorkerContext
+from subscriber.policy import Deadlines
+from subscriber.runner import JobRunner
 from subscriber.submission import submit_next
 from tests.model.worker import DatedJobs
 from tests.worker.bench import Bench, a_request
@@ -59,7 +59,7 @@ async def test_a_generation_that_never_ends_is_given_up_by_the_time_that_passed(
     ended = await _carried(shop, clock, await bench.queued(), jump, restarted)
     assert ended.failure is not None
     assert ended.failure.code == "generation_lost"
-    assert FILM_TAKES_S < clock.boot() < 1.1 * shop.windows.generation_s
+    assert FILM_TAKES_S < clock.boot() < 1.1 * shop.deadlines.generation_s
 
 
 @jumps
@@ -68,9 +68,9 @@ async def test_the_claim_of_a_dead_worker_is_taken_over_by_the_time_that_passed(
     started = ev.SubmitStarted(at=clock.now(), plan=model.plan(a_request()), owner="dead", nonce="m-dead")
     job = await shop.write(await bench.queued(), started)
     clock.jump_s = jump
-    ended = await Carrier(shop, await shop.read(job.job_id)).carry()
+    ended = await JobRunner(shop, await shop.read(job.job_id)).run()
     assert (ended.state, model.accepted) == (JobState.SUCCEEDED, ["work/job-1/0/2/"])
-    assert clock.boot() < shop.windows.submitting_hold_s + FILM_TAKES_S + MINUTE
+    assert clock.boot() < shop.deadlines.submitting_hold_s + FILM_TAKES_S + MINUTE
 
 
 @jumps
@@ -83,23 +83,23 @@ async def test_a_store_that_is_away_for_a_while_costs_no_finished_clip(bench: Be
     assert clock.boot() < FILM_TAKES_S + 3 * MINUTE
 
 
-async def _carried(shop: Workshop, clock: "Driven", job: Job, jump: float, restarted: bool) -> Job:
+async def _carried(shop: WorkerContext, clock: "Driven", job: Job, jump: float, restarted: bool) -> Job:
     """Sent; five seconds later the clock jumps, and a restarted worker begins with the record alone."""
     job = await submit_next(shop, await shop.read(job.job_id))
     assert job.clips[0].state in (ClipState.ACCEPTED, ClipState.UNKNOWN)
     if restarted:
         await clock.sleep(5)
         clock.jump_s = jump
-        return await Carrier(shop, await shop.read(job.job_id)).carry()
+        return await JobRunner(shop, await shop.read(job.job_id)).run()
     clock.jumps_at, clock.jumps_by = 5, jump
-    return await Carrier(shop, job).carry()
+    return await JobRunner(shop, job).run()
 
 
-def _world(bench: Bench) -> tuple[Workshop, "Slow", "Driven"]:
+def _world(bench: Bench) -> tuple[WorkerContext, "Slow", "Driven"]:
     clock = Driven()
     model = Slow(bench.shop.videos, bench.model.film, clock=clock, poll_every_s=10)
     jobs = DatedJobs(bench.shop.jobs, clock)
-    shop = replace(bench.shop, model=model, clock=clock, jobs=jobs, windows=Windows(), search_every_s=15)
+    shop = replace(bench.shop, model=model, clock=clock, jobs=jobs, deadlines=Deadlines(), search_every_s=15)
     return shop, model, clock
 
 
@@ -133,7 +133,7 @@ class Slow(PaidModel):
     takes_s: float = FILM_TAKES_S
 
     async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:
-        return Running() if self.clock.boot() < self.takes_s else await super().poll(operation)
+        return GenerationRunning() if self.clock.boot() < self.takes_s else await super().poll(operation)
 
     async def recover(self, prefix: str) -> list[str]:
         if self.accepted and self.clock.boot() >= self.takes_s:

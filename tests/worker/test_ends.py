@@ -11,9 +11,9 @@ from schemas.domain.job import Job
 from schemas.domain.state_machine import advance
 from schemas.domain.states import ClipState, JobState, Outcome
 from schemas.errors import Category, Charged, Conflict, Failure
-from schemas.ports import Broke, Finished, Running
+from schemas.ports import GenerationDone, GenerationFailed, GenerationRunning
 from subscriber.reconcile import reconcile
-from subscriber.runner import Carrier
+from subscriber.runner import JobRunner
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PRICE, SAFETY, accept_and_lose_the_answer
@@ -22,16 +22,16 @@ FREE = Decimal(0)
 
 
 async def test_a_generation_past_its_deadline_is_looked_for_once_more_and_used(bench: Bench) -> None:
-    bench.model.outcome = Running()
+    bench.model.outcome = GenerationRunning()
     job = await submit_next(bench.shop, await bench.queued())
     await bench.model.deliver(bench.model.accepted[0])
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert ended.state is JobState.SUCCEEDED
 
 
 async def test_a_generation_that_never_ends_is_given_up_and_says_that_the_charge_is_unknown(bench: Bench) -> None:
-    bench.model.outcome = Running()
-    ended = await Carrier(bench.shop, await bench.queued()).carry()
+    bench.model.outcome = GenerationRunning()
+    ended = await JobRunner(bench.shop, await bench.queued()).run()
     assert ended.failure is not None
     assert (ended.failure.code, ended.failure.charged) == ("generation_lost", Charged.UNKNOWN)
 
@@ -39,21 +39,24 @@ async def test_a_generation_that_never_ends_is_given_up_and_says_that_the_charge
 @pytest.mark.parametrize(
     ("outcome", "code"),
     [
-        (Broke(failure=SAFETY), "safety_filter"),
-        (Finished(outputs=()), "no_video"),
-        (Broke(failure=Failure(category=Category.CAPACITY, code="capacity", message="High load.")), "capacity"),
+        (GenerationFailed(failure=SAFETY), "safety_filter"),
+        (GenerationDone(outputs=()), "no_video"),
+        (
+            GenerationFailed(failure=Failure(category=Category.CAPACITY, code="capacity", message="High load.")),
+            "capacity",
+        ),
     ],
 )
 async def test_an_operation_that_ends_without_a_film_fails_the_job(bench: Bench, outcome: Any, code: str) -> None:
     bench.model.outcome = outcome
-    ended = await Carrier(bench.shop, await bench.queued()).carry()
+    ended = await JobRunner(bench.shop, await bench.queued()).run()
     assert ended.failure is not None
     assert (ended.state, ended.failure.code) == (JobState.FAILED, code)
 
 
 async def test_a_film_that_does_not_play_fails_the_job_and_is_charged(bench: Bench) -> None:
     bench.model.film = b"this is no film"
-    ended = await Carrier(bench.shop, await bench.queued()).carry()
+    ended = await JobRunner(bench.shop, await bench.queued()).run()
     assert ended.failure is not None
     assert (ended.failure.code, ended.failure.charged, ended.cost_usd) == ("bad_output", Charged.YES, PRICE)
 
@@ -62,7 +65,7 @@ async def test_a_final_file_that_is_there_already_is_adopted(bench: Bench) -> No
     """Two workers finished the same job, or one was killed after it stored the file."""
     job = await bench.queued()
     await bench.shop.videos.put(job.final_name, bench.model.film, content_type="video/mp4")
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert ended.result is not None
     assert ended.result.size_bytes == len(bench.model.film)
     assert len(await bench.shop.videos.list("generated-videos/")) == 1
@@ -105,7 +108,7 @@ async def test_two_reconcilers_publish_a_job_once(bench: Bench) -> None:
 
 async def test_reconcile_announces_an_end_that_nobody_announced(bench: Bench) -> None:
     job = await bench.queued()
-    await bench.shop.write(job, ev.CancelWished(at=bench.shop.clock.now(), held=False))
+    await bench.shop.write(job, ev.CancelRequested(at=bench.shop.clock.now(), held=False))
     report = await reconcile(bench.shop)
     heard = await bench.hear()
     assert (report.announced, heard.state) == (1, Outcome.CANCELLED)
@@ -115,7 +118,7 @@ async def test_reconcile_announces_an_end_that_nobody_announced(bench: Bench) ->
 
 async def test_reconcile_finds_a_paid_clip_that_turns_up_after_its_job_was_judged(bench: Bench) -> None:
     bench.model.submits.append(accept_and_lose_the_answer)
-    ended = await Carrier(bench.shop, await bench.queued()).carry()
+    ended = await JobRunner(bench.shop, await bench.queued()).run()
     assert ended.failure is not None
     assert (ended.failure.code, ended.cost_usd) == ("submit_unknown", FREE)
     await bench.model.deliver(bench.model.accepted[0])
@@ -134,6 +137,6 @@ async def _overdue(bench: Bench) -> Job:
 
 async def _nothing_happens(bench: Bench, stale: Job) -> None:
     """A second reconciler that read the job before the first one moved it loses the compare-and-set."""
-    moved = advance(stale, ev.Checked(at=bench.shop.clock.now()))
+    moved = advance(stale, ev.Reconciled(at=bench.shop.clock.now()))
     with pytest.raises(Conflict):
         await bench.shop.jobs.save(moved)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from publisher.dead_letters import replay
 from publisher.jobs import cancel
 from schemas.domain.job import Job, new_job
@@ -22,9 +22,9 @@ from schemas.versioning import STORED
 from schemas.wire.message import HELD_SINCE, encode_request
 from schemas.wire.request import VideoRequest
 from subscriber import handler as holding
-from subscriber.handler import Handler, Registry
+from subscriber.handler import Handler, InFlightJobs
 from subscriber.reconcile import reconcile
-from subscriber.runner import Carrier
+from subscriber.runner import JobRunner
 from tests.worker.bench import Bench
 
 OF_TOMORROW = {"job_id": "job-9", "prompt": "A harbour at dawn, gulls", "duration_seconds": 1, "fps": 60}
@@ -49,7 +49,7 @@ async def _stored(bench: Bench, **more: Any) -> Job:
 
 async def _look(bench: Bench, times: int) -> list[Delivery]:
     """Deliveries that an own handler settled, one after the other."""
-    handler = Handler(bench.shop, Registry(asyncio.Semaphore(1)))
+    handler = Handler(bench.shop, InFlightJobs(asyncio.Semaphore(1)))
     seen = []
     async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries, asyncio.timeout(20):
         for _ in range(times):
@@ -58,8 +58,8 @@ async def _look(bench: Bench, times: int) -> list[Delivery]:
     return seen
 
 
-def _desk(bench: Bench) -> Desk:
-    return Desk(bus=bench.shop.bus, jobs=bench.shop.jobs, videos=bench.shop.videos, clock=bench.shop.clock)
+def _desk(bench: Bench) -> PublisherContext:
+    return PublisherContext(bus=bench.shop.bus, jobs=bench.shop.jobs, videos=bench.shop.videos, clock=bench.shop.clock)
 
 
 def _write(path: Path, job_id: str, change: str) -> None:
@@ -101,7 +101,7 @@ async def test_a_slip_of_the_pen_is_rejected_in_the_end_and_can_be_replayed_afre
     assert heard.error.message == "fps is not a known key"
     (letter,) = await bench.shop.bus.dead_letters()
     assert letter.cause.startswith("fps is not a known key; no newer worker came since 20")
-    await bench.shop.bus.replay(letter.id)
+    await bench.shop.bus.replay_dead_letter(letter.id)
     (again,) = await _look(bench, 1)
     assert dict(again.message.attributes) == {"job_id": "job-9"}
 
@@ -168,9 +168,9 @@ async def test_a_job_whose_record_cannot_be_read_is_held_and_keeps_no_other(benc
 async def test_a_record_that_a_newer_worker_moved_on_sets_its_carrier_free(bench: Bench, tmp_path: Path) -> None:
     """Nothing of it is polled, sent or written any more."""
     job = await bench.queued(job_id="job-9")
-    carrier = Carrier(bench.shop, job)
+    carrier = JobRunner(bench.shop, job)
     carrier.stale = True
     _write(tmp_path, "job-9", "json_set(record, '$.state', 'paused')")
     with pytest.raises(NewerRecord):
-        await carrier.carry()
+        await carrier.run()
     assert bench.model.accepted == []

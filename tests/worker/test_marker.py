@@ -21,7 +21,7 @@ from schemas.errors import Charged, Failure, Unavailable
 from schemas.ports import StoredFile, VideoStore
 from schemas.wire.request import VideoRequest
 from subscriber.marker import fence, new_nonce, own_marker, put_marker
-from subscriber.runner import Carrier
+from subscriber.runner import JobRunner
 from subscriber.submission import give_up_submit, submit_next
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import (
@@ -64,7 +64,7 @@ async def test_a_backup_restored_while_the_video_is_made_pays_once(bench: Bench,
     after = await submit_next(bench.shop, restored)
     assert (after.clips[0].state, after.clips[0].prefix) == (ClipState.UNKNOWN, PREFIX)
     await bench.model.deliver(PREFIX)
-    ended = await Carrier(bench.shop, after).carry()
+    ended = await JobRunner(bench.shop, after).run()
     assert (ended.state, ended.cost_usd, bench.model.accepted) == (JobState.SUCCEEDED, PRICE, [PREFIX])
 
 
@@ -98,20 +98,20 @@ async def test_a_definite_refusal_leaves_no_marker_that_would_hold_up_a_restored
     bench.model.submits.append(refuse(failure))
     refused = await submit_next(bench.shop, await bench.queued())
     assert await _work(bench) == []
-    ended = await Carrier(bench.shop, await _restored(bench, refused)).carry()
+    ended = await JobRunner(bench.shop, await _restored(bench, refused)).run()
     assert (ended.state, bench.model.accepted) == (JobState.SUCCEEDED, [PREFIX])
 
 
 async def test_without_a_marker_nothing_is_sent_and_the_job_waits(bench: Bench) -> None:
     videos = Failing(bench.shop.videos, times=1_000)
     clock = Hasty()
-    windows = replace(bench.shop.windows, submit_within_s=0.05)
-    job = await submit_next(replace(bench.shop, videos=videos, clock=clock, windows=windows), await bench.queued())
+    windows = replace(bench.shop.deadlines, submit_within_s=0.05)
+    job = await submit_next(replace(bench.shop, videos=videos, clock=clock, deadlines=windows), await bench.queued())
     assert (job.state, job.waiting_for, job.clips[0].state) == (JobState.QUEUED, "storage", ClipState.PLANNED)
     assert job.clips[0].cause is not None
     assert (job.clips[0].cause.code, job.charged) == ("not_marked", Charged.NO)
     assert bench.model.accepted == []
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert (ended.state, len(bench.model.accepted)) == (JobState.SUCCEEDED, 1)
 
 
@@ -123,7 +123,7 @@ async def test_ones_own_marker_whose_answer_was_lost_is_recognised(bench: Bench)
 
 async def test_a_claim_whose_owner_died_before_its_send_is_sent_by_the_next_worker(bench: Bench) -> None:
     job = await _claimed(bench, new_nonce())
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert (ended.state, ended.cost_usd, bench.model.accepted) == (JobState.SUCCEEDED, PRICE, ["work/job-1/0/2/"])
 
 
@@ -131,13 +131,13 @@ async def test_a_claim_whose_owner_may_have_sent_it_stays_in_doubt(bench: Bench)
     nonce = new_nonce()
     job = await _claimed(bench, nonce)
     await put_marker(bench.shop, PREFIX, own_marker(bench.shop, nonce))
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert ended.failure is not None
     assert (ended.failure.code, bench.model.accepted) == ("submit_unknown", [])
 
 
 async def test_a_claim_of_a_version_without_markers_stays_in_doubt(bench: Bench) -> None:
-    ended = await Carrier(bench.shop, await _claimed(bench, "0d9f" * 8)).carry()
+    ended = await JobRunner(bench.shop, await _claimed(bench, "0d9f" * 8)).run()
     assert ended.failure is not None
     assert (ended.failure.code, bench.model.accepted) == ("submit_unknown", [])
 
@@ -152,7 +152,7 @@ async def test_an_owner_that_was_fenced_off_sends_nothing_whatever_its_clock_say
     shop = replace(bench.shop, videos=Meanwhile(bench.shop.videos, happens=somebody_takes_over))
     job = await submit_next(shop, await bench.queued())
     assert bench.model.accepted == []
-    ended = await Carrier(bench.shop, await bench.job()).carry()
+    ended = await JobRunner(bench.shop, await bench.job()).run()
     assert (job.job_id, ended.state, ended.cost_usd) == ("job-1", JobState.SUCCEEDED, PRICE)
     assert bench.model.accepted == ["work/job-1/0/2/"]
 
@@ -161,7 +161,7 @@ async def test_a_worker_that_dies_right_after_it_fenced_an_owner_off_leaves_no_d
     nonce = new_nonce()
     job = await _claimed(bench, nonce)
     await put_marker(bench.shop, PREFIX, fence(bench.shop, nonce))
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert (ended.state, bench.model.accepted) == (JobState.SUCCEEDED, ["work/job-1/0/2/"])
 
 
@@ -172,13 +172,13 @@ async def test_a_resubmit_that_the_caller_asked_for_is_not_held_up_by_the_marker
     job = await submit_next(bench.shop, await bench.queued(on_unknown_submit="resubmit"))
     job = await bench.shop.write(job, ev.Resubmit(at=bench.shop.clock.now(), clip=0))
     assert await _work(bench) == [marker_name(PREFIX)]
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert (ended.state, bench.model.accepted) == (JobState.SUCCEEDED, ["work/job-1/0/2/"])
 
 
 async def _claimed(bench: Bench, nonce: str) -> Job:
     """A job whose claim's owner died long ago."""
-    long_ago = bench.shop.clock.now() - timedelta(seconds=bench.shop.windows.submitting_hold_s + 1)
+    long_ago = bench.shop.clock.now() - timedelta(seconds=bench.shop.deadlines.submitting_hold_s + 1)
     started = ev.SubmitStarted(at=long_ago, plan=bench.model.plan(a_request()), owner="dead", nonce=nonce)
     return await bench.shop.write(await bench.queued(), started)
 

@@ -96,7 +96,7 @@ async def test_an_image_that_cannot_be_used_is_rejected(bench: Bench, reference:
 async def test_a_request_that_was_given_up_fails_its_unpaid_job(bench: Bench) -> None:
     await bench.send()
     async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
-        await (await anext(deliveries)).bury("delivered 20 times")
+        await (await anext(deliveries)).dead_letter("delivered 20 times")
     async with bench.working():
         heard = await bench.hear()
     assert heard.error is not None
@@ -110,7 +110,7 @@ async def test_a_request_that_was_given_up_after_it_was_paid_is_resumed(bench: B
     await submit_next(bench.shop, await bench.queued())
     await bench.send()
     async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
-        await (await anext(deliveries)).bury("delivered 20 times")
+        await (await anext(deliveries)).dead_letter("delivered 20 times")
     async with bench.working():
         heard = await bench.hear()
     assert heard.state is Outcome.SUCCEEDED
@@ -122,7 +122,7 @@ async def test_a_dead_letter_with_somebody_elses_id_leaves_that_job_alone(bench:
     forged = encode_request(a_request(duration_seconds=9), at=bench.shop.clock.now())
     await bench.shop.bus.publish(REQUESTS, forged)
     async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
-        await (await anext(deliveries)).bury("forged")
+        await (await anext(deliveries)).dead_letter("forged")
     async with bench.working():
         await bench.send(job_id="job-2")
         await bench.hear()

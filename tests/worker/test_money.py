@@ -12,10 +12,10 @@ from schemas.domain import events as ev
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState, Outcome
 from schemas.errors import Charged, Conflict, Unavailable
-from schemas.ports import Broke, JobPage, JobQuery, JobStore
-from subscriber.context import Workshop
+from schemas.ports import GenerationFailed, JobPage, JobQuery, JobStore
+from subscriber.context import WorkerContext
 from subscriber.generation import poll_once
-from subscriber.runner import Carrier
+from subscriber.runner import JobRunner
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import (
@@ -54,7 +54,7 @@ async def test_a_request_that_comes_three_times_is_paid_once(bench: Bench) -> No
 
 async def test_two_workers_that_meet_over_one_job_pay_once(bench: Bench) -> None:
     job = await bench.queued()
-    ended = await asyncio.gather(*(Carrier(bench.shop, job).carry() for _ in range(8)))
+    ended = await asyncio.gather(*(JobRunner(bench.shop, job).run() for _ in range(8)))
     assert len(bench.model.accepted) == 1
     assert {each.state for each in ended} == {JobState.SUCCEEDED}
 
@@ -64,7 +64,7 @@ async def test_a_refused_quota_waits_and_is_paid_once_later(bench: Bench) -> Non
     job = await submit_next(bench.shop, await bench.queued())
     assert (job.state, job.waiting_for, job.clips[0].state) == (JobState.QUEUED, "quota", ClipState.PLANNED)
     assert job.clips[0].cause == QUOTA
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert ended.state is JobState.SUCCEEDED
     assert ended.waiting_for is None
     assert len(bench.model.accepted) == 1
@@ -86,14 +86,14 @@ async def test_an_accepted_submit_without_an_answer_is_found_and_not_sent_again(
     job = await submit_next(bench.shop, await bench.queued())
     assert (job.clips[0].state, job.waiting_for, job.charged) == (ClipState.UNKNOWN, "submit_outcome", Charged.UNKNOWN)
     await bench.model.deliver(bench.model.accepted[0])
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert (ended.state, ended.cost_usd) == (JobState.SUCCEEDED, PRICE)
     assert len(bench.model.accepted) == 1
 
 
 async def test_an_unknown_submit_that_leaves_no_trace_fails_closed(bench: Bench) -> None:
     bench.model.submits.append(lose_the_question)
-    ended = await Carrier(bench.shop, await bench.queued()).carry()
+    ended = await JobRunner(bench.shop, await bench.queued()).run()
     assert ended.failure is not None
     assert (ended.state, ended.failure.code, ended.failure.charged) == (
         JobState.FAILED,
@@ -105,7 +105,7 @@ async def test_an_unknown_submit_that_leaves_no_trace_fails_closed(bench: Bench)
 
 async def test_an_unknown_submit_is_sent_again_only_where_the_caller_said_so(bench: Bench) -> None:
     bench.model.submits.append(lose_the_question)
-    ended = await Carrier(bench.shop, await bench.queued(on_unknown_submit="resubmit")).carry()
+    ended = await JobRunner(bench.shop, await bench.queued(on_unknown_submit="resubmit")).run()
     assert ended.state is JobState.SUCCEEDED
     assert bench.model.accepted == ["work/job-1/0/2/"]
     assert ended.charged is Charged.YES
@@ -123,7 +123,7 @@ async def test_an_error_that_nobody_foresaw_counts_as_unknown(bench: Bench) -> N
 async def test_files_of_a_forgotten_life_are_adopted_and_not_paid_again(bench: Bench) -> None:
     """The store was restored from a backup: the job is queued again, and its clip lies there, paid."""
     await bench.model.deliver("work/job-1/0/1/")
-    ended = await Carrier(bench.shop, await bench.queued()).carry()
+    ended = await JobRunner(bench.shop, await bench.queued()).run()
     assert ended.state is JobState.SUCCEEDED
     assert bench.model.accepted == []
     assert ended.cost_usd == PRICE
@@ -167,8 +167,10 @@ async def test_an_operation_accepted_after_the_job_was_judged_is_written_down_as
     sending = asyncio.create_task(submit_next(bench.shop, await bench.queued()))
     await bench.model.at_gate.wait()
     job = await bench.job()
-    job = await bench.shop.write(job, ev.SubmitLost(at=bench.shop.clock.now(), nonce=job.clips[0].nonce or ""))
-    await bench.shop.write(job, ev.SubmitJudged(at=bench.shop.clock.now(), failure=LOST))
+    job = await bench.shop.write(
+        job, ev.SubmitOutcomeUnknown(at=bench.shop.clock.now(), nonce=job.clips[0].nonce or "")
+    )
+    await bench.shop.write(job, ev.SubmitGivenUp(at=bench.shop.clock.now(), failure=LOST))
     bench.model.gate.set()
     late = await sending
     assert (late.state, late.clips[0].state) == (JobState.FAILED, ClipState.LATE)
@@ -180,9 +182,9 @@ async def test_an_operation_accepted_while_the_search_went_on_is_used(bench: Ben
     sending = asyncio.create_task(submit_next(bench.shop, await bench.queued()))
     await bench.model.at_gate.wait()
     job = await bench.job()
-    await bench.shop.write(job, ev.SubmitLost(at=bench.shop.clock.now(), nonce=job.clips[0].nonce or ""))
+    await bench.shop.write(job, ev.SubmitOutcomeUnknown(at=bench.shop.clock.now(), nonce=job.clips[0].nonce or ""))
     bench.model.gate.set()
-    ended = await Carrier(bench.shop, await sending).carry()
+    ended = await JobRunner(bench.shop, await sending).run()
     assert (ended.state, ended.cost_usd, len(bench.model.accepted)) == (JobState.SUCCEEDED, PRICE, 1)
 
 
@@ -245,7 +247,7 @@ def _started(bench: Bench) -> ev.SubmitStarted:
     return ev.SubmitStarted(at=bench.shop.clock.now(), plan=plan, owner="somebody-else", nonce="foreign")
 
 
-def _with(bench: Bench, **changes: Any) -> Workshop:
+def _with(bench: Bench, **changes: Any) -> WorkerContext:
     return replace(bench.shop, **changes)
 
 
@@ -288,7 +290,7 @@ class Forgetful(JobStore):
 
 
 async def test_an_operation_that_ends_for_want_of_capacity_waits_and_is_sent_again(bench: Bench) -> None:
-    bench.model.outcome = Broke(failure=CAPACITY)
+    bench.model.outcome = GenerationFailed(failure=CAPACITY)
     shop = _with(bench, clock=Hasty())
     job = await submit_next(shop, await bench.queued())
     withdrawn = await poll_once(shop, job, job.clips[0])
@@ -296,5 +298,5 @@ async def test_an_operation_that_ends_for_want_of_capacity_waits_and_is_sent_aga
     assert (withdrawn.state, withdrawn.waiting_for) == (JobState.QUEUED, "capacity")
     assert withdrawn.charged is Charged.NO
     bench.model.outcome = None
-    ended = await Carrier(shop, withdrawn).carry()
+    ended = await JobRunner(shop, withdrawn).run()
     assert (ended.state, ended.cost_usd) == (JobState.SUCCEEDED, PRICE)

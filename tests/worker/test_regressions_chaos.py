@@ -14,9 +14,9 @@ from infra.embedded.videos import FolderVideos
 from infra.gcp.vertex import client
 from schemas.domain.states import JobState
 from schemas.errors import Charged, SubmitRefused
-from schemas.ports import Broke
-from subscriber.compose import open_workshop
-from subscriber.runner import Carrier
+from schemas.ports import GenerationFailed
+from subscriber.compose import open_context
+from subscriber.runner import JobRunner
 from subscriber.settings import WorkerSettings
 from tests.vertex.rig import OMNI, a_clip, a_request, adapter, rig_in
 from tests.vertex.script import Step
@@ -41,7 +41,7 @@ async def test_a_local_disk_that_takes_no_file_is_waited_for_and_the_paid_film_i
 ) -> None:
     clock = Repairing(tmp_path / "no-such-disk")
     shop = replace(bench.shop, scratch=clock.scratch, clock=clock)
-    ended = await Carrier(shop, await bench.queued()).carry()
+    ended = await JobRunner(shop, await bench.queued()).run()
     assert clock.waits
     assert (ended.state, len(bench.model.accepted)) == (JobState.SUCCEEDED, 1)
 
@@ -49,7 +49,7 @@ async def test_a_local_disk_that_takes_no_file_is_waited_for_and_the_paid_film_i
 async def test_a_library_that_loads_for_too_long_is_a_definite_no_and_no_unknown_submit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded, opened = threading.Event(), client._opened
+    loaded, opened = threading.Event(), client._open_client
 
     def slowly(*given: Any) -> Any:
         loaded.wait()
@@ -88,7 +88,7 @@ async def test_a_worker_starts_while_another_tidies_up_its_scratch(
         return iter(found)
 
     monkeypatch.setattr(Path, "iterdir", vanishing)
-    async with open_workshop(WorkerSettings(data_dir=tmp_path, renderers=1)) as shop:
+    async with open_context(WorkerSettings(data_dir=tmp_path, renderers=1)) as shop:
         assert shop.scratch.parent == scratch
     assert list(listed(scratch)) == []
 
@@ -97,5 +97,5 @@ async def test_a_film_that_was_filtered_after_it_was_accepted_was_perhaps_charge
     async with rig_in(tmp_path) as rig:
         rig.vertex.then(Step(ending="filtered"))
         ended = await rig.ended(await rig.submit(a_request(model=OMNI)))
-    assert isinstance(ended, Broke)
+    assert isinstance(ended, GenerationFailed)
     assert ended.failure.charged is Charged.UNKNOWN

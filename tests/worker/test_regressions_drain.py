@@ -9,12 +9,12 @@ import pytest
 
 from schemas.domain.job import Job
 from schemas.domain.states import JobState, Outcome
-from schemas.ports import DEAD_REQUESTS, REQUESTS, JobPage, JobQuery, JobStore, Running
+from schemas.ports import DEAD_REQUESTS, REQUESTS, GenerationRunning, JobPage, JobQuery, JobStore
 from schemas.wire.message import encode_cancel, encode_request
 from schemas.wire.request import CancelRequest
 from subscriber.generation import poll_once
-from subscriber.handler import Registry
-from subscriber.runner import Carrier
+from subscriber.handler import InFlightJobs
+from subscriber.runner import JobRunner
 from subscriber.submission import submit_next
 from subscriber.worker import Worker
 from tests.worker.bench import Bench
@@ -28,7 +28,7 @@ async def test_a_worker_that_stops_begins_no_job_that_waits_for_its_slot(bench: 
     paid call, begun then, would be cut off with the process: accepted, and its name written nowhere. A given-up
     request goes on in the same way, since its first clip is paid."""
     waiting = await _half_made(bench, "waiting")
-    bench.model.outcome, bench.model.poll_every_s = Running(), 60
+    bench.model.outcome, bench.model.poll_every_s = GenerationRunning(), 60
     store = Watched(bench.shop.jobs, "waiting")
     async with _working(bench, store, in_flight=2, drain_s=0) as stop:
         await bench.send(job_id="generating")
@@ -53,10 +53,10 @@ async def test_a_worker_that_stops_begins_no_job_that_waits_for_its_slot(bench: 
 
 
 async def test_a_job_that_comes_after_the_stop_is_not_begun(bench: Bench) -> None:
-    registry = Registry(asyncio.Semaphore(1))
-    await registry.hand_back()
+    registry = InFlightJobs(asyncio.Semaphore(1))
+    await registry.shut_down()
     with pytest.raises(asyncio.CancelledError):
-        await registry.carry(await bench.queued(), lambda job: Carrier(bench.shop, job))
+        await registry.run(await bench.queued(), lambda job: JobRunner(bench.shop, job))
     assert registry.size == 0
     assert (await bench.job()).state is JobState.QUEUED
 

@@ -13,7 +13,7 @@ import pytest
 
 from infra.animatic import model as animatic
 from infra.animatic.model import Animatic
-from infra.animatic.pool import Studio
+from infra.animatic.pool import RenderPool
 from infra.animatic.storyboard import Storyboard
 from schemas.domain import events as ev
 from schemas.domain.clip import Clip, Plan, PlannedClip
@@ -21,11 +21,11 @@ from schemas.domain.job import QUEUED_AT_MOST, Job
 from schemas.domain.object_names import work_prefix
 from schemas.domain.states import JobState, Outcome
 from schemas.errors import Charged, Invalid, ReelbusError, Unavailable
-from schemas.ports import Broke, Editor, Finished, Probe, Running
+from schemas.ports import Editor, GenerationDone, GenerationFailed, GenerationRunning, Probe
 from schemas.wire.request import VideoRequest
 from subscriber.generation import poll_once
 from subscriber.reconcile import reconcile
-from subscriber.runner import Carrier
+from subscriber.runner import JobRunner
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import PRICE, PaidModel, accept_and_lose_the_answer, lose_the_question
@@ -39,7 +39,7 @@ async def test_a_second_clip_that_is_never_accepted_fails_its_job_in_time_and_a_
 ) -> None:
     """It is no queued job any more, so it does not expire: the first clip is paid."""
     job = await _aged(bench, await _half_made(bench))
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert ended.failure is not None
     assert (ended.failure.code, ended.charged, ended.cost_usd) == ("not_submitted_in_time", Charged.YES, PRICE)
     assert len(bench.model.accepted) == 1
@@ -50,17 +50,17 @@ async def test_a_second_clip_that_is_never_accepted_fails_its_job_in_time_and_a_
 async def test_a_second_clip_has_as_long_again_after_the_first(bench: Bench) -> None:
     job = await _half_made(bench)
     job = await bench.shop.jobs.save(job.model_copy(update={"deadline": bench.shop.clock.now() - LONG}))
-    assert (await Carrier(bench.shop, job).carry()).state is JobState.SUCCEEDED
+    assert (await JobRunner(bench.shop, job).run()).state is JobState.SUCCEEDED
 
 
 async def test_a_job_that_waits_to_be_sent_again_expires_and_says_that_the_charge_is_unknown(bench: Bench) -> None:
     bench.model.submits.append(lose_the_question)
     job = await submit_next(bench.shop, await bench.queued(on_unknown_submit="resubmit"))
     job = await bench.shop.write(job, ev.Resubmit(at=bench.shop.clock.now(), clip=0))
-    ended = await Carrier(bench.shop, await _aged(bench, job)).carry()
+    ended = await JobRunner(bench.shop, await _aged(bench, job)).run()
     assert ended.failure is not None
     assert (ended.state, ended.failure.charged) == (JobState.EXPIRED, Charged.UNKNOWN)
-    assert ended.loose_ends
+    assert ended.has_unresolved_charges
     assert bench.model.accepted == []
 
 
@@ -71,7 +71,7 @@ async def test_a_free_job_whose_submit_always_breaks_expires_and_its_record_does
 
     model = Free(bench.shop.videos, bench.model.film, third_time=its_time_is_over)
     async with asyncio.timeout(20):
-        ended = await Carrier(replace(bench.shop, model=model, clock=Hasty()), await bench.queued()).carry()
+        ended = await JobRunner(replace(bench.shop, model=model, clock=Hasty()), await bench.queued()).run()
     assert (ended.state, ended.charged, ended.clips[0].lost_prefixes) == (JobState.EXPIRED, Charged.NO, ())
     assert model.tries == 3
 
@@ -79,19 +79,19 @@ async def test_a_free_job_whose_submit_always_breaks_expires_and_its_record_does
 async def test_an_operation_that_ended_while_no_worker_ran_is_asked_once_more_and_used(bench: Bench) -> None:
     """Nothing lies under its prefix: only the model knows where the film is."""
     job = await _aged(bench, await submit_next(bench.shop, await bench.queued()))
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert (ended.state, ended.cost_usd) == (JobState.SUCCEEDED, PRICE)
 
 
 async def test_clips_that_waited_too_long_to_be_stored_are_tried_once_more(bench: Bench) -> None:
     """No worker ran: the deadline was over before anybody tried even once."""
-    ended = await Carrier(bench.shop, await _aged(bench, await _made(bench))).carry()
+    ended = await JobRunner(bench.shop, await _aged(bench, await _made(bench))).run()
     assert (ended.state, ended.cost_usd) == (JobState.SUCCEEDED, PRICE)
 
 
 async def test_clips_that_cannot_be_stored_even_then_fail_their_job_and_a_replay_is_free(bench: Bench) -> None:
     shop = replace(bench.shop, editor=Clumsy(bench.shop.editor, assembling=Unavailable("the disk is full")))
-    ended = await Carrier(shop, await _aged(bench, await _made(bench))).carry()
+    ended = await JobRunner(shop, await _aged(bench, await _made(bench))).run()
     assert ended.failure is not None
     assert (ended.failure.code, ended.failure.charged, ended.cost_usd) == ("not_stored", Charged.YES, PRICE)
     again = await _lives_again(bench, ended)
@@ -101,7 +101,7 @@ async def test_clips_that_cannot_be_stored_even_then_fail_their_job_and_a_replay
 @pytest.mark.parametrize("trouble", [Invalid("no still in it"), Unavailable("the disk is full")])
 async def test_a_film_without_a_poster_is_a_film_all_the_same(bench: Bench, trouble: ReelbusError) -> None:
     shop = replace(bench.shop, editor=Clumsy(bench.shop.editor, picturing=trouble))
-    ended = await Carrier(shop, await bench.queued()).carry()
+    ended = await JobRunner(shop, await bench.queued()).run()
     assert ended.result is not None
     assert (ended.state, ended.result.poster_path) == (JobState.SUCCEEDED, None)
 
@@ -109,8 +109,8 @@ async def test_a_film_without_a_poster_is_a_film_all_the_same(bench: Bench, trou
 async def test_a_cancel_that_had_to_wait_for_a_submit_keeps_its_reason(bench: Bench) -> None:
     bench.model.submits.append(accept_and_lose_the_answer)
     job = await submit_next(bench.shop, await bench.queued())
-    job = await bench.shop.write(job, ev.CancelWished(at=bench.shop.clock.now(), reason="changed my mind"))
-    ended = await Carrier(bench.shop, job).carry()
+    job = await bench.shop.write(job, ev.CancelRequested(at=bench.shop.clock.now(), reason="changed my mind"))
+    ended = await JobRunner(bench.shop, job).run()
     assert ended.failure is not None
     assert ended.state is JobState.CANCELLED
     assert "changed my mind" in ended.failure.message
@@ -134,10 +134,10 @@ async def test_a_job_that_cannot_be_looked_after_keeps_reconcile_from_no_other(b
     """It is the longest due one, so it comes first in every pass."""
     at = bench.shop.clock.now()
     bench.model.submits.append(lose_the_question)
-    bad = await Carrier(bench.shop, await bench.queued(job_id="bad")).carry()
+    bad = await JobRunner(bench.shop, await bench.queued(job_id="bad")).run()
     await _due(bench, bad, timedelta(minutes=1))
     good = await bench.queued(job_id="good")
-    await bench.shop.write(good, ev.CancelWished(at=at, held=False))
+    await bench.shop.write(good, ev.CancelRequested(at=at, held=False))
     shop = replace(bench.shop, model=Barred(bench.shop.videos, bench.model.film))
     report = await reconcile(shop)
     assert (report.looked_at, report.announced) == (2, 1)
@@ -157,8 +157,8 @@ async def test_a_renderer_that_dies_costs_only_the_film_that_kills_it(
         innocent, guilty = await asyncio.gather(*(_filmed(model, operation) for operation in operations))
     finally:
         await model.aclose()
-    assert isinstance(innocent, Finished)
-    assert isinstance(guilty, Broke)
+    assert isinstance(innocent, GenerationDone)
+    assert isinstance(guilty, GenerationFailed)
     assert guilty.failure.code == "renderer_crashed"
 
 
@@ -207,7 +207,7 @@ async def _due(bench: Bench, job: Job, since: timedelta = timedelta(seconds=1)) 
 async def _lives_again(bench: Bench, job: Job) -> Job:
     at = bench.shop.clock.now()
     replayed = await bench.shop.write(job, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
-    return await Carrier(bench.shop, replayed).carry()
+    return await JobRunner(bench.shop, replayed).run()
 
 
 @dataclass
@@ -275,15 +275,15 @@ async def _ordered(model: Animatic, title: str) -> str:
     return await model.submit(request, clip, (), send_before=float("inf"))
 
 
-async def _filmed(model: Animatic, operation: str) -> Finished | Broke:
+async def _filmed(model: Animatic, operation: str) -> GenerationDone | GenerationFailed:
     while True:
         answer = await model.poll(operation)
-        if not isinstance(answer, Running):
-            assert isinstance(answer, Finished | Broke)
+        if not isinstance(answer, GenerationRunning):
+            assert isinstance(answer, GenerationDone | GenerationFailed)
             return answer
 
 
-class Fragile(Studio):
+class Fragile(RenderPool):
     """Dies over the deadly film."""
 
     async def render(self, board: Storyboard, to: Path) -> None:

@@ -11,7 +11,7 @@ from schemas.wire.message import Message
 from schemas.wire.request import VideoRequest
 from subscriber import handler as holding
 from subscriber import worker
-from subscriber.handler import Handler, Registry, handle_dead
+from subscriber.handler import Handler, InFlightJobs, handle_dead
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PaidModel
 
@@ -20,7 +20,7 @@ async def test_a_letter_that_was_replayed_before_the_worker_heard_of_it_leaves_i
     job = await bench.queued()
     await _given_up(bench)
     [letter] = await bench.shop.bus.dead_letters()
-    await bench.shop.bus.replay(letter.id)
+    await bench.shop.bus.replay_dead_letter(letter.id)
     async with bench.shop.bus.subscribe(DEAD_WORKERS, limit=1) as deliveries:
         await handle_dead(_handler(bench), await anext(deliveries))
         assert (await bench.job()).revision == job.revision
@@ -85,11 +85,11 @@ async def test_an_error_on_the_way_does_not_reject_the_request_of_a_running_job(
 async def _given_up(bench: Bench) -> None:
     await bench.send()
     async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
-        await (await anext(deliveries)).bury("delivered 20 times")
+        await (await anext(deliveries)).dead_letter("delivered 20 times")
 
 
 def _handler(bench: Bench) -> Handler:
-    return Handler(bench.shop, Registry(asyncio.Semaphore(1)))
+    return Handler(bench.shop, InFlightJobs(asyncio.Semaphore(1)))
 
 
 class Confused(PaidModel):

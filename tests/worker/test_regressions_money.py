@@ -9,11 +9,11 @@ from schemas.domain.clip import Clip
 from schemas.domain.job import QUEUED_AT_MOST, Job, new_job
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged, Unavailable
-from schemas.ports import JobPage, JobQuery, JobStore, Running
+from schemas.ports import GenerationRunning, JobPage, JobQuery, JobStore
 from schemas.wire.request import VideoRequest
 from subscriber.policy import GiveUpSubmit, Watch, decide
 from subscriber.reconcile import reconcile
-from subscriber.runner import Carrier
+from subscriber.runner import JobRunner
 from subscriber.submission import submit_next
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import (
@@ -31,7 +31,7 @@ from tests.worker.test_money import Hasty
 
 async def test_a_replay_uses_the_paid_file_that_turned_up_after_the_end(bench: Bench) -> None:
     bench.model.submits.append(accept_and_lose_the_answer)
-    ended = await Carrier(bench.shop, await bench.queued()).carry()
+    ended = await JobRunner(bench.shop, await bench.queued()).run()
     await bench.model.deliver(bench.model.accepted[0])
     await _look_now(bench, ended)
     late = await bench.job()
@@ -42,7 +42,7 @@ async def test_a_replay_uses_the_paid_file_that_turned_up_after_the_end(bench: B
 
 async def test_a_replay_asks_for_the_operation_that_was_accepted_after_the_end(bench: Bench) -> None:
     bench.model.submits.append(lose_the_question)
-    ended = await Carrier(bench.shop, await bench.queued()).carry()
+    ended = await JobRunner(bench.shop, await bench.queued()).run()
     clip = ended.clips[0]
     operation = accept(bench.model, clip)
     answer = ev.AcceptedLate(at=bench.shop.clock.now(), clip=0, nonce=clip.nonce or "", operation=operation)
@@ -60,11 +60,11 @@ async def test_a_replay_of_a_lost_generation_uses_the_film_that_came_too_late(be
 async def test_a_replay_of_a_lost_generation_that_left_no_film_fails_closed(bench: Bench) -> None:
     """The model accepted it once, and the film may come yet: a second submit could be a second charge."""
     lost = await _lost_generation(bench)
-    bench.model.outcome = Running()
+    bench.model.outcome = GenerationRunning()
     again = await _lives_again(bench, lost)
     assert again.failure is not None
     assert (again.state, again.failure.code, again.charged) == (JobState.FAILED, "generation_lost", Charged.UNKNOWN)
-    assert again.loose_ends
+    assert again.has_unresolved_charges
     assert len(bench.model.accepted) == 1
 
 
@@ -74,7 +74,7 @@ async def test_a_restored_backup_finds_the_paid_file_of_a_second_attempt(bench: 
     job = await submit_next(bench.shop, await submit_next(bench.shop, await bench.queued()))
     await bench.model.deliver("work/job-1/0/2/")
     as_it_was = new_job(job.request, job.created_at).model_copy(update={"revision": job.revision})
-    ended = await Carrier(bench.shop, await bench.shop.jobs.save(as_it_was)).carry()
+    ended = await JobRunner(bench.shop, await bench.shop.jobs.save(as_it_was)).run()
     assert (ended.state, ended.cost_usd) == (JobState.SUCCEEDED, PRICE)
     assert bench.model.accepted == ["work/job-1/0/2/"]
 
@@ -84,7 +84,7 @@ async def test_a_film_that_lands_between_the_judgement_and_the_second_send_is_us
     job = await submit_next(bench.shop, await bench.queued(on_unknown_submit="resubmit"))
     job = await bench.shop.write(job, ev.Resubmit(at=bench.shop.clock.now(), clip=0))
     await bench.model.deliver(bench.model.accepted[0])
-    ended = await Carrier(bench.shop, job).carry()
+    ended = await JobRunner(bench.shop, job).run()
     assert (ended.state, ended.cost_usd, len(bench.model.accepted)) == (JobState.SUCCEEDED, PRICE, 1)
 
 
@@ -96,8 +96,8 @@ async def test_an_operation_that_was_adopted_late_is_not_charged_again_when_its_
     job = await bench.shop.write(job, ev.Resubmit(at=bench.shop.clock.now(), clip=0))
     operation = accept(bench.model, clip)
     late = ev.AcceptedLate(at=bench.shop.clock.now(), clip=0, nonce=clip.nonce or "", operation=operation)
-    ended = await Carrier(bench.shop, await bench.shop.write(job, late)).carry()
-    assert not ended.loose_ends
+    ended = await JobRunner(bench.shop, await bench.shop.write(job, late)).run()
+    assert not ended.has_unresolved_charges
     await _look_now(bench, ended)
     job = await bench.job()
     assert (job.state, job.cost_usd, job.clips[0].late) == (JobState.SUCCEEDED, PRICE, ())
@@ -115,14 +115,14 @@ async def test_a_definite_refusal_is_kept_though_the_record_moved_and_the_store_
     model = Interrupted(bench.shop.videos, bench.model.film, meanwhile=somebody_writes)
     model.submits.append(refuse(SAFETY))
     shop = replace(bench.shop, jobs=store, model=model, clock=Hasty())
-    ended = await Carrier(shop, await bench.queued()).carry()
+    ended = await JobRunner(shop, await bench.queued()).run()
     assert (ended.failure, ended.charged, store.away) == (SAFETY, Charged.NO, 0)
 
 
 async def test_a_write_that_does_not_touch_a_submit_does_not_prolong_its_hold(bench: Bench) -> None:
     """Else every caller who goes away gives the dead worker's submit another span."""
     at = bench.shop.clock.now()
-    long_ago = at - timedelta(seconds=bench.shop.windows.submitting_hold_s + 1)
+    long_ago = at - timedelta(seconds=bench.shop.deadlines.submitting_hold_s + 1)
     plan = bench.model.plan(a_request())
     job = await bench.shop.write(
         await bench.queued(), ev.SubmitStarted(at=long_ago, plan=plan, owner="dead", nonce="n")
@@ -130,13 +130,13 @@ async def test_a_write_that_does_not_touch_a_submit_does_not_prolong_its_hold(be
     await bench.shop.write(job, ev.WaitEnded(at=at, until=at))
     job = await bench.job()
     assert job.read_at is not None
-    assert isinstance(decide(job, job.read_at, bench.shop.windows, Watch(0, whole=False)), GiveUpSubmit)
+    assert isinstance(decide(job, job.read_at, bench.shop.deadlines, Watch(0, whole=False)), GiveUpSubmit)
 
 
 async def _lost_generation(bench: Bench) -> Job:
     """Accepted, and not a word of it within its time."""
-    bench.model.outcome = Running()
-    ended = await Carrier(bench.shop, await bench.queued()).carry()
+    bench.model.outcome = GenerationRunning()
+    ended = await JobRunner(bench.shop, await bench.queued()).run()
     assert ended.failure is not None
     assert ended.failure.code == "generation_lost"
     bench.model.outcome = None
@@ -147,7 +147,7 @@ async def _lives_again(bench: Bench, job: Job) -> Job:
     """The job at the end of its next life."""
     at = bench.shop.clock.now()
     replayed = await bench.shop.write(job, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
-    return await Carrier(bench.shop, replayed).carry()
+    return await JobRunner(bench.shop, replayed).run()
 
 
 async def _look_now(bench: Bench, job: Job) -> None:

@@ -10,23 +10,23 @@ from typing import Any
 
 import pytest
 
-from publisher.context import Desk
+from publisher.context import PublisherContext
 from publisher.dead_letters import replay
 from publisher.jobs import cancel
 from publisher.purge import purge, purge_old
 from publisher.submit import submit
 from schemas.domain import events as ev
-from schemas.domain.job import LOOSE_ENDS_FOR, Job
+from schemas.domain.job import LATE_RESULT_WINDOW, Job
 from schemas.domain.states import JobState, Outcome
 from schemas.domain.tombstone import ERASED_PROMPT
 from schemas.errors import IdReused, Invalid, NotFound, Unavailable
 from schemas.ports import WORKERS, JobStore, StoredFile, VideoStore
-from schemas.services.reference_images import JOB_FOLLOWS_WITHIN, claim_image, drop_reference, refer
+from schemas.services.reference_images import JOB_FOLLOWS_WITHIN, add_reference, claim_image, release_reference
 from subscriber import retention
-from subscriber.handler import job_for
+from subscriber.handler import get_or_create_job
 from subscriber.reconcile import Report, reconcile, retain
-from subscriber.retention import Retention, Rules
-from subscriber.runner import Carrier
+from subscriber.retention import Retention, RetentionPolicy
+from subscriber.runner import JobRunner
 from subscriber.settings import WorkerSettings
 from subscriber.submission import submit_next
 from subscriber.worker import Worker
@@ -38,9 +38,9 @@ IMAGE = "data:image/png;base64," + base64.b64encode(PIXEL).decode()
 LONG = timedelta(days=40)
 
 
-def _desk(bench: Bench, **changes: Any) -> Desk:
+def _desk(bench: Bench, **changes: Any) -> PublisherContext:
     shop = bench.shop
-    return replace(Desk(bus=shop.bus, jobs=shop.jobs, videos=shop.videos, clock=shop.clock), **changes)
+    return replace(PublisherContext(bus=shop.bus, jobs=shop.jobs, videos=shop.videos, clock=shop.clock), **changes)
 
 
 async def _made(bench: Bench, **fields: Any) -> Job:
@@ -116,7 +116,7 @@ async def test_the_jobs_dead_letters_go_and_those_of_others_stay(bench: Bench) -
         await bench.send(**fields)
     async with bench.shop.bus.subscribe(WORKERS, limit=2) as deliveries:
         for _ in range(2):
-            await (await anext(deliveries)).bury("test")
+            await (await anext(deliveries)).dead_letter("test")
     await purge(_desk(bench), ["job-1"])
     [left] = await bench.shop.bus.dead_letters()
     assert left.message.attributes["job_id"] == "other"
@@ -142,7 +142,7 @@ async def test_a_film_that_lands_after_the_purge_is_deleted_when_it_turns_up(ben
     plan = bench.model.plan(job.request)
     job = await bench.shop.write(job, ev.SubmitStarted(at=at, plan=plan, owner="w", nonce="n"))
     job = await bench.shop.write(job, ev.SubmitAccepted(at=at, nonce="n", operation="operations/1"))
-    await bench.shop.write(job, ev.CancelWished(at=at, held=True))
+    await bench.shop.write(job, ev.CancelRequested(at=at, held=True))
     assert (await purge(_desk(bench), ["job-1"])).erased == ["job-1"]
     await bench.model.deliver(job.clips[0].prefix or "")
     await _due(bench)
@@ -168,7 +168,7 @@ async def test_an_image_that_a_coming_job_may_name_waits_for_it_and_not_for_ever
 ) -> None:
     """A facade puts the image before the record; a job that does not follow within an hour never will."""
     job = await _made(bench, reference_image=IMAGE)
-    await refer(a_request(job_id="coming", reference_image=job.request.reference_image), bench.shop.videos)
+    await add_reference(a_request(job_id="coming", reference_image=job.request.reference_image), bench.shop.videos)
     assert (await purge(_desk(bench), ["job-1"])).unfinished == ["job-1"]
     assert len(await bench.shop.videos.list("references/")) == 1
     monkeypatch.setattr("schemas.services.reference_images.JOB_FOLLOWS_WITHIN", -JOB_FOLLOWS_WITHIN)
@@ -208,9 +208,9 @@ async def test_retention_erases_old_jobs_portion_by_portion_and_then_rests(
     for job_id in old:
         await _aged(bench, await _cancelled(bench, job_id))
     await _cancelled(bench, "young")
-    keeper = Retention(bench.shop, Rules(job=LONG / 2))
+    keeper = Retention(bench.shop, RetentionPolicy(job=LONG / 2))
     counts = []
-    while not keeper.rests:
+    while not keeper.is_idle:
         report = Report()
         await retain(keeper, report)
         counts.append(report.erased)
@@ -229,7 +229,7 @@ async def test_a_later_walk_sees_who_came_of_age_and_stops_where_the_last_one_wa
     monkeypatch.setattr(retention, "REST", timedelta())
     monkeypatch.setattr(retention, "MARGIN", timedelta(days=1))
     await _aged(bench, await _cancelled(bench, "old"), LONG * 2)
-    keeper = Retention(bench.shop, Rules(job=LONG / 2))
+    keeper = Retention(bench.shop, RetentionPolicy(job=LONG / 2))
     assert await keeper.erase() == 1
     for number in range(3):
         await _aged(bench, await _cancelled(bench, f"missed-{number}"), LONG * 2)
@@ -237,13 +237,13 @@ async def test_a_later_walk_sees_who_came_of_age_and_stops_where_the_last_one_wa
     assert await keeper.erase() == 1
     assert (await bench.job("of-age")).erased_at
     assert sum([await keeper.erase() for _ in range(8)]) == 1, "only the page where it notices that it was here before"
-    fresh = Retention(bench.shop, Rules(job=LONG / 2))
+    fresh = Retention(bench.shop, RetentionPolicy(job=LONG / 2))
     assert sum([await fresh.erase() for _ in range(8)]) == 2
 
 
 async def test_a_dry_run_of_retention_counts_and_erases_nothing(bench: Bench) -> None:
     await _aged(bench, await _made(bench))
-    keeper = Retention(bench.shop, Rules(job=LONG / 2, work=LONG / 2))
+    keeper = Retention(bench.shop, RetentionPolicy(job=LONG / 2, work=LONG / 2))
     report = Report()
     await retain(keeper, report, dry_run=True)
     assert (report.erased, report.work_deleted) == (1, 1)
@@ -256,12 +256,12 @@ async def test_work_files_go_earlier_and_the_video_stays(bench: Bench) -> None:
     await bench.queued(job_id="waiting")
     await bench.shop.videos.put("work/waiting/0/1/film.mp4", b"film", content_type="video/mp4")
     names = [name for name in await _files(bench) if not name.startswith("work/job-1/")]
-    assert await Retention(bench.shop, Rules(work=LONG)).empty() == 0
+    assert await Retention(bench.shop, RetentionPolicy(work=LONG)).empty() == 0
     await bench.shop.videos.put("work/job-1/extra.mp4", b"film", content_type="video/mp4")
     history = tuple(step.model_copy(update={"at": step.at - LONG}) for step in job.history)
     aged = job.model_copy(update={"created_at": job.created_at - LONG, "history": history})
     await bench.shop.jobs.save(aged)
-    assert await Retention(bench.shop, Rules(work=LONG)).empty() == 1
+    assert await Retention(bench.shop, RetentionPolicy(work=LONG)).empty() == 1
     assert await _files(bench) == names
     assert not (await bench.job()).erased_at
 
@@ -293,13 +293,13 @@ class Meanwhile:
 
 async def test_work_files_stay_where_their_job_lives_again_in_that_moment(bench: Bench) -> None:
     job = await submit_next(bench.shop, await bench.queued())
-    job = await bench.shop.write(job, ev.CancelWished(at=bench.shop.clock.now(), held=True))
+    job = await bench.shop.write(job, ev.CancelRequested(at=bench.shop.clock.now(), held=True))
     await bench.model.deliver(bench.model.accepted[0])
     await _aged(bench, job)
     videos: Any = Meanwhile(bench.shop.videos, lambda: replay(_desk(bench), "job-1"), before="list work/")
-    assert await Retention(replace(bench.shop, videos=videos), Rules(work=LONG / 2)).empty() == 0
+    assert await Retention(replace(bench.shop, videos=videos), RetentionPolicy(work=LONG / 2)).empty() == 0
     assert len(await bench.shop.videos.list("work/job-1/")) == 2  # the film and its marker
-    ended = await Carrier(bench.shop, await bench.job()).carry()
+    ended = await JobRunner(bench.shop, await bench.job()).run()
     assert (ended.state, ended.cost_usd, len(bench.model.accepted)) == (JobState.SUCCEEDED, PRICE, 1)
 
 
@@ -349,7 +349,7 @@ async def test_a_refused_request_takes_no_image_from_the_job_that_uses_it(bench:
     with pytest.raises(IdReused):
         await submit(desk, a_request(reference_image=IMAGE, prompt="Another harbour, at dusk"))
     with pytest.raises(IdReused):
-        await job_for(bench.shop, a_request(reference_image=IMAGE, seed=7), traceparent=None)
+        await get_or_create_job(bench.shop, a_request(reference_image=IMAGE, seed=7), traceparent=None)
     assert await _files(bench) == before
     assert len(before) == 2
 
@@ -377,13 +377,13 @@ async def test_one_that_is_refused_after_its_image_was_stored_takes_it_back(benc
     assert await _files(bench) == []
     late.unseen = 1
     with pytest.raises(IdReused):
-        await job_for(replace(bench.shop, jobs=late), a_request(reference_image=IMAGE), traceparent=None)
+        await get_or_create_job(replace(bench.shop, jobs=late), a_request(reference_image=IMAGE), traceparent=None)
     assert await _files(bench) == []
 
 
 async def test_a_named_image_that_is_gone_leaves_no_name_behind(bench: Bench) -> None:
     stored = await claim_image(a_request(reference_image=IMAGE), bench.shop.videos)
-    await drop_reference(stored, bench.shop.jobs, bench.shop.videos, bench.shop.clock.now())
+    await release_reference(stored, bench.shop.jobs, bench.shop.videos, bench.shop.clock.now())
     with pytest.raises(Invalid, match="names no image"):
         await submit(_desk(bench), stored)
     assert await _files(bench) == []
@@ -393,16 +393,16 @@ async def test_with_more_letters_than_a_look_sees_nothing_is_called_done(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("schemas.services.erasure.LETTERS_LOOKED_AT", 2)
-    await bench.shop.write(await bench.queued(), ev.CancelWished(at=bench.shop.clock.now(), held=True))
+    await bench.shop.write(await bench.queued(), ev.CancelRequested(at=bench.shop.clock.now(), held=True))
     for job_id in ("job-1", "other", "another"):  # the oldest is out of reach
         await bench.send(job_id=job_id)
     async with bench.shop.bus.subscribe(WORKERS, limit=3) as deliveries:
         for _ in range(3):
-            await (await anext(deliveries)).bury("test")
+            await (await anext(deliveries)).dead_letter("test")
     assert (await purge(_desk(bench), ["job-1"])).unfinished == ["job-1"]
     assert (await bench.job()).sweep_until is not None
     for letter in (await bench.shop.bus.dead_letters())[:2]:
-        await bench.shop.bus.drop(letter.id)
+        await bench.shop.bus.delete_dead_letter(letter.id)
     await _due(bench)
     await reconcile(bench.shop)
     assert await bench.shop.bus.dead_letters() == []
@@ -412,7 +412,12 @@ async def test_a_worker_keeps_the_rules_by_itself(bench: Bench) -> None:
     await _aged(bench, await _made(bench))
     stop = asyncio.Event()
     worker = Worker(
-        shop=bench.shop, in_flight=1, prefetch=1, drain_s=1, reconcile_every_s=3600, rules=Rules(job=LONG / 2)
+        shop=bench.shop,
+        in_flight=1,
+        prefetch=1,
+        drain_s=1,
+        reconcile_every_s=3600,
+        retention=RetentionPolicy(job=LONG / 2),
     )
     running = asyncio.create_task(worker.run(stop, ready=lambda: None))
     while (job := await bench.job()).erased_at is None or job.sweep_until:
@@ -427,16 +432,16 @@ async def test_a_job_in_doubt_is_kept_for_its_day(bench: Bench) -> None:
     at = bench.shop.clock.now()
     plan = bench.model.plan(job.request)
     job = await bench.shop.write(job, ev.SubmitStarted(at=at, plan=plan, owner="w", nonce="n"))
-    job = await bench.shop.write(job, ev.SubmitLost(at=at, nonce="n"))
-    ended = await Carrier(bench.shop, job).carry()
+    job = await bench.shop.write(job, ev.SubmitOutcomeUnknown(at=at, nonce="n"))
+    ended = await JobRunner(bench.shop, job).run()
     assert (await purge(_desk(bench), ["job-1"])).erased == []
-    await _aged(bench, ended, LOOSE_ENDS_FOR)
+    await _aged(bench, ended, LATE_RESULT_WINDOW)
     assert (await purge(_desk(bench), ["job-1"])).erased == ["job-1"]
 
 
 async def _cancelled(bench: Bench, job_id: str) -> Job:
     job = await bench.queued(job_id=job_id)
-    return await bench.shop.write(job, ev.CancelWished(at=bench.shop.clock.now(), held=True))
+    return await bench.shop.write(job, ev.CancelRequested(at=bench.shop.clock.now(), held=True))
 
 
 @dataclass
@@ -467,8 +472,8 @@ class Barred:
 
 def test_settings_say_how_long() -> None:
     settings = WorkerSettings(_env_file=None, retention_days=90)
-    assert settings.rules == Rules(job=timedelta(days=90), work=timedelta(days=30))
-    assert WorkerSettings(_env_file=None, work_days=0).rules == Rules()
-    assert WorkerSettings(_env_file=None, videos="gs://bucket").rules == Rules()
+    assert settings.retention == RetentionPolicy(job=timedelta(days=90), work=timedelta(days=30))
+    assert WorkerSettings(_env_file=None, work_days=0).retention == RetentionPolicy()
+    assert WorkerSettings(_env_file=None, videos="gs://bucket").retention == RetentionPolicy()
     with pytest.raises(ValueError, match="retention_days"):
         WorkerSettings(_env_file=None, retention_days=-1)

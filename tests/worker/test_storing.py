@@ -7,7 +7,7 @@ from pathlib import Path
 from schemas.domain.states import JobState
 from schemas.errors import Unavailable
 from schemas.ports import Editor, Probe
-from subscriber.runner import Carrier
+from subscriber.runner import JobRunner
 from tests.worker.bench import Bench
 
 
@@ -40,14 +40,14 @@ class Watchful(Editor):
 
 async def test_a_film_that_is_stored_at_once_goes_from_generating_to_succeeded_in_one_write(bench: Bench) -> None:
     editor = Watchful(bench)
-    ended = await Carrier(replace(bench.shop, editor=editor), await bench.queued()).carry()
+    ended = await JobRunner(replace(bench.shop, editor=editor), await bench.queued()).run()
     assert editor.seen == [JobState.GENERATING]
     assert [step.state for step in ended.history][-3:] == [JobState.GENERATING, JobState.STORING, JobState.SUCCEEDED]
 
 
 async def test_a_film_that_cannot_be_stored_yet_is_written_down_before_it_waits(bench: Bench) -> None:
     editor = Watchful(bench, failing=2)
-    ended = await Carrier(replace(bench.shop, editor=editor), await bench.queued()).carry()
+    ended = await JobRunner(replace(bench.shop, editor=editor), await bench.queued()).run()
     assert editor.seen == [JobState.GENERATING, JobState.STORING, JobState.STORING]
     assert (ended.state, len(bench.model.accepted)) == (JobState.SUCCEEDED, 1)
     assert ended.since(JobState.STORING) == (await bench.job()).since(JobState.STORING)

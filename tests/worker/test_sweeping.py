@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from subscriber.compose import open_workshop
-from subscriber.scratch import own_folder, sweep
+from subscriber.compose import open_context
+from subscriber.scratch import delete_stale, open_scratch_dir
 from subscriber.settings import WorkerSettings
 
 A_DAY_AND_AN_HOUR_S = 25 * 3600
@@ -34,12 +34,12 @@ async def _an_owner(scratch: Path) -> tuple[asyncio.subprocess.Process, Path]:
 
 async def test_a_killed_workers_folder_goes_at_once_and_a_living_ones_stays(tmp_path: Path) -> None:
     owner, folder = await _an_owner(tmp_path)
-    with own_folder(tmp_path) as ours:
-        assert sweep(tmp_path) == 0
+    with open_scratch_dir(tmp_path) as ours:
+        assert delete_stale(tmp_path) == 0
         assert (folder / "assembly-x" / "clip-0.mp4").exists()
         owner.kill()
         await owner.wait()
-        assert sweep(tmp_path) == 1
+        assert delete_stale(tmp_path) == 1
         assert os.listdir(tmp_path) == [ours.name]
     assert os.listdir(tmp_path) == []
 
@@ -48,7 +48,7 @@ async def test_a_worker_at_work_sweeps_with_every_round(tmp_path: Path) -> None:
     settings = WorkerSettings(data_dir=tmp_path, renderers=1, reconcile_every_s=0.01)
     settings.scratch_dir.mkdir()
     owner, folder = await _an_owner(settings.scratch_dir)
-    async with open_workshop(settings) as shop:
+    async with open_context(settings) as shop:
         assert folder.exists()
         owner.kill()
         await owner.wait()
@@ -65,6 +65,6 @@ async def test_what_has_no_owners_name_goes_a_day_later(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "clip-0.mp4").write_bytes(b"half")
     os.utime(left, (time.time() - A_DAY_AND_AN_HOUR_S,) * 2)
-    async with open_workshop(settings):
+    async with open_context(settings):
         pass
     assert sorted(settings.scratch_dir.rglob("*")) == [young, young / "clip-0.mp4"]

@@ -7,9 +7,9 @@ from typing import Literal
 
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
-from subscriber.context import Workshop
-from subscriber.rate_limit import Pace
-from subscriber.runner import Carrier
+from subscriber.context import WorkerContext
+from subscriber.rate_limit import SubmitRateLimiter
+from subscriber.runner import JobRunner
 from tests.worker.bench import Bench
 
 
@@ -55,14 +55,14 @@ async def test_who_stands_in_line_is_not_sent_once_the_worker_stops(bench: Bench
     assert bench.model.accepted == ["work/first/0/1/"]
 
 
-def _with_turns(bench: Bench) -> tuple[Workshop, Turns]:
+def _with_turns(bench: Bench) -> tuple[WorkerContext, Turns]:
     turns = Turns()
-    return replace(bench.shop, pace=Pace(bench.shop.clock, 60_000, at_once=turns)), turns
+    return replace(bench.shop, rate_limiter=SubmitRateLimiter(bench.shop.clock, 60_000, concurrency=turns)), turns
 
 
-async def _carried(bench: Bench, shop: Workshop, name: str) -> asyncio.Task[Job]:
+async def _carried(bench: Bench, shop: WorkerContext, name: str) -> asyncio.Task[Job]:
     """Under way, up to the model's gate or its place in line."""
-    task = asyncio.create_task(Carrier(shop, await bench.queued(job_id=name)).carry())
+    task = asyncio.create_task(JobRunner(shop, await bench.queued(job_id=name)).run())
     if not bench.model.at_gate.is_set():
         await bench.model.at_gate.wait()
     return task

@@ -7,14 +7,14 @@ import pytest
 from infra.clock import SystemClock
 from schemas.domain.states import JobState, Outcome
 from schemas.errors import Unavailable
-from schemas.ports import LastBeat, Running
+from schemas.ports import GenerationRunning, LastBeat
 from subscriber.worker import Worker
 from tests.facade.faults import BreakingBus
 from tests.worker.bench import Bench
 
 
 async def test_a_worker_that_stops_hands_back_what_it_cannot_finish(bench: Bench) -> None:
-    bench.model.outcome = Running()
+    bench.model.outcome = GenerationRunning()
     async with bench.working(drain_s=0) as stop:
         await bench.send()
         await bench.model.polled.wait()

@@ -14,10 +14,10 @@ from google.api_core.exceptions import AlreadyExists as Taken
 from google.cloud.firestore_v1.async_batch import AsyncWriteBatch
 from proto.datetime_helpers import DatetimeWithNanoseconds
 
-from infra.gcp.errors import translated
-from infra.gcp.firestore.documents import Snapshot, document, revision, stamped, update_time
+from infra.gcp.errors import translate_errors
+from infra.gcp.firestore.documents import Snapshot, document, revision, stamp, update_time
 from infra.gcp.firestore.jobs import READ_TIMEOUT_S, WRITE_TIMEOUT_S, FirestoreJobs
-from schemas.domain.budget import Slice
+from schemas.domain.budget import BudgetShard
 from schemas.domain.job import Job
 from schemas.errors import Conflict
 
@@ -32,30 +32,30 @@ class FirestoreBudgets:
         self._client = jobs.client
         self._collection = jobs.client.collection(COLLECTION)
 
-    async def read(self, names: Sequence[str]) -> Sequence[Slice]:
+    async def read(self, names: Sequence[str]) -> Sequence[BudgetShard]:
         documents = [self._collection.document(name) for name in names]
-        with translated("Firestore"):
+        with translate_errors("Firestore"):
             snapshots = [each async for each in self._client.get_all(documents, timeout=READ_TIMEOUT_S) if each.exists]
         found = {each.id: _slice(each.id, each) for each in snapshots}
-        return [found.get(name) or Slice(name=name) for name in names]
+        return [found.get(name) or BudgetShard(name=name) for name in names]
 
-    async def reserve(self, job: Job, slices: Sequence[Slice]) -> Job:
+    async def reserve(self, job: Job, slices: Sequence[BudgetShard]) -> Job:
         batch = self._client.batch()
         as_read = self._client.write_option(last_update_time=update_time(job))
         batch.update(self._jobs.document(job.job_id), document(job), option=as_read)
         for each in slices:
             self._put(batch, each)
-        with translated("Firestore"), _refused(job.job_id):
+        with translate_errors("Firestore"), _is_conflict(job.job_id):
             written, *_ = await batch.commit(retry=None, timeout=WRITE_TIMEOUT_S)
-        return stamped(job, written.update_time)
+        return stamp(job, written.update_time)
 
-    async def give_back(self, found: Slice) -> None:
+    async def give_back(self, found: BudgetShard) -> None:
         batch = self._client.batch()
         self._put(batch, found)
-        with translated("Firestore"), _refused(found.name):
+        with translate_errors("Firestore"), _is_conflict(found.name):
             await batch.commit(retry=None, timeout=WRITE_TIMEOUT_S)
 
-    def _put(self, batch: AsyncWriteBatch, found: Slice) -> None:
+    def _put(self, batch: AsyncWriteBatch, found: BudgetShard) -> None:
         place = self._collection.document(found.name)
         if not found.revision:
             batch.create(place, _fields(found))
@@ -65,7 +65,7 @@ class FirestoreBudgets:
 
 
 @contextmanager
-def _refused(what: str) -> Iterator[None]:
+def _is_conflict(what: str) -> Iterator[None]:
     """Aborted: somebody is writing one of them right now."""
     try:
         yield
@@ -73,14 +73,14 @@ def _refused(what: str) -> Iterator[None]:
         raise Conflict(f"{what}, or what it is written with, was changed by somebody else") from error
 
 
-def _fields(found: Slice) -> dict[str, Any]:
+def _fields(found: BudgetShard) -> dict[str, Any]:
     """Amounts as texts: exact. A write that changes nothing would leave the update time as it was."""
     amounts = {"allotted": str(found.allotted), "used": str(found.used)}
     return {"terms": found.terms, **amounts, "write": secrets.token_hex(8)}
 
 
-def _slice(name: str, snapshot: Snapshot) -> Slice:
-    return Slice(
+def _slice(name: str, snapshot: Snapshot) -> BudgetShard:
+    return BudgetShard(
         name=name,
         terms=snapshot.get("terms"),
         allotted=Decimal(snapshot.get("allotted")),

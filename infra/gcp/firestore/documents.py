@@ -51,10 +51,10 @@ def document(job: Job) -> dict[str, Any]:
 def job_of(snapshot: Snapshot) -> Job:
     """The job as it was read. Raises `NewerRecord` for one of a version that this program can't read."""
     job = job_of_record(snapshot.get("job_id"), snapshot.get("record"))
-    return stamped(job, snapshot.update_time).model_copy(update={"read_at": moment(snapshot.read_time)})
+    return stamp(job, snapshot.update_time).model_copy(update={"read_at": moment(snapshot.read_time)})
 
 
-def stamped(job: Job, update_time: DatetimeWithNanoseconds) -> Job:
+def stamp(job: Job, update_time: DatetimeWithNanoseconds) -> Job:
     """The job as the store just took it."""
     at = moment(update_time)
     return job.model_copy(update={"revision": revision(update_time), "stored_at": at, "read_at": at})

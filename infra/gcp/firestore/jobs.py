@@ -19,7 +19,7 @@ from google.cloud.firestore_v1.async_document import AsyncDocumentReference
 from google.cloud.firestore_v1.base_query import BaseQuery
 
 from infra.cursor import encode_cursor
-from infra.gcp.errors import translated
+from infra.gcp.errors import translate_errors
 from infra.gcp.firestore.documents import (
     COLLECTION,
     Snapshot,
@@ -28,7 +28,7 @@ from infra.gcp.firestore.documents import (
     document_id,
     job_of,
     moment,
-    stamped,
+    stamp,
     update_time,
 )
 from infra.gcp.firestore.queries import ahead_query, page_query, position_of
@@ -50,39 +50,39 @@ class FirestoreJobs:
 
     def __init__(self, project: str, database: str = "(default)") -> None:
         """Opens no connection, but looks for credentials: raises `Unavailable` where there are none."""
-        with translated("Firestore"):
+        with translate_errors("Firestore"):
             self.client = AsyncClient(project=project, database=database)
         self.collection = self.client.collection(COLLECTION)
 
     async def create(self, job: Job) -> Job:
-        with translated("Firestore"):
+        with translate_errors("Firestore"):
             try:
                 written = await self.document(job.job_id).create(document(job), retry=None, timeout=WRITE_TIMEOUT_S)
             except Taken as error:
                 raise AlreadyExists(f"job {job.job_id} exists already") from error
-        return stamped(job, written.update_time)
+        return stamp(job, written.update_time)
 
     async def get(self, job_id: str) -> Job | None:
         if not re.fullmatch(JOB_ID_PATTERN, job_id):
             return None  # a slash in it would name another document
-        with translated("Firestore"):
+        with translate_errors("Firestore"):
             snapshot = await self.document(job_id).get(timeout=READ_TIMEOUT_S)
         return job_of(snapshot) if snapshot.exists else None
 
     async def save(self, job: Job) -> Job:
         as_read = self.client.write_option(last_update_time=update_time(job))
-        with translated("Firestore"):
+        with translate_errors("Firestore"):
             try:
                 written = await self.document(job.job_id).update(
                     document(job), option=as_read, retry=None, timeout=WRITE_TIMEOUT_S
                 )
             except (FailedPrecondition, NotFound, Aborted) as error:  # Aborted: somebody is writing it right now
                 raise conflict(job) from error
-        return stamped(job, written.update_time)
+        return stamp(job, written.update_time)
 
     async def list(self, query: JobQuery) -> JobPage:
         wanted = page_query(self.collection, query)
-        with translated("Firestore"):
+        with translate_errors("Firestore"):
             snapshots = await wanted.get(timeout=READ_TIMEOUT_S)
         page = snapshots[: query.limit]
         more = len(snapshots) > len(page)
@@ -93,7 +93,7 @@ class FirestoreJobs:
         """One read is billed for up to a thousand, and no more are counted: https://cloud.google.com/firestore/pricing"""
         if job.state is not JobState.QUEUED:
             return None
-        with translated("Firestore"):
+        with translate_errors("Firestore"):
             ahead = ahead_query(self.collection, job).limit(COUNTED_AHEAD)
             counted = await AsyncAggregationQuery(ahead).count().get(timeout=READ_TIMEOUT_S)
         found = int(counted[0][0].value)
@@ -131,12 +131,12 @@ class FirestoreHeartbeats:
 
     async def beat(self, owner: str) -> None:
         document = self._collection.document(f"slot-{zlib.crc32(owner.encode()) % _SLOTS}")
-        with translated("Firestore"):
+        with translate_errors("Firestore"):
             await document.set({"owner": owner, "at": SERVER_TIMESTAMP}, timeout=WRITE_TIMEOUT_S)
 
     async def last_beat(self) -> LastBeat | None:
         newest = self._collection.order_by("at", direction=BaseQuery.DESCENDING).limit(1)
-        with translated("Firestore"):
+        with translate_errors("Firestore"):
             found = await newest.get(timeout=READ_TIMEOUT_S)
         if not found:
             return None

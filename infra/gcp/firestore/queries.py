@@ -39,7 +39,7 @@ def page_query(jobs: AsyncCollectionReference, query: JobQuery) -> AsyncQuery:
     if query.limit < 1:
         raise Invalid(f"limit must be at least 1, not {query.limit}", field="limit")
     position = decode_cursor(query)
-    found = _ordered(_filtered(jobs, query), _ORDERS[order_of(query)])
+    found = _order(_filter(jobs, query), _ORDERS[order_of(query)])
     if position is not None:
         found = found.start_after(_fields(position))
     return found.limit(query.limit + 1)
@@ -48,7 +48,7 @@ def page_query(jobs: AsyncCollectionReference, query: JobQuery) -> AsyncQuery:
 def ahead_query(jobs: AsyncCollectionReference, job: Job) -> AsyncQuery:
     """The queued jobs that are older."""
     queued = jobs.where(filter=FieldFilter("state", "==", JobState.QUEUED.value))
-    return _ordered(queued, _AGE).end_before({"created_at": in_milliseconds(job.created_at), "job_id": job.job_id})
+    return _order(queued, _AGE).end_before({"created_at": in_milliseconds(job.created_at), "job_id": job.job_id})
 
 
 def position_of(query: JobQuery, snapshot: Snapshot) -> Position:
@@ -69,7 +69,7 @@ def indexes() -> list[Index]:
     return [*listings, (("state", _UP), *_AGE)]
 
 
-def _filtered(jobs: AsyncCollectionReference, query: JobQuery) -> AsyncQuery:
+def _filter(jobs: AsyncCollectionReference, query: JobQuery) -> AsyncQuery:
     found = AsyncQuery(jobs)
     for name, operator, value in _conditions(query):
         found = found.where(filter=FieldFilter(name, operator, value))
@@ -103,7 +103,7 @@ def _ranges(query: JobQuery) -> list[tuple[str, str, Any]]:
     return []
 
 
-def _ordered(query: AsyncQuery, order: Index) -> AsyncQuery:
+def _order(query: AsyncQuery, order: Index) -> AsyncQuery:
     for name, direction in order:
         query = query.order_by(name, direction=direction)
     return query

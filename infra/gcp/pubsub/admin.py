@@ -30,7 +30,7 @@ Report = Callable[[str, str, str], None]
 """Told of everything that is looked at: kind, name, and `created`, `updated` or `kept`."""
 
 
-def shelf_of(dead_letter_topic: str) -> str:
+def dead_letter_subscription_of(dead_letter_topic: str) -> str:
     """The subscription that keeps what was given up; nobody consumes it."""
     return f"{dead_letter_topic}-shelf"
 
@@ -72,9 +72,9 @@ class Subscriptions:
     def ensure(self, subscription: Subscription, name: str, report: Report | None = None) -> None:
         """It exists under that name from here on, with its shelf. Raises `Invalid` where it is on another topic."""
         if subscription.dead_letter_topic and not subscription.ephemeral:
-            shelf = shelf_of(subscription.dead_letter_topic)
+            shelf = dead_letter_subscription_of(subscription.dead_letter_topic)
             self._ensure(self._shelf(shelf, subscription.dead_letter_topic), report)
-        self._ensure(self.wanted(subscription, name), report)
+        self._ensure(self.configuration_of(subscription, name), report)
 
     def delete(self, name: str) -> None:
         """It is gone after this."""
@@ -83,7 +83,7 @@ class Subscriptions:
         except NotFound:
             return
 
-    def wanted(self, subscription: Subscription, name: str) -> types.Subscription:
+    def configuration_of(self, subscription: Subscription, name: str) -> types.Subscription:
         """What we ask Pub/Sub for."""
         wanted = types.Subscription(
             name=self.path(name),

@@ -16,11 +16,11 @@ from google.api_core.retry import Retry, if_exception_type
 from google.cloud.pubsub_v1 import PublisherClient
 from google.cloud.pubsub_v1.types import BatchSettings, PublisherOptions
 
-from infra.gcp.errors import translated
-from infra.gcp.pubsub.admin import Subscriptions, shelf_of
-from infra.gcp.pubsub.dead_letters import Death, Shelf, Shelved, marked
-from infra.gcp.pubsub.delivery import Attempts, Flow
-from infra.gcp.pubsub.stream import PoliteSubscriberClient
+from infra.gcp.errors import translate_errors
+from infra.gcp.pubsub.admin import Subscriptions, dead_letter_subscription_of
+from infra.gcp.pubsub.dead_letters import DeadLetterInfo, DeadLetterQueue, PulledDeadLetter, add_dead_letter_attributes
+from infra.gcp.pubsub.delivery import DeliveryCounter, SubscriptionStream
+from infra.gcp.pubsub.stream import HalfClosingSubscriberClient
 from schemas.errors import NotFound, Unavailable
 from schemas.ports import DeadLetter, Delivery, Subscription
 from schemas.wire.message import Message, as_published
@@ -46,21 +46,21 @@ class PubSubBus:
 
     def __init__(self, project: str, *, ack_deadline_s: float) -> None:
         """Opens no connection, but looks for credentials: raises `Unavailable` where there are none."""
-        with translated("Pub/Sub"):
+        with translate_errors("Pub/Sub"):
             self._publisher = PublisherClient(_BATCH, PublisherOptions(retry=_RETRY, timeout=10))
-            self._subscriber = PoliteSubscriberClient()
+            self._subscriber = HalfClosingSubscriberClient()
         self._subscriptions = Subscriptions(self._publisher, self._subscriber, project)
-        self._shelf = Shelf(self._subscriber, self._subscriptions.topic_of)
+        self._shelf = DeadLetterQueue(self._subscriber, self._subscriptions.topic_of)
         self._ack_deadline_s = ack_deadline_s
         self._shelves: dict[str, None] = {}
         """Paths of the shelves that this process has seen to; a dictionary keeps them in order."""
         self._ephemeral: dict[str, str] = {}
         """Our own subscriptions by the name that we were given; Pub/Sub never sees a name twice."""
-        self._flows: set[Flow] = set()
-        self._attempts = Attempts()
+        self._flows: set[SubscriptionStream] = set()
+        self._attempts = DeliveryCounter()
 
     @property
-    def letters_hide(self) -> bool:
+    def dead_letter_reads_are_exclusive(self) -> bool:
         return True
 
     @property
@@ -73,21 +73,21 @@ class PubSubBus:
         return ()
 
     async def publish(self, topic: str, message: Message) -> None:
-        with translated("Pub/Sub"):
+        with translate_errors("Pub/Sub"):
             await self._publish(topic, message)
 
     async def ensure(self, subscription: Subscription) -> None:
         name = self._name(subscription)
-        with translated("Pub/Sub"):
+        with translate_errors("Pub/Sub"):
             await asyncio.to_thread(self._subscriptions.ensure, subscription, name)
         if subscription.dead_letter_topic and not subscription.ephemeral:
-            self._shelves[self._subscriptions.path(shelf_of(subscription.dead_letter_topic))] = None
+            self._shelves[self._subscriptions.path(dead_letter_subscription_of(subscription.dead_letter_topic))] = None
 
     @asynccontextmanager
     async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
         await self.ensure(subscription)
-        self._flows = {flow for flow in self._flows if not flow.ended}
-        flow = Flow(subscription, bury=self._bury, attempts=self._attempts)
+        self._flows = {flow for flow in self._flows if not flow.has_ended}
+        flow = SubscriptionStream(subscription, bury=self._dead_letter, attempts=self._attempts)
         path = self._subscriptions.path(self._name(subscription))
         flow.open(self._subscriber, path, limit=limit, ack_deadline_s=self._ack_deadline_s)
         self._flows.add(flow)
@@ -99,15 +99,15 @@ class PubSubBus:
                 await self._forget(subscription.name)
 
     async def dead_letters(self, *, limit: int = 100, id: str | None = None) -> list[DeadLetter]:
-        with translated("Pub/Sub"):
+        with translate_errors("Pub/Sub"):
             return await asyncio.to_thread(self._look, limit, id)
 
-    async def replay(self, id: str) -> None:
-        with translated("Pub/Sub"):
+    async def replay_dead_letter(self, id: str) -> None:
+        with translate_errors("Pub/Sub"):
             await asyncio.to_thread(self._replay, id)
 
-    async def drop(self, id: str) -> None:
-        with translated("Pub/Sub"):
+    async def delete_dead_letter(self, id: str) -> None:
+        with translate_errors("Pub/Sub"):
             await asyncio.to_thread(self._drop, id)
 
     async def close(self) -> None:
@@ -134,27 +134,27 @@ class PubSubBus:
         path = self._subscriptions.topic_path(topic)
         return self._publisher.publish(path, message.data, **message.attributes)  # type: ignore[no-any-return]
 
-    async def _bury(self, message: Message, subscription: Subscription, death: Death) -> None:
+    async def _dead_letter(self, message: Message, subscription: Subscription, death: DeadLetterInfo) -> None:
         if subscription.ephemeral:
             return  # one process's own: each has a copy, and a shelf of copies helps nobody
         extra = {"action": "dead_letter", "subscription": subscription.name, "topic": subscription.dead_letter_topic}
         logger.warning("a message was given up", extra=extra)
         if subscription.dead_letter_topic:
-            await self.publish(subscription.dead_letter_topic, marked(message, death))
+            await self.publish(subscription.dead_letter_topic, add_dead_letter_attributes(message, death))
 
     def _look(self, limit: int, id: str | None) -> list[DeadLetter]:
-        with self._shelf.looking(self._shelves, id=id) as found:
+        with self._shelf.pull_all(self._shelves, id=id) as found:
             return [shelved.letter for shelved in found[:limit]]
 
     def _replay(self, id: str) -> None:
-        with self._shelf.looking(self._shelves, id=id) as found:
+        with self._shelf.pull_all(self._shelves, id=id) as found:
             self._replay_one(_only(found, id))
 
     def _drop(self, id: str) -> None:
-        with self._shelf.looking(self._shelves, id=id) as found:
+        with self._shelf.pull_all(self._shelves, id=id) as found:
             self._shelf.remove(_only(found, id))
 
-    def _replay_one(self, shelved: Shelved) -> None:
+    def _replay_one(self, shelved: PulledDeadLetter) -> None:
         letter = shelved.letter
         if not letter.topic:
             raise NotFound(f"the subscription {letter.subscription!r}, where dead letter {letter.id} died, is gone")
@@ -166,7 +166,7 @@ class PubSubBus:
         if name is None:
             return
         try:
-            with translated("Pub/Sub"):
+            with translate_errors("Pub/Sub"):
                 await asyncio.to_thread(self._subscriptions.delete, name)
         except Unavailable as error:  # it expires by itself
             extra = {"action": "subscription_drop_failed", "subscription": name, "cause": str(error)}
@@ -178,7 +178,7 @@ class PubSubBus:
         return self._ephemeral.setdefault(subscription.name, f"{subscription.name}-{secrets.token_hex(4)}")
 
 
-def _only(found: Sequence[Shelved], id: str) -> Shelved:
+def _only(found: Sequence[PulledDeadLetter], id: str) -> PulledDeadLetter:
     if not found:
         raise NotFound(f"there is no dead letter {id[:80]}")
     return found[0]

@@ -34,7 +34,7 @@ _VALUE_AT_MOST_BYTES = 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Death:
+class DeadLetterInfo:
     """How a message died."""
 
     subscription: str
@@ -44,18 +44,18 @@ class Death:
     cause: str
 
 
-def marked(message: Message, death: Death) -> Message:
+def add_dead_letter_attributes(message: Message, death: DeadLetterInfo) -> Message:
     """The message as it goes to the dead-letter topic."""
-    marks = {_CAUSE: _cut(death.cause), _SUBSCRIPTION: death.subscription, _DELIVERIES: str(death.deliveries)}
+    marks = {_CAUSE: _truncate(death.cause), _SUBSCRIPTION: death.subscription, _DELIVERIES: str(death.deliveries)}
     if death.topic:
         marks[_TOPIC] = death.topic
     return Message(data=message.data, attributes={**message.attributes, **marks})
 
 
-def death_of(attributes: Mapping[str, str]) -> Death | None:
+def dead_letter_info(attributes: Mapping[str, str]) -> DeadLetterInfo | None:
     """How it died; None for a message that lives."""
     if _SUBSCRIPTION in attributes:
-        return Death(
+        return DeadLetterInfo(
             subscription=attributes[_SUBSCRIPTION],
             topic=attributes.get(_TOPIC),
             deliveries=_number(attributes.get(_DELIVERIES)),
@@ -66,28 +66,28 @@ def death_of(attributes: Mapping[str, str]) -> Death | None:
         return None
     deliveries = _number(attributes.get(f"{_THEIRS}DeliveryCount"))
     cause = f"not acknowledged in {deliveries} deliveries"
-    return Death(subscription=source, topic=None, deliveries=deliveries, cause=cause)
+    return DeadLetterInfo(subscription=source, topic=None, deliveries=deliveries, cause=cause)
 
 
-def alive(data: bytes, attributes: Mapping[str, str]) -> Message:
+def original_message(data: bytes, attributes: Mapping[str, str]) -> Message:
     """The message as it was before it died."""
     kept = {key: value for key, value in attributes.items() if key not in _OURS and not key.startswith(_THEIRS)}
     return Message(data=data, attributes=kept)
 
 
-def obituary(data: bytes, attributes: Mapping[str, str], message_id: str) -> Message:
+def delivered_message(data: bytes, attributes: Mapping[str, str], message_id: str) -> Message:
     """What a subscriber sees: a dead letter says its id and its cause, any other message is as it was sent.
 
     The id is the one that Pub/Sub gave it on the dead-letter topic: all subscriptions there see the same.
     """
-    death = death_of(attributes)
+    death = dead_letter_info(attributes)
     if death is None:
         return Message(data=data, attributes=dict(attributes))
     marks = {_ID: message_id, _CAUSE: death.cause}
-    return Message(data=data, attributes={**alive(data, attributes).attributes, **marks})
+    return Message(data=data, attributes={**original_message(data, attributes).attributes, **marks})
 
 
-def _cut(text: str) -> str:
+def _truncate(text: str) -> str:
     return text.encode()[:_VALUE_AT_MOST_BYTES].decode(errors="ignore")
 
 
@@ -102,7 +102,7 @@ _QUIET_S = 3.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shelved:
+class PulledDeadLetter:
     """A letter, and what it takes to remove it."""
 
     letter: DeadLetter
@@ -110,7 +110,7 @@ class Shelved:
     ack_id: str
 
 
-class Shelf:
+class DeadLetterQueue:
     """What was given up, on any of the shelves that are known."""
 
     def __init__(self, subscriber: SubscriberClient, topic_of: Callable[[str], str | None]) -> None:
@@ -119,7 +119,7 @@ class Shelf:
         self._removed: set[str] = set()
 
     @contextmanager
-    def looking(self, paths: Iterable[str], *, id: str | None = None) -> Iterator[list[Shelved]]:
+    def pull_all(self, paths: Iterable[str], *, id: str | None = None) -> Iterator[list[PulledDeadLetter]]:
         """All of them, the newest first, or only that one. Afterwards all are there again that were not removed."""
         taken: list[tuple[str, types.ReceivedMessage]] = []
         try:
@@ -128,11 +128,11 @@ class Shelf:
                 if len(taken) >= _LOOK_AT_MOST or any(each[1].message.message_id == id for each in batch):
                     break
             wanted = [each for each in taken if id is None or each[1].message.message_id == id]
-            yield [self._shelved(*each) for each in sorted(wanted, key=_age, reverse=True)]
+            yield [self._to_pulled(*each) for each in sorted(wanted, key=_age, reverse=True)]
         finally:
             self._give_back(taken)
 
-    def remove(self, shelved: Shelved) -> None:
+    def remove(self, shelved: PulledDeadLetter) -> None:
         """It is on the shelf no more."""
         self._subscriber.acknowledge(subscription=shelved.path, ack_ids=[shelved.ack_id], timeout=ADMIN_TIMEOUT_S)
         self._removed.add(shelved.ack_id)
@@ -162,17 +162,17 @@ class Shelf:
                 request = types.ModifyAckDeadlineRequest(subscription=path, ack_ids=some, ack_deadline_seconds=0)
                 self._subscriber.modify_ack_deadline(request=request, timeout=ADMIN_TIMEOUT_S)
 
-    def _shelved(self, path: str, received: types.ReceivedMessage) -> Shelved:
-        return Shelved(letter=self._letter(received.message), path=path, ack_id=received.ack_id)
+    def _to_pulled(self, path: str, received: types.ReceivedMessage) -> PulledDeadLetter:
+        return PulledDeadLetter(letter=self._letter(received.message), path=path, ack_id=received.ack_id)
 
     def _letter(self, message: types.PubsubMessage) -> DeadLetter:
-        death = death_of(message.attributes)
+        death = dead_letter_info(message.attributes)
         subscription = death.subscription if death else ""
         return DeadLetter(
             id=message.message_id,
             subscription=subscription,
             topic=(death and death.topic) or self._topic_of(subscription) or "",
-            message=alive(message.data, message.attributes),
+            message=original_message(message.data, message.attributes),
             deliveries=death.deliveries if death else 0,
             cause=death.cause if death else "",
             died_at=datetime.fromtimestamp(message.publish_time.timestamp(), UTC),

@@ -13,7 +13,7 @@ from google.cloud.pubsub_v1 import SubscriberClient
 from google.cloud.pubsub_v1.subscriber.message import Message as Received
 
 from infra.gcp.errors import unavailable
-from infra.gcp.pubsub.dead_letters import Death, alive, obituary
+from infra.gcp.pubsub.dead_letters import DeadLetterInfo, delivered_message, original_message
 from infra.gcp.pubsub.stream import Stream
 from schemas.ports import Delivery, Subscription
 from schemas.wire.message import Message
@@ -25,10 +25,10 @@ _REMEMBERED = 10_000
 class Holder(Protocol):
     """Who handed it out."""
 
-    def settled(self, delivery: "PubSubDelivery") -> None:
+    def on_settled(self, delivery: "PubSubDelivery") -> None:
         """It is not held any more."""
 
-    async def bury(self, message: Message, *, deliveries: int, cause: str) -> None:
+    async def dead_letter(self, message: Message, *, deliveries: int, cause: str) -> None:
         """Brings it to the dead letters; durable once this returns."""
 
 
@@ -44,7 +44,7 @@ class PubSubDelivery:
     @property
     def message(self) -> Message:
         it = self._received
-        return obituary(it.data, it.attributes, it.message_id)
+        return delivered_message(it.data, it.attributes, it.message_id)
 
     @property
     def attempt(self) -> int:
@@ -53,7 +53,7 @@ class PubSubDelivery:
     async def ack(self) -> None:
         if self._settle():
             self._received.ack()
-            self._holder.settled(self)
+            self._holder.on_settled(self)
 
     async def nack(self, *, delay_s: float = 0) -> None:
         if not self._settle():
@@ -64,13 +64,13 @@ class PubSubDelivery:
             self._received.drop()
         else:
             self._received.nack()
-        self._holder.settled(self)
+        self._holder.on_settled(self)
 
-    async def bury(self, cause: str) -> None:
+    async def dead_letter(self, cause: str) -> None:
         if self._settled:
             return
         it = self._received
-        await self._holder.bury(alive(it.data, it.attributes), deliveries=self._attempt, cause=cause)
+        await self._holder.dead_letter(original_message(it.data, it.attributes), deliveries=self._attempt, cause=cause)
         await self.ack()
 
     def _settle(self) -> bool:
@@ -78,7 +78,7 @@ class PubSubDelivery:
         return first
 
 
-class Attempts:
+class DeliveryCounter:
     """Counts deliveries where Pub/Sub does not: it does so only on a subscription with a dead-letter policy.
 
     What this process has seen, and the newest of that: enough to wait longer from one failure to the next.
@@ -98,14 +98,14 @@ class Attempts:
         return count
 
 
-Bury = Callable[[Message, Subscription, Death], Awaitable[None]]
+Bury = Callable[[Message, Subscription, DeadLetterInfo], Awaitable[None]]
 """Brings a dead message to where dead messages go; done once that is durable."""
 
 
-class Flow:
+class SubscriptionStream:
     """An iterator of deliveries. Giving up on a `__anext__` loses nothing."""
 
-    def __init__(self, subscription: Subscription, *, bury: Bury, attempts: Attempts) -> None:
+    def __init__(self, subscription: Subscription, *, bury: Bury, attempts: DeliveryCounter) -> None:
         self._subscription = subscription
         self._bury = bury
         self._attempts = attempts
@@ -119,7 +119,7 @@ class Flow:
         self._stream = Stream(arrived=self._arrive, stopping=self._stop, ended=self._end)
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """True once nothing of it is left."""
         return self._ended.is_set()
 
@@ -127,7 +127,7 @@ class Flow:
         """Starts to pull."""
         self._stream.open(client, path, limit=limit, ack_deadline_s=ack_deadline_s)
 
-    def __aiter__(self) -> "Flow":
+    def __aiter__(self) -> "SubscriptionStream":
         return self
 
     async def __anext__(self) -> Delivery:
@@ -158,15 +158,15 @@ class Flow:
         await self.stop()
         await self._ended.wait()
 
-    def settled(self, delivery: PubSubDelivery) -> None:
+    def on_settled(self, delivery: PubSubDelivery) -> None:
         """It is not held any more."""
         self._held.discard(delivery)
         self._let_go_if_done()
 
-    async def bury(self, message: Message, *, deliveries: int, cause: str) -> None:
+    async def dead_letter(self, message: Message, *, deliveries: int, cause: str) -> None:
         """Brings it to the dead letters."""
         by, on = self._subscription.name, self._subscription.topic
-        death = Death(subscription=by, topic=on, deliveries=deliveries, cause=cause)
+        death = DeadLetterInfo(subscription=by, topic=on, deliveries=deliveries, cause=cause)
         await self._bury(message, self._subscription, death)
 
     def _arrive(self, received: Received) -> None:
@@ -190,4 +190,4 @@ class Flow:
 
     def _let_go_if_done(self) -> None:
         if self._leaving and self._stopped.is_set() and not self._held:
-            self._stream.let_go()
+            self._stream.release()

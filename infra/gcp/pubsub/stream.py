@@ -63,7 +63,7 @@ class Stream:
         self._asked = True
         self._future.cancel()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Nothing that was handed out is unsettled any more."""
         self._settled.set()
 
@@ -118,7 +118,7 @@ _ANSWER_WITHIN_S = 0.5
 """The library waits a second for its reader to end."""
 
 
-class PoliteSubscriberClient(SubscriberClient):  # type: ignore[misc]  # the library has no types
+class HalfClosingSubscriberClient(SubscriberClient):  # type: ignore[misc]  # the library has no types
     """Its streaming pulls end in two steps."""
 
     def streaming_pull(self, *arguments: Any, **named: Any) -> "_Call":

@@ -25,19 +25,19 @@ from infra.gcp.vertex.failures import (
     NOT_SENT_IN_TIME,
     PREVIOUS_MISSING,
     UNAUTHENTICATED,
-    doubt,
     not_written,
+    unclear_answer_failure,
 )
-from infra.gcp.vertex.models import GLOBAL, MODELS, Family, Lineup, Model, models_with
-from infra.gcp.vertex.operations import Made, Operation, Place, accepted_operation
+from infra.gcp.vertex.models import GLOBAL, MODELS, Family, Model, ModelPreferences, models_with
+from infra.gcp.vertex.operations import GeneratedFiles, Location, Operation, accepted_operation
 from infra.gcp.vertex.planning import Planner, check_location, retirement_warning
-from infra.gcp.vertex.polling import Patterns, Question, still_running
+from infra.gcp.vertex.polling import PollCapture, PollTemplates, still_running
 from infra.gcp.vertex.prices import read_prices
-from infra.gcp.vertex.requests import Order
-from infra.gcp.vertex.transport import PERMITTED, Ticket
+from infra.gcp.vertex.requests import ClipRequest
+from infra.gcp.vertex.transport import CURRENT_PERMIT, SubmitPermit
 from schemas.domain.clip import Clip, Plan
 from schemas.errors import Failure, Invalid, NotFound, SubmitError, SubmitRefused, SubmitUnknown, Unavailable
-from schemas.ports import Answer, Broke, Clock, Foreign, Missing, Running, VideoStore
+from schemas.ports import Answer, Clock, Foreign, GenerationFailed, GenerationRunning, Missing, VideoStore
 from schemas.wire.request import VideoRequest
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Vertex:
         self._videos, self._bucket = videos, bucket
         self._planner = planner
         self._clients = Clients(base_url=base_url)
-        self._patterns = Patterns()
+        self._patterns = PollTemplates()
         self._clock = clock or SystemClock()
         planner.boot = self._clock.boot
 
@@ -94,12 +94,12 @@ class Vertex:
         self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
     ) -> str:
         """At most one request is accepted. Each leaves on a new connection, and none after `send_before`."""
-        order = Order.of(request, clip, sources, self._bucket, previous)
+        order = ClipRequest.build(request, clip, sources, self._bucket, previous)
         try:
             return await self._send_with_another(order, send_before)
         except SubmitRefused as refusal:
             if refusal.failure.code in _GONE:
-                raise SubmitRefused(self._gone(refusal.failure, request, clip)) from refusal
+                raise SubmitRefused(self._ban_model(refusal.failure, request, clip)) from refusal
             raise
 
     async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:
@@ -113,14 +113,14 @@ class Vertex:
             return Foreign()
         try:
             try:
-                answer = await self._asked(found, texts_of(request))
+                answer = await self._ask(found, texts_of(request))
             except Unauthenticated:
                 await self._renew_token()
-                answer = await self._asked(found, texts_of(request))
+                answer = await self._ask(found, texts_of(request))
         except NotFound:
             logger.warning("an operation is not known at present", extra={"action": "operation_missing"})
             return Missing()
-        return answer.in_store(self._bucket, self._price_of(answer)) if isinstance(answer, Made) else answer
+        return answer.in_store(self._bucket, self._price_of(answer)) if isinstance(answer, GeneratedFiles) else answer
 
     async def recover(self, prefix: str) -> Sequence[str]:
         """The films under a prefix: Google puts each into a folder with a number for a name."""
@@ -133,7 +133,7 @@ class Vertex:
         """Ends the connections."""
         await self._clients.aclose()
 
-    async def _send_with_another(self, order: Order, send_before: float) -> str:
+    async def _send_with_another(self, order: ClipRequest, send_before: float) -> str:
         """Send the request, and after a definite refusal of its token, or of the interaction that it goes on from, once
         more with another token, or with that interaction's video in its place."""
         try:
@@ -149,12 +149,12 @@ class Vertex:
                 raise
         return await self._send(order, send_before)
 
-    async def _send(self, order: Order, send_before: float) -> str:
+    async def _send(self, order: ClipRequest, send_before: float) -> str:
         """The operation's name after one request."""
         place, family = self._place_of(order.model), order.model.family
         client = await self._client(place, send_before)
-        permit = Ticket(send_before=send_before, boot=self._clock.boot, texts=texts_of(order.request))
-        permission = PERMITTED.set(permit)
+        permit = SubmitPermit(send_before=send_before, boot=self._clock.boot, texts=texts_of(order.request))
+        permission = CURRENT_PERMIT.set(permit)
         try:
             await (veo.submit(client, order) if family is Family.VEO else omni.submit(client, order))
         except Exception as error:
@@ -164,14 +164,14 @@ class Vertex:
             if not permit.used:
                 raise SubmitRefused(not_written(error)) from None
             if not permit.accepted:
-                raise SubmitUnknown(doubt(200)) from None
+                raise SubmitUnknown(unclear_answer_failure(200)) from None
             about = {"action": "submit_answer_odd", "reason": type(error).__name__}
             logger.warning("the client library can't read the answer to a submit", extra=about)
         finally:
-            PERMITTED.reset(permission)
+            CURRENT_PERMIT.reset(permission)
         return str(accepted_operation(family, place, permit.accepted))
 
-    async def _client(self, place: Place, send_before: float) -> "AsyncClient":
+    async def _client(self, place: Location, send_before: float) -> "AsyncClient":
         """The library is loaded and a token fetched with the first call: no longer than something may be sent, since a
         caller who gives up later than that could not tell that nothing was."""
         try:
@@ -187,37 +187,43 @@ class Vertex:
         except SubmitRefused as refusal:
             raise Unavailable(refusal.failure.message) from refusal
 
-    async def _asked(self, operation: Operation, texts: Sequence[str]) -> Running | Made | Broke:
+    async def _ask(
+        self, operation: Operation, texts: Sequence[str]
+    ) -> GenerationRunning | GeneratedFiles | GenerationFailed:
         try:
-            answer = await self._clients.polled(self._patterns, operation)
+            answer = await self._clients.send_poll(self._patterns, operation)
             if answer is not None and still_running(operation.family, answer):
-                return Running()
-            return await self._read(await self._clients.at(operation.place), operation, Question(answer, texts=texts))
+                return GenerationRunning()
+            return await self._read(
+                await self._clients.at(operation.place), operation, PollCapture(answer, texts=texts)
+            )
         except SubmitRefused as refusal:
             raise Unavailable(refusal.failure.message) from refusal
         except ValueError as error:
             raise Unavailable("Vertex AI answered a poll in a form that its client can't read") from error
 
-    async def _read(self, client: "AsyncClient", operation: Operation, question: Question) -> Running | Made | Broke:
+    async def _read(
+        self, client: "AsyncClient", operation: Operation, question: PollCapture
+    ) -> GenerationRunning | GeneratedFiles | GenerationFailed:
         """By the client library; it asks by itself where there is no answer yet."""
         ask = veo.poll if operation.family is Family.VEO else omni.poll
         with question.asked():
             found = await ask(client, operation, question.texts)
         if question.answer is None:
-            self._patterns.learn(operation, question.written)
+            self._patterns.remember(operation, question.written)
         return found
 
-    def _price_of(self, made: Made) -> Decimal | None:
+    def _price_of(self, made: GeneratedFiles) -> Decimal | None:
         """By the answer's own count of tokens."""
         model = self._planner.lineup.registry.get(made.model.rpartition("/")[2])
         return model.prices.usd_of(made.video_tokens) if model else None
 
-    def _place_of(self, model: Model) -> Place:
+    def _place_of(self, model: Model) -> Location:
         """Models that live in `global` live nowhere else; others are asked where the settings say."""
         location = model.region if model.region == GLOBAL else self._location or model.region
-        return Place(project=self._project, location=location)
+        return Location(project=self._project, location=location)
 
-    def _gone(self, failure: Failure, request: VideoRequest, clip: Clip) -> Failure:
+    def _ban_model(self, failure: Failure, request: VideoRequest, clip: Clip) -> Failure:
         """The same reason. It is worth a retry if another model may take the place of the missing one."""
         logger.warning("a model is gone", extra={"action": "model_gone", "model": clip.planned.model})
         self._planner.ban(clip.planned.model, failure.message)
@@ -234,7 +240,7 @@ _GOOGLE = "https://aiplatform.googleapis.com/"
 def open_planner(settings: VertexSettings, location: str = "") -> Planner:
     """Plan without an account and without the network. Raises `Invalid`."""
     registry = models_with(read_prices(settings.prices))
-    lineup = Lineup.parse(fast=settings.fast_models, quality=settings.quality_models, registry=registry)
+    lineup = ModelPreferences.parse(fast=settings.fast_models, quality=settings.quality_models, registry=registry)
     for model in lineup.models:
         check_location(model, location, field="REELBUS_MODEL")
     return Planner(lineup, location=location)

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from infra.gcp.vertex.failures import no_token
-from infra.gcp.vertex.operations import Operation, Place
-from infra.gcp.vertex.polling import Patterns
+from infra.gcp.vertex.failures import no_token_failure
+from infra.gcp.vertex.operations import Location, Operation
+from infra.gcp.vertex.polling import PollTemplates
 from infra.gcp.vertex.transport import ANSWER_S, VertexTransport
 from schemas.errors import Invalid, SubmitRefused, Unavailable
 
@@ -56,9 +56,9 @@ class Tokens:
         async with self._turn:
             try:
                 async with asyncio.timeout(FETCH_S):
-                    return await asyncio.to_thread(self._refreshed)
+                    return await asyncio.to_thread(self._refresh_credentials)
             except TimeoutError as error:
-                raise SubmitRefused(no_token(error, retryable=True)) from error
+                raise SubmitRefused(no_token_failure(error, retryable=True)) from error
 
     async def renew(self, refused: str) -> None:
         """Fetch another token instead of a refused one, unless that was just done. Raises `SubmitRefused`."""
@@ -71,19 +71,19 @@ class Tokens:
             held.token = None  # `valid` is false from here on
         await self.fresh()
 
-    def _refreshed(self) -> "Credentials":
+    def _refresh_credentials(self) -> "Credentials":
         from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 
         try:
-            self._credentials = self._credentials or self._found()
+            self._credentials = self._credentials or self._find_credentials()
             if not self._credentials.valid:
                 _refresh(self._credentials)
         except GoogleAuthError as error:
             lasting = isinstance(error, DefaultCredentialsError)
-            raise SubmitRefused(no_token(error, retryable=not lasting)) from error
+            raise SubmitRefused(no_token_failure(error, retryable=not lasting)) from error
         return self._credentials
 
-    def _found(self) -> "Credentials":
+    def _find_credentials(self) -> "Credentials":
         if self._anonymous:
             from google.oauth2.credentials import Credentials as Static
 
@@ -107,12 +107,12 @@ class Clients:
         self._base_url = base_url
         # A token is never shown to whoever listens on a plain connection.
         self._tokens = Tokens(anonymous=base_url.startswith("http://"))
-        self._clients: dict[Place, Client] = {}
+        self._clients: dict[Location, Client] = {}
         self._transport: VertexTransport | None = None
         self._http: httpx.AsyncClient | None = None
         self._turn = asyncio.Lock()
 
-    async def at(self, place: Place) -> "AsyncClient":
+    async def at(self, place: Location) -> "AsyncClient":
         """The client for a place, its token fresh. Raises `SubmitRefused` where there is none."""
         credentials = await self._tokens.fresh()
         async with self._turn:
@@ -120,7 +120,7 @@ class Clients:
                 if self._http is None:
                     self._transport = await asyncio.to_thread(VertexTransport)
                     self._http = httpx.AsyncClient(transport=self._transport)
-                opened = partial(_opened, place, credentials, self._http, self._base_url)
+                opened = partial(_open_client, place, credentials, self._http, self._base_url)
                 self._clients[place] = await asyncio.to_thread(opened)
         return self._clients[place].aio
 
@@ -129,7 +129,7 @@ class Clients:
         if self._transport:
             await self._tokens.renew(self._transport.refused_token)
 
-    async def polled(self, patterns: Patterns, operation: Operation) -> bytes | None:
+    async def send_poll(self, patterns: PollTemplates, operation: Operation) -> bytes | None:
         """The answer to a poll that the library need not write; None where it must. Raises as `at`, and as a poll."""
         token = (await self._tokens.fresh()).token
         request = patterns.request(operation, token) if self._transport and token else None
@@ -143,7 +143,7 @@ class Clients:
             await self._http.aclose()
 
 
-def _opened(place: Place, credentials: "Credentials", http: httpx.AsyncClient, base_url: str) -> "Client":
+def _open_client(place: Location, credentials: "Credentials", http: httpx.AsyncClient, base_url: str) -> "Client":
     from google import genai
     from google.genai.types import HttpOptions, HttpRetryOptions
 

@@ -76,10 +76,10 @@ _NOT_CHARGED = re.compile(r"(?:not been|not be|n't be|n't) charged", re.IGNORECA
 
 def safety_failure(said: str, *, charged: Charged = Charged.NO) -> Failure | None:
     """The refusal by a filter that these words tell of; None where they tell of something else."""
-    return filtered(said, charged=charged) if _SUPPORT.search(said) or _UNSAFE.search(said) else None
+    return filtered_failure(said, charged=charged) if _SUPPORT.search(said) or _UNSAFE.search(said) else None
 
 
-def filtered(said: str, *, charged: Charged) -> Failure:
+def filtered_failure(said: str, *, charged: Charged) -> Failure:
     """What a filter held back, with its reasons in plain words."""
     reasons = support_reasons(said)
     sentence = as_sentence(said)
@@ -115,10 +115,10 @@ def operation_failure(code: int | None, said: str, texts: Sequence[str] = ()) ->
             return _internal(said)
 
 
-def nothing_made(filtered_count: int, reasons: Sequence[str], texts: Sequence[str] = ()) -> Failure:
+def no_video_failure(filtered_count: int, reasons: Sequence[str], texts: Sequence[str] = ()) -> Failure:
     """Done, without an error and without a video. `texts` is what the caller wrote."""
     if filtered_count or reasons:
-        return filtered(without_echo(" ".join(reasons), texts), charged=Charged.UNKNOWN)
+        return filtered_failure(without_echo(" ".join(reasons), texts), charged=Charged.UNKNOWN)
     return Failure(
         category=Category.UPSTREAM,
         code="no_video",
@@ -128,13 +128,13 @@ def nothing_made(filtered_count: int, reasons: Sequence[str], texts: Sequence[st
     )
 
 
-def elsewhere(uri: str) -> Failure:
+def foreign_bucket_failure(uri: str) -> Failure:
     """The file is not where it was asked for."""
     words = f"The model put its file at {uri[:200] or 'no address'}, which is not in this video store."
     return Failure(category=Category.UPSTREAM, code="foreign_output", message=words, charged=Charged.YES)
 
 
-def stopped(status: str, said: str) -> Failure:
+def stopped_failure(status: str, said: str) -> Failure:
     """An interaction that ended as `cancelled`, `incomplete`, `budget_exceeded` or in another way without a result."""
     words = f"The model stopped early ({status.replace('_', ' ')})"
     return _failure(
@@ -217,7 +217,7 @@ _DEFINITE = {
 _OVERLOADED = _Words(Category.CAPACITY, "overloaded", "The model took nothing in, it is overloaded", retryable=True)
 
 
-def refusal(status: int, body: bytes, texts: Sequence[str] = (), *, comes_again: bool = False) -> Failure | None:
+def refusal_of(status: int, body: bytes, texts: Sequence[str] = (), *, comes_again: bool = False) -> Failure | None:
     """The definite no that an answer stands for; None where it is none.
 
     `texts` is what the caller wrote. `comes_again` is true if the answer says when to send again.
@@ -252,20 +252,20 @@ def _says_nothing_accepted(said: str) -> bool:
     return bool(_NOTHING_ACCEPTED.search(said)) and not _DOUBTFUL.search(said)
 
 
-def doubt(status: int) -> Failure:
+def unclear_answer_failure(status: int) -> Failure:
     """An answer that tells nothing about whether the request was accepted."""
     words = "an answer that is no operation" if status == 200 else f"HTTP {status}"
     return _unknown("unclear_answer", f"The model answered the submit with {words}; it may have been accepted.")
 
 
-def lost(error: Exception) -> Failure:
+def answer_lost_failure(error: Exception) -> Failure:
     """The connection broke, or stayed silent, after the request had begun to leave."""
     return _unknown(
         "answer_lost", f"The answer to the submit was lost ({type(error).__name__}); it may have been accepted."
     )
 
 
-def not_sent(error: Exception) -> Failure:
+def not_sent_failure(error: Exception) -> Failure:
     """The connection broke before the first byte."""
     words = f"The model can't be reached ({type(error).__name__}); nothing was sent."
     return Failure(category=Category.UPSTREAM, code="unreachable", message=words, retryable=True)
@@ -277,7 +277,7 @@ def not_written(error: Exception) -> Failure:
     return Failure(category=Category.INTERNAL, code="not_written", message=words)
 
 
-def no_token(error: Exception, *, retryable: bool) -> Failure:
+def no_token_failure(error: Exception, *, retryable: bool) -> Failure:
     """Google gave no access token."""
     words = f"The worker got no access token from Google ({type(error).__name__}); nothing was sent."
     return Failure(category=Category.AUTH, code="no_token", message=words, retryable=retryable)

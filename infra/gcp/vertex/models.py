@@ -148,7 +148,7 @@ QUALITY = ("gemini-omni-1.2-flash", "veo-3.1-generate-001")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lineup:
+class ModelPreferences:
     """Two ordered lists of rows."""
 
     fast: tuple[Model, ...]
@@ -157,7 +157,7 @@ class Lineup:
     """Every model, at the prices of this process."""
 
     @classmethod
-    def parse(cls, *, fast: str = "", quality: str = "", registry: Mapping[str, Model] = MODELS) -> "Lineup":
+    def parse(cls, *, fast: str = "", quality: str = "", registry: Mapping[str, Model] = MODELS) -> "ModelPreferences":
         """From comma-separated ids, as settings have them; empty is the default. Raises `Invalid`."""
         return cls(
             fast=_rows("REELBUS_FAST_MODELS", _ids(fast) or FAST, registry),

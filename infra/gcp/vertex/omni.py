@@ -5,19 +5,19 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from infra.gcp.vertex.echo import without_echo
-from infra.gcp.vertex.failures import nothing_made, operation_failure, safety_failure, stopped
+from infra.gcp.vertex.failures import no_video_failure, operation_failure, safety_failure, stopped_failure
 from infra.gcp.vertex.models import Family
-from infra.gcp.vertex.operations import Made, Operation, read_base64
+from infra.gcp.vertex.operations import GeneratedFiles, Operation, read_base64
 from infra.gcp.vertex.polling import STILL_RUNNING
-from infra.gcp.vertex.requests import Order, labels_for, prompt_for
+from infra.gcp.vertex.requests import ClipRequest, labels_for, prompt_for
 from schemas.errors import Charged, Failure, NotFound
-from schemas.ports import Broke, Running
+from schemas.ports import GenerationFailed, GenerationRunning
 
 if TYPE_CHECKING:
     from google.genai.client import AsyncClient
 
 
-async def submit(client: "AsyncClient", order: Order) -> None:
+async def submit(client: "AsyncClient", order: ClipRequest) -> None:
     """Send it. In the background and stored: any process can ask for it, for at least 7 days."""
     await client.interactions.create(
         model=order.model.id,
@@ -31,31 +31,35 @@ async def submit(client: "AsyncClient", order: Order) -> None:
     )
 
 
-async def poll(client: "AsyncClient", operation: Operation, texts: Sequence[str]) -> Running | Made | Broke:
+async def poll(
+    client: "AsyncClient", operation: Operation, texts: Sequence[str]
+) -> GenerationRunning | GeneratedFiles | GenerationFailed:
     """Ask once."""
     answer: Any = await client.interactions.get(operation.id)
     return outcome(answer, texts)
 
 
-def outcome(interaction: Any, texts: Sequence[str] = ()) -> Running | Made | Broke:
+def outcome(interaction: Any, texts: Sequence[str] = ()) -> GenerationRunning | GeneratedFiles | GenerationFailed:
     """What an interaction says. `texts` is what the caller wrote.
 
     A stored interaction repeats the caller's input as steps of its own: only what the model put out is an answer. Files
     come before reasons, because they were paid. A status that this version does not know is not an end.
     """
     if interaction.status in STILL_RUNNING:
-        return Running()
+        return GenerationRunning()
     steps = interaction.steps or ()
     contents = _contents(step for step in steps if step.type == _OUTPUT)
     videos = [content for content in contents if content.type == "video"]
     uris = tuple(video.uri for video in videos if video.uri)
     films = tuple(film for video in videos if (film := read_base64(video.data)))
     if uris or films:
-        return Made(uris=uris, films=films, model=str(interaction.model or ""), video_tokens=_video_tokens(interaction))
+        return GeneratedFiles(
+            uris=uris, films=films, model=str(interaction.model or ""), video_tokens=_video_tokens(interaction)
+        )
     if interaction.status not in _ENDED:
-        return Running()
+        return GenerationRunning()
     asked = _contents(step for step in steps if step.type == _INPUT)
-    return Broke(failure=_failure(interaction, steps, _words(contents), (*texts, *_words(asked))))
+    return GenerationFailed(failure=_failure(interaction, steps, _words(contents), (*texts, *_words(asked))))
 
 
 def _video_tokens(interaction: Any) -> int:
@@ -78,7 +82,7 @@ def _failure(interaction: Any, steps: Iterable[Any], said: Sequence[str], texts:
     whole = without_echo(" ".join(said), texts)
     if unsafe := safety_failure(whole, charged=Charged.UNKNOWN):
         return unsafe
-    return nothing_made(0, ()) if interaction.status == "completed" else stopped(interaction.status, whole)
+    return no_video_failure(0, ()) if interaction.status == "completed" else stopped_failure(interaction.status, whole)
 
 
 _OUTPUT, _INPUT = "model_output", "user_input"
@@ -98,7 +102,7 @@ def _code(code: int | str | None) -> int | None:
     return code if isinstance(code, int) else _CODES.get(re.split(r"[/#:]", code or "")[-1].lower())
 
 
-def _input(order: Order) -> list[dict[str, str]]:
+def _input(order: ClipRequest) -> list[dict[str, str]]:
     parts = [{"type": "text", "text": prompt_for(order.model, order.request)}]
     if order.image and order.image_type:
         parts.append({"type": "image", "uri": order.image, "mime_type": order.image_type})
@@ -107,7 +111,7 @@ def _input(order: Order) -> list[dict[str, str]]:
     return parts
 
 
-def _previous(order: Order) -> dict[str, Any]:
+def _previous(order: ClipRequest) -> dict[str, Any]:
     """The interaction to go on from. Google takes a video by its address only up to 10 s, and not everywhere."""
     try:
         found = Operation.parse(order.previous)
@@ -116,7 +120,7 @@ def _previous(order: Order) -> dict[str, Any]:
     return {"previous_interaction_id": found.id} if found.family is Family.OMNI else {}
 
 
-def _format(order: Order) -> dict[str, str]:
+def _format(order: ClipRequest) -> dict[str, str]:
     """The aspect ratio is always said: it would be guessed from the prompt."""
     return {
         "type": "video",
@@ -128,7 +132,7 @@ def _format(order: Order) -> dict[str, str]:
     }
 
 
-def _config(order: Order) -> dict[str, Any]:
+def _config(order: ClipRequest) -> dict[str, Any]:
     task = "extend" if order.extends else "image_to_video" if order.image else "text_to_video"
     seed = {} if order.request.seed is None else {"seed": order.request.seed}
     return {"video_config": {"task": task}, **seed}

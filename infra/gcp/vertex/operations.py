@@ -7,10 +7,10 @@ import base64
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from infra.gcp.vertex.failures import elsewhere
+from infra.gcp.vertex.failures import foreign_bucket_failure
 from infra.gcp.vertex.models import Family
 from schemas.errors import NotFound
-from schemas.ports import Broke, Finished
+from schemas.ports import GenerationDone, GenerationFailed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,10 +33,10 @@ class Operation:
         return f"{self.family}:{self.resource}"
 
     @property
-    def place(self) -> "Place":
+    def place(self) -> "Location":
         """Where it runs."""
         parts = self.resource.split("/")
-        return Place(project=parts[1], location=parts[3])
+        return Location(project=parts[1], location=parts[3])
 
     @property
     def id(self) -> str:
@@ -44,14 +44,14 @@ class Operation:
         return self.resource.rpartition("/")[2]
 
 
-def accepted_operation(family: Family, place: "Place", name: str) -> Operation:
+def accepted_operation(family: Family, place: "Location", name: str) -> Operation:
     """The operation that an answer to a submit names: Veo by its whole name, Omni by its id."""
     resource = name if family is Family.VEO else f"{place}/interactions/{name.rpartition('/')[2]}"
     return Operation(family=family, resource=resource)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Location:
     """A project, and where in the world it asks."""
 
     project: str
@@ -62,7 +62,7 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Made:
+class GeneratedFiles:
     """The files of an operation: at least one, at an address or inside the answer itself."""
 
     uris: tuple[str, ...] = ()
@@ -71,13 +71,13 @@ class Made:
     video_tokens: int = 0
     """What the answer counts; 0 if it counts nothing."""
 
-    def in_store(self, bucket: str, price_usd: Decimal | None = None) -> Finished | Broke:
+    def in_store(self, bucket: str, price_usd: Decimal | None = None) -> GenerationDone | GenerationFailed:
         """The same files by their names in the video store."""
         root = f"gs://{bucket}/"
         names = tuple(uri.removeprefix(root) for uri in self.uris if uri.startswith(root))
         if names or self.films:
-            return Finished(outputs=names, films=() if names else self.films, price_usd=price_usd)
-        return Broke(failure=elsewhere(self.uris[0] if self.uris else ""))
+            return GenerationDone(outputs=names, films=() if names else self.films, price_usd=price_usd)
+        return GenerationFailed(failure=foreign_bucket_failure(self.uris[0] if self.uris else ""))
 
 
 def read_base64(data: object) -> bytes:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from infra.clock import SystemClock
-from infra.gcp.vertex.models import GLOBAL, Lineup, Model
+from infra.gcp.vertex.models import GLOBAL, Model, ModelPreferences
 from schemas.domain.clip import Plan, PlannedClip
 from schemas.domain.fallback import fallback_cause
 from schemas.errors import Invalid
@@ -61,7 +61,7 @@ BANNED_S = 3600.0
 class Planner:
     """Plans with the first model in line that can make the video. Remembers for an hour which ones were missing."""
 
-    lineup: Lineup
+    lineup: ModelPreferences
     location: str = ""
     """Where regional models are asked; empty: where they are offered."""
     boot: Callable[[], float] = SystemClock().boot

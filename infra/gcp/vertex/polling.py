@@ -22,7 +22,7 @@ STILL_RUNNING = frozenset({"in_progress", "queued", "requires_action", "requires
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pattern:
+class PollTemplate:
     """A poll that the library wrote, for whichever operation."""
 
     id: str
@@ -32,7 +32,7 @@ class Pattern:
     content: bytes
 
     @classmethod
-    def of(cls, written: httpx.Request, id: str) -> "Pattern":
+    def of(cls, written: httpx.Request, id: str) -> "PollTemplate":
         """All that a later poll at the same model shares with this one; its token is not kept."""
         return cls(
             id=id,
@@ -53,7 +53,7 @@ class Pattern:
 
 
 @dataclass(slots=True)
-class Question:
+class PollCapture:
     """A poll that is with the library. The transport notes what was written, and answers what is in hand already."""
 
     answer: bytes | None = None
@@ -64,22 +64,22 @@ class Question:
     @contextmanager
     def asked(self) -> Iterator[None]:
         """Requests of this task are this question until the context ends."""
-        before = ASKED.set(self)
+        before = CURRENT_CAPTURE.set(self)
         try:
             yield
         finally:
-            ASKED.reset(before)
+            CURRENT_CAPTURE.reset(before)
 
 
-ASKED: ContextVar[Question | None] = ContextVar("ASKED", default=None)
+CURRENT_CAPTURE: ContextVar[PollCapture | None] = ContextVar("ASKED", default=None)
 """In a context variable, since the client library stands in between."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patterns:
+class PollTemplates:
     """Every pattern that this process has learned: one for each model and place."""
 
-    _known: dict[str, Pattern] = field(default_factory=dict)
+    _known: dict[str, PollTemplate] = field(default_factory=dict)
 
     def request(self, operation: Operation, token: str) -> httpx.Request | None:
         """The poll to send; None where the library has to write the first one, or ids of another length."""
@@ -88,10 +88,10 @@ class Patterns:
             return None
         return pattern.request(operation.id, token)
 
-    def learn(self, operation: Operation, written: httpx.Request | None) -> None:
+    def remember(self, operation: Operation, written: httpx.Request | None) -> None:
         """From a poll of this operation."""
         if written is not None and _names(written, operation.id):
-            self._known[_model_of(operation)] = Pattern.of(written, operation.id)
+            self._known[_model_of(operation)] = PollTemplate.of(written, operation.id)
 
 
 def still_running(family: Family, body: bytes) -> bool:

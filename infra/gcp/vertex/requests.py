@@ -16,7 +16,7 @@ from schemas.wire.request import VideoRequest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
+class ClipRequest:
     """A clip at a model, its files addressed in the bucket."""
 
     model: Model
@@ -32,7 +32,9 @@ class Order:
     """The operation that made that video; empty if it is not known."""
 
     @classmethod
-    def of(cls, request: VideoRequest, clip: Clip, sources: Sequence[str], bucket: str, previous: str = "") -> "Order":
+    def build(
+        cls, request: VideoRequest, clip: Clip, sources: Sequence[str], bucket: str, previous: str = ""
+    ) -> "ClipRequest":
         """Raises `SubmitRefused` for a clip that this version can't make: its plan was frozen by another one."""
         model = MODELS.get(clip.planned.model)
         if model is None or not clip.prefix or (clip.planned.extends and not sources):

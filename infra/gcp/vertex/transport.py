@@ -29,8 +29,16 @@ from typing import Any
 import httpx
 
 from infra.gcp.vertex.client import Proxies, Unauthenticated
-from infra.gcp.vertex.failures import NOT_SENT_IN_TIME, SENT_TWICE, doubt, lost, not_sent, object_of, refusal
-from infra.gcp.vertex.polling import ASKED
+from infra.gcp.vertex.failures import (
+    NOT_SENT_IN_TIME,
+    SENT_TWICE,
+    answer_lost_failure,
+    not_sent_failure,
+    object_of,
+    refusal_of,
+    unclear_answer_failure,
+)
+from infra.gcp.vertex.polling import CURRENT_CAPTURE
 from schemas.errors import NotFound, SubmitRefused, SubmitUnknown, Unavailable
 
 FIRST_BYTE = "http11.send_request_headers.started"
@@ -38,7 +46,7 @@ FIRST_BYTE = "http11.send_request_headers.started"
 
 
 @dataclass(slots=True)
-class Ticket:
+class SubmitPermit:
     """Good for one request, until `send_before` on the boot clock."""
 
     send_before: float
@@ -63,13 +71,13 @@ class Ticket:
             self.reaching.reschedule(None)
 
 
-PERMITTED: ContextVar[Ticket | None] = ContextVar("PERMITTED", default=None)
+CURRENT_PERMIT: ContextVar[SubmitPermit | None] = ContextVar("PERMITTED", default=None)
 
 
 _ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30)
 
 
-class Connections:
+class PollConnections:
     """At most so many requests at once; further ones wait, without a time-out."""
 
     def __init__(self, tls: ssl.SSLContext, proxies: Proxies, *, most: int) -> None:
@@ -145,15 +153,15 @@ class VertexTransport(httpx.AsyncBaseTransport):
     def __init__(self) -> None:
         self._tls = httpx.create_ssl_context()
         self._proxies = Proxies()
-        self._polls = Connections(self._tls, self._proxies, most=POLLS_AT_ONCE)
+        self._polls = PollConnections(self._tls, self._proxies, most=POLLS_AT_ONCE)
         self.refused_token = ""
         """The last access token that Google answered with a 401."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """A paid request raises `SubmitRefused` or `SubmitUnknown`, any other `NotFound` or `Unavailable`."""
         if request.method == "POST" and request.url.path.endswith(_PAID):
-            return await self._pay(request, _punched())
-        asked = ASKED.get()
+            return await self._pay(request, _consume_permit())
+        asked = CURRENT_CAPTURE.get()
         if asked:
             asked.written = request
         return _answer(request, asked.answer if asked and asked.answer is not None else await self.poll(request))
@@ -161,15 +169,15 @@ class VertexTransport(httpx.AsyncBaseTransport):
     async def poll(self, request: httpx.Request) -> bytes:
         """The body of a good answer. Raises `NotFound` and `Unavailable`."""
         request.extensions["timeout"] = _POLL_TIMEOUT
-        with _polling():
+        with _translate_poll_errors():
             answer = await self._polls.exchange(request)
         self._note_refused_token(request, answer)
         return _good(answer)
 
-    async def _pay(self, request: httpx.Request, ticket: Ticket) -> httpx.Response:
+    async def _pay(self, request: httpx.Request, ticket: SubmitPermit) -> httpx.Response:
         request.extensions["trace"] = ticket.watch
         request.extensions["timeout"] = httpx.Timeout(ANSWER_S, connect=CONNECT_S).as_dict()
-        with _paying(ticket):
+        with _translate_submit_errors(ticket):
             async with asyncio.timeout(REACH_S) as ticket.reaching, self._fresh(request) as connection:
                 response = await connection.handle_async_request(request)
                 body = await response.aread()
@@ -178,9 +186,9 @@ class VertexTransport(httpx.AsyncBaseTransport):
         if ticket.accepted:
             return _answer(request, body)
         wait_s = retry_after_s(response.headers, at_most_s=SUBMIT_AT_MOST_S)
-        if no := refusal(response.status_code, body, ticket.texts, comes_again=wait_s is not None):
+        if no := refusal_of(response.status_code, body, ticket.texts, comes_again=wait_s is not None):
             raise SubmitRefused(no, retry_after_s=wait_s)
-        raise SubmitUnknown(doubt(response.status_code))
+        raise SubmitUnknown(unclear_answer_failure(response.status_code))
 
     def _note_refused_token(self, request: httpx.Request, answer: httpx.Response) -> None:
         if answer.status_code == 401:
@@ -197,8 +205,8 @@ class VertexTransport(httpx.AsyncBaseTransport):
         await self._polls.aclose()
 
 
-def _punched() -> Ticket:
-    ticket = PERMITTED.get()
+def _consume_permit() -> SubmitPermit:
+    ticket = CURRENT_PERMIT.get()
     if ticket is None or ticket.used:
         raise SubmitUnknown(SENT_TWICE)
     ticket.used = True
@@ -206,15 +214,17 @@ def _punched() -> Ticket:
 
 
 @contextmanager
-def _paying(ticket: Ticket) -> Iterator[None]:
+def _translate_submit_errors(ticket: SubmitPermit) -> Iterator[None]:
     try:
         yield
     except _BROKEN as error:
-        raise (SubmitUnknown(lost(error)) if ticket.sent else SubmitRefused(not_sent(error))) from error
+        raise (
+            SubmitUnknown(answer_lost_failure(error)) if ticket.sent else SubmitRefused(not_sent_failure(error))
+        ) from error
 
 
 @contextmanager
-def _polling() -> Iterator[None]:
+def _translate_poll_errors() -> Iterator[None]:
     try:
         yield
     except _BROKEN as error:

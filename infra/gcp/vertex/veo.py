@@ -3,22 +3,24 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from infra.gcp.vertex.failures import nothing_made, operation_failure
-from infra.gcp.vertex.operations import Made, Operation
-from infra.gcp.vertex.requests import Order, labels_for, prompt_for
-from schemas.ports import Broke, Running
+from infra.gcp.vertex.failures import no_video_failure, operation_failure
+from infra.gcp.vertex.operations import GeneratedFiles, Operation
+from infra.gcp.vertex.requests import ClipRequest, labels_for, prompt_for
+from schemas.ports import GenerationFailed, GenerationRunning
 
 if TYPE_CHECKING:
     from google.genai.client import AsyncClient
     from google.genai.types import GenerateVideosConfig, GenerateVideosOperation, GenerateVideosSource
 
 
-async def submit(client: "AsyncClient", order: Order) -> None:
+async def submit(client: "AsyncClient", order: ClipRequest) -> None:
     """Send it."""
     await client.models.generate_videos(model=order.model.id, source=_source(order), config=_config(order))
 
 
-async def poll(client: "AsyncClient", operation: Operation, texts: Sequence[str]) -> Running | Made | Broke:
+async def poll(
+    client: "AsyncClient", operation: Operation, texts: Sequence[str]
+) -> GenerationRunning | GeneratedFiles | GenerationFailed:
     """Ask once."""
     from google.genai.types import GenerateVideosOperation
 
@@ -26,25 +28,27 @@ async def poll(client: "AsyncClient", operation: Operation, texts: Sequence[str]
     return outcome(await client.operations.get(asked), texts)
 
 
-def outcome(operation: "GenerateVideosOperation", texts: Sequence[str] = ()) -> Running | Made | Broke:
+def outcome(
+    operation: "GenerateVideosOperation", texts: Sequence[str] = ()
+) -> GenerationRunning | GeneratedFiles | GenerationFailed:
     """What an operation says. Files come before reasons: one that was filtered must not hide another that was paid."""
     if not operation.done:
-        return Running()
+        return GenerationRunning()
     if error := operation.error:
-        return Broke(failure=operation_failure(error.get("code"), str(error.get("message", "")), texts))
+        return GenerationFailed(failure=operation_failure(error.get("code"), str(error.get("message", "")), texts))
     result = operation.response
     videos = [each.video for each in (result and result.generated_videos) or () if each.video]
     uris = tuple(video.uri for video in videos if video.uri)
     films = tuple(video.video_bytes for video in videos if video.video_bytes)
     if uris or films:
-        return Made(uris=uris, films=films)
+        return GeneratedFiles(uris=uris, films=films)
     if result:
         reasons = result.rai_media_filtered_reasons or []
-        return Broke(failure=nothing_made(result.rai_media_filtered_count or 0, reasons, texts))
-    return Broke(failure=nothing_made(0, ()))
+        return GenerationFailed(failure=no_video_failure(result.rai_media_filtered_count or 0, reasons, texts))
+    return GenerationFailed(failure=no_video_failure(0, ()))
 
 
-def _source(order: Order) -> "GenerateVideosSource":
+def _source(order: ClipRequest) -> "GenerateVideosSource":
     from google.genai.types import GenerateVideosSource, Image, Video
 
     return GenerateVideosSource(
@@ -54,7 +58,7 @@ def _source(order: Order) -> "GenerateVideosSource":
     )
 
 
-def _config(order: Order) -> "GenerateVideosConfig":
+def _config(order: ClipRequest) -> "GenerateVideosConfig":
     from google.genai.types import GenerateVideosConfig
 
     request = order.request
