@@ -172,9 +172,10 @@ async def resolve(desk: PublisherContext, job_id: str, word: Decision, *, clip: 
 def _check(desk: PublisherContext, job: Job) -> None:
     young = next((clip for clip in job.clips if _is_young(desk, job, clip)), None)
     if young and not job.has_ended:
+        age_s = first_submit_at(job, young, desk.clock.now())
         raise Invalid(
-            f"clip {young.index} of job {job.job_id} was sent {first_submit_at(job, young, desk.clock.now()):.0f} s ago "
-            f"and may still be answered; wait until {MIN_SUBMIT_AGE_S:.0f} s are over",
+            f"clip {young.index} of job {job.job_id} was sent {age_s:.0f} s ago and may still be answered; "
+            f"wait until {MIN_SUBMIT_AGE_S:.0f} s are over",
             field="job_id",
         )
     if not job.has_ended and job.clip_in(ClipState.SUBMITTING):

@@ -8,12 +8,10 @@
 """
 
 import asyncio
-import sys
 from contextlib import aclosing, suppress
 from textwrap import shorten
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -22,7 +20,7 @@ from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command, NoVideo, WaitOver
 from publisher.cli.money import agree, pay_option
 from publisher.cli.options import json_option, open_client, url_option
-from publisher.cli.output import cost, format_ending, format_job, moment
+from publisher.cli.output import console, cost, format_ending, format_job, moment
 from publisher.compose import local_file, open_context, open_planner
 from publisher.context import find, view
 from publisher.dead_letters import replay as replay_job
@@ -67,7 +65,6 @@ async def _status(job_id: str, wait_s: float, url: str | None) -> JobView:
 
 
 _PROMPT_AT_LEAST = 12
-_WIDTH_OF_A_FILE = 160
 
 
 @click.command("list", cls=Command)
@@ -90,11 +87,6 @@ def list_videos(as_json: bool, url: str | None, **filters: object) -> None:
     screen.print(_table(page, screen.width) if page.videos else "No jobs.")
     if page.next_cursor:
         click.echo(f"More: --cursor {page.next_cursor}", err=True)
-
-
-def console() -> Console:
-    """Stdout, as wide as the terminal; in a file or a pipe nothing is folded to fit 80 columns."""
-    return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
 
 
 async def _list(filters: Filters, url: str | None) -> Listing:

@@ -17,8 +17,8 @@ from rich.text import Text
 
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import BadInput, Command
-from publisher.cli.jobs import console
 from publisher.cli.options import build_request, json_option
+from publisher.cli.output import console
 from publisher.compose import open_context, open_planner
 from publisher.dead_letters import Agreement, PaymentDue, Planner, describe
 from publisher.spend import Amounts, Spend

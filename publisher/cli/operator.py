@@ -23,10 +23,9 @@ from rich.text import Text
 
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command
-from publisher.cli.jobs import console
 from publisher.cli.money import agree, pay_option
 from publisher.cli.options import json_option
-from publisher.cli.output import moment
+from publisher.cli.output import console, moment
 from publisher.compose import back_up, open_context, open_planner
 from publisher.context import PublisherContext
 from publisher.dead_letters import delete_dead_letter, list_dead_letters, replay_dead_letter, show_dead_letter

@@ -154,3 +154,11 @@ class _Lines:
         if news.headline != self._said:
             self._said = news.headline
             click.echo(news.headline, err=True)
+
+
+_WIDTH_OF_A_FILE = 160
+
+
+def console() -> Console:
+    """Stdout, as wide as the terminal; in a file or a pipe nothing is folded to fit 80 columns."""
+    return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)

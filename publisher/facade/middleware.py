@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from publisher.facade.auth import Authenticator
 from publisher.facade.call import Call
 from publisher.facade.errors import error_response, note_refusal
+from publisher.facade.hosts import OPEN_PATHS
 from publisher.settings import PublisherSettings
 from schemas.errors import ReelbusError
 from schemas.wire.types import child_of
@@ -159,7 +160,6 @@ class _ErrorResponder:
         return self._send(message)
 
 
-OPEN_PATHS = frozenset({"/api/videos/health", "/livez", "/readyz"})
 _LINKED = "/videos/"
 """Files are fetched by players, which send no key: their addresses are signed instead."""
 

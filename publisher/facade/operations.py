@@ -45,7 +45,7 @@ def parameter(name: str, place: str, words: str, **schema: Any) -> dict[str, Any
 
 def error_answer(words: str, *headers: str) -> Answer:
     """A refusal."""
-    return Answer(words=words, model="Refusal", headers=headers)
+    return Answer(words=words, model="ErrorBody", headers=headers)
 
 
 _ID = parameter(

@@ -125,11 +125,11 @@ function text(atMost, atLeast = 0) {
     return value;
   };
 }
-function pattern(form, told2 = form.source) {
+function pattern(form, words) {
   return (path, value) => {
     if (typeof value !== "string") throw invalid(path, "must be a text");
     if (!value.isWellFormed()) throw invalid(path, "must be valid Unicode");
-    if (!form.test(value)) throw invalid(path, `must match ${told2}`);
+    if (!form.test(value)) throw invalid(path, words);
     return value;
   };
 }
@@ -208,8 +208,11 @@ function labels(path, value) {
   if (entries.length > 32) throw invalid(path, "must have at most 32 entries");
   return Object.fromEntries(entries);
 }
-var LABEL_KEY = pattern(/^[a-z][a-z0-9_-]{0,62}$/);
-var LABEL_VALUE = pattern(/^[a-z0-9_-]{0,63}$/);
+var LABEL_KEY = pattern(
+  /^[a-z][a-z0-9_-]{0,62}$/,
+  "must have a key of 1 to 63 small letters, digits, hyphens and underscores that begins with a letter",
+);
+var LABEL_VALUE = pattern(/^[a-z0-9_-]{0,63}$/, "must have at most 63 small letters, digits, hyphens and underscores");
 
 var MICROS_PER_SECOND = 1e6;
 var NUMBER2 = String.raw`([0-9]{1,5})(?:\.([0-9]{1,30}))?(?:e-([0-9]{1,3}))?`;
@@ -946,7 +949,7 @@ var PROMPT_MIN = 10;
 var PROMPT_MAX = 2e3;
 var DURATION_DEFAULT_S = 5;
 var PROJECT = new RegExp(`^[^${SPACES}/]{1,128}$`, "u");
-var jobId = pattern(/^[A-Za-z0-9_-]{1,64}$/);
+var jobId = pattern(/^[A-Za-z0-9_-]{1,64}$/, "must have 1 to 64 letters, digits, hyphens and underscores");
 var OPTIONAL = {
   quality: oneOf("fast", "quality"),
   aspect_ratio: oneOf("16:9", "9:16"),
@@ -956,8 +959,11 @@ var OPTIONAL = {
   seed: whole(0, 4294967295),
   generate_audio: flag,
   reference_image: reference,
-  model: pattern(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
-  project_id: pattern(PROJECT, String.raw`^[^\s\x00-\x1f/]{1,128}$`),
+  model: pattern(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+    "must have 1 to 100 letters, digits, dots, hyphens and underscores, and begin with a letter or digit",
+  ),
+  project_id: pattern(PROJECT, "must have 1 to 128 characters without blanks, slashes and control characters"),
   scene_index: whole(0, 1e5),
   start_before: moment,
   max_cost_usd: usd,
@@ -1080,6 +1086,7 @@ var FROM_VIEW = [
   "aspect_ratio",
   "resolution",
   "model",
+  "fallback",
   "billed_seconds",
   "cost_usd",
   "project_id",

@@ -43,7 +43,7 @@ class Result(Stored):
 
 
 class Job(Stored):
-    """One job. Frozen: `schemas.domain.state_machine` makes the next one, a store's compare-and-set keeps it."""
+    """One job. Frozen: the state machine makes the next one, a store's compare-and-set keeps it."""
 
     job_id: str
     life: int = 1

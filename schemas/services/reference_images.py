@@ -4,8 +4,8 @@ A Firestore document holds 1 MiB, a message 10 MB, and a worker that holds image
 meets an inline image first stores it. The name is the image's digest: the same image is stored once, and a repeated
 request keeps its fingerprint.
 
-The images of a caller with a key have names of their own (`schemas.wire.caller_names`). The caller may name only what a job
-of its own uses. Neither a refusal nor the time an upload takes tells whether another caller has stored an image.
+The images of a caller with a key have names of their own (`schemas.wire.caller_names`). The caller may name only what
+a job of its own uses. Neither a refusal nor the time an upload takes tells whether another caller has stored an image.
 
 Who uses a stored image: many jobs may share one, and it goes with the last of them.
 

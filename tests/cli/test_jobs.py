@@ -114,7 +114,7 @@ def test_a_record_of_a_newer_version_hides_no_other_job(shell: Shell, caplog: py
         database.execute(f"UPDATE jobs SET state = 'paused', record = {change} WHERE job_id = 'of-tomorrow'")
     listed = shell("list", "--json")
     assert {view.video_id for view in Listing.model_validate_json(listed.stdout).videos} == {"one", "three"}
-    (line,) = caplog.messages
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert line == "job of-tomorrow was stored by a newer version of reelbus; this one can't read it"
     seen: list[str] = []
     cursor: list[str] = []

@@ -49,8 +49,8 @@ def test_the_whole_group_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_it_ends_with_the_process_that_started_it_however_that_ends() -> None:
     program = """
 import signal
-from tests.gcp.test_emulators import a_server, running
-with running([a_server()]):
+from tests.gcp.test_emulators import a_server, run_emulators
+with run_emulators([a_server()]):
     print(flush=True)
     signal.pause()
 """

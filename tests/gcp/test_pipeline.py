@@ -45,6 +45,7 @@ pytestmark = pytest.mark.emulator
 
 PATIENCE_S = 60.0
 SECONDS = 4
+HEARTBEATS = b"/documents/workers/"
 WRITES = ("commit", "batch_write", "write", "create_document", "update_document", "delete_document")
 READS = ("batch_get_documents", "get_document", "list_documents", "run_query", "run_aggregation_query")
 models = pytest.mark.parametrize("model", [OMNI, VEO_FAST])
@@ -78,9 +79,10 @@ class Tap:
         call = getattr(FirestoreAsyncClient, name)
 
         def counted(client: FirestoreAsyncClient, request: Any = None, **named: Any) -> Any:
-            self.asked[name] += 1
-            if name == "commit":
-                self.written.extend(Write.serialize(write) for write in request["writes"])
+            writes = [Write.serialize(write) for write in request["writes"]] if name == "commit" else []
+            if not any(HEARTBEATS in write for write in writes):  # one a minute for each worker, however many jobs
+                self.asked[name] += 1
+            self.written += writes
             return call(client, request, **named)
 
         return counted

@@ -187,7 +187,7 @@ class NeverPaysTwice(RuleBasedStateMachine):
     @invariant()
     def an_end_is_an_end(self) -> None:
         for job in self.run(self.world.all_jobs()):
-            if job.ended and job.job_id not in self.restored:
+            if job.has_ended and job.job_id not in self.restored:
                 assert self.ends.setdefault((job.job_id, job.life), job.state) is job.state
 
     @invariant()

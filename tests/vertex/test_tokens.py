@@ -8,7 +8,8 @@ import pytest
 from google.auth.exceptions import RefreshError
 from google.oauth2.credentials import Credentials
 
-from infra.gcp.vertex.client import Clients, Tokens
+from infra.gcp.vertex.client import Clients
+from infra.gcp.vertex.tokens import Tokens
 from schemas.errors import SubmitRefused, Unavailable
 from schemas.ports import GenerationRunning
 from tests.vertex.rig import OMNI, VEO, Rig, a_clip, a_request, adapter

@@ -74,12 +74,12 @@ async def test_a_job_of_another_provider_is_handed_on_to_a_worker_that_knows_it(
     windows = replace(bench.shop.deadlines, generation_s=60)
     other = PaidModel(bench.shop.videos, bench.model.film, outcome=Foreign())
     await submit_next(bench.shop, await bench.queued())
-    async with bench.working(model=other, windows=windows):
+    async with bench.working(model=other, deadlines=windows):
         await bench.send()
         await other.polled.wait()
     assert (await bench.job()).state is JobState.GENERATING
     await bench.send()  # the first one comes again in a minute
-    async with bench.working(windows=windows):
+    async with bench.working(deadlines=windows):
         heard = await bench.hear()
     assert (heard.state, heard.cost_usd, bench.model.accepted) == (Outcome.SUCCEEDED, PRICE, [PREFIX])
     assert other.accepted == []

@@ -182,7 +182,7 @@ class Counted(SubmitRateLimiter):
     turns: int = 0
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
-    async def turn(self, model: str) -> bool:
+    async def acquire(self, model: str) -> bool:
         self.turns += 1
         await asyncio.sleep(0)
         if self.meanwhile:

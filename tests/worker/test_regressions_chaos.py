@@ -55,7 +55,7 @@ async def test_a_library_that_loads_for_too_long_is_a_definite_no_and_no_unknown
         loaded.wait()
         return opened(*given)
 
-    monkeypatch.setattr(client, "_opened", slowly)
+    monkeypatch.setattr(client, "_open_client", slowly)
     model = adapter("http://127.0.0.1:9", await FolderVideos.open(tmp_path, "http://facade"))
     request = a_request(model=OMNI)
     try:

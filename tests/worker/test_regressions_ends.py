@@ -150,7 +150,7 @@ async def test_a_renderer_that_dies_costs_only_the_film_that_kills_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pool breaks as a whole, with every film that is in it. Real processes are killed here."""
-    monkeypatch.setattr(animatic, "Studio", Fragile)
+    monkeypatch.setattr(animatic, "RenderPool", Fragile)
     model = Animatic(bench.shop.videos, Crowded(1), bench.shop.scratch)
     try:
         operations = [await _ordered(model, title) for title in ("innocent", DEADLY)]

@@ -80,7 +80,7 @@ async def test_a_job_that_a_person_ended_is_announced_once(bench: Bench) -> None
 async def test_a_worker_that_searches_for_the_clip_sends_it_afresh_by_itself(bench: Bench) -> None:
     await _unknown(bench, lose_the_question)
     patient = replace(bench.shop.deadlines, generation_s=3600)
-    async with bench.working(windows=patient):
+    async with bench.working(deadlines=patient):
         await bench.send()
         await resolve(_desk(bench), "job-1", Decision.NOT_CHARGED)
         assert (await bench.hear()).state is Outcome.SUCCEEDED

@@ -14,8 +14,8 @@ A_DAY_AND_AN_HOUR_S = 25 * 3600
 _OWNER = """
 import sys, time
 from pathlib import Path
-from subscriber.scratch import own_folder
-with own_folder(Path(sys.argv[1])) as folder:
+from subscriber.scratch import open_scratch_dir
+with open_scratch_dir(Path(sys.argv[1])) as folder:
     (folder / "assembly-x").mkdir()
     (folder / "assembly-x" / "clip-0.mp4").write_bytes(b"half")
     print(folder, flush=True)

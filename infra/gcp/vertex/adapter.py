@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from infra.clock import SystemClock
 from infra.gcp.settings import VertexSettings
 from infra.gcp.vertex import omni, veo
-from infra.gcp.vertex.client import Clients, Unauthenticated, check_proxy
+from infra.gcp.vertex.client import Clients
 from infra.gcp.vertex.echo import texts_of
 from infra.gcp.vertex.failures import (
     MODEL_NOT_FOUND,
@@ -33,7 +33,9 @@ from infra.gcp.vertex.operations import GeneratedFiles, Location, Operation, acc
 from infra.gcp.vertex.planning import Planner, check_location, retirement_warning
 from infra.gcp.vertex.polling import PollCapture, PollTemplates, still_running
 from infra.gcp.vertex.prices import read_prices
+from infra.gcp.vertex.proxies import check_proxy
 from infra.gcp.vertex.requests import ClipRequest
+from infra.gcp.vertex.tokens import Unauthenticated
 from infra.gcp.vertex.transport import CURRENT_PERMIT, SubmitPermit
 from schemas.domain.clip import Clip, Plan
 from schemas.errors import Failure, Invalid, NotFound, SubmitError, SubmitRefused, SubmitUnknown, Unavailable

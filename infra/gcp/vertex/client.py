@@ -1,103 +1,19 @@
-"""Google's own client library, loaded with the first call and off the loop (1.3 s), one client per place.
-
-Access tokens for Vertex AI, fresh before every call and never fetched on the event loop.
-
-Which proxy leads to Vertex AI: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, read as for Cloud Storage.
-
-This machine itself is never asked through a proxy.
-"""
+"""Google's own client library, loaded with the first call and off the loop (1.3 s), one client per place."""
 
 import asyncio
-import math
-import os
 from functools import partial
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import httpx
 
-from infra.gcp.vertex.failures import no_token_failure
 from infra.gcp.vertex.operations import Location, Operation
 from infra.gcp.vertex.polling import PollTemplates
+from infra.gcp.vertex.tokens import Tokens
 from infra.gcp.vertex.transport import ANSWER_S, VertexTransport
-from schemas.errors import Invalid, SubmitRefused, Unavailable
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
     from google.genai.client import AsyncClient, Client
-
-
-SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-FETCH_S = 8.0
-
-
-RENEW_EVERY_S = 5.0
-"""A new token that is refused as well is not renewed for each of a thousand polls."""
-
-
-class Unauthenticated(Unavailable):
-    """Google refused the access token of a poll."""
-
-
-class Tokens:
-    """The credentials of this process: its Application Default Credentials, found with the first call."""
-
-    def __init__(self, *, anonymous: bool) -> None:
-        self._anonymous = anonymous
-        self._credentials: Credentials | None = None
-        self._turn = asyncio.Lock()
-        self._renewed_at = -math.inf
-
-    async def fresh(self) -> "Credentials":
-        """Credentials whose token holds for the next minutes. Raises `SubmitRefused`: nothing can be sent."""
-        if self._credentials and self._credentials.valid:
-            return self._credentials
-        async with self._turn:
-            try:
-                async with asyncio.timeout(FETCH_S):
-                    return await asyncio.to_thread(self._refresh_credentials)
-            except TimeoutError as error:
-                raise SubmitRefused(no_token_failure(error, retryable=True)) from error
-
-    async def renew(self, refused: str) -> None:
-        """Fetch another token instead of a refused one, unless that was just done. Raises `SubmitRefused`."""
-        async with self._turn:
-            now = asyncio.get_running_loop().time()
-            held = self._credentials
-            if self._anonymous or held is None or now < self._renewed_at + RENEW_EVERY_S or held.token != refused:
-                return
-            self._renewed_at = now
-            held.token = None  # `valid` is false from here on
-        await self.fresh()
-
-    def _refresh_credentials(self) -> "Credentials":
-        from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
-
-        try:
-            self._credentials = self._credentials or self._find_credentials()
-            if not self._credentials.valid:
-                _refresh(self._credentials)
-        except GoogleAuthError as error:
-            lasting = isinstance(error, DefaultCredentialsError)
-            raise SubmitRefused(no_token_failure(error, retryable=not lasting)) from error
-        return self._credentials
-
-    def _find_credentials(self) -> "Credentials":
-        if self._anonymous:
-            from google.oauth2.credentials import Credentials as Static
-
-            return Static("anonymous")  # type: ignore[no-untyped-call]
-        from google.auth import default
-
-        found: Credentials = default(scopes=[SCOPE])[0]
-        return found
-
-
-def _refresh(credentials: "Credentials") -> None:
-    from google.auth.transport.requests import Request
-
-    credentials.refresh(Request())  # type: ignore[no-untyped-call]
 
 
 class Clients:
@@ -163,52 +79,3 @@ def _open_client(place: Location, credentials: "Credentials", http: httpx.AsyncC
     )
     _ = client.aio.interactions  # loads 0.4 s worth of modules, here rather than on the loop
     return client
-
-
-class Proxies:
-    """The proxies of this process's environment, looked up once for each host."""
-
-    def __init__(self) -> None:
-        """Block for a moment: load the library that reads the environment."""
-        import requests.utils
-
-        del requests
-        self._known: dict[tuple[str, str], str | None] = {}
-
-    def proxy_for(self, scheme: str, netloc: str) -> str | None:
-        """The proxy's address; None for a direct connection. Raises `httpx.UnsupportedProtocol`."""
-        if (scheme, netloc) not in self._known:
-            self._known[scheme, netloc] = _proxy_for(f"{scheme}://{netloc}/")
-        return self._known[scheme, netloc]
-
-
-def check_proxy(url: str) -> None:
-    """Raises `Invalid` if the environment names a proxy for this address that can't be used."""
-    if any(name.lower().endswith("_proxy") for name in os.environ):
-        try:
-            _proxy_for(url)
-        except httpx.UnsupportedProtocol as error:
-            raise Invalid(str(error), field="HTTPS_PROXY") from error
-
-
-def _proxy_for(url: str) -> str | None:
-    from requests.utils import get_environ_proxies, select_proxy  # as google-auth and Cloud Storage read it
-
-    if _is_loopback(urlsplit(url).hostname or ""):
-        return None
-    found: str | None = select_proxy(url, get_environ_proxies(url))
-    if not found:
-        return None
-    address = found if "://" in found else f"http://{found}"
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        words = "the proxy in the environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY) must be http://… or https://…"
-        raise httpx.UnsupportedProtocol(f"{words}, not {parts.scheme}://…")
-    return address
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -2,7 +2,7 @@
 
 Sources, read in October and November 2026:
 - limits: the model cards of Veo 3.1 and of Gemini Omni Flash, and the page about extending videos
-- prices: infra/gcp/prices.toml, each row with its day and its source
+- prices: infra/gcp/vertex/prices.toml, each row with its day and its source
 - expected seconds: Google says 11 s to 6 min; measured 73 to 130 s. Only the estimated progress hangs on them
 
 Which models `fast` and `quality` stand for, in the order in which they are tried.

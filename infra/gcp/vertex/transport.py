@@ -28,7 +28,6 @@ from typing import Any
 
 import httpx
 
-from infra.gcp.vertex.client import Proxies, Unauthenticated
 from infra.gcp.vertex.failures import (
     NOT_SENT_IN_TIME,
     SENT_TWICE,
@@ -39,6 +38,8 @@ from infra.gcp.vertex.failures import (
     unclear_answer_failure,
 )
 from infra.gcp.vertex.polling import CURRENT_CAPTURE
+from infra.gcp.vertex.proxies import Proxies
+from infra.gcp.vertex.tokens import Unauthenticated
 from schemas.errors import NotFound, SubmitRefused, SubmitUnknown, Unavailable
 
 FIRST_BYTE = "http11.send_request_headers.started"

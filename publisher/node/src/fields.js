@@ -25,12 +25,12 @@ export function text(atMost, atLeast = 0) {
   };
 }
 
-/** A text of a certain form; `told` is how the complaint writes the pattern. */
-export function pattern(form, told = form.source) {
+/** A text of a certain form; `words` say which, as the facade does. */
+export function pattern(form, words) {
   return (path, value) => {
     if (typeof value !== "string") throw invalid(path, "must be a text");
     if (!value.isWellFormed()) throw invalid(path, "must be valid Unicode");
-    if (!form.test(value)) throw invalid(path, `must match ${told}`);
+    if (!form.test(value)) throw invalid(path, words);
     return value;
   };
 }
@@ -126,5 +126,11 @@ export function labels(path, value) {
   return Object.fromEntries(entries);
 }
 
-const LABEL_KEY = pattern(/^[a-z][a-z0-9_-]{0,62}$/);
-const LABEL_VALUE = pattern(/^[a-z0-9_-]{0,63}$/);
+const LABEL_KEY = pattern(
+  /^[a-z][a-z0-9_-]{0,62}$/,
+  "must have a key of 1 to 63 small letters, digits, hyphens and underscores that begins with a letter",
+);
+const LABEL_VALUE = pattern(
+  /^[a-z0-9_-]{0,63}$/,
+  "must have at most 63 small letters, digits, hyphens and underscores",
+);

@@ -17,7 +17,7 @@ const PROMPT_MAX = 2000;
 const DURATION_DEFAULT_S = 5;
 const PROJECT = new RegExp(`^[^${SPACES}/]{1,128}$`, "u");
 
-export const jobId = pattern(/^[A-Za-z0-9_-]{1,64}$/);
+export const jobId = pattern(/^[A-Za-z0-9_-]{1,64}$/, "must have 1 to 64 letters, digits, hyphens and underscores");
 
 const OPTIONAL = {
   quality: oneOf("fast", "quality"),
@@ -28,8 +28,11 @@ const OPTIONAL = {
   seed: whole(0, 4_294_967_295),
   generate_audio: flag,
   reference_image: reference,
-  model: pattern(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
-  project_id: pattern(PROJECT, String.raw`^[^\s\x00-\x1f/]{1,128}$`),
+  model: pattern(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+    "must have 1 to 100 letters, digits, dots, hyphens and underscores, and begin with a letter or digit",
+  ),
+  project_id: pattern(PROJECT, "must have 1 to 128 characters without blanks, slashes and control characters"),
   scene_index: whole(0, 100_000),
   start_before: moment,
   max_cost_usd: usd,

@@ -17,6 +17,7 @@ const FROM_VIEW = [
   "aspect_ratio",
   "resolution",
   "model",
+  "fallback",
   "billed_seconds",
   "cost_usd",
   "project_id",
