@@ -57,7 +57,7 @@ async def _opened(path: Path, jobs_url: str, sample: list[Seeded]) -> AsyncItera
         jobs, bus = await adapters.jobs(jobs_url), await adapters.bus(f"sqlite://{path}")
         videos = await adapters.videos(f"file://{path.parent}/videos", base_url="http://127.0.0.1")
         model = Animatic(videos, RenderPool(1), path.parent)
-        adapters.closing(model.aclose)
+        adapters.close_at_exit(model.aclose)
         shop = WorkerContext(
             bus=bus,
             jobs=jobs,

@@ -77,7 +77,7 @@ class ChaosAdapters(Adapters):
     ) -> VideoModel:
         """Google's, whatever the URL."""
         made = adapter(vertex.base_url if vertex else "", videos)
-        self.closing(made.aclose)
+        self.close_at_exit(made.aclose)
         return made
 
 

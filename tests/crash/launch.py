@@ -37,7 +37,7 @@ class HouseAdapters(Adapters):
         if not bucket:
             return await super().model(url, videos=videos, **how)
         made = adapter(how["vertex"].base_url, videos, bucket=bucket)
-        self.closing(made.aclose)
+        self.close_at_exit(made.aclose)
         return made
 
 
