@@ -98,8 +98,8 @@ def _open_with(adapters: Callable[[], Adapters]) -> None:
 
 def _tap_answers(points: Points) -> None:
     server = vars(publisher.facade.server)
-    facade = server["facade"]
-    server["facade"] = lambda state: AnswerTap(facade(state), points)
+    build_app = server["build_app"]
+    server["build_app"] = lambda state: AnswerTap(build_app(state), points)
 
 
 if __name__ == "__main__":
