@@ -62,6 +62,10 @@ class Delivery(Protocol):
     def attempt(self) -> int:
         """1 for the first delivery, more for each redelivery."""
 
+    @property
+    def message_id(self) -> str:
+        """The bus's id of the message. It is the same for each redelivery, and another for each publish."""
+
     async def ack(self) -> None:
         """Done with it: it is never delivered to this subscription again."""
 

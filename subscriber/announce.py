@@ -11,8 +11,8 @@ from schemas.domain.fallback import fallback_attributes
 from schemas.domain.job import Job
 from schemas.domain.projections import completion_of, defect_of, rejection
 from schemas.errors import Conflict, NotFound, ReelbusError, Unavailable
-from schemas.ports import COMPLETIONS
-from schemas.wire.message import Message, encode_completion
+from schemas.ports import COMPLETIONS, Delivery
+from schemas.wire.message import encode_completion, encode_rejection
 from subscriber.context import WorkerContext
 
 logger = logging.getLogger(__name__)
@@ -32,12 +32,13 @@ async def announce(shop: WorkerContext, job: Job) -> Job:
 
 
 async def reject(
-    shop: WorkerContext, message: Message, job_id: str | None, reason: ReelbusError, *, conflict: bool = False
+    shop: WorkerContext, delivery: Delivery, job_id: str | None, reason: ReelbusError, *, conflict: bool = False
 ) -> None:
     """Answers a message that is no job of ours; the one it may name is not touched."""
     completion = rejection(job_id, str(reason), field=getattr(reason, "field", None), conflict=conflict)
-    logger.warning("rejected a message", extra={"action": "rejected", "job_id": job_id, "reason": str(reason)})
-    answer = encode_completion(completion, at=shop.clock.now(), traceparent=message.traceparent)
+    about = {"action": "rejected", "job_id": job_id, "message_id": delivery.message_id, "reason": str(reason)}
+    logger.warning("rejected a message", extra=about)
+    answer = encode_rejection(completion, delivery.message, message_id=delivery.message_id, at=shop.clock.now())
     await shop.bus.publish(COMPLETIONS, answer)
 
 

@@ -167,7 +167,7 @@ async def _settle(shop: WorkerContext, delivery: Delivery, unknown: UnknownConte
         await announce(shop, await shop.write(job, ev.Expired(at=now)))
         await delivery.ack()
     else:
-        await reject(shop, delivery.message, claimed_job_id(delivery.message), unknown.reason)
+        await reject(shop, delivery, claimed_job_id(delivery.message), unknown.reason)
         await delivery.dead_letter(f"{unknown.reason}; no newer worker came since {isoformat(since)}")
     return True
 
@@ -230,7 +230,7 @@ class Handler:
             await hold(self.shop, delivery, error)
         except (Invalid, IdReused) as error:
             conflict = isinstance(error, IdReused)
-            await reject(self.shop, delivery.message, claimed_job_id(delivery.message), error, conflict=conflict)
+            await reject(self.shop, delivery, claimed_job_id(delivery.message), error, conflict=conflict)
             await delivery.dead_letter(str(error))
         else:
             if isinstance(command, CancelRequest):
@@ -272,7 +272,7 @@ class Handler:
             if delivery.attempt < EARLY_CANCEL_TRIES:
                 await delivery.nack(delay_s=EARLY_CANCEL_DELAY_S)
             else:
-                await reject(self.shop, delivery.message, wish.job_id, error)
+                await reject(self.shop, delivery, wish.job_id, error)
                 await delivery.ack()
             return
         self.registry.wake(wish.job_id)

@@ -187,6 +187,7 @@ class LeasedMessage:
     """A message and the lease on it."""
 
     lease: str
+    id: str
     message: Message
     attempt: int
 
@@ -232,7 +233,10 @@ def _lease(connection: sqlite3.Connection, subscription_id: int, row: tuple[int,
     query = "SELECT data, attributes FROM messages WHERE id = ?"
     data, attributes = connection.execute(query, (message_id,)).fetchone()
     return LeasedMessage(
-        lease=lease, message=Message(data=data, attributes=json.loads(attributes)), attempt=attempts + 1
+        lease=lease,
+        id=str(message_id),
+        message=Message(data=data, attributes=json.loads(attributes)),
+        attempt=attempts + 1,
     )
 
 

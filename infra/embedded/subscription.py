@@ -199,6 +199,10 @@ class _Delivery:
     def attempt(self) -> int:
         return self._held.attempt
 
+    @property
+    def message_id(self) -> str:
+        return self._held.id
+
     async def ack(self) -> None:
         await self._settle(bus_sql.ack)
 

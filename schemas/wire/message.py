@@ -1,5 +1,6 @@
 """The envelope on the bus: JSON in `data`, CloudEvents and tracing in `attributes`, one event type per model."""
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ HELD_SINCE = "held_since"
 """The attribute in which a worker says since when it holds a message for a newer one."""
 _LATER = re.compile(r"[2-9]|[1-9][0-9]+")
 _UNKNOWN_WORDS = ("enum", "literal_error")
-_DEFECT_CHARACTERS = 250
+_ATTRIBUTE_CHARACTERS = 250
 """An attribute on Pub/Sub holds 1,024 bytes."""
 _COMPLETED = ("succeeded", "failed", "cancelled", "expired", "rejected")
 
@@ -90,11 +91,26 @@ def encode_completion(
     kind = f"reelbus.video.{completion.state}.v1"
     message = _encode(completion, kind, completion.event_id, completion.job_id or "", at, traceparent)
     if defect:
-        message = Message(data=message.data, attributes={**message.attributes, "defect": defect[:_DEFECT_CHARACTERS]})
+        message = Message(data=message.data, attributes={**message.attributes, "defect": _attribute(defect)})
     if caller is None or completion.job_id is None:
         return message
     owner = {"caller": caller, "video_id": shown_id(caller, completion.job_id)}
     return Message(data=message.data, attributes={**message.attributes, **owner})
+
+
+def encode_rejection(completion: Completion, message: Message, *, message_id: str, at: datetime) -> Message:
+    """The answer to a message that is no job.
+
+    Its `ce-id` belongs to the rejected message: it is the same if the bus delivers that message again, and two messages
+    that are wrong in the same way have two. The attributes `message_id` and `reason` say which message and why.
+    """
+    reason = completion.error.message if completion.error else ""
+    # A bus that was restored from a backup counts from there again: the id alone is not enough.
+    digest = hashlib.sha256(b"\0".join((message_id.encode(), message.data, reason.encode(errors="replace"))))
+    event_id = f"{completion.job_id or 'message'}.rejected.{digest.hexdigest()[:16]}"
+    answer = encode_completion(completion, at=at, traceparent=message.traceparent)
+    more = {"ce-id": event_id, "message_id": message_id, "reason": _attribute(reason)}
+    return Message(data=answer.data, attributes={**answer.attributes, **more})
 
 
 def decode_command(message: Message) -> VideoRequest | CancelRequest:
@@ -153,6 +169,10 @@ def _encode(model: BaseModel, kind: str, event_id: str, job_id: str, at: datetim
         to_json(model.body()) if isinstance(model, VideoRequest) else model.model_dump_json(exclude_none=True).encode()
     )
     return Message(data=body, attributes=attributes)
+
+
+def _attribute(text: str) -> str:
+    return text[:_ATTRIBUTE_CHARACTERS].encode(errors="replace").decode()
 
 
 def _command(model: type[C], data: bytes) -> C:

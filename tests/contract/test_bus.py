@@ -445,3 +445,19 @@ async def test_a_bus_that_shows_what_waits_shows_leased_messages_too(bus: Bus, w
         await delivery.ack()
         left = {"leased", "waits"} - {text_of(delivery)}
         assert {each["job_id"] for each in await bus.waiting(workers)} == left
+
+
+async def test_a_redelivery_has_the_same_message_id_and_another_message_another(
+    bus: Bus, workers: Subscription
+) -> None:
+    async with bus.subscribe(workers, limit=1) as flow:
+        seen = []
+        await bus.publish(workers.topic, message("same"))
+        for settle in ("nack", "ack"):
+            delivery = await take_one(flow)
+            seen.append(delivery.message_id)
+            await getattr(delivery, settle)()
+        await bus.publish(workers.topic, message("same"))
+        again = await take_one(flow)
+        await again.ack()
+    assert seen[0] == seen[1] != again.message_id

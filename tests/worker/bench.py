@@ -43,10 +43,14 @@ class Bench:
 
     async def hear(self) -> Completion:
         """The next completion on the bus."""
+        return decode_completion(await self.hear_message())
+
+    async def hear_message(self) -> Message:
+        """The message of the next completion on the bus."""
         async with asyncio.timeout(20):
             delivery = await anext(self.completions)
         await delivery.ack()
-        return decode_completion(delivery.message)
+        return delivery.message
 
     async def job(self, job_id: str = "job-1") -> Job:
         return await self.shop.read(job_id)

@@ -1,10 +1,12 @@
 """Whatever comes on the topic is answered or kept, and touches no job that it does not own."""
 
+import asyncio
 import base64
 
 import pytest
 
 from schemas.domain.states import JobState, Outcome
+from schemas.errors import Unavailable
 from schemas.ports import DEAD_WORKERS, REQUESTS, WORKERS
 from schemas.wire.message import encode_request
 from subscriber import handler
@@ -129,3 +131,35 @@ async def test_a_dead_letter_with_somebody_elses_id_leaves_that_job_alone(bench:
         async with bench.shop.bus.subscribe(DEAD_WORKERS, limit=1):
             pass
     assert (await bench.job()).state is JobState.QUEUED
+
+
+async def test_each_rejected_message_is_answered_under_its_own_id(bench: Bench) -> None:
+    """Three times the same slip: a consumer that drops repeats by `ce-id` must see all three."""
+    for body in (b"no JSON", b"no JSON", b"nor this"):
+        await bench.send_raw(body)
+    async with bench.working():
+        told = [await bench.hear_message() for _ in range(3)]
+    assert len({each.attributes["ce-id"] for each in told}) == 3
+    assert len({each.attributes["message_id"] for each in told}) == 3
+    assert all("must be JSON" in each.attributes["reason"] for each in told)
+    assert {each.attributes["job_id"] for each in told} == {""}
+
+
+async def test_a_redelivery_is_rejected_under_the_same_id(bench: Bench) -> None:
+    """A worker that dies between its answer and the dead letter answers again."""
+    await bench.send_raw(b'{"job_id": "bad", "prompt": "too short"}')
+    handle = handler.Handler(bench.shop, handler.InFlightJobs(asyncio.Semaphore(1)))
+
+    async def die(_: str) -> None:
+        raise Unavailable("the process ends here")
+
+    async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
+        first_delivery = await anext(deliveries)
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Unavailable):
+            patch.setattr(first_delivery, "dead_letter", die)
+            await handle(first_delivery)
+        await first_delivery.nack()
+        await handle(await anext(deliveries))
+    first, second = [await bench.hear_message() for _ in range(2)]
+    assert first.attributes["ce-id"] == second.attributes["ce-id"]
+    assert first.attributes["ce-id"].startswith("bad.rejected.")

@@ -50,6 +50,10 @@ class PubSubDelivery:
     def attempt(self) -> int:
         return self._attempt
 
+    @property
+    def message_id(self) -> str:
+        return str(self._received.message_id)
+
     async def ack(self) -> None:
         if self._settle():
             self._received.ack()
