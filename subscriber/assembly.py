@@ -85,7 +85,7 @@ async def store(shop: WorkerContext, job: Job, *, waits_for_files: bool = False)
     cause: Exception | None = None
     for tried in range(1, TRIES + 1):
         try:
-            return await shop.write(job, await _ending(shop, job, waits_for_files=waits_for_files))
+            return await _end(shop, job, await _ending(shop, job, waits_for_files=waits_for_files))
         except ReelbusError:
             raise
         except Exception as error:
@@ -131,7 +131,16 @@ async def _store_unedited(shop: WorkerContext, job: Job, cause: Exception | None
     except Exception:
         logger.exception("the clips can't be delivered as they came", extra=_about(job, "assembly_given_up"))
         return await shop.write(job, _failed(shop, job, _broken(cause)))
-    return await shop.write(job, ev.Stored(at=shop.clock.now(), result=result, defect=defect))
+    return await _end(shop, job, ev.Stored(at=shop.clock.now(), result=result, defect=defect))
+
+
+async def _end(shop: WorkerContext, job: Job, ending: ev.Stored | ev.Failed) -> Job:
+    ended = await shop.write(job, ending)
+    if isinstance(ending, ev.Stored):
+        facts = ending.result.model_dump(include={"gcs_path", "size_bytes", "duration_seconds"})
+        extra = {**_about(job, "stored"), **facts, "model": job.clips[0].planned.model}
+        logger.info("stored the video", extra=extra)
+    return ended
 
 
 def _failed(shop: WorkerContext, job: Job, failure: Failure) -> ev.Failed:

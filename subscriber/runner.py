@@ -77,6 +77,8 @@ class JobRunner:
         """The ended job. While a dependency is out of reach it waits for better times. Raises `NewerRecord` where a
         newer worker wrote what this one can't read, and `OtherModel` where another provider's worker has to go on."""
         self.watched_since = self.shop.clock.boot()
+        if not self.job.has_ended:
+            logger.info("took a job on", extra={**self._about("job_taken"), **_request_details(self.job)})
         while not self.job.has_ended:
             try:
                 await (self._reload() if self.stale else self._step())
@@ -240,6 +242,14 @@ class JobRunner:
 
     def _about(self, action: str) -> dict[str, str]:
         return {"action": action, "job_id": self.job.job_id}
+
+
+def _request_details(job: Job) -> dict[str, object]:
+    """What was asked for, for the log: never the prompt, the scene or the image."""
+    wanted = {"duration_seconds", "quality", "model", "aspect_ratio", "resolution", "generate_audio"}
+    details: dict[str, object] = job.request.model_dump(mode="json", include=wanted)
+    planned = {"model": job.clips[0].planned.model} if job.clips else {}
+    return {**details, **planned, "with_image": job.request.reference_image is not None, "state": str(job.state)}
 
 
 def _phase_of(job: Job) -> tuple[object, ...]:

@@ -145,3 +145,20 @@ async def test_a_worker_leaves_a_sign_of_life_and_needs_none(bench: Bench, fails
         assert beats.owners == ["worker-under-test"], "before it is ready: who starts one sees it"
         await bench.send()
         assert (await bench.hear()).state is Outcome.SUCCEEDED
+
+
+async def test_the_log_says_what_was_asked_for_and_what_was_stored(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of the prompt nothing is said."""
+    caplog.set_level("INFO")
+    async with bench.working():
+        await bench.send(quality="quality", aspect_ratio="9:16", prompt="Marmalade in a harbour at dawn")
+        heard = await bench.hear()
+    [taken] = [vars(record) for record in caplog.records if getattr(record, "action", "") == "job_taken"]
+    asked = {"job_id": "job-1", "duration_seconds": 1, "quality": "quality", "aspect_ratio": "9:16"}
+    assert {**taken, **asked, "resolution": "720p", "with_image": False, "state": "queued"} == taken
+    [stored] = [vars(record) for record in caplog.records if getattr(record, "action", "") == "stored"]
+    assert (stored["gcs_path"], stored["duration_seconds"]) == (heard.gcs_path, heard.duration_seconds)
+    assert (stored["model"], stored["size_bytes"]) == (heard.model, (await bench.job()).result.size_bytes)  # type: ignore[union-attr]
+    assert not any("Marmalade" in str(vars(record)) for record in caplog.records)
