@@ -7,7 +7,9 @@ Asks for `--pay` before a replay pays for anything, and says for what and how mu
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -43,29 +45,70 @@ def plan(as_json: bool, **asked: object) -> None:
     to the exact length afterwards, which costs nothing.
     """
     request = build_request(prompt=_PROMPT, **asked)
-    planned = open_planner(configuration())(request)
-    click.echo(_as_json(planned) if as_json else _for_people(planned))
-    for warning in planned.warnings:
+    quote = _Quote(open_planner(configuration())(request), request.duration_seconds)
+    click.echo(quote.as_json() if as_json else quote.for_people())
+    for warning in quote.plan.warnings:
         click.echo(f"warning: {warning}", err=True)
 
 
-def _format_billed(plan: Plan) -> float:
-    return sum(clip.billed_seconds for clip in plan.clips)
+@dataclass(frozen=True, slots=True)
+class _Quote:
+    """A plan, and the length that was asked for."""
+
+    plan: Plan
+    duration_seconds: int
+
+    @property
+    def billed_seconds(self) -> float:
+        return sum(clip.billed_seconds for clip in self.plan.clips)
+
+    @property
+    def made_seconds(self) -> float:
+        return sum(clip.seconds for clip in self.plan.clips)
+
+    @property
+    def expected_s(self) -> float:
+        """How long the models usually take, one clip after the other."""
+        return sum(clip.expected_s for clip in self.plan.clips)
+
+    def as_json(self) -> str:
+        return json.dumps(
+            {
+                "clips": self.plan.model_dump(mode="json")["clips"],
+                "billed_seconds": self.billed_seconds,
+                "price_usd": float(self.plan.price_usd),
+                "duration_seconds": self.duration_seconds,
+                "cut_seconds": self.made_seconds - self.duration_seconds,
+                "expected_s": self.expected_s,
+            }
+        )
+
+    def for_people(self) -> str:
+        # A price may be a fraction of a cent. With the same digits in all lines they add up to the total.
+        prices = [clip.price_usd for clip in self.plan.clips]
+        digits = max(2, *(-int(price.normalize().as_tuple().exponent) for price in prices))
+        lines = [self._line(number, clip, digits) for number, clip in enumerate(self.plan.clips, 1)]
+        total = f"total  {self.billed_seconds:g} s billed  ${self.plan.price_usd:.{digits}f}"
+        return "\n".join((*lines, self._cut(), f"time   about {_minutes(self.expected_s)}", total))
+
+    def _line(self, number: int, clip: PlannedClip, digits: int) -> str:
+        what = f"extends by {clip.seconds:g} s" if clip.extends else f"makes {clip.seconds:g} s"
+        return f"{number:<5}  {clip.model}  {what}  {clip.billed_seconds:g} s billed  ${clip.price_usd:.{digits}f}"
+
+    def _cut(self) -> str:
+        over = self.made_seconds - self.duration_seconds
+        if over <= 0:
+            return f"cut    none: {self.made_seconds:g} s are made and delivered"
+        return (
+            f"cut    to {self.duration_seconds} s: the last {over:g} s of the {self.made_seconds:g} s made are cut off"
+        )
 
 
-def _as_json(plan: Plan) -> str:
-    clips = plan.model_dump(mode="json")["clips"]
-    return json.dumps({"clips": clips, "billed_seconds": _format_billed(plan), "price_usd": float(plan.price_usd)})
-
-
-def _for_people(plan: Plan) -> str:
-    lines = [_line(number, clip) for number, clip in enumerate(plan.clips, 1)]
-    return "\n".join((*lines, f"total  {_format_billed(plan):g} s billed  ${plan.price_usd:.2f}"))
-
-
-def _line(number: int, clip: PlannedClip) -> str:
-    what = f"extends by {clip.seconds:g} s" if clip.extends else f"makes {clip.seconds:g} s"
-    return f"{number:<5}  {clip.model}  {what}  {clip.billed_seconds:g} s billed  ${clip.price_usd:.3f}"
+def _minutes(seconds: float) -> str:
+    whole = math.ceil(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
 
 
 _MONEY = ("CHARGED", "UNKNOWN", "RESERVED")

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,31 @@ VERTEX = {"REELBUS_MODEL": "vertex://acme/us-central1"}
 def test_the_previewer_is_free(shell: Shell) -> None:
     result = shell("plan", "--duration", "7")
     assert result.exit_code == 0
-    assert result.stdout == ("1      animatic  makes 7 s  0 s billed  $0.000\ntotal  0 s billed  $0.00\n")
+    lines = result.stdout.splitlines()
+    assert lines[0] == "1      animatic  makes 7 s  0 s billed  $0.00"
+    assert lines[1] == "cut    none: 7 s are made and delivered"
+    assert lines[2].startswith("time   about ")
+    assert lines[3:] == ["total  0 s billed  $0.00"]
 
 
 def test_a_plan_for_people(shell: Shell) -> None:
     result = shell("plan", "--duration", "9", "--model", "veo-3.1-generate-001", **VERTEX)
     assert result.stdout == (
-        "1      veo-3.1-generate-001  makes 4 s  4 s billed  $1.600\n"
-        "2      veo-3.1-generate-001  extends by 7 s  7 s billed  $2.800\n"
+        "1      veo-3.1-generate-001  makes 4 s  4 s billed  $1.60\n"
+        "2      veo-3.1-generate-001  extends by 7 s  7 s billed  $2.80\n"
+        "cut    to 9 s: the last 2 s of the 11 s made are cut off\n"
+        "time   about 3 min\n"
         "total  11 s billed  $4.40\n"
     )
     assert result.stderr.startswith("warning: Google may switch veo-3.1-generate-001 off any day since 2026-11-17")
+
+
+@pytest.mark.parametrize("seconds", [3, 11, 20, 30])
+@pytest.mark.parametrize("model", ["gemini-omni-1.1-flash-preview", "veo-3.1-fast-generate-001"])
+def test_the_lines_add_up_to_the_total(shell: Shell, model: str, seconds: int) -> None:
+    """0.101 a second is a fraction of a cent: rounded lines and a rounded total would differ."""
+    *clips, _, _, total = shell("plan", "-d", str(seconds), "--model", model, **VERTEX).stdout.splitlines()
+    assert sum(Decimal(line.rpartition("$")[2]) for line in clips) == Decimal(total.rpartition("$")[2])
 
 
 def test_a_location_in_which_a_model_is_not_offered_is_told_before_anything_is_paid(shell: Shell) -> None:
@@ -38,6 +53,8 @@ def test_a_plan_for_scripts(shell: Shell) -> None:
     found = json.loads(shell("plan", "-d", "16", "--json", **VERTEX).stdout)
     assert (found["billed_seconds"], found["price_usd"]) == (16, 1.12)
     assert [clip["extends"] for clip in found["clips"]] == [False, True]
+    assert (found["duration_seconds"], found["cut_seconds"]) == (16, 0)
+    assert found["expected_s"] == sum(clip["expected_s"] for clip in found["clips"])
 
 
 @pytest.mark.parametrize(
