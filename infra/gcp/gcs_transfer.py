@@ -12,7 +12,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-import google_crc32c  # comes with google-cloud-storage, which needs it for the same
+import google_crc32c
 from google.api_core import exceptions as api
 from google.cloud.storage import Blob
 from google.cloud.storage.exceptions import DataCorruption
