@@ -9,7 +9,7 @@ PYTEST = $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore te
 CHAOS = $(JOBS:%=--jobs %) $(KILLS:%=--kills %) $(SEED:%=--seed %) $(MINUTES:%=--minutes %)
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 demo: install-run ## Make one video through the real facade and a separate worker
 	@$(BIN)/python scripts/demo.py
