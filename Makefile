@@ -63,12 +63,13 @@ bench: install-bench ## Measure against what one would use instead, and write do
 scale: install-bench ## Redo the figures and pictures of docs/scale.md from the project's own constants
 	$(BIN)/python -m bench.scale_pages
 
-check: install-dev node ## Format, lint, types, import rules, generated files
+check: install-dev node ## Format, lint, types, import rules, generated files and pictures
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m schemas.export --check
+	$(BIN)/python scripts/draw_architecture.py --check
 	@if command -v npm >/dev/null; then npm run --silent check --prefix publisher/node; \
 	elif [ -n "$$CI" ]; then echo "no npm: the Node package is not checked" >&2; exit 1; \
 	else echo "no npm: the Node package is not checked" >&2; fi
