@@ -2,17 +2,20 @@
 
 Reads settings from an environment that others fill, too: shells, Compose, Kubernetes, and people who mistype.
 
-An empty variable is one that is not set. What Kubernetes adds for a Service that happens to be called reelbus is not
+An empty variable is one that is not set, and quotation marks around a value are no part of it: `docker --env-file`
+leaves them on. What Kubernetes adds for a Service that happens to be called reelbus is not
 ours. Any other `REELBUS_…` that no part of reelbus knows stops the start: a mistyped budget must not mean no budget.
 """
 
 import difflib
+import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
+from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BaseModel, Field, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -52,12 +55,7 @@ class Addresses(BaseModel):
     @classmethod
     def _is_an_address(cls, url: str) -> str:
         """Every answer and every stored address begins with it."""
-        parts = urlsplit(url)
-        if url and not (
-            parts.scheme in ("http", "https")
-            and parts.hostname
-            and url == parts._replace(query="", fragment="").geturl()
-        ):
+        if url and not _is_web_address(url):
             raise ValueError("public_url must be an address such as https://video.example.com, or with a path")
         return url
 
@@ -90,6 +88,16 @@ class Addresses(BaseModel):
     def facade_url(self) -> str:
         """Where the facade is reached, without a slash at the end."""
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_reachable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number, or half an IPv6 address
+        return False
+    is_plain = url.isascii() and url.isprintable() and not re.search(r"[ ?#@\\<>\"]", url)
+    return bool(is_reachable and is_plain)
 
 
 PREFIX = "REELBUS_"
@@ -164,10 +172,16 @@ class Settings(Addresses, BaseSettings):
         env_file=".env",
         env_file_encoding="utf-8-sig",
         env_ignore_empty=True,
+        allow_inf_nan=False,
         extra="ignore",
         frozen=True,
         populate_by_name=True,
     )
+
+    def __init__(self, **given: Any) -> None:
+        """Raises `Invalid` for a file or a name that would be passed over, and `ValidationError` for a value."""
+        _check_file(Path(str(self.model_config["env_file"])))
+        super().__init__(**given)
 
     @classmethod
     def settings_customise_sources(
@@ -186,11 +200,29 @@ class Settings(Addresses, BaseSettings):
         return init_settings, env_settings, dotenv_settings
 
 
+def _check_file(path: Path) -> None:
+    """Raises `Invalid` for a file whose settings can't all be read: the library passes over what it can't parse."""
+    if not path.is_file():
+        return
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise Invalid(f"{path} can't be read: {error.strerror}", field=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{path} must be a text in UTF-8", field=str(path)) from error
+    for statement in parse_stream(io.StringIO(text)):
+        if statement.error and PREFIX in statement.original.string.upper():
+            raise Invalid(
+                f"line {statement.original.line} of {path} must be NAME=value, with both quotation marks or none",
+                field=str(path),
+            )
+
+
 def _without_others(variables: Mapping[str, str | None], known: frozenset[str]) -> dict[str, Any]:
     """The variables as their writers meant them; names are in lower case here."""
     kept, unknown = dict[str, Any](), list[str]()
     for name, value in variables.items():
-        text = (value or "").strip()
+        text = _unquoted((value or "").strip())
         if not text or _is_service_link(name.upper().removeprefix(PREFIX), text):
             continue
         if name.upper().startswith(PREFIX) and name.upper().removeprefix(PREFIX) not in known:
@@ -199,6 +231,11 @@ def _without_others(variables: Mapping[str, str | None], known: frozenset[str]) 
     if unknown:
         raise Invalid(" ".join(_complaint(name, known) for name in sorted(unknown)), field=PREFIX + min(unknown))
     return kept
+
+
+def _unquoted(text: str) -> str:
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1].strip() if quoted else text
 
 
 def _is_service_link(name: str, value: str) -> bool:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from publisher.settings import PublisherSettings
 from schemas.errors import Invalid
@@ -105,3 +106,56 @@ def test_a_file_may_begin_with_a_byte_order_mark(
 ) -> None:
     (tmp_path / ".env").write_text("REELBUS_MODEL=vertex://p/l\n", encoding="utf-8-sig")
     assert side().model == "vertex://p/l"
+
+
+@BOTH
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_quotation_marks_around_a_value_are_no_part_of_it(
+    side: type[PublisherSettings | WorkerSettings], quote: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`docker --env-file` hands them on."""
+    given = {"REELBUS_DATA_DIR": "/data", "REELBUS_BUDGETS": "[]", "REELBUS_LOG_LEVEL": " ", "PORT": "9000"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, f"{quote}{value}{quote}")
+    settings = side()
+    assert (str(settings.data_dir), settings.log_level, settings.port) == ("/data", "INFO", 9000)
+
+
+@BOTH
+@pytest.mark.parametrize("line", ["REELBUS_BUDGETS='[]", 'reelbus_budgets="[]', "REELBUS_BUDGETS: []"])
+def test_a_line_of_the_file_that_would_be_passed_over_stops_the_start(
+    side: type[PublisherSettings | WorkerSettings], line: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"PORT=9000\n{line}\n")
+    with pytest.raises(Invalid, match=r"line 2 of \.env must be NAME=value"):
+        side()
+    (tmp_path / ".env").write_text("what another program: understands\nPORT=9000\n")
+    assert side().port == 9000
+
+
+@BOTH
+def test_a_file_in_another_encoding_is_no_traceback(
+    side: type[PublisherSettings | WorkerSettings], tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("REELBUS_BUDGETS=[]\n", encoding="utf-16")
+    with pytest.raises(Invalid, match=r"\.env must be a text in UTF-8"):
+        side()
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "url", ["https://v.example:port", "https://v.example:99999", "https://v.example/a b", "https://me:secret@v.example"]
+)
+def test_a_public_address_that_nobody_can_open_is_refused(
+    side: type[PublisherSettings | WorkerSettings], url: str
+) -> None:
+    with pytest.raises(ValidationError, match="public_url must be an address"):
+        side(public_url=url)
+    assert side(public_url="HTTPS://V.example:8443/videos/").facade_url == "HTTPS://V.example:8443/videos"
+
+
+@pytest.mark.parametrize("name", ["GENERATION_S", "ACK_DEADLINE_S", "SUBMITS_PER_MINUTE"])
+def test_a_number_without_an_end_is_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"REELBUS_{name}", "inf")
+    with pytest.raises(ValidationError, match="finite number"):
+        WorkerSettings()
