@@ -10,23 +10,27 @@ its outcome is unknown, a cancel is only noted: the end follows once that is set
 Each `_on_…` function says what one event does to the lines of a job; `advance` derives the job's state from the lines.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
 from schemas.domain import events as ev
+from schemas.domain.check_schedule import reschedule
 from schemas.domain.clip import Clip
 from schemas.domain.clip_transitions import (
+    accept_clip,
     adopt_late_result,
     discard_late_result,
+    finish_clip,
     is_same_charge,
+    is_submitting,
     replan,
     replan_unresolved,
     resolve_clip,
+    revive_clip,
 )
 from schemas.domain.events import Step
-from schemas.domain.job import FIRST_CHECK_AFTER, LATE_RESULT_WINDOW, Job, Transition
-from schemas.domain.object_names import WORK
+from schemas.domain.job import LATE_RESULT_WINDOW, Job, Transition
 from schemas.domain.states import ClipState, JobState
 from schemas.domain.tombstone import erasure_blocker, mark_swept, tombstone_of
 from schemas.errors import Category, Charged, Failure, ImpossibleStep
@@ -84,7 +88,7 @@ def _on_submit_denied(event: ev.SubmitDenied, job: Job) -> Job:
 @apply.register
 def _on_submit_accepted(event: ev.SubmitAccepted, job: Job) -> Job:
     clip = _submitting_clip(event, job, event.nonce)
-    job = _replace_clip(job, _accept(clip, event.operation, event), waiting_for=None)
+    job = _replace_clip(job, accept_clip(clip, event.operation, event.at), waiting_for=None)
     return _cancel(job) if job.cancel_requested else job
 
 
@@ -97,7 +101,7 @@ def _on_submit_lost(event: ev.SubmitOutcomeUnknown, job: Job) -> Job:
 @apply.register
 def _on_found_under_prefix(event: ev.FoundUnderPrefix, job: Job) -> Job:
     clip = _clip_in_state(event, job, event.clip, ClipState.UNKNOWN)
-    job = _replace_clip(job, _finish_clip(clip, event.output, event), waiting_for=None)
+    job = _replace_clip(job, finish_clip(clip, event.output, event.at), waiting_for=None)
     return _cancel(job, held=event.held) if job.cancel_requested else job
 
 
@@ -137,7 +141,7 @@ def _on_accepted_late(event: ev.AcceptedLate, job: Job) -> Job:
         return job
     if is_same_charge(clip, event.nonce, event.operation):
         return _replace_clip(job, clip.model_copy(update={"operation": event.operation}))
-    if not job.has_ended and (clip.state in _ADOPTS or _sends(clip, event.nonce)):
+    if not job.has_ended and (clip.state in _ADOPTS or is_submitting(clip, event.nonce)):
         job = _replace_clip(job, adopt_late_result(clip, event.nonce, event.operation, event.at), waiting_for=None)
         return _cancel(job) if job.cancel_requested else job
     job = _correct_charge(
@@ -148,7 +152,7 @@ def _on_accepted_late(event: ev.AcceptedLate, job: Job) -> Job:
 
 @apply.register
 def _on_clip_done(event: ev.ClipDone, job: Job) -> Job:
-    done = _finish_clip(_clip_in_state(event, job, event.clip, ClipState.ACCEPTED), event.output, event)
+    done = finish_clip(_clip_in_state(event, job, event.clip, ClipState.ACCEPTED), event.output, event.at)
     return _replace_clip(job, done.at_price(event.price_usd) if event.price_usd else done, waiting_for=None)
 
 
@@ -226,7 +230,7 @@ def _on_newer_worker_needed(event: ev.NewerWorkerNeeded, job: Job) -> Job:
 @apply.register
 def _on_replayed(event: ev.Replayed, job: Job) -> Job:
     _require(job.has_ended and job.state is not JobState.SUCCEEDED and not job.erased_at, event, job)
-    clips = tuple(_revive(clip, event) for clip in job.clips)
+    clips = tuple(revive_clip(clip, event.at, resubmit=event.resubmit == clip.index) for clip in job.clips)
     update = {"clips": clips, "life": job.life + 1, "deadline": event.deadline, "state": JobState.QUEUED}
     update |= {"failure": None, "cancel_requested": False, "cancel_reason": None, "completion_due": False}
     update |= {"reattach_until": None}
@@ -300,54 +304,6 @@ def _replace_clip(job: Job, clip: Clip, **update: Any) -> Job:
     return job.model_copy(update={"clips": clips, **update})
 
 
-def _accept(clip: Clip, operation: str, event: ev.Event) -> Clip:
-    """The attempt in hand is the one that counts: it is not lost any more."""
-    lost = tuple(prefix for prefix in clip.lost_prefixes if prefix != clip.prefix)
-    update = {"state": ClipState.ACCEPTED, "operation": operation, "accepted_at": event.at, "lost_prefixes": lost}
-    return clip.model_copy(update={**update, "cause": clip.fallback})
-
-
-def _finish_clip(clip: Clip, output: str, event: ev.Event) -> Clip:
-    lost = tuple(prefix for prefix in clip.lost_prefixes if not output.startswith(prefix))
-    late = tuple(charged for charged in clip.late if not output.startswith(charged))  # its charge is this one
-    update = {"state": ClipState.DONE, "output": output, "done_at": event.at, "lost_prefixes": lost, "late": late}
-    return clip.model_copy(update={**update, "accepted_at": clip.accepted_at or event.at, "cause": clip.fallback})
-
-
-def _sends(clip: Clip, nonce: str) -> bool:
-    return clip.state is ClipState.SUBMITTING and clip.nonce == nonce
-
-
-def _revive(clip: Clip, event: ev.Replayed) -> Clip:
-    """What is paid is used: a late operation is polled, a late file taken, and what is in doubt searched for first."""
-    if clip.state is ClipState.LATE:
-        *others, last = clip.late
-        found = {"output": last, "done_at": event.at} if last.startswith(WORK) else {"operation": last}
-        state = ClipState.DONE if last.startswith(WORK) else ClipState.ACCEPTED
-        return clip.model_copy(
-            update={**found, "state": state, "late": tuple(others), "accepted_at": event.at, "cause": None}
-        )
-    if clip.is_in_doubt and event.resubmit == clip.index:
-        return replan_unresolved(clip)
-    if clip.is_in_doubt and clip.operation:  # it was accepted, and may have ended by now: whoever asks is told
-        return clip.model_copy(update={"state": ClipState.ACCEPTED, "accepted_at": event.at, "cause": None})
-    if clip.is_in_doubt:
-        return clip.model_copy(update={"state": ClipState.UNKNOWN, "cause": None})
-    return _replan(clip) if clip.state is ClipState.REFUSED else clip
-
-
-def _replan(clip: Clip) -> Clip:
-    """Ready for a new attempt. An operation that was charged and gave no file stays on the bill."""
-    bill = clip.operation or clip.prefix
-    charged = clip.cause is not None and clip.cause.charged is Charged.YES and bill is not None
-    update: dict[str, Any] = {"state": ClipState.PLANNED, "nonce": None, "owner": None, "accepted_at": None}
-    if charged:
-        update |= {"late": (*clip.late, bill), "reserved": ()}
-    if charged and clip.nonce and bill == clip.prefix:  # its answer may still come, and is the same charge
-        update["lost_nonces"] = {**clip.lost_nonces, clip.nonce: bill}
-    return clip.model_copy(update=update)
-
-
 def _as_charged(job: Job, failure: Failure) -> Failure:
     """The reason, with what the ledger knows about the money; a free plan never costs."""
     told = failure.charged if job.charged is Charged.NO and not job.is_free else job.charged
@@ -378,15 +334,6 @@ def _end(job: Job, state: JobState, failure: Failure, *, held: bool) -> Job:
     return job.model_copy(update={"state": state, "failure": failure, "completion_due": not held})
 
 
-_CHECK_AFTER = {
-    JobState.QUEUED: FIRST_CHECK_AFTER,
-    JobState.SUBMITTING: timedelta(minutes=5),
-    JobState.GENERATING: timedelta(minutes=40),
-    JobState.STORING: timedelta(minutes=20),
-}
-_CHECK_AT_MOST = timedelta(hours=1)
-_ANNOUNCE_EVERY = timedelta(minutes=1)
-_LOOSE_ENDS_EVERY = timedelta(minutes=10)
 HISTORY_AT_MOST = 200
 
 
@@ -396,7 +343,7 @@ def advance(job: Job, event: Step) -> Job:
     if after is job:
         return job
     state = after.state if after.has_ended else _state_of(after.clips)
-    return _reschedule(_set_state(after, state, event.at), job, event.at)
+    return reschedule(_set_state(after, state, event.at), job, event.at)
 
 
 def _state_of(clips: tuple[Clip, ...]) -> JobState:
@@ -421,34 +368,3 @@ def _set_state(job: Job, state: JobState, at: datetime) -> Job:
 def _limit_history(history: tuple[Transition, ...]) -> tuple[Transition, ...]:
     """The whole story while it is short. A model out of quota sends a job back and forth: then the oldest rounds go."""
     return history if len(history) <= HISTORY_AT_MOST else (history[0], *history[3:])
-
-
-def _reschedule(job: Job, before: Job, at: datetime) -> Job:
-    """When `reconcile` looks next: doubling while nothing moves, afresh with every change of state."""
-    moved = job.state is not before.state
-    if not moved and _schedule_of(job) == _schedule_of(before):
-        return job
-    checks = 0 if moved else job.checks
-    return job.model_copy(update={"checks": checks, "next_check_at": _next_look(job, checks, at)})
-
-
-def _schedule_of(job: Job) -> tuple[int, bool, bool, datetime | None]:
-    return job.checks, job.completion_due, job.has_unresolved_charges, job.sweep_until
-
-
-def _next_look(job: Job, checks: int, at: datetime) -> datetime | None:
-    if not job.has_ended:
-        first: timedelta = _CHECK_AFTER[job.state]
-        return at + min(first * float(2 ** min(checks, 10)), max(_CHECK_AT_MOST, first))
-    if job.erased_at:
-        return at + _next_sweep_after(checks) if job.sweep_until else None
-    if job.completion_due:
-        return at + (_ANNOUNCE_EVERY * float(2 ** min(checks - 1, 6)) if checks else timedelta())
-    ended_at = job.since(job.state) or at
-    still_looking = job.has_unresolved_charges and at < ended_at + LATE_RESULT_WINDOW
-    return at + _LOOSE_ENDS_EVERY * float(2 ** min(checks, 8)) if still_looking else None
-
-
-def _next_sweep_after(checks: int) -> timedelta:
-    """Soon where nobody swept yet: whoever erased it is at it, or died."""
-    return _LOOSE_ENDS_EVERY * float(2 ** min(checks - 1, 8)) if checks else _ANNOUNCE_EVERY
