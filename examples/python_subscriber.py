@@ -16,8 +16,7 @@ from google.api_core.exceptions import AlreadyExists, NotFound
 from google.cloud.pubsub_v1 import SubscriberClient
 from google.cloud.pubsub_v1.types import FlowControl
 
-from schemas.domain.states import Outcome
-from schemas.wire.completion import Completion
+from schemas.wire.completion import Completion, Outcome
 from subscriber.consumer import Inbox
 
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.domain.clip import Clip
 from schemas.domain.fallback import Fallback, fallback_of
 from schemas.domain.job import Job, Transition
-from schemas.domain.states import ClipState, JobState, Outcome
+from schemas.domain.states import ClipState, JobState
 from schemas.errors import DELIVERED_AS_IT_CAME, Category, Charged, Failure
-from schemas.wire.completion import Completion, Timings
+from schemas.wire.completion import Completion, Outcome, Timings
 from schemas.wire.types import Moment, Usd
 
 

@@ -21,16 +21,6 @@ class JobState(StrEnum):
         return self in _ENDS
 
 
-class Outcome(StrEnum):
-    """How a completion message ends a request."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-    REJECTED = "rejected"
-
-
 class ClipState(StrEnum):
     """Where one line of the ledger stands."""
 

@@ -1,15 +1,25 @@
 """What everybody downstream hears: how a job ended, or that a message was no job at all."""
 
 import hashlib
+from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from schemas.domain.states import Outcome
 from schemas.errors import Charged, Failure
 from schemas.versioning import STORED, Stored
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import Moment, Usd
+
+
+class Outcome(StrEnum):
+    """How a completion message ends a request."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
 
 
 class Timings(Stored):

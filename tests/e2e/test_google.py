@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from infra.media.probe import probe
-from schemas.domain.states import JobState, Outcome
+from schemas.domain.states import JobState
 from schemas.errors import Charged
+from schemas.wire.completion import Outcome
 from tests.e2e.google import Google, google_at
 from tests.e2e.processes import House, client_of, until_generating
 from tests.gcp.emulated import Project

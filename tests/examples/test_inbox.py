@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from schemas.domain.states import Outcome
-from schemas.wire.completion import Completion
+from schemas.wire.completion import Completion, Outcome
 from schemas.wire.message import Message, encode_completion
 from subscriber.consumer import Inbox, RecentEvents
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from publisher.jobs import cancel
-from schemas.domain.states import JobState, Outcome
+from schemas.domain.states import JobState
 from schemas.errors import Invalid, NotFound
 from schemas.ports import COMPLETIONS, Subscription
+from schemas.wire.completion import Outcome
 from schemas.wire.message import decode_completion
 from tests.facade.doors import Door
 from tests.facade.faults import DeafBus

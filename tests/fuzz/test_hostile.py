@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.domain.states import Outcome
-from schemas.wire.completion import Completion
+from schemas.wire.completion import Completion, Outcome
 from tests.cli.commands import Shell, complaint
 from tests.facade.doors import GENERATE, Door, door_to, settings_for
 from tests.fuzz.hostile import FIELDS, IMAGES, PROMPT, TEXTS, with_image

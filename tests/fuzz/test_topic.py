@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.adapters import Adapters
-from schemas.domain.states import Outcome
 from schemas.ports import DEAD_WORKERS, REQUESTS, WORKERS, Bus, DeadLetter
+from schemas.wire.completion import Outcome
 from schemas.wire.message import Message, as_published, claimed_job_id, decode_completion
 from subscriber import handler, worker
 from subscriber import handler as holding

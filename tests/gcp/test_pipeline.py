@@ -29,8 +29,9 @@ from publisher.submit import submit
 from publisher.waiting import Waiters
 from schemas.domain.job import Job
 from schemas.domain.object_names import FINALS, REFERENCES
-from schemas.domain.states import JobState, Outcome
+from schemas.domain.states import JobState
 from schemas.ports import COMPLETIONS, REQUESTS
+from schemas.wire.completion import Outcome
 from schemas.wire.message import Message, decode_command, decode_completion
 from schemas.wire.request import VideoRequest
 from subscriber.compose import open_context as open_worker

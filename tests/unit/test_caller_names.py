@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.domain.object_names import FINALS, final_name, is_safe
-from schemas.domain.states import Outcome
 from schemas.wire.caller_names import REVERSIBLE_MAX, image_digest, shown_id, stored_id
-from schemas.wire.completion import Completion
+from schemas.wire.completion import Completion, Outcome
 from schemas.wire.message import encode_completion
 from schemas.wire.types import JOB_ID_MAX, JOB_ID_PATTERN
 from tests.unit.makers import AT

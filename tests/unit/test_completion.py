@@ -6,9 +6,8 @@ from pydantic import ValidationError
 from schemas.domain import events as ev
 from schemas.domain.job import Job
 from schemas.domain.projections import completion_of, estimated_progress, rejection, timings_of
-from schemas.domain.states import Outcome
 from schemas.errors import Category
-from schemas.wire.completion import Completion
+from schemas.wire.completion import Completion, Outcome
 from tests.unit.makers import (
     AT,
     NO,

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.domain.job import Job
-from schemas.domain.states import Outcome
-from schemas.wire.completion import Completion
+from schemas.wire.completion import Completion, Outcome
 from schemas.wire.message import Message, decode_command, decode_completion
 from schemas.wire.request import CancelRequest, VideoRequest
 

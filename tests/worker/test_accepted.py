@@ -8,9 +8,10 @@ import pytest
 from infra.animatic.model import Animatic
 from infra.animatic.pool import RenderPool
 from schemas.domain.object_names import job_prefix
-from schemas.domain.states import ClipState, JobState, Outcome
+from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged
 from schemas.ports import Answer, Foreign, GenerationDone, Missing
+from schemas.wire.completion import Outcome
 from schemas.wire.request import VideoRequest
 from subscriber.runner import JobRunner
 from subscriber.submission import submit_next

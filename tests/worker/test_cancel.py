@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 
 from schemas.domain import events as ev
-from schemas.domain.states import ClipState, JobState, Outcome
+from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged
 from schemas.ports import REQUESTS, GenerationRunning
+from schemas.wire.completion import Outcome
 from schemas.wire.message import encode_cancel
 from schemas.wire.request import CancelRequest
 from subscriber import handler

@@ -9,9 +9,10 @@ import pytest
 from schemas.domain import events as ev
 from schemas.domain.job import Job
 from schemas.domain.state_machine import advance
-from schemas.domain.states import ClipState, JobState, Outcome
+from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged, Conflict, Failure
 from schemas.ports import GenerationDone, GenerationFailed, GenerationRunning
+from schemas.wire.completion import Outcome
 from subscriber.reconcile import reconcile
 from subscriber.runner import JobRunner
 from subscriber.submission import submit_next

@@ -15,10 +15,11 @@ from publisher.context import PublisherContext
 from publisher.dead_letters import replay
 from publisher.jobs import cancel
 from schemas.domain.job import Job, new_job
-from schemas.domain.states import JobState, Outcome
+from schemas.domain.states import JobState
 from schemas.errors import NewerRecord
 from schemas.ports import MAX_DELIVERIES, REQUESTS, WORKERS, Delivery
 from schemas.versioning import STORED
+from schemas.wire.completion import Outcome
 from schemas.wire.message import HELD_SINCE, encode_request
 from schemas.wire.request import VideoRequest
 from subscriber import handler as holding

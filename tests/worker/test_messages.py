@@ -5,9 +5,10 @@ import base64
 
 import pytest
 
-from schemas.domain.states import JobState, Outcome
+from schemas.domain.states import JobState
 from schemas.errors import Unavailable
 from schemas.ports import DEAD_WORKERS, REQUESTS, WORKERS
+from schemas.wire.completion import Outcome
 from schemas.wire.message import encode_request
 from subscriber import handler
 from tests.worker.bench import Bench, a_request

@@ -10,9 +10,10 @@ import pytest
 from infra.clock import SystemClock
 from schemas.domain import events as ev
 from schemas.domain.job import Job
-from schemas.domain.states import ClipState, JobState, Outcome
+from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged, Conflict, Unavailable
 from schemas.ports import GenerationFailed, JobPage, JobQuery, JobStore
+from schemas.wire.completion import Outcome
 from subscriber.context import WorkerContext
 from subscriber.generation import poll_once
 from subscriber.runner import JobRunner

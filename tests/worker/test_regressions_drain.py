@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from schemas.domain.job import Job
-from schemas.domain.states import JobState, Outcome
+from schemas.domain.states import JobState
 from schemas.ports import DEAD_REQUESTS, REQUESTS, GenerationRunning, JobPage, JobQuery, JobStore
+from schemas.wire.completion import Outcome
 from schemas.wire.message import encode_cancel, encode_request
 from schemas.wire.request import CancelRequest
 from subscriber.generation import poll_once

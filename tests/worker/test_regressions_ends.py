@@ -19,9 +19,10 @@ from schemas.domain import events as ev
 from schemas.domain.clip import Clip, Plan, PlannedClip
 from schemas.domain.job import QUEUED_AT_MOST, Job
 from schemas.domain.object_names import work_prefix
-from schemas.domain.states import JobState, Outcome
+from schemas.domain.states import JobState
 from schemas.errors import Charged, Invalid, ReelbusError, Unavailable
 from schemas.ports import Editor, GenerationDone, GenerationFailed, GenerationRunning, Probe
+from schemas.wire.completion import Outcome
 from schemas.wire.request import VideoRequest
 from subscriber.generation import poll_once
 from subscriber.reconcile import reconcile

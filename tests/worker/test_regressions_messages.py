@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from schemas.domain.states import JobState, Outcome
+from schemas.domain.states import JobState
 from schemas.errors import Invalid
 from schemas.ports import DEAD_REQUESTS, DEAD_WORKERS, MAX_DELIVERIES, WORKERS, Answer
+from schemas.wire.completion import Outcome
 from schemas.wire.message import Message
 from schemas.wire.request import VideoRequest
 from subscriber import handler as holding

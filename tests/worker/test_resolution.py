@@ -9,8 +9,9 @@ from publisher.context import PublisherContext
 from publisher.dead_letters import replay, replay_dead_letter
 from publisher.resolve import Decision, resolve
 from schemas.domain.job import Job
-from schemas.domain.states import JobState, Outcome
+from schemas.domain.states import JobState
 from schemas.ports import WORKERS
+from schemas.wire.completion import Outcome
 from subscriber.reconcile import reconcile
 from subscriber.runner import JobRunner
 from subscriber.submission import submit_next

@@ -17,11 +17,12 @@ from publisher.purge import purge, purge_old
 from publisher.submit import submit
 from schemas.domain import events as ev
 from schemas.domain.job import LATE_RESULT_WINDOW, Job
-from schemas.domain.states import JobState, Outcome
+from schemas.domain.states import JobState
 from schemas.domain.tombstone import ERASED_PROMPT
 from schemas.errors import IdReused, Invalid, NotFound, Unavailable
 from schemas.ports import WORKERS, JobStore, StoredFile, VideoStore
 from schemas.services.reference_images import JOB_FOLLOWS_WITHIN, add_reference, claim_image, release_reference
+from schemas.wire.completion import Outcome
 from subscriber import retention
 from subscriber.handler import get_or_create_job
 from subscriber.reconcile import Report, reconcile, retain

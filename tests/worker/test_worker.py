@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from infra.clock import SystemClock
-from schemas.domain.states import JobState, Outcome
+from schemas.domain.states import JobState
 from schemas.errors import Unavailable
 from schemas.ports import GenerationRunning, LastBeat
+from schemas.wire.completion import Outcome
 from subscriber.worker import Worker
 from tests.facade.faults import BreakingBus
 from tests.worker.bench import Bench
