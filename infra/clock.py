@@ -1,15 +1,15 @@
-"""The machine's own clocks, so that everything else takes time from a port and can be tested without waiting."""
+"""The clocks of the machine. All other code takes the time from a port, so that tests need not wait."""
 
 import asyncio
 import time
 from datetime import UTC, datetime
 
-# Linux counts a suspended laptop's sleep in this clock; elsewhere the monotonic clock has to do.
+# On Linux this clock also counts the time in which the machine is suspended; other systems have no such clock.
 _BOOT_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SystemClock:
-    """`Clock` as the operating system tells it."""
+    """`Clock` of the operating system."""
 
     def now(self) -> datetime:
         at = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The cursor of a listing: where a page ended, packed into a word that goes to the caller and comes back."""
+"""The cursor of a listing: the position at which a page ended, as an opaque text for the caller."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ from schemas.wire.types import JOB_ID_PATTERN
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Position:
-    """Where a page ended: the sort key of its last job. `order` is "c" by creation, "d" by when it is due."""
+    """The sort key of the last job of a page. `order` is "c" by creation, "d" by due time."""
 
     order: str
     at_ms: int
@@ -30,22 +30,19 @@ def encode_cursor(position: Position) -> str:
 
 
 def decode_cursor(query: JobQuery) -> Position | None:
-    """Raises `Invalid` for what this listing never gave out. What a later version adds at the end is passed over."""
+    """Raises `Invalid` for a text that this listing never issued. Fields that a later version appends are ignored."""
     if query.cursor is None:
         return None
     try:
         padded = query.cursor + "=" * (-len(query.cursor) % 4)
         order, at_ms, job_id, *_ = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, TypeError, binascii.Error, RecursionError) as error:
-        raise _no_cursor() from error
-    if order != order_of(query) or type(at_ms) is not int or abs(at_ms) >= 1 << 62 or not _is_job_id(job_id):
-        raise _no_cursor()
+        raise _invalid_cursor() from error
+    is_job_id = isinstance(job_id, str) and re.fullmatch(JOB_ID_PATTERN[1:-1], job_id)
+    if order != order_of(query) or type(at_ms) is not int or abs(at_ms) >= 1 << 62 or not is_job_id:
+        raise _invalid_cursor()
     return Position(order=order, at_ms=at_ms, job_id=job_id)
 
 
-def _is_job_id(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(JOB_ID_PATTERN[1:-1], value) is not None
-
-
-def _no_cursor() -> Invalid:
+def _invalid_cursor() -> Invalid:
     return Invalid("cursor is not one that this listing gave out", field="cursor")

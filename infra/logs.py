@@ -1,4 +1,4 @@
-"""Log lines on standard error: one JSON object each for a machine, one readable line each for a person at a terminal.
+"""Log lines on standard error: one JSON object each for a machine, one readable line each at a terminal.
 
 Every record carries a constant message and a stable `action`; `docs/operations.md` lists the actions.
 """
@@ -14,7 +14,7 @@ _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "ta
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
-            "time": _moment(record),
+            "time": _format_time(record),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
@@ -27,24 +27,25 @@ class _Json(logging.Formatter):
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        facts = " ".join(f"{key}={value}" for key, value in _extras(record).items())
-        line = f"{_moment(record)[11:23]} {record.levelname.lower():7} {record.getMessage()}  {facts}".rstrip()
+        fields = " ".join(f"{key}={value}" for key, value in _extras(record).items())
+        line = f"{_format_time(record)[11:23]} {record.levelname.lower():7} {record.getMessage()}  {fields}".rstrip()
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 def configure_logs(level: str = "INFO", *, as_json: bool | None = None) -> None:
-    """Once per process. `as_json` None: text at a terminal, JSON elsewhere."""
+    """Configure logging, once per process. `as_json` None: text at a terminal, JSON elsewhere."""
     handler = logging.StreamHandler(sys.stderr)
-    machine = not sys.stderr.isatty() if as_json is None else as_json
-    handler.setFormatter(_Json() if machine else _Text())
+    if as_json is None:
+        as_json = not sys.stderr.isatty()
+    handler.setFormatter(_Json() if as_json else _Text())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for chatty in ("httpx", "httpcore", "asyncio", "sse_starlette", "uvicorn"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name in ("httpx", "httpcore", "asyncio", "sse_starlette", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _extras(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in vars(record).items() if key not in _PLAIN}
 
 
-def _moment(record: logging.LogRecord) -> str:
+def _format_time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,8 +1,8 @@
 """A copy of the embedded data folder while services use it.
 
-First the database, by SQLite's own backup: a copy of the file alone would lack what lies in its `-wal`. Then the
-files. Each file is in the store before a record names it, and never changes: so the copy has every file that its
-records name, and perhaps some more.
+First the database, by SQLite's own backup: a copy of the file alone would lack what is stored in its `-wal`. Then the
+files. Each file is in the store before a record names it, and never changes. So the copy has every file that its
+records name, and perhaps more.
 """
 
 import os
@@ -23,7 +23,7 @@ _INCOMING = ".incoming"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Backup:
-    """What was copied."""
+    """Counts of what was copied."""
 
     folder: str
     jobs: int
@@ -32,9 +32,9 @@ class Backup:
 
 
 def back_up(database: Path, videos: Path | None, to: Path) -> Backup:
-    """Copy both to a new folder, which appears under its name once it is whole. `videos` is None if they lie elsewhere.
+    """Copy both to a new folder, which gets its name once complete. `videos` is None if they are stored elsewhere.
 
-    Blocks. Raises `Invalid` if there is nothing to copy, or if `to` exists already, and `Unavailable` if a disk fails.
+    Blocks. Raises `Invalid` if the database or the target can't be used as named, and `Unavailable` if a disk fails.
     """
     if not database.is_file():
         raise Invalid(f"there is no database at {database}", field="data_dir")
@@ -45,7 +45,9 @@ def back_up(database: Path, videos: Path | None, to: Path) -> Backup:
         partial.mkdir(parents=True)
         jobs = _copy_database(database, partial / DATABASE)
         sizes = [_copy(source, partial / VIDEOS / name) for source, name in _files(videos)] if videos else []
-        _flush(partial)
+        for path, _ in _files(partial):
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
         partial.rename(to)
     except OSError as error:
         raise unavailable_of(f"the folder of the backup, {to},", error) from error
@@ -55,7 +57,7 @@ def back_up(database: Path, videos: Path | None, to: Path) -> Backup:
 
 
 def _copy_database(source: Path, target: Path) -> int:
-    """Copy it as one file without a `-wal`, look it through, and count its jobs."""
+    """Copy the database as one file without a `-wal`, check its integrity, and count its jobs."""
     uri = f"{source.absolute().as_uri()}?mode=rw"
     with (
         translate_errors(),
@@ -64,14 +66,14 @@ def _copy_database(source: Path, target: Path) -> int:
     ):
         original.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
-        (verdict,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
-        if verdict != "ok":
-            raise Unavailable(f"the database is damaged: {verdict}")
+        (result,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
+        if result != "ok":
+            raise Unavailable(f"the database is damaged: {result}")
         return int(copy.execute("SELECT count(*) FROM jobs").fetchone()[0])
 
 
 def _files(root: Path) -> Iterator[tuple[Path, str]]:
-    """Every stored file with its name. Half-written ones, FIFOs and links are none."""
+    """Yield every stored file with its name; no half-written files, FIFOs or links."""
     for folder, folders, names in os.walk(root):
         if Path(folder) == root and _INCOMING in folders:
             folders.remove(_INCOMING)
@@ -85,15 +87,6 @@ def _copy(source: Path, target: Path) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         shutil.copy2(source, target)
-    except FileNotFoundError:  # erased meanwhile
+    except FileNotFoundError:  # deleted since it was listed
         return 0
     return target.stat().st_size
-
-
-def _flush(folder: Path) -> None:
-    for path, _ in _files(folder):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -1,4 +1,4 @@
-"""What is used of the limits, in the file that holds the jobs: one transaction takes the money and claims the clip."""
+"""Budget shards in the file that holds the jobs: one transaction reserves the money and claims the clip."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -40,17 +40,17 @@ class SqliteBudgets:
 def _read(connection: sqlite3.Connection, names: Sequence[str]) -> list[BudgetShard]:
     marks = ", ".join("?" * len(names))
     query = f"SELECT name, terms, allotted, used, revision FROM budget_slices WHERE name IN ({marks})"
-    found = {row[0]: _slice(*row) for row in connection.execute(query, tuple(names))}
+    found = {row[0]: _shard(*row) for row in connection.execute(query, tuple(names))}
     return [found.get(name) or BudgetShard(name=name) for name in names]
 
 
-def _slice(name: str, terms: str, allotted: str, used: str, revision: int) -> BudgetShard:
+def _shard(name: str, terms: str, allotted: str, used: str, revision: int) -> BudgetShard:
     return BudgetShard(name=name, terms=terms, allotted=Decimal(allotted), used=Decimal(used), revision=str(revision))
 
 
 def _reserve(connection: sqlite3.Connection, job: Job, slices: Sequence[BudgetShard]) -> Job:
-    for each in slices:
-        _save(connection, each)
+    for shard in slices:
+        _save(connection, shard)
     return save_job(connection, job)
 
 

@@ -1,11 +1,8 @@
-"""SQL for who holds which message. Each function runs inside one write transaction.
+"""The SQL of the bus: topics and subscriptions, dead letters, leases. Each function runs inside one transaction.
 
-A lease is a token in the delivery's row. Settling and renewing go by the token alone, so whoever lost it changes
-nothing. A leased row's `visible_at` is the end of the lease: a message of a killed process becomes visible by itself.
-
-SQL for topics and who subscribes to them. Each function runs inside one write transaction.
-
-SQL for the shelf of messages that were given up. Each function runs inside one transaction.
+A lease is a token in the delivery's row. Settling and renewing select by the token alone, so a process that lost the
+lease changes nothing. A leased row's `visible_at` is the end of the lease: a message of a killed process becomes
+visible again by itself.
 """
 
 import json
@@ -19,6 +16,8 @@ from infra.embedded.database import moment, now_ms
 from schemas.errors import Invalid, NotFound
 from schemas.ports import DeadLetter, Subscription
 from schemas.wire.message import Message, as_published
+
+# Topics and subscriptions
 
 _FAN_OUT = """
     INSERT INTO deliveries (message_id, subscription_id, visible_at)
@@ -38,7 +37,7 @@ _EMPTY_SOME = """
 
 
 def publish(connection: sqlite3.Connection, topic: str, message: Message) -> None:
-    """One copy of the message, and one delivery for each subscription. Nobody subscribed: nothing is kept."""
+    """Store the message once, and one delivery for each subscription. Without a subscription nothing is stored."""
     attributes = json.dumps(dict(message.attributes))
     insert = "INSERT INTO messages (data, attributes) VALUES (?, ?)"
     message_id = connection.execute(insert, (message.data, attributes)).lastrowid
@@ -48,9 +47,12 @@ def publish(connection: sqlite3.Connection, topic: str, message: Message) -> Non
 
 
 def ensure(connection: sqlite3.Connection, subscriptions: Iterable[Subscription], ephemeral_for_ms: int) -> None:
-    """They exist from here on; an ephemeral one for so long, unless this is called again."""
+    """Create or update the subscriptions. An ephemeral one expires after this time, unless this is called again."""
     for subscription in subscriptions:
-        _check_topic(connection, subscription)
+        same_name = "SELECT topic FROM subscriptions WHERE name = ?"
+        found = connection.execute(same_name, (subscription.name,)).fetchone()
+        if found and found[0] != subscription.topic:
+            raise Invalid(f"subscription {subscription.name} is on topic {found[0]}", field="topic")
         expires_at = now_ms() + ephemeral_for_ms if subscription.ephemeral else None
         dead_letter_topic = None if subscription.ephemeral else subscription.dead_letter_topic
         row = (subscription.name, subscription.topic, dead_letter_topic, subscription.max_deliveries, expires_at)
@@ -58,12 +60,12 @@ def ensure(connection: sqlite3.Connection, subscriptions: Iterable[Subscription]
 
 
 def drop(connection: sqlite3.Connection, name: str) -> None:
-    """Nothing more reaches it. `sweep` takes away what still lies there."""
+    """Let the subscription expire now. `sweep` deletes its messages."""
     connection.execute("UPDATE subscriptions SET expires_at = 0 WHERE name = ?", (name,))
 
 
 def sweep(connection: sqlite3.Connection) -> bool:
-    """Remove some of what belongs to expired subscriptions, a bounded part at a time. True while there is more."""
+    """Delete a bounded number of messages of expired subscriptions. Return True while more remain."""
     expired = "SELECT id FROM subscriptions WHERE expires_at <= ? LIMIT 1"
     found = connection.execute(expired, (now_ms(),)).fetchone()
     if not found:
@@ -73,12 +75,7 @@ def sweep(connection: sqlite3.Connection) -> bool:
     return True
 
 
-def _check_topic(connection: sqlite3.Connection, subscription: Subscription) -> None:
-    same_name = "SELECT topic FROM subscriptions WHERE name = ?"
-    found = connection.execute(same_name, (subscription.name,)).fetchone()
-    if found and found[0] != subscription.topic:
-        raise Invalid(f"subscription {subscription.name} is on topic {found[0]}", field="topic")
-
+# Dead letters
 
 _DYING = """
     SELECT name, topic, dead_letter_topic, expires_at, data, attributes, attempts
@@ -87,59 +84,60 @@ _DYING = """
     JOIN subscriptions ON subscriptions.id = subscription_id
     WHERE message_id = ? AND subscription_id = ?
 """
-_SHELVE = """
+_INSERT_DEAD_LETTER = """
     INSERT INTO dead_letters (subscription, topic, data, attributes, deliveries, cause, died_at)
     VALUES (?, ?, ?, ?, ?, ?, ?)
 """
-_SHELF = "SELECT id, subscription, topic, data, attributes, deliveries, cause, died_at FROM dead_letters"
+_DEAD_LETTERS = "SELECT id, subscription, topic, data, attributes, deliveries, cause, died_at FROM dead_letters"
 
 
 def move_to_dead_letters(
     connection: sqlite3.Connection, message_id: int, subscription_id: int, *, cause: str
 ) -> str | None:
-    """From its subscription to the shelf and to the dead-letter topic, which is returned where there is one."""
+    """Store the message as a dead letter, publish it on the dead-letter topic, and return that topic if it exists."""
     key = (message_id, subscription_id)
     name, topic, dead_letter_topic, expires_at, data, attributes, attempts = connection.execute(_DYING, key).fetchone()
     connection.execute("DELETE FROM deliveries WHERE message_id = ? AND subscription_id = ?", key)
     if expires_at is not None:
-        return None  # one process's own: each has a copy, and a shelf of copies helps nobody
+        return None  # an ephemeral subscription never dead-letters: each process has its own copy
     row = (name, topic, data, attributes, attempts, cause, now_ms())
-    shelved = connection.execute(_SHELVE, row).lastrowid
-    if dead_letter_topic is not None:
-        marks = {"dead_letter_id": str(shelved), "dead_letter_cause": cause}
-        publish(connection, dead_letter_topic, Message(data=data, attributes=json.loads(attributes) | marks))
-    return str(dead_letter_topic) if dead_letter_topic is not None else None
+    dead_letter_id = connection.execute(_INSERT_DEAD_LETTER, row).lastrowid
+    if dead_letter_topic is None:
+        return None
+    marks = {"dead_letter_id": str(dead_letter_id), "dead_letter_cause": cause}
+    publish(connection, dead_letter_topic, Message(data=data, attributes=json.loads(attributes) | marks))
+    return str(dead_letter_topic)
 
 
 def newest(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]:
-    """The newest first."""
-    return [_dead_letter(row) for row in connection.execute(f"{_SHELF} ORDER BY id DESC LIMIT ?", (limit,))]
+    """List dead letters, the newest first."""
+    return [_dead_letter(row) for row in connection.execute(f"{_DEAD_LETTERS} ORDER BY id DESC LIMIT ?", (limit,))]
 
 
 def find(connection: sqlite3.Connection, id: str) -> DeadLetter | None:
-    """The one with that id."""
-    row = connection.execute(f"{_SHELF} WHERE id = ?", (_number(id),)).fetchone()
+    """Return the dead letter with that id."""
+    row = connection.execute(f"{_DEAD_LETTERS} WHERE id = ?", (_number(id),)).fetchone()
     return _dead_letter(row) if row else None
 
 
 def replay(connection: sqlite3.Connection, id: str) -> str:
-    """From the shelf to its topic, which is returned. Raises `NotFound`."""
-    letter = take(connection, id)
-    publish(connection, letter.topic, as_published(letter.message))
-    return letter.topic
+    """Publish a dead letter on its topic again and delete it. Return the topic. Raises `NotFound`."""
+    dead_letter = take(connection, id)
+    publish(connection, dead_letter.topic, as_published(dead_letter.message))
+    return dead_letter.topic
 
 
 def take(connection: sqlite3.Connection, id: str) -> DeadLetter:
-    """Off the shelf. Raises `NotFound`."""
-    letter = find(connection, id)
-    if letter is None:
+    """Delete a dead letter and return it. Raises `NotFound`."""
+    dead_letter = find(connection, id)
+    if dead_letter is None:
         raise NotFound(f"there is no dead letter {id[:80]}")
     connection.execute("DELETE FROM dead_letters WHERE id = ?", (_number(id),))
-    return letter
+    return dead_letter
 
 
 def _number(id: str) -> int:
-    # What we never gave out is no id: not "+1", not "٣", not a number that SQLite can't hold.
+    # Refuse what was never issued: "+1", "٣", a number that SQLite can't hold.
     return int(id) if id.isascii() and id.isdecimal() and len(id) < 18 else -1
 
 
@@ -155,6 +153,8 @@ def _dead_letter(row: Sequence[Any]) -> DeadLetter:
         died_at=moment(died_at),
     )
 
+
+# Leases
 
 _SUBSCRIPTION = "SELECT id, dead_letter_topic, max_deliveries FROM subscriptions WHERE name = ?"
 _IN_TURN = """
@@ -194,22 +194,22 @@ class LeasedMessage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeasedBatch:
-    """What one look at a subscription gave."""
+    """The messages that one read of a subscription leased."""
 
     held: tuple[LeasedMessage, ...] = ()
     next_at_ms: int | None = None
-    """When the next message becomes visible; None where nothing waits."""
+    """When the next message becomes visible; None if no message waits."""
     given_up_to: str | None = None
-    """The dead-letter topic, where a message went there at this look."""
+    """The dead-letter topic, if this read gave a message up."""
 
 
 def waiting(connection: sqlite3.Connection, *, name: str) -> list[Mapping[str, str]]:
-    """The attributes of all messages of a subscription, leased ones included."""
+    """Return the attributes of all messages of a subscription, leased ones included."""
     return [json.loads(attributes) for (attributes,) in connection.execute(_WAITING, (name,))]
 
 
 def claim(connection: sqlite3.Connection, name: str, *, limit: int, lease_ms: int) -> LeasedBatch:
-    """Lease the messages whose turn it is. What was delivered too often goes to the dead letters instead."""
+    """Lease the visible messages. One that was delivered too often becomes a dead letter instead."""
     subscription = connection.execute(_SUBSCRIPTION, (name,)).fetchone()
     if subscription is None:
         return LeasedBatch()
@@ -241,12 +241,12 @@ def _lease(connection: sqlite3.Connection, subscription_id: int, row: tuple[int,
 
 
 def ack(connection: sqlite3.Connection, lease: str) -> None:
-    """It is done with."""
+    """Delete the delivery."""
     connection.execute("DELETE FROM deliveries WHERE lease = ?", (lease,))
 
 
 def nack(connection: sqlite3.Connection, lease: str, *, delay_ms: int) -> str | None:
-    """It comes again after the delay, or goes to the dead letters after its last chance. Returns their topic then."""
+    """Make the message visible after the delay, or a dead letter after its last delivery; then return that topic."""
     found = connection.execute(_HELD, (lease,)).fetchone()
     if found is None:
         return None
@@ -258,18 +258,18 @@ def nack(connection: sqlite3.Connection, lease: str, *, delay_ms: int) -> str | 
 
 
 def dead_letter(connection: sqlite3.Connection, lease: str, *, cause: str) -> str | None:
-    """To the dead letters at once. Returns their topic."""
+    """Make the message a dead letter at once. Return the dead-letter topic."""
     found = connection.execute(_HELD, (lease,)).fetchone()
     return move_to_dead_letters(connection, found[0], found[1], cause=cause) if found else None
 
 
 def renew(connection: sqlite3.Connection, leases: Iterable[str], *, lease_ms: int) -> None:
-    """Hold them for longer. A lease that somebody else took over is not among them any more."""
+    """Extend the leases. A lease that another process took over has another token."""
     connection.execute(_RENEW, (now_ms() + lease_ms, json.dumps(list(leases))))
 
 
 def give_back(connection: sqlite3.Connection, leases: Iterable[str], *, counted: bool) -> None:
-    """Visible again at once; uncounted, as if they had never been delivered."""
+    """Make the messages visible at once; uncounted, as if they had never been delivered."""
     connection.execute(_RETURN, (now_ms(), 0 if counted else 1, json.dumps(list(leases))))
 
 

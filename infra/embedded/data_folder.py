@@ -1,9 +1,8 @@
-"""Notices that the database file was moved, deleted or replaced while it is open.
+"""The data folder: made for its owner alone, and checked for a database file that was moved while it is open.
 
-The system keeps an open file for as long as a process has it, with or without a name. A service on a deleted data
-folder would go on taking jobs, and paying for them, into a file that no other process can open.
-
-Makes the data folder and what lies in it for their owner alone: it holds prompts, pictures and videos.
+The folder holds prompts, pictures and videos. The system keeps an open file for as long as a process has it, with or
+without a name. A service on a deleted data folder would go on taking jobs, and paying for them, into a file that no
+other process can open.
 """
 
 import logging
@@ -14,12 +13,14 @@ from schemas.errors import Moved
 
 logger = logging.getLogger(__name__)
 
+FILE_MODE = 0o600
+_FOLDER_MODE = 0o700
+_READ_BY_OTHERS = 0o044
+_MOVED = "the data folder was moved or deleted while it was in use; move it back, or restart"
 
-_WORDS = "the data folder was moved or deleted while it was in use; move it back, or restart"
 
-
-class Place:
-    """Where an open file was when it was opened. A file that is moved back is the same file."""
+class OpenFile:
+    """A file that this process has open, at its path. A file that is moved back is the same file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -38,7 +39,7 @@ class Place:
             logger.warning("the data folder is back", extra={"action": "data_back", "path": str(self._path)})
         self._is_moved = is_moved
         if is_moved:
-            raise Moved(_WORDS)
+            raise Moved(_MOVED)
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
@@ -49,13 +50,8 @@ def _file_at(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-FILE_MODE = 0o600
-_FOLDER_MODE = 0o700
-_READ_BY_OTHERS = 0o044
-
-
 def make_folder(folder: Path) -> None:
-    """Make it and its parent if absent. One that is there keeps its rights: an operator may have given them."""
+    """Make the folder and its parent if absent. An existing folder keeps its rights: the operator may have set them."""
     for each in (folder.parent, folder):
         each.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
 
@@ -66,5 +62,5 @@ def make_file(path: Path) -> None:
 
 
 def mode_in(folder: Path) -> int:
-    """The mode of a new file there: read by others only where they may read the folder, as a web server may."""
+    """Return the mode of a new file there: other users, as a web server, may read it only if they may read the folder."""
     return FILE_MODE | (folder.stat().st_mode & _READ_BY_OTHERS)

@@ -1,9 +1,7 @@
 """One SQLite file that several processes share, so that bus and job store need no server.
 
 Each process writes from one thread. Operations that wait while it is busy are committed together: a commit costs a
-flush of the disk, and a hundred operations in one cost hardly more than one.
-
-Opens the shared file, and says in our own words what goes wrong with it.
+flush of the disk, and a hundred operations in one cost hardly more than one. Errors of the file become `Unavailable`.
 """
 
 import asyncio
@@ -22,14 +20,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from infra.embedded.data_folder import FILE_MODE, Place, make_file, make_folder
+from infra.embedded.data_folder import FILE_MODE, OpenFile, make_file, make_folder
 from infra.embedded.schema import migrate
 from infra.embedded.wall_clock import WallClock
 from schemas.errors import DISK_ERRNOS, LocalDisk, Unavailable
 
-BUSY_TIMEOUT_S = 10.0
+T = TypeVar("T")
+Operation = Callable[[sqlite3.Connection], T]
 
-_PASSING = frozenset(
+BUSY_TIMEOUT_S = 10.0
+GROUP_AT_MOST = 256
+"""Operations in one commit: bounds how long another process waits for its turn."""
+_TRANSIENT = frozenset(
     {
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,
@@ -48,22 +50,22 @@ _DISK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY})
 
 
 def now_ms() -> int:
-    """Store time: all processes on one file are on one machine and share its clock."""
+    """Return the store's time: all processes on one file are on one machine and share its clock."""
     return time.time_ns() // 1_000_000
 
 
 def moment(at_ms: int) -> datetime:
-    """Store time as everybody else writes it."""
+    """Convert the store's time to a datetime."""
     return datetime.fromtimestamp(at_ms // 1000, UTC).replace(microsecond=at_ms % 1000 * 1000)
 
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """What goes wrong with the file or its locks is `Unavailable`; a mistake in our SQL stays what it is."""
+    """Turn errors of the file and its locks into `Unavailable`. A mistake in our SQL passes unchanged."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _TRANSIENT:
             kind = LocalDisk if error.sqlite_errorcode & 0xFF in _DISK else Unavailable
             raise kind(f"the database can't be used at the moment: {error}") from error
         raise
@@ -73,8 +75,8 @@ def translate_errors() -> Iterator[None]:
 
 
 def open_connections(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-    """One to write and one to read, on a file with today's layout."""
-    with translate_errors(), _alone(path), ExitStack() as undo:
+    """Open one connection to write and one to read, on a file with the newest layout."""
+    with translate_errors(), _exclusive_opening(path), ExitStack() as undo:
         writer = _connect(path, undo)
         migrate(writer)
         reader = _connect(path, undo)
@@ -83,8 +85,8 @@ def open_connections(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time: switching a new file to WAL fails for the second without waiting."""
+def _exclusive_opening(path: Path) -> Iterator[None]:
+    """Let one process at a time open the file: switching a new file to WAL fails for a second one without waiting."""
     make_folder(path.parent)
     handle = os.open(path.with_name(f"{path.name}.opening"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     try:
@@ -100,18 +102,11 @@ def _connect(path: Path, undo: ExitStack) -> sqlite3.Connection:
     undo.callback(connection.close)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    # Four times as often as SQLite does by itself: on a small disk the log must not take the room that it needs to be
-    # written back, since then nothing could ever be written again.
+    # Four times as often as SQLite's default. On a small disk the log must not use the space that writing it back
+    # needs: then nothing could ever be written again.
     connection.execute("PRAGMA wal_autocheckpoint = 250")
     connection.execute("PRAGMA journal_size_limit = 67108864")
     return connection
-
-
-T = TypeVar("T")
-Operation = Callable[[sqlite3.Connection], T]
-
-GROUP_AT_MOST = 256
-"""Operations in one commit: bounds how long another process waits for its turn."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +116,7 @@ class _Waiting:
 
 
 class _Savepoint:
-    """One operation inside the group's transaction: its failure undoes its own changes and nobody else's."""
+    """One operation inside the group's transaction: its failure undoes its own changes only."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -139,7 +134,7 @@ class _Savepoint:
             self._connection.execute("RELEASE attempt")
             return False
         if not isinstance(error, Exception) or isinstance(error, sqlite3.OperationalError):
-            return False  # the file's own trouble (full, unreadable): it is the whole group's
+            return False  # an error of the file (full, unreadable) fails the whole group
         self._connection.execute("ROLLBACK TO attempt")
         self._connection.execute("RELEASE attempt")
         self.error = error
@@ -153,7 +148,7 @@ class Database:
         """Open the file, made if absent. Blocks: `open` does it in a thread."""
         self.path = path
         self._writer, self._reader = open_connections(path)
-        self._place = Place(path)
+        self._file = OpenFile(path)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="sqlite-read")
         self._waiting: deque[_Waiting] = deque()
@@ -163,11 +158,11 @@ class Database:
 
     @classmethod
     async def open(cls, path: Path) -> "Database":
-        """Raises `Unavailable` where the file can't be made or read."""
+        """Raises `Unavailable` if the file can't be made or read."""
         return await asyncio.to_thread(cls, path)
 
     async def write(self, operation: Operation[T]) -> T:
-        """Run it in a transaction; durable once this returns. Whatever it raises undoes it, and comes out here."""
+        """Run the operation in a transaction; durable once this returns. If it raises, its changes are undone."""
         self._check_open()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(operation=operation, future=future))
@@ -175,7 +170,7 @@ class Database:
         return await future
 
     def write_blocking(self, operation: Operation[T]) -> T:
-        """`write` for a thread of its own, which must go on even while the event loop is held up."""
+        """`write` for a thread of its own, which must go on even while the event loop is blocked."""
         self._check_open()
         (attempt,) = self._writing.submit(self._commit, [operation]).result()
         if attempt.error:
@@ -184,12 +179,12 @@ class Database:
         return result
 
     async def read(self, operation: Operation[T]) -> T:
-        """Run it on the newest committed state; never waits for a writer."""
+        """Run the operation on the newest committed state. It never waits for a writer."""
         self._check_open()
         return await asyncio.get_running_loop().run_in_executor(self._reading, self._look, operation)
 
     async def close(self) -> None:
-        """Finish what was begun, then let go of the file."""
+        """Finish what was begun, then close the file."""
         self._closed = True
         while self._group:
             await asyncio.wait([self._group])
@@ -223,12 +218,17 @@ class Database:
         self._next_group()
 
     def _commit(self, operations: Sequence[Operation[Any]]) -> list[_Savepoint]:
-        with translate_errors(), self._wall_clock.kept_on_commit(), _undone_on_error(self._writer):
-            self._writer.execute("BEGIN IMMEDIATE")
-            self._wall_clock.follow(self._writer)
-            attempts = [self._attempt(operation) for operation in operations]
-            self._place.check()  # last, so that hardly anything can happen to the file before the commit
-            self._writer.execute("COMMIT")
+        with translate_errors(), self._wall_clock.restore_on_error():
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._wall_clock.follow(self._writer)
+                attempts = [self._attempt(operation) for operation in operations]
+                self._file.check()  # last, so that hardly anything can happen to the file before the commit
+                self._writer.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                    self._writer.execute("ROLLBACK")
+                raise
         return attempts
 
     def _attempt(self, operation: Operation[Any]) -> _Savepoint:
@@ -238,7 +238,7 @@ class Database:
 
     def _look(self, operation: Operation[T]) -> T:
         with translate_errors():
-            self._place.check()
+            self._file.check()
             return operation(self._reader)
 
     def _shut(self) -> None:
@@ -246,13 +246,3 @@ class Database:
         self._reading.shutdown()
         self._reader.close()
         self._writer.close()
-
-
-@contextmanager
-def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
-            connection.execute("ROLLBACK")
-        raise

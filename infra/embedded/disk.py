@@ -1,4 +1,4 @@
-"""Tells whether the folders of the embedded default can be written to: a full disk reads as well as ever."""
+"""Check that the folders of the embedded default can be written to: a full disk can still be read."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from schemas.errors import Unavailable, unavailable_of
 
 _KEPT_S = 5.0
-"""How long an answer is kept, so that probes cost two small files at most so often."""
+"""How long a result is kept, so that probes write at most two small files in this time."""
 _BYTES = 4096
 
 
@@ -20,18 +20,18 @@ class Disk:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = tuple(dict.fromkeys(folders))
-        self._looked_at = float("-inf")
-        self._found: Unavailable | None = None
+        self._checked_at = float("-inf")
+        self._error: Unavailable | None = None
 
     async def check(self) -> None:
-        """Raise `Unavailable` unless all of them could be written to a moment ago."""
-        if time.monotonic() - self._looked_at >= _KEPT_S:
-            self._looked_at = time.monotonic()
-            self._found = await asyncio.to_thread(self._look)
-        if self._found:
-            raise self._found
+        """Raise `Unavailable` unless all folders could be written to within the last 5 s."""
+        if time.monotonic() - self._checked_at >= _KEPT_S:
+            self._checked_at = time.monotonic()
+            self._error = await asyncio.to_thread(self._try_to_write)
+        if self._error:
+            raise self._error
 
-    def _look(self) -> Unavailable | None:
+    def _try_to_write(self) -> Unavailable | None:
         for folder in self._folders:
             path = folder / f".probe-{secrets.token_hex(8)}"
             try:

@@ -1,4 +1,4 @@
-"""Makes the data folder, and says in the words of its setting what is wrong with it."""
+"""Make the data folder; errors name its setting and what is wrong with the path."""
 
 import os
 import tempfile
@@ -13,7 +13,7 @@ PATH_MAX_BYTES = 400
 
 
 def make_data_folder(path: Path) -> None:
-    """Make the folder if it is absent, and see that files can be made there. Blocks.
+    """Make the folder if it is absent, and check that files can be made there. Blocks.
 
     Raises `Invalid` for a path that no data folder can have, and `Unavailable` for a folder that can't be used.
     """
@@ -23,12 +23,12 @@ def make_data_folder(path: Path) -> None:
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        words = f"the database can't be opened: {SETTING}: {path} {_reason(path, error)}"
-        raise Unavailable(words) from error
+        message = f"the database can't be opened: {SETTING}: {path} {_reason(path, error)}"
+        raise Unavailable(message) from error
 
 
 def has_data(path: Path) -> bool:
-    """True if a database file exists there, or may: an error of the file system is found when the file is opened."""
+    """Return True if a database file exists there, or may: opening the file reports an error of the file system."""
     _check_length(path)
     try:
         os.stat(path)
@@ -42,12 +42,12 @@ def has_data(path: Path) -> bool:
 def _check_length(path: Path) -> None:
     size = len(os.fsencode(path.absolute()))
     if size > PATH_MAX_BYTES:
-        words = f"must be a path of at most {PATH_MAX_BYTES} bytes, not {size}"
-        raise Invalid(f"{SETTING}: {words}", field=SETTING)
+        message = f"{SETTING}: must be a path of at most {PATH_MAX_BYTES} bytes, not {size}"
+        raise Invalid(message, field=SETTING)
 
 
 def _reason(path: Path, error: OSError) -> str:
-    """What stands in the way: the folder itself, or a part of the path before it."""
+    """Say what is wrong: with the folder itself, or with a part of the path before it."""
     for part in (path, *path.parents):
         what = _wrong(part)
         if what:

@@ -1,8 +1,7 @@
-"""The job records in one SQLite file: the record as JSON, and beside it the columns that listings go by.
+"""The job records and the workers' heartbeats in one SQLite file.
 
-Turns a `JobQuery` into SQL that an index answers, page by page.
-
-Signs of life of the workers, in the file that holds the jobs.
+A record is stored as JSON, beside the columns by which listings select and sort. A `JobQuery` becomes SQL that an index
+answers, page by page.
 """
 
 import logging
@@ -21,25 +20,29 @@ from schemas.ports import COUNTED_AHEAD, JobPage, JobQuery, LastBeat
 
 logger = logging.getLogger(__name__)
 
+# Listings
 
 Condition = tuple[str, tuple[str | int, ...]]
 
 
 def milliseconds(at: datetime) -> int:
-    """Rounded down, as the record's JSON writes it."""
+    """Return the time in milliseconds, rounded down, as the record's JSON has it."""
     return int(at.timestamp()) * 1000 + at.microsecond // 1000
 
 
 def page_sql(query: JobQuery) -> Condition:
-    """Selects one job more than the page holds, to tell whether there is another page."""
+    """Select one job more than the page holds, to learn whether there is another page."""
     if query.limit < 1:
         raise Invalid(f"limit must be at least 1, not {query.limit}", field="limit")
     if query.due_before is not None:
         return _due(query)
     conditions = [*_common(query), *_after(query)]
     branches = [_newest([_equals("state", state.value), *conditions]) for state in sorted(query.states)]
-    sql, values = _join(branches or [_newest(conditions)], query.limit + 1)
-    return f"{sql} ORDER BY created_at DESC, job_id LIMIT ?", (*values, query.limit + 1)
+    branches = branches or [_newest(conditions)]
+    # One branch per state, each read in order from its own index and limited.
+    sql = " UNION ALL ".join(f"SELECT * FROM ({branch})" for branch, _ in branches)
+    values = [value for _, branch_values in branches for value in (*branch_values, query.limit + 1)]
+    return f"SELECT * FROM ({sql}) ORDER BY created_at DESC, job_id LIMIT ?", (*values, query.limit + 1)
 
 
 def _due(query: JobQuery) -> Condition:
@@ -71,7 +74,7 @@ def _after(query: JobQuery) -> list[Condition]:
     if position is None:
         return []
     column, sign = ("created_at", "<") if position.order == "c" else ("next_check_at", ">")
-    # The first half repeats the second for the index's sake: an OR alone would scan from the start.
+    # The first condition repeats the second for the index: an OR alone would scan from the start.
     sql = f"{column} {sign}= ? AND ({column} {sign} ? OR job_id > ?)"
     return [(sql, (position.at_ms, position.at_ms, position.job_id))]
 
@@ -85,18 +88,14 @@ def _newest(conditions: list[Condition]) -> Condition:
     return f"SELECT * FROM jobs {sql} ORDER BY created_at DESC, job_id LIMIT ?", values
 
 
-def _join(branches: list[Condition], limit: int) -> Condition:
-    """One branch per state, each read in order from its own index and cut short."""
-    sql = " UNION ALL ".join(f"SELECT * FROM ({branch})" for branch, _ in branches)
-    return f"SELECT * FROM ({sql})", tuple(value for _, values in branches for value in (*values, limit))
-
-
 def _where(conditions: list[Condition]) -> Condition:
     if not conditions:
         return "", ()
     sql = " AND ".join(f"({condition})" for condition, _ in conditions)
     return f"WHERE {sql}", tuple(value for _, values in conditions for value in values)
 
+
+# Records
 
 _CREATE = """
     INSERT INTO jobs
@@ -168,13 +167,12 @@ def _list(connection: sqlite3.Connection, query: JobQuery) -> JobPage:
     rows = _rows(connection).execute(*page_sql(query)).fetchall()
     page = rows[: query.limit]
     more = len(rows) > len(page) and page
-    jobs = [job for row in page if (job := _readable(row))]
-    return JobPage(jobs=jobs, cursor=encode_cursor(_position(query, page[-1])) if more else None)
-
-
-def _position(query: JobQuery, row: sqlite3.Row) -> Position:
-    order = order_of(query)
-    return Position(order=order, at_ms=row["created_at" if order == "c" else "next_check_at"], job_id=row["job_id"])
+    jobs = [job for row in page if (job := _job_or_warning(row))]
+    if not more:
+        return JobPage(jobs=jobs, cursor=None)
+    order, last = order_of(query), page[-1]
+    at_ms = last["created_at" if order == "c" else "next_check_at"]
+    return JobPage(jobs=jobs, cursor=encode_cursor(Position(order=order, at_ms=at_ms, job_id=last["job_id"])))
 
 
 def _rows(connection: sqlite3.Connection) -> sqlite3.Cursor:
@@ -196,12 +194,12 @@ def _columns(job: Job, stored_at: int) -> tuple[Any, ...]:
     )
 
 
-def _readable(row: sqlite3.Row) -> Job | None:
-    """A record of a newer version does not take the page with it."""
+def _job_or_warning(row: sqlite3.Row) -> Job | None:
+    """Return the job. A record of a newer version is logged and left out, so that the page can be read."""
     try:
         return _job(row)
     except NewerRecord as error:
-        # The id stands in the message, for the command line, which shows nothing else of it.
+        # The message names the job, since the command line shows nothing else of the record.
         logger.warning(str(error), extra={"action": "record_unreadable", "job_id": row["job_id"]})
         return None
 
@@ -216,8 +214,10 @@ def _stamp(job: Job, revision: int, stored_at: int) -> Job:
     return job.model_copy(update={"revision": str(revision), "stored_at": at, "read_at": at})
 
 
+# Heartbeats
+
 _SLOTS = 64
-"""Each process is a new owner: a place for each would be a place for every start there ever was."""
+"""Each process is a new owner: a row for each owner would make a row for every start of a worker."""
 _BEAT = """
     INSERT INTO worker_beats (slot, owner, at) VALUES (?, ?, ?)
     ON CONFLICT (slot) DO UPDATE SET owner = excluded.owner, at = excluded.at

@@ -1,7 +1,7 @@
-"""The hint that something lies on a topic, from one process to the others, so that nothing waits for a poll.
+"""Wake-up hints between processes: a topic has new messages, so that no consumer waits for its next poll.
 
-Each process that listens has a FIFO named for the topic, and whoever publishes writes a byte to it. It is a hint
-only: it may be lost, and whoever listens polls as well.
+Each process that listens has a FIFO named for the topic. A publisher writes a byte to it. A hint may be lost, so a
+consumer polls as well.
 """
 
 import asyncio
@@ -16,12 +16,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 logger = logging.getLogger(__name__)
+
 Nudge = Callable[[], None]
 
 
 @dataclass(kw_only=True, slots=True)
 class _Listener:
-    """Where this process hears of one topic. Without a FIFO it hears only itself."""
+    """Receives the hints for one topic in this process. Without a FIFO it receives only those of its own process."""
 
     fifo: int | None
     path: Path
@@ -31,95 +32,98 @@ class _Listener:
         for nudge in tuple(self.nudges):
             nudge()
 
+    def read(self) -> None:
+        """Empty the FIFO and wake the consumers."""
+        assert self.fifo is not None
+        with suppress(BlockingIOError):
+            os.read(self.fifo, 4096)
+        self.nudge()
+
 
 class Notifier:
-    """Hints of one process, given and heard."""
+    """Sends and receives the hints of one process."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ears: dict[str, _Listener] = {}
-        self._hinted: set[str] = set()
+        self._listeners: dict[str, _Listener] = {}
+        self._pending: set[str] = set()
 
     @contextmanager
     def listen(self, topic: str, nudge: Nudge) -> Iterator[None]:
-        """`nudge` is called whenever something may lie on the topic."""
-        ear = self._ears.get(topic) or self._grow(topic)
-        ear.nudges.append(nudge)
+        """Call `nudge` whenever the topic may have new messages, until the block is left."""
+        listener = self._listeners.get(topic) or self._open(topic)
+        listener.nudges.append(nudge)
         try:
             yield
         finally:
-            ear.nudges.remove(nudge)
-            if not ear.nudges:
-                self._drop(topic)
+            listener.nudges.remove(nudge)
+            if not listener.nudges:
+                self._close(topic)
 
     def notify(self, topic: str) -> None:
-        """Tell everybody. Other processes hear once of all the hints that come together, as after one commit."""
-        if ear := self._ears.get(topic):
-            ear.nudge()
-        if not self._hinted:
+        """Wake all consumers. Other processes get one hint for all notifications of one turn of the event loop."""
+        if listener := self._listeners.get(topic):
+            listener.nudge()
+        if not self._pending:
             asyncio.get_running_loop().call_soon(self.flush)
-        self._hinted.add(topic)
+        self._pending.add(topic)
 
     def flush(self) -> None:
-        """Pass the hints on to the other processes now."""
-        prefixes = tuple(_prefix(topic) for topic in self._hinted)
-        self._hinted.clear()
-        own = {ear.path.name for ear in self._ears.values()}
+        """Send the pending hints to the other processes now."""
+        prefixes = tuple(_prefix(topic) for topic in self._pending)
+        self._pending.clear()
+        own = {listener.path.name for listener in self._listeners.values()}
         with suppress(OSError):
             for name in os.listdir(self._folder):
                 if name.startswith(prefixes) and name not in own:
                     _signal(self._folder / name)
 
-    def _grow(self, topic: str) -> _Listener:
+    def _open(self, topic: str) -> _Listener:
         path = self._folder / f"{_prefix(topic)}{secrets.token_hex(8)}"
-        ear = _Listener(fifo=_make_fifo(path), path=path)
-        if ear.fifo is not None:
-            asyncio.get_running_loop().add_reader(ear.fifo, _read_signals, ear.fifo, ear)
-        self._ears[topic] = ear
-        return ear
+        listener = _Listener(fifo=_make_fifo(path), path=path)
+        if listener.fifo is not None:
+            asyncio.get_running_loop().add_reader(listener.fifo, listener.read)
+        self._listeners[topic] = listener
+        return listener
 
-    def _drop(self, topic: str) -> None:
-        ear = self._ears.pop(topic)
-        if ear.fifo is None:
+    def _close(self, topic: str) -> None:
+        listener = self._listeners.pop(topic)
+        if listener.fifo is None:
             return
-        asyncio.get_running_loop().remove_reader(ear.fifo)
-        ear.path.unlink(missing_ok=True)
-        os.close(ear.fifo)
+        asyncio.get_running_loop().remove_reader(listener.fifo)
+        listener.path.unlink(missing_ok=True)
+        os.close(listener.fifo)
 
 
 def _prefix(topic: str) -> str:
-    # "@" never comes out of quote(), so that no topic's prefix is the beginning of another's.
+    # quote() never returns "@", so no topic's prefix is the beginning of another's.
     return f"{quote(topic, safe='')[:150]}@"
 
 
 def _make_fifo(path: Path) -> int | None:
-    """Open before it has its name: a FIFO without a reader is taken for a dead process's and removed."""
+    """Open the FIFO before it gets its name: other processes delete a FIFO without a reader as a dead process's."""
     hidden = path.with_name(f".{path.name}")
     try:
-        path.parent.mkdir(exist_ok=True)  # no parents: a data folder that was deleted is not made again
+        path.parent.mkdir(exist_ok=True)  # no parents: a deleted data folder must not be made again
         os.mkfifo(hidden, 0o600)
-        # Also open for writing, or it would read as ended whenever the last writer closes.
+        # Also open for writing, else reading would end when the last writer closes.
         fifo = os.open(hidden, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         hidden.rename(path)
     except OSError as error:
-        logger.warning("no wake-up hints here, polling only", extra={"action": "wake_unavailable", "cause": str(error)})
+        logger.warning(
+            "wake-up hints are not available; consumers poll", extra={"action": "wake_unavailable", "cause": str(error)}
+        )
         return None
     return fifo
-
-
-def _read_signals(fifo: int, ear: _Listener) -> None:
-    with suppress(BlockingIOError):
-        os.read(fifo, 4096)
-    ear.nudge()
 
 
 def _signal(path: Path) -> None:
     try:
         fifo = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno == errno.ENXIO:  # nobody has it open: its process was killed
+        if error.errno == errno.ENXIO:  # no process has it open: its owner was killed
             path.unlink(missing_ok=True)
         return
-    with suppress(OSError):  # full: it wakes up anyway; broken: it has just left
+    with suppress(OSError):  # full: its owner wakes up anyway; broken: its owner has just closed it
         os.write(fifo, b"!")
     os.close(fifo)

@@ -1,4 +1,4 @@
-"""The layout of the database file, and how an older file becomes today's."""
+"""The layout of the database file, and the migrations of older files to it."""
 
 import sqlite3
 

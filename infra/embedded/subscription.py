@@ -1,9 +1,7 @@
-"""The messages of one subscriber as they come: claims ahead, never more than it may hold.
-
-What this process holds of the bus: taken, renewed for as long as the process lives, and settled.
+"""The leases of one process, and the stream of messages of one subscriber within its limit.
 
 Only leases that this process knows of are renewed. One that it lost track of (an answer that never came, a settlement
-that failed) runs out by itself, and its message is delivered again.
+that failed) expires by itself, and its message is delivered again.
 """
 
 import asyncio
@@ -24,9 +22,9 @@ from schemas.wire.message import Message
 
 logger = logging.getLogger(__name__)
 
-
 Settlement = Callable[[Connection, str], str | None]
-"""Settles one lease; returns the dead-letter topic where the message went there."""
+"""Settles one lease; returns the dead-letter topic if the message was given up."""
+_DELAY_AT_MOST_S = 600
 
 
 class Leases:
@@ -37,19 +35,19 @@ class Leases:
         self._wake = wake
         self._lease_ms = int(ack_deadline_s * 1000)
         self._topics: dict[str, str] = {}
-        """The topic of every lease held."""
+        """The topic of every unsettled lease."""
 
     async def take(self, subscription: Subscription, limit: int) -> LeasedBatch:
-        """Up to so many messages whose turn it is."""
-        claim = await self._database.write(
+        """Lease up to `limit` visible messages."""
+        batch = await self._database.write(
             partial(bus_sql.claim, name=subscription.name, limit=limit, lease_ms=self._lease_ms)
         )
-        self._topics.update((held.lease, subscription.topic) for held in claim.held)
-        self._report(claim.given_up_to, subscription)
-        return claim
+        self._topics.update((held.lease, subscription.topic) for held in batch.held)
+        self._report(batch.given_up_to, subscription)
+        return batch
 
     async def settle(self, held: LeasedMessage, subscription: Subscription, settlement: Settlement) -> None:
-        """Settle it. Not renewed any more, however this ends. After `release` there is nothing to settle."""
+        """Settle a message and stop renewing its lease, even if this fails. After `release` it does nothing."""
         if held.lease not in self._topics:
             return
         try:
@@ -57,21 +55,21 @@ class Leases:
         finally:
             self._topics.pop(held.lease, None)
         if settlement is not bus_sql.ack:
-            self._wake.notify(subscription.topic)  # it is there again, or at a time that the consumers have to learn
+            self._wake.notify(subscription.topic)  # it is visible again, at a time that the consumers must learn
         self._report(given_up_to, subscription)
 
     async def give_back(self, unread: Collection[LeasedMessage], topic: str) -> None:
-        """Taken, but nobody saw it: as if it had never been delivered."""
+        """Return leased messages that no handler saw, as if they had never been delivered."""
         leases = [held.lease for held in unread if self._topics.pop(held.lease, None)]
         await self._return(leases, {topic}, counted=False)
 
     async def release(self) -> None:
-        """Everything still held goes to whoever comes next."""
+        """Return everything that is still leased."""
         held, self._topics = self._topics, {}
         await self._return(list(held), set(held.values()), counted=True)
 
     def renew(self, connection: Connection) -> None:
-        """Hold on to all of it. Called from the heartbeat's thread."""
+        """Renew all leases. Called from the renewer's thread."""
         bus_sql.renew(connection, tuple(self._topics), lease_ms=self._lease_ms)
 
     async def _return(self, leases: Collection[str], topics: Collection[str], *, counted: bool) -> None:
@@ -79,7 +77,7 @@ class Leases:
             return
         try:
             await self._database.write(partial(bus_sql.give_back, leases=leases, counted=counted))
-        except Unavailable as error:  # nobody renews them any more: they run out
+        except Unavailable as error:  # they are not renewed any more, and expire
             logger.warning("leases could not be returned", extra={"action": "lease_return_failed", "cause": str(error)})
         for topic in topics:
             self._wake.notify(topic)
@@ -92,11 +90,8 @@ class Leases:
         self._wake.notify(given_up_to)
 
 
-_DELAY_AT_MOST_S = 600
-
-
 class SubscriptionStream:
-    """An iterator of deliveries. Giving up on a `__anext__` loses nothing."""
+    """An iterator of deliveries. Cancelling a `__anext__` loses no message."""
 
     def __init__(self, leases: Leases, subscription: Subscription, *, limit: int, poll_interval_s: float) -> None:
         self._leases = leases
@@ -107,13 +102,13 @@ class SubscriptionStream:
         self._arrived = asyncio.Event()
         self._nudged = asyncio.Event()
         self._more = False
-        """Whether the last look may have left messages behind, for want of a free slot."""
+        """True if the last read may have left messages, because all slots were in use."""
         self._stopped = False
         self._pulling = asyncio.create_task(self._pull())
         self._pulling.add_done_callback(lambda _: self._arrived.set())
 
     def nudge(self) -> None:
-        """Look again: something may have come."""
+        """Read the subscription again: it may have new messages."""
         self._nudged.set()
 
     def __aiter__(self) -> "SubscriptionStream":
@@ -129,7 +124,7 @@ class SubscriptionStream:
         return _Delivery(self, self._ready.popleft())
 
     async def stop(self) -> None:
-        """No more messages. What nobody saw goes back as if it had never been delivered."""
+        """Stop the stream. Messages that no handler saw go back as if they had never been delivered."""
         self._stopped = True
         self.nudge()
         with suppress(Moved):
@@ -139,7 +134,7 @@ class SubscriptionStream:
         await self._leases.give_back(unread, self._subscription.topic)
 
     async def settle(self, held: LeasedMessage, settlement: Settlement) -> None:
-        """Settle one that was handed out; its slot is free afterwards, however this ends."""
+        """Settle a delivered message. Its slot is free afterwards, even if this fails."""
         try:
             await self._leases.settle(held, self._subscription, settlement)
         finally:
@@ -150,44 +145,40 @@ class SubscriptionStream:
     async def _pull(self) -> None:
         while not self._stopped:
             self._nudged.clear()
-            pause_s = await self._look(self._free) if self._free > 0 else None
+            pause_s = await self._lease_visible(self._free) if self._free > 0 else None
             try:
                 async with asyncio.timeout(pause_s):
                     await self._nudged.wait()
             except TimeoutError:
                 continue  # time for the next look
 
-    async def _look(self, free: int) -> float | None:
-        """Take what there is. Returns how long to wait for the next look; None: until there is a free slot."""
+    async def _lease_visible(self, free: int) -> float | None:
+        """Lease what is visible. Return how long to wait for the next read; None: until a slot is free."""
         try:
-            claim = await self._leases.take(self._subscription, free)
+            batch = await self._leases.take(self._subscription, free)
         except Moved:
-            raise  # the file that this process has open is nobody's any more
+            raise  # no other process can open the file that this process has open
         except Unavailable as error:
             extra = {"action": "claim_failed", "subscription": self._subscription.name, "cause": str(error)}
             logger.warning("the bus can't be read", extra=extra)
             return self._poll_interval_s
-        self._hand_over(claim)
-        self._more = len(claim.held) == free
-        return None if self._more else self._until(claim)
-
-    def _hand_over(self, claim: LeasedBatch) -> None:
-        self._free -= len(claim.held)
-        self._ready.extend(claim.held)
-        if claim.held:
+        self._free -= len(batch.held)
+        self._ready.extend(batch.held)
+        if batch.held:
             self._arrived.set()
-
-    def _until(self, claim: LeasedBatch) -> float:
-        if claim.next_at_ms is None:
+        self._more = len(batch.held) == free
+        if self._more:
+            return None
+        if batch.next_at_ms is None:
             return self._poll_interval_s
-        return min(self._poll_interval_s, max(0.0, (claim.next_at_ms - now_ms()) / 1000))
+        return min(self._poll_interval_s, max(0.0, (batch.next_at_ms - now_ms()) / 1000))
 
 
 class _Delivery:
-    """One message in the hands of one handler."""
+    """One message that one handler has leased."""
 
-    def __init__(self, flow: SubscriptionStream, held: LeasedMessage) -> None:
-        self._flow = flow
+    def __init__(self, stream: SubscriptionStream, held: LeasedMessage) -> None:
+        self._stream = stream
         self._held = held
         self._settled = False
 
@@ -216,4 +207,4 @@ class _Delivery:
     async def _settle(self, settlement: Settlement) -> None:
         if not self._settled:
             self._settled = True
-            await self._flow.settle(self._held, settlement)
+            await self._stream.settle(self._held, settlement)

@@ -1,6 +1,6 @@
-"""The video store in a folder. A file gets its name in one step, whole, and only where the name is free.
+"""The video store in a folder, and the secret that all processes on that folder share.
 
-A secret that all processes on one folder share, and nobody has to think of.
+A file gets its name in one step, when it is complete, and only if the name is free.
 """
 
 import asyncio
@@ -22,8 +22,11 @@ from schemas.errors import Invalid, NotFound, Unavailable, unavailable_of
 from schemas.ports import StoredFile
 
 _INCOMING = ".incoming"
-"""Where files are written before they have a name. No safe name begins with a dot."""
+"""The folder in which files are written before they get their names. No safe name begins with a dot."""
 _STALE_AFTER_S = 24 * 3600
+_SECRET_NAME = ".link-secret"
+"""No safe name of a file begins with a dot: the secret is never served."""
+_SECRET_BYTES = 32
 
 
 class FolderVideos:
@@ -41,7 +44,7 @@ class FolderVideos:
 
     @classmethod
     async def open(cls, root: Path, base_url: str) -> "FolderVideos":
-        """Raises `Unavailable` where the folder can't be made."""
+        """Raises `Unavailable` if the folder can't be made."""
         return await asyncio.to_thread(cls, root, base_url)
 
     @property
@@ -49,7 +52,7 @@ class FolderVideos:
         return frozenset()
 
     async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
-        del content_type  # a folder goes by the name's extension
+        del content_type  # a folder derives it from the name's extension
         return await asyncio.to_thread(self._put, name, source)
 
     async def fetch(self, name: str, to: Path) -> None:
@@ -74,8 +77,14 @@ class FolderVideos:
                 return False
             try:
                 _write(incoming, source, mode_in(self._root))
-                _require_same(incoming, source)
-                return _write_and_link(incoming, target)
+                is_same = (
+                    incoming.read_bytes() == source
+                    if isinstance(source, bytes)
+                    else filecmp.cmp(incoming, source, shallow=False)
+                )
+                if not is_same:
+                    raise Unavailable("a file was damaged on its way to the video folder, and is not kept")
+                return _link(incoming, target)
             finally:
                 incoming.unlink(missing_ok=True)
 
@@ -101,7 +110,7 @@ class FolderVideos:
             _flush_folder(path.parent)
 
     def _path(self, name: str) -> Path:
-        """Where a name lies: always inside the root, whatever links somebody put there."""
+        """Return the path of a name. It is always inside the root, even if the folder holds links."""
         if not is_safe(name):
             raise _unsafe(name)
         path = self._root / name
@@ -133,15 +142,8 @@ def _write(path: Path, source: Path | bytes, mode: int) -> None:
         os.fsync(file.fileno())
 
 
-def _require_same(written: Path, source: Path | bytes) -> None:
-    """What was written is read again before it gets its name."""
-    same = written.read_bytes() == source if isinstance(source, bytes) else filecmp.cmp(written, source, shallow=False)
-    if not same:
-        raise Unavailable("a file was damaged on its way to the video folder, and is not kept")
-
-
-def _write_and_link(incoming: Path, target: Path) -> bool:
-    """Give it its name, unless that is taken. A hard link, unlike a rename, never replaces."""
+def _link(incoming: Path, target: Path) -> bool:
+    """Give the file its name, unless that is taken. A hard link, unlike a rename, never replaces a file."""
     try:
         _make_folder(target.parent)
         os.link(incoming, target)
@@ -188,29 +190,24 @@ def _to_stored_file(path: Path, root: Path) -> StoredFile | None:
 
 
 def _sweep(incoming: Path) -> None:
-    """Remove what killed processes left half-written. A day: nobody writes one file for so long."""
+    """Delete half-written files of killed processes: no process writes one file for a day."""
     for path in incoming.iterdir():
         with suppress(FileNotFoundError):
             if path.stat().st_mtime < time.time() - _STALE_AFTER_S:
                 path.unlink()
 
 
-_NAME = ".link-secret"
-"""No safe name of a file begins with a dot: it is never served."""
-_BYTES = 32
-
-
 def read_or_create_secret(folder: Path) -> bytes:
-    """The same for everybody on this folder; made by whoever comes first. Blocks. Raises `Unavailable`."""
-    path, own = folder / _NAME, folder / f"{_NAME}.{secrets.token_hex(8)}"
+    """Return the secret of this folder; the first process makes it. Blocks. Raises `Unavailable`."""
+    path, own = folder / _SECRET_NAME, folder / f"{_SECRET_NAME}.{secrets.token_hex(8)}"
     try:
         make_folder(folder)
         if not path.exists():
             with open(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(secrets.token_bytes(_BYTES))
+                file.write(secrets.token_bytes(_SECRET_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
-            with suppress(FileExistsError):  # somebody else came first: theirs counts
+            with suppress(FileExistsError):  # another process was first: its secret counts
                 os.link(own, path)
         return path.read_bytes()
     except OSError as error:

@@ -1,9 +1,9 @@
-"""Follows the wall clock when it is set by hand, by NTP or after a machine was resumed.
+"""Adjust the times in the file when the wall clock is set: by hand, by NTP or after a machine was resumed.
 
-The file's moments are of the wall clock: when a lease ends, when a message is visible, when a job is looked at. If that
-clock is set, each moment that lies ahead would come hours too late or too early. So the file notes how far the wall
-clock is ahead of the boot-time clock, and the first process that finds another distance moves all moments by the
-difference. After a restart of the machine the boot-time clock begins anew, and nothing can be compared.
+The file stores wall-clock times: when a lease ends, when a message is visible, when a job is checked. If that clock is
+set, each future time would come hours too late or too early. So the file notes how far the wall clock is ahead of the
+boot-time clock. The first process that finds another offset moves all times by the difference. After a restart of the
+machine the boot-time clock begins anew, and the offsets can't be compared.
 """
 
 import logging
@@ -16,10 +16,10 @@ from pathlib import Path
 
 from infra.clock import SystemClock
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 STEP_MS = 5_000
-"""Less is drift that NTP corrects smoothly, and no moment here is so exact."""
+"""A smaller step is drift that NTP corrects smoothly, and no time here is that exact."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _MOVES = (
     "UPDATE deliveries SET visible_at = visible_at + ?",
@@ -35,13 +35,13 @@ _NOTE = """
 
 @dataclass(slots=True)
 class WallClock:
-    """The wall clock as one process saw it last."""
+    """The offset of the wall clock that this process read last."""
 
     ahead_ms: int | None = None
 
     @contextmanager
-    def kept_on_commit(self) -> Iterator[None]:
-        """What `follow` found counts only if its transaction was committed."""
+    def restore_on_error(self) -> Iterator[None]:
+        """Keep the offset that `follow` found only if its transaction was committed."""
         before = self.ahead_ms
         try:
             yield
@@ -50,7 +50,7 @@ class WallClock:
             raise
 
     def follow(self, connection: sqlite3.Connection) -> None:
-        """Move the file's moments if the clock was set since this process looked last. Runs in a write transaction."""
+        """Move the file's times if the clock was set since the last call. Runs in a write transaction."""
         ahead_ms = time.time_ns() // 1_000_000 - int(SystemClock().boot() * 1000)
         if self.ahead_ms is not None and abs(ahead_ms - self.ahead_ms) < STEP_MS:
             return
@@ -61,7 +61,7 @@ class WallClock:
         step_ms = ahead_ms - noted[1] if noted and noted[0] == boot_id else 0
         if abs(step_ms) >= STEP_MS:
             extra = {"action": "clock_set", "seconds": round(step_ms / 1000)}
-            log.warning("the wall clock was set; all moments of the file move with it", extra=extra)
+            logger.warning("the wall clock was set; all moments of the file move with it", extra=extra)
             for statement in _MOVES:
                 connection.execute(statement, (step_ms,))
         if noted is None or noted[0] != boot_id or abs(step_ms) >= STEP_MS:
@@ -70,7 +70,7 @@ class WallClock:
 
 
 def _boot_id() -> str | None:
-    """Names this run of the machine; None on a system that has no such name."""
+    """Return the id of this boot of the machine; None on a system that has none."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""A file that is there whole or not at all, whatever stops its writer."""
+"""Atomic file writes: a file exists whole or not at all, even if its writer is killed."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def write_atomically(to: Path) -> Iterator[Path]:
-    """A path to write to; leaving the block puts the file in its place, an error takes it away."""
+    """Yield a path to write to. Leaving the block renames that file to `to`; an error deletes it."""
     part = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:
         yield part

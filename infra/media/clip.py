@@ -1,7 +1,7 @@
-"""A clip as a player shows it: which frames, from when until when, which way up, and what is heard beside them.
+"""A clip as a player shows it: its frames and their times, its orientation, and its sound.
 
-Times are seconds on the container's own timeline. A player begins at the clip's `origin`: frames that an edit list
-hides do not count, and both tracks move together if the timeline does not begin at zero.
+Times are seconds on the container's own timeline. A player begins at the clip's `origin`. Frames that an edit list
+hides do not count. Both tracks move together if the timeline does not begin at zero.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.sidedata.sidedata import Type
 
-from infra.media.container import not_playable, opened, picture_in, read_frames, read_packets, sounds_in
+from infra.media.container import not_playable, open_video, picture_in, read_frames, read_packets, sounds_in
 
 _STANDARD = tuple(
     Fraction(*rate)
     for rate in ((24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (48, 1), (50, 1), (60000, 1001), (60, 1))
 )
 _SNAP = Fraction(1, 2000)
-"""Half of what lies between 24 and 23.976."""
+"""Half of the relative difference between 24 and 23.976."""
 _SLOWEST, _FASTEST, _FASTEST_UNEVEN = 12, 120, 60
 _USUAL_STEP = Fraction(1, 24)
 _GAP_S = Fraction(1, 100)
@@ -33,7 +33,7 @@ _HARDLY_LATER_S = Fraction(1, 20)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How to turn a stored frame until it is upright: first swap its axes, then mirror it."""
+    """How to make a stored frame upright: first swap its axes, then mirror it."""
 
     swaps: bool = False
     mirrors_x: bool = False
@@ -42,7 +42,7 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """The track that is watched."""
+    """The video track."""
 
     index: int
     codec: str
@@ -57,9 +57,9 @@ class Picture:
     end: Fraction
     frames: int
     step: Fraction
-    """From one frame to the next, on average."""
+    """Seconds from one frame to the next, on average."""
     rate: Fraction
-    """A steady rate that shows every frame."""
+    """A constant frame rate that shows every frame."""
     is_steady: bool
     is_in_order: bool
     """True if frames are stored in the order in which they are shown."""
@@ -67,11 +67,11 @@ class Picture:
 
     @property
     def fps(self) -> Fraction:
-        """Frames per second, as they are."""
+        """Frames per second of the file itself."""
         return self.rate if self.is_steady and abs(self.rate * self.step - 1) <= _SNAP else 1 / self.step
 
     @property
-    def shown_size(self) -> tuple[int, int]:
+    def display_size(self) -> tuple[int, int]:
         """Width and height on a screen with square pixels, upright."""
         width = round(self.width * self.aspect)
         return (self.height, width) if self.turn.swaps else (width, self.height)
@@ -79,7 +79,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sound:
-    """The track that is heard."""
+    """The audio track."""
 
     index: int
     codec: str
@@ -100,11 +100,11 @@ class Clip:
     picture: Picture
     sound: Sound | None
     complaint: str | None
-    """What of it is missing; None for a whole file."""
+    """What is missing; None for a whole file."""
 
     @property
     def origin(self) -> Fraction:
-        """The moment at which a player begins: with the first track, or with the picture if they differ by a frame."""
+        """The time at which a player begins: with the first track, or with the picture if both start within a frame."""
         picture, sound = self.picture, self.sound
         if sound and picture.start - sound.start >= max(picture.step, _HARDLY_LATER_S):
             return sound.start
@@ -112,18 +112,18 @@ class Clip:
 
     @property
     def length(self) -> Fraction:
-        """Seconds from there to the end of the last frame."""
+        """Seconds from the origin to the end of the last frame."""
         return self.picture.end - self.origin
 
     @property
     def plays(self) -> Fraction:
-        """Seconds to the end of the longer track: a player holds the last frame while there is sound."""
+        """Seconds to the end of the longer track: a player holds the last frame while sound remains."""
         return max(self.picture.end, self.sound.end if self.sound else self.picture.end) - self.origin
 
 
 def read_clip(path: Path) -> Clip:
-    """Read every packet and decode one frame. Raises ValueError for what is certainly no video."""
-    with opened(path) as container:
+    """Read every packet and decode one frame. Raises `NotPlayable` for a file that is certainly no video."""
+    with open_video(path) as container:
         video = picture_in(container)
         if video is None:
             what = "its codec is unknown" if container.streams.video else "it has no picture"
@@ -147,7 +147,7 @@ def read_clip(path: Path) -> Clip:
 
 @dataclass(slots=True)
 class _Times:
-    """When the packets of one track are shown, in the order in which they are stored."""
+    """When a player shows the packets of one track, in the order in which they are stored."""
 
     base: Fraction
     shown: list[tuple[int, int]] = field(default_factory=list)
@@ -190,15 +190,15 @@ def _complaint(promised: int, times: _Times, sounds: Any) -> str | None:
 
 
 def _picture(path: Path, times: _Times) -> Picture:
-    with opened(path) as container:
+    with open_video(path) as container:
         video = picture_in(container)
         assert video is not None
-        frame = next(read_frames(container, video), None)
+        frame = _first_frame(container, video)
         if frame is None:
             raise not_playable(path, "no frame of it can be decoded")
         starts = times.starts()
         step = _step(starts, times)
-        is_steady = _is_steady(starts, step)
+        is_steady = all(abs(start - starts[0] - number * step) <= step / 4 for number, start in enumerate(starts))
         aspect = video.sample_aspect_ratio or video.codec_context.sample_aspect_ratio
         return Picture(
             index=video.index,
@@ -221,7 +221,7 @@ def _picture(path: Path, times: _Times) -> Picture:
 
 
 def _turn(frame: av.VideoFrame) -> Turn:
-    """From the matrix in which cameras say how they were held: x' = a·x + c·y, y' = b·x + d·y."""
+    """Read the orientation from the display matrix that cameras write: x' = a·x + c·y, y' = b·x + d·y."""
     side_data: Any = frame.side_data
     if Type.DISPLAYMATRIX not in side_data:
         return Turn()
@@ -238,12 +238,8 @@ def _step(starts: Sequence[Fraction], times: _Times) -> Fraction:
     return times.end - starts[0] if 0 < times.end - starts[0] <= 1 else _USUAL_STEP
 
 
-def _is_steady(starts: Sequence[Fraction], step: Fraction) -> bool:
-    return all(abs(start - starts[0] - number * step) <= step / 4 for number, start in enumerate(starts))
-
-
 def _rate(starts: Sequence[Fraction], step: Fraction, *, is_steady: bool) -> Fraction:
-    """The standard rate that it means, or for uneven frames one that misses hardly any of them."""
+    """Return the standard rate close to a steady one. For uneven frames, the rate misses at most about 5 % of them."""
     if is_steady:
         rate = min(1 / step, Fraction(_FASTEST))
     else:
@@ -256,11 +252,11 @@ def _rate(starts: Sequence[Fraction], step: Fraction, *, is_steady: bool) -> Fra
 
 
 def _sound(path: Path, tracks: dict[int, _Times]) -> Sound | None:
-    """The first track that can be heard, if there is one."""
-    with opened(path) as container:
+    """Return the first audio track that can be decoded."""
+    with open_video(path) as container:
         for index, times in tracks.items():
             track = container.streams[index]
-            if times.shown and (frame := _first(container, track)) is not None:
+            if times.shown and (frame := _first_frame(container, track)) is not None:
                 return Sound(
                     index=index,
                     codec=track.codec_context.name,
@@ -273,5 +269,5 @@ def _sound(path: Path, tracks: dict[int, _Times]) -> Sound | None:
     return None
 
 
-def _first(container: InputContainer, track: Any) -> Any:
+def _first_frame(container: InputContainer, track: Any) -> Any:
     return next(read_frames(container, track), None)

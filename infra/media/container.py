@@ -1,4 +1,4 @@
-"""Opening a video file of whatever kind, choosing the tracks that a player would play, and reading what can be read."""
+"""Open a video file of any container format, choose the tracks that a player would play, and read its packets."""
 
 import errno
 import os
@@ -17,57 +17,58 @@ from av.video.stream import VideoStream
 from schemas.errors import DISK_ERRNOS
 
 _LOCAL = DISK_ERRNOS | {errno.ENOENT, errno.EACCES, errno.ESTALE}
-"""What is wrong with this machine and not with a video: worth waiting for."""
+"""Errors of this machine, not of a video: the same work may succeed later."""
 _SIGNATURES = ((0, b"\x1aE\xdf\xa3", "matroska"), (8, b"AVI ", "avi"), (0, b"OggS", "ogg"), (0, b"FLV\x01", "flv"))
 _TS_PACKET_BYTES = 188
 
 
 class NotPlayable(ValueError):
-    """The file is certainly no video, or not a whole one where that matters."""
+    """The file is certainly no video, or is incomplete and the caller needs all of it."""
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
-    """A file to read from. Raises `NotPlayable`; a full disk or a missing file stays an `OSError`."""
+def open_video(path: Path) -> Iterator[InputContainer]:
+    """Open a file for reading. Raises `NotPlayable`; a full disk or a missing file stays an `OSError`."""
     try:
-        # Left to guess, the library also opens playlists, which name other files and addresses to open.
+        # Without a format the library also opens playlists, which name other files and addresses to open.
         container = av.open(str(path), format=_format_of(path), metadata_errors="replace")
     except (av.FFmpegError, EOFError) as error:
         if is_local(error):
             raise
-        raise not_playable(path, _why(error)) from error
+        # `strerror` has neither the error number nor the path, which the sentence names already.
+        raise not_playable(path, str(getattr(error, "strerror", None) or error)) from error
     with container:
         yield container
 
 
 def not_playable(path: Path, why: str) -> NotPlayable:
-    """The sentence about a file."""
+    """Return the error that names the file and the reason."""
     return NotPlayable(f"{path.name} is not a playable video: {why}")
 
 
 def is_local(error: BaseException) -> bool:
-    """True if the local disk or process is at fault: then the same work may succeed later."""
-    # The codecs say EIO of a file that ends too soon, the system of a disk that is broken.
+    """Return True if the local disk or process is at fault: then the same work may succeed later."""
+    # The codecs report EIO for a file that ends too soon, the system for a broken disk.
     ours = _LOCAL if isinstance(error, av.FFmpegError) else _LOCAL | {errno.EIO, errno.ENODEV, errno.ENOTDIR}
     return isinstance(error, OSError) and error.errno in ours
 
 
 def picture_in(container: InputContainer) -> VideoStream | None:
-    """The track that is watched. Cover art is a track with one picture, and is not it."""
+    """Return the video track that a player shows. Cover art is also a video track, with one picture, and is skipped."""
     moving = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
-    # The library leaves the sizes out of a stream that it has no decoder for.
+    # A stream without a decoder has no width and height.
     known = [each for each in moving if getattr(each, "width", 0) and getattr(each, "height", 0)]
     return next((each for each in known if each.disposition & Disposition.default), known[0] if known else None)
 
 
 def sounds_in(container: InputContainer) -> list[AudioStream]:
-    """The tracks that can be heard, the one that a player would choose first."""
+    """Return the audio tracks that can be decoded, the one that a player would choose first."""
     known = [each for each in container.streams.audio if getattr(each.codec_context, "sample_rate", 0)]
     return sorted(known, key=lambda each: not each.disposition & Disposition.default)
 
 
 def read_packets(container: InputContainer, *streams: Stream) -> "Iterator[Packet[Any]]":
-    """Whatever a damaged file still gives: reading ends quietly where the file does."""
+    """Read the packets of these tracks. Reading ends without an error where a damaged file ends."""
     try:
         yield from container.demux(list(streams))
     except (av.FFmpegError, EOFError) as error:
@@ -76,14 +77,14 @@ def read_packets(container: InputContainer, *streams: Stream) -> "Iterator[Packe
 
 
 def read_frames(container: InputContainer, stream: Stream) -> Iterator[Any]:
-    """The frames that can be decoded. A packet that can't be is passed over, as players do."""
+    """Decode the frames of a track. A packet that can't be decoded is skipped, as players do."""
     for packet in read_packets(container, stream):
         if not packet.is_corrupt:
             yield from decode(packet)
 
 
 def decode(packet: "Packet[Any]") -> list[Any]:
-    """The frames of one packet; none if it is damaged."""
+    """Decode the frames of one packet; none if it is damaged."""
     try:
         return list(packet.decode())
     except (av.FFmpegError, EOFError, ValueError):
@@ -91,13 +92,13 @@ def decode(packet: "Packet[Any]") -> list[Any]:
 
 
 def is_faststart(path: Path) -> bool:
-    """True if the index of an MP4 comes before its media, so that a player can begin at once."""
+    """Return True if the index of an MP4 comes before its media, so that a player can begin at once."""
     kinds = [kind for kind, _ in read_boxes(path)]
     return b"moov" in kinds and b"mdat" not in kinds[: kinds.index(b"moov")]
 
 
 def is_tidy(path: Path) -> bool:
-    """True for one plain MP4 from its first byte to its last: no fragments, and nothing behind it."""
+    """Return True for one plain MP4 from its first byte to its last: no fragments, and nothing behind it."""
     boxes = read_boxes(path)
     return [kind for kind, _ in boxes].count(b"moov") == 1 and not any(
         kind == b"moof" or not whole for kind, whole in boxes
@@ -105,7 +106,7 @@ def is_tidy(path: Path) -> bool:
 
 
 def read_boxes(path: Path) -> list[tuple[bytes, bool]]:
-    """The top boxes of an MP4 in order, and whether each ends inside the file. Rubbish ends the list, not whole."""
+    """List the top-level boxes of an MP4 in order, and whether each ends inside the file. Garbage ends the list."""
     found: list[tuple[bytes, bool]] = []
     with path.open("rb") as file:
         end = os.fstat(file.fileno()).st_size
@@ -128,8 +129,3 @@ def _format_of(path: Path) -> str:
     if len(head) > _TS_PACKET_BYTES and head[0] == head[_TS_PACKET_BYTES] == ord("G"):
         return "mpegts"
     return next((name for at, mark, name in _SIGNATURES if head[at : at + len(mark)] == mark), "mp4")
-
-
-def _why(error: BaseException) -> str:
-    """The library's words without its error number and without the path, which is named already."""
-    return str(getattr(error, "strerror", None) or error)

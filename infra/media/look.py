@@ -1,4 +1,4 @@
-"""How the frames of a finished video look: upright, in one size, in pixels that every player knows."""
+"""Convert frames to the look of a finished video: upright, in one size, in pixels that every player supports."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +15,7 @@ _TV, _FULL = 1, 2
 _BT709, _UNSPECIFIED = 1, 2
 _BLACK = (16, 128, 128)
 _NEARLY_PX = 4
-"""A picture that misses the size by so little is stretched: bars of a few pixels look like a fault."""
+"""A picture that is narrower or lower by at most this is stretched: bars of a few pixels look like a fault."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -28,16 +28,20 @@ class Look:
     height: int
     rate: Fraction
     matrix: int
-    """How colours are written as brightness and differences, as H.264 numbers it."""
+    """The YUV matrix, by H.264's numbers."""
     primaries: int
     transfer: int
 
     def dress(self, frame: av.VideoFrame, picture: Picture) -> av.VideoFrame:
-        """The frame in this look. Bars fill what another shape leaves free."""
-        width, height = self._fit(picture)
+        """Convert a frame to this look. Black bars fill the space that another aspect ratio leaves free."""
+        width, height = picture.display_size
+        scale = min(self.width / width, self.height / height)
+        width, height = max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+        width = self.width if self.width - width <= _NEARLY_PX else width
+        height = self.height if self.height - height <= _NEARLY_PX else height
         stored = (height, width) if picture.turn.swaps else (width, height)
         matrix = self.matrix if frame.colorspace == _UNSPECIFIED else int(frame.colorspace)
-        # The codecs' old names for full range say the same thing twice.
+        # The pixel formats `yuvj…` are deprecated names for full range.
         is_full = frame.color_range == _FULL or frame.format.name.startswith("yuvj")
         shown = frame.reformat(
             *stored,
@@ -48,20 +52,11 @@ class Look:
             dst_color_range=_TV,
         )
         if picture.turn != Turn() or (width, height) != (self.width, self.height):
-            shown = self._placed(shown, picture.turn)
+            shown = self._place(shown, picture.turn)
         shown.pict_type = PictureType.NONE  # the encoder decides anew which frames are keys
         return shown
 
-    def _fit(self, picture: Picture) -> tuple[int, int]:
-        width, height = picture.shown_size
-        scale = min(self.width / width, self.height / height)
-        fit_width, fit_height = max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
-        return (
-            self.width if self.width - fit_width <= _NEARLY_PX else fit_width,
-            self.height if self.height - fit_height <= _NEARLY_PX else fit_height,
-        )
-
-    def _placed(self, frame: av.VideoFrame, turn: Turn) -> av.VideoFrame:
+    def _place(self, frame: av.VideoFrame, turn: Turn) -> av.VideoFrame:
         data: Bytes = frame.to_ndarray().astype(np.uint8, copy=False)
         luma = data[: frame.height]
         chroma = data[frame.height :].reshape(2, frame.height // 2, frame.width // 2)
@@ -73,8 +68,8 @@ class Look:
 
 
 def look_of(clip: Clip, first: av.VideoFrame) -> Look:
-    """The look that changes a clip least. `first` is a frame of it."""
-    width, height = clip.picture.shown_size
+    """Return the look that changes a clip least. `first` is one of its frames."""
+    width, height = clip.picture.display_size
     is_rgb = first.format.is_rgb
     matrix = int(first.colorspace)
     return Look(

@@ -1,10 +1,7 @@
-"""A picture and a sound encoded anew: clips of any kind, one after the other, in the first one's look.
+"""Picture and sound of a finished video: copied without a second encoding if possible, else decoded and encoded.
 
-What of a clip can be used as it is, without a second encoding: the whole file, its picture, its sound.
-
-A clip's sound at the rate that we write, in step with its picture and exactly as long as it is wanted.
-
-A clip's picture at a steady rate and in one look, whatever the clip's own.
+Decoding makes clips of any kind alike: sound at one sample rate, in step with its picture, and frames at a constant
+rate in one look. Encoding joins clips in the look of the first. Copying is for files that every player already plays.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,29 +18,36 @@ from av.filter import Graph
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from infra.media.clip import Clip, Picture, Turn
-from infra.media.container import is_faststart, is_tidy, not_playable, opened, read_frames, read_packets
+from infra.media.clip import Clip, Turn
+from infra.media.container import is_faststart, is_tidy, not_playable, open_video, read_frames, read_packets
 from infra.media.look import PIXELS, Look, look_of
+
+Samples = npt.NDArray[np.float32]
 
 SAMPLE_RATE_HZ = 48_000
 _BLOCK_SAMPLES = 1024
 _DRIFT_S = Fraction(1, 50)
-"""Times of sound are rounded; what is off by more was left out, or is late."""
+"""Times of sound are rounded. A larger difference is a gap, or sound that starts late."""
+_X264 = {"preset": "fast", "crf": "17", "profile": "high"}
+_AUDIO_BITS_PER_S = 192_000
+_TV = 1
+_SUPPORTED_PIXELS = frozenset({"yuv420p", "yuvj420p"})
+_HALF = Fraction(1, 2)
 
-Samples = npt.NDArray[np.float32]
+# Decoding
 
 
 def decode_audio(clip: Clip, samples: int) -> Iterator[av.AudioFrame]:
-    """Stereo frames of so many samples in all, from where a player begins: silence where the clip has no sound."""
+    """Decode stereo frames of this many samples in all, from where a player begins. Gaps are filled with silence."""
     at = 0
-    for start, block in _timed_blocks(clip):
+    for start, block in _decode_blocks(clip):
         for silence in _silence(min(start, samples) - at):
             at += silence.samples
             yield silence
-        heard = block[:, max(0, at - start) : samples - start]
-        if samples > start and heard.shape[1]:
-            at += heard.shape[1]
-            yield _frame(heard)
+        needed = block[:, max(0, at - start) : samples - start]
+        if samples > start and needed.shape[1]:
+            at += needed.shape[1]
+            yield _frame(needed)
         if at >= samples:
             return
     yield from _silence(samples - at)
@@ -56,32 +60,32 @@ def _silence(samples: int) -> Iterator[av.AudioFrame]:
         samples -= length
 
 
-def _timed_blocks(clip: Clip) -> Iterator[tuple[int, Samples]]:
-    """Each block and the number of its first sample, counted from where a player begins; negative before that."""
+def _decode_blocks(clip: Clip) -> Iterator[tuple[int, Samples]]:
+    """Yield each block and the number of its first sample, counted from where a player begins; negative before that."""
     if clip.sound is None:
         return
-    with opened(clip.path) as container:
+    with open_video(clip.path) as container:
         stream = container.streams[clip.sound.index]
         resampler, kind, at, expected = None, None, 0, Fraction(0)
         for frame in read_frames(container, stream):
             start = expected if frame.pts is None else frame.pts * frame.time_base - clip.origin
             if resampler is None or kind != _kind_of(frame) or abs(start - expected) > _DRIFT_S:
-                for block in _resampled(resampler, None):
+                for block in _resample(resampler, None):
                     yield at, block
                     at += block.shape[1]
                 resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SAMPLE_RATE_HZ)
                 kind, at, expected = _kind_of(frame), round(start * SAMPLE_RATE_HZ), start
             expected += Fraction(frame.samples, frame.sample_rate)
-            for block in _resampled(resampler, frame):
+            for block in _resample(resampler, frame):
                 yield at, block
                 at += block.shape[1]
-        for block in _resampled(resampler, None):
+        for block in _resample(resampler, None):
             yield at, block
             at += block.shape[1]
 
 
-def _resampled(resampler: av.AudioResampler | None, frame: av.AudioFrame | None) -> Iterator[Samples]:
-    """The resampler's own blocks; without a frame, those that it still holds."""
+def _resample(resampler: av.AudioResampler | None, frame: av.AudioFrame | None) -> Iterator[Samples]:
+    """Yield the blocks of the resampler; without a frame, flush it."""
     if frame is not None:
         frame.pts = None
     for resampled in resampler.resample(frame) if resampler else ():
@@ -99,18 +103,18 @@ def _frame(samples: Samples) -> av.AudioFrame:
 
 
 def first_frame(clip: Clip) -> av.VideoFrame:
-    """The first frame that is shown."""
-    frame, _ = next(_timed_frames(clip))
+    """Decode the first frame."""
+    frame, _ = next(_decode_frames(clip))
     return frame
 
 
 def decode_video(clip: Clip, look: Look, ticks: range, *, at: Fraction) -> Iterator[av.VideoFrame]:
-    """One frame for each tick, for a clip that begins at the second `at`: what a player shows in the middle of a tick.
+    """Yield one frame for each tick of a clip that begins at `at` seconds: what a player shows in the middle of a tick.
 
-    The first frame is shown from the beginning if it comes late, and the last one is held.
+    A first frame that comes late is shown from the beginning, and the last one is held.
     """
     tick, held, shown = ticks.start, None, None
-    for frame, start in _timed_frames(clip):
+    for frame, start in _decode_frames(clip):
         while held is not None and tick < ticks.stop and Fraction(2 * tick + 1, 2) / look.rate < at + start:
             shown = shown or look.dress(held, clip.picture)
             yield shown
@@ -125,32 +129,31 @@ def decode_video(clip: Clip, look: Look, ticks: range, *, at: Fraction) -> Itera
         yield shown
 
 
-def _timed_frames(clip: Clip) -> Iterator[tuple[av.VideoFrame, Fraction]]:
-    """Each frame and when it comes, counted from where a player begins."""
-    with opened(clip.path) as container:
+def _decode_frames(clip: Clip) -> Iterator[tuple[av.VideoFrame, Fraction]]:
+    """Decode each frame and its time in seconds, counted from where a player begins. Interlacing is removed."""
+    with open_video(clip.path) as container:
         stream = container.streams[clip.picture.index]
         assert isinstance(stream, VideoStream)
         frames: Iterator[av.VideoFrame] = read_frames(container, stream)
         start = clip.picture.start
-        for frame in _progressive(frames, stream) if clip.picture.interlaced else frames:
+        for frame in _deinterlace(frames, stream) if clip.picture.interlaced else frames:
             base = frame.time_base or stream.time_base
             start = frame.pts * base if frame.pts is not None and base else start + clip.picture.step
             yield frame, start - clip.origin
 
 
-def _progressive(frames: Iterator[av.VideoFrame], stream: VideoStream) -> Iterator[av.VideoFrame]:
-    """Lines of two moments made into whole pictures."""
+def _deinterlace(frames: Iterator[av.VideoFrame], stream: VideoStream) -> Iterator[av.VideoFrame]:
     graph = Graph()
     graph.link_nodes(graph.add_buffer(template=stream), graph.add("bwdif", "mode=send_frame"), graph.add("buffersink"))
     graph.configure()
     for frame in frames:
         graph.vpush(frame)
-        yield from _pulled(graph)
+        yield from _pull_frames(graph)
     graph.vpush(None)
-    yield from _pulled(graph)
+    yield from _pull_frames(graph)
 
 
-def _pulled(graph: Any) -> Iterator[av.VideoFrame]:
+def _pull_frames(graph: Any) -> Iterator[av.VideoFrame]:
     while True:
         try:
             yield graph.vpull()
@@ -158,13 +161,11 @@ def _pulled(graph: Any) -> Iterator[av.VideoFrame]:
             return
 
 
-_X264 = {"preset": "fast", "crf": "17", "profile": "high"}
-_AUDIO_BITS_PER_S = 192_000
-_TV = 1
+# Encoding
 
 
 def encode_picture(clips: Sequence[Clip], to: OutputContainer, length: Fraction) -> "Iterator[Packet[Any]]":
-    """Exactly as many frames as the length has; the last one is held if the clips are too short."""
+    """Encode exactly as many frames as the length has. The last frame is held if the clips are too short."""
     look = look_of(clips[0], first_frame(clips[0]))
     stream = to.add_stream("libx264", rate=look.rate, options=_X264)
     stream.width, stream.height, stream.pix_fmt = look.width, look.height, PIXELS
@@ -182,7 +183,7 @@ def encode_picture(clips: Sequence[Clip], to: OutputContainer, length: Fraction)
 
 
 def encode_sound(clips: Sequence[Clip], to: OutputContainer, length: Fraction) -> "Iterator[Packet[Any]]":
-    """Each clip's sound in step with its picture, cut or filled to the length of the picture."""
+    """Encode each clip's sound in step with its picture, cut or filled to the length of the picture."""
     stream = to.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="stereo")
     stream.bit_rate = _AUDIO_BITS_PER_S
     position = 0
@@ -195,19 +196,18 @@ def encode_sound(clips: Sequence[Clip], to: OutputContainer, length: Fraction) -
 
 
 def _joints(clips: Sequence[Clip], length: Fraction) -> list[Fraction]:
-    """Where each clip begins in the finished video, and where the last one ends."""
+    """Return when each clip begins in the finished video, and when the last one ends."""
     joints = [Fraction(0)]
     for clip in clips:
         joints.append(min(length, joints[-1] + clip.length))
     return [*joints[:-1], length]
 
 
-_PLAYED = frozenset({"yuv420p", "yuvj420p"})
-_HALF = Fraction(1, 2)
+# Copying
 
 
 def is_right(clip: Clip, length: Fraction) -> bool:
-    """True if the file can be delivered byte for byte."""
+    """Return True if the file can be delivered byte for byte."""
     step = clip.picture.step
     sound_ends = clip.sound.end if clip.sound else length
     return (
@@ -218,25 +218,36 @@ def is_right(clip: Clip, length: Fraction) -> bool:
         and clip.origin == 0
         and is_tidy(clip.path)
         and is_faststart(clip.path)
-        and abs(_container_length(clip) - length) <= step  # other tracks could make a player go on
+        and _ends_with_its_tracks(clip, length)
     )
 
 
+def _ends_with_its_tracks(clip: Clip, length: Fraction) -> bool:
+    """Return False if another track makes the container longer, since a player would go on."""
+    with open_video(clip.path) as container:
+        return abs(Fraction(container.duration or 0, 1_000_000) - length) <= clip.picture.step
+
+
 def may_copy_picture(clip: Clip, length: Fraction) -> bool:
-    """True for the kind of picture that every player shows alike, and that can end cleanly there."""
+    """Return True for a picture that every player shows alike, and that can be cut at this length."""
     picture = clip.picture
     return (
         clip.complaint is None
-        and _is_plain(clip)
+        and "mp4" in clip.container
+        and picture.codec == "h264"
+        and picture.pixels in _SUPPORTED_PIXELS
+        and picture.aspect == 1
+        and picture.turn == Turn()
+        and not (picture.interlaced or picture.has_hidden)
         and picture.start - clip.origin <= picture.step * _HALF
         and clip.length >= length - picture.step * _HALF
         and (picture.is_steady or picture.is_in_order)
-        and _ends_cleanly(clip, length)
+        and _is_clean_cut(clip, length)
     )
 
 
 def may_copy_sound(clip: Clip, length: Fraction) -> bool:
-    """True for plain sound that is there from the first to the last frame."""
+    """Return True for plain sound that lasts from the first to the last frame."""
     sound, step = clip.sound, clip.picture.step
     return (
         sound is not None
@@ -251,45 +262,32 @@ def may_copy_sound(clip: Clip, length: Fraction) -> bool:
 
 
 def copy_picture(clip: Clip, source: InputContainer, to: OutputContainer, length: Fraction) -> "Iterator[Packet[Any]]":
-    """The frames of the length, from where a player begins."""
+    """Copy the frames of this length, from where a player begins."""
     picture = clip.picture
     track = source.streams[picture.index]
     output = to.add_stream_from_template(track)
-    left = _frames_in(clip, length)
-    for packet in _moved_packets(source, track, clip.origin):
-        if not left:
+    remaining = _frames_in(clip, length)
+    for packet in _shift_packets(source, track, clip.origin):
+        if not remaining:
             return
-        left -= 1
-        if not left and not picture.is_steady and packet.pts is not None and packet.time_base:
+        remaining -= 1
+        if not remaining and not picture.is_steady and packet.pts is not None and packet.time_base:
             packet.duration = max(1, round(length / packet.time_base) - packet.pts)
         packet.stream = output
         yield packet
 
 
 def copy_sound(clip: Clip, source: InputContainer, to: OutputContainer, length: Fraction) -> "Iterator[Packet[Any]]":
-    """The sound beside them. What would end more than half a packet after the picture is left out."""
+    """Copy the sound of this length. A packet of which more than half comes after the end is left out."""
     assert clip.sound is not None
     track = source.streams[clip.sound.index]
     output = to.add_stream_from_template(track)
-    for packet in _moved_packets(source, track, clip.origin):
+    for packet in _shift_packets(source, track, clip.origin):
         if packet.pts is not None and packet.time_base:
             if (packet.pts + Fraction(packet.duration or 0) / 2) * packet.time_base >= length:
                 return
             packet.stream = output
             yield packet
-
-
-def _is_plain(clip: Clip) -> bool:
-    picture: Picture = clip.picture
-    return (
-        "mp4" in clip.container
-        and picture.codec == "h264"
-        and picture.pixels in _PLAYED
-        and picture.aspect == 1
-        and picture.turn == Turn()
-        and not picture.interlaced
-        and not picture.has_hidden
-    )
 
 
 def _frames_in(clip: Clip, length: Fraction) -> int:
@@ -299,34 +297,31 @@ def _frames_in(clip: Clip, length: Fraction) -> int:
 
 
 def _starts(clip: Clip) -> list[Fraction]:
-    """When the frames are shown, in the order in which they are stored."""
-    with opened(clip.path) as source:
-        packets = _moved_packets(source, source.streams[clip.picture.index], clip.origin)
+    """Return when the frames are shown, in the order in which they are stored."""
+    with open_video(clip.path) as source:
+        packets = _shift_packets(source, source.streams[clip.picture.index], clip.origin)
         return [packet.pts * packet.time_base for packet in packets if packet.pts is not None and packet.time_base]
 
 
-def _ends_cleanly(clip: Clip, length: Fraction) -> bool:
-    """Frames are stored in the order in which they are decoded, not shown: a frame that comes after the cut may be
-    needed by one before it. The cut is clean if the frames to keep are also the first ones stored."""
+def _is_clean_cut(clip: Clip, length: Fraction) -> bool:
+    """Return True if the frames to keep are also the first ones stored.
+
+    Frames are stored in decoding order: a frame before the cut may need one that is shown after it.
+    """
     frames = _frames_in(clip, length)
     if clip.picture.is_steady and (frames >= clip.picture.frames or clip.picture.is_in_order):
         return frames > 0
     starts = _starts(clip)
     if not clip.picture.is_steady and length - max(starts[:frames], default=Fraction(0)) > clip.picture.step:
-        return False  # that frame stays for long, and what plays it may not wait for its end
+        return False  # the last frame is shown for long, and some players do not wait for its end
     return sorted(starts[:frames]) == sorted(starts)[:frames]
 
 
-def _moved_packets(source: InputContainer, track: Any, origin: Fraction) -> "Iterator[Packet[Any]]":
-    """Packets whose timeline begins at zero."""
+def _shift_packets(source: InputContainer, track: Any, origin: Fraction) -> "Iterator[Packet[Any]]":
+    """Read packets and shift their times, so that the timeline begins at zero."""
     for packet in read_packets(source, track):
         if packet.size and packet.time_base:
             by = round(origin / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - by
             packet.dts = None if packet.dts is None else packet.dts - by
             yield packet
-
-
-def _container_length(clip: Clip) -> Fraction:
-    with opened(clip.path) as container:
-        return Fraction(container.duration or 0, 1_000_000)

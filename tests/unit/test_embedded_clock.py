@@ -64,7 +64,7 @@ async def test_a_dead_workers_message_comes_again_in_time(
     await dead.ensure(WORKERS)
     await dead.publish(WORKERS.topic, Message(data=b"paid"))
     await _next(await stack.enter_async_context(dead.subscribe(WORKERS, limit=1)))
-    dead._heartbeat.stop()
+    dead._renewer.stop()
     others = [await _bus(stack, file, ack_deadline_s=1)] if starts == "before" else []
     for bus in others:
         await bus.publish("elsewhere", Message(data=b""))  # it has seen the clock
