@@ -62,5 +62,5 @@ def make_file(path: Path) -> None:
 
 
 def mode_in(folder: Path) -> int:
-    """Return the mode of a new file there: other users, as a web server, may read it only if they may read the folder."""
+    """Return the mode of a new file there: others may read it only if they may read the folder, as web servers do."""
     return FILE_MODE | (folder.stat().st_mode & _READ_BY_OTHERS)

@@ -7,7 +7,6 @@ what was sent once more, since not every server compares, and a proxy may change
 import base64
 import io
 import logging
-import os
 import secrets
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from google.cloud.storage import Blob
 from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from infra.atomic_file import write_atomically
 from schemas.errors import DISK_ERRNOS, NotFound, Unavailable, unavailable_of
 
 log = logging.getLogger(__name__)
@@ -59,13 +59,12 @@ def upload(blob: Blob, source: Path | bytes, content_type: str) -> bool:
 
 def download(blob: Blob, to: Path) -> None:
     """Fetch a file. Blocks. Raises `NotFound`, `LocalDisk` and `Unavailable`."""
-    part = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
     try:
-        blob.download_to_filename(str(part), checksum="crc32c", timeout=TIMEOUT_S, retry=RETRY)
-        # The checksum of a compressed object is that of its compressed bytes.
-        if blob.content_encoding != "gzip" and _stored_checksum(blob) not in (None, _checksum_of(part)):
-            raise Unavailable(f"{blob.name} was damaged on its way from Cloud Storage")
-        os.replace(part, to)
+        with write_atomically(to) as part:
+            blob.download_to_filename(str(part), checksum="crc32c", timeout=TIMEOUT_S, retry=RETRY)
+            # The checksum of a compressed object is that of its compressed bytes.
+            if blob.content_encoding != "gzip" and _stored_checksum(blob) not in (None, _checksum_of(part)):
+                raise Unavailable(f"{blob.name} was damaged on its way from Cloud Storage")
     except api.NotFound as error:
         raise NotFound(f"there is no file {blob.name}") from error
     except DataCorruption as error:
@@ -74,8 +73,6 @@ def download(blob: Blob, to: Path) -> None:
         if error.errno not in DISK_ERRNOS:
             raise
         raise unavailable_of("the scratch folder", error) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _send(blob: Blob, source: Path | bytes, **how: Any) -> None:

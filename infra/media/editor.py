@@ -19,8 +19,8 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 from PIL import Image
 
+from infra.atomic_file import write_atomically
 from infra.media import transcode
-from infra.media.atomic_file import write_atomically
 from infra.media.clip import Clip, read_clip
 from infra.media.container import NotPlayable, is_local, not_playable, open_video, read_frames
 from infra.media.look import look_of
