@@ -8,7 +8,7 @@ import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ import pytest
 
 from infra.adapters import Adapters
 from schemas.ports import Bus, JobStore, VideoStore
+from tests.contract.consumer import REAL, open_real
 from tests.gcp.emulated import Project
 
 Port = TypeVar("Port")
@@ -58,6 +59,13 @@ class BusBackend:
     open: Callable[[], Awaitable[Bus]]
     close: Callable[[Bus], Awaitable[None]]
     traits: Traits
+    url: str
+    opener: str = REAL
+    """How `tests.contract.consumer` opens it in a process of its own."""
+    lose_hints: Callable[[], None] = lambda: None
+    """Breaks the wake-up hints between processes, if the bus has any."""
+    disconnect: Callable[[], None] | None = None
+    """Puts the data out of reach of every client; None if a test can't do that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +94,40 @@ def _project(request: pytest.FixtureRequest) -> Project | None:
 async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BusBackend]:
     project = _project(request)
     url, traits = (project.bus_url, PUBSUB) if project else (f"sqlite://{tmp_path}/bus.db", EMBEDDED)
-    async with _each(lambda adapters: adapters.bus(url, ack_deadline_s=traits.ack_deadline_s)) as (open_bus, close_bus):
-        yield BusBackend(open=open_bus, close=close_bus, traits=traits)
-    if not project:
+    async with each_port(lambda adapters: open_real(adapters, url, traits.ack_deadline_s)) as (
+        open_bus,
+        close_bus,
+    ):
+        yield bus_backend(url, traits, open_bus, close_bus, folder=None if project else tmp_path)
+    if not project and (tmp_path / "bus.db").exists():
         assert _leased(tmp_path / "bus.db") == 0
 
 
+def bus_backend(
+    url: str,
+    traits: Traits,
+    open_bus: Callable[[], Awaitable[Bus]],
+    close_bus: Callable[[Bus], Awaitable[None]],
+    *,
+    folder: Path | None,
+) -> BusBackend:
+    """The backend at this URL; `folder` holds its data if it is an embedded one."""
+    backend = BusBackend(open=open_bus, close=close_bus, traits=traits, url=url)
+    if folder is None:
+        return backend
+
+    def lose_hints() -> None:
+        for fifo in (folder / "wake").iterdir():
+            fifo.unlink()
+
+    def disconnect() -> None:
+        (folder / "bus.db").rename(folder / "moved.db")
+
+    return replace(backend, lose_hints=lose_hints, disconnect=disconnect)
+
+
 @asynccontextmanager
-async def _each(
+async def each_port(
     open_port: Callable[[Adapters], Awaitable[Port]],
 ) -> AsyncIterator[tuple[Callable[[], Awaitable[Port]], Callable[[Port], Awaitable[None]]]]:
     """Opens one in adapters of its own, as often as wanted, and closes them."""
@@ -127,7 +161,7 @@ async def bus(backend: BusBackend) -> Bus:
 async def jobs_backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[JobsBackend]:
     project = _project(request)
     url = project.jobs_url if project else f"sqlite://{tmp_path}/jobs.db"
-    async with _each(lambda adapters: adapters.jobs(url)) as (open_jobs, _):
+    async with each_port(lambda adapters: adapters.jobs(url)) as (open_jobs, _):
         yield JobsBackend(open=open_jobs)
 
 

@@ -4,13 +4,15 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from schemas.errors import NotFound
+from schemas.errors import NotFound, Unavailable
 from schemas.ports import Bus, Delivery, Subscription
 from schemas.wire.message import Message
 from tests.contract.conftest import BusBackend
+from tests.contract.consumer import Consumer, consumer
 
 PATIENCE_S = 30.0
 
@@ -461,3 +463,106 @@ async def test_a_redelivery_has_the_same_message_id_and_another_message_another(
         again = await take_one(flow)
         await again.ack()
     assert seen[0] == seen[1] != again.message_id
+
+
+def _consumer(backend: BusBackend, subscription: Subscription) -> AbstractAsyncContextManager[Consumer]:
+    return consumer(backend.opener, backend.url, backend.traits.ack_deadline_s, subscription)
+
+
+async def test_a_killed_consumer_s_message_comes_again_and_counts(backend: BusBackend, workers: Subscription) -> None:
+    bus = await backend.open()
+    await bus.ensure(workers)
+    await bus.publish(workers.topic, message("survives"))
+    async with _consumer(backend, workers) as killed:
+        assert await killed.read() == "survives 1"
+        await killed.kill()
+    async with bus.subscribe(workers, limit=1) as flow:
+        delivery = await take_one(flow)
+        assert (text_of(delivery), delivery.attempt) == ("survives", 2)
+        await delivery.ack()
+
+
+async def test_a_message_that_kills_its_consumers_becomes_a_dead_letter(
+    backend: BusBackend, dying: Subscription, mourners: Subscription
+) -> None:
+    if backend.traits.ack_deadline_s >= 10:
+        pytest.skip("the Pub/Sub emulator needs minutes for it: each lease lasts at least 10 s")
+    bus = await backend.open()
+    await bus.ensure(dying)
+    async with bus.subscribe(mourners, limit=1) as dead:
+        await bus.publish(dying.topic, message("killer"))
+        for attempt in range(1, dying.max_deliveries + 1):
+            async with _consumer(backend, dying) as killed:
+                assert await killed.read() == f"killer {attempt}"
+                await killed.kill()
+        async with bus.subscribe(dying, limit=1) as flow:
+            obituary = await take_one(dead)
+            assert text_of(obituary) == "killer"
+            (letter,) = await bus.dead_letters(id=obituary.message.attributes["dead_letter_id"])
+            assert letter.deliveries == dying.max_deliveries
+            await obituary.ack()
+            await bus.publish(dying.topic, message("healthy"))
+            survivor = await take_one(flow)
+            assert text_of(survivor) == "healthy"
+            await survivor.ack()
+
+
+async def test_a_killed_process_s_ephemeral_subscription_goes(backend: BusBackend, unique: str, topic: str) -> None:
+    bus = await backend.open()
+    if not bus.sees_waiting:
+        pytest.skip("Pub/Sub expires a subscription after a day at the soonest")
+    own = Subscription(name=f"own-{unique}", topic=topic, ephemeral=True)
+    async with _consumer(backend, own) as killed:
+        await bus.publish(topic, message("for the dead"))
+        assert await killed.read() == "for the dead 1"
+        await killed.kill()
+    async with asyncio.timeout(PATIENCE_S):
+        while await bus.waiting(own):  # noqa: ASYNC110 - the port reports no event for it
+            await asyncio.sleep(0.05)
+    await bus.publish(topic, message("too late"))
+    assert await bus.waiting(own) == []
+
+
+async def test_what_waits_is_seen(bus: Bus, workers: Subscription) -> None:
+    if not bus.sees_waiting:
+        pytest.skip("Pub/Sub does not tell what waits")
+    await bus.ensure(workers)
+    for text in ("leased", "waits"):
+        await bus.publish(workers.topic, message(text))
+    async with bus.subscribe(workers, limit=1) as flow:
+        delivery = await take_one(flow)
+        assert sorted(each["job_id"] for each in await bus.waiting(workers)) == ["leased", "waits"]
+        await delivery.ack()
+        assert len(await bus.waiting(workers)) == 1
+        await (await take_one(flow)).ack()
+        assert await bus.waiting(workers) == []
+
+
+async def test_out_of_reach_is_unavailable(backend: BusBackend, workers: Subscription) -> None:
+    if backend.disconnect is None:
+        pytest.skip("a test can't cut the emulator off; tests/gcp sees the client's errors translated")
+    bus = await backend.open()
+    await bus.ensure(workers)
+    backend.disconnect()
+    for call in (
+        bus.publish(workers.topic, message("lost")),
+        bus.ensure(workers),
+        bus.dead_letters(),
+        bus.replay_dead_letter("1"),
+        bus.delete_dead_letter("1"),
+    ):
+        with pytest.raises(Unavailable):
+            await call
+
+
+async def test_delivery_goes_on_without_wake_up_hints(backend: BusBackend, workers: Subscription) -> None:
+    consuming, publishing = await backend.open(), await backend.open()
+    async with consuming.subscribe(workers, limit=1) as flow:
+        waiting = asyncio.create_task(take_one(flow))
+        await publishing.publish(workers.topic, message("with a hint"))
+        await (await waiting).ack()
+        backend.lose_hints()
+        await publishing.publish(workers.topic, message("without"))
+        delivery = await take_one(flow)
+        assert text_of(delivery) == "without"
+        await delivery.ack()
