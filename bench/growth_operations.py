@@ -88,7 +88,7 @@ def _fresh(*, due: bool = False) -> Job:
 
 
 async def _nothing_due(place: Place) -> None:
-    assert (await reconcile(place.shop)).looked_at == 0
+    assert (await reconcile(place.ctx)).looked_at == 0
 
 
 async def _some_due(place: Place, calls: int) -> float:
@@ -97,7 +97,7 @@ async def _some_due(place: Place, calls: int) -> float:
     for _ in range(calls):
         made = await asyncio.gather(*(place.jobs.create(_fresh(due=True)) for _ in range(DUE)))
         begun = time.perf_counter()
-        report = await reconcile(place.shop)
+        report = await reconcile(place.ctx)
         took_s += time.perf_counter() - begun
         assert report.republished == DUE, report
         await asyncio.gather(*(_put_away(place, job.job_id) for job in made))

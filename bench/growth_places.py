@@ -23,7 +23,7 @@ class Place:
 
     jobs: JobStore
     bus: Bus
-    shop: WorkerContext
+    ctx: WorkerContext
     """A worker's view of both."""
     sample: list[Seeded]
     """Some of its jobs, the oldest first."""
@@ -58,7 +58,7 @@ async def _opened(path: Path, jobs_url: str, sample: list[Seeded]) -> AsyncItera
         videos = await adapters.videos(f"file://{path.parent}/videos", base_url="http://127.0.0.1")
         model = Animatic(videos, RenderPool(1), path.parent)
         adapters.close_at_exit(model.aclose)
-        shop = WorkerContext(
+        ctx = WorkerContext(
             bus=bus,
             jobs=jobs,
             videos=videos,
@@ -69,4 +69,4 @@ async def _opened(path: Path, jobs_url: str, sample: list[Seeded]) -> AsyncItera
             scratch=path.parent,
             rate_limiter=SubmitRateLimiter(SystemClock()),
         )
-        yield Place(jobs=jobs, bus=bus, shop=shop, sample=sample)
+        yield Place(jobs=jobs, bus=bus, ctx=ctx, sample=sample)

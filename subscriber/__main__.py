@@ -78,9 +78,9 @@ async def _worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int
     _stop_on_signals(stop)
     if parent_fd is not None:
         _stop_with_parent(stop, parent_fd)
-    async with open_context(settings) as shop:
+    async with open_context(settings) as ctx:
         worker = Worker(
-            shop=shop,
+            ctx=ctx,
             in_flight=settings.jobs_at_once,
             prefetch=settings.messages_beside,
             drain_s=settings.drain_s,
@@ -127,9 +127,9 @@ async def _one_pass(settings: WorkerSettings, dry_run: bool) -> dict[str, int]:
     from subscriber.reconcile import reconcile, retain
     from subscriber.retention import Retention
 
-    async with open_context(settings) as shop:
-        report = await reconcile(shop, dry_run=dry_run)
-        retention = Retention(shop, settings.retention)
+    async with open_context(settings) as ctx:
+        report = await reconcile(ctx, dry_run=dry_run)
+        retention = Retention(ctx, settings.retention)
         while not retention.is_idle:
             await retain(retention, report, dry_run=dry_run)
         return asdict(report)

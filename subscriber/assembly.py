@@ -30,7 +30,7 @@ from subscriber.scratch import work_folder
 logger = logging.getLogger(__name__)
 
 
-async def fetch_clips(shop: WorkerContext, job: Job, folder: Path) -> list[Path]:
+async def fetch_clips(ctx: WorkerContext, job: Job, folder: Path) -> list[Path]:
     """Fetch what is needed, from the last clip back to the first.
 
     An extension's file should hold all clips before it as well. Some models answer with the added part alone; its
@@ -41,11 +41,11 @@ async def fetch_clips(shop: WorkerContext, job: Job, folder: Path) -> list[Path]
     while last >= 0:
         clip = job.clips[last]
         file = folder / f"clip-{last}.mp4"
-        await shop.videos.fetch(clip.output or "", file)
+        await ctx.videos.fetch(clip.output or "", file)
         files.insert(0, file)
         first = last
         if clip.planned.extends:
-            found = await shop.editor.measure(file)
+            found = await ctx.editor.measure(file)
             first = first_held(job.clips[: last + 1], found)
             if first:
                 logger.info("an extension holds the added part alone", extra=_log_fields(job, last, found))
@@ -76,7 +76,7 @@ _RIGHT_WITHIN_S = 0.5
 """So much the length of a stored final file may differ: another version may have mended it in another way."""
 
 
-async def store(shop: WorkerContext, job: Job, *, waits_for_files: bool = False) -> Job:
+async def store(ctx: WorkerContext, job: Job, *, waits_for_files: bool = False) -> Job:
     """Return the succeeded job, its stored file probed, or the failed one if the clips are certainly no video.
 
     A video that can't be mended is delivered as it came, with `defect`. Raises `Unavailable`: a dependency or the
@@ -85,57 +85,57 @@ async def store(shop: WorkerContext, job: Job, *, waits_for_files: bool = False)
     cause: Exception | None = None
     for tried in range(1, TRIES + 1):
         try:
-            return await _end(shop, job, await _ending(shop, job, waits_for_files=waits_for_files))
+            return await _end(ctx, job, await _ending(ctx, job, waits_for_files=waits_for_files))
         except ReelbusError:
             raise
         except Exception as error:
             logger.exception("the clips can't be assembled", extra={**_about(job, "assembly_broke"), "tried": tried})
             cause = error
-        await shop.clock.sleep(PAUSE_S * tried)
-    return await _store_unedited(shop, job, cause)
+        await ctx.clock.sleep(PAUSE_S * tried)
+    return await _store_unedited(ctx, job, cause)
 
 
-async def give_up_storing(shop: WorkerContext, job: Job) -> Job:
+async def give_up_storing(ctx: WorkerContext, job: Job) -> Job:
     """One last try; else the failed job. Its paid clips stay in the ledger, and `reelbus replay` is free.
 
     A local disk that is full fails no job: raises `LocalDisk`.
     """
     try:
-        return await store(shop, job)
+        return await store(ctx, job)
     except LocalDisk:
         raise
     except Unavailable:
         logger.warning("gave up storing", exc_info=True, extra=_about(job, "storing_given_up"))
-    return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_NOT_STORED))
+    return await ctx.write(job, ev.Failed(at=ctx.clock.now(), failure=_NOT_STORED))
 
 
-async def _ending(shop: WorkerContext, job: Job, *, waits_for_files: bool) -> ev.Stored | ev.Failed:
+async def _ending(ctx: WorkerContext, job: Job, *, waits_for_files: bool) -> ev.Stored | ev.Failed:
     """How the job ends as far as its clips are concerned."""
     try:
-        result, defect = await _deliver(shop, job, edits=True)
+        result, defect = await _deliver(ctx, job, edits=True)
     except NotFound as error:
         if waits_for_files:
             raise Unavailable(f"a clip's file can't be found yet: {error}") from error
-        return _failed(shop, job, _useless(error))
+        return _failed(ctx, job, _useless(error))
     except Invalid as error:
-        return _failed(shop, job, _useless(error))
-    return ev.Stored(at=shop.clock.now(), result=result, defect=defect)
+        return _failed(ctx, job, _useless(error))
+    return ev.Stored(at=ctx.clock.now(), result=result, defect=defect)
 
 
-async def _store_unedited(shop: WorkerContext, job: Job, cause: Exception | None) -> Job:
+async def _store_unedited(ctx: WorkerContext, job: Job, cause: Exception | None) -> Job:
     """Deliver the paid clip as it came; the failed job, with the first reason, if even that breaks."""
     try:
-        result, defect = await _deliver(shop, job, edits=False)
+        result, defect = await _deliver(ctx, job, edits=False)
     except (Unavailable, Conflict):
         raise
     except Exception:
         logger.exception("the clips can't be delivered as they came", extra=_about(job, "assembly_given_up"))
-        return await shop.write(job, _failed(shop, job, _broken(cause)))
-    return await _end(shop, job, ev.Stored(at=shop.clock.now(), result=result, defect=defect))
+        return await ctx.write(job, _failed(ctx, job, _broken(cause)))
+    return await _end(ctx, job, ev.Stored(at=ctx.clock.now(), result=result, defect=defect))
 
 
-async def _end(shop: WorkerContext, job: Job, ending: ev.Stored | ev.Failed) -> Job:
-    ended = await shop.write(job, ending)
+async def _end(ctx: WorkerContext, job: Job, ending: ev.Stored | ev.Failed) -> Job:
+    ended = await ctx.write(job, ending)
     if isinstance(ending, ev.Stored):
         facts = ending.result.model_dump(include={"gcs_path", "size_bytes", "duration_seconds"})
         extra = {**_about(job, "stored"), **facts, "model": job.clips[0].planned.model}
@@ -143,34 +143,34 @@ async def _end(shop: WorkerContext, job: Job, ending: ev.Stored | ev.Failed) -> 
     return ended
 
 
-def _failed(shop: WorkerContext, job: Job, failure: Failure) -> ev.Failed:
+def _failed(ctx: WorkerContext, job: Job, failure: Failure) -> ev.Failed:
     logger.warning("the job has no video", extra={**_about(job, "assembly_failed"), "reason": failure.message})
-    return ev.Failed(at=shop.clock.now(), failure=failure)
+    return ev.Failed(at=ctx.clock.now(), failure=failure)
 
 
-async def _deliver(shop: WorkerContext, job: Job, *, edits: bool) -> tuple[Result, Failure | None]:
-    with work_folder(shop.scratch, "assembly") as folder:
+async def _deliver(ctx: WorkerContext, job: Job, *, edits: bool) -> tuple[Result, Failure | None]:
+    with work_folder(ctx.scratch, "assembly") as folder:
         final = folder / "final.mp4"
-        clips = await fetch_clips(shop, job, folder)
+        clips = await fetch_clips(ctx, job, folder)
         if edits:
-            probe = await shop.editor.assemble(clips, duration_seconds=job.request.duration_seconds, to=final)
+            probe = await ctx.editor.assemble(clips, duration_seconds=job.request.duration_seconds, to=final)
         else:
-            probe = await shop.editor.keep(clips, to=final, defect="it could not be edited")
+            probe = await ctx.editor.keep(clips, to=final, defect="it could not be edited")
         defect = _defect(job, probe)
-        if not await shop.videos.put(job.final_name, final, content_type="video/mp4"):
-            probe = await _adopt(shop, job, final, probe)
-        return _result(job, probe, final.stat().st_size, await _poster(shop, job, final)), defect
+        if not await ctx.videos.put(job.final_name, final, content_type="video/mp4"):
+            probe = await _adopt(ctx, job, final, probe)
+        return _result(job, probe, final.stat().st_size, await _poster(ctx, job, final)), defect
 
 
-async def _adopt(shop: WorkerContext, job: Job, final: Path, ours: Probe) -> Probe:
+async def _adopt(ctx: WorkerContext, job: Job, final: Path, ours: Probe) -> Probe:
     """The file that has the name already, if it is a whole video of the right length; else ours takes its place."""
     theirs = final.with_name("stored.mp4")
     try:
-        await shop.videos.fetch(job.final_name, theirs)
+        await ctx.videos.fetch(job.final_name, theirs)
     except NotFound as error:
         raise Unavailable(f"{job.final_name} was deleted while it was read", retry_after_s=1) from error
     try:
-        found = await shop.editor.probe(theirs)
+        found = await ctx.editor.probe(theirs)
     except Invalid as error:
         wrong = str(error)
     else:
@@ -180,18 +180,18 @@ async def _adopt(shop: WorkerContext, job: Job, final: Path, ours: Probe) -> Pro
             return found
         wrong = f"it lasts {found.duration_seconds:.2f} s, not {ours.duration_seconds:.2f} s"
     logger.error("replaces a final file", extra={**_about(job, "final_replaced"), "reason": wrong})
-    await shop.videos.delete(job.final_name)
-    if not await shop.videos.put(job.final_name, final, content_type="video/mp4"):
+    await ctx.videos.delete(job.final_name)
+    if not await ctx.videos.put(job.final_name, final, content_type="video/mp4"):
         raise Unavailable(f"another worker stores {job.final_name} at this moment", retry_after_s=1)
     return ours
 
 
-async def _poster(shop: WorkerContext, job: Job, final: Path) -> str | None:
+async def _poster(ctx: WorkerContext, job: Job, final: Path) -> str | None:
     """The still picture beside the film. A film without one is a film all the same."""
     poster = final.with_name("poster.jpg")
     try:
-        await shop.editor.poster(final, poster)
-        await shop.videos.put(job.poster_name, poster, content_type="image/jpeg")
+        await ctx.editor.poster(final, poster)
+        await ctx.videos.put(job.poster_name, poster, content_type="image/jpeg")
     except LocalDisk:
         raise
     except Exception:

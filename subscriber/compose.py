@@ -23,7 +23,7 @@ from subscriber.settings import WorkerSettings
 
 __all__ = ["configure_logs", "open_context"]
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -108,6 +108,6 @@ async def _sweep_scratch(scratch: Path, every_s: float) -> None:
         await asyncio.sleep(every_s)
         try:
             if swept := await asyncio.to_thread(delete_stale, scratch, make=False):
-                log.info("deleted what a killed worker left", extra={"action": "scratch_swept", "count": swept})
+                logger.info("deleted what a killed worker left", extra={"action": "scratch_swept", "count": swept})
         except Exception:  # the next round may do better
-            log.exception("scratch can't be swept", extra={"action": "scratch_unswept"})
+            logger.exception("scratch can't be swept", extra={"action": "scratch_unswept"})

@@ -15,101 +15,103 @@ from subscriber.context import WorkerContext
 from subscriber.policy import may_resubmit
 from subscriber.submission import forget_attempt
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 INLINE = "inline.mp4"
 """Under the prefix of an attempt: the film that came in the answer, where a search finds it, too."""
 
 
-async def poll_once(shop: WorkerContext, job: Job, clip: Clip) -> Job | None:
+async def poll_once(ctx: WorkerContext, job: Job, clip: Clip) -> Job | None:
     """The job after the operation ended, or None while it runs. Raises `Unavailable`, and `OtherModel` if only a worker
     of another model can ask.
 
     With the last clip done the job is `storing`, and not written down yet: that can be redone for free, so that it
     need not cost a write of its own.
     """
-    answer = await shop.model.poll(clip.operation or "", request=job.request)
-    ended = await _end_of(shop, job, clip, answer)
+    answer = await ctx.model.poll(clip.operation or "", request=job.request)
+    ended = await _end_of(ctx, job, clip, answer)
     if ended is None and isinstance(answer, Missing | Foreign):
-        log.warning("the model does not know an operation", extra={"action": "operation_unknown", "job_id": job.job_id})
+        logger.warning(
+            "the model does not know an operation", extra={"action": "operation_unknown", "job_id": job.job_id}
+        )
     if ended is None and isinstance(answer, Foreign):
         raise OtherModel(f"clip {clip.index} of job {job.job_id} is made by {clip.planned.model}")
     after = advance(job, ended) if ended else None
     if after is None or after.state is JobState.STORING:
         return after
-    saved = await shop.jobs.save(after)
+    saved = await ctx.jobs.save(after)
     if _is_free_of_charge(ended):
-        await forget_attempt(shop, saved, clip)
+        await forget_attempt(ctx, saved, clip)
     return saved
 
 
-async def give_up_generation(shop: WorkerContext, job: Job, clip: Clip) -> Job:
+async def give_up_generation(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
     """One last question, and one last look under the prefix, for a clip past its deadline."""
-    answer = await shop.model.poll(clip.operation or "", request=job.request)
-    ended = await _end_of(shop, job, clip, answer)
+    answer = await ctx.model.poll(clip.operation or "", request=job.request)
+    ended = await _end_of(ctx, job, clip, answer)
     if ended is None:
         failure = _MISSING if isinstance(answer, Missing) else _FOREIGN if isinstance(answer, Foreign) else _LOST
-        ended = await _found_or(shop, clip, failure)
+        ended = await _found_or(ctx, clip, failure)
         if isinstance(ended, ev.ClipFailed):
-            log.warning("a generation was lost", extra={"action": "generation_lost", "job_id": job.job_id})
-    return await shop.write(job, ended)
+            logger.warning("a generation was lost", extra={"action": "generation_lost", "job_id": job.job_id})
+    return await ctx.write(job, ended)
 
 
 async def _end_of(
-    shop: WorkerContext, job: Job, clip: Clip, answer: Answer
+    ctx: WorkerContext, job: Job, clip: Clip, answer: Answer
 ) -> ev.ClipDone | ev.ClipFailed | ev.ClipWithdrawn | None:
     """How the operation ended; None while it runs, or while nothing but its folder can tell."""
     match answer:
         case GenerationRunning():
             return None
         case Missing() | Foreign():
-            found = await shop.model.recover(clip.prefix or "")
-            return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=found[0]) if found else None
+            found = await ctx.model.recover(clip.prefix or "")
+            return ev.ClipDone(at=ctx.clock.now(), clip=clip.index, output=found[0]) if found else None
         case GenerationDone(outputs=(output, *_)) if output.startswith(clip_prefix(job.job_id, clip.index)):
-            price = shop.prices.settle(job, clip, answer.price_usd)
-            return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=output, price_usd=price)
+            price = ctx.prices.settle(job, clip, answer.price_usd)
+            return ev.ClipDone(at=ctx.clock.now(), clip=clip.index, output=output, price_usd=price)
         case GenerationDone(outputs=(), films=(film, *_)) if clip.prefix:
-            log.info("the film came inside the answer", extra={"action": "film_inline", "job_id": job.job_id})
+            logger.info("the film came inside the answer", extra={"action": "film_inline", "job_id": job.job_id})
             output = f"{clip.prefix}{INLINE}"
-            await shop.videos.put(output, film, content_type="video/mp4")
-            price = shop.prices.settle(job, clip, answer.price_usd)
-            return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=output, price_usd=price)
+            await ctx.videos.put(output, film, content_type="video/mp4")
+            price = ctx.prices.settle(job, clip, answer.price_usd)
+            return ev.ClipDone(at=ctx.clock.now(), clip=clip.index, output=output, price_usd=price)
         case GenerationDone(outputs=outputs):
-            return await _found_or(shop, clip, _STRANGE if outputs else _NOTHING_MADE)
+            return await _found_or(ctx, clip, _STRANGE if outputs else _NOTHING_MADE)
         case GenerationFailed(failure=failure) if _may_wait(failure):
-            log.info("the model is too busy", extra={"action": "clip_withdrawn", "job_id": job.job_id})
-            return ev.ClipWithdrawn(at=shop.clock.now(), clip=clip.index, cause=failure)
+            logger.info("the model is too busy", extra={"action": "clip_withdrawn", "job_id": job.job_id})
+            return ev.ClipWithdrawn(at=ctx.clock.now(), clip=clip.index, cause=failure)
         case GenerationFailed(failure=failure):
-            return await _found_or(shop, clip, failure)
+            return await _found_or(ctx, clip, failure)
 
 
-async def _found_or(shop: WorkerContext, clip: Clip, failure: Failure) -> ev.ClipDone | ev.ClipFailed:
+async def _found_or(ctx: WorkerContext, clip: Clip, failure: Failure) -> ev.ClipDone | ev.ClipFailed:
     """A paid film may lie there although the operation failed, or is forgotten: its folder knows better."""
-    found = () if failure.charged is Charged.NO else await shop.model.recover(clip.prefix or "")
+    found = () if failure.charged is Charged.NO else await ctx.model.recover(clip.prefix or "")
     if found:
-        return ev.ClipDone(at=shop.clock.now(), clip=clip.index, output=found[0])
-    return _failed(shop, clip, failure)
+        return ev.ClipDone(at=ctx.clock.now(), clip=clip.index, output=found[0])
+    return _failed(ctx, clip, failure)
 
 
-async def search(shop: WorkerContext, job: Job, clip: Clip) -> Job | None:
+async def search(ctx: WorkerContext, job: Job, clip: Clip) -> Job | None:
     """The job with the unknown clip adopted, or None where nothing lies under its prefix yet."""
-    found = await shop.model.recover(clip.prefix or "")
+    found = await ctx.model.recover(clip.prefix or "")
     if not found:
         return None
-    log.info("found the file of an unknown submit", extra={"action": "submit_found", "job_id": job.job_id})
-    return await shop.write(job, ev.FoundUnderPrefix(at=shop.clock.now(), clip=clip.index, output=found[0]))
+    logger.info("found the file of an unknown submit", extra={"action": "submit_found", "job_id": job.job_id})
+    return await ctx.write(job, ev.FoundUnderPrefix(at=ctx.clock.now(), clip=clip.index, output=found[0]))
 
 
-async def resolve_unknown(shop: WorkerContext, job: Job, clip: Clip) -> Job:
+async def resolve_unknown(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
     """A last look, then the caller's choice: fail closed, or send again."""
-    found = await search(shop, job, clip)
+    found = await search(ctx, job, clip)
     if found:
         return found
     if may_resubmit(job):
-        await forget_attempt(shop, job, clip)
-        log.warning("sending an unknown submit again", extra={"action": "resubmit", "job_id": job.job_id})
-        return await shop.write(job, ev.Resubmit(at=shop.clock.now(), clip=clip.index))
-    log.warning("gave up an unknown submit", extra={"action": "submit_unknown_failed", "job_id": job.job_id})
-    return await shop.write(job, ev.SubmitGivenUp(at=shop.clock.now(), failure=_UNKNOWN))
+        await forget_attempt(ctx, job, clip)
+        logger.warning("sending an unknown submit again", extra={"action": "resubmit", "job_id": job.job_id})
+        return await ctx.write(job, ev.Resubmit(at=ctx.clock.now(), clip=clip.index))
+    logger.warning("gave up an unknown submit", extra={"action": "submit_unknown_failed", "job_id": job.job_id})
+    return await ctx.write(job, ev.SubmitGivenUp(at=ctx.clock.now(), failure=_UNKNOWN))
 
 
 def _is_free_of_charge(ended: Step | None) -> bool:
@@ -125,8 +127,8 @@ def _may_wait(failure: Failure) -> bool:
     return busy and failure.retryable and failure.charged is Charged.NO
 
 
-def _failed(shop: WorkerContext, clip: Clip, failure: Failure) -> ev.ClipFailed:
-    return ev.ClipFailed(at=shop.clock.now(), clip=clip.index, failure=failure)
+def _failed(ctx: WorkerContext, clip: Clip, failure: Failure) -> ev.ClipFailed:
+    return ev.ClipFailed(at=ctx.clock.now(), clip=clip.index, failure=failure)
 
 
 _NOTHING_MADE = Failure(

@@ -49,30 +49,30 @@ from subscriber.runner import JobRunner
 logger = logging.getLogger(__name__)
 
 
-async def get_or_create_job(shop: WorkerContext, request: VideoRequest, *, traceparent: str | None) -> Job:
+async def get_or_create_job(ctx: WorkerContext, request: VideoRequest, *, traceparent: str | None) -> Job:
     """The job of a request, created where a publisher sent it straight to the bus.
 
     Raises `Invalid` for an image that is none, and `IdReused` where the id stands for another request.
     """
-    known = await shop.jobs.get(request.job_id)
+    known = await ctx.jobs.get(request.job_id)
     if known and known.fingerprint == request.fingerprint():
         return known  # whatever was allowed of its image then: it is taken, and perhaps paid
-    claim = await stage_image(request, shop.videos, from_bus=True)
-    job = known or await _create(shop, claim, traceparent)
+    claim = await stage_image(request, ctx.videos, from_bus=True)
+    job = known or await _create(ctx, claim, traceparent)
     refused = job.fingerprint != claim.request.fingerprint()
     if refused or job.erased_at:
-        await undo_reference(claim.request, job, shop.jobs, shop.videos, shop.clock.now())
+        await undo_reference(claim.request, job, ctx.jobs, ctx.videos, ctx.clock.now())
     if refused:
         raise IdReused(f"job_id {request.job_id} stands for another request already")
     return job
 
 
-async def _create(shop: WorkerContext, claim: StagedImage, traceparent: str | None) -> Job:
-    await store_image(claim, shop.videos)
+async def _create(ctx: WorkerContext, claim: StagedImage, traceparent: str | None) -> Job:
+    await store_image(claim, ctx.videos)
     try:
-        return await shop.jobs.create(new_job(claim.request, shop.clock.now(), traceparent=traceparent))
+        return await ctx.jobs.create(new_job(claim.request, ctx.clock.now(), traceparent=traceparent))
     except AlreadyExists:
-        return await shop.read(claim.request.job_id)
+        return await ctx.read(claim.request.job_id)
 
 
 @dataclass(slots=True)
@@ -135,12 +135,12 @@ NEWER_WORKER = "newer_worker"
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
-async def hold(shop: WorkerContext, delivery: Delivery, error: NewerVersion | NewerRecord | OtherModel) -> None:
+async def hold(ctx: WorkerContext, delivery: Delivery, error: NewerVersion | NewerRecord | OtherModel) -> None:
     """Settle the delivery so that it comes again. A message about to be given up for its many deliveries begins afresh.
 
     A message of unknown content is settled for good where its job ended, and rejected when its time is over.
     """
-    if isinstance(error, UnknownContent) and await _settle(shop, delivery, error):
+    if isinstance(error, UnknownContent) and await _settle(ctx, delivery, error):
         return
     action = "other_model" if isinstance(error, OtherModel) else "newer_version"
     extra = {"action": action, "job_id": claimed_job_id(delivery.message), "reason": str(error)}
@@ -148,50 +148,50 @@ async def hold(shop: WorkerContext, delivery: Delivery, error: NewerVersion | Ne
     if delivery.attempt < MAX_DELIVERIES - 1:
         await delivery.nack(delay_s=min(HOLD_AT_MOST_S, HOLD_FIRST_S * float(2**delivery.attempt)))
     else:
-        await _publish_again(shop, delivery, {})
+        await _publish_again(ctx, delivery, {})
 
 
-async def _settle(shop: WorkerContext, delivery: Delivery, unknown: UnknownContent) -> bool:
+async def _settle(ctx: WorkerContext, delivery: Delivery, unknown: UnknownContent) -> bool:
     """True if the delivery is settled: its job ended, its time is over, or a copy that says since when replaces it."""
-    now = shop.clock.now()
-    job = await _job_of_unknown(shop, unknown)
+    now = ctx.clock.now()
+    job = await _job_of_unknown(ctx, unknown)
     since = _held_since(delivery.message)
     if job and job.has_ended:
-        await announce(shop, job)
+        await announce(ctx, job)
         await delivery.ack()
     elif since is None:
-        await _publish_again(shop, delivery, {HELD_SINCE: isoformat(now)})
+        await _publish_again(ctx, delivery, {HELD_SINCE: isoformat(now)})
     elif now < _held_until(unknown, since):
         return False
     elif job and job.state is JobState.QUEUED and now >= job.deadline:
-        await announce(shop, await shop.write(job, ev.Expired(at=now)))
+        await announce(ctx, await ctx.write(job, ev.Expired(at=now)))
         await delivery.ack()
     else:
-        await reject(shop, delivery, claimed_job_id(delivery.message), unknown.reason)
+        await reject(ctx, delivery, claimed_job_id(delivery.message), unknown.reason)
         await delivery.dead_letter(f"{unknown.reason}; no newer worker came since {isoformat(since)}")
     return True
 
 
-async def _job_of_unknown(shop: WorkerContext, unknown: UnknownContent) -> Job | None:
+async def _job_of_unknown(ctx: WorkerContext, unknown: UnknownContent) -> Job | None:
     """The job that the message asks for, if it has a record that this version can read; it says what it waits for."""
     request = unknown.command
     if not isinstance(request, VideoRequest):
         return None
     try:
-        job = await shop.jobs.get(request.job_id)
+        job = await ctx.jobs.get(request.job_id)
         if job is None or job.fingerprint != request.fingerprint():
             return None
         if job.state is JobState.QUEUED and job.waiting_for != NEWER_WORKER:
-            return await shop.write(job, ev.NewerWorkerNeeded(at=shop.clock.now(), waiting_for=NEWER_WORKER))
+            return await ctx.write(job, ev.NewerWorkerNeeded(at=ctx.clock.now(), waiting_for=NEWER_WORKER))
     except (Conflict, NewerRecord):  # the next delivery looks again
         return None
     return job
 
 
-async def _publish_again(shop: WorkerContext, delivery: Delivery, more: Mapping[str, str]) -> None:
+async def _publish_again(ctx: WorkerContext, delivery: Delivery, more: Mapping[str, str]) -> None:
     message = delivery.message
     again = Message(data=message.data, attributes={**message.attributes, **more})
-    await shop.bus.publish(REQUESTS, again)
+    await ctx.bus.publish(REQUESTS, again)
     await delivery.ack()
 
 
@@ -218,7 +218,7 @@ EARLY_CANCEL_TRIES = 5
 class Handler:
     """Handles deliveries of the request topic. The registry bounds the jobs carried at once; cancels need no slot."""
 
-    shop: WorkerContext
+    ctx: WorkerContext
     registry: InFlightJobs
 
     async def __call__(self, delivery: Delivery) -> None:
@@ -227,10 +227,10 @@ class Handler:
             command = decode_command(delivery.message)
             job = await self._job_of(delivery, command)
         except (NewerVersion, NewerRecord) as error:
-            await hold(self.shop, delivery, error)
+            await hold(self.ctx, delivery, error)
         except (Invalid, IdReused) as error:
             conflict = isinstance(error, IdReused)
-            await reject(self.shop, delivery, claimed_job_id(delivery.message), error, conflict=conflict)
+            await reject(self.ctx, delivery, claimed_job_id(delivery.message), error, conflict=conflict)
             await delivery.dead_letter(str(error))
         else:
             if isinstance(command, CancelRequest):
@@ -242,85 +242,85 @@ class Handler:
 
     def finish(self, job: Job) -> Awaitable[None]:
         """Carries the job to its end, and tells everybody. Keeps no record of its own meanwhile."""
-        return self._cancel_running(self.registry.run(job, lambda known: JobRunner(self.shop, known)))
+        return self._cancel_running(self.registry.run(job, lambda known: JobRunner(self.ctx, known)))
 
     async def _cancel_running(self, carried: Awaitable[Job]) -> None:
         ended = await carried
-        await announce(self.shop, ended)
-        await release_unused_budget(self.shop, ended)
+        await announce(self.ctx, ended)
+        await release_unused_budget(self.ctx, ended)
 
     async def _job_of(self, delivery: Delivery, command: VideoRequest | CancelRequest) -> Job | None:
         """The record is there before the job waits for its turn: a cancel finds it."""
         if isinstance(command, CancelRequest):
             return None
-        return await get_or_create_job(self.shop, command, traceparent=delivery.message.traceparent)
+        return await get_or_create_job(self.ctx, command, traceparent=delivery.message.traceparent)
 
     async def _settle_with(self, ending: Awaitable[None], delivery: Delivery) -> None:
         """A job that only a newer worker, or one of another provider, can go on with is left to that one."""
         try:
             await ending
         except (NewerRecord, OtherModel) as error:
-            await hold(self.shop, delivery, error)
+            await hold(self.ctx, delivery, error)
         else:
             await delivery.ack()
 
     async def _cancel(self, delivery: Delivery, wish: CancelRequest) -> None:
-        at = self.shop.clock.now()
+        at = self.ctx.clock.now()
         try:
-            job = await update_job(self.shop.jobs, wish.job_id, lambda _: ev.CancelRequested(at=at, reason=wish.reason))
+            job = await update_job(self.ctx.jobs, wish.job_id, lambda _: ev.CancelRequested(at=at, reason=wish.reason))
         except NotFound as error:
             if delivery.attempt < EARLY_CANCEL_TRIES:
                 await delivery.nack(delay_s=EARLY_CANCEL_DELAY_S)
             else:
-                await reject(self.shop, delivery, wish.job_id, error)
+                await reject(self.ctx, delivery, wish.job_id, error)
                 await delivery.ack()
             return
         self.registry.wake(wish.job_id)
         if job.completion_due:
-            await announce(self.shop, job)
+            await announce(self.ctx, job)
         await delivery.ack()
 
 
 async def handle_dead(handler: Handler, delivery: Delivery) -> None:
     """Terminal job: its completion again. Something paid, or perhaps paid: resume. Nothing paid: fail it."""
-    if await _was_replayed(handler.shop, delivery.message):
+    if await _was_replayed(handler.ctx, delivery.message):
         await delivery.ack()
         return
-    job = await _job_of(handler.shop, delivery.message)
+    job = await _job_of(handler.ctx, delivery.message)
     if job is None:
         logger.warning("a dead letter speaks of no job", extra={"action": "dead_letter_kept"})
     elif job.has_ended:
-        await announce(handler.shop, job)
+        await announce(handler.ctx, job)
     elif job.has_started:
         await handler.finish(job)
     else:
         logger.warning("failing the job of a dead letter", extra={"action": "dead_lettered", "job_id": job.job_id})
-        failed = await update_job(handler.shop.jobs, job.job_id, lambda known: _failure(handler.shop, known))
+        failed = await update_job(handler.ctx.jobs, job.job_id, lambda known: _failure(handler.ctx, known))
         await handler.finish(failed)
     await delivery.ack()
 
 
-async def _was_replayed(shop: WorkerContext, message: Message) -> bool:
+async def _was_replayed(ctx: WorkerContext, message: Message) -> bool:
     """Somebody took the letter off the shelf again before we heard of it: its job is not to be ended."""
     letter = message.attributes.get("dead_letter_id")
-    return letter is not None and not await shop.bus.dead_letters(id=letter)
+    return letter is not None and not await ctx.bus.dead_letters(id=letter)
 
 
-async def _job_of(shop: WorkerContext, message: Message) -> Job | None:
+async def _job_of(ctx: WorkerContext, message: Message) -> Job | None:
     """The job that the message asked for; None for a message that is none, or names somebody else's id."""
     try:
         request = decode_command(message)
         if not isinstance(request, VideoRequest):
             return None
-        return await get_or_create_job(shop, request, traceparent=message.traceparent)
+        return await get_or_create_job(ctx, request, traceparent=message.traceparent)
     except (Invalid, NewerVersion, IdReused):
         return None
 
 
-def _failure(shop: WorkerContext, job: Job) -> ev.Failed | None:
+def _failure(ctx: WorkerContext, job: Job) -> ev.Failed | None:
     if job.has_ended or job.has_started:
         return None
-    return ev.Failed(at=shop.clock.now(), failure=_GIVEN_UP, held=False)
+    return ev.Failed(at=ctx.clock.now(), failure=_GIVEN_UP, held=False)
 
 
 _GIVEN_UP = Failure(

@@ -45,43 +45,43 @@ def puts_marker(nonce: str) -> bool:
     return nonce.startswith(_NONCE)
 
 
-def own_marker(shop: WorkerContext, nonce: str) -> Marker:
+def own_marker(ctx: WorkerContext, nonce: str) -> Marker:
     """What the owner of a claim puts."""
-    return Marker(nonce=nonce, owner=shop.owner, at=shop.clock.now())
+    return Marker(nonce=nonce, owner=ctx.owner, at=ctx.clock.now())
 
 
-def fence(shop: WorkerContext, nonce: str) -> Marker:
+def fence(ctx: WorkerContext, nonce: str) -> Marker:
     """What another worker puts so that the owner of the claim `nonce` can't send any more."""
-    return Marker(nonce=new_nonce(), owner=shop.owner, at=shop.clock.now(), instead_of=nonce)
+    return Marker(nonce=new_nonce(), owner=ctx.owner, at=ctx.clock.now(), instead_of=nonce)
 
 
-async def put_marker(shop: WorkerContext, prefix: str, marker: Marker) -> Marker:
+async def put_marker(ctx: WorkerContext, prefix: str, marker: Marker) -> Marker:
     """Return the marker that is stored afterwards: this one, or the one that was there before.
 
     Raises `Unavailable`; then this marker may be stored or not.
     """
     name = marker_name(prefix)
     content = marker.model_dump_json(exclude_none=True).encode()
-    if await shop.videos.put(name, content, content_type="application/json"):
+    if await ctx.videos.put(name, content, content_type="application/json"):
         return marker
     try:
-        return await _read_marker(shop, name)
+        return await _read_marker(ctx, name)
     except NotFound as error:
         raise Unavailable(f"{name} was deleted while it was read") from error
 
 
-async def delete_marker(shop: WorkerContext, prefix: str) -> None:
+async def delete_marker(ctx: WorkerContext, prefix: str) -> None:
     """Delete the marker of an attempt that was certainly not charged. Raises `Unavailable`."""
-    await shop.videos.delete(marker_name(prefix))
+    await ctx.videos.delete(marker_name(prefix))
 
 
-async def _read_marker(shop: WorkerContext, name: str) -> Marker:
+async def _read_marker(ctx: WorkerContext, name: str) -> Marker:
     """A file that is no marker of ours counts as one of another owner."""
-    with work_folder(shop.scratch, "marker") as folder:
+    with work_folder(ctx.scratch, "marker") as folder:
         local = folder / "marker"
-        await shop.videos.fetch(name, local)
+        await ctx.videos.fetch(name, local)
         content = await asyncio.to_thread(local.read_bytes)
     try:
         return Marker.model_validate_json(content)
     except ValidationError:
-        return Marker(nonce="", owner="unknown", at=shop.clock.now())
+        return Marker(nonce="", owner="unknown", at=ctx.clock.now())

@@ -21,7 +21,7 @@ from subscriber.announce import announce
 from subscriber.context import WorkerContext
 from subscriber.retention import Retention, eraser_of
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 PAGE = 200
 _BUT_QUEUED = frozenset(JobState) - {JobState.QUEUED}
@@ -56,27 +56,27 @@ class Known:
     """Requests that were published later may still wait; None while nothing can be said."""
 
 
-async def reconcile(shop: WorkerContext, *, known: Known | None = None, dry_run: bool = False) -> Report:
+async def reconcile(ctx: WorkerContext, *, known: Known | None = None, dry_run: bool = False) -> Report:
     """One pass over all jobs whose `next_check_at` is over. Without a worker's knowledge no queued job is left out
     but those whose message the bus shows."""
     report = Report()
     erased: list[Job] = []
     waiting: Collection[str] | None = None
-    async for job in _due(shop, known):
+    async for job in _due(ctx, known):
         if not job.has_ended:
-            waiting = await _job_ids_waiting(shop) if waiting is None else waiting
+            waiting = await _job_ids_waiting(ctx) if waiting is None else waiting
             if job.job_id in waiting or (known and known.holds(job.job_id)):
                 continue
         report.looked_at += 1
-        erased += await _look_after(shop, job, report, dry_run)
-    await eraser_of(shop).finish([] if dry_run else erased)
+        erased += await _look_after(ctx, job, report, dry_run)
+    await eraser_of(ctx).finish([] if dry_run else erased)
     return report
 
 
-async def _due(shop: WorkerContext, known: Known | None) -> AsyncIterator[Job]:
+async def _due(ctx: WorkerContext, known: Known | None) -> AsyncIterator[Job]:
     """What is due by now; of the queued jobs only those whose message can't be waiting any more."""
-    now = shop.clock.now() + timedelta(milliseconds=1)  # what is due this very millisecond is due
-    until = now if known is None or shop.bus.sees_waiting else known.delivered_until
+    now = ctx.clock.now() + timedelta(milliseconds=1)  # what is due this very millisecond is due
+    until = now if known is None or ctx.bus.sees_waiting else known.delivered_until
     if until is not None and until >= now - timedelta(seconds=1):
         queries = [JobQuery(due_before=now, limit=PAGE)]
     else:
@@ -85,69 +85,69 @@ async def _due(shop: WorkerContext, known: Known | None) -> AsyncIterator[Job]:
             queries.append(JobQuery(states=frozenset({JobState.QUEUED}), due_before=until, limit=PAGE))
     while queries:
         query = queries.pop(0)
-        page = await shop.jobs.list(query)
+        page = await ctx.jobs.list(query)
         for job in page.jobs:
             yield job
         if page.cursor is not None:
             queries.insert(0, replace(query, cursor=page.cursor))
 
 
-async def _job_ids_waiting(shop: WorkerContext) -> frozenset[str]:
+async def _job_ids_waiting(ctx: WorkerContext) -> frozenset[str]:
     """The jobs whose request the bus still has; empty if it can't tell."""
-    if not shop.bus.sees_waiting:
+    if not ctx.bus.sees_waiting:
         return frozenset()
-    messages = await shop.bus.waiting(WORKERS)
+    messages = await ctx.bus.waiting(WORKERS)
     return frozenset(each.get("job_id", "") for each in messages if each.get("ce-type") == REQUESTED)
 
 
-async def _look_after(shop: WorkerContext, job: Job, report: Report, dry_run: bool) -> list[Job]:
+async def _look_after(ctx: WorkerContext, job: Job, report: Report, dry_run: bool) -> list[Job]:
     """One job, which is given back where it is erased, to be swept with others of its kind. Whatever goes wrong with
     it, the others are looked after as well."""
     try:
         if not dry_run:
-            job = await shop.write(job, ev.Reconciled(at=shop.clock.now()))
-        await _do(shop, job, report, dry_run)
+            job = await ctx.write(job, ev.Reconciled(at=ctx.clock.now()))
+        await _do(ctx, job, report, dry_run)
         return [job] if job.erased_at else []
     except Conflict:
-        log.info("somebody else moved the job", extra={"action": "reconcile_conflict", "job_id": job.job_id})
+        logger.info("somebody else moved the job", extra={"action": "reconcile_conflict", "job_id": job.job_id})
     except Exception:
-        log.exception("a job could not be looked after", extra={"action": "reconcile_failed", "job_id": job.job_id})
+        logger.exception("a job could not be looked after", extra={"action": "reconcile_failed", "job_id": job.job_id})
     return []
 
 
-async def _do(shop: WorkerContext, job: Job, report: Report, dry_run: bool) -> None:
+async def _do(ctx: WorkerContext, job: Job, report: Report, dry_run: bool) -> None:
     if job.erased_at:
         report.swept += 1
     elif job.completion_due:
         report.announced += 1
         if not dry_run:
-            await announce(shop, job)
+            await announce(ctx, job)
     elif not job.has_ended:
         report.republished += 1
         if not dry_run:
-            await _republish(shop, job)
+            await _republish(ctx, job)
     else:
-        report.found_late += await _find_late(shop, job, dry_run)
+        report.found_late += await _find_late(ctx, job, dry_run)
 
 
-async def _republish(shop: WorkerContext, job: Job) -> None:
-    request = encode_request(job.request, at=shop.clock.now(), traceparent=job.traceparent)
-    await shop.bus.publish(REQUESTS, request)
-    log.info("published a request again", extra={"action": "republished", "job_id": job.job_id})
+async def _republish(ctx: WorkerContext, job: Job) -> None:
+    request = encode_request(job.request, at=ctx.clock.now(), traceparent=job.traceparent)
+    await ctx.bus.publish(REQUESTS, request)
+    logger.info("published a request again", extra={"action": "republished", "job_id": job.job_id})
 
 
-async def _find_late(shop: WorkerContext, job: Job, dry_run: bool) -> int:
+async def _find_late(ctx: WorkerContext, job: Job, dry_run: bool) -> int:
     """Files of attempts whose outcome nobody knew when the job ended: charged, and written down."""
     found = [
         (clip.index, name)
         for clip in job.clips
         for prefix in clip.unresolved_prefixes
-        for name in (await shop.model.recover(prefix))[:1]
+        for name in (await ctx.model.recover(prefix))[:1]
         if name not in (clip.output, *clip.late)
     ]
     if dry_run:
         return len(found)
     for index, name in found:
-        log.warning("a paid clip turned up late", extra={"action": "found_late", "job_id": job.job_id, "file": name})
-        job = await shop.write(job, ev.AcceptedLate(at=shop.clock.now(), clip=index, nonce="", operation=name))
+        logger.warning("a paid clip turned up late", extra={"action": "found_late", "job_id": job.job_id, "file": name})
+        job = await ctx.write(job, ev.AcceptedLate(at=ctx.clock.now(), clip=index, nonce="", operation=name))
     return len(found)

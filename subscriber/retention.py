@@ -71,7 +71,7 @@ class JobScan:
 class Retention:
     """The rules at work in one process."""
 
-    shop: WorkerContext
+    ctx: WorkerContext
     rules: RetentionPolicy
     _erasing: JobScan | None = field(init=False)
     _emptying: JobScan | None = field(init=False)
@@ -83,18 +83,18 @@ class Retention:
     @property
     def is_idle(self) -> bool:
         """True where nothing more is to be done for some hours."""
-        now = self.shop.clock.now()
+        now = self.ctx.clock.now()
         return all(walk is None or walk.is_idle(now) for walk in (self._erasing, self._emptying))
 
     async def erase(self, *, dry_run: bool = False) -> int:
         """How many jobs of the next portion were erased, or would be. Raises `Unavailable`."""
         if self._erasing is None:
             return 0
-        now = self.shop.clock.now()
-        due = [job for job in await self._erasing.next_batch(self.shop.jobs, now) if erasure_blocker(job, now) is None]
+        now = self.ctx.clock.now()
+        due = [job for job in await self._erasing.next_batch(self.ctx.jobs, now) if erasure_blocker(job, now) is None]
         if dry_run:
             return len(due)
-        eraser = eraser_of(self.shop)
+        eraser = eraser_of(self.ctx)
         marked = [erased for job in due if (erased := await _mark(eraser, job))]
         await eraser.finish(marked)
         return len(marked)
@@ -103,11 +103,11 @@ class Retention:
         """How many jobs of the next portion lost their files under `work/`, or would. Raises `Unavailable`."""
         if self._emptying is None:
             return 0
-        due = await self._emptying.next_batch(self.shop.jobs, self.shop.clock.now())
+        due = await self._emptying.next_batch(self.ctx.jobs, self.ctx.clock.now())
         return sum([await self._delete_work(job, dry_run) for job in due])
 
     async def _delete_work(self, job: Job, dry_run: bool) -> bool:
-        files = await self.shop.videos.list(job_prefix(job.job_id))
+        files = await self.ctx.videos.list(job_prefix(job.job_id))
         if dry_run or not files:
             return bool(files)
         gone = any([await self._delete_files(job, file.name) for file in files])
@@ -117,16 +117,16 @@ class Retention:
 
     async def _delete_files(self, job: Job, name: str) -> bool:
         """False where the job was replayed just now, and needs the file."""
-        newest = await self.shop.jobs.get(job.job_id)
+        newest = await self.ctx.jobs.get(job.job_id)
         if newest is None or (newest.life, newest.state) != (job.life, job.state):
             return False
-        await self.shop.videos.delete(name)
+        await self.ctx.videos.delete(name)
         return True
 
 
-def eraser_of(shop: WorkerContext) -> Eraser:
+def eraser_of(ctx: WorkerContext) -> Eraser:
     """The eraser over a worker's ports."""
-    return Eraser(jobs=shop.jobs, videos=shop.videos, bus=shop.bus, clock=shop.clock)
+    return Eraser(jobs=ctx.jobs, videos=ctx.videos, bus=ctx.bus, clock=ctx.clock)
 
 
 async def _mark(eraser: Eraser, job: Job) -> Job | None:

@@ -51,7 +51,7 @@ def _event_of(action: _Write, at: datetime) -> Step:
 class JobRunner:
     """One job in the hands of this worker. `nudge` makes it read the record at once, after a cancel for example."""
 
-    shop: WorkerContext
+    ctx: WorkerContext
     job: Job
     seen_at_boot: float = 0.0
     stale: bool = False
@@ -76,7 +76,7 @@ class JobRunner:
     async def run(self) -> Job:
         """The ended job. While a dependency is out of reach it waits for better times. Raises `NewerRecord` where a
         newer worker wrote what this one can't read, and `OtherModel` where another provider's worker has to go on."""
-        self.watched_since = self.shop.clock.boot()
+        self.watched_since = self.ctx.clock.boot()
         if not self.job.has_ended:
             logger.info("took a job on", extra={**self._about("job_taken"), **_request_details(self.job)})
         while not self.job.has_ended:
@@ -101,16 +101,16 @@ class JobRunner:
         """For a local disk that has room. If the record lies on that disk, the log has to do."""
         if self.job.state in (JobState.GENERATING, JobState.STORING):
             with suppress(Conflict, Unavailable):
-                event = ev.Waits(at=self.shop.clock.now(), waiting_for="local_disk")
-                self._set_job(await self.shop.write(self.job, event))
+                event = ev.Waits(at=self.ctx.clock.now(), waiting_for="local_disk")
+                self._set_job(await self.ctx.write(self.job, event))
 
     async def _step(self) -> None:
-        action = policy.decide(self.job, self._store_time(), self.shop.deadlines, self._watch())
+        action = policy.decide(self.job, self._store_time(), self.ctx.deadlines, self._watch())
         match action:
             case policy.Hold(seconds=seconds):
                 await self._pause(seconds)
             case policy.Search(clip=clip):
-                await self._or_pause(await generation.search(self.shop, self.job, clip), self.shop.search_every_s)
+                await self._or_pause(await generation.search(self.ctx, self.job, clip), self.ctx.search_every_s)
             case policy.Poll(clip=clip):
                 await self._poll(clip)
             case policy.Submit():
@@ -131,22 +131,22 @@ class JobRunner:
     ) -> Job:
         match action:
             case policy.GiveUpSubmit(clip=clip):
-                return await give_up_submit(self.shop, self.job, clip)
+                return await give_up_submit(self.ctx, self.job, clip)
             case policy.ResolveUnknown(clip=clip):
-                return await generation.resolve_unknown(self.shop, self.job, clip)
+                return await generation.resolve_unknown(self.ctx, self.job, clip)
             case policy.GiveUpGeneration(clip=clip):
-                return await generation.give_up_generation(self.shop, self.job, clip)
+                return await generation.give_up_generation(self.ctx, self.job, clip)
             case policy.Store(waits_for_files=waits):
-                return await assembly.store(self.shop, self.job, waits_for_files=waits)
+                return await assembly.store(self.ctx, self.job, waits_for_files=waits)
             case policy.GiveUpStoring():
-                return await assembly.give_up_storing(self.shop, self.job)
+                return await assembly.give_up_storing(self.ctx, self.job)
             case _:
-                return await self.shop.write(self.job, _event_of(action, self.shop.clock.now()))
+                return await self.ctx.write(self.job, _event_of(action, self.ctx.clock.now()))
 
     async def _submit(self) -> None:
         """It may wait for its turn for longer than the job may wait to be begun."""
         left_s = (policy.next_submit_until(self.job) - self._store_time()).total_seconds()
-        after = await submit_next(self.shop, self.job, begin_before=self.shop.clock.boot() + left_s)
+        after = await submit_next(self.ctx, self.job, begin_before=self.ctx.clock.boot() + left_s)
         if after is self.job:
             self.stale = True
         else:
@@ -162,30 +162,30 @@ class JobRunner:
 
     async def _poll(self, clip: Clip) -> None:
         try:
-            after = await self._unless_nudged(generation.poll_once(self.shop, self.job, clip))
+            after = await self._unless_nudged(generation.poll_once(self.ctx, self.job, clip))
         except OtherModel:
             since, span_s = (
                 clip.accepted_at or self._store_time(),
-                policy.generation_span_s(self.job, self.shop.deadlines),
+                policy.generation_span_s(self.job, self.ctx.deadlines),
             )
             if (self._store_time() - since).total_seconds() <= span_s:
                 raise
-            after = await generation.give_up_generation(self.shop, self.job, clip)
+            after = await generation.give_up_generation(self.ctx, self.job, clip)
         if after and after.state is JobState.STORING:
             await self._store_at_once(after)
         elif after:
             await self._continue_with(after)
-        elif self.nudged.is_set() or self._age_s() > self.shop.cancel_look_s:
+        elif self.nudged.is_set() or self._age_s() > self.ctx.cancel_look_s:
             self.stale = True
-        elif self.shop.model.poll_every_s:
-            await self._wait(self.shop.model.poll_every_s * random.uniform(0.8, 1.2))
+        elif self.ctx.model.poll_every_s:
+            await self._wait(self.ctx.model.poll_every_s * random.uniform(0.8, 1.2))
 
     async def _store_at_once(self, job: Job) -> None:
         """`storing` is written down only where it has to wait: from then on its own deadline counts."""
         try:
-            self._set_job(await assembly.store(self.shop, job, waits_for_files=True))
+            self._set_job(await assembly.store(self.ctx, job, waits_for_files=True))
         except Unavailable:
-            self._set_job(await self.shop.jobs.save(job))
+            self._set_job(await self.ctx.jobs.save(job))
             raise
 
     async def _unless_nudged(self, doing: Coroutine[Any, Any, T]) -> T | None:
@@ -206,7 +206,7 @@ class JobRunner:
         if self.job.state is not JobState.SUCCEEDED:
             for clip in self.job.clips:
                 if clip.state is ClipState.ACCEPTED and clip.operation:
-                    await self.shop.model.discard(clip.operation)
+                    await self.ctx.model.discard(clip.operation)
 
     async def _or_pause(self, after: Job | None, seconds: float) -> None:
         if after:
@@ -220,25 +220,25 @@ class JobRunner:
 
     async def _wait(self, seconds: float) -> None:
         """Sleeps, unless nudged."""
-        await self._unless_nudged(self.shop.clock.sleep(seconds))
+        await self._unless_nudged(self.ctx.clock.sleep(seconds))
 
     async def _reload(self) -> None:
         self.nudged.clear()
-        self._set_job(await self.shop.read(self.job.job_id))
+        self._set_job(await self.ctx.read(self.job.job_id))
 
     def _set_job(self, job: Job) -> None:
-        self.job, self.seen_at_boot, self.stale = job, self.shop.clock.boot(), False
+        self.job, self.seen_at_boot, self.stale = job, self.ctx.clock.boot(), False
         if (phase := _phase_of(job)) != self.watched_phase:
             self.watched_phase, self.watched_since, self.watched_whole = phase, self.seen_at_boot, True
 
     def _store_time(self) -> datetime:
-        return self.shop.store_time(self.job, self.seen_at_boot)
+        return self.ctx.store_time(self.job, self.seen_at_boot)
 
     def _watch(self) -> policy.Watch:
-        return policy.Watch(self.shop.clock.boot() - self.watched_since, self.watched_whole)
+        return policy.Watch(self.ctx.clock.boot() - self.watched_since, self.watched_whole)
 
     def _age_s(self) -> float:
-        return self.shop.clock.boot() - self.seen_at_boot
+        return self.ctx.clock.boot() - self.seen_at_boot
 
     def _about(self, action: str) -> dict[str, str]:
         return {"action": action, "job_id": self.job.job_id}

@@ -46,63 +46,63 @@ from schemas.errors import (
 from subscriber.context import WorkerContext
 from subscriber.marker import Marker, delete_marker, fence, new_nonce, own_marker, put_marker, puts_marker
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 RETRY_WRITE_S = 1.0
 SLICES_MOVED_S = 0.1
 
 
-async def submit_next(shop: WorkerContext, job: Job, *, begin_before: float = math.inf) -> Job:
+async def submit_next(ctx: WorkerContext, job: Job, *, begin_before: float = math.inf) -> Job:
     """The job after one attempt at its next clip. Raises `Conflict` where another worker got there first, and
     `OtherModel` for a clip that is planned for a model of another provider.
 
     `begin_before` is on `Clock.boot`: it may have to wait for its turn, and comes back as it was if that takes longer.
     """
     try:
-        plan = _plan(shop, job)
+        plan = _plan(ctx, job)
     except Invalid as error:
         failure = Failure(
             category=Category.INVALID_REQUEST, code="invalid_request", message=str(error), field=error.field
         )
-        return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=failure))
-    if not shop.model.makes(model := _next_model(job, plan)):
+        return await ctx.write(job, ev.Failed(at=ctx.clock.now(), failure=failure))
+    if not ctx.model.makes(model := _next_model(job, plan)):
         raise OtherModel(f"the next clip of job {job.job_id} is planned for {model}")
     beside = _charged_beside(job)
     if not job.request.allows(plan.price_usd + beside):
-        return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=_too_dear(job, plan, beside)))
-    room: Reservation | Failure | None = await _look(shop, job, plan)
-    if plan.price_usd and isinstance(room, Reservation) and await shop.rate_limiter.acquire(model):
+        return await ctx.write(job, ev.Failed(at=ctx.clock.now(), failure=_too_dear(job, plan, beside)))
+    room: Reservation | Failure | None = await _look(ctx, job, plan)
+    if plan.price_usd and isinstance(room, Reservation) and await ctx.rate_limiter.acquire(model):
         room = None  # it had to wait, and others have taken of the budgets meanwhile
-        job = await _newest(shop, job)
+        job = await _newest(ctx, job)
     while True:
         try:
-            after = await _one_of_few(shop, job, plan, room, begin_before)
+            after = await _one_of_few(ctx, job, plan, room, begin_before)
         except Conflict:
-            job = await _newest(shop, job)  # the turn is not given up for a note in the record
+            job = await _newest(ctx, job)  # the turn is not given up for a note in the record
             room = None
             continue
         if after is not None:
             return after
         room = None
-        await shop.clock.sleep(SLICES_MOVED_S * random.random())
+        await ctx.clock.sleep(SLICES_MOVED_S * random.random())
 
 
-async def _newest(shop: WorkerContext, job: Job) -> Job:
+async def _newest(ctx: WorkerContext, job: Job) -> Job:
     """The newest version, if the same clip can still be sent. Raises `Conflict` if somebody moved the job meanwhile."""
-    newest = await _read_patiently(shop, job)
+    newest = await _read_patiently(ctx, job)
     if (newest.life, newest.state, newest.clips) != (job.life, job.state, job.clips) or newest.cancel_requested:
         raise Conflict(f"job {job.job_id} moved on while it waited for its turn")
     return newest
 
 
 async def _one_of_few(
-    shop: WorkerContext, job: Job, plan: Plan, room: Reservation | Failure | None, begin_before: float
+    ctx: WorkerContext, job: Job, plan: Plan, room: Reservation | Failure | None, begin_before: float
 ) -> Job | None:
     """The clock of an attempt starts once it is its turn."""
-    async with shop.rate_limiter.concurrency if plan.price_usd else nullcontext():
-        if shop.clock.boot() > begin_before:
+    async with ctx.rate_limiter.concurrency if plan.price_usd else nullcontext():
+        if ctx.clock.boot() > begin_before:
             return job
-        return await _to_its_end(_attempt(shop, job, plan, room or await _look(shop, job, plan)))
+        return await _to_its_end(_attempt(ctx, job, plan, room or await _look(ctx, job, plan)))
 
 
 async def _to_its_end(attempt: Coroutine[Any, Any, Job | None]) -> Job | None:
@@ -116,28 +116,28 @@ async def _to_its_end(attempt: Coroutine[Any, Any, Job | None]) -> Job | None:
         raise
 
 
-async def _look(shop: WorkerContext, job: Job, plan: Plan) -> Reservation | Failure:
-    return await shop.guard.check(job, plan, shop.clock.now())
+async def _look(ctx: WorkerContext, job: Job, plan: Plan) -> Reservation | Failure:
+    return await ctx.guard.check(job, plan, ctx.clock.now())
 
 
-async def _attempt(shop: WorkerContext, job: Job, plan: Plan, room: Reservation | Failure) -> Job | None:
+async def _attempt(ctx: WorkerContext, job: Job, plan: Plan, room: Reservation | Failure) -> Job | None:
     """The job after it; None where it stands as it was, since others took of the same slices of a budget."""
-    send_before = shop.clock.boot() + shop.deadlines.submit_within_s
-    started = ev.SubmitStarted(at=shop.clock.now(), plan=plan, owner=shop.owner, nonce=new_nonce())
-    if plan.price_usd and (attempt := await _paid_before(shop, job)):
-        log.warning("found files of an attempt that the record does not know", extra=_about(job, "submit_forgotten"))
+    send_before = ctx.clock.boot() + ctx.deadlines.submit_within_s
+    started = ev.SubmitStarted(at=ctx.clock.now(), plan=plan, owner=ctx.owner, nonce=new_nonce())
+    if plan.price_usd and (attempt := await _paid_before(ctx, job)):
+        logger.warning("found files of an attempt that the record does not know", extra=_about(job, "submit_forgotten"))
         known = advance(job, replace(started, attempt=attempt))
-        return await shop.jobs.save(advance(known, ev.SubmitOutcomeUnknown(at=shop.clock.now(), nonce=started.nonce)))
+        return await ctx.jobs.save(advance(known, ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=started.nonce)))
     if isinstance(room, Failure):
-        log.warning("a budget has no room for the next clip", extra=_about(job, "budget_exceeded"))
-        return await shop.write(job, ev.Failed(at=shop.clock.now(), failure=room))
-    claimed = await _claim(shop, job, replace(started, reserved=room.reserved), room)
-    return await _begin(shop, claimed, started.nonce, send_before) if claimed else None
+        logger.warning("a budget has no room for the next clip", extra=_about(job, "budget_exceeded"))
+        return await ctx.write(job, ev.Failed(at=ctx.clock.now(), failure=room))
+    claimed = await _claim(ctx, job, replace(started, reserved=room.reserved), room)
+    return await _begin(ctx, claimed, started.nonce, send_before) if claimed else None
 
 
-def _plan(shop: WorkerContext, job: Job) -> Plan:
+def _plan(ctx: WorkerContext, job: Job) -> Plan:
     """The frozen plan where there is one: models and prices don't change under a running job."""
-    return Plan(clips=tuple(clip.planned for clip in job.clips)) if job.has_started else shop.model.plan(job.request)
+    return Plan(clips=tuple(clip.planned for clip in job.clips)) if job.has_started else ctx.model.plan(job.request)
 
 
 def _charged_beside(job: Job) -> Decimal:
@@ -156,26 +156,26 @@ def _next_model(job: Job, plan: Plan) -> str:
     return plan.clips[clip.index if clip else 0].model
 
 
-async def _paid_before(shop: WorkerContext, job: Job) -> int | None:
+async def _paid_before(ctx: WorkerContext, job: Job) -> int | None:
     """The attempt that was paid, or may have been: one that is lost or came late and left a file; or one that is newer
     than any that the record knows and left a file or a marker."""
     clip = job.clip_in(ClipState.PLANNED)
     index, known, lost = (clip.index, clip.attempt, (*clip.lost_prefixes, *clip.late)) if clip else (0, 0, ())
-    names = [file.name for file in await shop.videos.list(clip_prefix(job.job_id, index))]
+    names = [file.name for file in await ctx.videos.list(clip_prefix(job.job_id, index))]
     newer = {attempt_of(name) for name in names if attempt_of(name) > known}
     with_files = {attempt_of(name) for name in names if not is_marker(name)}
     lost_before = {n for n in with_files if any(name.startswith(work_prefix(job.job_id, index, n)) for name in lost)}
     return max(newer | lost_before, default=None)
 
 
-async def _claim(shop: WorkerContext, job: Job, started: ev.SubmitStarted, slip: Reservation) -> Job | None:
+async def _claim(ctx: WorkerContext, job: Job, started: ev.SubmitStarted, slip: Reservation) -> Job | None:
     """A write whose answer was lost may have happened: our own nonce in the record says so. It is asked for until the
     store answers: a claim that nobody knows to be his own would end as an unknown submit. None: only slices moved."""
     try:
         after = advance(job, started)
-        return await (shop.guard.reserve(after, slip) if slip.slices else shop.jobs.save(after))
+        return await (ctx.guard.reserve(after, slip) if slip.slices else ctx.jobs.save(after))
     except (Conflict, Unavailable) as error:
-        now = await _read_patiently(shop, job)
+        now = await _read_patiently(ctx, job)
         if _submitting(now, started.nonce):
             return now
         if slip.slices and isinstance(error, Conflict) and now.revision == job.revision:
@@ -183,73 +183,75 @@ async def _claim(shop: WorkerContext, job: Job, started: ev.SubmitStarted, slip:
         raise Conflict(str(error)) from error
 
 
-async def _read_patiently(shop: WorkerContext, job: Job) -> Job:
+async def _read_patiently(ctx: WorkerContext, job: Job) -> Job:
     """Raises `NewerRecord` where a newer worker took the job over; it does with the clip what has to be done."""
     while True:
         try:
-            return await shop.read(job.job_id)
+            return await ctx.read(job.job_id)
         except NewerRecord:
             raise
         except Unavailable:
-            await shop.clock.sleep(RETRY_WRITE_S)
+            await ctx.clock.sleep(RETRY_WRITE_S)
 
 
-async def _mark(shop: WorkerContext, job: Job, clip: Clip, nonce: str, send_before: float) -> Marker | Failure:
+async def _mark(ctx: WorkerContext, job: Job, clip: Clip, nonce: str, send_before: float) -> Marker | Failure:
     """The marker that is stored now, or why there is none: then nothing may be sent."""
-    marker = own_marker(shop, nonce)
+    marker = own_marker(ctx, nonce)
     while True:
         try:
-            async with asyncio.timeout(max(0.0, send_before - shop.clock.boot())):
-                return await put_marker(shop, clip.prefix or "", marker)
+            async with asyncio.timeout(max(0.0, send_before - ctx.clock.boot())):
+                return await put_marker(ctx, clip.prefix or "", marker)
         except TimeoutError:
             return _not_sent()
         except ReelbusError as error:
-            log.warning("can't put the marker of a submit", extra={**_about(job, "unmarked"), "reason": str(error)})
-            if shop.clock.boot() + RETRY_WRITE_S >= send_before:
+            logger.warning("can't put the marker of a submit", extra={**_about(job, "unmarked"), "reason": str(error)})
+            if ctx.clock.boot() + RETRY_WRITE_S >= send_before:
                 return _not_marked(error)
-            await shop.clock.sleep(RETRY_WRITE_S)
+            await ctx.clock.sleep(RETRY_WRITE_S)
 
 
-async def _begin(shop: WorkerContext, job: Job, nonce: str, send_before: float) -> Job:
+async def _begin(ctx: WorkerContext, job: Job, nonce: str, send_before: float) -> Job:
     """The job after its one paid call; or as it stands where the call must not leave."""
     clip = _submitting(job, nonce)
     assert clip is not None
     if not clip.planned.price_usd:
-        return await _send(shop, job, clip, send_before)
-    marker = await _mark(shop, job, clip, nonce, send_before)
+        return await _send(ctx, job, clip, send_before)
+    marker = await _mark(ctx, job, clip, nonce, send_before)
     if isinstance(marker, Failure):
-        return await _settle(shop, job, _refused(shop, nonce, marker))
+        return await _settle(ctx, job, _refused(ctx, nonce, marker))
     if marker.instead_of == nonce:
-        return await _settle(shop, job, _refused(shop, nonce, _not_sent()))
+        return await _settle(ctx, job, _refused(ctx, nonce, _not_sent()))
     if marker.nonce != nonce:
-        log.warning("the attempt was begun elsewhere", extra={**_about(job, "submit_foreign"), "owner": marker.owner})
-        return await _settle(shop, job, ev.SubmitOutcomeUnknown(at=shop.clock.now(), nonce=nonce))
-    return await _send(shop, job, clip, send_before)
+        logger.warning(
+            "the attempt was begun elsewhere", extra={**_about(job, "submit_foreign"), "owner": marker.owner}
+        )
+        return await _settle(ctx, job, ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=nonce))
+    return await _send(ctx, job, clip, send_before)
 
 
-async def _send(shop: WorkerContext, job: Job, clip: Clip, send_before: float) -> Job:
+async def _send(ctx: WorkerContext, job: Job, clip: Clip, send_before: float) -> Job:
     nonce = clip.nonce or ""
     sources = tuple(line.output or "" for line in job.clips[: clip.index])
     try:
-        if shop.clock.boot() >= send_before:
+        if ctx.clock.boot() >= send_before:
             raise SubmitRefused(_not_sent())
-        async with asyncio.timeout(shop.deadlines.submit_timeout_s):
-            operation = await shop.model.submit(
+        async with asyncio.timeout(ctx.deadlines.submit_timeout_s):
+            operation = await ctx.model.submit(
                 job.request, clip, sources, send_before=send_before, previous=_extended(job, clip)
             )
     except SubmitRefused as refusal:
-        log.info("the submit was refused", extra={**_about(job, "submit_refused"), "code": refusal.failure.code})
+        logger.info("the submit was refused", extra={**_about(job, "submit_refused"), "code": refusal.failure.code})
         if refusal.failure.category in (Category.QUOTA, Category.CAPACITY):
-            shop.rate_limiter.record_refusal(clip.planned.model, refusal.retry_after_s)
-        after = await _settle(shop, job, _refused(shop, nonce, refusal.failure))
-        await forget_attempt(shop, after, clip)
+            ctx.rate_limiter.record_refusal(clip.planned.model, refusal.retry_after_s)
+        after = await _settle(ctx, job, _refused(ctx, nonce, refusal.failure))
+        await forget_attempt(ctx, after, clip)
         return after
     except Exception:  # whatever else went wrong here, it may have been sent
-        log.warning("the submit's outcome is unknown", exc_info=True, extra=_about(job, "submit_unknown"))
-        return await _settle(shop, job, ev.SubmitOutcomeUnknown(at=shop.clock.now(), nonce=nonce))
-    shop.rate_limiter.record_success(clip.planned.model)
-    log.info("the submit was accepted", extra={**_about(job, "submit_accepted"), "operation": operation})
-    return await _record(shop, job, clip, ev.SubmitAccepted(at=shop.clock.now(), nonce=nonce, operation=operation))
+        logger.warning("the submit's outcome is unknown", exc_info=True, extra=_about(job, "submit_unknown"))
+        return await _settle(ctx, job, ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=nonce))
+    ctx.rate_limiter.record_success(clip.planned.model)
+    logger.info("the submit was accepted", extra={**_about(job, "submit_accepted"), "operation": operation})
+    return await _record(ctx, job, clip, ev.SubmitAccepted(at=ctx.clock.now(), nonce=nonce, operation=operation))
 
 
 def _extended(job: Job, clip: Clip) -> str:
@@ -257,24 +259,24 @@ def _extended(job: Job, clip: Clip) -> str:
     return (job.clips[clip.index - 1].operation or "") if clip.planned.extends and clip.index else ""
 
 
-def _refused(shop: WorkerContext, nonce: str, failure: Failure) -> ev.SubmitWithdrawn | ev.SubmitDenied:
-    at = shop.clock.now()
+def _refused(ctx: WorkerContext, nonce: str, failure: Failure) -> ev.SubmitWithdrawn | ev.SubmitDenied:
+    at = ctx.clock.now()
     if not failure.retryable:
         return ev.SubmitDenied(at=at, nonce=nonce, failure=failure)
     return ev.SubmitWithdrawn(at=at, nonce=nonce, cause=failure, waiting_for=str(failure.category))
 
 
-async def forget_attempt(shop: WorkerContext, job: Job, clip: Clip) -> None:
+async def forget_attempt(ctx: WorkerContext, job: Job, clip: Clip) -> None:
     """Delete the marker of an attempt that was certainly not charged, so that it holds up no restored backup."""
     if not clip.planned.price_usd or not clip.prefix:
         return
     try:
-        await delete_marker(shop, clip.prefix)
+        await delete_marker(ctx, clip.prefix)
     except Unavailable as error:
-        log.info("a marker stays", extra={**_about(job, "marker_kept"), "reason": str(error)})
+        logger.info("a marker stays", extra={**_about(job, "marker_kept"), "reason": str(error)})
 
 
-async def give_up_submit(shop: WorkerContext, job: Job, clip: Clip) -> Job:
+async def give_up_submit(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
     """The job after its owner did not come back from a submit. Raises `Unavailable` and `Conflict`.
 
     An owner that puts markers has sent nothing unless its marker is stored. A marker of this worker in its place keeps
@@ -282,11 +284,11 @@ async def give_up_submit(shop: WorkerContext, job: Job, clip: Clip) -> Job:
     """
     nonce = clip.nonce or ""
     if clip.planned.price_usd and clip.prefix and puts_marker(nonce):
-        marker = await put_marker(shop, clip.prefix, fence(shop, nonce))
+        marker = await put_marker(ctx, clip.prefix, fence(ctx, nonce))
         if marker.instead_of == nonce:
-            log.info("the owner of a submit is gone and sent nothing", extra=_about(job, "submit_taken_over"))
-            return await shop.write(job, ev.SubmitWithdrawn(at=shop.clock.now(), nonce=nonce, cause=_not_sent()))
-    return await shop.write(job, ev.SubmitOutcomeUnknown(at=shop.clock.now(), nonce=nonce))
+            logger.info("the owner of a submit is gone and sent nothing", extra=_about(job, "submit_taken_over"))
+            return await ctx.write(job, ev.SubmitWithdrawn(at=ctx.clock.now(), nonce=nonce, cause=_not_sent()))
+    return await ctx.write(job, ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=nonce))
 
 
 def _not_marked(error: ReelbusError) -> Failure:
@@ -302,40 +304,40 @@ def _not_sent() -> Failure:
 
 
 async def _settle(
-    shop: WorkerContext, job: Job, event: ev.SubmitWithdrawn | ev.SubmitDenied | ev.SubmitOutcomeUnknown
+    ctx: WorkerContext, job: Job, event: ev.SubmitWithdrawn | ev.SubmitDenied | ev.SubmitOutcomeUnknown
 ) -> Job:
     """Writes how the submit ended for as long as the record still waits for it."""
     while True:
         try:
-            return await shop.write(job, event)
+            return await ctx.write(job, event)
         except ImpossibleStep:
             return job
         except Unavailable:
-            await shop.clock.sleep(RETRY_WRITE_S)
+            await ctx.clock.sleep(RETRY_WRITE_S)
         except Conflict:
-            job = await _read_patiently(shop, job)
+            job = await _read_patiently(ctx, job)
 
 
-async def _record(shop: WorkerContext, job: Job, clip: Clip, accepted: ev.SubmitAccepted) -> Job:
+async def _record(ctx: WorkerContext, job: Job, clip: Clip, accepted: ev.SubmitAccepted) -> Job:
     """Does not give up: what is accepted is paid, and its name exists nowhere but here."""
     while True:
         try:
-            return await shop.jobs.save(_after_acceptance(job, clip, accepted))
+            return await ctx.jobs.save(_after_acceptance(job, clip, accepted))
         except Unavailable:
-            log.warning("can't write the operation down yet", extra=_about(job, "accepted_not_written"))
-            await shop.clock.sleep(RETRY_WRITE_S)
+            logger.warning("can't write the operation down yet", extra=_about(job, "accepted_not_written"))
+            await ctx.clock.sleep(RETRY_WRITE_S)
         except Conflict:
             pass
-        job = await _reread(shop, job)
+        job = await _reread(ctx, job)
         if _knows(job, clip, accepted.operation):
             return job
 
 
-async def _reread(shop: WorkerContext, job: Job) -> Job:
+async def _reread(ctx: WorkerContext, job: Job) -> Job:
     try:
-        return await shop.read(job.job_id)
+        return await ctx.read(job.job_id)
     except NewerRecord:  # a newer worker searches for this clip: its file turns up under the attempt's prefix
-        log.exception("can't write the operation down", extra=_about(job, "accepted_not_written"))
+        logger.exception("can't write the operation down", extra=_about(job, "accepted_not_written"))
         raise
     except Unavailable:
         return job
@@ -345,7 +347,7 @@ def _after_acceptance(job: Job, clip: Clip, accepted: ev.SubmitAccepted) -> Job:
     try:
         return advance(job, accepted)
     except ImpossibleStep:
-        log.warning("an operation was accepted after its job had moved on", extra=_about(job, "accepted_late"))
+        logger.warning("an operation was accepted after its job had moved on", extra=_about(job, "accepted_late"))
         late = ev.AcceptedLate(at=accepted.at, clip=clip.index, nonce=accepted.nonce, operation=accepted.operation)
         return advance(job, late)
 

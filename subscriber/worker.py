@@ -110,7 +110,7 @@ BEAT_EVERY_S = 60.0
 class Worker:
     """One worker process. `in_flight` jobs at once, and `prefetch` messages beside them."""
 
-    shop: WorkerContext
+    ctx: WorkerContext
     in_flight: int
     prefetch: int
     drain_s: float
@@ -121,13 +121,13 @@ class Worker:
 
     async def run(self, stop: asyncio.Event, *, ready: Callable[[], None]) -> None:
         """Works until `stop` is set, then drains. Calls `ready` once its subscriptions exist and it can submit."""
-        handler = Handler(self.shop, InFlightJobs(asyncio.Semaphore(self.in_flight)))
+        handler = Handler(self.ctx, InFlightJobs(asyncio.Semaphore(self.in_flight)))
         for subscription in (WORKERS, DEAD_WORKERS):
-            await self.shop.bus.ensure(subscription)
+            await self.ctx.bus.ensure(subscription)
         if not await self._prepare(stop):
             return
         await self._beat()
-        progress = Progress(self.shop.clock, self.in_flight + self.prefetch)
+        progress = Progress(self.ctx.clock, self.in_flight + self.prefetch)
 
         async def handle(delivery: Delivery) -> None:
             progress.take(delivery.message)
@@ -143,7 +143,7 @@ class Worker:
             asyncio.create_task(self._beat_for_ever()),
         ]
         ready()
-        logger.info("ready", extra={"action": "worker_ready", "owner": self.shop.owner})
+        logger.info("ready", extra={"action": "worker_ready", "owner": self.ctx.owner})
         try:
             await _first_of(stop, loops)
         finally:
@@ -166,12 +166,12 @@ class Worker:
         backoff = Backoff()
         while True:
             try:
-                return await self.shop.model.prepare()
+                return await self.ctx.model.prepare()
             except Unavailable as error:
                 logger.warning(
                     "the model can't be used yet", extra={"action": "model_unavailable", "reason": str(error)}
                 )
-            await self.shop.clock.sleep(backoff.next_s())
+            await self.ctx.clock.sleep(backoff.next_s())
 
     async def _take(
         self, subscription: Subscription, limit: int, handle: Callable[[Delivery], Awaitable[None]]
@@ -180,7 +180,7 @@ class Worker:
         backoff = Backoff()
         while True:
             try:
-                async with self.shop.bus.subscribe(subscription, limit=limit) as deliveries:
+                async with self.ctx.bus.subscribe(subscription, limit=limit) as deliveries:
                     backoff.reset()
                     async for delivery in deliveries:
                         self._start(nack_on_error(delivery, handle))
@@ -192,7 +192,7 @@ class Worker:
                 logger.exception(
                     "deliveries broke", extra={"action": "deliveries_broke", "subscription": subscription.name}
                 )
-            await self.shop.clock.sleep(backoff.next_s())
+            await self.ctx.clock.sleep(backoff.next_s())
 
     def _start(self, handling: Awaitable[None]) -> None:
         task = asyncio.ensure_future(handling)
@@ -200,28 +200,28 @@ class Worker:
         task.add_done_callback(self._running.discard)
 
     async def _reconcile_for_ever(self, registry: InFlightJobs, progress: Progress) -> None:
-        retention = Retention(self.shop, self.retention)
+        retention = Retention(self.ctx, self.retention)
         while True:
             try:
-                delivered_until = progress.reached(self.shop.clock.now())
+                delivered_until = progress.reached(self.ctx.clock.now())
                 known = Known(holds=registry.holds, delivered_until=delivered_until)
-                report = await reconcile(self.shop, known=known)
+                report = await reconcile(self.ctx, known=known)
                 await retain(retention, report)
             except Exception:  # the next pass may do better; the deliveries go on meanwhile
                 logger.exception("reconcile failed", extra={"action": "reconcile_failed"})
-            await self.shop.clock.sleep(self.reconcile_every_s)
+            await self.ctx.clock.sleep(self.reconcile_every_s)
 
     async def _beat_for_ever(self) -> None:
         while True:
-            await self.shop.clock.sleep(BEAT_EVERY_S)
+            await self.ctx.clock.sleep(BEAT_EVERY_S)
             await self._beat()
 
     async def _beat(self) -> None:
         """Leave a sign of life for those who wait. A worker works without it as well."""
-        if self.shop.heartbeats is None:
+        if self.ctx.heartbeats is None:
             return
         try:
-            await self.shop.heartbeats.beat(self.shop.owner)
+            await self.ctx.heartbeats.beat(self.ctx.owner)
         except Unavailable as error:
             logger.warning("no heartbeat was left", extra={"action": "heartbeat_failed", "reason": str(error)})
 

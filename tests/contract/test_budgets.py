@@ -173,15 +173,15 @@ async def test_twenty_workers_that_race_use_a_limit_up_and_never_overspend(
 async def _two_jobs(bench: Bench, stores: Stores, limit: Limit, number: int) -> list[Job]:
     """What one worker makes of its two jobs, with stores of its own."""
     changes: dict[str, Any] = {"jobs": stores.jobs, "guard": BudgetGuard((limit,), stores.budgets), "clock": Noon()}
-    shop = replace(bench.shop, **changes)
-    bench.shop.rate_limiter.per_minute = 60_000
-    return [await _patiently(shop, await stores.queued(f"job-{number}-{nth}")) for nth in range(2)]
+    ctx = replace(bench.ctx, **changes)
+    bench.ctx.rate_limiter.per_minute = 60_000
+    return [await _patiently(ctx, await stores.queued(f"job-{number}-{nth}")) for nth in range(2)]
 
 
-async def _patiently(shop: WorkerContext, job: Job) -> Job:
+async def _patiently(ctx: WorkerContext, job: Job) -> Job:
     """A worker decides again after a doubt: an emulator under load lets a commit run into its time limit."""
     while True:
         try:
-            return await submit_next(shop, job)
+            return await submit_next(ctx, job)
         except (Conflict, Unavailable):
-            job = await shop.read(job.job_id)
+            job = await ctx.read(job.job_id)

@@ -69,7 +69,7 @@ async def record(folder: Path) -> None:
         bench.model.clip_seconds = 1
         await _let_jobs_end(bench, sent)
         await _leave_jobs_half_way(bench, sent)
-        letters = [letter.message for letter in await bench.shop.bus.dead_letters()]
+        letters = [letter.message for letter in await bench.ctx.bus.dead_letters()]
     _write(folder / "messages.json", [_message(each) for each in (*sent, *letters)])
     _settle(data)
     _write(folder / "records.json", _records(data / "reelbus.db"))
@@ -82,10 +82,10 @@ async def record(folder: Path) -> None:
 
 async def _let_jobs_end(bench: Bench, sent: list[Message]) -> None:
     """Every end that there is, each announced, and a budget that their clips were taken from."""
-    at = bench.shop.clock.now()
+    at = bench.ctx.clock.now()
     past = at - timedelta(seconds=1)
     async with Adapters() as adapters:
-        budgets = await adapters.budgets(f"sqlite://{bench.shop.scratch.parent}/reelbus.db")
+        budgets = await adapters.budgets(f"sqlite://{bench.ctx.scratch.parent}/reelbus.db")
         async with bench.working(guard=BudgetGuard(LIMITS, budgets)):
             for job_id, asked in (
                 ("succeeded", FULL),
@@ -110,58 +110,58 @@ async def _let_jobs_end(bench: Bench, sent: list[Message]) -> None:
             sent.append(await _hear(bench))
             await bench.send_raw(b"no JSON at all")
             sent.append(await _hear(bench))
-    eraser = Eraser(jobs=bench.shop.jobs, videos=bench.shop.videos, bus=bench.shop.bus, clock=bench.shop.clock)
+    eraser = Eraser(jobs=bench.ctx.jobs, videos=bench.ctx.videos, bus=bench.ctx.bus, clock=bench.ctx.clock)
     await eraser.finish([await eraser.mark("erased")])
 
 
 async def _leave_jobs_half_way(bench: Bench, sent: list[Message]) -> None:
     """What a release finds when everything was stopped at once."""
-    shop, at = bench.shop, bench.shop.clock.now()
+    ctx, at = bench.ctx, bench.ctx.clock.now()
     await submit(_desk(bench), a_request(job_id="queued"), traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
     for job_id in ("queued", "lost-message"):
         job = await _job(bench, job_id)
-        await shop.jobs.save(job.model_copy(update={"deadline": FAR, "caller": "acme", "reattach_until": at}))
+        await ctx.jobs.save(job.model_copy(update={"deadline": FAR, "caller": "acme", "reattach_until": at}))
     for job_id in ("submitting", "unknown"):
         started = ev.SubmitStarted(at=at, plan=_plan(bench, job_id), owner="worker-1", nonce=f"nonce-of-{job_id}")
-        job = await shop.write(await _job(bench, job_id), started)
+        job = await ctx.write(await _job(bench, job_id), started)
         if job_id == "unknown":
-            await shop.write(job, ev.SubmitOutcomeUnknown(at=at, nonce=started.nonce))
-        await shop.bus.publish(REQUESTS, encode_request(job.request, at=at))
+            await ctx.write(job, ev.SubmitOutcomeUnknown(at=at, nonce=started.nonce))
+        await ctx.bus.publish(REQUESTS, encode_request(job.request, at=at))
     started = ev.SubmitStarted(at=at, plan=_plan(bench, "late"), owner="worker-1", nonce="nonce-of-late")
-    late = await shop.write(await _job(bench, "late"), started)
+    late = await ctx.write(await _job(bench, "late"), started)
     for event in (
         ev.SubmitOutcomeUnknown(at=at, nonce=started.nonce),
         ev.SubmitGivenUp(at=at, failure=SAFETY),
         ev.AcceptedLate(at=at, clip=0, nonce=started.nonce, operation="operations/late"),
     ):
-        late = await shop.write(late, event)
-    half = await submit_next(shop, await _job(bench, "half", duration_seconds=2))
-    await shop.write(half, ev.ClipDone(at=at, clip=0, output=await bench.model.deliver(half.clips[0].prefix or "")))
-    storing = await submit_next(shop, await _job(bench, "storing"))
+        late = await ctx.write(late, event)
+    half = await submit_next(ctx, await _job(bench, "half", duration_seconds=2))
+    await ctx.write(half, ev.ClipDone(at=at, clip=0, output=await bench.model.deliver(half.clips[0].prefix or "")))
+    storing = await submit_next(ctx, await _job(bench, "storing"))
     output = await bench.model.deliver(storing.clips[0].prefix or "")
-    assert (await shop.write(storing, ev.ClipDone(at=at, clip=0, output=output))).state is JobState.STORING
+    assert (await ctx.write(storing, ev.ClipDone(at=at, clip=0, output=output))).state is JobState.STORING
     await _draw(bench)
     wish = encode_cancel(CancelRequest(job_id="unknown", reason="no need"), at=at)
     sent += [encode_request(a_request(job_id="full", **FULL), at=at), wish]
-    await shop.bus.publish(REQUESTS, wish)
+    await ctx.bus.publish(REQUESTS, wish)
 
 
 async def _draw(bench: Bench) -> None:
     """A clip of the local renderer, whose operation is a file in the store."""
-    shop = bench.shop
+    ctx = bench.ctx
     async with Adapters() as adapters:
-        animatic = await adapters.model("animatic:", videos=shop.videos, scratch=shop.scratch, renderers=1)
+        animatic = await adapters.model("animatic:", videos=ctx.videos, scratch=ctx.scratch, renderers=1)
         job = await _job(bench, "generating", scene=SCENE, prompt="", seed=3)
         plan = animatic.plan(job.request)
-        started = ev.SubmitStarted(at=shop.clock.now(), plan=plan, owner="worker-1", nonce="nonce-of-generating")
-        job = await shop.write(job, started)
-        before = shop.clock.boot() + 60
+        started = ev.SubmitStarted(at=ctx.clock.now(), plan=plan, owner="worker-1", nonce="nonce-of-generating")
+        job = await ctx.write(job, started)
+        before = ctx.clock.boot() + 60
         operation = await animatic.submit(job.request, job.clips[0], (), send_before=before)
-        await shop.write(job, ev.SubmitAccepted(at=shop.clock.now(), nonce=started.nonce, operation=operation))
+        await ctx.write(job, ev.SubmitAccepted(at=ctx.clock.now(), nonce=started.nonce, operation=operation))
 
 
 async def _job(bench: Bench, job_id: str, **asked: Any) -> Job:
-    return await bench.shop.jobs.get(job_id) or await bench.queued(job_id=job_id, **asked)
+    return await bench.ctx.jobs.get(job_id) or await bench.queued(job_id=job_id, **asked)
 
 
 def _plan(bench: Bench, job_id: str) -> Plan:
@@ -172,8 +172,8 @@ async def _end(bench: Bench, sent: list[Message], job_id: str, **asked: Any) -> 
     fields = {key: value for key, value in {"job_id": job_id, **asked}.items() if value is not None}
     body = {**({} if "scene" in fields else {"duration_seconds": 1, "prompt": "A harbour at dawn, gulls"}), **fields}
     request = VideoRequest.model_validate(body)
-    sent.append(encode_request(request, at=bench.shop.clock.now()))
-    await bench.shop.bus.publish(REQUESTS, sent[-1])
+    sent.append(encode_request(request, at=bench.ctx.clock.now()))
+    await bench.ctx.bus.publish(REQUESTS, sent[-1])
     sent.append(await _hear(bench))
 
 
@@ -185,7 +185,7 @@ async def _hear(bench: Bench) -> Message:
 
 
 def _desk(bench: Bench) -> PublisherContext:
-    return PublisherContext(bus=bench.shop.bus, jobs=bench.shop.jobs, videos=bench.shop.videos, clock=bench.shop.clock)
+    return PublisherContext(bus=bench.ctx.bus, jobs=bench.ctx.jobs, videos=bench.ctx.videos, clock=bench.ctx.clock)
 
 
 def _settle(data: Path) -> None:

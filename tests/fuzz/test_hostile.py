@@ -57,7 +57,7 @@ async def _rejected(bench: Bench, text: bytes) -> Completion:
     await bench.send_raw(text)
     heard = await bench.hear()
     assert heard.state is Outcome.REJECTED
-    [letter] = await bench.shop.bus.dead_letters()
+    [letter] = await bench.ctx.bus.dead_letters()
     assert letter.message.data == text
     assert letter.cause
     return heard

@@ -60,7 +60,7 @@ def test_every_message_on_the_embedded_bus_ends(
 async def _all_end(folder: Path, film: bytes, sent: Sequence[Message]) -> None:
     async with bench_in(folder, film) as bench, bench.working():
         for message in sent:
-            await bench.shop.bus.publish(REQUESTS, message)
+            await bench.ctx.bus.publish(REQUESTS, message)
         async with asyncio.timeout(PATIENCE_S):
             await _until_settled(folder)
         await _check_ends(bench, sent)
@@ -78,14 +78,14 @@ async def _until_settled(folder: Path) -> None:
 
 
 async def _check_ends(bench: Bench, sent: Sequence[Message]) -> None:
-    letters = await bench.shop.bus.dead_letters()
+    letters = await bench.ctx.bus.dead_letters()
     assert all(letter.cause for letter in letters)
     dead = [as_published(letter.message) for letter in letters]
     for message in sent:
         if message in dead:
             continue
         job_id = claimed_job_id(Message(data=message.data)) or ""
-        job = await bench.shop.jobs.get(job_id)
+        job = await bench.ctx.jobs.get(job_id)
         assert job is None or job.has_ended, "neither a job that ended nor a dead letter"
         assert job is not None or message.attributes.get("ce-type", "").endswith("cancel.v1")
 
@@ -112,7 +112,7 @@ async def test_noise_on_pubsub_is_rejected_and_kept(project: Project, tmp_path: 
         for subscription in (WORKERS, DEAD_WORKERS):
             await bus.ensure(subscription)
         async with bus.subscribe(LISTENER, limit=100) as completions:
-            there = Bench(replace(bench.shop, bus=bus), bench.model, completions)
+            there = Bench(replace(bench.ctx, bus=bus), bench.model, completions)
             async with there.working(), asyncio.timeout(PATIENCE_S):
                 await _reject_all(there)
                 job = await there.send(job_id="the-worker-lives-on")
@@ -136,7 +136,7 @@ async def _kept(bus: Bus) -> Sequence[DeadLetter]:
 async def _reject_all(there: Bench) -> None:
     """Each is answered; a repeat of one answer is no answer to another."""
     for number, noise in enumerate(NOISE):
-        await there.shop.bus.publish(REQUESTS, Message(data=noise, attributes={"job_id": f"noise-{number}"}))
+        await there.ctx.bus.publish(REQUESTS, Message(data=noise, attributes={"job_id": f"noise-{number}"}))
     answered: set[str | None] = set()
     while len(answered) < len(NOISE):
         heard = await there.hear()
@@ -151,7 +151,7 @@ async def test_a_newer_version_is_held_however_it_looks(tmp_path: Path, film: by
         await bench.send_raw(DEEP[0], **{"ce-type": "reelbus.video.requested.v2"})
         await bench.send(job_id="after")
         assert (await bench.hear()).job_id == "after"
-        assert await bench.shop.bus.dead_letters() == []
+        assert await bench.ctx.bus.dead_letters() == []
 
 
 async def test_a_trace_that_is_none_goes_nowhere(tmp_path: Path, film: bytes) -> None:

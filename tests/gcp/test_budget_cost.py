@@ -47,36 +47,36 @@ class Bill:
 
 
 @pytest.fixture
-async def shop(project: Project, tmp_path: Path) -> AsyncIterator[WorkerContext]:
+async def ctx(project: Project, tmp_path: Path) -> AsyncIterator[WorkerContext]:
     async with Adapters() as adapters, bench_in(tmp_path, b"") as bench:
         guard = BudgetGuard((LIMIT,), await adapters.budgets(project.jobs_url))
-        shop = replace(bench.shop, jobs=await adapters.jobs(project.jobs_url), guard=guard)
-        await _submit(shop, "the-first-one-cuts-the-limit")
-        yield shop
+        ctx = replace(bench.ctx, jobs=await adapters.jobs(project.jobs_url), guard=guard)
+        await _submit(ctx, "the-first-one-cuts-the-limit")
+        yield ctx
 
 
-async def _submit(shop: WorkerContext, job_id: str) -> None:
-    job = await shop.jobs.create(new_job(a_request(job_id=job_id), shop.clock.now()))
-    assert (await submit_next(shop, job)).clips[0].operation
+async def _submit(ctx: WorkerContext, job_id: str) -> None:
+    job = await ctx.jobs.create(new_job(a_request(job_id=job_id), ctx.clock.now()))
+    assert (await submit_next(ctx, job)).clips[0].operation
 
 
 async def test_a_submit_under_one_limit_takes_one_read_and_one_write_more(
-    shop: WorkerContext, monkeypatch: pytest.MonkeyPatch
+    ctx: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bill = Bill()
     bill.into(monkeypatch)
-    await _submit(replace(shop, guard=BudgetGuard()), "without")
+    await _submit(replace(ctx, guard=BudgetGuard()), "without")
     assert (bill.reads, bill.writes) == (0, 3)
-    await _submit(shop, "with")
+    await _submit(ctx, "with")
     assert (bill.reads, bill.writes) == (0 + 1, 3 + 4)
 
 
 async def test_the_money_and_the_claim_are_one_commit_that_is_sent_once(
-    shop: WorkerContext, monkeypatch: pytest.MonkeyPatch
+    ctx: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bill = Bill()
     bill.into(monkeypatch)
-    await _submit(shop, "job")
+    await _submit(ctx, "job")
     (claim,) = [commit for commit in bill.commits if len(commit["writes"]) > 1]
     assert (claim["retry"], claim["timeout"]) == (None, 5.0)
     assert all(write.current_document.update_time for write in claim["writes"])

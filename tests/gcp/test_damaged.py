@@ -119,10 +119,10 @@ async def test_a_job_whose_uploads_are_damaged_succeeds_with_a_file_that_plays(
     film = Film(seconds=2).write(tmp_path / "film.mp4").read_bytes()
     async with bench_in(tmp_path / "house", film) as bench:
         model = PaidModel(videos, film)
-        shop = replace(bench.shop, videos=videos, model=model, clock=QuickClock())
+        ctx = replace(bench.ctx, videos=videos, model=model, clock=QuickClock())
         bucket.compares = compares
         job = await bench.queued(duration_seconds=1)
-        carrier = JobRunner(shop, job)
+        carrier = JobRunner(ctx, job)
         deliver = model.deliver
 
         async def deliver_then_damage(prefix: str) -> str:

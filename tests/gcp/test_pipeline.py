@@ -136,9 +136,9 @@ class Pipeline:
 async def _working(settings: WorkerSettings) -> AsyncIterator[None]:
     """A worker as its process runs it, drained at the end."""
     stop, ready = asyncio.Event(), asyncio.Event()
-    async with open_worker(settings) as shop:
+    async with open_worker(settings) as ctx:
         worker = Worker(
-            shop=shop,
+            ctx=ctx,
             in_flight=settings.jobs_at_once,
             prefetch=settings.messages_beside,
             drain_s=PATIENCE_S,

@@ -92,7 +92,7 @@ class WorkerProcess:
 
     def reconcile(self) -> None:
         """Its minute is over."""
-        self._begin(reconcile(self.handler.shop))
+        self._begin(reconcile(self.handler.ctx))
 
     async def crash(self) -> None:
         await self.stage.crash(self.name)

@@ -67,8 +67,8 @@ class World:
         """One more process, with a name of its own."""
         self.started += 1
         name = f"worker-{self.started}"
-        shop = self._shop(name, self.clock_of(name))
-        worker = WorkerProcess(name, self.stage, self.post, Handler(shop, InFlightJobs(asyncio.Semaphore(10))))
+        ctx = self._shop(name, self.clock_of(name))
+        worker = WorkerProcess(name, self.stage, self.post, Handler(ctx, InFlightJobs(asyncio.Semaphore(10))))
         self.workers.append(worker)
         return worker
 

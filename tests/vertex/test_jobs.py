@@ -30,9 +30,9 @@ Carried = Callable[..., Awaitable[Job]]
 async def shop_in(folder: Path) -> AsyncIterator[tuple[WireVertex, Carried]]:
     """A worker whose films go through a folder, and the verb that carries one job to its end."""
     async with bench_in(folder, b"") as bench, vertex_at(FolderDepot(folder / "videos", BUCKET)) as vertex:
-        model = adapter(vertex.url, bench.shop.videos)
+        model = adapter(vertex.url, bench.ctx.videos)
         model.poll_every_s = 0.01
-        shop = replace(bench.shop, model=model, deadlines=WINDOWS)
+        shop = replace(bench.ctx, model=model, deadlines=WINDOWS)
 
         async def carried(**fields: Any) -> Job:
             return await JobRunner(shop, await bench.queued(**fields)).run()

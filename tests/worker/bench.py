@@ -28,18 +28,18 @@ LISTENER = Subscription(name="test-listener", topic=COMPLETIONS)
 class Bench:
     """One workshop with a paid model, and an ear on the completions."""
 
-    shop: WorkerContext
+    ctx: WorkerContext
     model: PaidModel
     completions: AsyncIterator[Delivery]
 
     async def send(self, **fields: Any) -> VideoRequest:
         """Publishes a request as a direct publisher does."""
         request = a_request(**fields)
-        await self.shop.bus.publish(REQUESTS, encode_request(request, at=self.shop.clock.now()))
+        await self.ctx.bus.publish(REQUESTS, encode_request(request, at=self.ctx.clock.now()))
         return request
 
     async def send_raw(self, data: bytes, **attributes: str) -> None:
-        await self.shop.bus.publish(REQUESTS, Message(data=data, attributes=attributes))
+        await self.ctx.bus.publish(REQUESTS, Message(data=data, attributes=attributes))
 
     async def hear(self) -> Completion:
         """The next completion on the bus."""
@@ -53,18 +53,18 @@ class Bench:
         return delivery.message
 
     async def job(self, job_id: str = "job-1") -> Job:
-        return await self.shop.read(job_id)
+        return await self.ctx.read(job_id)
 
     async def queued(self, **fields: Any) -> Job:
         """A job in the store without a message."""
-        return await self.shop.jobs.create(new_job(a_request(**fields), self.shop.clock.now()))
+        return await self.ctx.jobs.create(new_job(a_request(**fields), self.ctx.clock.now()))
 
     @asynccontextmanager
     async def working(self, *, drain_s: float = 5, **changes: Any) -> AsyncIterator[asyncio.Event]:
         """A worker at work; the event stops it."""
         stop, ready = asyncio.Event(), asyncio.Event()
         worker = Worker(
-            shop=replace(self.shop, **changes), in_flight=16, prefetch=2, drain_s=drain_s, reconcile_every_s=3600
+            ctx=replace(self.ctx, **changes), in_flight=16, prefetch=2, drain_s=drain_s, reconcile_every_s=3600
         )
         running = asyncio.create_task(worker.run(stop, ready=ready.set))
         try:
@@ -88,7 +88,7 @@ async def bench_in(folder: Path, film: bytes) -> AsyncIterator[Bench]:
     async with Adapters() as adapters:
         videos = await adapters.videos(f"file://{folder}/videos", base_url="http://facade")
         model = PaidModel(videos, film)
-        shop = WorkerContext(
+        ctx = WorkerContext(
             bus=await adapters.bus(f"sqlite://{folder}/reelbus.db", ack_deadline_s=1),
             jobs=await adapters.jobs(f"sqlite://{folder}/reelbus.db"),
             videos=videos,
@@ -102,6 +102,6 @@ async def bench_in(folder: Path, film: bytes) -> AsyncIterator[Bench]:
             search_every_s=0.05,
         )
         for subscription in (WORKERS, DEAD_WORKERS):
-            await shop.bus.ensure(subscription)
-        async with shop.bus.subscribe(LISTENER, limit=100) as completions:
-            yield Bench(shop, model, completions)
+            await ctx.bus.ensure(subscription)
+        async with ctx.bus.subscribe(LISTENER, limit=100) as completions:
+            yield Bench(ctx, model, completions)

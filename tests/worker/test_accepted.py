@@ -25,8 +25,8 @@ VEO = "veo:projects/acme/locations/us-central1/publishers/google/models/veo-3.1-
 
 @pytest.mark.parametrize("times", [1, 5])
 async def test_an_operation_that_is_not_known_for_a_while_is_asked_for_again(bench: Bench, times: int) -> None:
-    model = Scripted(bench.shop.videos, bench.model.film, answers=[Missing()] * times)
-    ended = await JobRunner(replace(bench.shop, model=model), await bench.queued()).run()
+    model = Scripted(bench.ctx.videos, bench.model.film, answers=[Missing()] * times)
+    ended = await JobRunner(replace(bench.ctx, model=model), await bench.queued()).run()
     assert (ended.state, ended.cost_usd, model.accepted) == (JobState.SUCCEEDED, PRICE, [PREFIX])
 
 
@@ -35,15 +35,15 @@ async def test_the_video_of_an_operation_that_cannot_be_asked_for_is_found_under
     bench: Bench, answer: Answer
 ) -> None:
     bench.model.outcome = answer
-    job = await submit_next(bench.shop, await bench.queued())
+    job = await submit_next(bench.ctx, await bench.queued())
     await bench.model.deliver(PREFIX)
-    ended = await JobRunner(bench.shop, job).run()
+    ended = await JobRunner(bench.ctx, job).run()
     assert (ended.state, ended.cost_usd, bench.model.accepted) == (JobState.SUCCEEDED, PRICE, [PREFIX])
 
 
 async def test_an_operation_that_stays_unknown_ends_at_the_deadline_and_is_watched_for(bench: Bench) -> None:
     bench.model.outcome = Missing()
-    ended = await JobRunner(bench.shop, await bench.queued()).run()
+    ended = await JobRunner(bench.ctx, await bench.queued()).run()
     assert ended.failure is not None
     assert (ended.failure.code, ended.charged, ended.has_unresolved_charges) == (
         "operation_not_found",
@@ -55,26 +55,26 @@ async def test_an_operation_that_stays_unknown_ends_at_the_deadline_and_is_watch
 async def test_a_finished_video_that_cannot_be_read_yet_is_waited_for(bench: Bench) -> None:
     """Its object appeared 20 s after the operation had named it."""
     named = GenerationDone(outputs=(f"{PREFIX}1575493371/sample_0.mp4",))
-    model = Scripted(bench.shop.videos, bench.model.film, answers=[named])
-    job = await submit_next(replace(bench.shop, model=model), await bench.queued())
+    model = Scripted(bench.ctx.videos, bench.model.film, answers=[named])
+    job = await submit_next(replace(bench.ctx, model=model), await bench.queued())
     clock = Then(3, lambda: model.deliver(PREFIX))
-    windows = replace(bench.shop.deadlines, generation_s=60)
-    ended = await JobRunner(replace(bench.shop, model=model, clock=clock, deadlines=windows), job).run()
+    windows = replace(bench.ctx.deadlines, generation_s=60)
+    ended = await JobRunner(replace(bench.ctx, model=model, clock=clock, deadlines=windows), job).run()
     assert (ended.state, ended.cost_usd, model.accepted) == (JobState.SUCCEEDED, PRICE, [PREFIX])
     assert clock.sleeps >= 3
 
 
 async def test_a_finished_video_that_never_appears_ends_the_job_with_its_charge(bench: Bench) -> None:
     bench.model.outcome = GenerationDone(outputs=(f"{PREFIX}1575493371/sample_0.mp4",))
-    ended = await JobRunner(replace(bench.shop, clock=Quick()), await bench.queued()).run()
+    ended = await JobRunner(replace(bench.ctx, clock=Quick()), await bench.queued()).run()
     assert ended.failure is not None
     assert (ended.failure.code, ended.charged, ended.cost_usd) == ("bad_output", Charged.YES, PRICE)
 
 
 async def test_a_job_of_another_provider_is_handed_on_to_a_worker_that_knows_it(bench: Bench) -> None:
-    windows = replace(bench.shop.deadlines, generation_s=60)
-    other = PaidModel(bench.shop.videos, bench.model.film, outcome=Foreign())
-    await submit_next(bench.shop, await bench.queued())
+    windows = replace(bench.ctx.deadlines, generation_s=60)
+    other = PaidModel(bench.ctx.videos, bench.model.film, outcome=Foreign())
+    await submit_next(bench.ctx, await bench.queued())
     async with bench.working(model=other, deadlines=windows):
         await bench.send()
         await other.polled.wait()
@@ -87,11 +87,11 @@ async def test_a_job_of_another_provider_is_handed_on_to_a_worker_that_knows_it(
 
 
 async def test_a_job_of_another_provider_ends_at_its_deadline_with_the_charge_unknown(bench: Bench) -> None:
-    job = await submit_next(bench.shop, await bench.queued())
-    shop = replace(bench.shop, model=PaidModel(bench.shop.videos, b"", outcome=Foreign()), clock=Quick())
+    job = await submit_next(bench.ctx, await bench.queued())
+    ctx = replace(bench.ctx, model=PaidModel(bench.ctx.videos, b"", outcome=Foreign()), clock=Quick())
     await Quick().sleep(0)
-    windows = replace(shop.deadlines, generation_s=0.0001)
-    ended = await JobRunner(replace(shop, deadlines=windows), job).run()
+    windows = replace(ctx.deadlines, generation_s=0.0001)
+    ended = await JobRunner(replace(ctx, deadlines=windows), job).run()
     assert ended.failure is not None
     assert (ended.failure.code, ended.charged, ended.has_unresolved_charges) == (
         "operation_foreign",
@@ -102,9 +102,9 @@ async def test_a_job_of_another_provider_ends_at_its_deadline_with_the_charge_un
 
 async def test_a_planned_clip_of_another_provider_is_neither_claimed_nor_charged(bench: Bench) -> None:
     bench.model.clip_seconds = 1
-    job = await submit_next(bench.shop, await bench.queued(duration_seconds=2))
+    job = await submit_next(bench.ctx, await bench.queued(duration_seconds=2))
     await bench.model.deliver(PREFIX)
-    other = PaidModel(bench.shop.videos, b"", others=frozenset({"paid-1"}), outcome=Foreign())
+    other = PaidModel(bench.ctx.videos, b"", others=frozenset({"paid-1"}), outcome=Foreign())
     async with bench.working(model=other):
         await bench.send(duration_seconds=2)
         await other.polled.wait()
@@ -113,12 +113,12 @@ async def test_a_planned_clip_of_another_provider_is_neither_claimed_nor_charged
     kept = await bench.job()
     assert ([clip.state for clip in kept.clips], kept.cost_usd) == ([ClipState.DONE, ClipState.PLANNED], PRICE)
     assert other.accepted == []
-    assert [file.name for file in await bench.shop.videos.list(job_prefix(job.job_id) + "1/")] == []
+    assert [file.name for file in await bench.ctx.videos.list(job_prefix(job.job_id) + "1/")] == []
 
 
 async def test_the_local_renderer_does_not_take_an_operation_of_google_for_its_own(bench: Bench) -> None:
     studio = RenderPool(1)
-    animatic = Animatic(bench.shop.videos, studio, bench.shop.scratch)
+    animatic = Animatic(bench.ctx.videos, studio, bench.ctx.scratch)
     assert await animatic.poll(VEO) == Foreign()
     assert await animatic.poll("work/job-1/0/1/sample_0.mp4") == Foreign()
     assert not animatic.makes("veo-3.1-fast-generate-001")

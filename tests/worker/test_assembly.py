@@ -39,7 +39,7 @@ class QuickClock(SystemClock):
 
 @pytest.fixture
 def bench(bench: Bench) -> Bench:
-    bench.shop = replace(bench.shop, clock=QuickClock())
+    bench.ctx = replace(bench.ctx, clock=QuickClock())
     return bench
 
 
@@ -86,7 +86,7 @@ async def until(bench: Bench, condition: Callable[[Job], bool]) -> None:
 
 
 async def carried(bench: Bench, editor: Editor, job: Job | None = None) -> Job:
-    return await JobRunner(replace(bench.shop, editor=editor), job or await bench.queued()).run()
+    return await JobRunner(replace(bench.ctx, editor=editor), job or await bench.queued()).run()
 
 
 UNFORESEEN = [RuntimeError("boom"), MemoryError(), IndexError("axis"), OSError(errno.EIO, "I/O error"), ValueError("x")]
@@ -94,14 +94,14 @@ UNFORESEEN = [RuntimeError("boom"), MemoryError(), IndexError("axis"), OSError(e
 
 @pytest.mark.parametrize("error", UNFORESEEN, ids=lambda error: type(error).__name__)
 async def test_what_passes_is_tried_again(bench: Bench, error: BaseException) -> None:
-    editor = Troubled(bench.shop.editor, error, assembling=2)
+    editor = Troubled(bench.ctx.editor, error, assembling=2)
     ended = await carried(bench, editor)
     assert (ended.state, defect_of(ended), editor.seen) == (JobState.SUCCEEDED, None, ["assemble"] * 3)
 
 
 @pytest.mark.parametrize("error", UNFORESEEN, ids=lambda error: type(error).__name__)
 async def test_what_does_not_pass_delivers_the_clip_as_it_came(bench: Bench, error: BaseException) -> None:
-    editor = Troubled(bench.shop.editor, error, assembling=99)
+    editor = Troubled(bench.ctx.editor, error, assembling=99)
     ended = await carried(bench, editor)
     assert ended.state is JobState.SUCCEEDED
     assert defect_of(ended) == "The model's video is delivered as well as it can be: it could not be edited."
@@ -112,11 +112,11 @@ async def test_what_does_not_pass_delivers_the_clip_as_it_came(bench: Bench, err
 async def test_what_never_passes_ends_the_job_with_a_reason_and_a_replay_is_free(
     bench: Bench, error: BaseException
 ) -> None:
-    ended = await carried(bench, Troubled(bench.shop.editor, error, assembling=99, keeping=99))
+    ended = await carried(bench, Troubled(bench.ctx.editor, error, assembling=99, keeping=99))
     assert ended.failure
     assert (ended.failure.code, ended.failure.charged, ended.cost_usd) == ("not_assembled", Charged.YES, PRICE)
     assert type(error).__name__ in ended.failure.message
-    assert await bench.shop.videos.list(f"work/{ended.job_id}/0/")
+    assert await bench.ctx.videos.list(f"work/{ended.job_id}/0/")
 
 
 async def test_a_clip_that_no_encoder_takes_as_it_is_becomes_a_video(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ async def short(tmp_path: Path) -> AsyncIterator[Bench]:
 
 async def test_a_clip_that_is_much_too_short_is_delivered_with_its_defect_everywhere(short: Bench) -> None:
     before = await short.queued(duration_seconds=5)
-    ended = await JobRunner(short.shop, before).run()
+    ended = await JobRunner(short.ctx, before).run()
     assert ended.result
     assert (ended.state, ended.result.duration_seconds, ended.cost_usd) == (JobState.SUCCEEDED, 2, PRICE)
     defect = "The model's video is delivered as well as it can be: its picture lasts 2.00 s, not 5 s."
@@ -146,7 +146,7 @@ async def test_a_clip_that_is_much_too_short_is_delivered_with_its_defect_everyw
     assert ended.clips[0].cause
     assert (ended.clips[0].cause.code, ended.clips[0].charged) == (DELIVERED_AS_IT_CAME, Charged.YES)
     assert set(ended.clips[0].model_dump()) == set(Clip.model_fields), "the release before refuses a new key"
-    await announce(short.shop, ended)
+    await announce(short.ctx, ended)
     async with asyncio.timeout(20):
         delivery = await anext(short.completions)
     assert delivery.message.attributes["defect"] == defect
@@ -154,8 +154,8 @@ async def test_a_clip_that_is_much_too_short_is_delivered_with_its_defect_everyw
 
 
 async def test_a_good_video_has_no_defect(bench: Bench) -> None:
-    ended = await JobRunner(bench.shop, await bench.queued()).run()
-    await announce(bench.shop, ended)
+    ended = await JobRunner(bench.ctx, await bench.queued()).run()
+    await announce(bench.ctx, ended)
     async with asyncio.timeout(20):
         delivery = await anext(bench.completions)
     assert "defect" not in delivery.message.attributes
@@ -166,10 +166,10 @@ async def test_a_good_video_has_no_defect(bench: Bench) -> None:
 async def test_a_stored_final_that_is_not_right_is_replaced(bench: Bench, tmp_path: Path, kind: str) -> None:
     job = await bench.queued()
     there = {"garbage": b"no film", "half": bench.model.film[:-200]}.get(kind) or _film(tmp_path, 0.3)
-    await bench.shop.videos.put(job.final_name, there, content_type="video/mp4")
-    ended = await JobRunner(bench.shop, job).run()
+    await bench.ctx.videos.put(job.final_name, there, content_type="video/mp4")
+    ended = await JobRunner(bench.ctx, job).run()
     assert ended.result
-    await bench.shop.videos.fetch(job.final_name, tmp_path / "final.mp4")
+    await bench.ctx.videos.fetch(job.final_name, tmp_path / "final.mp4")
     assert probe(tmp_path / "final.mp4").duration_seconds == ended.result.duration_seconds == 1
     assert (tmp_path / "final.mp4").stat().st_size == ended.result.size_bytes
 
@@ -181,28 +181,28 @@ def _film(folder: Path, seconds: float) -> bytes:
 async def test_a_clip_s_file_that_cannot_be_found_yet_is_waited_for(bench: Bench) -> None:
     job = await _stored_elsewhere(bench)
     with pytest.raises(Unavailable, match="can't be found yet"):
-        await assembly.store(bench.shop, job, waits_for_files=True)
-    ended = await assembly.store(bench.shop, job)
+        await assembly.store(bench.ctx, job, waits_for_files=True)
+    ended = await assembly.store(bench.ctx, job)
     assert ended.failure
     assert ended.failure.code == "bad_output"
 
 
 async def _stored_elsewhere(bench: Bench) -> Job:
     """A job whose clip is done, and its file is not there."""
-    editor = Troubled(bench.shop.editor, Unavailable("later"), assembling=10**9)
+    editor = Troubled(bench.ctx.editor, Unavailable("later"), assembling=10**9)
     carrying = asyncio.create_task(carried(bench, editor, await bench.queued()))
     await until(bench, lambda job: bool(editor.seen) and job.state is JobState.STORING)
     carrying.cancel()
     await asyncio.wait([carrying])
     job = await bench.job()
-    await bench.shop.videos.delete(job.sources[0])
+    await bench.ctx.videos.delete(job.sources[0])
     return job
 
 
 async def test_a_full_disk_is_waited_for_beyond_every_deadline_and_says_so(bench: Bench) -> None:
-    editor = Troubled(bench.shop.editor, LocalDisk("No space left on device"), assembling=10**9)
-    shop = replace(bench.shop, editor=editor, deadlines=replace(WINDOWS, storing_s=0.05))
-    carrier = JobRunner(shop, await bench.queued())
+    editor = Troubled(bench.ctx.editor, LocalDisk("No space left on device"), assembling=10**9)
+    ctx = replace(bench.ctx, editor=editor, deadlines=replace(WINDOWS, storing_s=0.05))
+    carrier = JobRunner(ctx, await bench.queued())
     working = asyncio.create_task(carrier.run())
     await until(bench, lambda job: job.waiting_for == "local_disk" and len(editor.seen) >= 20)
     waiting = await bench.job()
@@ -228,10 +228,10 @@ async def test_a_job_goes_on_once_a_full_disk_has_room(
         folder.mkdir()
         (folder / "videos").symlink_to(disk)
     async with bench_in(folder, film) as bench:
-        shop = replace(bench.shop, clock=QuickClock(), deadlines=replace(WINDOWS, generation_s=60, storing_s=0.05))
-        shop = replace(shop, scratch=disk) if full == "scratch" else shop
+        ctx = replace(bench.ctx, clock=QuickClock(), deadlines=replace(WINDOWS, generation_s=60, storing_s=0.05))
+        ctx = replace(ctx, scratch=disk) if full == "scratch" else ctx
         bench.model.outcome = GenerationRunning()
-        carrying = asyncio.create_task(JobRunner(shop, await bench.queued()).run())
+        carrying = asyncio.create_task(JobRunner(ctx, await bench.queued()).run())
         await bench.model.polled.wait()
         [prefix] = bench.model.accepted
         await bench.model.deliver(prefix)

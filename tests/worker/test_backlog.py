@@ -27,30 +27,30 @@ OVERDUE = timedelta(minutes=10)
 async def test_a_job_whose_message_still_waits_is_not_published_again(bench: Bench) -> None:
     await _overdue(bench, "waiting", published=True)
     lost = await _overdue(bench, "lost", published=False)
-    report = await reconcile(bench.shop)
+    report = await reconcile(bench.ctx)
     assert (report.looked_at, report.republished) == (1, 1)
     assert (await bench.job("waiting")).checks == 0
     assert (await bench.job("lost")).checks == lost.checks + 1
     assert sorted(await _waiting(bench)) == ["lost", "waiting"]
-    assert (await reconcile(bench.shop)).looked_at == 0
+    assert (await reconcile(bench.ctx)).looked_at == 0
 
 
 async def test_a_job_whose_message_is_leased_is_not_published_again(bench: Bench) -> None:
     await _overdue(bench, "leased", published=True)
-    async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
+    async with bench.ctx.bus.subscribe(WORKERS, limit=1) as deliveries:
         await anext(deliveries)
-        assert (await reconcile(bench.shop)).looked_at == 0
+        assert (await reconcile(bench.ctx)).looked_at == 0
 
 
 async def test_a_cancel_on_its_way_is_no_request(bench: Bench) -> None:
     job = await _overdue(bench, "job-1", published=False)
     await bench.send_raw(b"{}", job_id=job.job_id, **{"ce-type": "reelbus.video.cancel.v1"})
-    assert (await reconcile(bench.shop)).republished == 1
+    assert (await reconcile(bench.ctx)).republished == 1
 
 
 async def test_a_job_that_this_worker_holds_is_not_touched(bench: Bench) -> None:
     job = await _overdue(bench, "job-1", published=False)
-    known = Known(holds=lambda job_id: job_id == "job-1", delivered_until=bench.shop.clock.now())
+    known = Known(holds=lambda job_id: job_id == "job-1", delivered_until=bench.ctx.clock.now())
     report = await reconcile(_blind(bench), known=known)
     assert (report.looked_at, (await bench.job()).revision) == (0, job.revision)
 
@@ -68,7 +68,7 @@ async def test_where_the_bus_shows_nothing_a_job_waits_until_deliveries_have_pas
 
 async def test_what_is_no_queued_job_is_looked_after_however_far_deliveries_came(bench: Bench) -> None:
     job = await bench.queued()
-    await bench.shop.write(job, ev.CancelRequested(at=bench.shop.clock.now(), held=False))
+    await bench.ctx.write(job, ev.CancelRequested(at=bench.ctx.clock.now(), held=False))
     report = await reconcile(_blind(bench), known=Known())
     assert report.announced == 1
 
@@ -103,45 +103,45 @@ def test_a_message_without_a_time_says_nothing() -> None:
 async def test_a_pass_of_reconcile_costs_a_job_that_waits_for_its_turn_nothing(bench: Bench) -> None:
     """It sends with the first turn that it gets: a turn given up would cost a minute with each pass."""
     job = await bench.queued()
-    pace = Counted(bench.shop.clock, 60_000)
+    pace = Counted(bench.ctx.clock, 60_000)
 
     async def noted() -> None:
         known = await bench.job()
-        await bench.shop.write(known, ev.Reconciled(at=bench.shop.clock.now()))
+        await bench.ctx.write(known, ev.Reconciled(at=bench.ctx.clock.now()))
 
     pace.meanwhile = noted
-    ended = await JobRunner(replace(bench.shop, rate_limiter=pace), job).run()
+    ended = await JobRunner(replace(bench.ctx, rate_limiter=pace), job).run()
     assert (ended.state, pace.turns, bench.model.accepted) == (JobState.SUCCEEDED, 1, ["work/job-1/0/1/"])
 
 
 async def test_a_note_between_the_turn_and_the_claim_costs_no_turn_either(bench: Bench) -> None:
     job = await bench.queued()
-    await bench.shop.write(job, ev.Reconciled(at=bench.shop.clock.now()))
-    pace = Counted(bench.shop.clock, 60_000)
-    ended = await JobRunner(replace(bench.shop, rate_limiter=pace), job).run()
+    await bench.ctx.write(job, ev.Reconciled(at=bench.ctx.clock.now()))
+    pace = Counted(bench.ctx.clock, 60_000)
+    ended = await JobRunner(replace(bench.ctx, rate_limiter=pace), job).run()
     assert (ended.state, pace.turns, bench.model.accepted) == (JobState.SUCCEEDED, 1, ["work/job-1/0/1/"])
 
 
 async def test_a_job_that_was_cancelled_while_it_waited_for_its_turn_is_not_sent(bench: Bench) -> None:
-    pace = Counted(bench.shop.clock, 60_000)
+    pace = Counted(bench.ctx.clock, 60_000)
 
     async def cancelled() -> None:
-        await bench.shop.write(await bench.job(), ev.CancelRequested(at=bench.shop.clock.now(), held=True))
+        await bench.ctx.write(await bench.job(), ev.CancelRequested(at=bench.ctx.clock.now(), held=True))
 
     pace.meanwhile = cancelled
-    ended = await JobRunner(replace(bench.shop, rate_limiter=pace), await bench.queued()).run()
+    ended = await JobRunner(replace(bench.ctx, rate_limiter=pace), await bench.queued()).run()
     assert (ended.state, bench.model.accepted) == (JobState.CANCELLED, [])
 
 
 async def test_a_job_that_another_worker_sent_while_it_waited_is_not_sent_again(bench: Bench) -> None:
-    pace = Counted(bench.shop.clock, 60_000)
+    pace = Counted(bench.ctx.clock, 60_000)
     job = await bench.queued()
 
     async def sent() -> None:
-        await JobRunner(bench.shop, await bench.job()).run()
+        await JobRunner(bench.ctx, await bench.job()).run()
 
     pace.meanwhile = sent
-    ended = await JobRunner(replace(bench.shop, rate_limiter=pace), job).run()
+    ended = await JobRunner(replace(bench.ctx, rate_limiter=pace), job).run()
     assert (ended.state, [clip.state for clip in ended.clips]) == (JobState.SUCCEEDED, [ClipState.DONE])
     assert bench.model.accepted == ["work/job-1/0/1/"]
 
@@ -149,16 +149,16 @@ async def test_a_job_that_another_worker_sent_while_it_waited_is_not_sent_again(
 async def _overdue(bench: Bench, job_id: str, *, published: bool) -> Job:
     job = await bench.queued(job_id=job_id)
     if published:
-        await bench.shop.bus.publish(REQUESTS, encode_request(job.request, at=bench.shop.clock.now()))
-    return await bench.shop.jobs.save(job.model_copy(update={"next_check_at": bench.shop.clock.now() - OVERDUE}))
+        await bench.ctx.bus.publish(REQUESTS, encode_request(job.request, at=bench.ctx.clock.now()))
+    return await bench.ctx.jobs.save(job.model_copy(update={"next_check_at": bench.ctx.clock.now() - OVERDUE}))
 
 
 async def _waiting(bench: Bench) -> list[str]:
-    return [each["job_id"] for each in await bench.shop.bus.waiting(WORKERS)]
+    return [each["job_id"] for each in await bench.ctx.bus.waiting(WORKERS)]
 
 
 def _blind(bench: Bench) -> WorkerContext:
-    return replace(bench.shop, bus=cast("Bus", Blind(bench.shop.bus)))
+    return replace(bench.ctx, bus=cast("Bus", Blind(bench.ctx.bus)))
 
 
 @dataclass

@@ -39,12 +39,12 @@ class Guarded:
     def limits(self, *limits: dict[str, Any]) -> BudgetGuard:
         guard = BudgetGuard(tuple(Limit.model_validate({"scope": "all", "period": "month", **each}) for each in limits))
         guard.store = self.store
-        self.bench.shop = replace(self.bench.shop, guard=guard)
+        self.bench.ctx = replace(self.bench.ctx, guard=guard)
         return guard
 
     async def used(self, scope: str = "all") -> Decimal:
-        (limit,) = [each for each in self.bench.shop.guard.limits if each.scope == scope]
-        slices = await self.store.read(limit.slice_names(self.bench.shop.clock.now()))
+        (limit,) = [each for each in self.bench.ctx.guard.limits if each.scope == scope]
+        slices = await self.store.read(limit.slice_names(self.bench.ctx.clock.now()))
         return sum((each.used for each in slices), Decimal(0))
 
 
@@ -128,22 +128,22 @@ async def test_what_has_no_room_is_not_sent(guarded: Guarded) -> None:
 async def test_a_job_that_runs_out_of_budget_keeps_the_clips_that_it_paid(guarded: Guarded) -> None:
     guarded.limits({"limit_usd": "0.5"})
     guarded.bench.model.clip_seconds = 1
-    ended = await JobRunner(guarded.bench.shop, await guarded.bench.queued(duration_seconds=2)).run()
+    ended = await JobRunner(guarded.bench.ctx, await guarded.bench.queued(duration_seconds=2)).run()
     assert ended.failure is not None
     assert (ended.failure.code, ended.charged, ended.cost_usd) == ("budget_exceeded", Charged.YES, PRICE)
     assert [clip.state for clip in ended.clips] == [ClipState.DONE, ClipState.PLANNED]
     guarded.limits({"limit_usd": "1"})
-    at = guarded.bench.shop.clock.now()
-    replayed = await guarded.bench.shop.write(ended, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
-    again = await submit_next(guarded.bench.shop, replayed)
+    at = guarded.bench.ctx.clock.now()
+    replayed = await guarded.bench.ctx.write(ended, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
+    again = await submit_next(guarded.bench.ctx, replayed)
     assert (again.clips[1].state, len(guarded.bench.model.accepted)) == (ClipState.ACCEPTED, 2)
 
 
 async def test_a_clip_that_waits_for_quota_takes_once(guarded: Guarded) -> None:
     guarded.limits({"limit_usd": "0.4"})
     guarded.bench.model.submits.extend([refuse(QUOTA), refuse(QUOTA)])
-    shop = replace(guarded.bench.shop, clock=Hasty())
-    ended = await JobRunner(shop, await guarded.bench.queued()).run()
+    ctx = replace(guarded.bench.ctx, clock=Hasty())
+    ended = await JobRunner(ctx, await guarded.bench.queued()).run()
     assert (ended.state, ended.clips[0].attempt) == (JobState.SUCCEEDED, 3)
     assert await guarded.used() == PRICE
 
@@ -151,9 +151,9 @@ async def test_a_clip_that_waits_for_quota_takes_once(guarded: Guarded) -> None:
 async def test_a_resubmit_takes_once_more(guarded: Guarded) -> None:
     guarded.limits({"limit_usd": "0.7"})
     guarded.bench.model.submits.append(accept_and_lose_the_answer)
-    job = await submit_next(guarded.bench.shop, await guarded.bench.queued(on_unknown_submit="resubmit"))
-    job = await guarded.bench.shop.write(job, ev.Resubmit(at=guarded.bench.shop.clock.now(), clip=0))
-    ended = await submit_next(guarded.bench.shop, job)
+    job = await submit_next(guarded.bench.ctx, await guarded.bench.queued(on_unknown_submit="resubmit"))
+    job = await guarded.bench.ctx.write(job, ev.Resubmit(at=guarded.bench.ctx.clock.now(), clip=0))
+    ended = await submit_next(guarded.bench.ctx, job)
     assert ended.failure is not None
     assert (ended.failure.code, ended.charged) == ("budget_exceeded", Charged.UNKNOWN)
     assert (await guarded.used(), len(guarded.bench.model.accepted)) == (PRICE, 1)
@@ -179,9 +179,9 @@ async def test_a_refusal_that_cost_nothing_is_given_back_once_however_often_it_i
 async def test_of_two_workers_who_meet_an_ended_job_one_gives_back(guarded: Guarded) -> None:
     guard = guarded.limits({"limit_usd": "10"})
     guarded.bench.model.submits.extend([refuse(SAFETY)])
-    denied = await submit_next(guarded.bench.shop, await guarded.bench.queued())
-    await submit_next(guarded.bench.shop, await guarded.bench.queued(job_id="job-2"))
-    await asyncio.gather(*(release_unused_budget(guarded.bench.shop, denied) for _ in range(5)))
+    denied = await submit_next(guarded.bench.ctx, await guarded.bench.queued())
+    await submit_next(guarded.bench.ctx, await guarded.bench.queued(job_id="job-2"))
+    await asyncio.gather(*(release_unused_budget(guarded.bench.ctx, denied) for _ in range(5)))
     await guard.flush_releases()
     assert await guarded.used() == PRICE
 
@@ -189,11 +189,11 @@ async def test_of_two_workers_who_meet_an_ended_job_one_gives_back(guarded: Guar
 async def test_a_cancelled_job_gives_back_what_its_next_attempt_would_have_used(guarded: Guarded) -> None:
     guard = guarded.limits({"limit_usd": "10"})
     guarded.bench.model.submits.append(refuse(QUOTA))
-    job = await submit_next(guarded.bench.shop, await guarded.bench.queued())
-    cancelled = await guarded.bench.shop.write(job, ev.CancelRequested(at=guarded.bench.shop.clock.now()))
+    job = await submit_next(guarded.bench.ctx, await guarded.bench.queued())
+    cancelled = await guarded.bench.ctx.write(job, ev.CancelRequested(at=guarded.bench.ctx.clock.now()))
     assert await guarded.used() == PRICE
-    await guarded.bench.shop.write(cancelled, ev.Announced(at=guarded.bench.shop.clock.now()))
-    await release_unused_budget(guarded.bench.shop, cancelled)
+    await guarded.bench.ctx.write(cancelled, ev.Announced(at=guarded.bench.ctx.clock.now()))
+    await release_unused_budget(guarded.bench.ctx, cancelled)
     await guard.flush_releases()
     assert await guarded.used() == 0
 
@@ -201,9 +201,9 @@ async def test_a_cancelled_job_gives_back_what_its_next_attempt_would_have_used(
 async def test_what_may_have_been_charged_stays_taken(guarded: Guarded) -> None:
     guard = guarded.limits({"limit_usd": "10"})
     guarded.bench.model.submits.append(accept_and_lose_the_answer)
-    ended = await JobRunner(guarded.bench.shop, await guarded.bench.queued()).run()
+    ended = await JobRunner(guarded.bench.ctx, await guarded.bench.queued()).run()
     assert ended.charged is Charged.UNKNOWN
-    await release_unused_budget(guarded.bench.shop, ended)
+    await release_unused_budget(guarded.bench.ctx, ended)
     await guard.flush_releases()
     assert await guarded.used() == PRICE
 
@@ -211,7 +211,7 @@ async def test_what_may_have_been_charged_stays_taken(guarded: Guarded) -> None:
 async def test_a_claim_whose_answer_was_lost_takes_and_sends_once(guarded: Guarded) -> None:
     guard = guarded.limits({"limit_usd": "10"})
     guard.store = Blinking(guarded.store)
-    job = await submit_next(guarded.bench.shop, await guarded.bench.queued())
+    job = await submit_next(guarded.bench.ctx, await guarded.bench.queued())
     assert (job.clips[0].state, len(guarded.bench.model.accepted)) == (ClipState.ACCEPTED, 1)
     assert await guarded.used() == PRICE
 
@@ -219,7 +219,7 @@ async def test_a_claim_whose_answer_was_lost_takes_and_sends_once(guarded: Guard
 async def test_a_claim_that_meets_others_at_its_slice_is_tried_again(guarded: Guarded) -> None:
     guard = guarded.limits({"limit_usd": "10"})
     guard.store = Blinking(guarded.store, lose=0, conflicts=3)
-    job = await submit_next(replace(guarded.bench.shop, clock=Hasty()), await guarded.bench.queued())
+    job = await submit_next(replace(guarded.bench.ctx, clock=Hasty()), await guarded.bench.queued())
     assert (job.clips[0].state, job.clips[0].attempt) == (ClipState.ACCEPTED, 1)
     assert await guarded.used() == PRICE
 
@@ -227,9 +227,9 @@ async def test_a_claim_that_meets_others_at_its_slice_is_tried_again(guarded: Gu
 async def test_a_claim_on_a_job_that_moved_is_not_tried_again(guarded: Guarded) -> None:
     guarded.limits({"limit_usd": "10"})
     job = await guarded.bench.queued()
-    await guarded.bench.shop.write(job, ev.CancelRequested(at=guarded.bench.shop.clock.now()))
+    await guarded.bench.ctx.write(job, ev.CancelRequested(at=guarded.bench.ctx.clock.now()))
     with pytest.raises(Conflict):
-        await submit_next(guarded.bench.shop, job)
+        await submit_next(guarded.bench.ctx, job)
     assert await guarded.used() == 0
     assert guarded.bench.model.accepted == []
 
@@ -237,16 +237,16 @@ async def test_a_claim_on_a_job_that_moved_is_not_tried_again(guarded: Guarded) 
 async def test_a_note_in_the_record_takes_nothing_twice(guarded: Guarded) -> None:
     guarded.limits({"limit_usd": "10"})
     job = await guarded.bench.queued()
-    await guarded.bench.shop.write(job, ev.WaitEnded(at=guarded.bench.shop.clock.now(), until=job.deadline))
-    after = await submit_next(guarded.bench.shop, job)
+    await guarded.bench.ctx.write(job, ev.WaitEnded(at=guarded.bench.ctx.clock.now(), until=job.deadline))
+    after = await submit_next(guarded.bench.ctx, job)
     assert (after.clips[0].state, after.clips[0].attempt) == (ClipState.ACCEPTED, 1)
     assert (await guarded.used(), len(guarded.bench.model.accepted)) == (PRICE, 1)
 
 
 async def test_giving_back_waits_for_others_and_is_not_repeated_in_doubt(guarded: Guarded) -> None:
     guard = guarded.limits({"limit_usd": "10", "slices": 1})
-    job = await submit_next(guarded.bench.shop, await guarded.bench.queued())
-    await submit_next(guarded.bench.shop, await guarded.bench.queued(job_id="job-2"))
+    job = await submit_next(guarded.bench.ctx, await guarded.bench.queued())
+    await submit_next(guarded.bench.ctx, await guarded.bench.queued(job_id="job-2"))
     guard.store = Blinking(guarded.store, conflicts=1, away=1)
     guard.queue_release(job.clips[0].reserved)
     for _ in range(2):  # the store is away; then somebody else writes
@@ -259,7 +259,7 @@ async def test_giving_back_waits_for_others_and_is_not_repeated_in_doubt(guarded
 
 async def test_a_stopping_worker_writes_back_what_it_holds(guarded: Guarded) -> None:
     guard = guarded.limits({"limit_usd": "10"})
-    job = await submit_next(guarded.bench.shop, await guarded.bench.queued())
+    job = await submit_next(guarded.bench.ctx, await guarded.bench.queued())
     guard.store = Blinking(guarded.store, lose=0, conflicts=2)
     async with guard.flush_at_exit():
         guard.queue_release(job.clips[0].reserved)
@@ -269,15 +269,15 @@ async def test_a_stopping_worker_writes_back_what_it_holds(guarded: Guarded) -> 
 async def test_a_film_that_was_paid_in_a_forgotten_life_needs_no_room(guarded: Guarded) -> None:
     guarded.limits(ZERO)
     await guarded.bench.model.deliver("work/job-1/0/1/")
-    ended = await JobRunner(guarded.bench.shop, await guarded.bench.queued()).run()
+    ended = await JobRunner(guarded.bench.ctx, await guarded.bench.queued()).run()
     assert (ended.state, ended.cost_usd, guarded.bench.model.accepted) == (JobState.SUCCEEDED, PRICE, [])
 
 
 async def test_a_clip_of_yesterday_counts_today_when_it_is_sent_today(guarded: Guarded) -> None:
     guarded.limits({"limit_usd": "0.4", "period": "day"})
     guarded.bench.model.submits.append(refuse(QUOTA))
-    job = await submit_next(guarded.bench.shop, await guarded.bench.queued())
-    again = await submit_next(replace(guarded.bench.shop, clock=Later()), job)
+    job = await submit_next(guarded.bench.ctx, await guarded.bench.queued())
+    again = await submit_next(replace(guarded.bench.ctx, clock=Later()), job)
     assert again.clips[0].state is ClipState.ACCEPTED
     assert len({part.period for part in again.clips[0].reserved}) == 2
 
@@ -285,9 +285,9 @@ async def test_a_clip_of_yesterday_counts_today_when_it_is_sent_today(guarded: G
 async def test_after_a_wait_for_its_turn_a_job_looks_again(guarded: Guarded) -> None:
     guard = guarded.limits({"limit_usd": "10", "slices": 1})
     guard.store = blinking = Blinking(guarded.store, lose=0)
-    shop = replace(guarded.bench.shop, rate_limiter=SubmitRateLimiter(Hasty(), per_minute=1), clock=Hasty())
+    ctx = replace(guarded.bench.ctx, rate_limiter=SubmitRateLimiter(Hasty(), per_minute=1), clock=Hasty())
     for number in range(2):
-        await submit_next(shop, await guarded.bench.queued(job_id=f"job-{number}"))
+        await submit_next(ctx, await guarded.bench.queued(job_id=f"job-{number}"))
     assert blinking.reads == 4  # one and all of the first, which cuts the limit; two of the second, which waited
 
 
@@ -297,7 +297,7 @@ async def test_a_free_model_needs_no_budget(guarded: Guarded, monkeypatch: pytes
     free = guarded.bench.model.plan(a_request())
     free = free.model_copy(update={"clips": (free.clips[0].model_copy(update={"price_usd": Decimal(0)}),)})
     monkeypatch.setattr(guarded.bench.model, "plan", lambda _: free)
-    job = await submit_next(guarded.bench.shop, await guarded.bench.queued())
+    job = await submit_next(guarded.bench.ctx, await guarded.bench.queued())
     assert (job.clips[0].state, blinking.reads) == (ClipState.ACCEPTED, 0)
 
 
@@ -306,12 +306,12 @@ async def test_the_worker_reads_its_limits_from_the_settings(tmp_path: Path) -> 
 
     none = WorkerSettings(data_dir=tmp_path)
     some = none.model_copy(update={"budgets": (Limit.model_validate({"scope": "all", "period": "day"} | ZERO),)})
-    async with open_context(none) as shop:
-        assert (shop.guard.limits, shop.guard.store) == ((), None)
-    async with open_context(some) as shop:
-        assert shop.guard.limits == some.budgets
-        assert shop.guard.store is not None
-        assert await shop.guard.store.read(["x"]) == [BudgetShard(name="x")]
+    async with open_context(none) as ctx:
+        assert (ctx.guard.limits, ctx.guard.store) == ((), None)
+    async with open_context(some) as ctx:
+        assert ctx.guard.limits == some.budgets
+        assert ctx.guard.store is not None
+        assert await ctx.guard.store.read(["x"]) == [BudgetShard(name="x")]
 
 
 class Later(SystemClock):

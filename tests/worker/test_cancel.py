@@ -19,7 +19,7 @@ from tests.worker.paid_model import PRICE
 
 async def _cancel(bench: Bench, job_id: str = "job-1") -> None:
     wish = CancelRequest(job_id=job_id, reason="changed my mind")
-    await bench.shop.bus.publish(REQUESTS, encode_cancel(wish, at=bench.shop.clock.now()))
+    await bench.ctx.bus.publish(REQUESTS, encode_cancel(wish, at=bench.ctx.clock.now()))
 
 
 async def test_a_queued_job_ends_free_of_charge(bench: Bench) -> None:
@@ -52,7 +52,7 @@ async def test_while_a_clip_is_being_submitted_the_wish_is_noted_and_the_end_fol
     async with bench.working():
         await bench.send()
         await bench.model.at_gate.wait()
-        await bench.shop.write(await bench.job(), ev.CancelRequested(at=bench.shop.clock.now()))
+        await bench.ctx.write(await bench.job(), ev.CancelRequested(at=bench.ctx.clock.now()))
         assert (await bench.job()).state is JobState.SUBMITTING
         bench.model.gate.set()
         heard = await bench.hear()

@@ -106,11 +106,11 @@ async def test_without_a_message_reconcile_brings_the_end_about(bench: Bench, wa
     """Whoever cancelled died right after the write, and the message of the job is lost."""
     bench.model.outcome = GenerationRunning()
     job = await _stored(bench, way)
-    wish = ev.CancelRequested(at=bench.shop.clock.now(), reason="no need", held=False)
-    after = await bench.shop.write(job, wish)
-    past = bench.shop.clock.now()
-    await bench.shop.jobs.save(after.model_copy(update={"next_check_at": past}))
-    report = await reconcile(bench.shop)
+    wish = ev.CancelRequested(at=bench.ctx.clock.now(), reason="no need", held=False)
+    after = await bench.ctx.write(job, wish)
+    past = bench.ctx.clock.now()
+    await bench.ctx.jobs.save(after.model_copy(update={"next_check_at": past}))
+    report = await reconcile(bench.ctx)
     assert report.announced + report.republished == 1
     async with bench.working():
         heard = await bench.hear()
@@ -127,14 +127,14 @@ async def test_an_ended_job_stays_as_it_is(bench: Bench, way: str) -> None:
 
 
 def _desk(bench: Bench) -> PublisherContext:
-    return PublisherContext(bus=bench.shop.bus, jobs=bench.shop.jobs, videos=bench.shop.videos, clock=bench.shop.clock)
+    return PublisherContext(bus=bench.ctx.bus, jobs=bench.ctx.jobs, videos=bench.ctx.videos, clock=bench.ctx.clock)
 
 
 async def _stored(bench: Bench, way: str) -> Job:
     """In the store, in that state; without a message."""
     job = await bench.queued(duration_seconds=2)
     moved = _way(way)(job)
-    return job if moved is job else await bench.shop.jobs.save(moved)
+    return job if moved is job else await bench.ctx.jobs.save(moved)
 
 
 async def _shown_to_a_worker(bench: Bench, job: Job) -> None:

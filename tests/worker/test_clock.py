@@ -33,8 +33,8 @@ restarted = pytest.mark.parametrize("restarted", [False, True], ids=["same worke
 @restarted
 @jumps
 async def test_a_generation_goes_on_as_if_the_clock_had_not_jumped(bench: Bench, jump: float, restarted: bool) -> None:
-    shop, model, clock = _world(bench)
-    ended = await _carried(shop, clock, await bench.queued(), jump, restarted)
+    ctx, model, clock = _world(bench)
+    ended = await _carried(ctx, clock, await bench.queued(), jump, restarted)
     assert (ended.state, ended.cost_usd, model.accepted) == (JobState.SUCCEEDED, PRICE, [PREFIX])
     assert clock.boot() < FILM_TAKES_S + MINUTE
 
@@ -42,9 +42,9 @@ async def test_a_generation_goes_on_as_if_the_clock_had_not_jumped(bench: Bench,
 @restarted
 @jumps
 async def test_the_search_for_an_unknown_submit_goes_on(bench: Bench, jump: float, restarted: bool) -> None:
-    shop, model, clock = _world(bench)
+    ctx, model, clock = _world(bench)
     model.submits.append(accept_and_lose_the_answer)
-    ended = await _carried(shop, clock, await bench.queued(), jump, restarted)
+    ended = await _carried(ctx, clock, await bench.queued(), jump, restarted)
     assert (ended.state, ended.cost_usd, model.accepted) == (JobState.SUCCEEDED, PRICE, [PREFIX])
     assert clock.boot() < FILM_TAKES_S + 2 * MINUTE
 
@@ -54,53 +54,53 @@ async def test_the_search_for_an_unknown_submit_goes_on(bench: Bench, jump: floa
 async def test_a_generation_that_never_ends_is_given_up_by_the_time_that_passed(
     bench: Bench, jump: float, restarted: bool
 ) -> None:
-    shop, model, clock = _world(bench)
+    ctx, model, clock = _world(bench)
     model.takes_s = 10 * DAY
-    ended = await _carried(shop, clock, await bench.queued(), jump, restarted)
+    ended = await _carried(ctx, clock, await bench.queued(), jump, restarted)
     assert ended.failure is not None
     assert ended.failure.code == "generation_lost"
-    assert FILM_TAKES_S < clock.boot() < 1.1 * shop.deadlines.generation_s
+    assert FILM_TAKES_S < clock.boot() < 1.1 * ctx.deadlines.generation_s
 
 
 @jumps
 async def test_the_claim_of_a_dead_worker_is_taken_over_by_the_time_that_passed(bench: Bench, jump: float) -> None:
-    shop, model, clock = _world(bench)
+    ctx, model, clock = _world(bench)
     started = ev.SubmitStarted(at=clock.now(), plan=model.plan(a_request()), owner="dead", nonce="m-dead")
-    job = await shop.write(await bench.queued(), started)
+    job = await ctx.write(await bench.queued(), started)
     clock.jump_s = jump
-    ended = await JobRunner(shop, await shop.read(job.job_id)).run()
+    ended = await JobRunner(ctx, await ctx.read(job.job_id)).run()
     assert (ended.state, model.accepted) == (JobState.SUCCEEDED, ["work/job-1/0/2/"])
-    assert clock.boot() < shop.deadlines.submitting_hold_s + FILM_TAKES_S + MINUTE
+    assert clock.boot() < ctx.deadlines.submitting_hold_s + FILM_TAKES_S + MINUTE
 
 
 @jumps
 async def test_a_store_that_is_away_for_a_while_costs_no_finished_clip(bench: Bench, jump: float) -> None:
-    shop, model, clock = _world(bench)
+    ctx, model, clock = _world(bench)
     model.takes_s = 0
-    away = replace(shop, videos=Away(shop.videos, clock=clock, until_s=FILM_TAKES_S))
+    away = replace(ctx, videos=Away(ctx.videos, clock=clock, until_s=FILM_TAKES_S))
     ended = await _carried(away, clock, await bench.queued(), jump, restarted=False)
     assert (ended.state, ended.cost_usd) == (JobState.SUCCEEDED, PRICE)
     assert clock.boot() < FILM_TAKES_S + 3 * MINUTE
 
 
-async def _carried(shop: WorkerContext, clock: "Driven", job: Job, jump: float, restarted: bool) -> Job:
+async def _carried(ctx: WorkerContext, clock: "Driven", job: Job, jump: float, restarted: bool) -> Job:
     """Sent; five seconds later the clock jumps, and a restarted worker begins with the record alone."""
-    job = await submit_next(shop, await shop.read(job.job_id))
+    job = await submit_next(ctx, await ctx.read(job.job_id))
     assert job.clips[0].state in (ClipState.ACCEPTED, ClipState.UNKNOWN)
     if restarted:
         await clock.sleep(5)
         clock.jump_s = jump
-        return await JobRunner(shop, await shop.read(job.job_id)).run()
+        return await JobRunner(ctx, await ctx.read(job.job_id)).run()
     clock.jumps_at, clock.jumps_by = 5, jump
-    return await JobRunner(shop, job).run()
+    return await JobRunner(ctx, job).run()
 
 
 def _world(bench: Bench) -> tuple[WorkerContext, "Slow", "Driven"]:
     clock = Driven()
-    model = Slow(bench.shop.videos, bench.model.film, clock=clock, poll_every_s=10)
-    jobs = DatedJobs(bench.shop.jobs, clock)
-    shop = replace(bench.shop, model=model, clock=clock, jobs=jobs, deadlines=Deadlines(), search_every_s=15)
-    return shop, model, clock
+    model = Slow(bench.ctx.videos, bench.model.film, clock=clock, poll_every_s=10)
+    jobs = DatedJobs(bench.ctx.jobs, clock)
+    ctx = replace(bench.ctx, model=model, clock=clock, jobs=jobs, deadlines=Deadlines(), search_every_s=15)
+    return ctx, model, clock
 
 
 @dataclass

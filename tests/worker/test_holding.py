@@ -43,16 +43,16 @@ async def _send(bench: Bench, **more: Any) -> None:
 async def _stored(bench: Bench, **more: Any) -> Job:
     """As a newer facade stores it and publishes it."""
     request = VideoRequest.model_validate({**OF_TOMORROW, **more}, context=STORED)
-    job = await bench.shop.jobs.create(new_job(request, bench.shop.clock.now()))
-    await bench.shop.bus.publish(REQUESTS, encode_request(request, at=job.created_at))
+    job = await bench.ctx.jobs.create(new_job(request, bench.ctx.clock.now()))
+    await bench.ctx.bus.publish(REQUESTS, encode_request(request, at=job.created_at))
     return job
 
 
 async def _look(bench: Bench, times: int) -> list[Delivery]:
     """Deliveries that an own handler settled, one after the other."""
-    handler = Handler(bench.shop, InFlightJobs(asyncio.Semaphore(1)))
+    handler = Handler(bench.ctx, InFlightJobs(asyncio.Semaphore(1)))
     seen = []
-    async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries, asyncio.timeout(20):
+    async with bench.ctx.bus.subscribe(WORKERS, limit=1) as deliveries, asyncio.timeout(20):
         for _ in range(times):
             seen.append(await anext(deliveries))
             await handler(seen[-1])
@@ -60,7 +60,7 @@ async def _look(bench: Bench, times: int) -> list[Delivery]:
 
 
 def _desk(bench: Bench) -> PublisherContext:
-    return PublisherContext(bus=bench.shop.bus, jobs=bench.shop.jobs, videos=bench.shop.videos, clock=bench.shop.clock)
+    return PublisherContext(bus=bench.ctx.bus, jobs=bench.ctx.jobs, videos=bench.ctx.videos, clock=bench.ctx.clock)
 
 
 def _write(path: Path, job_id: str, change: str) -> None:
@@ -79,14 +79,14 @@ async def test_a_message_with_unknown_content_is_held_in_sight_and_not_rejected(
     assert len({each.message.attributes.get(HELD_SINCE) for each in looks}) == 2
     assert {each.message.data for each in looks} == {json.dumps({**OF_TOMORROW, **more}).encode()}
     assert max(each.attempt for each in looks) < MAX_DELIVERIES
-    assert await bench.shop.bus.dead_letters() == []
+    assert await bench.ctx.bus.dead_letters() == []
     told = [record.__dict__ for record in caplog.records if record.levelno == logging.WARNING]
     assert {(each["action"], each["job_id"]) for each in told} == {("newer_version", "job-9")}
     assert all("is not a known key" in each["reason"] or "must be '720p'" in each["reason"] for each in told)
     async with bench.working():
         await bench.send()
         assert (await bench.hear()).job_id == "job-1"
-    assert await bench.shop.jobs.get("job-9") is None
+    assert await bench.ctx.jobs.get("job-9") is None
 
 
 async def test_a_slip_of_the_pen_is_rejected_in_the_end_and_can_be_replayed_afresh(
@@ -100,20 +100,20 @@ async def test_a_slip_of_the_pen_is_rejected_in_the_end_and_can_be_replayed_afre
     assert heard.error is not None
     assert (heard.state, heard.job_id, heard.error.field) == (Outcome.REJECTED, "job-9", "fps")
     assert heard.error.message == "fps is not a known key"
-    (letter,) = await bench.shop.bus.dead_letters()
+    (letter,) = await bench.ctx.bus.dead_letters()
     assert letter.cause.startswith("fps is not a known key; no newer worker came since 20")
-    await bench.shop.bus.replay_dead_letter(letter.id)
+    await bench.ctx.bus.replay_dead_letter(letter.id)
     (again,) = await _look(bench, 1)
     assert dict(again.message.attributes) == {"job_id": "job-9"}
 
 
 async def test_it_is_held_no_longer_than_it_may_be_started(bench: Bench) -> None:
-    now = bench.shop.clock.now()
+    now = bench.ctx.clock.now()
     await _send(bench, start_before=(now + timedelta(hours=1)).isoformat())
     await _look(bench, 2)
-    assert await bench.shop.bus.dead_letters() == []
+    assert await bench.ctx.bus.dead_letters() == []
     await _send(bench, start_before=(now - timedelta(seconds=1)).isoformat())
-    while not await bench.shop.bus.dead_letters():
+    while not await bench.ctx.bus.dead_letters():
         await _look(bench, 1)
     assert (await bench.hear()).state is Outcome.REJECTED
 
@@ -128,11 +128,11 @@ async def test_its_job_says_what_it_waits_for_and_a_cancel_ends_both(bench: Benc
         heard = {(await bench.hear()).state for _ in range(2)}
     assert heard == {Outcome.CANCELLED}
     assert (await bench.job("job-9")).request == job.request
-    assert await bench.shop.bus.dead_letters() == []
+    assert await bench.ctx.bus.dead_letters() == []
 
 
 async def test_its_job_expires_where_no_newer_worker_comes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    await _stored(bench, start_before=(bench.shop.clock.now() - timedelta(seconds=1)).isoformat())
+    await _stored(bench, start_before=(bench.ctx.clock.now() - timedelta(seconds=1)).isoformat())
     await _look(bench, 2)
     heard = await bench.hear()
     assert (heard.job_id, heard.state) == ("job-9", Outcome.EXPIRED)
@@ -144,10 +144,10 @@ async def test_its_job_expires_where_no_newer_worker_comes(bench: Bench, monkeyp
 
 async def test_reconcile_publishes_it_again_with_its_keys(bench: Bench) -> None:
     job = await _stored(bench)
-    async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
+    async with bench.ctx.bus.subscribe(WORKERS, limit=1) as deliveries:
         await (await anext(deliveries)).ack()  # the message is lost
-    await bench.shop.jobs.save(job.model_copy(update={"next_check_at": bench.shop.clock.now()}))
-    assert (await reconcile(bench.shop)).republished == 1
+    await bench.ctx.jobs.save(job.model_copy(update={"next_check_at": bench.ctx.clock.now()}))
+    assert (await reconcile(bench.ctx)).republished == 1
     for delivery in await _look(bench, 1):
         assert json.loads(delivery.message.data) == OF_TOMORROW
 
@@ -158,7 +158,7 @@ async def test_a_job_whose_record_cannot_be_read_is_held_and_keeps_no_other(benc
     await bench.send(job_id="job-9")
     looks = await _look(bench, MAX_DELIVERIES + 1)
     assert [each.attempt for each in looks] == [*range(1, MAX_DELIVERIES), 1, 2]
-    assert await bench.shop.bus.dead_letters() == []
+    assert await bench.ctx.bus.dead_letters() == []
     async with bench.working():
         await bench.send(job_id="of-today")
         assert (await bench.hear()).job_id == "of-today"
@@ -169,7 +169,7 @@ async def test_a_job_whose_record_cannot_be_read_is_held_and_keeps_no_other(benc
 async def test_a_record_that_a_newer_worker_moved_on_sets_its_carrier_free(bench: Bench, tmp_path: Path) -> None:
     """Nothing of it is polled, sent or written any more."""
     job = await bench.queued(job_id="job-9")
-    carrier = JobRunner(bench.shop, job)
+    carrier = JobRunner(bench.ctx, job)
     carrier.stale = True
     _write(tmp_path, "job-9", "json_set(record, '$.state', 'paused')")
     with pytest.raises(NewerRecord):

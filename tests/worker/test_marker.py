@@ -43,39 +43,39 @@ PREFIX = "work/job-1/0/1/"
 async def test_the_marker_is_stored_before_the_request_leaves_and_holds_no_word_of_it(
     bench: Bench, tmp_path: Path
 ) -> None:
-    model = Seen(bench.shop.videos, bench.model.film)
-    job = await submit_next(replace(bench.shop, model=model), await bench.queued())
+    model = Seen(bench.ctx.videos, bench.model.film)
+    job = await submit_next(replace(bench.ctx, model=model), await bench.queued())
     assert model.there == [marker_name(PREFIX)]
-    await bench.shop.videos.fetch(marker_name(PREFIX), tmp_path / "marker")
+    await bench.ctx.videos.fetch(marker_name(PREFIX), tmp_path / "marker")
     content = json.loads((tmp_path / "marker").read_text())
     assert content.keys() == {"nonce", "owner", "at"}
     assert (content["nonce"], content["owner"]) == (job.clips[0].nonce, "worker-under-test")
 
 
 async def test_a_free_clip_has_no_marker(bench: Bench) -> None:
-    await submit_next(replace(bench.shop, model=Free(bench.shop.videos, bench.model.film)), await bench.queued())
+    await submit_next(replace(bench.ctx, model=Free(bench.ctx.videos, bench.model.film)), await bench.queued())
     assert await _work(bench) == []
 
 
 @pytest.mark.parametrize("submit", [accept, accept_and_lose_the_answer])
 async def test_a_backup_restored_while_the_video_is_made_pays_once(bench: Bench, submit: Submit) -> None:
     bench.model.submits.append(submit)
-    restored = await _restored(bench, await submit_next(bench.shop, await bench.queued()))
-    after = await submit_next(bench.shop, restored)
+    restored = await _restored(bench, await submit_next(bench.ctx, await bench.queued()))
+    after = await submit_next(bench.ctx, restored)
     assert (after.clips[0].state, after.clips[0].prefix) == (ClipState.UNKNOWN, PREFIX)
     await bench.model.deliver(PREFIX)
-    ended = await JobRunner(bench.shop, after).run()
+    ended = await JobRunner(bench.ctx, after).run()
     assert (ended.state, ended.cost_usd, bench.model.accepted) == (JobState.SUCCEEDED, PRICE, [PREFIX])
 
 
 async def test_a_backup_restored_while_a_second_clip_is_made_pays_it_once(bench: Bench) -> None:
     bench.model.clip_seconds = 1
-    job = await submit_next(bench.shop, await bench.queued(duration_seconds=2))
+    job = await submit_next(bench.ctx, await bench.queued(duration_seconds=2))
     await bench.model.deliver(PREFIX)
-    first = ev.ClipDone(at=bench.shop.clock.now(), clip=0, output=f"{PREFIX}1575493371/sample_0.mp4")
-    backup = await bench.shop.write(job, first)
-    job = await submit_next(bench.shop, backup)
-    after = await submit_next(bench.shop, await bench.shop.jobs.save(backup.model_copy(update=_version(job))))
+    first = ev.ClipDone(at=bench.ctx.clock.now(), clip=0, output=f"{PREFIX}1575493371/sample_0.mp4")
+    backup = await bench.ctx.write(job, first)
+    job = await submit_next(bench.ctx, backup)
+    after = await submit_next(bench.ctx, await bench.ctx.jobs.save(backup.model_copy(update=_version(job))))
     assert [clip.state for clip in after.clips] == [ClipState.DONE, ClipState.UNKNOWN]
     assert len(bench.model.accepted) == 2
 
@@ -83,10 +83,10 @@ async def test_a_backup_restored_while_a_second_clip_is_made_pays_it_once(bench:
 async def test_two_deployments_that_share_a_bucket_pay_once(bench: Bench, tmp_path: Path) -> None:
     """They meet between the look under the prefix and the send."""
     async with Adapters() as adapters:
-        other = replace(bench.shop, jobs=await adapters.jobs(f"sqlite://{tmp_path}/other.db"), owner="another")
-        theirs = await other.jobs.create(new_job(a_request(), bench.shop.clock.now()))
-        videos = Meanwhile(bench.shop.videos, happens=lambda: submit_next(other, theirs))
-        ours = await submit_next(replace(bench.shop, videos=videos), await bench.queued())
+        other = replace(bench.ctx, jobs=await adapters.jobs(f"sqlite://{tmp_path}/other.db"), owner="another")
+        theirs = await other.jobs.create(new_job(a_request(), bench.ctx.clock.now()))
+        videos = Meanwhile(bench.ctx.videos, happens=lambda: submit_next(other, theirs))
+        ours = await submit_next(replace(bench.ctx, videos=videos), await bench.queued())
     assert ours.clips[0].state is ClipState.UNKNOWN
     assert bench.model.accepted == [PREFIX]
 
@@ -96,48 +96,48 @@ async def test_a_definite_refusal_leaves_no_marker_that_would_hold_up_a_restored
     bench: Bench, failure: Failure
 ) -> None:
     bench.model.submits.append(refuse(failure))
-    refused = await submit_next(bench.shop, await bench.queued())
+    refused = await submit_next(bench.ctx, await bench.queued())
     assert await _work(bench) == []
-    ended = await JobRunner(bench.shop, await _restored(bench, refused)).run()
+    ended = await JobRunner(bench.ctx, await _restored(bench, refused)).run()
     assert (ended.state, bench.model.accepted) == (JobState.SUCCEEDED, [PREFIX])
 
 
 async def test_without_a_marker_nothing_is_sent_and_the_job_waits(bench: Bench) -> None:
-    videos = Failing(bench.shop.videos, times=1_000)
+    videos = Failing(bench.ctx.videos, times=1_000)
     clock = Hasty()
-    windows = replace(bench.shop.deadlines, submit_within_s=0.05)
-    job = await submit_next(replace(bench.shop, videos=videos, clock=clock, deadlines=windows), await bench.queued())
+    windows = replace(bench.ctx.deadlines, submit_within_s=0.05)
+    job = await submit_next(replace(bench.ctx, videos=videos, clock=clock, deadlines=windows), await bench.queued())
     assert (job.state, job.waiting_for, job.clips[0].state) == (JobState.QUEUED, "storage", ClipState.PLANNED)
     assert job.clips[0].cause is not None
     assert (job.clips[0].cause.code, job.charged) == ("not_marked", Charged.NO)
     assert bench.model.accepted == []
-    ended = await JobRunner(bench.shop, job).run()
+    ended = await JobRunner(bench.ctx, job).run()
     assert (ended.state, len(bench.model.accepted)) == (JobState.SUCCEEDED, 1)
 
 
 async def test_ones_own_marker_whose_answer_was_lost_is_recognised(bench: Bench) -> None:
-    shop = replace(bench.shop, videos=Failing(bench.shop.videos, times=1, stores=True), clock=Hasty())
-    job = await submit_next(shop, await bench.queued())
+    ctx = replace(bench.ctx, videos=Failing(bench.ctx.videos, times=1, stores=True), clock=Hasty())
+    job = await submit_next(ctx, await bench.queued())
     assert (job.state, bench.model.accepted) == (JobState.GENERATING, [PREFIX])
 
 
 async def test_a_claim_whose_owner_died_before_its_send_is_sent_by_the_next_worker(bench: Bench) -> None:
     job = await _claimed(bench, new_nonce())
-    ended = await JobRunner(bench.shop, job).run()
+    ended = await JobRunner(bench.ctx, job).run()
     assert (ended.state, ended.cost_usd, bench.model.accepted) == (JobState.SUCCEEDED, PRICE, ["work/job-1/0/2/"])
 
 
 async def test_a_claim_whose_owner_may_have_sent_it_stays_in_doubt(bench: Bench) -> None:
     nonce = new_nonce()
     job = await _claimed(bench, nonce)
-    await put_marker(bench.shop, PREFIX, own_marker(bench.shop, nonce))
-    ended = await JobRunner(bench.shop, job).run()
+    await put_marker(bench.ctx, PREFIX, own_marker(bench.ctx, nonce))
+    ended = await JobRunner(bench.ctx, job).run()
     assert ended.failure is not None
     assert (ended.failure.code, bench.model.accepted) == ("submit_unknown", [])
 
 
 async def test_a_claim_of_a_version_without_markers_stays_in_doubt(bench: Bench) -> None:
-    ended = await JobRunner(bench.shop, await _claimed(bench, "0d9f" * 8)).run()
+    ended = await JobRunner(bench.ctx, await _claimed(bench, "0d9f" * 8)).run()
     assert ended.failure is not None
     assert (ended.failure.code, bench.model.accepted) == ("submit_unknown", [])
 
@@ -147,12 +147,12 @@ async def test_an_owner_that_was_fenced_off_sends_nothing_whatever_its_clock_say
 
     async def somebody_takes_over() -> None:
         job = await bench.job()
-        await give_up_submit(bench.shop, job, job.clips[0])
+        await give_up_submit(bench.ctx, job, job.clips[0])
 
-    shop = replace(bench.shop, videos=Meanwhile(bench.shop.videos, happens=somebody_takes_over))
-    job = await submit_next(shop, await bench.queued())
+    ctx = replace(bench.ctx, videos=Meanwhile(bench.ctx.videos, happens=somebody_takes_over))
+    job = await submit_next(ctx, await bench.queued())
     assert bench.model.accepted == []
-    ended = await JobRunner(bench.shop, await bench.job()).run()
+    ended = await JobRunner(bench.ctx, await bench.job()).run()
     assert (job.job_id, ended.state, ended.cost_usd) == ("job-1", JobState.SUCCEEDED, PRICE)
     assert bench.model.accepted == ["work/job-1/0/2/"]
 
@@ -160,8 +160,8 @@ async def test_an_owner_that_was_fenced_off_sends_nothing_whatever_its_clock_say
 async def test_a_worker_that_dies_right_after_it_fenced_an_owner_off_leaves_no_doubt(bench: Bench) -> None:
     nonce = new_nonce()
     job = await _claimed(bench, nonce)
-    await put_marker(bench.shop, PREFIX, fence(bench.shop, nonce))
-    ended = await JobRunner(bench.shop, job).run()
+    await put_marker(bench.ctx, PREFIX, fence(bench.ctx, nonce))
+    ended = await JobRunner(bench.ctx, job).run()
     assert (ended.state, bench.model.accepted) == (JobState.SUCCEEDED, ["work/job-1/0/2/"])
 
 
@@ -169,23 +169,23 @@ async def test_a_resubmit_that_the_caller_asked_for_is_not_held_up_by_the_marker
     bench: Bench,
 ) -> None:
     bench.model.submits.append(lose_the_question)
-    job = await submit_next(bench.shop, await bench.queued(on_unknown_submit="resubmit"))
-    job = await bench.shop.write(job, ev.Resubmit(at=bench.shop.clock.now(), clip=0))
+    job = await submit_next(bench.ctx, await bench.queued(on_unknown_submit="resubmit"))
+    job = await bench.ctx.write(job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
     assert await _work(bench) == [marker_name(PREFIX)]
-    ended = await JobRunner(bench.shop, job).run()
+    ended = await JobRunner(bench.ctx, job).run()
     assert (ended.state, bench.model.accepted) == (JobState.SUCCEEDED, ["work/job-1/0/2/"])
 
 
 async def _claimed(bench: Bench, nonce: str) -> Job:
     """A job whose claim's owner died long ago."""
-    long_ago = bench.shop.clock.now() - timedelta(seconds=bench.shop.deadlines.submitting_hold_s + 1)
+    long_ago = bench.ctx.clock.now() - timedelta(seconds=bench.ctx.deadlines.submitting_hold_s + 1)
     started = ev.SubmitStarted(at=long_ago, plan=bench.model.plan(a_request()), owner="dead", nonce=nonce)
-    return await bench.shop.write(await bench.queued(), started)
+    return await bench.ctx.write(await bench.queued(), started)
 
 
 async def _restored(bench: Bench, job: Job) -> Job:
     """The record as a backup had it before its first submit."""
-    return await bench.shop.jobs.save(new_job(job.request, job.created_at).model_copy(update=_version(job)))
+    return await bench.ctx.jobs.save(new_job(job.request, job.created_at).model_copy(update=_version(job)))
 
 
 def _version(job: Job) -> dict[str, str]:
@@ -193,7 +193,7 @@ def _version(job: Job) -> dict[str, str]:
 
 
 async def _work(bench: Bench) -> list[str]:
-    return [file.name for file in await bench.shop.videos.list(job_prefix("job-1"))]
+    return [file.name for file in await bench.ctx.videos.list(job_prefix("job-1"))]
 
 
 class Seen(PaidModel):

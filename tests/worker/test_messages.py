@@ -37,7 +37,7 @@ async def test_an_invalid_message_is_rejected_by_field_and_kept(bench: Bench, bo
         assert words.lower() in heard.error.message.lower()
         await bench.send(job_id="still-works")
         assert (await bench.hear()).state is Outcome.SUCCEEDED
-    [letter] = await bench.shop.bus.dead_letters()
+    [letter] = await bench.ctx.bus.dead_letters()
     assert letter.message.data == body
 
 
@@ -61,7 +61,7 @@ async def test_a_message_of_tomorrow_is_held_for_a_newer_worker(bench: Bench, mo
         await bench.send()
         heard = await bench.hear()
     assert heard.job_id == "job-1"
-    async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
+    async with bench.ctx.bus.subscribe(WORKERS, limit=1) as deliveries:
         again = await anext(deliveries)
         assert again.message.attributes["ce-type"] == "reelbus.video.requested.v2"
         await again.ack()
@@ -75,7 +75,7 @@ async def test_an_inline_image_goes_to_the_store_and_only_its_name_to_the_record
         await bench.send(reference_image=image)
         assert (await bench.hear()).state is Outcome.SUCCEEDED
     job = await bench.job()
-    [stored] = await bench.shop.videos.list("references/")
+    [stored] = await bench.ctx.videos.list("references/")
     assert job.request.reference_image == f"reelbus:{stored.name}"
     assert stored.size_bytes == len(PIXEL)
 
@@ -98,21 +98,21 @@ async def test_an_image_that_cannot_be_used_is_rejected(bench: Bench, reference:
 
 async def test_a_request_that_was_given_up_fails_its_unpaid_job(bench: Bench) -> None:
     await bench.send()
-    async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
+    async with bench.ctx.bus.subscribe(WORKERS, limit=1) as deliveries:
         await (await anext(deliveries)).dead_letter("delivered 20 times")
     async with bench.working():
         heard = await bench.hear()
     assert heard.error is not None
     assert (heard.state, heard.error.code) == (Outcome.FAILED, "dead_lettered")
-    assert len(await bench.shop.bus.dead_letters()) == 1
+    assert len(await bench.ctx.bus.dead_letters()) == 1
 
 
 async def test_a_request_that_was_given_up_after_it_was_paid_is_resumed(bench: Bench) -> None:
     from subscriber.submission import submit_next
 
-    await submit_next(bench.shop, await bench.queued())
+    await submit_next(bench.ctx, await bench.queued())
     await bench.send()
-    async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
+    async with bench.ctx.bus.subscribe(WORKERS, limit=1) as deliveries:
         await (await anext(deliveries)).dead_letter("delivered 20 times")
     async with bench.working():
         heard = await bench.hear()
@@ -122,14 +122,14 @@ async def test_a_request_that_was_given_up_after_it_was_paid_is_resumed(bench: B
 
 async def test_a_dead_letter_with_somebody_elses_id_leaves_that_job_alone(bench: Bench) -> None:
     await bench.queued()
-    forged = encode_request(a_request(duration_seconds=9), at=bench.shop.clock.now())
-    await bench.shop.bus.publish(REQUESTS, forged)
-    async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
+    forged = encode_request(a_request(duration_seconds=9), at=bench.ctx.clock.now())
+    await bench.ctx.bus.publish(REQUESTS, forged)
+    async with bench.ctx.bus.subscribe(WORKERS, limit=1) as deliveries:
         await (await anext(deliveries)).dead_letter("forged")
     async with bench.working():
         await bench.send(job_id="job-2")
         await bench.hear()
-        async with bench.shop.bus.subscribe(DEAD_WORKERS, limit=1):
+        async with bench.ctx.bus.subscribe(DEAD_WORKERS, limit=1):
             pass
     assert (await bench.job()).state is JobState.QUEUED
 
@@ -149,12 +149,12 @@ async def test_each_rejected_message_is_answered_under_its_own_id(bench: Bench) 
 async def test_a_redelivery_is_rejected_under_the_same_id(bench: Bench) -> None:
     """A worker that dies between its answer and the dead letter answers again."""
     await bench.send_raw(b'{"job_id": "bad", "prompt": "too short"}')
-    handle = handler.Handler(bench.shop, handler.InFlightJobs(asyncio.Semaphore(1)))
+    handle = handler.Handler(bench.ctx, handler.InFlightJobs(asyncio.Semaphore(1)))
 
     async def die(_: str) -> None:
         raise Unavailable("the process ends here")
 
-    async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
+    async with bench.ctx.bus.subscribe(WORKERS, limit=1) as deliveries:
         first_delivery = await anext(deliveries)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(first_delivery, "dead_letter", die)

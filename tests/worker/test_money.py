@@ -39,7 +39,7 @@ async def test_a_request_becomes_one_paid_clip_and_one_video(bench: Bench) -> No
     assert (heard.state, heard.cost_usd, heard.billed_seconds) == (Outcome.SUCCEEDED, PRICE, 4)
     assert heard.labels == {"team": "growth"}
     assert len(bench.model.accepted) == 1
-    finals = await bench.shop.videos.list("generated-videos/")
+    finals = await bench.ctx.videos.list("generated-videos/")
     assert [file.name for file in finals] == [heard.gcs_path]
     assert heard.video_url == f"http://facade/videos/{heard.gcs_path}"
 
@@ -55,17 +55,17 @@ async def test_a_request_that_comes_three_times_is_paid_once(bench: Bench) -> No
 
 async def test_two_workers_that_meet_over_one_job_pay_once(bench: Bench) -> None:
     job = await bench.queued()
-    ended = await asyncio.gather(*(JobRunner(bench.shop, job).run() for _ in range(8)))
+    ended = await asyncio.gather(*(JobRunner(bench.ctx, job).run() for _ in range(8)))
     assert len(bench.model.accepted) == 1
     assert {each.state for each in ended} == {JobState.SUCCEEDED}
 
 
 async def test_a_refused_quota_waits_and_is_paid_once_later(bench: Bench) -> None:
     bench.model.submits.extend([refuse(QUOTA), accept])
-    job = await submit_next(bench.shop, await bench.queued())
+    job = await submit_next(bench.ctx, await bench.queued())
     assert (job.state, job.waiting_for, job.clips[0].state) == (JobState.QUEUED, "quota", ClipState.PLANNED)
     assert job.clips[0].cause == QUOTA
-    ended = await JobRunner(bench.shop, job).run()
+    ended = await JobRunner(bench.ctx, job).run()
     assert ended.state is JobState.SUCCEEDED
     assert ended.waiting_for is None
     assert len(bench.model.accepted) == 1
@@ -84,17 +84,17 @@ async def test_a_refusal_for_good_fails_the_job_with_the_same_words_everywhere(b
 
 async def test_an_accepted_submit_without_an_answer_is_found_and_not_sent_again(bench: Bench) -> None:
     bench.model.submits.append(accept_and_lose_the_answer)
-    job = await submit_next(bench.shop, await bench.queued())
+    job = await submit_next(bench.ctx, await bench.queued())
     assert (job.clips[0].state, job.waiting_for, job.charged) == (ClipState.UNKNOWN, "submit_outcome", Charged.UNKNOWN)
     await bench.model.deliver(bench.model.accepted[0])
-    ended = await JobRunner(bench.shop, job).run()
+    ended = await JobRunner(bench.ctx, job).run()
     assert (ended.state, ended.cost_usd) == (JobState.SUCCEEDED, PRICE)
     assert len(bench.model.accepted) == 1
 
 
 async def test_an_unknown_submit_that_leaves_no_trace_fails_closed(bench: Bench) -> None:
     bench.model.submits.append(lose_the_question)
-    ended = await JobRunner(bench.shop, await bench.queued()).run()
+    ended = await JobRunner(bench.ctx, await bench.queued()).run()
     assert ended.failure is not None
     assert (ended.state, ended.failure.code, ended.failure.charged) == (
         JobState.FAILED,
@@ -106,7 +106,7 @@ async def test_an_unknown_submit_that_leaves_no_trace_fails_closed(bench: Bench)
 
 async def test_an_unknown_submit_is_sent_again_only_where_the_caller_said_so(bench: Bench) -> None:
     bench.model.submits.append(lose_the_question)
-    ended = await JobRunner(bench.shop, await bench.queued(on_unknown_submit="resubmit")).run()
+    ended = await JobRunner(bench.ctx, await bench.queued(on_unknown_submit="resubmit")).run()
     assert ended.state is JobState.SUCCEEDED
     assert bench.model.accepted == ["work/job-1/0/2/"]
     assert ended.charged is Charged.YES
@@ -117,14 +117,14 @@ async def test_an_error_that_nobody_foresaw_counts_as_unknown(bench: Bench) -> N
         raise ZeroDivisionError
 
     bench.model.before_submit = explode
-    job = await submit_next(bench.shop, await bench.queued())
+    job = await submit_next(bench.ctx, await bench.queued())
     assert job.clips[0].state is ClipState.UNKNOWN
 
 
 async def test_files_of_a_forgotten_life_are_adopted_and_not_paid_again(bench: Bench) -> None:
     """The store was restored from a backup: the job is queued again, and its clip lies there, paid."""
     await bench.model.deliver("work/job-1/0/1/")
-    ended = await JobRunner(bench.shop, await bench.queued()).run()
+    ended = await JobRunner(bench.ctx, await bench.queued()).run()
     assert ended.state is JobState.SUCCEEDED
     assert bench.model.accepted == []
     assert ended.cost_usd == PRICE
@@ -132,7 +132,7 @@ async def test_files_of_a_forgotten_life_are_adopted_and_not_paid_again(bench: B
 
 async def test_a_submit_left_behind_by_a_dead_worker_is_held_then_searched_and_never_repeated(bench: Bench) -> None:
     started = _started(bench)
-    await bench.shop.write(await bench.queued(), started)
+    await bench.ctx.write(await bench.queued(), started)
     async with bench.working():
         await bench.send()
         heard = await bench.hear()
@@ -149,29 +149,27 @@ async def test_an_owner_whose_time_is_over_sends_nothing(bench: Bench) -> None:
         def boot(self) -> float:
             return next(boots, 1_000.0)
 
-    shop = _with(bench, clock=Stopped())
-    job = await submit_next(shop, await bench.queued())
+    ctx = _with(bench, clock=Stopped())
+    job = await submit_next(ctx, await bench.queued())
     assert (job.state, job.clips[0].state) == (JobState.QUEUED, ClipState.PLANNED)
     assert bench.model.accepted == []
 
 
 async def test_a_zombie_that_was_taken_over_before_its_claim_is_refused_by_the_store(bench: Bench) -> None:
     job = await bench.queued()
-    await bench.shop.write(job, _started(bench))
+    await bench.ctx.write(job, _started(bench))
     with pytest.raises(Conflict):
-        await submit_next(bench.shop, job)
+        await submit_next(bench.ctx, job)
     assert bench.model.accepted == []
 
 
 async def test_an_operation_accepted_after_the_job_was_judged_is_written_down_as_charged(bench: Bench) -> None:
     bench.model.gate = asyncio.Event()
-    sending = asyncio.create_task(submit_next(bench.shop, await bench.queued()))
+    sending = asyncio.create_task(submit_next(bench.ctx, await bench.queued()))
     await bench.model.at_gate.wait()
     job = await bench.job()
-    job = await bench.shop.write(
-        job, ev.SubmitOutcomeUnknown(at=bench.shop.clock.now(), nonce=job.clips[0].nonce or "")
-    )
-    await bench.shop.write(job, ev.SubmitGivenUp(at=bench.shop.clock.now(), failure=LOST))
+    job = await bench.ctx.write(job, ev.SubmitOutcomeUnknown(at=bench.ctx.clock.now(), nonce=job.clips[0].nonce or ""))
+    await bench.ctx.write(job, ev.SubmitGivenUp(at=bench.ctx.clock.now(), failure=LOST))
     bench.model.gate.set()
     late = await sending
     assert (late.state, late.clips[0].state) == (JobState.FAILED, ClipState.LATE)
@@ -180,28 +178,28 @@ async def test_an_operation_accepted_after_the_job_was_judged_is_written_down_as
 
 async def test_an_operation_accepted_while_the_search_went_on_is_used(bench: Bench) -> None:
     bench.model.gate = asyncio.Event()
-    sending = asyncio.create_task(submit_next(bench.shop, await bench.queued()))
+    sending = asyncio.create_task(submit_next(bench.ctx, await bench.queued()))
     await bench.model.at_gate.wait()
     job = await bench.job()
-    await bench.shop.write(job, ev.SubmitOutcomeUnknown(at=bench.shop.clock.now(), nonce=job.clips[0].nonce or ""))
+    await bench.ctx.write(job, ev.SubmitOutcomeUnknown(at=bench.ctx.clock.now(), nonce=job.clips[0].nonce or ""))
     bench.model.gate.set()
-    ended = await JobRunner(bench.shop, await sending).run()
+    ended = await JobRunner(bench.ctx, await sending).run()
     assert (ended.state, ended.cost_usd, len(bench.model.accepted)) == (JobState.SUCCEEDED, PRICE, 1)
 
 
 async def test_ones_own_write_that_looks_foreign_is_recognised_by_its_nonce(bench: Bench) -> None:
     """The store wrote the claim, and the answer was lost: a blind second try would be refused."""
-    shop = _with(bench, jobs=Forgetful(bench.shop.jobs, lose=1))
-    job = await submit_next(shop, await bench.queued())
+    ctx = _with(bench, jobs=Forgetful(bench.ctx.jobs, lose=1))
+    job = await submit_next(ctx, await bench.queued())
     assert job.state is JobState.GENERATING
     assert len(bench.model.accepted) == 1
 
 
 async def test_the_operations_name_is_written_however_long_the_store_is_away(bench: Bench) -> None:
-    store = Forgetful(bench.shop.jobs, lose=0)
+    store = Forgetful(bench.ctx.jobs, lose=0)
     bench.model.before_submit = lambda: setattr(store, "away", 2)
-    shop = _with(bench, jobs=store, clock=Hasty())
-    job = await submit_next(shop, await bench.queued())
+    ctx = _with(bench, jobs=store, clock=Hasty())
+    job = await submit_next(ctx, await bench.queued())
     assert job.state is JobState.GENERATING
     assert (await bench.job()).clips[0].operation == "operations/1"
 
@@ -245,11 +243,11 @@ async def test_a_second_clip_refused_for_good_keeps_the_first_one_in_the_record_
 
 def _started(bench: Bench) -> ev.SubmitStarted:
     plan = bench.model.plan(a_request())
-    return ev.SubmitStarted(at=bench.shop.clock.now(), plan=plan, owner="somebody-else", nonce="foreign")
+    return ev.SubmitStarted(at=bench.ctx.clock.now(), plan=plan, owner="somebody-else", nonce="foreign")
 
 
 def _with(bench: Bench, **changes: Any) -> WorkerContext:
-    return replace(bench.shop, **changes)
+    return replace(bench.ctx, **changes)
 
 
 class Hasty(SystemClock):
@@ -292,12 +290,12 @@ class Forgetful(JobStore):
 
 async def test_an_operation_that_ends_for_want_of_capacity_waits_and_is_sent_again(bench: Bench) -> None:
     bench.model.outcome = GenerationFailed(failure=CAPACITY)
-    shop = _with(bench, clock=Hasty())
-    job = await submit_next(shop, await bench.queued())
-    withdrawn = await poll_once(shop, job, job.clips[0])
+    ctx = _with(bench, clock=Hasty())
+    job = await submit_next(ctx, await bench.queued())
+    withdrawn = await poll_once(ctx, job, job.clips[0])
     assert withdrawn is not None
     assert (withdrawn.state, withdrawn.waiting_for) == (JobState.QUEUED, "capacity")
     assert withdrawn.charged is Charged.NO
     bench.model.outcome = None
-    ended = await JobRunner(shop, withdrawn).run()
+    ended = await JobRunner(ctx, withdrawn).run()
     assert (ended.state, ended.cost_usd) == (JobState.SUCCEEDED, PRICE)

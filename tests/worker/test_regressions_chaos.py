@@ -40,8 +40,8 @@ async def test_a_local_disk_that_takes_no_file_is_waited_for_and_the_paid_film_i
     bench: Bench, tmp_path: Path
 ) -> None:
     clock = Repairing(tmp_path / "no-such-disk")
-    shop = replace(bench.shop, scratch=clock.scratch, clock=clock)
-    ended = await JobRunner(shop, await bench.queued()).run()
+    ctx = replace(bench.ctx, scratch=clock.scratch, clock=clock)
+    ended = await JobRunner(ctx, await bench.queued()).run()
     assert clock.waits
     assert (ended.state, len(bench.model.accepted)) == (JobState.SUCCEEDED, 1)
 
@@ -88,8 +88,8 @@ async def test_a_worker_starts_while_another_tidies_up_its_scratch(
         return iter(found)
 
     monkeypatch.setattr(Path, "iterdir", vanishing)
-    async with open_context(WorkerSettings(data_dir=tmp_path, renderers=1)) as shop:
-        assert shop.scratch.parent == scratch
+    async with open_context(WorkerSettings(data_dir=tmp_path, renderers=1)) as ctx:
+        assert ctx.scratch.parent == scratch
     assert list(listed(scratch)) == []
 
 

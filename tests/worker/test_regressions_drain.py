@@ -30,14 +30,14 @@ async def test_a_worker_that_stops_begins_no_job_that_waits_for_its_slot(bench: 
     request goes on in the same way, since its first clip is paid."""
     waiting = await _half_made(bench, "waiting")
     bench.model.outcome, bench.model.poll_every_s = GenerationRunning(), 60
-    store = Watched(bench.shop.jobs, "waiting")
+    store = Watched(bench.ctx.jobs, "waiting")
     async with _working(bench, store, in_flight=2, drain_s=0) as stop:
         await bench.send(job_id="generating")
         await bench.model.polled.wait()
         bench.model.gate = asyncio.Event()
         await bench.send(job_id="in-its-call")
         await bench.model.at_gate.wait()
-        await bench.shop.bus.publish(topic, encode_request(waiting.request, at=bench.shop.clock.now()))
+        await bench.ctx.bus.publish(topic, encode_request(waiting.request, at=bench.ctx.clock.now()))
         await store.known()
         stop.set()
         asyncio.get_running_loop().call_later(0.1, bench.model.gate.set)
@@ -57,7 +57,7 @@ async def test_a_job_that_comes_after_the_stop_is_not_begun(bench: Bench) -> Non
     registry = InFlightJobs(asyncio.Semaphore(1))
     await registry.shut_down()
     with pytest.raises(asyncio.CancelledError):
-        await registry.run(await bench.queued(), lambda job: JobRunner(bench.shop, job))
+        await registry.run(await bench.queued(), lambda job: JobRunner(bench.ctx, job))
     assert registry.size == 0
     assert (await bench.job()).state is JobState.QUEUED
 
@@ -65,14 +65,14 @@ async def test_a_job_that_comes_after_the_stop_is_not_begun(bench: Bench) -> Non
 async def test_a_cancel_reaches_a_job_that_waits_for_a_slot(bench: Bench) -> None:
     """Its record is there before its turn comes, else the cancel finds nothing and the job is paid for later."""
     gate = bench.model.gate = asyncio.Event()
-    store = Watched(bench.shop.jobs, "waiting")
+    store = Watched(bench.ctx.jobs, "waiting")
     async with _working(bench, store, in_flight=1):
         await bench.send(job_id="under-way")
         await bench.model.at_gate.wait()
         await bench.send(job_id="waiting")
         await store.known()
         wish = CancelRequest(job_id="waiting")
-        await bench.shop.bus.publish(REQUESTS, encode_cancel(wish, at=bench.shop.clock.now()))
+        await bench.ctx.bus.publish(REQUESTS, encode_cancel(wish, at=bench.ctx.clock.now()))
         first = await bench.hear()
         assert (first.job_id, first.state) == ("waiting", Outcome.CANCELLED)
         gate.set()
@@ -84,8 +84,8 @@ async def test_a_cancel_reaches_a_job_that_waits_for_a_slot(bench: Bench) -> Non
 async def _half_made(bench: Bench, job_id: str) -> Job:
     """Two clips, the first one paid and done, the second one not sent."""
     bench.model.clip_seconds = 1
-    job = await submit_next(bench.shop, await bench.queued(job_id=job_id, duration_seconds=2))
-    made = await poll_once(bench.shop, job, job.clips[0])
+    job = await submit_next(bench.ctx, await bench.queued(job_id=job_id, duration_seconds=2))
+    made = await poll_once(bench.ctx, job, job.clips[0])
     assert made is not None
     bench.model.polled.clear()
     return made
@@ -96,7 +96,7 @@ async def _working(bench: Bench, jobs: JobStore, *, in_flight: int, drain_s: flo
     """A worker with few slots; the event stops it."""
     stop, ready = asyncio.Event(), asyncio.Event()
     worker = Worker(
-        shop=replace(bench.shop, jobs=jobs), in_flight=in_flight, prefetch=2, drain_s=drain_s, reconcile_every_s=3600
+        ctx=replace(bench.ctx, jobs=jobs), in_flight=in_flight, prefetch=2, drain_s=drain_s, reconcile_every_s=3600
     )
     running = asyncio.create_task(worker.run(stop, ready=ready.set))
     try:

@@ -40,7 +40,7 @@ async def test_a_second_clip_that_is_never_accepted_fails_its_job_in_time_and_a_
 ) -> None:
     """It is no queued job any more, so it does not expire: the first clip is paid."""
     job = await _aged(bench, await _half_made(bench))
-    ended = await JobRunner(bench.shop, job).run()
+    ended = await JobRunner(bench.ctx, job).run()
     assert ended.failure is not None
     assert (ended.failure.code, ended.charged, ended.cost_usd) == ("not_submitted_in_time", Charged.YES, PRICE)
     assert len(bench.model.accepted) == 1
@@ -50,15 +50,15 @@ async def test_a_second_clip_that_is_never_accepted_fails_its_job_in_time_and_a_
 
 async def test_a_second_clip_has_as_long_again_after_the_first(bench: Bench) -> None:
     job = await _half_made(bench)
-    job = await bench.shop.jobs.save(job.model_copy(update={"deadline": bench.shop.clock.now() - LONG}))
-    assert (await JobRunner(bench.shop, job).run()).state is JobState.SUCCEEDED
+    job = await bench.ctx.jobs.save(job.model_copy(update={"deadline": bench.ctx.clock.now() - LONG}))
+    assert (await JobRunner(bench.ctx, job).run()).state is JobState.SUCCEEDED
 
 
 async def test_a_job_that_waits_to_be_sent_again_expires_and_says_that_the_charge_is_unknown(bench: Bench) -> None:
     bench.model.submits.append(lose_the_question)
-    job = await submit_next(bench.shop, await bench.queued(on_unknown_submit="resubmit"))
-    job = await bench.shop.write(job, ev.Resubmit(at=bench.shop.clock.now(), clip=0))
-    ended = await JobRunner(bench.shop, await _aged(bench, job)).run()
+    job = await submit_next(bench.ctx, await bench.queued(on_unknown_submit="resubmit"))
+    job = await bench.ctx.write(job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
+    ended = await JobRunner(bench.ctx, await _aged(bench, job)).run()
     assert ended.failure is not None
     assert (ended.state, ended.failure.charged) == (JobState.EXPIRED, Charged.UNKNOWN)
     assert ended.has_unresolved_charges
@@ -68,31 +68,31 @@ async def test_a_job_that_waits_to_be_sent_again_expires_and_says_that_the_charg
 async def test_a_free_job_whose_submit_always_breaks_expires_and_its_record_does_not_grow(bench: Bench) -> None:
     async def its_time_is_over() -> None:
         job = await bench.job()
-        await bench.shop.jobs.save(job.model_copy(update={"deadline": job.deadline - LONG}))
+        await bench.ctx.jobs.save(job.model_copy(update={"deadline": job.deadline - LONG}))
 
-    model = Free(bench.shop.videos, bench.model.film, third_time=its_time_is_over)
+    model = Free(bench.ctx.videos, bench.model.film, third_time=its_time_is_over)
     async with asyncio.timeout(20):
-        ended = await JobRunner(replace(bench.shop, model=model, clock=Hasty()), await bench.queued()).run()
+        ended = await JobRunner(replace(bench.ctx, model=model, clock=Hasty()), await bench.queued()).run()
     assert (ended.state, ended.charged, ended.clips[0].lost_prefixes) == (JobState.EXPIRED, Charged.NO, ())
     assert model.tries == 3
 
 
 async def test_an_operation_that_ended_while_no_worker_ran_is_asked_once_more_and_used(bench: Bench) -> None:
     """Nothing lies under its prefix: only the model knows where the film is."""
-    job = await _aged(bench, await submit_next(bench.shop, await bench.queued()))
-    ended = await JobRunner(bench.shop, job).run()
+    job = await _aged(bench, await submit_next(bench.ctx, await bench.queued()))
+    ended = await JobRunner(bench.ctx, job).run()
     assert (ended.state, ended.cost_usd) == (JobState.SUCCEEDED, PRICE)
 
 
 async def test_clips_that_waited_too_long_to_be_stored_are_tried_once_more(bench: Bench) -> None:
     """No worker ran: the deadline was over before anybody tried even once."""
-    ended = await JobRunner(bench.shop, await _aged(bench, await _made(bench))).run()
+    ended = await JobRunner(bench.ctx, await _aged(bench, await _made(bench))).run()
     assert (ended.state, ended.cost_usd) == (JobState.SUCCEEDED, PRICE)
 
 
 async def test_clips_that_cannot_be_stored_even_then_fail_their_job_and_a_replay_is_free(bench: Bench) -> None:
-    shop = replace(bench.shop, editor=Clumsy(bench.shop.editor, assembling=Unavailable("the disk is full")))
-    ended = await JobRunner(shop, await _aged(bench, await _made(bench))).run()
+    ctx = replace(bench.ctx, editor=Clumsy(bench.ctx.editor, assembling=Unavailable("the disk is full")))
+    ended = await JobRunner(ctx, await _aged(bench, await _made(bench))).run()
     assert ended.failure is not None
     assert (ended.failure.code, ended.failure.charged, ended.cost_usd) == ("not_stored", Charged.YES, PRICE)
     again = await _lives_again(bench, ended)
@@ -101,17 +101,17 @@ async def test_clips_that_cannot_be_stored_even_then_fail_their_job_and_a_replay
 
 @pytest.mark.parametrize("trouble", [Invalid("no still in it"), Unavailable("the disk is full")])
 async def test_a_film_without_a_poster_is_a_film_all_the_same(bench: Bench, trouble: ReelbusError) -> None:
-    shop = replace(bench.shop, editor=Clumsy(bench.shop.editor, picturing=trouble))
-    ended = await JobRunner(shop, await bench.queued()).run()
+    ctx = replace(bench.ctx, editor=Clumsy(bench.ctx.editor, picturing=trouble))
+    ended = await JobRunner(ctx, await bench.queued()).run()
     assert ended.result is not None
     assert (ended.state, ended.result.poster_path) == (JobState.SUCCEEDED, None)
 
 
 async def test_a_cancel_that_had_to_wait_for_a_submit_keeps_its_reason(bench: Bench) -> None:
     bench.model.submits.append(accept_and_lose_the_answer)
-    job = await submit_next(bench.shop, await bench.queued())
-    job = await bench.shop.write(job, ev.CancelRequested(at=bench.shop.clock.now(), reason="changed my mind"))
-    ended = await JobRunner(bench.shop, job).run()
+    job = await submit_next(bench.ctx, await bench.queued())
+    job = await bench.ctx.write(job, ev.CancelRequested(at=bench.ctx.clock.now(), reason="changed my mind"))
+    ended = await JobRunner(bench.ctx, job).run()
     assert ended.failure is not None
     assert ended.state is JobState.CANCELLED
     assert "changed my mind" in ended.failure.message
@@ -133,18 +133,18 @@ async def test_a_record_of_a_newer_version_stops_neither_the_worker_nor_its_neig
 
 async def test_a_job_that_cannot_be_looked_after_keeps_reconcile_from_no_other(bench: Bench) -> None:
     """It is the longest due one, so it comes first in every pass."""
-    at = bench.shop.clock.now()
+    at = bench.ctx.clock.now()
     bench.model.submits.append(lose_the_question)
-    bad = await JobRunner(bench.shop, await bench.queued(job_id="bad")).run()
+    bad = await JobRunner(bench.ctx, await bench.queued(job_id="bad")).run()
     await _due(bench, bad, timedelta(minutes=1))
     good = await bench.queued(job_id="good")
-    await bench.shop.write(good, ev.CancelRequested(at=at, held=False))
-    shop = replace(bench.shop, model=Barred(bench.shop.videos, bench.model.film))
-    report = await reconcile(shop)
+    await bench.ctx.write(good, ev.CancelRequested(at=at, held=False))
+    ctx = replace(bench.ctx, model=Barred(bench.ctx.videos, bench.model.film))
+    report = await reconcile(ctx)
     assert (report.looked_at, report.announced) == (2, 1)
     assert (await bench.hear()).job_id == "good"
     assert not (await bench.job("good")).completion_due
-    assert (await reconcile(shop)).looked_at == 0
+    assert (await reconcile(ctx)).looked_at == 0
 
 
 async def test_a_renderer_that_dies_costs_only_the_film_that_kills_it(
@@ -152,7 +152,7 @@ async def test_a_renderer_that_dies_costs_only_the_film_that_kills_it(
 ) -> None:
     """A pool breaks as a whole, with every film that is in it. Real processes are killed here."""
     monkeypatch.setattr(animatic, "RenderPool", Fragile)
-    model = Animatic(bench.shop.videos, Crowded(1), bench.shop.scratch)
+    model = Animatic(bench.ctx.videos, Crowded(1), bench.ctx.scratch)
     try:
         operations = [await _ordered(model, title) for title in ("innocent", DEADLY)]
         innocent, guilty = await asyncio.gather(*(_filmed(model, operation) for operation in operations))
@@ -175,8 +175,8 @@ async def _made(bench: Bench) -> Job:
 
 
 async def _first_made(bench: Bench, queued: Job) -> Job:
-    job = await submit_next(bench.shop, queued)
-    made = await poll_once(bench.shop, job, job.clips[0])
+    job = await submit_next(bench.ctx, queued)
+    made = await poll_once(bench.ctx, job, job.clips[0])
     assert made is not None
     return made
 
@@ -188,7 +188,7 @@ async def _aged(bench: Bench, job: Job) -> Job:
         "clips": tuple(_aged_clip(clip) for clip in job.clips),
         "history": tuple(step.model_copy(update={"at": step.at - LONG}) for step in job.history),
     }
-    return await bench.shop.jobs.save(job.model_copy(update=update))
+    return await bench.ctx.jobs.save(job.model_copy(update=update))
 
 
 def _aged_clip(clip: Clip) -> Clip:
@@ -201,14 +201,14 @@ def _aged_clip(clip: Clip) -> Clip:
 
 
 async def _due(bench: Bench, job: Job, since: timedelta = timedelta(seconds=1)) -> Job:
-    past = bench.shop.clock.now() - since
-    return await bench.shop.jobs.save(job.model_copy(update={"next_check_at": past}))
+    past = bench.ctx.clock.now() - since
+    return await bench.ctx.jobs.save(job.model_copy(update={"next_check_at": past}))
 
 
 async def _lives_again(bench: Bench, job: Job) -> Job:
-    at = bench.shop.clock.now()
-    replayed = await bench.shop.write(job, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
-    return await JobRunner(bench.shop, replayed).run()
+    at = bench.ctx.clock.now()
+    replayed = await bench.ctx.write(job, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
+    return await JobRunner(bench.ctx, replayed).run()
 
 
 @dataclass

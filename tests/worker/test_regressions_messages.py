@@ -20,12 +20,12 @@ from tests.worker.paid_model import PaidModel
 async def test_a_letter_that_was_replayed_before_the_worker_heard_of_it_leaves_its_job_alone(bench: Bench) -> None:
     job = await bench.queued()
     await _given_up(bench)
-    [letter] = await bench.shop.bus.dead_letters()
-    await bench.shop.bus.replay_dead_letter(letter.id)
-    async with bench.shop.bus.subscribe(DEAD_WORKERS, limit=1) as deliveries:
+    [letter] = await bench.ctx.bus.dead_letters()
+    await bench.ctx.bus.replay_dead_letter(letter.id)
+    async with bench.ctx.bus.subscribe(DEAD_WORKERS, limit=1) as deliveries:
         await handle_dead(_handler(bench), await anext(deliveries))
         assert (await bench.job()).revision == job.revision
-        await bench.shop.bus.publish(DEAD_REQUESTS, Message(data=b"the next one"))
+        await bench.ctx.bus.publish(DEAD_REQUESTS, Message(data=b"the next one"))
         after = await anext(deliveries)
         assert after.message.data == b"the next one"
         await after.ack()
@@ -36,7 +36,7 @@ async def test_a_letter_that_was_replayed_before_the_worker_heard_of_it_leaves_i
 async def test_a_letter_that_is_still_on_the_shelf_ends_its_job(bench: Bench) -> None:
     await bench.queued()
     await _given_up(bench)
-    async with bench.shop.bus.subscribe(DEAD_WORKERS, limit=1) as deliveries:
+    async with bench.ctx.bus.subscribe(DEAD_WORKERS, limit=1) as deliveries:
         await handle_dead(_handler(bench), await anext(deliveries))
     assert (await bench.job()).state is JobState.FAILED
 
@@ -49,7 +49,7 @@ async def test_a_message_of_tomorrow_is_published_afresh_before_it_is_given_up(
     attributes = {"ce-type": "reelbus.video.requested.v2", "traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01"}
     await bench.send_raw(b'{"job_id": "future"}', **attributes)
     handler = _handler(bench)
-    async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
+    async with bench.ctx.bus.subscribe(WORKERS, limit=1) as deliveries:
         attempts = []
         for _ in range(MAX_DELIVERIES):
             delivery = await anext(deliveries)
@@ -57,7 +57,7 @@ async def test_a_message_of_tomorrow_is_published_afresh_before_it_is_given_up(
             assert (delivery.message.data, dict(delivery.message.attributes)) == (b'{"job_id": "future"}', attributes)
             await handler(delivery)
         assert attempts == [*range(1, MAX_DELIVERIES), 1]
-    assert await bench.shop.bus.dead_letters() == []
+    assert await bench.ctx.bus.dead_letters() == []
 
 
 async def test_an_id_that_is_no_text_is_answered_and_kept(bench: Bench) -> None:
@@ -67,7 +67,7 @@ async def test_an_id_that_is_no_text_is_answered_and_kept(bench: Bench) -> None:
     async with bench.working():
         heard = await bench.hear()
     assert (heard.state, heard.job_id) == (Outcome.REJECTED, None)
-    [letter] = await bench.shop.bus.dead_letters()
+    [letter] = await bench.ctx.bus.dead_letters()
     assert letter.message.data == body
 
 
@@ -76,21 +76,21 @@ async def test_an_error_on_the_way_does_not_reject_the_request_of_a_running_job(
 ) -> None:
     """`Invalid` from anywhere behind the intake is a fault of ours, and not the caller's."""
     monkeypatch.setattr(worker, "RETRY_AT_MOST_S", 0.01)
-    async with bench.working(model=Confused(bench.shop.videos, bench.model.film)):
+    async with bench.working(model=Confused(bench.ctx.videos, bench.model.film)):
         await bench.send()
         heard = await bench.hear()
     assert heard.state is Outcome.SUCCEEDED
-    assert await bench.shop.bus.dead_letters() == []
+    assert await bench.ctx.bus.dead_letters() == []
 
 
 async def _given_up(bench: Bench) -> None:
     await bench.send()
-    async with bench.shop.bus.subscribe(WORKERS, limit=1) as deliveries:
+    async with bench.ctx.bus.subscribe(WORKERS, limit=1) as deliveries:
         await (await anext(deliveries)).dead_letter("delivered 20 times")
 
 
 def _handler(bench: Bench) -> Handler:
-    return Handler(bench.shop, InFlightJobs(asyncio.Semaphore(1)))
+    return Handler(bench.ctx, InFlightJobs(asyncio.Semaphore(1)))
 
 
 class Confused(PaidModel):

@@ -31,7 +31,7 @@ from tests.worker.test_money import Hasty
 
 async def test_a_replay_uses_the_paid_file_that_turned_up_after_the_end(bench: Bench) -> None:
     bench.model.submits.append(accept_and_lose_the_answer)
-    ended = await JobRunner(bench.shop, await bench.queued()).run()
+    ended = await JobRunner(bench.ctx, await bench.queued()).run()
     await bench.model.deliver(bench.model.accepted[0])
     await _look_now(bench, ended)
     late = await bench.job()
@@ -42,11 +42,11 @@ async def test_a_replay_uses_the_paid_file_that_turned_up_after_the_end(bench: B
 
 async def test_a_replay_asks_for_the_operation_that_was_accepted_after_the_end(bench: Bench) -> None:
     bench.model.submits.append(lose_the_question)
-    ended = await JobRunner(bench.shop, await bench.queued()).run()
+    ended = await JobRunner(bench.ctx, await bench.queued()).run()
     clip = ended.clips[0]
     operation = accept(bench.model, clip)
-    answer = ev.AcceptedLate(at=bench.shop.clock.now(), clip=0, nonce=clip.nonce or "", operation=operation)
-    again = await _lives_again(bench, await bench.shop.write(ended, answer))
+    answer = ev.AcceptedLate(at=bench.ctx.clock.now(), clip=0, nonce=clip.nonce or "", operation=operation)
+    again = await _lives_again(bench, await bench.ctx.write(ended, answer))
     assert (again.state, again.cost_usd, len(bench.model.accepted)) == (JobState.SUCCEEDED, PRICE, 1)
 
 
@@ -71,32 +71,32 @@ async def test_a_replay_of_a_lost_generation_that_left_no_film_fails_closed(benc
 async def test_a_restored_backup_finds_the_paid_file_of_a_second_attempt(bench: Bench) -> None:
     """The first attempt met a used-up quota, so the paid file lies under the prefix of the second."""
     bench.model.submits.extend([refuse(QUOTA), accept])
-    job = await submit_next(bench.shop, await submit_next(bench.shop, await bench.queued()))
+    job = await submit_next(bench.ctx, await submit_next(bench.ctx, await bench.queued()))
     await bench.model.deliver("work/job-1/0/2/")
     as_it_was = new_job(job.request, job.created_at).model_copy(update={"revision": job.revision})
-    ended = await JobRunner(bench.shop, await bench.shop.jobs.save(as_it_was)).run()
+    ended = await JobRunner(bench.ctx, await bench.ctx.jobs.save(as_it_was)).run()
     assert (ended.state, ended.cost_usd) == (JobState.SUCCEEDED, PRICE)
     assert bench.model.accepted == ["work/job-1/0/2/"]
 
 
 async def test_a_film_that_lands_between_the_judgement_and_the_second_send_is_used(bench: Bench) -> None:
     bench.model.submits.append(accept_and_lose_the_answer)
-    job = await submit_next(bench.shop, await bench.queued(on_unknown_submit="resubmit"))
-    job = await bench.shop.write(job, ev.Resubmit(at=bench.shop.clock.now(), clip=0))
+    job = await submit_next(bench.ctx, await bench.queued(on_unknown_submit="resubmit"))
+    job = await bench.ctx.write(job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
     await bench.model.deliver(bench.model.accepted[0])
-    ended = await JobRunner(bench.shop, job).run()
+    ended = await JobRunner(bench.ctx, job).run()
     assert (ended.state, ended.cost_usd, len(bench.model.accepted)) == (JobState.SUCCEEDED, PRICE, 1)
 
 
 async def test_an_operation_that_was_adopted_late_is_not_charged_again_when_its_file_is_found(bench: Bench) -> None:
     """The prefix counted as lost; the operation that came back for it is the very same attempt."""
     bench.model.submits.append(lose_the_question)
-    job = await submit_next(bench.shop, await bench.queued(on_unknown_submit="resubmit"))
+    job = await submit_next(bench.ctx, await bench.queued(on_unknown_submit="resubmit"))
     clip = job.clips[0]
-    job = await bench.shop.write(job, ev.Resubmit(at=bench.shop.clock.now(), clip=0))
+    job = await bench.ctx.write(job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
     operation = accept(bench.model, clip)
-    late = ev.AcceptedLate(at=bench.shop.clock.now(), clip=0, nonce=clip.nonce or "", operation=operation)
-    ended = await JobRunner(bench.shop, await bench.shop.write(job, late)).run()
+    late = ev.AcceptedLate(at=bench.ctx.clock.now(), clip=0, nonce=clip.nonce or "", operation=operation)
+    ended = await JobRunner(bench.ctx, await bench.ctx.write(job, late)).run()
     assert not ended.has_unresolved_charges
     await _look_now(bench, ended)
     job = await bench.job()
@@ -105,38 +105,36 @@ async def test_an_operation_that_was_adopted_late_is_not_charged_again_when_its_
 
 async def test_a_definite_refusal_is_kept_though_the_record_moved_and_the_store_went_away(bench: Bench) -> None:
     """Read as unknown it would be searched for half an hour, and fail without the model's reason."""
-    store = Blinking(bench.shop.jobs)
+    store = Blinking(bench.ctx.jobs)
 
     async def somebody_writes() -> None:
-        at = bench.shop.clock.now()
-        await bench.shop.write(await bench.job(), ev.WaitEnded(at=at, until=at))
+        at = bench.ctx.clock.now()
+        await bench.ctx.write(await bench.job(), ev.WaitEnded(at=at, until=at))
         store.away = 1
 
-    model = Interrupted(bench.shop.videos, bench.model.film, meanwhile=somebody_writes)
+    model = Interrupted(bench.ctx.videos, bench.model.film, meanwhile=somebody_writes)
     model.submits.append(refuse(SAFETY))
-    shop = replace(bench.shop, jobs=store, model=model, clock=Hasty())
-    ended = await JobRunner(shop, await bench.queued()).run()
+    ctx = replace(bench.ctx, jobs=store, model=model, clock=Hasty())
+    ended = await JobRunner(ctx, await bench.queued()).run()
     assert (ended.failure, ended.charged, store.away) == (SAFETY, Charged.NO, 0)
 
 
 async def test_a_write_that_does_not_touch_a_submit_does_not_prolong_its_hold(bench: Bench) -> None:
     """Else every caller who goes away gives the dead worker's submit another span."""
-    at = bench.shop.clock.now()
-    long_ago = at - timedelta(seconds=bench.shop.deadlines.submitting_hold_s + 1)
+    at = bench.ctx.clock.now()
+    long_ago = at - timedelta(seconds=bench.ctx.deadlines.submitting_hold_s + 1)
     plan = bench.model.plan(a_request())
-    job = await bench.shop.write(
-        await bench.queued(), ev.SubmitStarted(at=long_ago, plan=plan, owner="dead", nonce="n")
-    )
-    await bench.shop.write(job, ev.WaitEnded(at=at, until=at))
+    job = await bench.ctx.write(await bench.queued(), ev.SubmitStarted(at=long_ago, plan=plan, owner="dead", nonce="n"))
+    await bench.ctx.write(job, ev.WaitEnded(at=at, until=at))
     job = await bench.job()
     assert job.read_at is not None
-    assert isinstance(decide(job, job.read_at, bench.shop.deadlines, Watch(0, whole=False)), GiveUpSubmit)
+    assert isinstance(decide(job, job.read_at, bench.ctx.deadlines, Watch(0, whole=False)), GiveUpSubmit)
 
 
 async def _lost_generation(bench: Bench) -> Job:
     """Accepted, and not a word of it within its time."""
     bench.model.outcome = GenerationRunning()
-    ended = await JobRunner(bench.shop, await bench.queued()).run()
+    ended = await JobRunner(bench.ctx, await bench.queued()).run()
     assert ended.failure is not None
     assert ended.failure.code == "generation_lost"
     bench.model.outcome = None
@@ -145,16 +143,16 @@ async def _lost_generation(bench: Bench) -> Job:
 
 async def _lives_again(bench: Bench, job: Job) -> Job:
     """The job at the end of its next life."""
-    at = bench.shop.clock.now()
-    replayed = await bench.shop.write(job, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
-    return await JobRunner(bench.shop, replayed).run()
+    at = bench.ctx.clock.now()
+    replayed = await bench.ctx.write(job, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
+    return await JobRunner(bench.ctx, replayed).run()
 
 
 async def _look_now(bench: Bench, job: Job) -> None:
     """`reconcile`, as if the time for its next look had come."""
-    past = bench.shop.clock.now() - timedelta(seconds=1)
-    await bench.shop.jobs.save(job.model_copy(update={"next_check_at": past}))
-    await reconcile(bench.shop)
+    past = bench.ctx.clock.now() - timedelta(seconds=1)
+    await bench.ctx.jobs.save(job.model_copy(update={"next_check_at": past}))
+    await reconcile(bench.ctx)
 
 
 @dataclass

@@ -40,8 +40,8 @@ LONG = timedelta(days=40)
 
 
 def _desk(bench: Bench, **changes: Any) -> PublisherContext:
-    shop = bench.shop
-    return replace(PublisherContext(bus=shop.bus, jobs=shop.jobs, videos=shop.videos, clock=shop.clock), **changes)
+    ctx = bench.ctx
+    return replace(PublisherContext(bus=ctx.bus, jobs=ctx.jobs, videos=ctx.videos, clock=ctx.clock), **changes)
 
 
 async def _made(bench: Bench, **fields: Any) -> Job:
@@ -54,21 +54,21 @@ async def _made(bench: Bench, **fields: Any) -> Job:
 
 async def _files(bench: Bench) -> list[str]:
     prefixes = ("generated-videos/", "posters/", "work/", "references/", "referrers/")
-    return [file.name for prefix in prefixes for file in await bench.shop.videos.list(prefix)]
+    return [file.name for prefix in prefixes for file in await bench.ctx.videos.list(prefix)]
 
 
 async def _aged(bench: Bench, job: Job, by: timedelta = LONG) -> Job:
     """The same job, as if everything had been so long ago."""
     history = tuple(step.model_copy(update={"at": step.at - by}) for step in job.history)
-    return await bench.shop.jobs.save(
+    return await bench.ctx.jobs.save(
         job.model_copy(update={"created_at": job.created_at - by, "history": history, "next_check_at": None})
     )
 
 
 async def _due(bench: Bench, job_id: str = "job-1") -> None:
     job = await bench.job(job_id)
-    past = bench.shop.clock.now() - timedelta(seconds=1)
-    await bench.shop.jobs.save(job.model_copy(update={"next_check_at": past}))
+    past = bench.ctx.clock.now() - timedelta(seconds=1)
+    await bench.ctx.jobs.save(job.model_copy(update={"next_check_at": past}))
 
 
 async def test_a_purge_deletes_every_file_and_every_word_and_keeps_what_it_cost(bench: Bench) -> None:
@@ -115,41 +115,41 @@ async def test_the_jobs_dead_letters_go_and_those_of_others_stay(bench: Bench) -
     await _made(bench)
     for fields in ({"duration_seconds": 2}, {"job_id": "other"}):
         await bench.send(**fields)
-    async with bench.shop.bus.subscribe(WORKERS, limit=2) as deliveries:
+    async with bench.ctx.bus.subscribe(WORKERS, limit=2) as deliveries:
         for _ in range(2):
             await (await anext(deliveries)).dead_letter("test")
     await purge(_desk(bench), ["job-1"])
-    [left] = await bench.shop.bus.dead_letters()
+    [left] = await bench.ctx.bus.dead_letters()
     assert left.message.attributes["job_id"] == "other"
 
 
 async def test_a_purge_that_died_after_the_record_is_finished_by_reconcile(bench: Bench) -> None:
     await _made(bench, reference_image=IMAGE)
-    report = await purge(_desk(bench, videos=Barred(bench.shop.videos)), ["job-1"])
+    report = await purge(_desk(bench, videos=Barred(bench.ctx.videos)), ["job-1"])
     assert report.unfinished == ["job-1"]
     assert len(await _files(bench)) >= 5
     half = await bench.job()
     assert half.erased_at
     assert half.next_check_at
     await _due(bench)
-    assert (await reconcile(bench.shop)).swept == 1
+    assert (await reconcile(bench.ctx)).swept == 1
     assert await _files(bench) == []
 
 
 async def test_a_film_that_lands_after_the_purge_is_deleted_when_it_turns_up(bench: Bench) -> None:
     """The job was cancelled while the model was at it, and purged at once."""
     job = await bench.queued()
-    at = bench.shop.clock.now()
+    at = bench.ctx.clock.now()
     plan = bench.model.plan(job.request)
-    job = await bench.shop.write(job, ev.SubmitStarted(at=at, plan=plan, owner="w", nonce="n"))
-    job = await bench.shop.write(job, ev.SubmitAccepted(at=at, nonce="n", operation="operations/1"))
-    await bench.shop.write(job, ev.CancelRequested(at=at, held=True))
+    job = await bench.ctx.write(job, ev.SubmitStarted(at=at, plan=plan, owner="w", nonce="n"))
+    job = await bench.ctx.write(job, ev.SubmitAccepted(at=at, nonce="n", operation="operations/1"))
+    await bench.ctx.write(job, ev.CancelRequested(at=at, held=True))
     assert (await purge(_desk(bench), ["job-1"])).erased == ["job-1"]
     await bench.model.deliver(job.clips[0].prefix or "")
     await _due(bench)
-    assert (await reconcile(bench.shop, dry_run=True)).swept == 1
+    assert (await reconcile(bench.ctx, dry_run=True)).swept == 1
     assert len(await _files(bench)) == 1
-    await reconcile(bench.shop)
+    await reconcile(bench.ctx)
     assert await _files(bench) == []
     assert (await bench.job()).next_check_at is not None
 
@@ -158,7 +158,7 @@ async def test_an_image_that_two_jobs_share_goes_with_the_last_of_them(bench: Be
     await _made(bench, reference_image=IMAGE)
     await _made(bench, reference_image=IMAGE, job_id="job-2")
     await purge(_desk(bench), ["job-1"])
-    [image] = await bench.shop.videos.list("references/")
+    [image] = await bench.ctx.videos.list("references/")
     assert image.size_bytes == len(PIXEL)
     await purge(_desk(bench), ["job-2"])
     assert await _files(bench) == []
@@ -169,12 +169,12 @@ async def test_an_image_that_a_coming_job_may_name_waits_for_it_and_not_for_ever
 ) -> None:
     """A facade puts the image before the record; a job that does not follow within an hour never will."""
     job = await _made(bench, reference_image=IMAGE)
-    await add_reference(a_request(job_id="coming", reference_image=job.request.reference_image), bench.shop.videos)
+    await add_reference(a_request(job_id="coming", reference_image=job.request.reference_image), bench.ctx.videos)
     assert (await purge(_desk(bench), ["job-1"])).unfinished == ["job-1"]
-    assert len(await bench.shop.videos.list("references/")) == 1
+    assert len(await bench.ctx.videos.list("references/")) == 1
     monkeypatch.setattr("schemas.services.reference_images.JOB_FOLLOWS_WITHIN", -JOB_FOLLOWS_WITHIN)
     await _due(bench)
-    await reconcile(bench.shop)
+    await reconcile(bench.ctx)
     assert await _files(bench) == []
 
 
@@ -209,7 +209,7 @@ async def test_retention_erases_old_jobs_portion_by_portion_and_then_rests(
     for job_id in old:
         await _aged(bench, await _cancelled(bench, job_id))
     await _cancelled(bench, "young")
-    keeper = Retention(bench.shop, RetentionPolicy(job=LONG / 2))
+    keeper = Retention(bench.ctx, RetentionPolicy(job=LONG / 2))
     counts = []
     while not keeper.is_idle:
         report = Report()
@@ -230,7 +230,7 @@ async def test_a_later_walk_sees_who_came_of_age_and_stops_where_the_last_one_wa
     monkeypatch.setattr(retention, "REST", timedelta())
     monkeypatch.setattr(retention, "MARGIN", timedelta(days=1))
     await _aged(bench, await _cancelled(bench, "old"), LONG * 2)
-    keeper = Retention(bench.shop, RetentionPolicy(job=LONG / 2))
+    keeper = Retention(bench.ctx, RetentionPolicy(job=LONG / 2))
     assert await keeper.erase() == 1
     for number in range(3):
         await _aged(bench, await _cancelled(bench, f"missed-{number}"), LONG * 2)
@@ -238,13 +238,13 @@ async def test_a_later_walk_sees_who_came_of_age_and_stops_where_the_last_one_wa
     assert await keeper.erase() == 1
     assert (await bench.job("of-age")).erased_at
     assert sum([await keeper.erase() for _ in range(8)]) == 1, "only the page where it notices that it was here before"
-    fresh = Retention(bench.shop, RetentionPolicy(job=LONG / 2))
+    fresh = Retention(bench.ctx, RetentionPolicy(job=LONG / 2))
     assert sum([await fresh.erase() for _ in range(8)]) == 2
 
 
 async def test_a_dry_run_of_retention_counts_and_erases_nothing(bench: Bench) -> None:
     await _aged(bench, await _made(bench))
-    keeper = Retention(bench.shop, RetentionPolicy(job=LONG / 2, work=LONG / 2))
+    keeper = Retention(bench.ctx, RetentionPolicy(job=LONG / 2, work=LONG / 2))
     report = Report()
     await retain(keeper, report, dry_run=True)
     assert (report.erased, report.work_deleted) == (1, 1)
@@ -255,14 +255,14 @@ async def test_a_dry_run_of_retention_counts_and_erases_nothing(bench: Bench) ->
 async def test_work_files_go_earlier_and_the_video_stays(bench: Bench) -> None:
     job = await _made(bench)
     await bench.queued(job_id="waiting")
-    await bench.shop.videos.put("work/waiting/0/1/film.mp4", b"film", content_type="video/mp4")
+    await bench.ctx.videos.put("work/waiting/0/1/film.mp4", b"film", content_type="video/mp4")
     names = [name for name in await _files(bench) if not name.startswith("work/job-1/")]
-    assert await Retention(bench.shop, RetentionPolicy(work=LONG)).empty() == 0
-    await bench.shop.videos.put("work/job-1/extra.mp4", b"film", content_type="video/mp4")
+    assert await Retention(bench.ctx, RetentionPolicy(work=LONG)).empty() == 0
+    await bench.ctx.videos.put("work/job-1/extra.mp4", b"film", content_type="video/mp4")
     history = tuple(step.model_copy(update={"at": step.at - LONG}) for step in job.history)
     aged = job.model_copy(update={"created_at": job.created_at - LONG, "history": history})
-    await bench.shop.jobs.save(aged)
-    assert await Retention(bench.shop, RetentionPolicy(work=LONG)).empty() == 1
+    await bench.ctx.jobs.save(aged)
+    assert await Retention(bench.ctx, RetentionPolicy(work=LONG)).empty() == 1
     assert await _files(bench) == names
     assert not (await bench.job()).erased_at
 
@@ -293,33 +293,33 @@ class Meanwhile:
 
 
 async def test_work_files_stay_where_their_job_lives_again_in_that_moment(bench: Bench) -> None:
-    job = await submit_next(bench.shop, await bench.queued())
-    job = await bench.shop.write(job, ev.CancelRequested(at=bench.shop.clock.now(), held=True))
+    job = await submit_next(bench.ctx, await bench.queued())
+    job = await bench.ctx.write(job, ev.CancelRequested(at=bench.ctx.clock.now(), held=True))
     await bench.model.deliver(bench.model.accepted[0])
     await _aged(bench, job)
-    videos: Any = Meanwhile(bench.shop.videos, lambda: replay(_desk(bench), "job-1"), before="list work/")
-    assert await Retention(replace(bench.shop, videos=videos), RetentionPolicy(work=LONG / 2)).empty() == 0
-    assert len(await bench.shop.videos.list("work/job-1/")) == 2  # the film and its marker
-    ended = await JobRunner(bench.shop, await bench.job()).run()
+    videos: Any = Meanwhile(bench.ctx.videos, lambda: replay(_desk(bench), "job-1"), before="list work/")
+    assert await Retention(replace(bench.ctx, videos=videos), RetentionPolicy(work=LONG / 2)).empty() == 0
+    assert len(await bench.ctx.videos.list("work/job-1/")) == 2  # the film and its marker
+    ended = await JobRunner(bench.ctx, await bench.job()).run()
     assert (ended.state, ended.cost_usd, len(bench.model.accepted)) == (JobState.SUCCEEDED, PRICE, 1)
 
 
 async def test_an_image_that_a_new_job_names_while_it_is_deleted_is_put_back(bench: Bench) -> None:
     job = await _made(bench, reference_image=IMAGE)
     desk = _desk(bench)
-    [image] = await bench.shop.videos.list("references/")
+    [image] = await bench.ctx.videos.list("references/")
     new = a_request(job_id="new", reference_image=IMAGE)
-    videos: Any = Meanwhile(bench.shop.videos, lambda: submit(desk, new), before=f"delete {image.name}")
+    videos: Any = Meanwhile(bench.ctx.videos, lambda: submit(desk, new), before=f"delete {image.name}")
     assert (await purge(replace(desk, videos=videos), ["job-1"])).unfinished == ["job-1"]
-    [there] = await bench.shop.videos.list("references/")
+    [there] = await bench.ctx.videos.list("references/")
     assert (there.name, there.size_bytes) == (image.name, len(PIXEL))
     await _due(bench)
-    await reconcile(bench.shop)
+    await reconcile(bench.ctx)
     assert [(await bench.job()).request.reference_image, (await bench.job("new")).request.reference_image] == [
         None,
         job.request.reference_image,
     ]
-    assert len(await bench.shop.videos.list("references/")) == 1
+    assert len(await bench.ctx.videos.list("references/")) == 1
     await cancel(desk, "new")
     await purge(desk, ["new"])
     assert await _files(bench) == []
@@ -329,7 +329,7 @@ async def test_a_refused_request_leaves_neither_image_nor_name(bench: Bench) -> 
     """By HTTP, after the facade has stored its image, and by the bus."""
     desk = _desk(bench)
     await submit(desk, a_request())
-    stored = await claim_image(a_request(reference_image=IMAGE), bench.shop.videos)
+    stored = await claim_image(a_request(reference_image=IMAGE), bench.ctx.videos)
     for request in (a_request(reference_image=IMAGE), stored):
         with pytest.raises(IdReused):
             await submit(desk, request)
@@ -350,7 +350,7 @@ async def test_a_refused_request_takes_no_image_from_the_job_that_uses_it(bench:
     with pytest.raises(IdReused):
         await submit(desk, a_request(reference_image=IMAGE, prompt="Another harbour, at dusk"))
     with pytest.raises(IdReused):
-        await get_or_create_job(bench.shop, a_request(reference_image=IMAGE, seed=7), traceparent=None)
+        await get_or_create_job(bench.ctx, a_request(reference_image=IMAGE, seed=7), traceparent=None)
     assert await _files(bench) == before
     assert len(before) == 2
 
@@ -372,19 +372,19 @@ class Late:
 
 async def test_one_that_is_refused_after_its_image_was_stored_takes_it_back(bench: Bench) -> None:
     await bench.queued()
-    late: Any = Late(bench.shop.jobs)
+    late: Any = Late(bench.ctx.jobs)
     with pytest.raises(IdReused):
         await submit(_desk(bench, jobs=late), a_request(reference_image=IMAGE))
     assert await _files(bench) == []
     late.unseen = 1
     with pytest.raises(IdReused):
-        await get_or_create_job(replace(bench.shop, jobs=late), a_request(reference_image=IMAGE), traceparent=None)
+        await get_or_create_job(replace(bench.ctx, jobs=late), a_request(reference_image=IMAGE), traceparent=None)
     assert await _files(bench) == []
 
 
 async def test_a_named_image_that_is_gone_leaves_no_name_behind(bench: Bench) -> None:
-    stored = await claim_image(a_request(reference_image=IMAGE), bench.shop.videos)
-    await release_reference(stored, bench.shop.jobs, bench.shop.videos, bench.shop.clock.now())
+    stored = await claim_image(a_request(reference_image=IMAGE), bench.ctx.videos)
+    await release_reference(stored, bench.ctx.jobs, bench.ctx.videos, bench.ctx.clock.now())
     with pytest.raises(Invalid, match="names no image"):
         await submit(_desk(bench), stored)
     assert await _files(bench) == []
@@ -394,26 +394,26 @@ async def test_with_more_letters_than_a_look_sees_nothing_is_called_done(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("schemas.services.erasure.LETTERS_LOOKED_AT", 2)
-    await bench.shop.write(await bench.queued(), ev.CancelRequested(at=bench.shop.clock.now(), held=True))
+    await bench.ctx.write(await bench.queued(), ev.CancelRequested(at=bench.ctx.clock.now(), held=True))
     for job_id in ("job-1", "other", "another"):  # the oldest is out of reach
         await bench.send(job_id=job_id)
-    async with bench.shop.bus.subscribe(WORKERS, limit=3) as deliveries:
+    async with bench.ctx.bus.subscribe(WORKERS, limit=3) as deliveries:
         for _ in range(3):
             await (await anext(deliveries)).dead_letter("test")
     assert (await purge(_desk(bench), ["job-1"])).unfinished == ["job-1"]
     assert (await bench.job()).sweep_until is not None
-    for letter in (await bench.shop.bus.dead_letters())[:2]:
-        await bench.shop.bus.delete_dead_letter(letter.id)
+    for letter in (await bench.ctx.bus.dead_letters())[:2]:
+        await bench.ctx.bus.delete_dead_letter(letter.id)
     await _due(bench)
-    await reconcile(bench.shop)
-    assert await bench.shop.bus.dead_letters() == []
+    await reconcile(bench.ctx)
+    assert await bench.ctx.bus.dead_letters() == []
 
 
 async def test_a_worker_keeps_the_rules_by_itself(bench: Bench) -> None:
     await _aged(bench, await _made(bench))
     stop = asyncio.Event()
     worker = Worker(
-        shop=bench.shop,
+        ctx=bench.ctx,
         in_flight=1,
         prefetch=1,
         drain_s=1,
@@ -422,7 +422,7 @@ async def test_a_worker_keeps_the_rules_by_itself(bench: Bench) -> None:
     )
     running = asyncio.create_task(worker.run(stop, ready=lambda: None))
     while (job := await bench.job()).erased_at is None or job.sweep_until:
-        await bench.shop.clock.sleep(0.01)
+        await bench.ctx.clock.sleep(0.01)
     stop.set()
     await running
     assert job.request.prompt == ERASED_PROMPT
@@ -430,11 +430,11 @@ async def test_a_worker_keeps_the_rules_by_itself(bench: Bench) -> None:
 
 async def test_a_job_in_doubt_is_kept_for_its_day(bench: Bench) -> None:
     job = await bench.queued()
-    at = bench.shop.clock.now()
+    at = bench.ctx.clock.now()
     plan = bench.model.plan(job.request)
-    job = await bench.shop.write(job, ev.SubmitStarted(at=at, plan=plan, owner="w", nonce="n"))
-    job = await bench.shop.write(job, ev.SubmitOutcomeUnknown(at=at, nonce="n"))
-    ended = await JobRunner(bench.shop, job).run()
+    job = await bench.ctx.write(job, ev.SubmitStarted(at=at, plan=plan, owner="w", nonce="n"))
+    job = await bench.ctx.write(job, ev.SubmitOutcomeUnknown(at=at, nonce="n"))
+    ended = await JobRunner(bench.ctx, job).run()
     assert (await purge(_desk(bench), ["job-1"])).erased == []
     await _aged(bench, ended, LATE_RESULT_WINDOW)
     assert (await purge(_desk(bench), ["job-1"])).erased == ["job-1"]
@@ -442,7 +442,7 @@ async def test_a_job_in_doubt_is_kept_for_its_day(bench: Bench) -> None:
 
 async def _cancelled(bench: Bench, job_id: str) -> Job:
     job = await bench.queued(job_id=job_id)
-    return await bench.shop.write(job, ev.CancelRequested(at=bench.shop.clock.now(), held=True))
+    return await bench.ctx.write(job, ev.CancelRequested(at=bench.ctx.clock.now(), held=True))
 
 
 @dataclass

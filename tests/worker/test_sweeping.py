@@ -48,14 +48,14 @@ async def test_a_worker_at_work_sweeps_with_every_round(tmp_path: Path) -> None:
     settings = WorkerSettings(data_dir=tmp_path, renderers=1, reconcile_every_s=0.01)
     settings.scratch_dir.mkdir()
     owner, folder = await _an_owner(settings.scratch_dir)
-    async with open_context(settings) as shop:
+    async with open_context(settings) as ctx:
         assert folder.exists()
         owner.kill()
         await owner.wait()
         async with asyncio.timeout(30):
             while folder.exists():
-                await shop.clock.sleep(0.01)
-        assert list(settings.scratch_dir.iterdir()) == [shop.scratch]
+                await ctx.clock.sleep(0.01)
+        assert list(settings.scratch_dir.iterdir()) == [ctx.scratch]
 
 
 async def test_what_has_no_owners_name_goes_a_day_later(tmp_path: Path) -> None:

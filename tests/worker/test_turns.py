@@ -27,9 +27,9 @@ class Turns(asyncio.Semaphore):
 
 
 async def test_submits_beyond_the_turns_wait_and_all_are_sent(bench: Bench) -> None:
-    shop, turns = _with_turns(bench)
+    ctx, turns = _with_turns(bench)
     gate = bench.model.gate = asyncio.Event()
-    carried = [await _carried(bench, shop, name) for name in ("first", "second")]
+    carried = [await _carried(bench, ctx, name) for name in ("first", "second")]
     await turns.in_line.wait()
     assert bench.model.accepted == ["work/first/0/1/"]
     gate.set()
@@ -39,9 +39,9 @@ async def test_submits_beyond_the_turns_wait_and_all_are_sent(bench: Bench) -> N
 
 
 async def test_who_stands_in_line_is_not_sent_once_the_worker_stops(bench: Bench) -> None:
-    shop, turns = _with_turns(bench)
+    ctx, turns = _with_turns(bench)
     gate = bench.model.gate = asyncio.Event()
-    first, second = [await _carried(bench, shop, name) for name in ("first", "second")]
+    first, second = [await _carried(bench, ctx, name) for name in ("first", "second")]
     await turns.in_line.wait()
     for task in (first, second):
         task.cancel()
@@ -57,12 +57,12 @@ async def test_who_stands_in_line_is_not_sent_once_the_worker_stops(bench: Bench
 
 def _with_turns(bench: Bench) -> tuple[WorkerContext, Turns]:
     turns = Turns()
-    return replace(bench.shop, rate_limiter=SubmitRateLimiter(bench.shop.clock, 60_000, concurrency=turns)), turns
+    return replace(bench.ctx, rate_limiter=SubmitRateLimiter(bench.ctx.clock, 60_000, concurrency=turns)), turns
 
 
-async def _carried(bench: Bench, shop: WorkerContext, name: str) -> asyncio.Task[Job]:
+async def _carried(bench: Bench, ctx: WorkerContext, name: str) -> asyncio.Task[Job]:
     """Under way, up to the model's gate or its place in line."""
-    task = asyncio.create_task(JobRunner(shop, await bench.queued(job_id=name)).run())
+    task = asyncio.create_task(JobRunner(ctx, await bench.queued(job_id=name)).run())
     if not bench.model.at_gate.is_set():
         await bench.model.at_gate.wait()
     return task

@@ -74,11 +74,11 @@ async def test_a_worker_claims_nothing_before_it_can_send(bench: Bench) -> None:
     await bench.send()
     bench.model.loads = asyncio.Event()
     stop, ready = asyncio.Event(), asyncio.Event()
-    worker = Worker(shop=bench.shop, in_flight=4, prefetch=1, drain_s=5, reconcile_every_s=3600)
+    worker = Worker(ctx=bench.ctx, in_flight=4, prefetch=1, drain_s=5, reconcile_every_s=3600)
     running = asyncio.create_task(worker.run(stop, ready=ready.set))
     await bench.model.asked.wait()
     assert not ready.is_set()
-    assert await bench.shop.jobs.get("job-1") is None
+    assert await bench.ctx.jobs.get("job-1") is None
     bench.model.loads.set()
     assert (await bench.hear()).state is Outcome.SUCCEEDED
     assert ready.is_set()
@@ -98,7 +98,7 @@ async def test_credentials_out_of_reach_are_asked_for_again(bench: Bench, caplog
 async def test_a_worker_that_can_never_send_stops_when_it_is_told_to(bench: Bench) -> None:
     bench.model.loads = asyncio.Event()
     stop, ready = asyncio.Event(), asyncio.Event()
-    worker = Worker(shop=bench.shop, in_flight=4, prefetch=1, drain_s=5, reconcile_every_s=3600)
+    worker = Worker(ctx=bench.ctx, in_flight=4, prefetch=1, drain_s=5, reconcile_every_s=3600)
     running = asyncio.create_task(worker.run(stop, ready=ready.set))
     await bench.model.asked.wait()
     stop.set()
@@ -114,7 +114,7 @@ class Quick(SystemClock):
 
 
 async def test_a_subscription_that_breaks_in_an_unforeseen_way_begins_again(bench: Bench) -> None:
-    bus = BreakingBus(bench.shop.bus)
+    bus = BreakingBus(bench.ctx.bus)
     async with bench.working(bus=bus):
         bus.breaks.set()
         await bench.send()
