@@ -36,6 +36,11 @@ def _file_names() -> set[str]:
     return {path.name for path in SOURCES}
 
 
+@cache
+def _text(path: Path) -> str:
+    return path.read_text()
+
+
 def _is_missing_path(name: str, tests: str, reader: Path) -> bool:
     # A page or module of the Node package names files beside it.
     found = next(
@@ -43,7 +48,7 @@ def _is_missing_path(name: str, tests: str, reader: Path) -> bool:
     )
     if found is None:
         return True
-    return any(not re.search(rf"def {test}\b|class {test}\b", found.read_text()) for test in tests.split("::")[1:])
+    return any(not re.search(rf"def {test}\b|class {test}\b", _text(found)) for test in tests.split("::")[1:])
 
 
 def _is_missing_module(dotted: str) -> bool:
@@ -56,7 +61,7 @@ def _is_missing_module(dotted: str) -> bool:
     source = path if path.is_file() else path / "__init__.py"
     if names and names[0] == "py":
         return True
-    return bool(names) and not (source.exists() and re.search(rf"\b{names[0]}\b", source.read_text()))
+    return bool(names) and not (source.exists() and re.search(rf"\b{names[0]}\b", _text(source)))
 
 
 def missing_references(text: str, reader: Path) -> Iterator[str]:
@@ -115,6 +120,22 @@ def test_comments_and_docstrings_name_only_what_exists(folder: str) -> None:
         for name in missing_references(text, path)
     }
     assert missing == set()
+
+
+def test_the_page_about_operations_lists_every_action_of_the_logs() -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    logged = {
+        action
+        for path in SOURCES
+        if path.relative_to(ROOT).parts[0] in PACKAGES[:4]
+        for action in re.findall(r'"action": "(\w+)"', _text(path))
+    }
+    assert {action for action in logged if f"`{action}`" not in page} == set()
+    listed = re.findall(
+        r"`(\w+)`", "".join(re.findall(r"^\| (`\w+`[^|]*)\|", page.partition("## Logs")[2], re.MULTILINE))
+    )
+    source = "".join(_text(path) for path in SOURCES if path.relative_to(ROOT).parts[0] in PACKAGES[:4])
+    assert [action for action in listed if f'"{action}"' not in source] == []
 
 
 def test_a_reference_to_nothing_is_found() -> None:
