@@ -28,37 +28,37 @@ from schemas.wire.request import VideoRequest
 logger = logging.getLogger(__name__)
 
 
-async def publish_request(desk: PublisherContext, job: Job, *, traceparent: str | None = None) -> None:
+async def publish_request(ctx: PublisherContext, job: Job, *, traceparent: str | None = None) -> None:
     """Publish the request of a job. Raises `Unavailable`, and notes in the record that it may not have left."""
-    message = encode_request(job.request, at=desk.clock.now(), traceparent=traceparent or job.traceparent)
+    message = encode_request(job.request, at=ctx.clock.now(), traceparent=traceparent or job.traceparent)
     try:
-        await desk.bus.publish(REQUESTS, message)
+        await ctx.bus.publish(REQUESTS, message)
     except Unavailable:
         with suppress(ReelbusError):  # `reconcile` looks at each job in any case, only later
-            await update_job(desk.jobs, job.job_id, lambda newest: _unsent(desk, newest))
+            await update_job(ctx.jobs, job.job_id, lambda newest: _unsent(ctx, newest))
         raise
 
 
-async def publish_if_due(desk: PublisherContext, job: Job) -> Job:
+async def publish_if_due(ctx: PublisherContext, job: Job) -> Job:
     """Return the job, and publish its request again if it waits for a worker and its check is due.
 
     Raises `Unavailable`.
     """
-    now = desk.clock.now()
+    now = ctx.clock.now()
     # What is being submitted has a worker, or a window in which no other one may take it up.
     if job.has_ended or job.state is JobState.SUBMITTING or job.next_check_at is None or job.next_check_at > now:
         return job
     try:
-        job = await desk.jobs.save(advance(job, Reconciled(at=now)))
+        job = await ctx.jobs.save(advance(job, Reconciled(at=now)))
     except Conflict:  # a worker has it, or another call published it
-        return await desk.jobs.get(job.job_id) or job
-    await publish_request(desk, job)
+        return await ctx.jobs.get(job.job_id) or job
+    await publish_request(ctx, job)
     logger.info("published a request again", extra={"action": "republished", "job_id": job.job_id})
     return job
 
 
-def _unsent(desk: PublisherContext, job: Job) -> Unsent | None:
-    return Unsent(at=desk.clock.now()) if not job.has_ended else None
+def _unsent(ctx: PublisherContext, job: Job) -> Unsent | None:
+    return Unsent(at=ctx.clock.now()) if not job.has_ended else None
 
 
 class SubmitUncertain(Unavailable):
@@ -73,7 +73,7 @@ class SubmitUncertain(Unavailable):
 
 
 async def submit(
-    desk: PublisherContext, request: VideoRequest, *, traceparent: str | None = None, caller: str | None = None
+    ctx: PublisherContext, request: VideoRequest, *, traceparent: str | None = None, caller: str | None = None
 ) -> Job:
     """Return the job for this request: a new one, or the one that its id stands for already, untouched.
 
@@ -84,26 +84,26 @@ async def submit(
     call again, or by `reconcile`.
     """
     if caller is not None:
-        request = request.model_copy(update={"job_id": await place_of(desk, request.job_id, caller)})
-    claim = await stage_image(request, desk.videos, owner=ImageOwner(caller, desk.jobs) if caller is not None else None)
-    if claim.name and (known := await desk.jobs.get(request.job_id)):
-        return await _existing_job(desk, claim, caller, known)  # before the image is stored: it may be refused
-    await store_image(claim, desk.videos)
-    return await submit_claim(desk, claim, traceparent=traceparent, caller=caller)
+        request = request.model_copy(update={"job_id": await place_of(ctx, request.job_id, caller)})
+    claim = await stage_image(request, ctx.videos, owner=ImageOwner(caller, ctx.jobs) if caller is not None else None)
+    if claim.name and (known := await ctx.jobs.get(request.job_id)):
+        return await _existing_job(ctx, claim, caller, known)  # before the image is stored: it may be refused
+    await store_image(claim, ctx.videos)
+    return await submit_staged(ctx, claim, traceparent=traceparent, caller=caller)
 
 
-async def submit_claim(
-    desk: PublisherContext, claim: StagedImage, *, traceparent: str | None, caller: str | None
+async def submit_staged(
+    ctx: PublisherContext, claim: StagedImage, *, traceparent: str | None, caller: str | None
 ) -> Job:
     """Do the rest of `submit`: the image is stored, and the request has the id under which the job is stored."""
     request = claim.request
-    job = new_job(request, desk.clock.now(), traceparent=traceparent, caller=caller)
+    job = new_job(request, ctx.clock.now(), traceparent=traceparent, caller=caller)
     try:
         with _named(job.job_id, caller):
-            created = await desk.jobs.create(job)
-            await publish_request(desk, created)
+            created = await ctx.jobs.create(job)
+            await publish_request(ctx, created)
     except AlreadyExists:
-        return await _existing_job(desk, claim, caller, await desk.jobs.get(job.job_id))
+        return await _existing_job(ctx, claim, caller, await ctx.jobs.get(job.job_id))
     logger.info("request published", extra={"action": "submit_published", "job_id": job.job_id})
     return created
 
@@ -118,12 +118,12 @@ def _named(job_id: str, caller: str | None) -> Iterator[None]:
         raise SubmitUncertain(shown_id(caller, job_id), error) from error
 
 
-async def _existing_job(desk: PublisherContext, claim: StagedImage, caller: str | None, known: Job | None) -> Job:
+async def _existing_job(ctx: PublisherContext, claim: StagedImage, caller: str | None, known: Job | None) -> Job:
     """What the id stands for. A request that becomes no job leaves no image behind."""
     request = claim.request
     refused = known is None or not claim.is_for(known) or (caller is not None and known.caller != caller)
     if known:
-        await undo_reference(request, known, desk.jobs, desk.videos, desk.clock.now())
+        await undo_reference(request, known, ctx.jobs, ctx.videos, ctx.clock.now())
     if known is None or refused:
         words = f"job_id {shown_id(caller, request.job_id)} stands for another request already"
         raise IdReused(f"{words}; a new request needs a new id or key")
@@ -131,4 +131,4 @@ async def _existing_job(desk: PublisherContext, claim: StagedImage, caller: str 
         raise gone_error(known, caller=caller)
     logger.info("request known", extra={"action": "submit_known", "job_id": known.job_id})
     with _named(known.job_id, caller):
-        return await publish_if_due(desk, known)
+        return await publish_if_due(ctx, known)

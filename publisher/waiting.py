@@ -33,8 +33,8 @@ class CompletionListener:
     Entering waits for the first try. Whatever ends the subscription, it is opened again, later and later.
     """
 
-    def __init__(self, desk: PublisherContext, heard: Callable[[str | None], None]) -> None:
-        self._desk = desk
+    def __init__(self, ctx: PublisherContext, heard: Callable[[str | None], None]) -> None:
+        self._ctx = ctx
         self._heard = heard
         self._tried = asyncio.Event()
         self._retry_s = _RETRY_FIRST_S
@@ -52,7 +52,7 @@ class CompletionListener:
 
     async def _listen(self) -> None:
         while True:
-            began = self._desk.clock.boot()
+            began = self._ctx.clock.boot()
             try:
                 await self._hear()
             except Unavailable as error:
@@ -65,15 +65,15 @@ class CompletionListener:
                 logger.warning("completions ended", extra={"action": "completions_unsubscribed"})
             self.listening = False
             self._tried.set()
-            if self._desk.clock.boot() - began > _RETRY_AT_MOST_S:  # one that breaks at once is no fresh start
+            if self._ctx.clock.boot() - began > _RETRY_AT_MOST_S:  # one that breaks at once is no fresh start
                 self._retry_s = _RETRY_FIRST_S
-            await self._desk.clock.sleep(self._retry_s * random.uniform(0.5, 1.0))
+            await self._ctx.clock.sleep(self._retry_s * random.uniform(0.5, 1.0))
             self._retry_s = min(self._retry_s * 2, _RETRY_AT_MOST_S)
 
     async def _hear(self) -> None:
         name = f"facade-{uuid.uuid4().hex}"
         subscription = Subscription(name=name, topic=COMPLETIONS, ephemeral=True)
-        async with self._desk.bus.subscribe(subscription, limit=_IN_FLIGHT) as deliveries:
+        async with self._ctx.bus.subscribe(subscription, limit=_IN_FLIGHT) as deliveries:
             self.listening = True
             self._tried.set()
             self._heard(None)  # what was published before this subscription existed did not reach it
@@ -166,13 +166,13 @@ class Waiter:
 class Waiters:
     """Everybody who waits in this process. Use it as an async context manager."""
 
-    def __init__(self, desk: PublisherContext, *, look_every_s: float = 30.0, max_waits: int = 10_000) -> None:
-        self._desk = desk
+    def __init__(self, ctx: PublisherContext, *, look_every_s: float = 30.0, max_waits: int = 10_000) -> None:
+        self._ctx = ctx
         self._look_every_s = look_every_s
         self._max_waits = max_waits
         self._places: dict[str, set[Waiter]] = {}
         self.waiting = 0
-        self._completions = CompletionListener(desk, self._on_completion)
+        self._completions = CompletionListener(ctx, self._on_completion)
         self.draining = False
 
     async def __aenter__(self) -> Self:
@@ -229,7 +229,7 @@ class Waiters:
     async def reload(self, job_id: str) -> Job | None:
         """The job; None where the store is out of reach just now. Raises `NotFound`."""
         try:
-            job = await self._desk.jobs.get(job_id)
+            job = await self._ctx.jobs.get(job_id)
         except Unavailable:
             logger.warning("job store is out of reach", extra={"action": "wait_no_look", "job_id": job_id})
             return None

@@ -52,26 +52,26 @@ ROUTES = [
 @asynccontextmanager
 async def open_state(settings: PublisherSettings) -> AsyncIterator[State]:
     """The facade's state for as long as it runs."""
-    async with open_context(settings, check=True) as desk, open_token_check(settings) as check_token:
-        gate, links = Authenticator(settings, check_token), await _links(settings, desk)
-        linked = replace(desk, videos=SignedUrlVideoStore(desk.videos, links)) if links else desk
+    async with open_context(settings, check=True) as ctx, open_token_check(settings) as check_token:
+        authenticator, url_signer = Authenticator(settings, check_token), await _open_url_signer(settings, ctx)
+        linked = replace(ctx, videos=SignedUrlVideoStore(ctx.videos, url_signer)) if url_signer else ctx
         async with Waiters(linked, look_every_s=settings.look_every_s, max_waits=settings.max_waits) as waiters:
             yield State(
                 settings=settings,
-                desk=linked,
-                intake=AdmissionControl(settings.intake_at_once),
+                ctx=linked,
+                admission=AdmissionControl(settings.intake_at_once),
                 waiters=waiters,
-                twins=Coalescer(),
+                coalescer=Coalescer(),
                 uploads=Uploads(settings),
                 check_disk=open_disk_check(settings),
-                gate=gate,
-                links=links,
+                authenticator=authenticator,
+                url_signer=url_signer,
             )
 
 
-async def _links(settings: PublisherSettings, desk: PublisherContext) -> UrlSigner | None:
+async def _open_url_signer(settings: PublisherSettings, ctx: PublisherContext) -> UrlSigner | None:
     secret = await link_secret(settings) if settings.knows_callers else None
-    return UrlSigner(secret, desk.clock, link_s=settings.link_s) if secret else None
+    return UrlSigner(secret, ctx.clock, link_s=settings.link_s) if secret else None
 
 
 # A layer that needs no frame of its own hands on what the next one returns: beside ten thousand who wait, each counts.
@@ -85,8 +85,8 @@ def build_app(state: State) -> Starlette:
             Middleware(SecurityHeaders),
             Middleware(Lingering),
             Middleware(ErrorMiddleware),
-            Middleware(HostCheck, hosts=AllowedHosts(state["settings"]), check_origins=state["gate"].open),
-            Middleware(AuthMiddleware, gate=state["gate"]),
+            Middleware(HostCheck, hosts=AllowedHosts(state["settings"]), check_origins=state["authenticator"].open),
+            Middleware(AuthMiddleware, gate=state["authenticator"]),
             Middleware(BodyLimit, limit_bytes=state["settings"].body_limit_bytes),
             Middleware(ContentType),
         ],

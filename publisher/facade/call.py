@@ -23,14 +23,14 @@ class State(TypedDict):
     """Held in `request.state`."""
 
     settings: PublisherSettings
-    desk: PublisherContext
-    intake: AdmissionControl
+    ctx: PublisherContext
+    admission: AdmissionControl
     waiters: Waiters
-    twins: Coalescer
+    coalescer: Coalescer
     uploads: Uploads
     check_disk: Callable[[], Awaitable[None]]
-    gate: Authenticator
-    links: UrlSigner | None
+    authenticator: Authenticator
+    url_signer: UrlSigner | None
     """Signs the addresses of files, where callers are asked who they are and the files are ours to serve."""
 
 

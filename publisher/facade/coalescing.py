@@ -1,18 +1,17 @@
-"""Gives identical callers without a key a moment, before a second job is made for what may be one caller's retry.
+"""Request coalescing: a caller without an idempotency key that sends its request again comes back to the same job.
 
-A caller that hangs up and calls again at once is here before its first call is known to be gone, and so before the
-record promises it anything. This holds inside one process; the promise itself lies in the record.
+Legacy callers retry, and each job costs money. If a call gets no answer, its job's record promises the job to the next
+identical call. The record holds the promise, so that it is valid in each facade and after a restart.
 
-Brings a caller without a key back to the job whose answer it missed: legacy callers retry, and each job costs money.
-
-The promise lies in the record, so that it holds across facades and restarts.
+A caller that hangs up and calls again at once can arrive before its first call is known to be gone, so before the
+promise is stored. An identical call therefore waits a moment if this process is answering another one.
 """
 
 import asyncio
 import logging
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 from publisher.context import PublisherContext
@@ -28,39 +27,59 @@ logger = logging.getLogger(__name__)
 
 
 MOMENT_S = 0.3
+_JOBS_AT_MOST = 20
+"""How many identical jobs `find_unanswered` reads, the newest first."""
+
+
+class Coalescer:
+    """The calls in this process that may be repeated without a key, by their caller and request."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Hashable, _Group] = {}
+
+    def join(self, key: Hashable) -> "CoalescedCall":
+        """Return a new member of the group of identical calls that `key` names."""
+        return CoalescedCall(self, key, self._groups.setdefault(key, _Group()))
+
+    def remove(self, key: Hashable) -> None:
+        """Forget a group without members."""
+        del self._groups[key]
 
 
 class _Group:
-    """Callers with one and the same request, in the order in which they came."""
+    """Identical calls, in the order of their arrival."""
 
-    __slots__ = ("_stirred", "present", "promises")
+    __slots__ = ("_change", "calls", "promises")
 
     def __init__(self) -> None:
-        self.present: dict[CoalescedCall, None] = {}
+        self.calls: dict[CoalescedCall, None] = {}
         self.promises = 0
-        self._stirred: asyncio.Event | None = None
+        """How many members got no answer, with a record that says so."""
+        self._change: asyncio.Event | None = None
 
-    async def changed(self) -> None:
-        """Until something changes here."""
-        self._stirred = self._stirred or asyncio.Event()
-        await self._stirred.wait()
+    async def wait_for_change(self) -> None:
+        """Wait until a member leaves or is promised its job."""
+        self._change = self._change or asyncio.Event()
+        await self._change.wait()
 
-    def stir(self) -> None:
-        if self._stirred:
-            self._stirred.set()
-            self._stirred = None
+    def notify(self) -> None:
+        """End each `wait_for_change`."""
+        if self._change:
+            self._change.set()
+            self._change = None
 
 
 class CoalescedCall:
-    """One of them, here until it leaves, or the context ends."""
+    """One member of a group, until it leaves or the context ends."""
 
-    __slots__ = ("_asked", "_crowd", "_promises_before", "_twins")
+    __slots__ = ("_coalescer", "_group", "_key", "_promises_before")
 
-    def __init__(self, twins: "Coalescer", asked: Hashable, crowd: _Group) -> None:
-        self._twins = twins
-        self._asked = asked
-        self._crowd = crowd
-        self._promises_before = crowd.promises
+    def __init__(self, coalescer: Coalescer, key: Hashable, group: _Group) -> None:
+        self._coalescer = coalescer
+        self._key = key
+        self._group = group
+        self._promises_before = group.promises
+        group.calls[self] = None
 
     def __enter__(self) -> Self:
         return self
@@ -69,104 +88,80 @@ class CoalescedCall:
         self.leave()
 
     def leave(self) -> None:
-        """The caller is gone. To be called once."""
-        self._twins.leave(self._asked, self)
-
-    async def wait_briefly(self) -> None:
-        """Until one who was here before is promised an answer, or all of them are gone; `MOMENT_S` at most."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(MOMENT_S):
-                while self.should_wait:
-                    await self._crowd.changed()
+        """Leave the group. To be called once."""
+        del self._group.calls[self]
+        self._group.notify()
+        if not self._group.calls:
+            self._coalescer.remove(self._key)
 
     @property
     def should_wait(self) -> bool:
-        """Whether it is not alone, and nobody was promised anything since it came."""
-        is_first = next(iter(self._crowd.present)) is self
-        return not is_first and self._crowd.promises == self._promises_before
+        """True if an earlier member is still here, and no member was promised its job since this call arrived."""
+        is_first = next(iter(self._group.calls)) is self
+        return not is_first and self._group.promises == self._promises_before
+
+    async def wait_briefly(self) -> None:
+        """Wait while `should_wait` is true, for `MOMENT_S` at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MOMENT_S):
+                while self.should_wait:
+                    await self._group.wait_for_change()
+
+    def mark_promised(self) -> None:
+        """Tell the group that the record promises this call's job to the next identical call."""
+        self._group.promises += 1
+        self._group.notify()
 
 
-class Coalescer:
-    """The callers without an idempotency key in this process, by who they are and what they ask for."""
+async def find_unanswered(ctx: PublisherContext, fingerprints: Sequence[str], caller: str | None) -> Job | None:
+    """Return the newest job of this caller for an identical request that got no answer.
 
-    def __init__(self) -> None:
-        self._crowds: dict[Hashable, _Group] = {}
-
-    def join(self, asked: Hashable) -> CoalescedCall:
-        """One more of those who ask for this."""
-        crowd = self._crowds.setdefault(asked, _Group())
-        twin = CoalescedCall(self, asked, crowd)
-        crowd.present[twin] = None
-        return twin
-
-    def leave(self, asked: Hashable, twin: CoalescedCall) -> None:
-        """One of them is gone."""
-        crowd = self._crowds[asked]
-        del crowd.present[twin]
-        crowd.stir()
-        if not crowd.present:
-            del self._crowds[asked]
-
-    def mark_promised(self, asked: Hashable) -> None:
-        """One of them went without an answer, and its record says so."""
-        if crowd := self._crowds.get(asked):
-            crowd.promises += 1
-            crowd.stir()
-
-
-_LOOK_BACK = 20
-"""Identical jobs that are looked at, the newest first."""
-
-
-async def find_unanswered(desk: PublisherContext, fingerprints: Sequence[str], caller: str | None) -> Job | None:
-    """The newest job for this caller's identical request that went without an answer. The image is claimed already; the
-    request has more than one fingerprint if its image may have had another name."""
+    The image is staged already. A request has more than one fingerprint if its image may have had another name.
+    """
+    now = ctx.clock.now()
     for fingerprint in fingerprints:
-        page = await desk.jobs.list(JobQuery(fingerprint=fingerprint, caller=caller, limit=_LOOK_BACK))
-        if found := next((job for job in page.jobs if _can_reattach(desk, job)), None):
+        page = await ctx.jobs.list(JobQuery(fingerprint=fingerprint, caller=caller, limit=_JOBS_AT_MOST))
+        if found := next((job for job in page.jobs if _can_reattach(job, now)), None):
             logger.info("caller came back", extra={"action": "reattach_found", "job_id": found.job_id})
             return found
     return None
 
 
-async def mark_unanswered(desk: PublisherContext, job_id: str, reattach_s: float, *, seen: Job | None = None) -> bool:
-    """The caller went without an answer: it may come back. False where that could not be noted.
+def _can_reattach(job: Job, now: datetime) -> bool:
+    if job.reattach_until is None or job.reattach_until <= now:
+        return False
+    # If a job ended without a video and without a charge, a new one may do better.
+    was_charged = job.state is JobState.FAILED and job.failure is not None and job.failure.charged is not Charged.NO
+    return not job.has_ended or job.state is JobState.SUCCEEDED or was_charged
 
-    `seen` saves a read where the record has not changed since.
+
+async def mark_unanswered(ctx: PublisherContext, job_id: str, reattach_s: float, *, seen: Job | None = None) -> bool:
+    """Promise the job to the next identical call. Return False if the promise can't be stored.
+
+    `seen` saves a read if the record has not changed since.
     """
-    now = desk.clock.now()
+    now = ctx.clock.now()
+    event = WaitEnded(at=now, until=now + timedelta(seconds=reattach_s))
     try:
-        await _note(desk, job_id, WaitEnded(at=now, until=now + timedelta(seconds=reattach_s)), seen)
+        if seen:
+            with suppress(Conflict):
+                await ctx.jobs.save(advance(seen, event))
+                return True
+        await update_job(ctx.jobs, job_id, lambda _: event)
     except ReelbusError:
         logger.warning("caller can't come back", extra={"action": "reattach_unnoted", "job_id": job_id})
         return False
     return True
 
 
-async def clear_unanswered(desk: PublisherContext, job: Job) -> None:
-    """The caller has its video: the next identical call means a new one. Best effort."""
+async def clear_unanswered(ctx: PublisherContext, job: Job) -> None:
+    """Withdraw the promise, since the caller gets its video: its next identical call asks for a new one.
+
+    If the store fails, the promise stays until it expires.
+    """
     if job.reattach_until is None:
         return
     try:
-        await update_job(desk.jobs, job.job_id, lambda _: CallerAnswered(at=desk.clock.now()))
+        await update_job(ctx.jobs, job.job_id, lambda _: CallerAnswered(at=ctx.clock.now()))
     except ReelbusError:
         logger.warning("answer was not noted", extra={"action": "reattach_unanswered", "job_id": job.job_id})
-
-
-async def _note(desk: PublisherContext, job_id: str, event: WaitEnded, seen: Job | None) -> None:
-    if seen:
-        with suppress(Conflict):
-            await desk.jobs.save(advance(seen, event))
-            return
-    await update_job(desk.jobs, job_id, lambda _: event)
-
-
-def _can_reattach(desk: PublisherContext, job: Job) -> bool:
-    if job.reattach_until is None or job.reattach_until <= desk.clock.now():
-        return False
-    # A job that ended without costing anything is not worth coming back to: a new one may do better.
-    return not job.has_ended or job.state is JobState.SUCCEEDED or _was_paid_in_vain(job)
-
-
-def _was_paid_in_vain(job: Job) -> bool:
-    return job.state is JobState.FAILED and job.failure is not None and job.failure.charged is not Charged.NO

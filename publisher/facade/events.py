@@ -39,7 +39,7 @@ async def events(call: Call) -> Response:
     204 for a listener that heard `done`: an `EventSource` comes again whenever a stream ends, until it is told to stop.
     """
     caller = caller_of(call)
-    job = await find(call.state["desk"], call.path_params["video_id"], caller=caller)
+    job = await find(call.state["ctx"], call.path_params["video_id"], caller=caller)
     if job.has_ended and call.headers.get("last-event-id") == _done_id(job.history[-1].at):
         return Response(status_code=204)
     with ExitStack() as stack:
@@ -71,13 +71,13 @@ async def _event_stream(call: Call, job: Job, place: Waiter) -> AsyncIterator[Se
     newest: Job | None = job
     while newest is None or not newest.has_ended:
         if newest is not None:
-            for event in story.new_events(await view(call.state["desk"], newest, caller=caller)):
+            for event in story.new_events(await view(call.state["ctx"], newest, caller=caller)):
                 yield event
         try:
             newest = await _look_again(call, place, job.job_id)
         except Draining:
             return
-    last = public_view(await view(call.state["desk"], newest, caller=caller))
+    last = public_view(await view(call.state["ctx"], newest, caller=caller))
     for event in story.new_events(last):
         yield event
     yield ServerSentEvent(event="done", data=last.model_dump_json(), id=_done_id(last.history[-1].at), sep="\n")
@@ -86,7 +86,7 @@ async def _event_stream(call: Call, job: Job, place: Waiter) -> AsyncIterator[Se
 async def _look_again(call: Call, place: Waiter, job_id: str) -> Job | None:
     await place.wait(call.state["settings"].events_look_every_s)
     try:
-        return await find(call.state["desk"], job_id)
+        return await find(call.state["ctx"], job_id)
     except ReelbusError:
         logger.warning("event stream sees nothing", extra={"action": "events_no_look", "job_id": job_id})
         return None

@@ -80,7 +80,7 @@ _CACHE = {"Cache-Control": "private, max-age=3600"}
 async def file(call: Call) -> Response:
     """The file, or the asked range of it."""
     name = call.path_params["gcs_path"]
-    if links := call.state["links"]:
+    if links := call.state["url_signer"]:
         links.check(name, call.query_params)
     path = _path(call.state["settings"].videos_url, name)
     found = await asyncio.to_thread(_stat, path) if path else None

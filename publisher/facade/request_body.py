@@ -141,7 +141,7 @@ class AdmissionControl:
         self._at_once = at_once
         self._turns = asyncio.Semaphore(at_once)
 
-    async def turn(self) -> Slot:
+    async def acquire(self) -> Slot:
         """Waits for one. Raises `Busy` after `WITHIN_S`."""
         queued = self._turns.locked()
         try:
@@ -219,9 +219,9 @@ class Upload:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.give_up()
+        self.release()
 
-    def give_up(self) -> None:
+    def release(self) -> None:
         """It needs its room no more."""
         if self._held_bytes:
             self._uploads.give_back(self._held_bytes)

@@ -57,9 +57,9 @@ class Preferences:
         """True where a 202 is welcome."""
         return self.respond_async or self.wait_s is not None
 
-    def applied_headers(self, *, async_too: bool) -> dict[str, str]:
-        """The header that tells what was heeded."""
-        words = ["respond-async"] if self.respond_async and async_too else []
+    def to_headers(self, *, has_ended: bool) -> dict[str, str]:
+        """Return the header that names the preferences which the answer follows."""
+        words = ["respond-async"] if self.respond_async and not has_ended else []
         words += [] if self.wait_s is None else [f"wait={self.wait_s}"]
         words += ["reattach"] if self.reattach else []
         return {"Preference-Applied": ", ".join(words)} if words else {}

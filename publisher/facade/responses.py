@@ -77,7 +77,7 @@ def json_response(body: BaseModel, *, status: int = 200, headers: dict[str, str]
     return Response(body.model_dump_json(), status_code=status, headers=headers, media_type="application/json")
 
 
-def accepted_response(call: Call, view: JobView, headers: dict[str, str]) -> Response:
+def progress_response(call: Call, view: JobView, headers: dict[str, str]) -> Response:
     """202: the job goes on, and this is where to ask for it."""
     # Where no public URL is set, the caller knows better by which name it got here.
     is_public = bool(call.state["settings"].public_url)

@@ -37,7 +37,7 @@ async def show(call: Call) -> Response:
         stored = video_id
         if caller is not None:
             stored = (
-                await find(call.state["desk"], video_id, caller=caller)
+                await find(call.state["ctx"], video_id, caller=caller)
             ).job_id  # and nobody waits for another's job
         try:
             await call.state["waiters"].until_ended(stored, wait_s, partial(patience.wait_for_disconnect, call))
@@ -45,14 +45,14 @@ async def show(call: Call) -> Response:
             return Response(status_code=GONE)
         except (Draining, TooManyWaiters) as error:
             return error_response(error, video_id=video_id, status_url=status_url(call, video_id))
-    return json_response(await status(call.state["desk"], video_id, caller=caller))
+    return json_response(await status(call.state["ctx"], video_id, caller=caller))
 
 
 async def delete(call: Call) -> Response:
     """Cancels the job; one that has ended stays as it is."""
-    desk, caller = call.state["desk"], caller_of(call)
-    job = await cancel(desk, call.path_params["video_id"], traceparent=traceparent_of(call), caller=caller)
-    return json_response(await view(desk, job, caller=caller))
+    ctx, caller = call.state["ctx"], caller_of(call)
+    job = await cancel(ctx, call.path_params["video_id"], traceparent=traceparent_of(call), caller=caller)
+    return json_response(await view(ctx, job, caller=caller))
 
 
 async def list_all(call: Call) -> Response:
@@ -62,7 +62,7 @@ async def list_all(call: Call) -> Response:
         if name not in _FILTERS:
             raise Invalid(f"{name or '(an empty name)'} is not a known parameter", field=name or "(an empty name)")
     page = await list_jobs(
-        call.state["desk"],
+        call.state["ctx"],
         state=query.get("state"),
         project_id=query.get("project_id"),
         cursor=query.get("cursor"),
@@ -101,7 +101,7 @@ async def readyz(call: Call) -> Response:
     missing = None if call.state["waiters"].listening else "completions"
     try:
         async with asyncio.timeout(_LOOK_AT_MOST_S):
-            await call.state["desk"].jobs.get("readyz")
+            await call.state["ctx"].jobs.get("readyz")
     except Moved as error:
         return _unavailable("data", reason=str(error))
     except (TimeoutError, Unavailable):
@@ -122,7 +122,7 @@ async def readyz(call: Call) -> Response:
 
 async def _silence(call: Call) -> Silence | None:
     """No worker is no reason to send callers elsewhere: the facade takes jobs in, and they wait."""
-    workers = call.state["desk"].workers
+    workers = call.state["ctx"].workers
     silence = await workers.silence() if workers else None
     return silence if silence and not silence.is_fresh else None
 

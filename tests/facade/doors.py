@@ -30,7 +30,7 @@ class Door:
     @property
     def desk(self) -> PublisherContext:
         """The facade's ports."""
-        return self.state["desk"]
+        return self.state["ctx"]
 
     async def post(self, headers: dict[str, str] | None = None, **body: Any) -> httpx.Response:
         """A generate call."""

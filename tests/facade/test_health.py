@@ -21,7 +21,7 @@ async def test_alive_and_ready(door: Door) -> None:
 
 async def test_not_ready_without_a_store(door: Door) -> None:
     desk = replace(door.desk, jobs=UnreachableJobs())
-    state: State = {**door.state, "desk": desk}
+    state: State = {**door.state, "ctx": desk}
     async with door_over(state) as other:
         assert (await other.client.get("/readyz")).status_code == 503
         assert (await other.client.get("/livez")).status_code == 200

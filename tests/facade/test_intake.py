@@ -16,13 +16,13 @@ from tests.facade.hand import hand_at
 
 
 async def test_turns_are_given_in_the_order_of_asking() -> None:
-    turns, served = AdmissionControl(1), list[int]()
+    admission, served = AdmissionControl(1), list[int]()
 
     async def take(number: int) -> None:
-        with await turns.turn():
+        with await admission.acquire():
             served.append(number)
 
-    with await turns.turn() as first:
+    with await admission.acquire() as first:
         assert not first.queued
         others = [asyncio.create_task(take(number)) for number in range(3)]
         assert not (await asyncio.wait(others, timeout=0.01))[0]
@@ -31,37 +31,40 @@ async def test_turns_are_given_in_the_order_of_asking() -> None:
 
 
 async def test_a_turn_that_is_given_up_early_is_given_up_once() -> None:
-    turns = AdmissionControl(1)
-    with await turns.turn() as first:
+    admission = AdmissionControl(1)
+    with await admission.acquire() as first:
         first.release()
-        with await turns.turn():
-            waiting = asyncio.create_task(turns.turn())
+        with await admission.acquire():
+            waiting = asyncio.create_task(admission.acquire())
             first.release()
             assert not (await asyncio.wait({waiting}, timeout=0.01))[0]
         assert (await waiting).queued
 
 
 async def test_one_who_stops_waiting_takes_no_turn_along() -> None:
-    turns = AdmissionControl(1)
-    with await turns.turn():
-        waiting = asyncio.create_task(turns.turn())
+    admission = AdmissionControl(1)
+    with await admission.acquire():
+        waiting = asyncio.create_task(admission.acquire())
         await asyncio.wait({waiting}, timeout=0.01)
         waiting.cancel()
-    with await turns.turn() as next_one:
+    with await admission.acquire() as next_one:
         assert not next_one.queued
 
 
 async def test_a_turn_does_not_come_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_body, "WITHIN_S", 0.01)
-    turns = AdmissionControl(1)
-    with await turns.turn(), pytest.raises(Overloaded, match=r"1 requests are taken in at a time.*nothing was made"):
-        await turns.turn()
+    admission = AdmissionControl(1)
+    with (
+        await admission.acquire(),
+        pytest.raises(Overloaded, match=r"1 requests are taken in at a time.*nothing was made"),
+    ):
+        await admission.acquire()
 
 
 async def test_who_got_no_turn_may_ask_again_and_has_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_body, "WITHIN_S", 0.01)
     async with door_to(settings_for(tmp_path, intake_at_once=1)) as door:
-        with await door.state["intake"].turn():
+        with await door.state["admission"].acquire():
             answer = await door.post(ASYNC)
         body = answer.json()
         assert (answer.status_code, body["error"]["code"], body["error"]["charged"]) == (503, "too_busy", "no")
@@ -75,7 +78,7 @@ async def test_who_got_no_turn_may_ask_again_and_has_no_job(tmp_path: Path, monk
 async def test_nothing_is_made_for_one_who_hung_up_in_the_queue(tmp_path: Path) -> None:
     async with door_to(settings_for(tmp_path, intake_at_once=1)) as door:
         hung_up = asyncio.Event()
-        with await door.state["intake"].turn():
+        with await door.state["admission"].acquire():
             call = asyncio.create_task(_call(door, hung_up))
             assert not (await asyncio.wait({call}, timeout=0.05))[0]
             hung_up.set()
@@ -85,7 +88,7 @@ async def test_nothing_is_made_for_one_who_hung_up_in_the_queue(tmp_path: Path) 
 
 async def test_a_server_that_goes_down_makes_no_jobs_for_those_in_the_queue(tmp_path: Path) -> None:
     async with door_to(settings_for(tmp_path, intake_at_once=1)) as door:
-        with await door.state["intake"].turn():
+        with await door.state["admission"].acquire():
             call = asyncio.create_task(door.post())
             assert not (await asyncio.wait({call}, timeout=0.05))[0]
             door.state["waiters"].drain()

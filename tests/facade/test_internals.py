@@ -55,7 +55,7 @@ async def test_a_store_that_names_a_path_does_not_get_it_shown(door: Door) -> No
         async def get(self, job_id: str) -> Job | None:
             raise Unavailable("can't open '/srv/reelbus data/reelbus.db': /srv/reelbus/reelbus.db-wal is full")
 
-    async with door_over({**door.state, "desk": replace(door.desk, jobs=Talkative())}) as other:
+    async with door_over({**door.state, "ctx": replace(door.desk, jobs=Talkative())}) as other:
         answer = await other.client.get("/api/videos/one")
         assert (answer.status_code, "/srv" in answer.text) == (503, False)
 

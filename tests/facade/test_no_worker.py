@@ -26,7 +26,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     async with door_to(settings_for(tmp_path, events_look_every_s=0.02)) as door:
         now = door.desk.clock.now()
         watch = WorkerWatch(Still(LastBeat(owner="w", at=now, read_at=now), 420), door.desk.clock)
-        state: State = {**door.state, "desk": replace(door.desk, workers=watch)}
+        state: State = {**door.state, "ctx": replace(door.desk, workers=watch)}
         async with door_over(state) as deserted:
             yield deserted
 

@@ -125,14 +125,14 @@ async def test_after_a_drain(tmp_path: Path) -> None:
 
 async def test_a_store_that_fails_at_the_end_of_the_wait_breaks_no_promise(door: Door) -> None:
     desk = replace(door.desk, jobs=BlindJobs(door.desk.jobs, blind=True))
-    async with door_over({**door.state, "desk": desk}) as blind:
+    async with door_over({**door.state, "ctx": desk}) as blind:
         job_id = await _missed(blind)
     assert await _missed(door) == job_id
 
 
 async def test_a_caller_is_told_to_come_back_only_where_it_can(door: Door) -> None:
     desk = replace(door.desk, jobs=KeepsNothing(door.desk.jobs))
-    async with door_over({**door.state, "desk": desk}) as stubborn:
+    async with door_over({**door.state, "ctx": desk}) as stubborn:
         answer = await stubborn.post()
     assert (answer.status_code, answer.json()["error"]["retryable"]) == (504, False)
     assert "retry-after" not in answer.headers
@@ -149,7 +149,7 @@ async def test_a_record_that_moved_on_is_promised_all_the_same(door: Door, hand:
 async def test_a_video_without_an_address_is_owed(tmp_path: Path) -> None:
     async with door_to(settings_for(tmp_path)) as door, hand_at(door.desk) as hand:
         desk = replace(door.desk, videos=Unaddressed(door.desk.videos))
-        async with door_over({**door.state, "desk": desk}) as lost:
+        async with door_over({**door.state, "ctx": desk}) as lost:
             calling = asyncio.create_task(lost.post())
             job_id = await hand.take()
             await hand.finish(job_id)

@@ -13,7 +13,7 @@ from tests.facade.hand import Hand, hand_at
 
 async def test_who_can_not_come_back_is_not_told_to(door: Door) -> None:
     desk = replace(door.desk, jobs=LosesTheAnswer(door.desk.jobs))
-    async with door_over({**door.state, "desk": desk}) as lost:
+    async with door_over({**door.state, "ctx": desk}) as lost:
         answer = await lost.post()
     job_id = _not_to_repeat(answer)
     assert (await door.client.get(answer.json()["status_url"])).json()["state"] == "queued"
@@ -22,7 +22,7 @@ async def test_who_can_not_come_back_is_not_told_to(door: Door) -> None:
 
 async def test_a_key_may_always_come_back(door: Door) -> None:
     desk = replace(door.desk, jobs=LosesTheAnswer(door.desk.jobs))
-    async with door_over({**door.state, "desk": desk}) as lost:
+    async with door_over({**door.state, "ctx": desk}) as lost:
         answer = await lost.post(job_id="order-1")
     assert (answer.status_code, answer.json()["error"]["retryable"]) == (503, True)
     assert int(answer.headers["retry-after"]) > 0
@@ -47,7 +47,7 @@ async def test_switched_off_nobody_is_told_to_come_back_to_a_full_house(tmp_path
 
 async def test_a_video_without_an_address_is_asked_for_where_no_promise_could_be_noted(door: Door, hand: Hand) -> None:
     desk = replace(door.desk, jobs=KeepsNothing(door.desk.jobs), videos=Unaddressed(door.desk.videos))
-    async with door_over({**door.state, "desk": desk}) as lost:
+    async with door_over({**door.state, "ctx": desk}) as lost:
         calling = asyncio.create_task(lost.post())
         job_id = await hand.take()
         await hand.finish(job_id)

@@ -26,7 +26,7 @@ async def test_a_message_carries_what_the_record_holds(door: Door, hand: Hand) -
 
 
 async def test_a_lost_publish_names_the_job_and_the_caller_comes_back_to_it(door: Door) -> None:
-    state: State = {**door.state, "desk": replace(door.desk, bus=DeafBus(door.desk.bus))}
+    state: State = {**door.state, "ctx": replace(door.desk, bus=DeafBus(door.desk.bus))}
     async with door_over(state) as deaf:
         answer = await deaf.post()
     assert answer.status_code == 503
@@ -41,7 +41,7 @@ async def test_a_lost_publish_names_the_job_and_the_caller_comes_back_to_it(door
 async def test_after_an_outage_of_the_bus_the_same_call_publishes_at_once(
     door: Door, hand: Hand, body: dict[str, Any]
 ) -> None:
-    state: State = {**door.state, "desk": replace(door.desk, bus=DeafBus(door.desk.bus))}
+    state: State = {**door.state, "ctx": replace(door.desk, bus=DeafBus(door.desk.bus))}
     async with door_over(state) as deaf:
         lost = await deaf.post(**body)
         still_lost = await deaf.post(ASYNC, **body)

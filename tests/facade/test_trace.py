@@ -94,7 +94,7 @@ async def test_prompts_are_not_logged(door: Door, caplog: pytest.LogCaptureFixtu
 
 
 async def test_the_unforeseen_is_a_500_without_a_traceback(door: Door, caplog: pytest.LogCaptureFixture) -> None:
-    state: State = {**door.state, "desk": replace(door.desk, jobs=_Broken())}
+    state: State = {**door.state, "ctx": replace(door.desk, jobs=_Broken())}
     async with door_over(state) as broken:
         answer = await broken.client.get("/api/videos/some-job")
     assert answer.status_code == 500

@@ -48,56 +48,61 @@ async def test_the_answer_to_one_lets_the_other_go_on(door: Door, hand: Hand) ->
 
 @pytest.mark.usefixtures("long_moment")
 async def test_who_is_alone_does_not_wait() -> None:
-    crowds = Coalescer()
-    with crowds.join("a") as first, crowds.join("b") as other:
+    coalescer = Coalescer()
+    with coalescer.join("a") as first, coalescer.join("b") as other:
         await first.wait_briefly()
         await other.wait_briefly()
 
 
 @pytest.mark.usefixtures("long_moment")
 async def test_a_promise_ends_the_moment() -> None:
-    crowds = Coalescer()
-    with crowds.join("a"), crowds.join("a") as second:
+    coalescer = Coalescer()
+    with coalescer.join("a") as first, coalescer.join("a") as second:
         waiting = asyncio.create_task(second.wait_briefly())
         assert not (await asyncio.wait({waiting}, timeout=0.01))[0]
-        crowds.mark_promised("a")
+        first.mark_promised()
         await waiting
 
 
 @pytest.mark.usefixtures("long_moment")
 async def test_an_old_promise_is_no_news() -> None:
-    crowds = Coalescer()
-    with crowds.join("a"):
-        crowds.mark_promised("a")
-        with crowds.join("a") as second:
+    coalescer = Coalescer()
+    with coalescer.join("a") as first:
+        first.mark_promised()
+        with coalescer.join("a") as second:
             waiting = asyncio.create_task(second.wait_briefly())
             assert not (await asyncio.wait({waiting}, timeout=0.01))[0]
-            crowds.mark_promised("a")
+            first.mark_promised()
             await waiting
 
 
 @pytest.mark.usefixtures("long_moment")
 async def test_the_moment_ends_when_all_who_came_before_are_gone() -> None:
-    crowds = Coalescer()
-    with crowds.join("a"):
-        with crowds.join("a"), crowds.join("a"):
+    coalescer = Coalescer()
+    with coalescer.join("a"):
+        with coalescer.join("a"), coalescer.join("a"):
             pass
-        with crowds.join("a") as last:
+        with coalescer.join("a") as last:
             waiting = asyncio.create_task(last.wait_briefly())
-            with crowds.join("a"):
+            with coalescer.join("a"):
                 pass
             assert not (await asyncio.wait({waiting}, timeout=0.01))[0]
             waiting.cancel()
-    with crowds.join("a") as alone:
+    with coalescer.join("a") as alone:
         await alone.wait_briefly()
 
 
 async def test_the_moment_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coalescing, "MOMENT_S", 0.001)
-    crowds = Coalescer()
-    with crowds.join("a"), crowds.join("a") as second:
+    coalescer = Coalescer()
+    with coalescer.join("a"), coalescer.join("a") as second:
         await second.wait_briefly()
 
 
-async def test_a_promise_to_nobody() -> None:
-    Coalescer().mark_promised("a")
+async def test_a_promise_without_identical_callers() -> None:
+    coalescer = Coalescer()
+    with coalescer.join("a") as left:
+        pass
+    left.mark_promised()
+    with coalescer.join("a") as alone:
+        await alone.wait_briefly()
