@@ -61,6 +61,9 @@ USD_AT_MOST = 1_000_000_000
 
 
 def _exact(value: object) -> object:
+    """A text that `Decimal` would take, and a reader in another way: 8_0, or digits of another script."""
+    if isinstance(value, str) and ("_" in value or not value.isascii()):
+        raise ValueError("must be an amount in US dollars")
     return str(value) if isinstance(value, float) else value
 
 
