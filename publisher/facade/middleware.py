@@ -6,7 +6,8 @@ The last net: an exception that nobody foresaw becomes a 500 without a traceback
 
 Lets in who shows an API key or a Google ID token, where the settings ask for one, and notes who that is.
 
-The path under which a proxy offers the facade, and slashes too many: each address has one reading for all layers.
+The path under which a proxy offers the facade, a whole URL as the target, and slashes too many: each address has one
+reading for all layers.
 """
 
 import logging
@@ -216,6 +217,7 @@ class PublicPath:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http":
+            _read_absolute_target(scope)
             path: str = scope["path"]
             if self._prefix and (path == self._prefix or path.startswith(f"{self._prefix}/")):
                 path = path.removeprefix(self._prefix)
@@ -223,3 +225,14 @@ class PublicPath:
                 path = path.rstrip("/") or "/"
             scope["path"] = path
         return self._app(scope, receive, send)
+
+
+def _read_absolute_target(scope: Scope) -> None:
+    """`GET http://host/path` is how a client asks through a proxy; what it names counts, and `Host` does not (RFC 9112,
+    3.2.2)."""
+    scheme, _, rest = scope["path"].partition("://")
+    if not rest or scheme.lower() not in ("http", "https"):
+        return
+    host, _, path = rest.partition("/")
+    others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    scope.update(path=f"/{path}", headers=[*others, (b"host", host.encode())])

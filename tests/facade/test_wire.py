@@ -55,3 +55,25 @@ async def test_heads_that_mean_harm(tmp_path: Path, head: bytes, status: bytes) 
         assert answer.split()[1] == status
         async with httpx.AsyncClient(base_url=server.url) as client:
             assert (await client.get("/livez")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://localhost/api/videos?limit=1", b"200"),
+        (b"HTTP://127.0.0.1:8000/api/videos/", b"200"),
+        (b"http://localhost", b"200"),
+        (b"http://evil.example/api/videos", b"421"),
+        (b"http://localhost@evil.example/api/videos", b"421"),
+        (b"http:///api/videos", b"421"),
+        (b"ftp://localhost/api/videos", b"404"),
+    ],
+)
+async def test_a_whole_url_as_the_target_counts_instead_of_the_host(
+    tmp_path: Path, target: bytes, status: bytes
+) -> None:
+    async with server_at(tmp_path) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.settings.port)
+        writer.write(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 " + status)
+        writer.close()
