@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from publisher import interrupt
 from schemas.errors import Conflict, Invalid, NotFound, ReelbusError, Unavailable
 
 
@@ -41,7 +42,7 @@ class WaitOver(click.ClickException):
 class Interrupted(click.ClickException):
     """Ctrl-C."""
 
-    exit_code = 130
+    exit_code = interrupt.EXIT_CODE
 
 
 class Command(click.Command):
@@ -50,12 +51,13 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run it."""
         logging.getLogger().addHandler(logging.NullHandler())  # the complaint says what a person must know
-        try:
-            return super().invoke(ctx)
-        except ReelbusError as error:
-            raise to_click_error(error) from error
-        except KeyboardInterrupt:
-            raise Interrupted("Interrupted") from None
+        with interrupt.open_interrupts():
+            try:
+                return super().invoke(ctx)
+            except ReelbusError as error:
+                raise to_click_error(error) from error
+            except KeyboardInterrupt:
+                raise Interrupted("Interrupted") from None
 
 
 def to_click_error(error: ReelbusError) -> click.ClickException:

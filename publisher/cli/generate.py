@@ -40,8 +40,10 @@ def _try_to_write(output: Path, folder: Path) -> None:
     """Rights alone don't tell: a full or odd file system, or a name that is too long, takes no file either."""
     part = folder / _part_name("x" if folder == output else output.name)
     try:
-        part.open("xb").close()
-        part.unlink()
+        try:
+            part.open("xb").close()
+        finally:
+            part.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise Invalid(f"output {output} can't be written: {reason}", field="output") from error
@@ -67,6 +69,18 @@ def _part_name(name: str) -> str:
 
 def _target(view: JobView, output: Path) -> Path:
     return output / Path(view.gcs_path or view.video_id).name if output.is_dir() else output
+
+
+@dataclass(slots=True)
+class _Reached:
+    """How far the command came: what it may say of the job when it is interrupted."""
+
+    sent: bool = False
+    """Whether the job may be stored."""
+    stored: bool = False
+    view: JobView | None = None
+    """The last view of the whole job."""
+    file: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,25 +122,43 @@ def generate(url: str | None, output: Path | None, timeout_s: float | None, as_j
     """
     check_target(output)
     wish = _Wish(request=build_request(**asked), url=url, output=output, timeout_s=timeout_s)
+    reached = _Reached()
     try:
-        view, file = asyncio.run(_make(wish))
+        view = asyncio.run(_make(wish, reached))
+        click.echo(_answer(view, reached.file, as_json), nl=view.state is JobState.SUCCEEDED or as_json)
     except KeyboardInterrupt:
-        raise Interrupted(f"Interrupted. The job is not cancelled, {wish.afterwards}; look: {wish.again}") from None
-    click.echo(_answer(view, file, as_json), nl=view.state is JobState.SUCCEEDED or as_json)
+        raise Interrupted(f"Interrupted. {_what_is_true(wish, reached)}") from None
     if not view.state.is_final:
         raise WaitOver(f"Not ended after {timeout_s:g} s ({view.state}); {wish.afterwards}; look: {wish.again}")
     if view.state is not JobState.SUCCEEDED:
         raise NoVideo(format_ending(view))
 
 
-async def _make(wish: _Wish) -> tuple[JobView, Path | None]:
-    """The job when it has ended or the wait is over, and its file."""
+def _what_is_true(wish: _Wish, reached: _Reached) -> str:
+    if reached.file:
+        return f"The video is finished: {reached.file}"
+    if reached.view and reached.view.state is JobState.SUCCEEDED:
+        return f"The video is finished, but not in a file here; the same command with --id {wish.job_id} fetches it"
+    if reached.view and reached.view.state.is_final:
+        return f"The job is {reached.view.state}; look: {wish.again}"
+    if reached.stored:
+        return f"The job is not cancelled, {wish.afterwards}; look: {wish.again}"
+    if reached.sent:
+        return f"The job may be stored, and is not cancelled then; look: {wish.again}"
+    return "Nothing was asked for"
+
+
+async def _make(wish: _Wish, reached: _Reached) -> JobView:
+    """The job when it has ended or the wait is over. `reached.file` is its file."""
     with open_progress(wish.job_id) as show:
         async with wish.door() as door:
             try:
+                reached.sent = True
                 await door.submit(wish.request)
-                view = await _follow(door, wish, show)
-                return view, await _file(door, wish, view)
+                reached.stored = True
+                reached.view = await _follow(door, wish, show)
+                reached.file = await _file(door, wish, reached.view)
+                return reached.view
             except asyncio.CancelledError:
                 click.echo("Ending …", err=True)  # a worker may take some seconds to hand back what it holds
                 raise
