@@ -12,6 +12,7 @@ from schemas.domain.job import Job
 from schemas.domain.projections import completion_of, defect_of, rejection
 from schemas.errors import Conflict, NotFound, ReelbusError, Unavailable
 from schemas.ports import COMPLETIONS, Delivery
+from schemas.services.update import get_job, save_event
 from schemas.wire.message import encode_completion, encode_rejection
 from subscriber.context import WorkerContext
 
@@ -28,7 +29,7 @@ async def announce(ctx: WorkerContext, job: Job) -> Job:
     message = replace(message, attributes={**message.attributes, **fallback_attributes(job)})
     await ctx.bus.publish(COMPLETIONS, message)
     logger.info("announced the end of a job", extra={"action": "announced", "job_id": job.job_id, "state": job.state})
-    return await ctx.write(job, Announced(at=ctx.clock.now())) if job.completion_due else job
+    return await save_event(ctx.jobs, job, Announced(at=ctx.clock.now())) if job.completion_due else job
 
 
 async def reject(
@@ -47,9 +48,9 @@ async def release_unused_budget(ctx: WorkerContext, job: Job) -> None:
     if not (job.has_ended and job.unused_reservations):
         return
     try:
-        known = await ctx.read(job.job_id)
+        known = await get_job(ctx.jobs, job.job_id)
         if known.has_ended and known.unused_reservations:
-            await ctx.write(known, ReservationsReturned(at=ctx.clock.now()))
+            await save_event(ctx.jobs, known, ReservationsReturned(at=ctx.clock.now()))
             ctx.guard.queue_release(known.unused_reservations)
     except (Conflict, NotFound, Unavailable) as error:
         about = {"action": "reservation_kept", "job_id": job.job_id, "reason": str(error)}

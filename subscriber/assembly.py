@@ -24,6 +24,7 @@ from schemas.errors import (
     Unavailable,
 )
 from schemas.ports import Probe
+from schemas.services.update import save_event
 from subscriber.context import WorkerContext
 from subscriber.scratch import work_folder
 
@@ -106,7 +107,7 @@ async def give_up_storing(ctx: WorkerContext, job: Job) -> Job:
         raise
     except Unavailable:
         logger.warning("gave up storing", exc_info=True, extra=_about(job, "storing_given_up"))
-    return await ctx.write(job, ev.Failed(at=ctx.clock.now(), failure=_NOT_STORED))
+    return await save_event(ctx.jobs, job, ev.Failed(at=ctx.clock.now(), failure=_NOT_STORED))
 
 
 async def _ending(ctx: WorkerContext, job: Job, *, waits_for_files: bool) -> ev.Stored | ev.Failed:
@@ -130,12 +131,12 @@ async def _store_unedited(ctx: WorkerContext, job: Job, cause: Exception | None)
         raise
     except Exception:
         logger.exception("the clips can't be delivered as they came", extra=_about(job, "assembly_given_up"))
-        return await ctx.write(job, _failed(ctx, job, _broken(cause)))
+        return await save_event(ctx.jobs, job, _failed(ctx, job, _broken(cause)))
     return await _end(ctx, job, ev.Stored(at=ctx.clock.now(), result=result, defect=defect))
 
 
 async def _end(ctx: WorkerContext, job: Job, ending: ev.Stored | ev.Failed) -> Job:
-    ended = await ctx.write(job, ending)
+    ended = await save_event(ctx.jobs, job, ending)
     if isinstance(ending, ev.Stored):
         facts = ending.result.model_dump(include={"gcs_path", "size_bytes", "duration_seconds"})
         extra = {**_about(job, "stored"), **facts, "model": job.clips[0].planned.model}

@@ -1,9 +1,4 @@
-"""Everything a worker works with: the ports, its name, and its windows.
-
-How long to wait before the next try: doubling, with jitter, up to a limit.
-
-Compares what a clip costs by the provider's own count with what was planned, and counts the differences.
-"""
+"""What every step of a worker needs: the ports, the worker's name, its deadlines, the prices and the backoff."""
 
 import logging
 import random
@@ -13,10 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from schemas.domain.clip import Clip
-from schemas.domain.events import Step
 from schemas.domain.job import Job
-from schemas.domain.state_machine import advance
-from schemas.errors import NotFound
 from schemas.ports import Bus, Clock, Editor, Heartbeats, JobStore, VideoModel, VideoStore
 from subscriber.budget_guard import BudgetGuard
 from subscriber.policy import Deadlines
@@ -31,13 +23,13 @@ TOLERANCE = Decimal("0.02")
 
 @dataclass(slots=True)
 class Prices:
-    """How many clips of this process cost something else than planned, and how much that was in all."""
+    """Compare the provider's own count of a clip's cost with the plan, and count the differences of this process."""
 
     differences: int = 0
     difference_usd: Decimal = Decimal(0)
 
     def settle(self, job: Job, clip: Clip, price_usd: Decimal | None) -> Decimal | None:
-        """The price to write into the ledger; None if the provider named none."""
+        """Return the price to write into the ledger; None if the provider named none."""
         planned = clip.planned.price_usd
         if price_usd is None or not planned:
             return None
@@ -61,7 +53,7 @@ class Prices:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerContext:
-    """The ports of one worker, and the few verbs over them that every step needs."""
+    """The open ports of one worker, and its settings."""
 
     bus: Bus
     jobs: JobStore
@@ -70,7 +62,7 @@ class WorkerContext:
     editor: Editor
     clock: Clock
     owner: str
-    """Names this worker in the ledger, for a person who looks."""
+    """The name of this worker in the ledger, for the operator."""
     scratch: Path
     rate_limiter: SubmitRateLimiter
     guard: BudgetGuard = field(default_factory=BudgetGuard)
@@ -80,36 +72,25 @@ class WorkerContext:
     search_every_s: float = 15
     cancel_look_s: float = 60
 
-    async def read(self, job_id: str) -> Job:
-        """The newest version. Raises `NotFound`."""
-        job = await self.jobs.get(job_id)
-        if job is None:
-            raise NotFound(f"there is no job {job_id}")
-        return job
-
-    async def write(self, job: Job, event: Step) -> Job:
-        """The job after the event, stored. Raises `Conflict` where somebody was faster."""
-        return await self.jobs.save(advance(job, event))
-
     def store_time(self, job: Job, seen_at_boot: float) -> datetime:
-        """The store's time now, for a job that was read when the boot clock stood at `seen_at_boot`."""
+        """Return the store's time now, for a job that was read at `seen_at_boot` of the boot clock."""
         return (job.read_at or self.clock.now()) + timedelta(seconds=self.clock.boot() - seen_at_boot)
 
 
 @dataclass(slots=True)
 class Backoff:
-    """Counts tries. `next_s` grows from about `first_s` to about `most_s`; `reset` starts afresh."""
+    """How long to wait before the next try: from about `first_s`, doubled with each try, to about `most_s`."""
 
     first_s: float = 1.0
     most_s: float = 60.0
     tries: int = 0
 
     def next_s(self) -> float:
-        """Seconds to wait now, between half and the whole of the doubled span, so that many don't come at once."""
+        """Return the seconds to wait now: half to all of the doubled span, so that workers spread out."""
         span = min(self.most_s, self.first_s * float(2 ** min(self.tries, 20)))
         self.tries += 1
         return span * random.uniform(0.5, 1.0)
 
     def reset(self) -> None:
-        """Something moved: be quick again."""
+        """Start again at `first_s`."""
         self.tries = 0

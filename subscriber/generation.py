@@ -11,6 +11,7 @@ from schemas.domain.state_machine import advance
 from schemas.domain.states import JobState
 from schemas.errors import Category, Charged, Failure, OtherModel
 from schemas.ports import Answer, Foreign, GenerationDone, GenerationFailed, GenerationRunning, Missing
+from schemas.services.update import save_event
 from subscriber.context import WorkerContext
 from subscriber.policy import may_resubmit
 from subscriber.submission import forget_attempt
@@ -53,7 +54,7 @@ async def give_up_generation(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
         ended = await _found_or(ctx, clip, failure)
         if isinstance(ended, ev.ClipFailed):
             logger.warning("a generation was lost", extra={"action": "generation_lost", "job_id": job.job_id})
-    return await ctx.write(job, ended)
+    return await save_event(ctx.jobs, job, ended)
 
 
 async def _end_of(
@@ -98,7 +99,7 @@ async def search(ctx: WorkerContext, job: Job, clip: Clip) -> Job | None:
     if not found:
         return None
     logger.info("found the file of an unknown submit", extra={"action": "submit_found", "job_id": job.job_id})
-    return await ctx.write(job, ev.FoundUnderPrefix(at=ctx.clock.now(), clip=clip.index, output=found[0]))
+    return await save_event(ctx.jobs, job, ev.FoundUnderPrefix(at=ctx.clock.now(), clip=clip.index, output=found[0]))
 
 
 async def resolve_unknown(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
@@ -109,9 +110,9 @@ async def resolve_unknown(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
     if may_resubmit(job):
         await forget_attempt(ctx, job, clip)
         logger.warning("sending an unknown submit again", extra={"action": "resubmit", "job_id": job.job_id})
-        return await ctx.write(job, ev.Resubmit(at=ctx.clock.now(), clip=clip.index))
+        return await save_event(ctx.jobs, job, ev.Resubmit(at=ctx.clock.now(), clip=clip.index))
     logger.warning("gave up an unknown submit", extra={"action": "submit_unknown_failed", "job_id": job.job_id})
-    return await ctx.write(job, ev.SubmitGivenUp(at=ctx.clock.now(), failure=_UNKNOWN))
+    return await save_event(ctx.jobs, job, ev.SubmitGivenUp(at=ctx.clock.now(), failure=_UNKNOWN))
 
 
 def _is_free_of_charge(ended: Step | None) -> bool:

@@ -38,7 +38,7 @@ from schemas.errors import (
 )
 from schemas.ports import MAX_DELIVERIES, REQUESTS, Delivery
 from schemas.services.reference_images import StagedImage, stage_image, store_image, undo_reference
-from schemas.services.update import update_job
+from schemas.services.update import get_job, save_event, update_job
 from schemas.wire.message import HELD_SINCE, Message, NewerVersion, UnknownContent, claimed_job_id, decode_command
 from schemas.wire.request import CancelRequest, VideoRequest
 from schemas.wire.types import Moment, isoformat
@@ -72,7 +72,7 @@ async def _create(ctx: WorkerContext, claim: StagedImage, traceparent: str | Non
     try:
         return await ctx.jobs.create(new_job(claim.request, ctx.clock.now(), traceparent=traceparent))
     except AlreadyExists:
-        return await ctx.read(claim.request.job_id)
+        return await get_job(ctx.jobs, claim.request.job_id)
 
 
 @dataclass(slots=True)
@@ -164,7 +164,7 @@ async def _settle(ctx: WorkerContext, delivery: Delivery, unknown: UnknownConten
     elif now < _held_until(unknown, since):
         return False
     elif job and job.state is JobState.QUEUED and now >= job.deadline:
-        await announce(ctx, await ctx.write(job, ev.Expired(at=now)))
+        await announce(ctx, await save_event(ctx.jobs, job, ev.Expired(at=now)))
         await delivery.ack()
     else:
         await reject(ctx, delivery, claimed_job_id(delivery.message), unknown.reason)
@@ -182,7 +182,7 @@ async def _job_of_unknown(ctx: WorkerContext, unknown: UnknownContent) -> Job | 
         if job is None or job.fingerprint != request.fingerprint():
             return None
         if job.state is JobState.QUEUED and job.waiting_for != NEWER_WORKER:
-            return await ctx.write(job, ev.NewerWorkerNeeded(at=ctx.clock.now(), waiting_for=NEWER_WORKER))
+            return await save_event(ctx.jobs, job, ev.NewerWorkerNeeded(at=ctx.clock.now(), waiting_for=NEWER_WORKER))
     except (Conflict, NewerRecord):  # the next delivery looks again
         return None
     return job

@@ -16,6 +16,7 @@ from schemas.domain.job import Job
 from schemas.domain.states import JobState
 from schemas.errors import Conflict
 from schemas.ports import REQUESTS, WORKERS, JobQuery
+from schemas.services.update import save_event
 from schemas.wire.message import REQUESTED, encode_request
 from subscriber.announce import announce
 from subscriber.context import WorkerContext
@@ -105,7 +106,7 @@ async def _look_after(ctx: WorkerContext, job: Job, report: Report, dry_run: boo
     it, the others are looked after as well."""
     try:
         if not dry_run:
-            job = await ctx.write(job, ev.Reconciled(at=ctx.clock.now()))
+            job = await save_event(ctx.jobs, job, ev.Reconciled(at=ctx.clock.now()))
         await _do(ctx, job, report, dry_run)
         return [job] if job.erased_at else []
     except Conflict:
@@ -149,5 +150,5 @@ async def _find_late(ctx: WorkerContext, job: Job, dry_run: bool) -> int:
         return len(found)
     for index, name in found:
         logger.warning("a paid clip turned up late", extra={"action": "found_late", "job_id": job.job_id, "file": name})
-        job = await ctx.write(job, ev.AcceptedLate(at=ctx.clock.now(), clip=index, nonce="", operation=name))
+        job = await save_event(ctx.jobs, job, ev.AcceptedLate(at=ctx.clock.now(), clip=index, nonce="", operation=name))
     return len(found)

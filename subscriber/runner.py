@@ -15,6 +15,7 @@ from schemas.domain.events import Step
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Conflict, Failure, LocalDisk, NewerRecord, OtherModel, Unavailable
+from schemas.services.update import get_job, save_event
 from subscriber import assembly, generation, policy
 from subscriber.context import Backoff, WorkerContext
 from subscriber.submission import give_up_submit, submit_next
@@ -102,7 +103,7 @@ class JobRunner:
         if self.job.state in (JobState.GENERATING, JobState.STORING):
             with suppress(Conflict, Unavailable):
                 event = ev.Waits(at=self.ctx.clock.now(), waiting_for="local_disk")
-                self._set_job(await self.ctx.write(self.job, event))
+                self._set_job(await save_event(self.ctx.jobs, self.job, event))
 
     async def _step(self) -> None:
         action = policy.decide(self.job, self._store_time(), self.ctx.deadlines, self._watch())
@@ -141,7 +142,7 @@ class JobRunner:
             case policy.GiveUpStoring():
                 return await assembly.give_up_storing(self.ctx, self.job)
             case _:
-                return await self.ctx.write(self.job, _event_of(action, self.ctx.clock.now()))
+                return await save_event(self.ctx.jobs, self.job, _event_of(action, self.ctx.clock.now()))
 
     async def _submit(self) -> None:
         """It may wait for its turn for longer than the job may wait to be begun."""
@@ -224,7 +225,7 @@ class JobRunner:
 
     async def _reload(self) -> None:
         self.nudged.clear()
-        self._set_job(await self.ctx.read(self.job.job_id))
+        self._set_job(await get_job(self.ctx.jobs, self.job.job_id))
 
     def _set_job(self, job: Job) -> None:
         self.job, self.seen_at_boot, self.stale = job, self.ctx.clock.boot(), False

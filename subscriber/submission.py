@@ -43,6 +43,7 @@ from schemas.errors import (
     SubmitRefused,
     Unavailable,
 )
+from schemas.services.update import get_job, save_event
 from subscriber.context import WorkerContext
 from subscriber.marker import Marker, delete_marker, fence, new_nonce, own_marker, put_marker, puts_marker
 
@@ -64,12 +65,12 @@ async def submit_next(ctx: WorkerContext, job: Job, *, begin_before: float = mat
         failure = Failure(
             category=Category.INVALID_REQUEST, code="invalid_request", message=str(error), field=error.field
         )
-        return await ctx.write(job, ev.Failed(at=ctx.clock.now(), failure=failure))
+        return await save_event(ctx.jobs, job, ev.Failed(at=ctx.clock.now(), failure=failure))
     if not ctx.model.makes(model := _next_model(job, plan)):
         raise OtherModel(f"the next clip of job {job.job_id} is planned for {model}")
     beside = _charged_beside(job)
     if not job.request.allows(plan.price_usd + beside):
-        return await ctx.write(job, ev.Failed(at=ctx.clock.now(), failure=_too_dear(job, plan, beside)))
+        return await save_event(ctx.jobs, job, ev.Failed(at=ctx.clock.now(), failure=_too_dear(job, plan, beside)))
     room: Reservation | Failure | None = await _look(ctx, job, plan)
     if plan.price_usd and isinstance(room, Reservation) and await ctx.rate_limiter.acquire(model):
         room = None  # it had to wait, and others have taken of the budgets meanwhile
@@ -130,7 +131,7 @@ async def _attempt(ctx: WorkerContext, job: Job, plan: Plan, room: Reservation |
         return await ctx.jobs.save(advance(known, ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=started.nonce)))
     if isinstance(room, Failure):
         logger.warning("a budget has no room for the next clip", extra=_about(job, "budget_exceeded"))
-        return await ctx.write(job, ev.Failed(at=ctx.clock.now(), failure=room))
+        return await save_event(ctx.jobs, job, ev.Failed(at=ctx.clock.now(), failure=room))
     claimed = await _claim(ctx, job, replace(started, reserved=room.reserved), room)
     return await _begin(ctx, claimed, started.nonce, send_before) if claimed else None
 
@@ -187,7 +188,7 @@ async def _read_patiently(ctx: WorkerContext, job: Job) -> Job:
     """Raises `NewerRecord` where a newer worker took the job over; it does with the clip what has to be done."""
     while True:
         try:
-            return await ctx.read(job.job_id)
+            return await get_job(ctx.jobs, job.job_id)
         except NewerRecord:
             raise
         except Unavailable:
@@ -287,8 +288,10 @@ async def give_up_submit(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
         marker = await put_marker(ctx, clip.prefix, fence(ctx, nonce))
         if marker.instead_of == nonce:
             logger.info("the owner of a submit is gone and sent nothing", extra=_about(job, "submit_taken_over"))
-            return await ctx.write(job, ev.SubmitWithdrawn(at=ctx.clock.now(), nonce=nonce, cause=_not_sent()))
-    return await ctx.write(job, ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=nonce))
+            return await save_event(
+                ctx.jobs, job, ev.SubmitWithdrawn(at=ctx.clock.now(), nonce=nonce, cause=_not_sent())
+            )
+    return await save_event(ctx.jobs, job, ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=nonce))
 
 
 def _not_marked(error: ReelbusError) -> Failure:
@@ -309,7 +312,7 @@ async def _settle(
     """Writes how the submit ended for as long as the record still waits for it."""
     while True:
         try:
-            return await ctx.write(job, event)
+            return await save_event(ctx.jobs, job, event)
         except ImpossibleStep:
             return job
         except Unavailable:
@@ -335,7 +338,7 @@ async def _record(ctx: WorkerContext, job: Job, clip: Clip, accepted: ev.SubmitA
 
 async def _reread(ctx: WorkerContext, job: Job) -> Job:
     try:
-        return await ctx.read(job.job_id)
+        return await get_job(ctx.jobs, job.job_id)
     except NewerRecord:  # a newer worker searches for this clip: its file turns up under the attempt's prefix
         logger.exception("can't write the operation down", extra=_about(job, "accepted_not_written"))
         raise

@@ -18,6 +18,7 @@ from schemas.domain.job import Job, new_job
 from schemas.domain.states import JobState
 from schemas.errors import Conflict, Unavailable
 from schemas.ports import Budgets, JobStore
+from schemas.services.update import get_job
 from subscriber.budget_guard import BudgetGuard
 from subscriber.context import WorkerContext
 from subscriber.submission import submit_next
@@ -184,4 +185,4 @@ async def _patiently(ctx: WorkerContext, job: Job) -> Job:
         try:
             return await submit_next(ctx, job)
         except (Conflict, Unavailable):
-            job = await ctx.read(job.job_id)
+            job = await get_job(ctx.jobs, job.job_id)

@@ -32,6 +32,7 @@ from schemas.domain.states import ClipState, JobState
 from schemas.export import FOLDER as SCHEMAS
 from schemas.ports import REQUESTS
 from schemas.services.erasure import Eraser
+from schemas.services.update import save_event
 from schemas.wire.message import Message, encode_cancel, encode_request
 from schemas.wire.request import CancelRequest, VideoRequest
 from subscriber.budget_guard import BudgetGuard
@@ -123,23 +124,25 @@ async def _leave_jobs_half_way(bench: Bench, sent: list[Message]) -> None:
         await ctx.jobs.save(job.model_copy(update={"deadline": FAR, "caller": "acme", "reattach_until": at}))
     for job_id in ("submitting", "unknown"):
         started = ev.SubmitStarted(at=at, plan=_plan(bench, job_id), owner="worker-1", nonce=f"nonce-of-{job_id}")
-        job = await ctx.write(await _job(bench, job_id), started)
+        job = await save_event(ctx.jobs, await _job(bench, job_id), started)
         if job_id == "unknown":
-            await ctx.write(job, ev.SubmitOutcomeUnknown(at=at, nonce=started.nonce))
+            await save_event(ctx.jobs, job, ev.SubmitOutcomeUnknown(at=at, nonce=started.nonce))
         await ctx.bus.publish(REQUESTS, encode_request(job.request, at=at))
     started = ev.SubmitStarted(at=at, plan=_plan(bench, "late"), owner="worker-1", nonce="nonce-of-late")
-    late = await ctx.write(await _job(bench, "late"), started)
+    late = await save_event(ctx.jobs, await _job(bench, "late"), started)
     for event in (
         ev.SubmitOutcomeUnknown(at=at, nonce=started.nonce),
         ev.SubmitGivenUp(at=at, failure=SAFETY),
         ev.AcceptedLate(at=at, clip=0, nonce=started.nonce, operation="operations/late"),
     ):
-        late = await ctx.write(late, event)
+        late = await save_event(ctx.jobs, late, event)
     half = await submit_next(ctx, await _job(bench, "half", duration_seconds=2))
-    await ctx.write(half, ev.ClipDone(at=at, clip=0, output=await bench.model.deliver(half.clips[0].prefix or "")))
+    await save_event(
+        ctx.jobs, half, ev.ClipDone(at=at, clip=0, output=await bench.model.deliver(half.clips[0].prefix or ""))
+    )
     storing = await submit_next(ctx, await _job(bench, "storing"))
     output = await bench.model.deliver(storing.clips[0].prefix or "")
-    assert (await ctx.write(storing, ev.ClipDone(at=at, clip=0, output=output))).state is JobState.STORING
+    assert (await save_event(ctx.jobs, storing, ev.ClipDone(at=at, clip=0, output=output))).state is JobState.STORING
     await _draw(bench)
     wish = encode_cancel(CancelRequest(job_id="unknown", reason="no need"), at=at)
     sent += [encode_request(a_request(job_id="full", **FULL), at=at), wish]
@@ -154,10 +157,10 @@ async def _draw(bench: Bench) -> None:
         job = await _job(bench, "generating", scene=SCENE, prompt="", seed=3)
         plan = animatic.plan(job.request)
         started = ev.SubmitStarted(at=ctx.clock.now(), plan=plan, owner="worker-1", nonce="nonce-of-generating")
-        job = await ctx.write(job, started)
+        job = await save_event(ctx.jobs, job, started)
         before = ctx.clock.boot() + 60
         operation = await animatic.submit(job.request, job.clips[0], (), send_before=before)
-        await ctx.write(job, ev.SubmitAccepted(at=ctx.clock.now(), nonce=started.nonce, operation=operation))
+        await save_event(ctx.jobs, job, ev.SubmitAccepted(at=ctx.clock.now(), nonce=started.nonce, operation=operation))
 
 
 async def _job(bench: Bench, job_id: str, **asked: Any) -> Job:

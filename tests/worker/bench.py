@@ -11,6 +11,7 @@ from infra.adapters import Adapters
 from infra.clock import SystemClock
 from schemas.domain.job import Job, new_job
 from schemas.ports import COMPLETIONS, DEAD_WORKERS, REQUESTS, WORKERS, Delivery, Subscription
+from schemas.services.update import get_job
 from schemas.wire.completion import Completion
 from schemas.wire.message import Message, decode_completion, encode_request
 from schemas.wire.request import VideoRequest
@@ -53,7 +54,7 @@ class Bench:
         return delivery.message
 
     async def job(self, job_id: str = "job-1") -> Job:
-        return await self.ctx.read(job_id)
+        return await get_job(self.ctx.jobs, job_id)
 
     async def queued(self, **fields: Any) -> Job:
         """A job in the store without a message."""

@@ -12,6 +12,7 @@ from schemas.domain import events as ev
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
 from schemas.ports import REQUESTS, WORKERS, Bus, Subscription
+from schemas.services.update import save_event
 from schemas.wire.message import Message, encode_request
 from subscriber.context import WorkerContext
 from subscriber.rate_limit import SubmitRateLimiter
@@ -68,7 +69,7 @@ async def test_where_the_bus_shows_nothing_a_job_waits_until_deliveries_have_pas
 
 async def test_what_is_no_queued_job_is_looked_after_however_far_deliveries_came(bench: Bench) -> None:
     job = await bench.queued()
-    await bench.ctx.write(job, ev.CancelRequested(at=bench.ctx.clock.now(), held=False))
+    await save_event(bench.ctx.jobs, job, ev.CancelRequested(at=bench.ctx.clock.now(), held=False))
     report = await reconcile(_blind(bench), known=Known())
     assert report.announced == 1
 
@@ -107,7 +108,7 @@ async def test_a_pass_of_reconcile_costs_a_job_that_waits_for_its_turn_nothing(b
 
     async def noted() -> None:
         known = await bench.job()
-        await bench.ctx.write(known, ev.Reconciled(at=bench.ctx.clock.now()))
+        await save_event(bench.ctx.jobs, known, ev.Reconciled(at=bench.ctx.clock.now()))
 
     pace.meanwhile = noted
     ended = await JobRunner(replace(bench.ctx, rate_limiter=pace), job).run()
@@ -116,7 +117,7 @@ async def test_a_pass_of_reconcile_costs_a_job_that_waits_for_its_turn_nothing(b
 
 async def test_a_note_between_the_turn_and_the_claim_costs_no_turn_either(bench: Bench) -> None:
     job = await bench.queued()
-    await bench.ctx.write(job, ev.Reconciled(at=bench.ctx.clock.now()))
+    await save_event(bench.ctx.jobs, job, ev.Reconciled(at=bench.ctx.clock.now()))
     pace = Counted(bench.ctx.clock, 60_000)
     ended = await JobRunner(replace(bench.ctx, rate_limiter=pace), job).run()
     assert (ended.state, pace.turns, bench.model.accepted) == (JobState.SUCCEEDED, 1, ["work/job-1/0/1/"])
@@ -126,7 +127,7 @@ async def test_a_job_that_was_cancelled_while_it_waited_for_its_turn_is_not_sent
     pace = Counted(bench.ctx.clock, 60_000)
 
     async def cancelled() -> None:
-        await bench.ctx.write(await bench.job(), ev.CancelRequested(at=bench.ctx.clock.now(), held=True))
+        await save_event(bench.ctx.jobs, await bench.job(), ev.CancelRequested(at=bench.ctx.clock.now(), held=True))
 
     pace.meanwhile = cancelled
     ended = await JobRunner(replace(bench.ctx, rate_limiter=pace), await bench.queued()).run()

@@ -18,6 +18,7 @@ from schemas.domain.job import QUEUED_AT_MOST, Job
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged, Conflict, Unavailable
 from schemas.ports import Budgets
+from schemas.services.update import save_event
 from subscriber.announce import release_unused_budget
 from subscriber.budget_guard import BudgetGuard
 from subscriber.rate_limit import SubmitRateLimiter
@@ -134,7 +135,7 @@ async def test_a_job_that_runs_out_of_budget_keeps_the_clips_that_it_paid(guarde
     assert [clip.state for clip in ended.clips] == [ClipState.DONE, ClipState.PLANNED]
     guarded.limits({"limit_usd": "1"})
     at = guarded.bench.ctx.clock.now()
-    replayed = await guarded.bench.ctx.write(ended, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
+    replayed = await save_event(guarded.bench.ctx.jobs, ended, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
     again = await submit_next(guarded.bench.ctx, replayed)
     assert (again.clips[1].state, len(guarded.bench.model.accepted)) == (ClipState.ACCEPTED, 2)
 
@@ -152,7 +153,7 @@ async def test_a_resubmit_takes_once_more(guarded: Guarded) -> None:
     guarded.limits({"limit_usd": "0.7"})
     guarded.bench.model.submits.append(accept_and_lose_the_answer)
     job = await submit_next(guarded.bench.ctx, await guarded.bench.queued(on_unknown_submit="resubmit"))
-    job = await guarded.bench.ctx.write(job, ev.Resubmit(at=guarded.bench.ctx.clock.now(), clip=0))
+    job = await save_event(guarded.bench.ctx.jobs, job, ev.Resubmit(at=guarded.bench.ctx.clock.now(), clip=0))
     ended = await submit_next(guarded.bench.ctx, job)
     assert ended.failure is not None
     assert (ended.failure.code, ended.charged) == ("budget_exceeded", Charged.UNKNOWN)
@@ -190,9 +191,9 @@ async def test_a_cancelled_job_gives_back_what_its_next_attempt_would_have_used(
     guard = guarded.limits({"limit_usd": "10"})
     guarded.bench.model.submits.append(refuse(QUOTA))
     job = await submit_next(guarded.bench.ctx, await guarded.bench.queued())
-    cancelled = await guarded.bench.ctx.write(job, ev.CancelRequested(at=guarded.bench.ctx.clock.now()))
+    cancelled = await save_event(guarded.bench.ctx.jobs, job, ev.CancelRequested(at=guarded.bench.ctx.clock.now()))
     assert await guarded.used() == PRICE
-    await guarded.bench.ctx.write(cancelled, ev.Announced(at=guarded.bench.ctx.clock.now()))
+    await save_event(guarded.bench.ctx.jobs, cancelled, ev.Announced(at=guarded.bench.ctx.clock.now()))
     await release_unused_budget(guarded.bench.ctx, cancelled)
     await guard.flush_releases()
     assert await guarded.used() == 0
@@ -227,7 +228,7 @@ async def test_a_claim_that_meets_others_at_its_slice_is_tried_again(guarded: Gu
 async def test_a_claim_on_a_job_that_moved_is_not_tried_again(guarded: Guarded) -> None:
     guarded.limits({"limit_usd": "10"})
     job = await guarded.bench.queued()
-    await guarded.bench.ctx.write(job, ev.CancelRequested(at=guarded.bench.ctx.clock.now()))
+    await save_event(guarded.bench.ctx.jobs, job, ev.CancelRequested(at=guarded.bench.ctx.clock.now()))
     with pytest.raises(Conflict):
         await submit_next(guarded.bench.ctx, job)
     assert await guarded.used() == 0
@@ -237,7 +238,7 @@ async def test_a_claim_on_a_job_that_moved_is_not_tried_again(guarded: Guarded) 
 async def test_a_note_in_the_record_takes_nothing_twice(guarded: Guarded) -> None:
     guarded.limits({"limit_usd": "10"})
     job = await guarded.bench.queued()
-    await guarded.bench.ctx.write(job, ev.WaitEnded(at=guarded.bench.ctx.clock.now(), until=job.deadline))
+    await save_event(guarded.bench.ctx.jobs, job, ev.WaitEnded(at=guarded.bench.ctx.clock.now(), until=job.deadline))
     after = await submit_next(guarded.bench.ctx, job)
     assert (after.clips[0].state, after.clips[0].attempt) == (ClipState.ACCEPTED, 1)
     assert (await guarded.used(), len(guarded.bench.model.accepted)) == (PRICE, 1)

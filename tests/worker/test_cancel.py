@@ -9,6 +9,7 @@ from schemas.domain import events as ev
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged
 from schemas.ports import REQUESTS, GenerationRunning
+from schemas.services.update import save_event
 from schemas.wire.completion import Outcome
 from schemas.wire.message import encode_cancel
 from schemas.wire.request import CancelRequest
@@ -52,7 +53,7 @@ async def test_while_a_clip_is_being_submitted_the_wish_is_noted_and_the_end_fol
     async with bench.working():
         await bench.send()
         await bench.model.at_gate.wait()
-        await bench.ctx.write(await bench.job(), ev.CancelRequested(at=bench.ctx.clock.now()))
+        await save_event(bench.ctx.jobs, await bench.job(), ev.CancelRequested(at=bench.ctx.clock.now()))
         assert (await bench.job()).state is JobState.SUBMITTING
         bench.model.gate.set()
         heard = await bench.hear()

@@ -14,6 +14,7 @@ from schemas.domain.state_machine import advance
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged, Failure
 from schemas.ports import GenerationRunning
+from schemas.services.update import save_event
 from subscriber.reconcile import reconcile
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PRICE
@@ -107,7 +108,7 @@ async def test_without_a_message_reconcile_brings_the_end_about(bench: Bench, wa
     bench.model.outcome = GenerationRunning()
     job = await _stored(bench, way)
     wish = ev.CancelRequested(at=bench.ctx.clock.now(), reason="no need", held=False)
-    after = await bench.ctx.write(job, wish)
+    after = await save_event(bench.ctx.jobs, job, wish)
     past = bench.ctx.clock.now()
     await bench.ctx.jobs.save(after.model_copy(update={"next_check_at": past}))
     report = await reconcile(bench.ctx)

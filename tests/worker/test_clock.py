@@ -12,6 +12,7 @@ from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Unavailable
 from schemas.ports import Answer, GenerationRunning
+from schemas.services.update import get_job, save_event
 from schemas.wire.request import VideoRequest
 from subscriber.context import WorkerContext
 from subscriber.policy import Deadlines
@@ -66,9 +67,9 @@ async def test_a_generation_that_never_ends_is_given_up_by_the_time_that_passed(
 async def test_the_claim_of_a_dead_worker_is_taken_over_by_the_time_that_passed(bench: Bench, jump: float) -> None:
     ctx, model, clock = _world(bench)
     started = ev.SubmitStarted(at=clock.now(), plan=model.plan(a_request()), owner="dead", nonce="m-dead")
-    job = await ctx.write(await bench.queued(), started)
+    job = await save_event(ctx.jobs, await bench.queued(), started)
     clock.jump_s = jump
-    ended = await JobRunner(ctx, await ctx.read(job.job_id)).run()
+    ended = await JobRunner(ctx, await get_job(ctx.jobs, job.job_id)).run()
     assert (ended.state, model.accepted) == (JobState.SUCCEEDED, ["work/job-1/0/2/"])
     assert clock.boot() < ctx.deadlines.submitting_hold_s + FILM_TAKES_S + MINUTE
 
@@ -85,12 +86,12 @@ async def test_a_store_that_is_away_for_a_while_costs_no_finished_clip(bench: Be
 
 async def _carried(ctx: WorkerContext, clock: "Driven", job: Job, jump: float, restarted: bool) -> Job:
     """Sent; five seconds later the clock jumps, and a restarted worker begins with the record alone."""
-    job = await submit_next(ctx, await ctx.read(job.job_id))
+    job = await submit_next(ctx, await get_job(ctx.jobs, job.job_id))
     assert job.clips[0].state in (ClipState.ACCEPTED, ClipState.UNKNOWN)
     if restarted:
         await clock.sleep(5)
         clock.jump_s = jump
-        return await JobRunner(ctx, await ctx.read(job.job_id)).run()
+        return await JobRunner(ctx, await get_job(ctx.jobs, job.job_id)).run()
     clock.jumps_at, clock.jumps_by = 5, jump
     return await JobRunner(ctx, job).run()
 

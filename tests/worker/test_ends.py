@@ -12,6 +12,7 @@ from schemas.domain.state_machine import advance
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged, Conflict, Failure
 from schemas.ports import GenerationDone, GenerationFailed, GenerationRunning
+from schemas.services.update import save_event
 from schemas.wire.completion import Outcome
 from subscriber.reconcile import reconcile
 from subscriber.runner import JobRunner
@@ -109,7 +110,7 @@ async def test_two_reconcilers_publish_a_job_once(bench: Bench) -> None:
 
 async def test_reconcile_announces_an_end_that_nobody_announced(bench: Bench) -> None:
     job = await bench.queued()
-    await bench.ctx.write(job, ev.CancelRequested(at=bench.ctx.clock.now(), held=False))
+    await save_event(bench.ctx.jobs, job, ev.CancelRequested(at=bench.ctx.clock.now(), held=False))
     report = await reconcile(bench.ctx)
     heard = await bench.hear()
     assert (report.announced, heard.state) == (1, Outcome.CANCELLED)

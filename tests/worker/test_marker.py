@@ -19,6 +19,7 @@ from schemas.domain.object_names import job_prefix, marker_name
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged, Failure, Unavailable
 from schemas.ports import StoredFile, VideoStore
+from schemas.services.update import save_event
 from schemas.wire.request import VideoRequest
 from subscriber.marker import fence, new_nonce, own_marker, put_marker
 from subscriber.runner import JobRunner
@@ -73,7 +74,7 @@ async def test_a_backup_restored_while_a_second_clip_is_made_pays_it_once(bench:
     job = await submit_next(bench.ctx, await bench.queued(duration_seconds=2))
     await bench.model.deliver(PREFIX)
     first = ev.ClipDone(at=bench.ctx.clock.now(), clip=0, output=f"{PREFIX}1575493371/sample_0.mp4")
-    backup = await bench.ctx.write(job, first)
+    backup = await save_event(bench.ctx.jobs, job, first)
     job = await submit_next(bench.ctx, backup)
     after = await submit_next(bench.ctx, await bench.ctx.jobs.save(backup.model_copy(update=_version(job))))
     assert [clip.state for clip in after.clips] == [ClipState.DONE, ClipState.UNKNOWN]
@@ -170,7 +171,7 @@ async def test_a_resubmit_that_the_caller_asked_for_is_not_held_up_by_the_marker
 ) -> None:
     bench.model.submits.append(lose_the_question)
     job = await submit_next(bench.ctx, await bench.queued(on_unknown_submit="resubmit"))
-    job = await bench.ctx.write(job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
+    job = await save_event(bench.ctx.jobs, job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
     assert await _work(bench) == [marker_name(PREFIX)]
     ended = await JobRunner(bench.ctx, job).run()
     assert (ended.state, bench.model.accepted) == (JobState.SUCCEEDED, ["work/job-1/0/2/"])
@@ -180,7 +181,7 @@ async def _claimed(bench: Bench, nonce: str) -> Job:
     """A job whose claim's owner died long ago."""
     long_ago = bench.ctx.clock.now() - timedelta(seconds=bench.ctx.deadlines.submitting_hold_s + 1)
     started = ev.SubmitStarted(at=long_ago, plan=bench.model.plan(a_request()), owner="dead", nonce=nonce)
-    return await bench.ctx.write(await bench.queued(), started)
+    return await save_event(bench.ctx.jobs, await bench.queued(), started)
 
 
 async def _restored(bench: Bench, job: Job) -> Job:

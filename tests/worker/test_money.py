@@ -13,6 +13,7 @@ from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged, Conflict, Unavailable
 from schemas.ports import GenerationFailed, JobPage, JobQuery, JobStore
+from schemas.services.update import save_event
 from schemas.wire.completion import Outcome
 from subscriber.context import WorkerContext
 from subscriber.generation import poll_once
@@ -132,7 +133,7 @@ async def test_files_of_a_forgotten_life_are_adopted_and_not_paid_again(bench: B
 
 async def test_a_submit_left_behind_by_a_dead_worker_is_held_then_searched_and_never_repeated(bench: Bench) -> None:
     started = _started(bench)
-    await bench.ctx.write(await bench.queued(), started)
+    await save_event(bench.ctx.jobs, await bench.queued(), started)
     async with bench.working():
         await bench.send()
         heard = await bench.hear()
@@ -157,7 +158,7 @@ async def test_an_owner_whose_time_is_over_sends_nothing(bench: Bench) -> None:
 
 async def test_a_zombie_that_was_taken_over_before_its_claim_is_refused_by_the_store(bench: Bench) -> None:
     job = await bench.queued()
-    await bench.ctx.write(job, _started(bench))
+    await save_event(bench.ctx.jobs, job, _started(bench))
     with pytest.raises(Conflict):
         await submit_next(bench.ctx, job)
     assert bench.model.accepted == []
@@ -168,8 +169,10 @@ async def test_an_operation_accepted_after_the_job_was_judged_is_written_down_as
     sending = asyncio.create_task(submit_next(bench.ctx, await bench.queued()))
     await bench.model.at_gate.wait()
     job = await bench.job()
-    job = await bench.ctx.write(job, ev.SubmitOutcomeUnknown(at=bench.ctx.clock.now(), nonce=job.clips[0].nonce or ""))
-    await bench.ctx.write(job, ev.SubmitGivenUp(at=bench.ctx.clock.now(), failure=LOST))
+    job = await save_event(
+        bench.ctx.jobs, job, ev.SubmitOutcomeUnknown(at=bench.ctx.clock.now(), nonce=job.clips[0].nonce or "")
+    )
+    await save_event(bench.ctx.jobs, job, ev.SubmitGivenUp(at=bench.ctx.clock.now(), failure=LOST))
     bench.model.gate.set()
     late = await sending
     assert (late.state, late.clips[0].state) == (JobState.FAILED, ClipState.LATE)
@@ -181,7 +184,9 @@ async def test_an_operation_accepted_while_the_search_went_on_is_used(bench: Ben
     sending = asyncio.create_task(submit_next(bench.ctx, await bench.queued()))
     await bench.model.at_gate.wait()
     job = await bench.job()
-    await bench.ctx.write(job, ev.SubmitOutcomeUnknown(at=bench.ctx.clock.now(), nonce=job.clips[0].nonce or ""))
+    await save_event(
+        bench.ctx.jobs, job, ev.SubmitOutcomeUnknown(at=bench.ctx.clock.now(), nonce=job.clips[0].nonce or "")
+    )
     bench.model.gate.set()
     ended = await JobRunner(bench.ctx, await sending).run()
     assert (ended.state, ended.cost_usd, len(bench.model.accepted)) == (JobState.SUCCEEDED, PRICE, 1)

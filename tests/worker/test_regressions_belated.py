@@ -11,6 +11,7 @@ from schemas.domain import events as ev
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
 from schemas.ports import GenerationDone, GenerationFailed, GenerationRunning
+from schemas.services.update import save_event
 from schemas.wire.request import OnUnknownSubmit
 from subscriber.generation import resolve_unknown
 from subscriber.handler import Handler, InFlightJobs
@@ -144,14 +145,14 @@ async def _sent_twice(bench: Bench, second: Submit) -> tuple[Job, str]:
     job = await submit_next(bench.ctx, await bench.queued(on_unknown_submit="resubmit"))
     first = job.clips[0].nonce
     assert first is not None
-    job = await bench.ctx.write(job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
+    job = await save_event(bench.ctx.jobs, job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
     bench.model.submits.append(second)
     return await submit_next(bench.ctx, job), first
 
 
 async def _late(bench: Bench, job: Job, nonce: str) -> Job:
     late = ev.AcceptedLate(at=bench.ctx.clock.now(), clip=0, nonce=nonce, operation="operations/1")
-    return await bench.ctx.write(job, late)
+    return await save_event(bench.ctx.jobs, job, late)
 
 
 async def _strict(bench: Bench, job: Job) -> Job:

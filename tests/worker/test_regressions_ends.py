@@ -22,6 +22,7 @@ from schemas.domain.object_names import work_prefix
 from schemas.domain.states import JobState
 from schemas.errors import Charged, Invalid, ReelbusError, Unavailable
 from schemas.ports import Editor, GenerationDone, GenerationFailed, GenerationRunning, Probe
+from schemas.services.update import save_event
 from schemas.wire.completion import Outcome
 from schemas.wire.request import VideoRequest
 from subscriber.generation import poll_once
@@ -57,7 +58,7 @@ async def test_a_second_clip_has_as_long_again_after_the_first(bench: Bench) -> 
 async def test_a_job_that_waits_to_be_sent_again_expires_and_says_that_the_charge_is_unknown(bench: Bench) -> None:
     bench.model.submits.append(lose_the_question)
     job = await submit_next(bench.ctx, await bench.queued(on_unknown_submit="resubmit"))
-    job = await bench.ctx.write(job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
+    job = await save_event(bench.ctx.jobs, job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
     ended = await JobRunner(bench.ctx, await _aged(bench, job)).run()
     assert ended.failure is not None
     assert (ended.state, ended.failure.charged) == (JobState.EXPIRED, Charged.UNKNOWN)
@@ -110,7 +111,7 @@ async def test_a_film_without_a_poster_is_a_film_all_the_same(bench: Bench, trou
 async def test_a_cancel_that_had_to_wait_for_a_submit_keeps_its_reason(bench: Bench) -> None:
     bench.model.submits.append(accept_and_lose_the_answer)
     job = await submit_next(bench.ctx, await bench.queued())
-    job = await bench.ctx.write(job, ev.CancelRequested(at=bench.ctx.clock.now(), reason="changed my mind"))
+    job = await save_event(bench.ctx.jobs, job, ev.CancelRequested(at=bench.ctx.clock.now(), reason="changed my mind"))
     ended = await JobRunner(bench.ctx, job).run()
     assert ended.failure is not None
     assert ended.state is JobState.CANCELLED
@@ -138,7 +139,7 @@ async def test_a_job_that_cannot_be_looked_after_keeps_reconcile_from_no_other(b
     bad = await JobRunner(bench.ctx, await bench.queued(job_id="bad")).run()
     await _due(bench, bad, timedelta(minutes=1))
     good = await bench.queued(job_id="good")
-    await bench.ctx.write(good, ev.CancelRequested(at=at, held=False))
+    await save_event(bench.ctx.jobs, good, ev.CancelRequested(at=at, held=False))
     ctx = replace(bench.ctx, model=Barred(bench.ctx.videos, bench.model.film))
     report = await reconcile(ctx)
     assert (report.looked_at, report.announced) == (2, 1)
@@ -207,7 +208,7 @@ async def _due(bench: Bench, job: Job, since: timedelta = timedelta(seconds=1)) 
 
 async def _lives_again(bench: Bench, job: Job) -> Job:
     at = bench.ctx.clock.now()
-    replayed = await bench.ctx.write(job, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
+    replayed = await save_event(bench.ctx.jobs, job, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
     return await JobRunner(bench.ctx, replayed).run()
 
 

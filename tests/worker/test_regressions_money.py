@@ -10,6 +10,7 @@ from schemas.domain.job import QUEUED_AT_MOST, Job, new_job
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged, Unavailable
 from schemas.ports import GenerationRunning, JobPage, JobQuery, JobStore
+from schemas.services.update import save_event
 from schemas.wire.request import VideoRequest
 from subscriber.policy import GiveUpSubmit, Watch, decide
 from subscriber.reconcile import reconcile
@@ -46,7 +47,7 @@ async def test_a_replay_asks_for_the_operation_that_was_accepted_after_the_end(b
     clip = ended.clips[0]
     operation = accept(bench.model, clip)
     answer = ev.AcceptedLate(at=bench.ctx.clock.now(), clip=0, nonce=clip.nonce or "", operation=operation)
-    again = await _lives_again(bench, await bench.ctx.write(ended, answer))
+    again = await _lives_again(bench, await save_event(bench.ctx.jobs, ended, answer))
     assert (again.state, again.cost_usd, len(bench.model.accepted)) == (JobState.SUCCEEDED, PRICE, 1)
 
 
@@ -82,7 +83,7 @@ async def test_a_restored_backup_finds_the_paid_file_of_a_second_attempt(bench: 
 async def test_a_film_that_lands_between_the_judgement_and_the_second_send_is_used(bench: Bench) -> None:
     bench.model.submits.append(accept_and_lose_the_answer)
     job = await submit_next(bench.ctx, await bench.queued(on_unknown_submit="resubmit"))
-    job = await bench.ctx.write(job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
+    job = await save_event(bench.ctx.jobs, job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
     await bench.model.deliver(bench.model.accepted[0])
     ended = await JobRunner(bench.ctx, job).run()
     assert (ended.state, ended.cost_usd, len(bench.model.accepted)) == (JobState.SUCCEEDED, PRICE, 1)
@@ -93,10 +94,10 @@ async def test_an_operation_that_was_adopted_late_is_not_charged_again_when_its_
     bench.model.submits.append(lose_the_question)
     job = await submit_next(bench.ctx, await bench.queued(on_unknown_submit="resubmit"))
     clip = job.clips[0]
-    job = await bench.ctx.write(job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
+    job = await save_event(bench.ctx.jobs, job, ev.Resubmit(at=bench.ctx.clock.now(), clip=0))
     operation = accept(bench.model, clip)
     late = ev.AcceptedLate(at=bench.ctx.clock.now(), clip=0, nonce=clip.nonce or "", operation=operation)
-    ended = await JobRunner(bench.ctx, await bench.ctx.write(job, late)).run()
+    ended = await JobRunner(bench.ctx, await save_event(bench.ctx.jobs, job, late)).run()
     assert not ended.has_unresolved_charges
     await _look_now(bench, ended)
     job = await bench.job()
@@ -109,7 +110,7 @@ async def test_a_definite_refusal_is_kept_though_the_record_moved_and_the_store_
 
     async def somebody_writes() -> None:
         at = bench.ctx.clock.now()
-        await bench.ctx.write(await bench.job(), ev.WaitEnded(at=at, until=at))
+        await save_event(bench.ctx.jobs, await bench.job(), ev.WaitEnded(at=at, until=at))
         store.away = 1
 
     model = Interrupted(bench.ctx.videos, bench.model.film, meanwhile=somebody_writes)
@@ -124,8 +125,10 @@ async def test_a_write_that_does_not_touch_a_submit_does_not_prolong_its_hold(be
     at = bench.ctx.clock.now()
     long_ago = at - timedelta(seconds=bench.ctx.deadlines.submitting_hold_s + 1)
     plan = bench.model.plan(a_request())
-    job = await bench.ctx.write(await bench.queued(), ev.SubmitStarted(at=long_ago, plan=plan, owner="dead", nonce="n"))
-    await bench.ctx.write(job, ev.WaitEnded(at=at, until=at))
+    job = await save_event(
+        bench.ctx.jobs, await bench.queued(), ev.SubmitStarted(at=long_ago, plan=plan, owner="dead", nonce="n")
+    )
+    await save_event(bench.ctx.jobs, job, ev.WaitEnded(at=at, until=at))
     job = await bench.job()
     assert job.read_at is not None
     assert isinstance(decide(job, job.read_at, bench.ctx.deadlines, Watch(0, whole=False)), GiveUpSubmit)
@@ -144,7 +147,7 @@ async def _lost_generation(bench: Bench) -> Job:
 async def _lives_again(bench: Bench, job: Job) -> Job:
     """The job at the end of its next life."""
     at = bench.ctx.clock.now()
-    replayed = await bench.ctx.write(job, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
+    replayed = await save_event(bench.ctx.jobs, job, ev.Replayed(at=at, deadline=at + QUEUED_AT_MOST))
     return await JobRunner(bench.ctx, replayed).run()
 
 

@@ -22,6 +22,7 @@ from schemas.domain.tombstone import ERASED_PROMPT
 from schemas.errors import IdReused, Invalid, NotFound, Unavailable
 from schemas.ports import WORKERS, JobStore, StoredFile, VideoStore
 from schemas.services.reference_images import JOB_FOLLOWS_WITHIN, add_reference, claim_image, release_reference
+from schemas.services.update import save_event
 from schemas.wire.completion import Outcome
 from subscriber import retention
 from subscriber.handler import get_or_create_job
@@ -141,9 +142,9 @@ async def test_a_film_that_lands_after_the_purge_is_deleted_when_it_turns_up(ben
     job = await bench.queued()
     at = bench.ctx.clock.now()
     plan = bench.model.plan(job.request)
-    job = await bench.ctx.write(job, ev.SubmitStarted(at=at, plan=plan, owner="w", nonce="n"))
-    job = await bench.ctx.write(job, ev.SubmitAccepted(at=at, nonce="n", operation="operations/1"))
-    await bench.ctx.write(job, ev.CancelRequested(at=at, held=True))
+    job = await save_event(bench.ctx.jobs, job, ev.SubmitStarted(at=at, plan=plan, owner="w", nonce="n"))
+    job = await save_event(bench.ctx.jobs, job, ev.SubmitAccepted(at=at, nonce="n", operation="operations/1"))
+    await save_event(bench.ctx.jobs, job, ev.CancelRequested(at=at, held=True))
     assert (await purge(_desk(bench), ["job-1"])).erased == ["job-1"]
     await bench.model.deliver(job.clips[0].prefix or "")
     await _due(bench)
@@ -294,7 +295,7 @@ class Meanwhile:
 
 async def test_work_files_stay_where_their_job_lives_again_in_that_moment(bench: Bench) -> None:
     job = await submit_next(bench.ctx, await bench.queued())
-    job = await bench.ctx.write(job, ev.CancelRequested(at=bench.ctx.clock.now(), held=True))
+    job = await save_event(bench.ctx.jobs, job, ev.CancelRequested(at=bench.ctx.clock.now(), held=True))
     await bench.model.deliver(bench.model.accepted[0])
     await _aged(bench, job)
     videos: Any = Meanwhile(bench.ctx.videos, lambda: replay(_desk(bench), "job-1"), before="list work/")
@@ -394,7 +395,7 @@ async def test_with_more_letters_than_a_look_sees_nothing_is_called_done(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("schemas.services.erasure.LETTERS_LOOKED_AT", 2)
-    await bench.ctx.write(await bench.queued(), ev.CancelRequested(at=bench.ctx.clock.now(), held=True))
+    await save_event(bench.ctx.jobs, await bench.queued(), ev.CancelRequested(at=bench.ctx.clock.now(), held=True))
     for job_id in ("job-1", "other", "another"):  # the oldest is out of reach
         await bench.send(job_id=job_id)
     async with bench.ctx.bus.subscribe(WORKERS, limit=3) as deliveries:
@@ -432,8 +433,8 @@ async def test_a_job_in_doubt_is_kept_for_its_day(bench: Bench) -> None:
     job = await bench.queued()
     at = bench.ctx.clock.now()
     plan = bench.model.plan(job.request)
-    job = await bench.ctx.write(job, ev.SubmitStarted(at=at, plan=plan, owner="w", nonce="n"))
-    job = await bench.ctx.write(job, ev.SubmitOutcomeUnknown(at=at, nonce="n"))
+    job = await save_event(bench.ctx.jobs, job, ev.SubmitStarted(at=at, plan=plan, owner="w", nonce="n"))
+    job = await save_event(bench.ctx.jobs, job, ev.SubmitOutcomeUnknown(at=at, nonce="n"))
     ended = await JobRunner(bench.ctx, job).run()
     assert (await purge(_desk(bench), ["job-1"])).erased == []
     await _aged(bench, ended, LATE_RESULT_WINDOW)
@@ -442,7 +443,7 @@ async def test_a_job_in_doubt_is_kept_for_its_day(bench: Bench) -> None:
 
 async def _cancelled(bench: Bench, job_id: str) -> Job:
     job = await bench.queued(job_id=job_id)
-    return await bench.ctx.write(job, ev.CancelRequested(at=bench.ctx.clock.now(), held=True))
+    return await save_event(bench.ctx.jobs, job, ev.CancelRequested(at=bench.ctx.clock.now(), held=True))
 
 
 @dataclass
