@@ -22,6 +22,7 @@ Why a job did not end well: one vocabulary for the record, the HTTP answer and t
 
 import errno
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from schemas.versioning import Stored
 
@@ -77,8 +78,22 @@ class Failure(Stored):
     retryable: bool = False
     """True where sending the same request again may succeed."""
     charged: Charged = Charged.NO
+    """Whether the call that failed was charged. Stored and received failures without the key were not."""
     field: str | None = None
     """The field at fault, for an invalid request."""
+
+    if TYPE_CHECKING:  # the default is for what is read: a place that builds a failure says what it cost
+
+        def __init__(
+            self,
+            *,
+            category: Category,
+            code: str,
+            message: str,
+            charged: Charged,
+            retryable: bool = False,
+            field: str | None = None,
+        ) -> None: ...
 
 
 DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE})

@@ -269,7 +269,16 @@ class GenerationDone:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerationFailed:
-    """The operation ended without a file."""
+    """The operation ended without a file. What the worker does next depends on `failure`:
+
+    - `charged` is NO, `retryable` is true, and the category is `quota` or `capacity`: the worker plans the clip again
+      and submits it after a pause, until the job's deadline.
+    - `charged` is NO otherwise: the job fails, and the worker does not look for a file.
+    - `charged` is YES or UNKNOWN: the worker looks for a file under the attempt's prefix and uses it. If there is none,
+      the job fails.
+
+    In a job that fails, `retryable` tells the caller that the same request may succeed if it is sent again.
+    """
 
     failure: Failure
 

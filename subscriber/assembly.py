@@ -15,6 +15,7 @@ from schemas.domain.job import Job, Result
 from schemas.errors import (
     DELIVERED_AS_IT_CAME,
     Category,
+    Charged,
     Conflict,
     Failure,
     Invalid,
@@ -223,13 +224,13 @@ def _defect(job: Job, probe: Probe) -> Failure | None:
 
 def _useless(error: Invalid | NotFound) -> Failure:
     words = f"The model's video can't be used: {error}."
-    return Failure(category=Category.UPSTREAM, code="bad_output", message=words, retryable=False)
+    return Failure(category=Category.UPSTREAM, code="bad_output", message=words, retryable=False, charged=Charged.NO)
 
 
 def _broken(error: Exception | None) -> Failure:
     reason = f"The finished clips could not be assembled ({type(error).__name__})."
     words = f"{reason} They are kept, and a replay costs nothing."
-    return Failure(category=Category.INTERNAL, code="not_assembled", message=words, retryable=True)
+    return Failure(category=Category.INTERNAL, code="not_assembled", message=words, retryable=True, charged=Charged.NO)
 
 
 _NOT_STORED = Failure(
@@ -237,6 +238,7 @@ _NOT_STORED = Failure(
     code="not_stored",
     message="The finished clips could not be stored in time. They are kept, and a replay costs nothing.",
     retryable=True,
+    charged=Charged.NO,
 )
 
 

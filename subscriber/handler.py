@@ -28,6 +28,7 @@ from schemas.domain.states import JobState
 from schemas.errors import (
     AlreadyExists,
     Category,
+    Charged,
     Conflict,
     Failure,
     IdReused,
@@ -328,4 +329,5 @@ _GIVEN_UP = Failure(
     code="dead_lettered",
     message=f"The request was delivered {MAX_DELIVERIES} times without success and given up; nothing was charged.",
     retryable=True,
+    charged=Charged.NO,
 )

@@ -14,7 +14,7 @@ from schemas.domain.clip import Clip
 from schemas.domain.events import Step
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
-from schemas.errors import Category, Conflict, Failure, LocalDisk, NewerRecord, OtherModel, Unavailable
+from schemas.errors import Category, Charged, Conflict, Failure, LocalDisk, NewerRecord, OtherModel, Unavailable
 from schemas.services.update import get_job, save_event
 from subscriber import assembly, generation, policy
 from subscriber.context import Backoff, WorkerContext
@@ -29,6 +29,7 @@ _WAITED_TOO_LONG = Failure(
     code="not_submitted_in_time",
     message="The next clip could not be submitted in time; the clips before it are kept, and `reelbus replay` goes on.",
     retryable=True,
+    charged=Charged.NO,
 )
 
 

@@ -33,6 +33,7 @@ from schemas.domain.state_machine import advance
 from schemas.domain.states import ClipState
 from schemas.errors import (
     Category,
+    Charged,
     Conflict,
     Failure,
     ImpossibleStep,
@@ -63,7 +64,11 @@ async def submit_next(ctx: WorkerContext, job: Job, *, begin_before: float = mat
         plan = _plan(ctx, job)
     except Invalid as error:
         failure = Failure(
-            category=Category.INVALID_REQUEST, code="invalid_request", message=str(error), field=error.field
+            category=Category.INVALID_REQUEST,
+            code="invalid_request",
+            message=str(error),
+            field=error.field,
+            charged=Charged.NO,
         )
         return await save_event(ctx.jobs, job, ev.Failed(at=ctx.clock.now(), failure=failure))
     if not ctx.model.makes(model := _next_model(job, plan)):
@@ -149,7 +154,9 @@ def _charged_beside(job: Job) -> Decimal:
 def _too_dear(job: Job, plan: Plan, beside: Decimal) -> Failure:
     rest = f", beside {beside} that was or may have been charged for it already" if beside else "; nothing was charged"
     words = f"max_cost_usd is {job.request.max_cost_usd}, and the plan costs {plan.price_usd}{rest}."
-    return Failure(category=Category.BUDGET, code="over_max_cost", message=words, field="max_cost_usd")
+    return Failure(
+        category=Category.BUDGET, code="over_max_cost", message=words, field="max_cost_usd", charged=Charged.NO
+    )
 
 
 def _next_model(job: Job, plan: Plan) -> str:
@@ -298,12 +305,12 @@ def _not_marked(error: ReelbusError) -> Failure:
     words = (
         f"The marker that has to be stored before a paid request leaves could not be stored: {error}; nothing was sent."
     )
-    return Failure(category=Category.STORAGE, code="not_marked", message=words, retryable=True)
+    return Failure(category=Category.STORAGE, code="not_marked", message=words, retryable=True, charged=Charged.NO)
 
 
 def _not_sent() -> Failure:
     words = "The worker was held up for too long between its claim and its send; nothing was sent."
-    return Failure(category=Category.TIMEOUT, code="not_sent", message=words, retryable=True)
+    return Failure(category=Category.TIMEOUT, code="not_sent", message=words, retryable=True, charged=Charged.NO)
 
 
 async def _settle(

@@ -22,7 +22,7 @@ from infra.animatic.pool import RenderPool
 from infra.animatic.storyboard import Storyboard
 from schemas.domain.clip import Clip, Plan, PlannedClip
 from schemas.domain.object_names import WORK, stored_name
-from schemas.errors import DISK_ERRNOS, Category, Failure, Invalid, NotFound, Unavailable, unavailable_of
+from schemas.errors import DISK_ERRNOS, Category, Charged, Failure, Invalid, NotFound, Unavailable, unavailable_of
 from schemas.ports import Answer, Foreign, GenerationDone, GenerationFailed, GenerationRunning, VideoStore
 from schemas.wire.request import VideoRequest
 from schemas.wire.scene import Scene, has_visible_texts
@@ -230,12 +230,18 @@ def _seed_of(request: VideoRequest) -> int:
 
 def _unusable(error: ValueError | Invalid | NotFound) -> Failure:
     words = str(error) if str(error).startswith("The reference image") else f"reference_image can't be used: {error}"
-    return Failure(category=Category.INVALID_REQUEST, code="invalid_image", message=words, field="reference_image")
+    return Failure(
+        category=Category.INVALID_REQUEST,
+        code="invalid_image",
+        message=words,
+        field="reference_image",
+        charged=Charged.NO,
+    )
 
 
 def _failure(error: Exception) -> Failure:
     words = f"The local renderer failed ({type(error).__name__}); its log says more."
-    return Failure(category=Category.INTERNAL, code="renderer_failed", message=words)
+    return Failure(category=Category.INTERNAL, code="renderer_failed", message=words, charged=Charged.NO)
 
 
 _CRASHED = Failure(
@@ -243,4 +249,5 @@ _CRASHED = Failure(
     code="renderer_crashed",
     message="The local renderer died over this film, twice; perhaps there is too little memory.",
     retryable=True,
+    charged=Charged.NO,
 )

@@ -95,7 +95,10 @@ def video_response(view: JobView, headers: dict[str, str]) -> Response:
 def failure_response(call: Call, view: JobView, headers: dict[str, str]) -> Response:
     """The job's own failure, in the words of its record."""
     failure = public_view(view).error or Failure(
-        category=Category.INTERNAL, code="no_reason", message="The job gave no reason."
+        category=Category.INTERNAL,
+        code="no_reason",
+        message="The job gave no reason.",
+        charged=Charged.NO,
     )
     status = STATUS_OF.get(failure.category, 500)
     call.scope["refusal"] = {"code": failure.code}

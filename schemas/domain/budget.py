@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.errors import Category, Failure
+from schemas.errors import Category, Charged, Failure
 from schemas.versioning import Stored
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import Usd
@@ -164,7 +164,7 @@ def budget_exceeded(limit: Limit, at: datetime, left: Decimal, amount: Decimal) 
         f"{limit.period_at(at)}, and the next clip needs ${_money(amount)}; it opens again at "
         f"{limit.opens_again(at):%Y-%m-%d %H:%M} UTC. The clip was not sent."
     )
-    return Failure(category=Category.BUDGET, code="budget_exceeded", message=words)
+    return Failure(category=Category.BUDGET, code="budget_exceeded", message=words, charged=Charged.NO)
 
 
 def _parts(slices: Sequence[BudgetShard], start: int, amount: Decimal) -> dict[int, Decimal]:

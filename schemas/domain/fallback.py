@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.errors import Category, Failure
+from schemas.errors import Category, Charged, Failure
 from schemas.wire.types import Usd
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Fallback(BaseModel):
 
 def fallback_cause(asked_for: str, why: str) -> Failure:
     """What the record keeps."""
-    return Failure(category=Category.UPSTREAM, code=MODEL_FALLBACK, message=why, field=asked_for)
+    return Failure(category=Category.UPSTREAM, code=MODEL_FALLBACK, message=why, field=asked_for, charged=Charged.NO)
 
 
 def fallback_of(job: "Job") -> Fallback | None:

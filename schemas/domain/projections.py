@@ -62,7 +62,7 @@ def rejection(job_id: str | None, message: str, *, field: str | None = None, con
     """The answer to a message that touches no job: it was invalid, or its id stands for another request."""
     category = Category.CONFLICT if conflict else Category.INVALID_REQUEST
     code = "id_reused" if conflict else "invalid_request"
-    failure = Failure(category=category, code=code, message=message, field=field)
+    failure = Failure(category=category, code=code, message=message, field=field, charged=Charged.NO)
     return Completion(job_id=job_id, state=Outcome.REJECTED, error=failure)
 
 

@@ -5,7 +5,7 @@ import pytest
 from publisher.dead_letters import list_dead_letters, replay_dead_letter, show_dead_letter
 from publisher.jobs import cancel
 from schemas.domain.states import JobState
-from schemas.errors import Category, Failure, NotFound
+from schemas.errors import Category, Charged, Failure, NotFound
 from schemas.ports import REQUESTS, DeadLetter
 from schemas.wire.message import encode_request
 from schemas.wire.request import VideoRequest
@@ -13,7 +13,7 @@ from tests.facade.doors import PROMPT, Door
 from tests.facade.hand import Hand
 from tests.images import data_url, png
 
-BROKE = Failure(category=Category.INTERNAL, code="broke", message="It broke.")
+BROKE = Failure(category=Category.INTERNAL, code="broke", message="It broke.", charged=Charged.NO)
 IMAGE = data_url(png())
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from publisher.dead_letters import replay
-from schemas.errors import Category, Failure
+from schemas.errors import Category, Charged, Failure
 from tests.facade.doors import Door
 from tests.facade.hand import Hand
 
@@ -43,7 +43,7 @@ async def test_a_stream_follows_the_job(door: Door, hand: Hand) -> None:
 
 async def test_a_stream_of_an_ended_job_tells_all_and_ends(door: Door, hand: Hand) -> None:
     job_id = await door.queued()
-    await hand.fail(job_id, Failure(category=Category.QUOTA, code="quota", message="No quota."))
+    await hand.fail(job_id, Failure(category=Category.QUOTA, code="quota", message="No quota.", charged=Charged.NO))
     told = _events((await door.client.get(f"/api/videos/{job_id}/events")).text)
     assert [(event.name, event.data["state"]) for event in told] == [
         ("state", "queued"),
@@ -72,7 +72,7 @@ async def test_a_listener_goes_on_where_it_was(door: Door, hand: Hand) -> None:
 async def test_a_listener_that_heard_the_end_is_told_to_stop(door: Door, hand: Hand) -> None:
     job_id = await door.queued()
     path = f"/api/videos/{job_id}/events"
-    await hand.fail(job_id, Failure(category=Category.QUOTA, code="quota", message="No quota."))
+    await hand.fail(job_id, Failure(category=Category.QUOTA, code="quota", message="No quota.", charged=Charged.NO))
     told = _events((await door.client.get(path)).text)
     *_, state, done = told
     again = await door.client.get(path, headers={"Last-Event-ID": str(done.id)})

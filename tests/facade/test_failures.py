@@ -51,7 +51,7 @@ async def test_the_category_decides_the_status(
 
 async def test_the_same_words_everywhere(door: Door, hand: Hand) -> None:
     job_id = await door.queued()
-    failure = Failure(category=Category.UPSTREAM, code="broke", message=WORDS)
+    failure = Failure(category=Category.UPSTREAM, code="broke", message=WORDS, charged=Charged.NO)
     job, announced = await _failed(door.desk, hand, job_id, failure)
     answer = (await door.post(job_id=job_id)).json()
     shown = (await door.client.get(f"/api/videos/{job_id}")).json()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.errors import Category, Failure
+from schemas.errors import Category, Charged, Failure
 from tests.facade.doors import ASYNC, Door
 from tests.facade.hand import Hand
 
@@ -43,7 +43,10 @@ async def test_a_finished_job_is_answered_at_once(door: Door, hand: Hand) -> Non
 
 async def test_a_failed_job_stays_failed(door: Door, hand: Hand) -> None:
     job_id = await door.queued(job_id="order-1")
-    await hand.fail(job_id, Failure(category=Category.SAFETY_FILTER, code="blocked", message="The filter said no."))
+    await hand.fail(
+        job_id,
+        Failure(category=Category.SAFETY_FILTER, code="blocked", message="The filter said no.", charged=Charged.NO),
+    )
     answers = [await door.post({KEY: "order-1"}) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [422, 422]
 

@@ -7,7 +7,7 @@ import pytest
 
 from publisher.facade.errors import without_paths
 from schemas.domain.job import Job
-from schemas.errors import Category, Failure, Unavailable
+from schemas.errors import Category, Charged, Failure, Unavailable
 from tests.facade.doors import ASYNC, Door, door_over
 from tests.facade.faults import UnreachableJobs
 from tests.facade.hand import Hand
@@ -62,7 +62,9 @@ async def test_a_store_that_names_a_path_does_not_get_it_shown(door: Door) -> No
 
 async def test_a_job_that_failed_on_a_path_does_not_show_it(door: Door, hand: Hand) -> None:
     job_id = await door.queued()
-    failure = Failure(category=Category.INTERNAL, code="broke", message="No space: '/srv/scratch/a b/clip.mp4'.")
+    failure = Failure(
+        category=Category.INTERNAL, code="broke", message="No space: '/srv/scratch/a b/clip.mp4'.", charged=Charged.NO
+    )
     await hand.fail(job_id, failure)
     for path in (f"/api/videos/{job_id}", "/api/videos", f"/api/videos/{job_id}/events"):
         answer = await door.client.get(path)

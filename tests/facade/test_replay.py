@@ -9,13 +9,13 @@ from publisher.dead_letters import replay
 from publisher.jobs import cancel
 from schemas.domain.job import QUEUED_AT_MOST, Job
 from schemas.domain.states import ClipState, JobState
-from schemas.errors import Category, Failure, Invalid, NotFound
+from schemas.errors import Category, Charged, Failure, Invalid, NotFound
 from schemas.wire.message import decode_command
 from tests.facade.doors import Door
 from tests.facade.faults import DeafBus
 from tests.facade.hand import Hand
 
-BROKE = Failure(category=Category.INTERNAL, code="broke", message="It broke.")
+BROKE = Failure(category=Category.INTERNAL, code="broke", message="It broke.", charged=Charged.NO)
 TRACE = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 
 

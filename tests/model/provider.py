@@ -12,9 +12,18 @@ from schemas.wire.request import VideoRequest
 
 PRICE = Decimal("0.40")
 CLIP_SECONDS = 1
-QUOTA = Failure(category=Category.QUOTA, code="quota", message="The quota is used up for now.", retryable=True)
-SAFETY = Failure(category=Category.SAFETY_FILTER, code="safety_filter", message="The prompt was refused: violence.")
-LATE = Failure(category=Category.TIMEOUT, code="not_sent", message="Too late to send.", retryable=True)
+QUOTA = Failure(
+    category=Category.QUOTA, code="quota", message="The quota is used up for now.", retryable=True, charged=Charged.NO
+)
+SAFETY = Failure(
+    category=Category.SAFETY_FILTER,
+    code="safety_filter",
+    message="The prompt was refused: violence.",
+    charged=Charged.NO,
+)
+LATE = Failure(
+    category=Category.TIMEOUT, code="not_sent", message="Too late to send.", retryable=True, charged=Charged.NO
+)
 LOST = Failure(category=Category.UPSTREAM, code="reset", message="The connection was reset.", charged=Charged.UNKNOWN)
 BUSY = Failure(
     category=Category.CAPACITY, code="capacity", message="The model is overloaded.", retryable=True, charged=Charged.NO

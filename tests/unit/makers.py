@@ -21,8 +21,12 @@ RESULT = Result(
     duration_seconds=5.0,
     size_bytes=1_234_567,
 )
-NO = Failure(category=Category.SAFETY_FILTER, code="safety_filter", message="The model refused the prompt.")
-BUSY = Failure(category=Category.QUOTA, code="quota", message="The quota is used up.", retryable=True)
+NO = Failure(
+    category=Category.SAFETY_FILTER, code="safety_filter", message="The model refused the prompt.", charged=Charged.NO
+)
+BUSY = Failure(
+    category=Category.QUOTA, code="quota", message="The quota is used up.", retryable=True, charged=Charged.NO
+)
 GONE = Failure(
     category=Category.UPSTREAM,
     code="submit_unknown",

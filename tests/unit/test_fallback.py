@@ -12,7 +12,7 @@ from schemas.domain.projections import view_of
 from schemas.domain.state_machine import advance
 from schemas.domain.states import ClipState, JobState
 from schemas.domain.tombstone import tombstone_of
-from schemas.errors import DELIVERED_AS_IT_CAME, Category, Failure
+from schemas.errors import DELIVERED_AS_IT_CAME, Category, Charged, Failure
 from tests.unit.makers import NO, PRICE, RESULT, a_job, a_plan, accepted, after, late, lost, started, withdrawn
 
 WHY = "veo-3.1-fast makes the video for 0.40 USD instead of veo-3.1 for 3.20 USD. Google has switched this model off."
@@ -101,7 +101,9 @@ def test_an_attribute_fits_into_a_message() -> None:
 
 
 def test_a_defect_of_the_video_and_a_fallback_are_both_told() -> None:
-    defect = Failure(category=Category.UPSTREAM, code=DELIVERED_AS_IT_CAME, message="It is too short.")
+    defect = Failure(
+        category=Category.UPSTREAM, code=DELIVERED_AS_IT_CAME, message="It is too short.", charged=Charged.NO
+    )
     plan = a_plan(PRICE).model_copy(update={"fallback": fallback_cause("veo-3.1", WHY)})
     job = advance(led(accepted(), done(), plan=plan), ev.Stored(at=after(9), result=RESULT, defect=defect))
     assert view_of(job).defect == "It is too short."

@@ -28,7 +28,13 @@ from tests.unit.makers import (
 )
 
 SECRET = "a secret harbour at dawn"
-ECHO = Failure(category=Category.SAFETY_FILTER, code="safety_filter", message=f"Refused: {SECRET}", field=SECRET)
+ECHO = Failure(
+    category=Category.SAFETY_FILTER,
+    code="safety_filter",
+    message=f"Refused: {SECRET}",
+    field=SECRET,
+    charged=Charged.NO,
+)
 
 
 def _asked() -> Job:

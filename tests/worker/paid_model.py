@@ -15,8 +15,15 @@ from schemas.ports import Answer, GenerationDone, VideoStore
 from schemas.wire.request import VideoRequest
 
 PRICE = Decimal("0.40")
-QUOTA = Failure(category=Category.QUOTA, code="quota", message="The quota is used up for now.", retryable=True)
-SAFETY = Failure(category=Category.SAFETY_FILTER, code="safety_filter", message="The prompt was refused: violence.")
+QUOTA = Failure(
+    category=Category.QUOTA, code="quota", message="The quota is used up for now.", retryable=True, charged=Charged.NO
+)
+SAFETY = Failure(
+    category=Category.SAFETY_FILTER,
+    code="safety_filter",
+    message="The prompt was refused: violence.",
+    charged=Charged.NO,
+)
 CAPACITY = Failure(
     category=Category.CAPACITY, code="capacity", message="The model is overloaded.", retryable=True, charged=Charged.NO
 )

@@ -19,8 +19,10 @@ from subscriber.reconcile import reconcile
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PRICE
 
-BUSY = Failure(category=Category.QUOTA, code="quota", message="The quota is used up.", retryable=True)
-NO = Failure(category=Category.SAFETY_FILTER, code="safety_filter", message="No.")
+BUSY = Failure(
+    category=Category.QUOTA, code="quota", message="The quota is used up.", retryable=True, charged=Charged.NO
+)
+NO = Failure(category=Category.SAFETY_FILTER, code="safety_filter", message="No.", charged=Charged.NO)
 UNKNOWN = Failure(category=Category.UPSTREAM, code="submit_unknown", message="?", charged=Charged.UNKNOWN)
 RESULT = Result(gcs_path="generated-videos/a.mp4", width=1, height=1, duration_seconds=1, size_bytes=1)
 CLIP = PlannedClip(model="paid-1", seconds=1, billed_seconds=4, price_usd=PRICE, expected_s=1)

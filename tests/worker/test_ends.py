@@ -44,7 +44,9 @@ async def test_a_generation_that_never_ends_is_given_up_and_says_that_the_charge
         (GenerationFailed(failure=SAFETY), "safety_filter"),
         (GenerationDone(outputs=()), "no_video"),
         (
-            GenerationFailed(failure=Failure(category=Category.CAPACITY, code="capacity", message="High load.")),
+            GenerationFailed(
+                failure=Failure(category=Category.CAPACITY, code="capacity", message="High load.", charged=Charged.NO)
+            ),
             "capacity",
         ),
     ],

@@ -163,6 +163,7 @@ NOT_SENT_IN_TIME = Failure(
     code="not_sent",
     message="The connection to the model took too long, so the request was not sent.",
     retryable=True,
+    charged=Charged.NO,
 )
 SENT_TWICE = Failure(
     category=Category.INTERNAL,
@@ -230,7 +231,9 @@ def refusal_of(status: int, body: bytes, texts: Sequence[str] = (), *, comes_aga
         return unsafe
     shape, said = _of_a_model(status, whole) or shape, as_sentence(whole)
     message = f"{shape.words}: {said}" if said else f"{shape.words}."
-    return Failure(category=shape.category, code=shape.code, message=message, retryable=shape.retryable)
+    return Failure(
+        category=shape.category, code=shape.code, message=message, retryable=shape.retryable, charged=Charged.NO
+    )
 
 
 def _of_a_model(status: int, said: str) -> _Words | None:
@@ -268,19 +271,19 @@ def answer_lost_failure(error: Exception) -> Failure:
 def not_sent_failure(error: Exception) -> Failure:
     """The connection broke before the first byte."""
     words = f"The model can't be reached ({type(error).__name__}); nothing was sent."
-    return Failure(category=Category.UPSTREAM, code="unreachable", message=words, retryable=True)
+    return Failure(category=Category.UPSTREAM, code="unreachable", message=words, retryable=True, charged=Charged.NO)
 
 
 def not_written(error: Exception) -> Failure:
     """The client library could not write the request. What it says is left out: it may quote the prompt."""
     words = f"The request could not be written ({type(error).__name__}); nothing was sent."
-    return Failure(category=Category.INTERNAL, code="not_written", message=words)
+    return Failure(category=Category.INTERNAL, code="not_written", message=words, charged=Charged.NO)
 
 
 def no_token_failure(error: Exception, *, retryable: bool) -> Failure:
     """Google gave no access token."""
     words = f"The worker got no access token from Google ({type(error).__name__}); nothing was sent."
-    return Failure(category=Category.AUTH, code="no_token", message=words, retryable=retryable)
+    return Failure(category=Category.AUTH, code="no_token", message=words, retryable=retryable, charged=Charged.NO)
 
 
 def _unknown(code: str, words: str) -> Failure:

@@ -11,7 +11,7 @@ from infra.gcp.vertex.models import MODELS, Model
 from infra.gcp.vertex.planning import image_type
 from schemas.domain.clip import Clip
 from schemas.domain.object_names import stored_name
-from schemas.errors import Category, Failure, SubmitRefused
+from schemas.errors import Category, Charged, Failure, SubmitRefused
 from schemas.wire.request import VideoRequest
 
 
@@ -59,7 +59,7 @@ def _address(reference: str, bucket: str) -> str:
 
 def _strange(clip: Clip) -> Failure:
     words = f"This version can't make clip {clip.index} of the plan at {clip.planned.model}; nothing was sent."
-    return Failure(category=Category.INTERNAL, code="unknown_plan", message=words)
+    return Failure(category=Category.INTERNAL, code="unknown_plan", message=words, charged=Charged.NO)
 
 
 _LABEL_AT_MOST = 63
