@@ -1,1 +1,1 @@
-"""Puts requests on the bus: use cases as plain functions over ports, the HTTP facade, the CLI and the Node client."""
+"""Publish requests and manage their jobs: use cases as functions over ports, the HTTP facade, and the CLI."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -34,42 +34,21 @@ _GOOGLE = ("pubsub://", "firestore://", "gs://")
 async def open_context(
     settings: PublisherSettings, *, check: bool = False, make: bool = True
 ) -> AsyncIterator[PublisherContext]:
-    """The ports that the settings name, closed at the end. `check` tries what would fail later, as a service does.
+    """Open the ports that the settings name, and close them at the end.
 
-    Without `make` a data folder that is not there is not made: there are no jobs in it.
+    With `check`, try what would otherwise fail later; services do that. Without `make`, a data folder that does not
+    exist is not made: the context then has empty stores in a temporary folder.
     """
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         if not make and not await asyncio.to_thread(_has_data, settings):
-            settings = _elsewhere(settings, Path(stack.enter_context(TemporaryDirectory(prefix="reelbus-"))))
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="reelbus-")))
+            local = {"jobs": settings.jobs_url, "bus": settings.bus_url, "videos": settings.videos_url}
+            empty = {name: "" for name, url in local.items() if url.startswith(("sqlite:", "file:"))}
+            settings = settings.model_copy(update={"data_dir": folder, **empty})
         elif settings.is_embedded:
             await asyncio.to_thread(make_data_folder, settings.data_dir)
-        async with _open_desk(settings, check=check) as desk:
-            yield desk
-
-
-def local_file(settings: PublisherSettings, name: str) -> Path | None:
-    """Where a file of the video store is on this machine; None if it is not there, or in a bucket."""
-    url = urlsplit(settings.videos_url)
-    path = Path(unquote(url.path)) / name
-    return path if url.scheme == "file" and path.is_file() else None
-
-
-def _has_data(settings: PublisherSettings) -> bool:
-    url = urlsplit(settings.jobs_url)
-    return url.scheme != "sqlite" or has_data(Path(unquote(url.path)))
-
-
-def _elsewhere(settings: PublisherSettings, folder: Path) -> PublisherSettings:
-    """The same settings with empty stores in another folder, instead of those on this machine."""
-    local = {"jobs": settings.jobs_url, "bus": settings.bus_url, "videos": settings.videos_url}
-    empty = {name: "" for name, url in local.items() if url.startswith(("sqlite:", "file:"))}
-    return settings.model_copy(update={"data_dir": folder, **empty})
-
-
-@asynccontextmanager
-async def _open_desk(settings: PublisherSettings, *, check: bool) -> AsyncIterator[PublisherContext]:
-    async with Adapters() as adapters:
-        desk = PublisherContext(
+        adapters = await stack.enter_async_context(Adapters())
+        ctx = PublisherContext(
             bus=await adapters.bus(settings.bus_url),
             jobs=await adapters.jobs(settings.jobs_url),
             videos=await adapters.videos(
@@ -82,14 +61,29 @@ async def _open_desk(settings: PublisherSettings, *, check: bool) -> AsyncIterat
             workers=WorkerWatch(await adapters.heartbeats(settings.jobs_url), SystemClock()),
         )
         # A message that is published before its subscription exists is lost, and the first worker may start later.
-        await desk.bus.ensure(WORKERS)
-        await desk.bus.ensure(DEAD_WORKERS)
-        yield desk
+        await ctx.bus.ensure(WORKERS)
+        await ctx.bus.ensure(DEAD_WORKERS)
+        yield ctx
+
+
+def _has_data(settings: PublisherSettings) -> bool:
+    url = urlsplit(settings.jobs_url)
+    return url.scheme != "sqlite" or has_data(Path(unquote(url.path)))
+
+
+def local_file(settings: PublisherSettings, name: str) -> Path | None:
+    """Return the path of a file of the video store on this machine; None if it does not exist or is in a bucket."""
+    url = urlsplit(settings.videos_url)
+    path = Path(unquote(url.path)) / name
+    return path if url.scheme == "file" and path.is_file() else None
 
 
 @asynccontextmanager
 async def open_token_check(settings: PublisherSettings) -> AsyncIterator[Callable[[str], Awaitable[str | None]] | None]:
-    """What tells whom a Google ID token vouches for; None where the settings name no audience. Raises `Invalid`."""
+    """Open the check that returns the account of a Google ID token, or None if the settings name no audience.
+
+    Raises `Invalid`.
+    """
     if not settings.id_token_audience:
         yield None
         return
@@ -103,13 +97,13 @@ async def open_token_check(settings: PublisherSettings) -> AsyncIterator[Callabl
 
 
 async def link_secret(settings: PublisherSettings) -> bytes | None:
-    """What signs the addresses of the local folder's files; None where a bucket has them. Raises `Unavailable`."""
+    """Return the secret that signs the addresses of local files; None if a bucket has them. Raises `Unavailable`."""
     url = urlsplit(settings.videos_url)
     return await asyncio.to_thread(read_or_create_secret, Path(unquote(url.path))) if url.scheme == "file" else None
 
 
 def open_disk_check(settings: PublisherSettings) -> Callable[[], Awaitable[None]]:
-    """What raises `Unavailable` while a folder of the settings can't be written to; nothing where they name none."""
+    """Return a check that raises `Unavailable` while a local folder of the settings can't be written to."""
     databases = [urlsplit(url).path for url in (settings.bus_url, settings.jobs_url) if url.startswith("sqlite:")]
     videos = [urlsplit(settings.videos_url).path] if settings.videos_url.startswith("file:") else []
     folders = [Path(unquote(path)).parent for path in databases] + [Path(unquote(path)) for path in videos]
@@ -117,7 +111,7 @@ def open_disk_check(settings: PublisherSettings) -> Callable[[], Awaitable[None]
 
 
 def open_planner(settings: PublisherSettings) -> Callable[[VideoRequest], Plan]:
-    """What the configured model would do for a request: no account, no network. Raises `Invalid`."""
+    """Return the planner of the configured model, which needs no account and no network. Raises `Invalid`."""
     scheme = settings.model.partition(":")[0]
     if scheme == "animatic":
         from infra.animatic.model import plan
@@ -137,12 +131,12 @@ def open_planner(settings: PublisherSettings) -> Callable[[VideoRequest], Plan]:
 
 
 def open_logs(level: str) -> None:
-    """Log lines go to standard error from here on."""
+    """Send log lines to standard error from now on."""
     configure_logs(level)
 
 
 async def set_up(settings: PublisherSettings, *, location: str | None) -> "Setup | None":
-    """Makes what the settings name at Google; None where they name nothing there."""
+    """Make what the settings name at Google; return None if they name nothing there."""
     urls = {"bus": settings.bus_url, "jobs": settings.jobs_url, "videos": settings.videos_url}
     if not any(url.startswith(_GOOGLE) for url in urls.values()):
         return None
@@ -152,7 +146,7 @@ async def set_up(settings: PublisherSettings, *, location: str | None) -> "Setup
 
 
 async def back_up(settings: PublisherSettings, to: Path) -> "Backup":
-    """Copy what the embedded default keeps to a new folder. Raises `Invalid` where the jobs lie elsewhere."""
+    """Copy the data of the embedded default to a new folder. Raises `Invalid` if the jobs are stored elsewhere."""
     from infra.embedded.backup import back_up as back_up_folder
 
     jobs, bus, videos = (urlsplit(url) for url in (settings.jobs_url, settings.bus_url, settings.videos_url))
@@ -164,7 +158,7 @@ async def back_up(settings: PublisherSettings, to: Path) -> "Backup":
 
 
 def open_emulators() -> AbstractContextManager[Mapping[str, str]]:
-    """Google's emulators for as long as the context lasts; gives the environment that leads to them."""
+    """Run Google's emulators for as long as the context lasts; it yields the environment that leads to them."""
     from infra.gcp.emulators import find_emulators, run_emulators
 
     return run_emulators(find_emulators())

@@ -1,18 +1,17 @@
-"""Looks at the messages that were given up, gives one another chance, or drops it.
+"""Replay jobs that ended without a video, and list, replay and delete dead letters.
 
-Lets a job that ended without a video live again. What was paid and made is used; what is missing is paid for.
-
-What a new life of an ended job would pay for, clip by clip. A person sees it before it is paid.
+A replay uses the clips that were paid and made, and pays for the clips that are missing. The first section lists what
+it would pay for, so that a person can agree to the payments before they are made.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from publisher.context import PublisherContext, find
 from publisher.submit import publish_if_due, publish_request
-from schemas.domain.clip import Clip, Plan, PlannedClip
+from schemas.domain.clip import Plan, PlannedClip
 from schemas.domain.events import Replayed
 from schemas.domain.job import QUEUED_AT_MOST, Job
 from schemas.domain.state_machine import advance
@@ -21,14 +20,13 @@ from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.ports import DeadLetter
 from schemas.services.reference_images import stage_image
 from schemas.services.update import update_job
-from schemas.wire.message import Message, NewerVersion, decode_command
+from schemas.wire.message import NewerVersion, decode_command
 from schemas.wire.request import OnUnknownSubmit, VideoRequest
 
 logger = logging.getLogger(__name__)
 
-
 Planner = Callable[[VideoRequest], Plan]
-"""What the configured model would do for a request. Raises `Invalid` for what it can't make."""
+"""Returns the plan of the configured model for a request. Raises `Invalid` for a video that the model can't make."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,9 +37,9 @@ class Payment:
     model: str
     price_usd: Decimal
     charged_usd: Decimal = Decimal(0)
-    """What was charged for the clip before, and gave no video."""
+    """What was charged for the clip before without a video."""
     doubts: int = 0
-    """How many earlier submits of it may have been charged."""
+    """How many earlier submits of the clip may have been charged."""
 
     def __str__(self) -> str:
         words = f"clip {self.clip} ({self.model}) ${self.price_usd:.2f}"
@@ -50,58 +48,57 @@ class Payment:
         return f"{words}, which may have been charged already" if self.doubts else words
 
 
-def payments_of(job: Job, revival: Replayed | None, plan: Planner) -> tuple[Payment, ...]:
-    """What the job would pay for after `revival`; nothing without one.
+def payments_of(job: Job, event: Replayed | None, plan: Planner) -> tuple[Payment, ...]:
+    """Return what the job would pay for after the event; nothing if there is no event.
 
     A clip whose outcome is unknown is searched for and not sent, unless its request says `resubmit`.
     """
-    if revival is None:
+    if event is None:
         return ()
-    again = advance(job, revival)
-    if not again.has_started:
-        return _fresh(again, plan)
+    replayed = advance(job, event)
+    if not replayed.has_started:
+        # The plan is not frozen: workers make it again, perhaps with other prices. The more expensive plan is shown.
+        planned = _payments_of_plan([clip.planned for clip in replayed.clips])
+        return max(planned, payments_for(job.request, plan), key=total_of)
     resubmits = job.request.on_unknown_submit is OnUnknownSubmit.RESUBMIT
     sent = (ClipState.PLANNED, ClipState.UNKNOWN) if resubmits else (ClipState.PLANNED,)
-    return tuple(_payment(clip) for clip in again.clips if clip.state in sent and clip.planned.price_usd)
+    return tuple(
+        Payment(
+            clip=clip.index,
+            model=clip.planned.model,
+            price_usd=clip.planned.price_usd,
+            charged_usd=clip.planned.price_usd * len(clip.late),
+            doubts=clip.unresolved_submits,
+        )
+        for clip in replayed.clips
+        if clip.state in sent and clip.planned.price_usd
+    )
 
 
 def payments_for(request: VideoRequest, plan: Planner) -> tuple[Payment, ...]:
-    """What a new job would pay for; nothing if the model can't make it."""
+    """Return what a new job would pay for; nothing if the model can't make the video."""
     try:
-        clips = plan(request).clips
+        return _payments_of_plan(plan(request).clips)
     except Invalid:
         return ()
-    return tuple(_planned(index, clip) for index, clip in enumerate(clips) if clip.price_usd)
+
+
+def _payments_of_plan(clips: Sequence[PlannedClip]) -> tuple[Payment, ...]:
+    return tuple(
+        Payment(clip=index, model=clip.model, price_usd=clip.price_usd)
+        for index, clip in enumerate(clips)
+        if clip.price_usd
+    )
 
 
 def total_of(payments: tuple[Payment, ...]) -> Decimal:
-    """US dollars."""
-    return sum((each.price_usd for each in payments), Decimal(0))
+    """Return the sum in US dollars."""
+    return sum((payment.price_usd for payment in payments), Decimal(0))
 
 
 def describe(payments: tuple[Payment, ...]) -> str:
-    """How much, and for what."""
+    """Return the sum and each payment in one line."""
     return f"${total_of(payments):.2f}: {'; '.join(map(str, payments))}"
-
-
-def _fresh(job: Job, plan: Planner) -> tuple[Payment, ...]:
-    """A plan that is not frozen is made again, by workers whose prices may be others: the dearer one is shown."""
-    known = tuple(_planned(clip.index, clip.planned) for clip in job.clips if clip.planned.price_usd)
-    return max(known, payments_for(job.request, plan), key=total_of)
-
-
-def _planned(index: int, clip: PlannedClip) -> Payment:
-    return Payment(clip=index, model=clip.model, price_usd=clip.price_usd)
-
-
-def _payment(clip: Clip) -> Payment:
-    return Payment(
-        clip=clip.index,
-        model=clip.planned.model,
-        price_usd=clip.planned.price_usd,
-        charged_usd=clip.planned.price_usd * len(clip.late),
-        doubts=clip.unresolved_submits,
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,13 +109,13 @@ class Agreement:
     payments: tuple[Payment, ...] = ()
 
     def check(self, payments: tuple[Payment, ...]) -> None:
-        """Raises `PaymentDue` if it is something else."""
+        """Raise `PaymentDue` if these are other payments."""
         if payments != self.payments:
             raise PaymentDue(payments)
 
 
 class PaymentDue(Invalid):
-    """Nobody agreed to pay for this."""
+    """A replay would make payments that no person agreed to."""
 
     def __init__(self, payments: tuple[Payment, ...]) -> None:
         super().__init__(f"the replay would pay {describe(payments)}")
@@ -126,26 +123,34 @@ class PaymentDue(Invalid):
 
 
 async def replay(
-    desk: PublisherContext,
+    ctx: PublisherContext,
     job_id: str,
     *,
     traceparent: str | None = None,
     resubmit: int | None = None,
     agreed: Agreement | None = None,
 ) -> Job:
-    """The job in its new life, with its request on the bus again. One that has not ended comes back unchanged.
-    `resubmit` names a clip in doubt that is sent again although it may be paid twice.
+    """Queue the job again in a new life, publish its request, and return it. A job that has not ended stays unchanged.
 
-    `agreed` says what a person agreed to pay for; without it nothing is asked.
+    `resubmit` names a clip in doubt that is sent again although it may be paid twice. `agreed` holds the payments that
+    a person agreed to; without it the payments are not checked.
 
-    Raises `NotFound`, and `Invalid` for a job that has its video, was erased, or would pay for anything else. A crash
-    half-way, or a bus that is out of reach, leaves a queued job, which the same call again publishes, or `reconcile`.
+    Raises `NotFound`, and `Invalid` for a job that has its video, was erased, or would make other payments. A crash
+    half-way or an unreachable bus leaves a queued job, which the same call or `reconcile` publishes later.
     """
-    before = await find(desk, job_id)
-    job = await update_job(desk.jobs, job_id, lambda newest: _revival(desk, newest, resubmit, agreed))
+
+    def decide(newest: Job) -> Replayed | None:
+        if newest.erased_at:
+            raise Invalid(f"job {job_id} was erased with its prompt; a new video needs a new id", field="job_id")
+        if newest.state is JobState.SUCCEEDED:
+            raise Invalid(f"job {job_id} already has its video; another video needs a new id", field="job_id")
+        return _replay_if_agreed(ctx, newest, agreed, resubmit=resubmit)
+
+    before = await find(ctx, job_id)
+    job = await update_job(ctx.jobs, job_id, decide)
     is_replayed = job.life != before.life
     try:
-        await (publish_request(desk, job, traceparent=traceparent) if is_replayed else publish_if_due(desk, job))
+        await (publish_request(ctx, job, traceparent=traceparent) if is_replayed else publish_if_due(ctx, job))
     except Unavailable:
         logger.warning("replay is left to reconcile", extra={"action": "replay_unsent", "job_id": job_id})
     if is_replayed:
@@ -153,90 +158,77 @@ async def replay(
     return job
 
 
-def replay_event(desk: PublisherContext, job: Job, resubmit: int | None = None) -> Replayed | None:
-    """What lets it live again; None for a job that has its video, has not ended, or was erased."""
+def replay_event(ctx: PublisherContext, job: Job, resubmit: int | None = None) -> Replayed | None:
+    """Return the event of a replay; None for a job that has its video, has not ended, or was erased."""
     if not job.has_ended or job.erased_at or job.state is JobState.SUCCEEDED:
         return None
-    now = desk.clock.now()
+    now = ctx.clock.now()
     return Replayed(at=now, deadline=now + QUEUED_AT_MOST, resubmit=resubmit)
 
 
-def _revival(desk: PublisherContext, job: Job, resubmit: int | None, agreed: Agreement | None) -> Replayed | None:
-    if job.erased_at:
-        raise Invalid(f"job {job.job_id} was erased with its prompt; a new video needs a new id", field="job_id")
-    if job.state is JobState.SUCCEEDED:
-        raise Invalid(f"job {job.job_id} has its video already; another one needs a new id", field="job_id")
-    event = replay_event(desk, job, resubmit)
+def _replay_if_agreed(
+    ctx: PublisherContext, job: Job, agreed: Agreement | None, *, resubmit: int | None = None
+) -> Replayed | None:
+    event = replay_event(ctx, job, resubmit)
     if agreed:
         agreed.check(payments_of(job, event, agreed.plan))
     return event
 
 
-async def list_dead_letters(desk: PublisherContext, *, limit: int = 100) -> list[DeadLetter]:
-    """What was given up, the newest first."""
-    return await desk.bus.dead_letters(limit=limit)
+async def list_dead_letters(ctx: PublisherContext, *, limit: int = 100) -> list[DeadLetter]:
+    """Return dead letters, the newest first."""
+    return await ctx.bus.dead_letters(limit=limit)
 
 
-async def show_dead_letter(desk: PublisherContext, letter_id: str) -> DeadLetter:
-    """One of them. Raises `NotFound`."""
-    letters = await desk.bus.dead_letters(id=letter_id)
-    if not letters:
+async def show_dead_letter(ctx: PublisherContext, letter_id: str) -> DeadLetter:
+    """Return one dead letter. Raises `NotFound`."""
+    dead_letters = await ctx.bus.dead_letters(id=letter_id)
+    if not dead_letters:
         raise NotFound(f"there is no dead letter {letter_id}")
-    return letters[0]
+    return dead_letters[0]
 
 
-async def replay_dead_letter(desk: PublisherContext, letter_id: str, *, agreed: Agreement | None = None) -> None:
-    """Publishes it again. Its job, where it ended without a video, lives again first: what is paid is used.
-    `agreed` says what a person agreed to pay for; without it nothing is asked.
+async def replay_dead_letter(ctx: PublisherContext, letter_id: str, *, agreed: Agreement | None = None) -> None:
+    """Publish a dead letter again. If its job ended without a video, replay the job first, with its paid clips.
 
-    A job that only has the same id, for another request, stays as it is. Raises `NotFound`, and `Invalid` where the job
-    was erased or would pay for anything else. A crash in between leaves a queued job, which `reconcile` publishes.
+    `agreed` holds the payments that a person agreed to; without it the payments are not checked. A job that has the
+    same id but another request stays unchanged.
+
+    Raises `NotFound`, and `Invalid` if the job was erased or would make other payments. A crash in between leaves a
+    queued job, which `reconcile` publishes.
     """
-    letter = await show_dead_letter(desk, letter_id)
-    job = await _job_of(desk, letter.message)
+    dead_letter = await show_dead_letter(ctx, letter_id)
+    try:
+        command = decode_command(dead_letter.message)
+    except (Invalid, NewerVersion):
+        command = None
+    request = command if isinstance(command, VideoRequest) else None
+    job = await _job_of(ctx, request) if request else None
     if job is not None:
         if job.erased_at:
-            raise Invalid(f"the job of dead letter {letter_id} was erased; drop the letter as well", field="letter_id")
-        await update_job(desk.jobs, job.job_id, lambda newest: _dead_letter_revival(desk, newest, agreed))
+            words = f"the job of dead letter {letter_id} was erased; drop the dead letter as well"
+            raise Invalid(words, field="letter_id")
+        await update_job(ctx.jobs, job.job_id, lambda newest: _replay_if_agreed(ctx, newest, agreed))
     elif agreed:
-        agreed.check(await _payments_of_a_new_job(desk, letter.message, agreed))
-    await desk.bus.replay_dead_letter(letter_id)
+        # A request whose job does not exist starts one. If the id belongs to another job, the request starts nothing.
+        starts_job = request is not None and not await ctx.jobs.get(request.job_id)
+        agreed.check(payments_for(request, agreed.plan) if request and starts_job else ())
+    await ctx.bus.replay_dead_letter(letter_id)
     extra = {"action": "dead_replayed", "letter_id": letter_id, "job_id": job.job_id if job else None}
     logger.info("dead letter replayed", extra=extra)
 
 
-async def delete_dead_letter(desk: PublisherContext, letter_id: str) -> None:
-    """Takes it off the shelf for good; its job stays as it is. Raises `NotFound`."""
-    await desk.bus.delete_dead_letter(letter_id)
+async def delete_dead_letter(ctx: PublisherContext, letter_id: str) -> None:
+    """Delete a dead letter; its job stays unchanged. Raises `NotFound`."""
+    await ctx.bus.delete_dead_letter(letter_id)
     logger.info("dead letter dropped", extra={"action": "dead_dropped", "letter_id": letter_id})
 
 
-def _dead_letter_revival(desk: PublisherContext, job: Job, agreed: Agreement | None) -> Replayed | None:
-    event = replay_event(desk, job)
-    if agreed:
-        agreed.check(payments_of(job, event, agreed.plan))
-    return event
-
-
-async def _payments_of_a_new_job(desk: PublisherContext, message: Message, agreed: Agreement) -> tuple[Payment, ...]:
-    """A request whose job was never made begins one. Another job's id begins nothing."""
+async def _job_of(ctx: PublisherContext, request: VideoRequest) -> Job | None:
+    """Return the job of exactly this request; None if the id belongs to another request."""
     try:
-        request = decode_command(message)
-    except (Invalid, NewerVersion):
-        return ()
-    if not isinstance(request, VideoRequest) or await desk.jobs.get(request.job_id):
-        return ()
-    return payments_for(request, agreed.plan)
-
-
-async def _job_of(desk: PublisherContext, message: Message) -> Job | None:
-    """The job that the message asks for. A cancel, what can't be read, or another job's id revives nothing."""
-    try:
-        command = decode_command(message)
-        if not isinstance(command, VideoRequest):
-            return None
-        request = (await stage_image(command, desk.videos, from_bus=True)).request  # the worker stores what it takes
-    except (Invalid, NewerVersion):
+        staged = await stage_image(request, ctx.videos, from_bus=True)  # the worker stores what this returns
+    except Invalid:
         return None
-    job = await desk.jobs.get(request.job_id)
-    return job if job and job.fingerprint == request.fingerprint() else None
+    job = await ctx.jobs.get(staged.request.job_id)
+    return job if job and job.fingerprint == staged.request.fingerprint() else None

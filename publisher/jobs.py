@@ -1,7 +1,4 @@
-"""Lists jobs, the newest first.
-
-Ends a job that nobody wants any more. Free before a submit; later what was accepted stays charged.
-"""
+"""List jobs, and cancel a job. A cancelled job costs nothing before a submit; what a model accepted stays charged."""
 
 import logging
 
@@ -21,7 +18,6 @@ from schemas.wire.validation import to_invalid
 
 logger = logging.getLogger(__name__)
 
-
 LIMIT_MAX = 200
 
 
@@ -31,11 +27,11 @@ class Listing(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     videos: list[JobView]
-    next_cursor: str | None = Field(default=None, description="Give it back as `cursor`; null on the last page.")
+    next_cursor: str | None = Field(default=None, description="The `cursor` of the next page; null on the last page.")
 
 
 async def list_jobs(
-    desk: PublisherContext,
+    ctx: PublisherContext,
     *,
     state: str | None,
     project_id: str | None,
@@ -44,81 +40,69 @@ async def list_jobs(
     caller: str | None = None,
     jobs_of: str | None = None,
 ) -> Listing:
-    """A page of jobs that fit; for a `caller` only its own, by its own ids.
+    """Return a page of the jobs that match; for a `caller` only its own jobs, by its own ids.
 
     An operator names a caller with `jobs_of`, and sees stored ids. Raises `Invalid` for a bad state, cursor or limit.
     """
     if not 1 <= limit <= LIMIT_MAX:
         raise Invalid(f"limit must be a whole number from 1 to {LIMIT_MAX}", field="limit")
-    query = JobQuery(states=_states(state), project_id=project_id, caller=caller or jobs_of, cursor=cursor, limit=limit)
-    page = await desk.jobs.list(query)
-    return Listing(videos=[await outline(desk, job, caller=caller) for job in page.jobs], next_cursor=page.cursor)
-
-
-def _states(state: str | None) -> frozenset[JobState]:
-    if state is None:
-        return frozenset()
     try:
-        return frozenset({JobState(state)})
+        states = frozenset() if state is None else frozenset({JobState(state)})
     except ValueError:
         raise Invalid(f"state must be one of {', '.join(JobState)}", field="state") from None
+    query = JobQuery(states=states, project_id=project_id, caller=caller or jobs_of, cursor=cursor, limit=limit)
+    page = await ctx.jobs.list(query)
+    return Listing(videos=[await outline(ctx, job, caller=caller) for job in page.jobs], next_cursor=page.cursor)
 
 
 async def cancel(
-    desk: PublisherContext,
+    ctx: PublisherContext,
     job_id: str,
     *,
     reason: str | None = None,
     traceparent: str | None = None,
     caller: str | None = None,
 ) -> Job:
-    """The job after the wish: cancelled, or marked where a submit is under way. An ended job comes back unchanged.
+    """Cancel the job and return it, or mark it if a submit is under way. A job that has ended stays unchanged.
 
-    Raises `NotFound` (for a `caller` also where the job is somebody else's), `Invalid` for a reason that is too long,
-    `Unavailable`.
+    Raises `NotFound` (for a `caller` also if the job belongs to another caller), `Invalid` for a reason that is too
+    long, and `Unavailable`.
     """
-    job = await find(desk, job_id, caller=caller)
+
+    def decide(newest: Job) -> CancelRequested | None:
+        return None if newest.has_ended else CancelRequested(at=ctx.clock.now(), reason=reason, held=False)
+
+    job = await find(ctx, job_id, caller=caller)
     if job.has_ended:
         return job
-    nudge = _nudge(job.job_id, reason)
-    job = await update_job(desk.jobs, job.job_id, lambda newest: _cancel_event(desk, newest, reason))
+    try:
+        request = CancelRequest(job_id=job.job_id, reason=reason)
+    except ValidationError as error:
+        raise to_invalid(error) from error
+    job = await update_job(ctx.jobs, job.job_id, decide)
     if job.completion_due:
-        job = await announce(desk, job, traceparent)
-    await _send(desk, nudge, traceparent)
+        job = await announce(ctx, job, traceparent)
+    try:
+        await ctx.bus.publish(REQUESTS, encode_cancel(request, at=ctx.clock.now(), traceparent=traceparent))
+    except Unavailable:  # the record holds the request, so a lost message to the worker only costs time
+        logger.warning("cancel was not sent", extra={"action": "cancel_unsent", "job_id": job.job_id})
     logger.info("job cancelled", extra={"action": "job_cancelled", "job_id": job.job_id, "state": job.state})
     return job
 
 
-def _nudge(job_id: str, reason: str | None) -> CancelRequest:
-    try:
-        return CancelRequest(job_id=job_id, reason=reason)
-    except ValidationError as error:
-        raise to_invalid(error) from error
+async def announce(ctx: PublisherContext, job: Job, traceparent: str | None) -> Job:
+    """Publish the completion of a job that ended without a video, and return the job.
 
-
-def _cancel_event(desk: PublisherContext, job: Job, reason: str | None) -> CancelRequested | None:
-    return None if job.has_ended else CancelRequested(at=desk.clock.now(), reason=reason, held=False)
-
-
-async def announce(desk: PublisherContext, job: Job, traceparent: str | None) -> Job:
-    """The end of a job without a video, told at once. Best effort: `completion_due` stays set where this fails, and
-    `reconcile` tells it."""
-    now = desk.clock.now()
+    This is best effort: if it fails, `completion_due` stays set and `reconcile` publishes the completion.
+    """
+    now = ctx.clock.now()
     completion = completion_of(job, video_url=None)
     message = encode_completion(completion, at=now, traceparent=traceparent, caller=job.caller)
     try:
-        await desk.bus.publish(COMPLETIONS, message)
+        await ctx.bus.publish(COMPLETIONS, message)
         return await update_job(
-            desk.jobs, job.job_id, lambda newest: Announced(at=now) if newest.life == job.life else None
+            ctx.jobs, job.job_id, lambda newest: Announced(at=now) if newest.life == job.life else None
         )
     except ReelbusError:
         logger.warning("completion is left to reconcile", extra={"action": "cancel_unannounced", "job_id": job.job_id})
         return job
-
-
-async def _send(desk: PublisherContext, nudge: CancelRequest, traceparent: str | None) -> None:
-    """Tells the worker that renders it. The record has the wish already, so a lost nudge only costs time."""
-    try:
-        await desk.bus.publish(REQUESTS, encode_cancel(nudge, at=desk.clock.now(), traceparent=traceparent))
-    except Unavailable:
-        logger.warning("cancel was not sent", extra={"action": "cancel_unsent", "job_id": nudge.job_id})

@@ -1,10 +1,10 @@
-"""Erases ended jobs: prompt, images, videos and dead letters go; what the job was, how it ended and what it cost stay.
+"""Erase ended jobs: their prompts, images, videos and dead letters are deleted; kind, ending and cost of the job stay.
 
-A repeat of its request never pays again. Completions that were published before can't be called back.
+A repeat of an erased job's request never pays again. Completions that were published before stay published.
 """
 
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,9 +20,9 @@ from schemas.services.erasure import Eraser
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE = 50
-_PAGE = 200
-_ENDS = frozenset(state for state in JobState if state.is_final)
+_BATCH_SIZE = 50
+_PAGE_SIZE = 200
+_FINAL_STATES = frozenset(state for state in JobState if state.is_final)
 
 
 class Kept(BaseModel):
@@ -43,52 +43,45 @@ class Purge(BaseModel):
     erased: list[str] = Field(default_factory=list)
     unfinished: list[str] = Field(
         default_factory=list,
-        description="Erased; files and dead letters that could not be seen or deleted now are left to a worker.",
+        description="Erased, but a worker must delete files or dead letters that could not be read or deleted now.",
     )
     kept: list[Kept] = Field(default_factory=list)
 
 
 async def purge(
-    desk: PublisherContext, job_ids: Collection[str], *, caller: str | None = None, dry_run: bool = False
+    ctx: PublisherContext, job_ids: Collection[str], *, caller: str | None = None, dry_run: bool = False
 ) -> Purge:
-    """Erase these jobs; one that was erased before is swept again. With a `caller` the ids may be the caller's own.
+    """Erase these jobs; the files of a job that was erased before are deleted again.
 
-    Raises `NotFound`, before anything is erased.
+    With a `caller` the ids may be the caller's own. Raises `NotFound`, before anything is erased.
     """
     report = Purge(dry_run=dry_run)
-    found = [await find(desk, job_id, caller=caller) for job_id in dict.fromkeys(job_ids)]
+    found = [await find(ctx, job_id, caller=caller) for job_id in dict.fromkeys(job_ids)]
     jobs = list({job.job_id: job for job in found}.values())
-    for start in range(0, len(jobs), _AT_ONCE):
-        await _portion(desk, jobs[start : start + _AT_ONCE], report)
+    await _erase(ctx, jobs, report)
     return report
 
 
 async def purge_old(
-    desk: PublisherContext,
+    ctx: PublisherContext,
     *,
     project_id: str | None,
     older_than: timedelta | None,
     caller: str | None = None,
     dry_run: bool = False,
 ) -> Purge:
-    """Erase the ended jobs of a project, of a caller, or those that ended so long ago; all conditions hold at once."""
+    """Erase the ended jobs that match all conditions: a project, a caller, the time since they ended."""
     report = Purge(dry_run=dry_run)
-    ended_before = desk.clock.now() - older_than if older_than else None
-    # Jobs of a project or a caller that go on are reported as kept, those of the whole world are not.
-    states = frozenset() if project_id or caller else _ENDS
-    query = JobQuery(states=states, project_id=project_id, caller=caller, created_before=ended_before, limit=_PAGE)
-    async for jobs in _pages(desk, query):
-        for start in range(0, len(jobs), _AT_ONCE):
-            await _portion(desk, jobs[start : start + _AT_ONCE], report)
-    return report
-
-
-async def _pages(desk: PublisherContext, query: JobQuery) -> AsyncIterator[list[Job]]:
+    ended_before = ctx.clock.now() - older_than if older_than else None
+    # Unfinished jobs of a project or a caller are reported as kept; without either they are not reported.
+    states = frozenset() if project_id or caller else _FINAL_STATES
+    query = JobQuery(states=states, project_id=project_id, caller=caller, created_before=ended_before, limit=_PAGE_SIZE)
     while True:
-        page = await desk.jobs.list(query)
-        yield [job for job in page.jobs if not job.erased_at and _has_ended_before(job, query.created_before)]
+        page = await ctx.jobs.list(query)
+        jobs = [job for job in page.jobs if not job.erased_at and _has_ended_before(job, ended_before)]
+        await _erase(ctx, jobs, report)
         if page.cursor is None:
-            return
+            return report
         query = replace(query, cursor=page.cursor)
 
 
@@ -96,15 +89,18 @@ def _has_ended_before(job: Job, moment: datetime | None) -> bool:
     return moment is None or (job.has_ended and (job.since(job.state) or job.created_at) < moment)
 
 
-async def _portion(desk: PublisherContext, jobs: list[Job], report: Purge) -> None:
-    eraser = Eraser(jobs=desk.jobs, videos=desk.videos, bus=desk.bus, clock=desk.clock)
-    marked = [erased for job in jobs if (erased := await _mark(eraser, job, report))]
-    report.erased.extend(job.job_id for job in marked)
-    if not report.dry_run:
-        report.unfinished.extend(job.job_id for job in await eraser.finish(marked))
+async def _erase(ctx: PublisherContext, jobs: list[Job], report: Purge) -> None:
+    eraser = Eraser(jobs=ctx.jobs, videos=ctx.videos, bus=ctx.bus, clock=ctx.clock)
+    for start in range(0, len(jobs), _BATCH_SIZE):
+        batch = jobs[start : start + _BATCH_SIZE]
+        marked = [erased for job in batch if (erased := await _mark(eraser, job, report))]
+        report.erased.extend(job.job_id for job in marked)
+        if not report.dry_run:
+            report.unfinished.extend(job.job_id for job in await eraser.finish(marked))
 
 
 async def _mark(eraser: Eraser, job: Job, report: Purge) -> Job | None:
+    """Mark a job as erased and return it, or report it as kept and return None."""
     try:
         if not report.dry_run:
             return await eraser.mark(job.job_id)

@@ -1,8 +1,7 @@
-"""A person's word about a clip that nobody knows about: it was charged, it was not, or it is to be sent again.
+"""Resolve a clip whose submit has an unknown outcome, by the decision of a person.
 
-A film that lies under the clip's prefix settles the matter before anybody's word: it is adopted.
-
-What is known about the clips of a job whose charge nobody knows: for a person who has to judge.
+`evidence` reports what is known about the unresolved clips of a job. `resolve` applies the decision: the clip was
+charged, was not charged, or is sent again. If a video is stored under the clip's prefix, `resolve` adopts it instead.
 """
 
 import logging
@@ -26,13 +25,14 @@ from schemas.wire.types import Moment, Usd
 
 logger = logging.getLogger(__name__)
 
-
+MIN_SUBMIT_AGE_S = 90.0
+"""Before that only the worker that owns a submit may act on it, because it may still be sending."""
 LOG_ACTIONS = ("submit_unknown", "submit_unknown_failed", "generation_lost", "accepted_late", "found_late")
-"""What a worker says about such clips; `docs/operations.md` has the whole list."""
+"""The log actions of a worker about such clips; `docs/operations.md` has the whole list."""
 
 
 class Attempt(BaseModel):
-    """Where one attempt's files go, and what lies there now."""
+    """The object prefix of one attempt, and the files that are stored there now."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,12 +41,12 @@ class Attempt(BaseModel):
 
     @property
     def video(self) -> str | None:
-        """The finished film among them."""
+        """The finished video among the files."""
         return next((name for name in self.files if name.endswith(".mp4")), None)
 
 
 class UnresolvedClip(BaseModel):
-    """One clip in doubt."""
+    """One clip whose charge is unknown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,13 +61,13 @@ class UnresolvedClip(BaseModel):
     nonce: str | None
     operation: str | None
     cause: str | None
-    present: Attempt | None = Field(description="The attempt in doubt; null where only earlier ones are.")
-    lost: tuple[Attempt, ...] = Field(description="Earlier attempts whose outcome was never learnt.")
-    late: tuple[str, ...] = Field(description="Operations that turned up late: charged already.")
+    present: Attempt | None = Field(description="The attempt in doubt; null if only earlier attempts are in doubt.")
+    lost: tuple[Attempt, ...] = Field(description="Earlier attempts whose outcome is still unknown.")
+    late: tuple[str, ...] = Field(description="Operations that were found late: they are charged already.")
 
 
 class Evidence(BaseModel):
-    """A job and its clips in doubt."""
+    """A job and its unresolved clips."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,33 +77,33 @@ class Evidence(BaseModel):
     charged: Charged
     cost_usd: Usd
     doubts: tuple[UnresolvedClip, ...]
-    log: str = Field(description="What to look for in the workers' logs.")
+    log: str = Field(description="What to search for in the workers' logs.")
 
 
-async def gather(desk: PublisherContext, job: Job) -> Evidence:
-    """The evidence as of now, the store's listing included. Raises `Unavailable`."""
+async def gather(ctx: PublisherContext, job: Job) -> Evidence:
+    """Return the evidence as of now, with the files that the video store lists. Raises `Unavailable`."""
     return Evidence(
         job_id=job.job_id,
         state=job.state,
         life=job.life,
         charged=job.charged,
         cost_usd=job.cost_usd,
-        doubts=tuple([await _doubt(desk, clip) for clip in unresolved_clips(job)]),
+        doubts=tuple([await _unresolved_clip(ctx, clip) for clip in list_unresolved_clips(job)]),
         log=f"job_id {job.job_id} with action {', '.join(LOG_ACTIONS)}",
     )
 
 
-def unresolved_clips(job: Job) -> list[Clip]:
-    """Its clips in doubt. A lost attempt of a job that goes on is none: the job's own end judges it."""
+def list_unresolved_clips(job: Job) -> list[Clip]:
+    """Return the clips in doubt. A lost attempt counts only in an ended job, because the end of the job resolves it."""
     return [clip for clip in job.clips if clip.is_in_doubt or (job.has_ended and clip.unresolved_prefixes)]
 
 
-def first_submit_at(job: Job, clip: Clip, now: datetime) -> float:
-    """Seconds since the clip was sent, by the store's clock where that is known."""
+def submit_age_s(job: Job, clip: Clip, now: datetime) -> float:
+    """Return the seconds since the clip was sent, by the store's clock if that is known."""
     return ((job.read_at or now) - (clip.submitting_at or job.created_at)).total_seconds()
 
 
-async def _doubt(desk: PublisherContext, clip: Clip) -> UnresolvedClip:
+async def _unresolved_clip(ctx: PublisherContext, clip: Clip) -> UnresolvedClip:
     return UnresolvedClip(
         clip=clip.index,
         state=clip.state,
@@ -116,22 +116,18 @@ async def _doubt(desk: PublisherContext, clip: Clip) -> UnresolvedClip:
         nonce=clip.nonce,
         operation=clip.operation,
         cause=f"{clip.cause.code}: {clip.cause.message}" if clip.cause else None,
-        present=await _attempt(desk, clip.prefix) if clip.is_in_doubt and clip.prefix else None,
-        lost=tuple([await _attempt(desk, prefix) for prefix in clip.lost_prefixes]),
+        present=await _attempt(ctx, clip.prefix) if clip.is_in_doubt and clip.prefix else None,
+        lost=tuple([await _attempt(ctx, prefix) for prefix in clip.lost_prefixes]),
         late=clip.late,
     )
 
 
-async def _attempt(desk: PublisherContext, prefix: str) -> Attempt:
-    return Attempt(prefix=prefix, files=tuple(file.name for file in await desk.videos.list(prefix)))
-
-
-MIN_SUBMIT_AGE_S = 90.0
-"""A submit is left alone for so long by everybody but its owner, who may still be sending it."""
+async def _attempt(ctx: PublisherContext, prefix: str) -> Attempt:
+    return Attempt(prefix=prefix, files=tuple(file.name for file in await ctx.videos.list(prefix)))
 
 
 class Decision(StrEnum):
-    """What a person says."""
+    """The decision of a person about a clip."""
 
     CHARGED = "charged"
     NOT_CHARGED = "not_charged"
@@ -140,104 +136,100 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resolution:
-    """What became of it."""
+    """The job after a decision."""
 
     job: Job
     clip: int
     adopted: str | None
-    """The film that was found, and taken instead of the word."""
+    """The video that was found and used instead of the decision; None if the decision was applied."""
 
 
-async def evidence(desk: PublisherContext, job_id: str) -> Evidence:
-    """What is known, and nothing is changed. Raises `NotFound`, and `Invalid` where no clip is in doubt."""
-    job = await find(desk, job_id)
-    _check(desk, job)
-    return await gather(desk, job)
+async def evidence(ctx: PublisherContext, job_id: str) -> Evidence:
+    """Return what is known about the unresolved clips. Raises `NotFound`, and `Invalid` if no clip is in doubt."""
+    job = await find(ctx, job_id)
+    _check(ctx, job)
+    return await gather(ctx, job)
 
 
-async def resolve(desk: PublisherContext, job_id: str, word: Decision, *, clip: int | None = None) -> Resolution:
-    """The job after that word. Raises `NotFound`, and `Invalid` for a clip that is not in doubt or was just sent."""
-    job = await find(desk, job_id)
-    _check(desk, job)
-    doubt = _chosen(await gather(desk, job), clip)
-    film = next((attempt.video for attempt in _usable(job, doubt) if attempt.video), None)
-    job = await (_adopt(desk, job, doubt, film) if film else _apply(desk, job, doubt, word))
+async def resolve(ctx: PublisherContext, job_id: str, decision: Decision, *, clip: int | None = None) -> Resolution:
+    """Apply a decision. Raises `NotFound`, and `Invalid` for a clip that is not in doubt or was just sent."""
+    job = await find(ctx, job_id)
+    _check(ctx, job)
+    unresolved = _choose_clip(await gather(ctx, job), clip)
+    # The worker of a live job looks under the lost prefixes itself before it sends.
+    attempts = (unresolved.present, *(unresolved.lost if job.has_ended else ()))
+    video = next((attempt.video for attempt in attempts if attempt and attempt.video), None)
+    job = await (_adopt(ctx, job, unresolved, video) if video else _apply(ctx, job, unresolved, decision))
     if job.completion_due:
-        job = await announce(desk, job, job.traceparent)
-    extra = {"action": "resolved", "job_id": job_id, "clip": doubt.clip, "word": word, "adopted": film}
+        job = await announce(ctx, job, job.traceparent)
+    extra = {"action": "resolved", "job_id": job_id, "clip": unresolved.clip, "word": decision, "adopted": video}
     logger.warning("a person resolved a clip", extra=extra)
-    return Resolution(job=job, clip=doubt.clip, adopted=film)
+    return Resolution(job=job, clip=unresolved.clip, adopted=video)
 
 
-def _check(desk: PublisherContext, job: Job) -> None:
-    young = next((clip for clip in job.clips if _is_young(desk, job, clip)), None)
-    if young and not job.has_ended:
-        age_s = first_submit_at(job, young, desk.clock.now())
-        raise Invalid(
-            f"clip {young.index} of job {job.job_id} was sent {age_s:.0f} s ago and may still be answered; "
-            f"wait until {MIN_SUBMIT_AGE_S:.0f} s are over",
-            field="job_id",
-        )
+def _check(ctx: PublisherContext, job: Job) -> None:
+    for clip in () if job.has_ended else job.clips:
+        age_s = submit_age_s(job, clip, ctx.clock.now())
+        if clip.state in (ClipState.SUBMITTING, ClipState.UNKNOWN) and age_s < MIN_SUBMIT_AGE_S:
+            raise Invalid(
+                f"clip {clip.index} of job {job.job_id} was sent {age_s:.0f} s ago and may still be answered; "
+                f"wait until {MIN_SUBMIT_AGE_S:.0f} s have passed",
+                field="job_id",
+            )
     if not job.has_ended and job.clip_in(ClipState.SUBMITTING):
-        words = f"job {job.job_id} is being submitted, and no worker has looked after it since; start one, it judges it"
+        words = (
+            f"job {job.job_id} is being submitted, and no worker has checked it since; a running worker resolves it"
+        )
         raise Invalid(words, field="job_id")
-    if not unresolved_clips(job):
+    if not list_unresolved_clips(job):
         raise Invalid(f"no clip of job {job.job_id} is in doubt ({job.state}, charged: {job.charged})", field="job_id")
 
 
-def _is_young(desk: PublisherContext, job: Job, clip: Clip) -> bool:
-    open_ = clip.state in (ClipState.SUBMITTING, ClipState.UNKNOWN)
-    return open_ and first_submit_at(job, clip, desk.clock.now()) < MIN_SUBMIT_AGE_S
-
-
-def _chosen(known: Evidence, clip: int | None) -> UnresolvedClip:
-    numbers = [doubt.clip for doubt in known.doubts]
+def _choose_clip(known: Evidence, clip: int | None) -> UnresolvedClip:
+    numbers = [unresolved.clip for unresolved in known.doubts]
     if clip is None and len(numbers) > 1:
         raise Invalid(f"clip must be given: {', '.join(map(str, numbers))} are in doubt", field="clip")
-    chosen = [doubt for doubt in known.doubts if clip in (None, doubt.clip)]
+    chosen = [unresolved for unresolved in known.doubts if clip in (None, unresolved.clip)]
     if not chosen:
         raise Invalid(f"clip {clip} of job {known.job_id} is not in doubt; {numbers[0]} is", field="clip")
     return chosen[0]
 
 
-def _usable(job: Job, doubt: UnresolvedClip) -> tuple[Attempt, ...]:
-    """Where a film may lie that settles it. A live job's worker looks at the lost ones itself before it sends."""
-    present = (doubt.present,) if doubt.present else ()
-    return (*present, *doubt.lost) if job.has_ended else present
+async def _adopt(ctx: PublisherContext, job: Job, unresolved: UnresolvedClip, video: str) -> Job:
+    """Use the video. A live job continues with it; an ended job records the charge, and a replay uses it for free."""
+    at = ctx.clock.now()
+    late = AcceptedLate(at=at, clip=unresolved.clip, nonce="", operation=video)
+    found = FoundUnderPrefix(at=at, clip=unresolved.clip, output=video, held=False)
+    return await _update(ctx, job, unresolved, late if job.has_ended else found)
 
 
-async def _adopt(desk: PublisherContext, job: Job, doubt: UnresolvedClip, film: str) -> Job:
-    """A live job goes on with it. In an ended one it stands as charged, and a replay makes the video of it for free."""
-    at = desk.clock.now()
-    late = AcceptedLate(at=at, clip=doubt.clip, nonce="", operation=film)
-    found = FoundUnderPrefix(at=at, clip=doubt.clip, output=film, held=False)
-    return await _update(desk, job, doubt, late if job.has_ended else found)
-
-
-async def _apply(desk: PublisherContext, job: Job, doubt: UnresolvedClip, word: Decision) -> Job:
-    at = desk.clock.now()
-    if word is not Decision.RESUBMIT:
-        return await _update(desk, job, doubt, Resolved(at=at, clip=doubt.clip, charged=word is Decision.CHARGED))
-    if doubt.present:  # the record knows the attempt: its marker would only hold up a worker of an earlier version
-        await desk.videos.delete(marker_name(doubt.present.prefix))
+async def _apply(ctx: PublisherContext, job: Job, unresolved: UnresolvedClip, decision: Decision) -> Job:
+    at = ctx.clock.now()
+    if decision is not Decision.RESUBMIT:
+        return await _update(
+            ctx, job, unresolved, Resolved(at=at, clip=unresolved.clip, charged=decision is Decision.CHARGED)
+        )
+    if unresolved.present:  # the record knows the attempt; its marker would only delay a worker of an earlier version
+        await ctx.videos.delete(marker_name(unresolved.present.prefix))
     if not job.has_ended:
-        return await _update(desk, job, doubt, Resubmit(at=at, clip=doubt.clip, held=False))
-    if doubt.present is None or job.state is JobState.SUCCEEDED:
-        words = f"clip {doubt.clip} of job {job.job_id} waits for nothing; `reelbus replay` lets a job live again"
+        return await _update(ctx, job, unresolved, Resubmit(at=at, clip=unresolved.clip, held=False))
+    if unresolved.present is None or job.state is JobState.SUCCEEDED:
+        name = f"clip {unresolved.clip} of job {job.job_id}"
+        words = f"{name} does not wait for a decision; `reelbus replay` runs the job again"
         raise Invalid(words, field="clip")
-    return await replay(desk, job.job_id, resubmit=doubt.clip)
+    return await replay(ctx, job.job_id, resubmit=unresolved.clip)
 
 
-async def _update(desk: PublisherContext, seen: Job, doubt: UnresolvedClip, event: Step) -> Job:
-    """The evidence was gathered a moment ago: where the clip has moved since, a person should look again."""
+async def _update(ctx: PublisherContext, seen: Job, unresolved: UnresolvedClip, event: Step) -> Job:
+    """Apply the event. Raises `Invalid` if the clip changed after the evidence was gathered: the person looks again."""
 
-    def still(newest: Job) -> Step:
-        if (newest.life, newest.has_ended, newest.clips[doubt.clip]) != (
+    def decide(newest: Job) -> Step:
+        if (newest.life, newest.has_ended, newest.clips[unresolved.clip]) != (
             seen.life,
             seen.has_ended,
-            seen.clips[doubt.clip],
+            seen.clips[unresolved.clip],
         ):
-            raise Invalid(f"job {seen.job_id} moved on in the meantime; look at it again", field="job_id")
+            raise Invalid(f"job {seen.job_id} has changed in the meantime; look at it again", field="job_id")
         return event
 
-    return await update_job(desk.jobs, seen.job_id, still)
+    return await update_job(ctx.jobs, seen.job_id, decide)

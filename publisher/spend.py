@@ -1,6 +1,6 @@
-"""What was spent, from the ledgers of all jobs. A job whose prompt was erased still counts."""
+"""Sum what was spent, from the ledgers of all jobs. A job whose prompt was erased still counts."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -13,13 +13,13 @@ from schemas.errors import Invalid
 from schemas.ports import JobQuery
 from schemas.wire.types import Usd
 
-PAGE = 200
+PAGE_SIZE = 200
 
 Key = Callable[[Job, Clip], str | None]
 
 
 class Amounts(BaseModel):
-    """Money in US dollars, each of it in one place only."""
+    """Amounts in US dollars; each amount counts in one field only."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,9 +27,9 @@ class Amounts(BaseModel):
     """Operations that are known to have been charged."""
     charged_usd: Usd = Decimal(0)
     unknown_usd: Usd = Decimal(0)
-    """Submits that may have been charged, and nobody knows."""
+    """Submits of which it is unknown if they were charged."""
     reserved_usd: Usd = Decimal(0)
-    """Held back of a budget by clips that were not paid, or not yet."""
+    """Reserved from a budget by clips that are not paid."""
 
     def __bool__(self) -> bool:
         return bool(self.charged_usd or self.unknown_usd or self.reserved_usd)
@@ -44,13 +44,13 @@ class Amounts(BaseModel):
 
 
 class Group(Amounts):
-    """What belongs together; `key` is null for jobs without that project or label."""
+    """The amounts of one key, which is null for jobs without that project or label."""
 
     key: str | None
 
 
 class Spend(BaseModel):
-    """All of it."""
+    """The amounts of all jobs, and of each group."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,22 +60,31 @@ class Spend(BaseModel):
     total: Amounts
 
 
-async def spend(desk: PublisherContext, *, by: str | None = None, since: date | None = None) -> Spend:
-    """Reads every record. Raises `Invalid` for a `by` that is none."""
-    key = _key(by) if by else None
-    found: dict[str | None, Amounts] = {}
-    async for job in _all_jobs(desk):
-        for clip in job.clips:
+async def spend(ctx: PublisherContext, *, by: str | None = None, since: date | None = None) -> Spend:
+    """Sum the amounts of all jobs, grouped by `by`. Reads every record. Raises `Invalid` for an unknown `by`."""
+    key_of = _parse_by(by) if by else None
+    sums: dict[str | None, Amounts] = {}
+    cursor: str | None = None
+    while True:
+        page = await ctx.jobs.list(JobQuery(limit=PAGE_SIZE, cursor=cursor))
+        for job, clip in ((each, clip) for each in page.jobs for clip in each.clips):
             amounts = amounts_of(clip)
             if amounts and (since is None or submit_day(job, clip) >= since):
-                name = key(job, clip) if key else None
-                found[name] = found.get(name, Amounts()) + amounts
-    groups = _groups(found, in_order=by == "day") if key else []
-    return Spend(by=by, since=since, groups=groups, total=sum(found.values(), Amounts()))
+                key = key_of(job, clip) if key_of else None
+                sums[key] = sums.get(key, Amounts()) + amounts
+        cursor = page.cursor
+        if cursor is None:
+            break
+    groups = sorted(
+        (Group(key=key, **dict(amounts)) for key, amounts in sums.items()), key=lambda group: group.key or ""
+    )
+    if by != "day":  # days stay in order; other groups are sorted by their cost
+        groups.sort(key=lambda group: -(group.charged_usd + group.unknown_usd))
+    return Spend(by=by, since=since, groups=groups if by else [], total=sum(sums.values(), Amounts()))
 
 
 def amounts_of(clip: Clip) -> Amounts:
-    """One line of a ledger."""
+    """Return the amounts of one line of a ledger."""
     price = clip.planned.price_usd
     return Amounts(
         clips=clip.charges if price else 0,
@@ -86,22 +95,11 @@ def amounts_of(clip: Clip) -> Amounts:
 
 
 def submit_day(job: Job, clip: Clip) -> date:
-    """The day, in UTC, on which the clip was sent for the last time."""
+    """Return the day, in UTC, on which the clip was sent for the last time."""
     return (clip.submitting_at or job.created_at).date()
 
 
-async def _all_jobs(desk: PublisherContext) -> AsyncIterator[Job]:
-    cursor: str | None = None
-    while True:
-        page = await desk.jobs.list(JobQuery(limit=PAGE, cursor=cursor))
-        for job in page.jobs:
-            yield job
-        cursor = page.cursor
-        if cursor is None:
-            return
-
-
-def _key(by: str) -> Key:
+def _parse_by(by: str) -> Key:
     kind, colon, label = by.partition(":")
     if kind == "label" and label:
         return lambda job, _: job.request.labels.get(label)
@@ -115,11 +113,3 @@ _KEYS: Mapping[str, Key] = {
     "project": lambda job, _: job.request.project_id,
     "day": lambda job, clip: submit_day(job, clip).isoformat(),
 }
-
-
-def _groups(found: Mapping[str | None, Amounts], *, in_order: bool) -> list[Group]:
-    """Days as they came, anything else by what it cost."""
-    groups = sorted(
-        (Group(key=key, **dict(amounts)) for key, amounts in found.items()), key=lambda each: each.key or ""
-    )
-    return groups if in_order else sorted(groups, key=lambda each: -(each.charged_usd + each.unknown_usd))

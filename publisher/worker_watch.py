@@ -1,4 +1,4 @@
-"""Tells how long no worker was seen, from the heartbeats that workers leave beside the jobs."""
+"""Report how long no worker was seen, from the heartbeats that workers store beside the jobs."""
 
 import logging
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from schemas.ports import Clock, Heartbeats
 
 logger = logging.getLogger(__name__)
 SILENT_S = 150.0
-"""Workers beat once a minute: two of their beats are missing."""
+"""Workers beat once a minute: after so long two beats are missing."""
 _FRESH_S = 60.0
-"""Where no worker was ever seen, one may be about to start for so long."""
-_BELIEVED_S = 15.0
-_DOUBTED_S = 1.0
-"""How long an answer is kept: a worker does not die often, and one that starts is to be noticed at once."""
-_SAID_EVERY_S = 300.0
+"""If no worker was ever seen, a worker may still be starting for so long."""
+_CACHE_ALIVE_S = 15.0
+_CACHE_SILENT_S = 1.0
+"""How long an answer is kept: workers rarely die, but a worker that starts should be noticed at once."""
+_LOG_EVERY_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,18 +23,18 @@ class Silence:
     """No worker was seen for a while, or ever."""
 
     since: datetime | None
-    """When the last one was seen; None if none ever was."""
+    """When the last worker was seen; None if none ever was."""
     seconds: float
-    """Since then, or since this process began to look."""
+    """Seconds since then, or since this process began to look."""
 
     @property
     def is_fresh(self) -> bool:
-        """True if no worker was ever seen, and this process looks for one since moments."""
+        """True if no worker was ever seen, and this process began to look less than a minute ago."""
         return self.since is None and self.seconds < _FRESH_S
 
     @property
     def words(self) -> str:
-        """The sentence that people read."""
+        """The sentence that users read."""
         if self.since is None:
             return "no worker has been seen yet"
         minutes = int(self.seconds // 60)
@@ -45,28 +45,31 @@ class Silence:
 
 
 class WorkerWatch:
-    """Looks at the newest heartbeat, and remembers the answer for some seconds: ten thousand callers may ask."""
+    """Reads the newest heartbeat, and keeps the answer for some seconds because ten thousand callers may ask."""
 
     def __init__(self, heartbeats: Heartbeats, clock: Clock) -> None:
         self._heartbeats = heartbeats
         self._clock = clock
         self._began = clock.boot()
-        self._looked_at: float | None = None
-        self._found: Silence | None = None
-        self._said_at: float | None = None
+        self._checked_at: float | None = None
+        self._silence: Silence | None = None
+        self._logged_at: float | None = None
 
     async def silence(self) -> Silence | None:
-        """How long no worker was seen; None if one was, or if that can't be told now."""
+        """Return how long no worker was seen; None if one was, or if the heartbeats can't be read now."""
         now = self._clock.boot()
-        kept_s = _DOUBTED_S if self._found else _BELIEVED_S
-        if self._looked_at is None or now - self._looked_at >= kept_s:
-            self._looked_at = now  # first: callers that come meanwhile get the answer before
-            self._found = await self._look(now)
-        if self._found:
-            self._say(self._found, now)
-        return self._found
+        cache_s = _CACHE_SILENT_S if self._silence else _CACHE_ALIVE_S
+        if self._checked_at is None or now - self._checked_at >= cache_s:
+            self._checked_at = now  # before the read: callers that come during it get the previous answer
+            self._silence = await self._read_silence(now)
+        silence = self._silence
+        is_log_due = self._logged_at is None or now - self._logged_at >= _LOG_EVERY_S
+        if silence and not silence.is_fresh and is_log_due:
+            self._logged_at = now
+            logger.warning(silence.words, extra={"action": "no_worker"})
+        return silence
 
-    async def _look(self, now: float) -> Silence | None:
+    async def _read_silence(self, now: float) -> Silence | None:
         try:
             last = await self._heartbeats.last_beat()
         except Unavailable as error:
@@ -76,8 +79,3 @@ class WorkerWatch:
             return Silence(since=None, seconds=now - self._began)
         seconds = (last.read_at - last.at).total_seconds()
         return Silence(since=last.at, seconds=seconds) if seconds >= SILENT_S else None
-
-    def _say(self, found: Silence, now: float) -> None:
-        if not found.is_fresh and (self._said_at is None or now - self._said_at >= _SAID_EVERY_S):
-            self._said_at = now
-            logger.warning(found.words, extra={"action": "no_worker"})

@@ -164,9 +164,9 @@ def test_a_film_that_lies_there_after_the_end_makes_the_replay_free(shell: Shell
 @pytest.mark.parametrize(
     ("more", "ago_s", "words"),
     [
-        (("lose",), 20, "may still be answered; wait until 90 s are over"),
-        ((), 20, "may still be answered; wait until 90 s are over"),
-        ((), 600, "is being submitted, and no worker has looked after it since"),
+        (("lose",), 20, "may still be answered; wait until 90 s have passed"),
+        ((), 20, "may still be answered; wait until 90 s have passed"),
+        ((), 600, "is being submitted, and no worker has checked it since"),
         (("accept",), 600, "no clip of job one is in doubt (generating, charged: yes)"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from publisher.context import PublisherContext
-from publisher.spend import PAGE, Spend, spend
+from publisher.spend import PAGE_SIZE, Spend, spend
 from schemas.domain import events as ev
 from schemas.domain.budget import Reserved
 from schemas.domain.clip import Plan
@@ -119,7 +119,7 @@ def test_by_something_else_is_refused(shell: Shell, by: str) -> None:
 def test_every_page_counts_and_amounts_are_exact(shell: Shell) -> None:
     async def many(desk: PublisherContext) -> Spend:
         plan = a_plan(Decimal("0.1"))
-        for number in range(PAGE + 3):
+        for number in range(PAGE_SIZE + 3):
             await desk.jobs.create(_accepted(_submitted(f"job-{number}", FIRST, plan)))
         return await spend(desk)
 

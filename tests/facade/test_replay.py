@@ -79,7 +79,7 @@ async def test_a_job_that_goes_on_stays_as_it_is(door: Door, hand: Hand) -> None
 async def test_a_job_with_its_video_is_refused(door: Door, hand: Hand) -> None:
     job_id = await door.queued()
     await hand.finish(job_id)
-    with pytest.raises(Invalid, match="has its video already"):
+    with pytest.raises(Invalid, match="already has its video"):
         await replay(door.desk, job_id)
     assert (await _record(door.desk, job_id)).life == 1
 
