@@ -177,9 +177,7 @@ def _check(ctx: PublisherContext, job: Job) -> None:
                 field="job_id",
             )
     if not job.has_ended and job.clip_in(ClipState.SUBMITTING):
-        words = (
-            f"job {job.job_id} is being submitted, and no worker has checked it since; a running worker resolves it"
-        )
+        words = f"job {job.job_id} is being submitted, and no worker has checked it since; a running worker resolves it"
         raise Invalid(words, field="job_id")
     if not list_unresolved_clips(job):
         raise Invalid(f"no clip of job {job.job_id} is in doubt ({job.state}, charged: {job.charged})", field="job_id")
