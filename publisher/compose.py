@@ -15,6 +15,7 @@ from infra.embedded.folder import has_data, make_data_folder
 from infra.embedded.videos import read_or_create_secret
 from infra.gcp.settings import VertexSettings
 from infra.logs import configure_logs
+from infra.parent import exit_with_parent
 from publisher.context import PublisherContext
 from publisher.settings import PublisherSettings
 from publisher.worker_watch import WorkerWatch
@@ -26,6 +27,20 @@ from schemas.wire.request import VideoRequest
 if TYPE_CHECKING:
     from infra.embedded.backup import Backup
     from infra.gcp.setup import Setup
+
+__all__ = [
+    "back_up",
+    "exit_with_parent",
+    "link_secret",
+    "local_file",
+    "open_context",
+    "open_disk_check",
+    "open_emulators",
+    "open_logs",
+    "open_planner",
+    "open_token_check",
+    "set_up",
+]
 
 _GOOGLE = ("pubsub://", "firestore://", "gs://")
 

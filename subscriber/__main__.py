@@ -5,8 +5,6 @@ import json
 import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -17,8 +15,8 @@ from schemas.errors import Invalid, ReelbusError, Unavailable
 from schemas.wire.validation import invalid_setting
 from subscriber.settings import WorkerSettings
 
-HARD_STOP_S = 60
-"""A worker that lost its parent and can't drain ends all the same; a paid call under way takes 30 s at most."""
+PARENT_GRACE_S = 60
+"""A worker that lost its parent and can't drain in this time is killed; a paid call takes 30 s at most."""
 
 
 # The hidden options are for `reelbus up` and `reelbus generate`: on one file descriptor the worker says that it is
@@ -71,13 +69,13 @@ def _work(settings: WorkerSettings, ready_fd: int | None, parent_fd: int | None)
 
 
 async def _worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int | None) -> None:
-    from subscriber.compose import open_context
+    from subscriber.compose import exit_with_parent, open_context
     from subscriber.worker import Worker
 
     stop = asyncio.Event()
     _stop_on_signals(stop)
     if parent_fd is not None:
-        _stop_with_parent(stop, parent_fd)
+        exit_with_parent(parent_fd, grace_s=PARENT_GRACE_S)
     async with open_context(settings) as ctx:
         worker = Worker(
             ctx=ctx,
@@ -94,20 +92,6 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-
-
-def _stop_with_parent(stop: asyncio.Event, fd: int) -> None:
-    """A thread, not a loop reader: the parent's end may be anything that can be read."""
-    loop = asyncio.get_running_loop()
-
-    def wait_for_the_end() -> None:
-        while os.read(fd, 1):
-            pass
-        loop.call_soon_threadsafe(stop.set)
-        time.sleep(HARD_STOP_S)
-        os._exit(1)
-
-    threading.Thread(target=wait_for_the_end, daemon=True, name="parent-watch").start()
 
 
 def _tell(ready_fd: int | None) -> None:

@@ -14,6 +14,7 @@ from infra.clock import SystemClock
 from infra.embedded.folder import make_data_folder
 from infra.gcp.settings import VertexSettings
 from infra.logs import configure_logs
+from infra.parent import exit_with_parent
 from schemas.errors import Unavailable
 from subscriber.budget_guard import BudgetGuard
 from subscriber.context import WorkerContext
@@ -21,7 +22,7 @@ from subscriber.rate_limit import SubmitRateLimiter
 from subscriber.scratch import delete_stale, open_scratch_dir
 from subscriber.settings import WorkerSettings
 
-__all__ = ["configure_logs", "open_context"]
+__all__ = ["configure_logs", "exit_with_parent", "open_context"]
 
 logger = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ import asyncio
 import multiprocessing
 import os
 import signal
-import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from infra.animatic.storyboard import Storyboard
+from infra.parent import exit_with_parent
 
 
 class RenderPool:
@@ -58,14 +58,7 @@ class RenderPool:
 def _begin(lifeline: Connection) -> None:
     """In the child. Ctrl-C reaches the whole group of processes: the parent decides what it means."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True, name="lifeline").start()
-
-
-def _end_with(lifeline: Connection) -> None:
-    try:
-        lifeline.recv_bytes()
-    except (EOFError, OSError):
-        os._exit(0)
+    exit_with_parent(os.dup(lifeline.fileno()), grace_s=0)
 
 
 def _render(board: Storyboard, to: Path) -> None:

@@ -1,8 +1,7 @@
-"""The way to the jobs: a running facade (`http_door`) or the stores themselves (`desk_door`), with the same verbs.
+"""The clients of the commands: `JobClient`, which `HttpClient` implements too, and `LocalClient`.
 
-The stores themselves: what the settings name, opened by this process.
-
-The whole pipeline for one command: the stores, and a worker beside this process for as long as it is needed.
+`LocalClient` works on the stores that the settings name. `open_local_pipeline` also runs a worker for as long as the
+command lasts.
 """
 
 import tempfile
@@ -14,7 +13,7 @@ from typing import IO, Protocol
 
 from publisher.cli.configuration import configuration
 from publisher.cli.output import JobUpdate, to_update
-from publisher.cli.processes import Child, Program, open_children, open_parent_pipe
+from publisher.cli.processes import Child, Program, open_child, open_parent_pipe
 from publisher.compose import open_context
 from publisher.context import PublisherContext, status, view
 from publisher.jobs import Listing, cancel, list_jobs
@@ -33,67 +32,66 @@ class Filters:
     cursor: str | None
     limit: int
     jobs_of: str | None = None
-    """Only jobs of this caller; an operator asks for that, in the stores."""
+    """Only jobs of this caller; only an operator can ask for it, with a `LocalClient`."""
 
 
 class JobClient(Protocol):
-    """All verbs raise `Unavailable` where what is behind the door does not answer."""
+    """What a command can do with jobs. All methods raise `Unavailable` if the facade or the stores do not answer."""
 
     async def submit(self, request: VideoRequest) -> None:
-        """The job exists after this, once, however often it is repeated. Raises `Invalid` and `Conflict`."""
+        """Create the job of this request if it does not exist. Raises `Invalid` and `Conflict`."""
 
     def follow(self, job_id: str) -> AsyncGenerator[JobUpdate, None]:
-        """Where the job stands, whenever that changes, until it ends. Raises `NotFound`."""
+        """Yield an update whenever the job changes, until it has ended. Raises `NotFound`."""
 
     async def status(self, job_id: str) -> JobView:
-        """The job. Raises `NotFound`."""
+        """Return the job. Raises `NotFound`."""
 
     async def list(self, filters: Filters) -> Listing:
-        """A page of jobs. Raises `Invalid`."""
+        """Return a page of jobs. Raises `Invalid`."""
 
     async def cancel(self, job_id: str) -> JobView:
-        """The job after the wish to end it. Raises `NotFound`."""
+        """Cancel the job and return it. Raises `NotFound`."""
 
     async def fetch(self, view: JobView, to: Path) -> None:
-        """The finished video as a local file."""
+        """Write the finished video to a local file."""
 
 
-_LOOK_EVERY_S = 0.25
-_LOOK_AT_MOST_EVERY_S = 2.0
+_READ_EVERY_S = 0.25
+_READ_EVERY_AT_MOST_S = 2.0
 
 
 class LocalClient:
-    """The use cases, called directly."""
+    """Calls the use cases in this process. `check` raises if the worker has ended."""
 
-    def __init__(self, desk: PublisherContext, check: Callable[[], None] = lambda: None) -> None:
-        """`check` raises where nobody works any more."""
-        self._desk = desk
+    def __init__(self, ctx: PublisherContext, check: Callable[[], None] = lambda: None) -> None:
+        self._ctx = ctx
         self._check = check
 
     async def submit(self, request: VideoRequest) -> None:
-        """Puts the request on the bus."""
-        await submit(self._desk, request)
+        """Store the job and publish its request."""
+        await submit(self._ctx, request)
 
     async def follow(self, job_id: str) -> AsyncGenerator[JobUpdate, None]:
-        """Looks at the record, often at first and less often later."""
-        pause_s = _LOOK_EVERY_S
+        """Read the record, often at first and less often later."""
+        pause_s = _READ_EVERY_S
         while True:
-            news = to_update(await self.status(job_id))
-            yield news
-            if news.end:
+            update = to_update(await self.status(job_id))
+            yield update
+            if update.end:
                 return
             self._check()
-            await self._desk.clock.sleep(pause_s)
-            pause_s = min(pause_s * 1.02, _LOOK_AT_MOST_EVERY_S)
+            await self._ctx.clock.sleep(pause_s)
+            pause_s = min(pause_s * 1.02, _READ_EVERY_AT_MOST_S)
 
     async def status(self, job_id: str) -> JobView:
-        """From the record."""
-        return await status(self._desk, job_id)
+        """Read the record."""
+        return await status(self._ctx, job_id)
 
     async def list(self, filters: Filters) -> Listing:
-        """From the records."""
+        """Read the records."""
         return await list_jobs(
-            self._desk,
+            self._ctx,
             state=filters.state,
             project_id=filters.project_id,
             cursor=filters.cursor,
@@ -102,21 +100,21 @@ class LocalClient:
         )
 
     async def cancel(self, job_id: str) -> JobView:
-        """In the record, and by a message for the worker that has it."""
-        return await view(self._desk, await cancel(self._desk, job_id))
+        """Cancel the job in its record, and send a message to the worker that runs it."""
+        return await view(self._ctx, await cancel(self._ctx, job_id))
 
     async def fetch(self, view: JobView, to: Path) -> None:
-        """From the video store."""
+        """Copy the video from the video store."""
         if view.gcs_path is None or view.erased_at:
             raise NotFound(f"job {view.video_id} has no video")
-        await self._desk.videos.fetch(view.gcs_path, to)
+        await self._ctx.videos.fetch(view.gcs_path, to)
 
 
 @asynccontextmanager
 async def open_local_client() -> AsyncIterator[LocalClient]:
-    """Opened from the settings, closed at the end."""
-    async with open_context(configuration(), make=False) as desk:
-        yield LocalClient(desk)
+    """Open the stores of the settings, and close them at the end."""
+    async with open_context(configuration(), make=False) as ctx:
+        yield LocalClient(ctx)
 
 
 _WORKER = Program(name="worker", module="subscriber")
@@ -125,21 +123,19 @@ _TAIL_BYTES = 600
 
 @asynccontextmanager
 async def open_local_pipeline() -> AsyncIterator[LocalClient]:
-    """A door behind which somebody works. Raises `Unavailable` where the worker does not start."""
-    with open_parent_pipe() as line, tempfile.TemporaryFile() as said:
-        async with open_context(configuration()) as desk, open_children(_WORKER, lifeline=line, output=said) as worker:
+    """Open the stores and run a worker. Raises `Unavailable` if the worker does not start."""
+    with open_parent_pipe() as fd, tempfile.TemporaryFile() as log:
+        async with open_context(configuration()) as ctx, open_child(_WORKER, parent_fd=fd, output=log) as worker:
             if await worker.ready() is None:
-                await worker.exited()
-            _check(worker, said)
-            yield LocalClient(desk, lambda: _check(worker, said))
+                await worker.wait()
+            _check_running(worker, log)
+            yield LocalClient(ctx, lambda: _check_running(worker, log))
 
 
-def _check(worker: Child, said: IO[bytes]) -> None:
-    if worker.status is not None:
-        raise Unavailable(f"the worker ended by itself with status {worker.status}; it said: {_last_words(said)}")
-
-
-def _last_words(said: IO[bytes]) -> str:
-    said.seek(0)
-    lines = said.read()[-_TAIL_BYTES:].decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "nothing"
+def _check_running(worker: Child, log: IO[bytes]) -> None:
+    if worker.status is None:
+        return
+    log.seek(0)
+    lines = log.read()[-_TAIL_BYTES:].decode(errors="replace").strip().splitlines()
+    last_line = lines[-1] if lines else "nothing"
+    raise Unavailable(f"the worker ended by itself with status {worker.status}; its last log line: {last_line}")

@@ -1,55 +1,48 @@
-"""A process of ours that runs beside this one, and never outlives it.
-
-Ends a child when its parent is gone, however it went.
-
-The parent holds the writing end of a pipe and never writes; the child reads. Even a parent that was killed lets go of
-its end, and the child sees the end of the file.
-"""
+"""Run a process of reelbus as a child of this one. No child outlives this process: see `infra.parent`."""
 
 import asyncio
 import os
 import signal
 import sys
 import sysconfig
-import threading
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+PARENT_GRACE_S = 45.0
 _GRACE_S = 45.0
-"""A submit under way may take 30 s, and killing it could lose what was paid."""
+"""A submit may take 30 s, and killing a worker during it could lose what was paid."""
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Program:
-    """What to run."""
+    """A module of reelbus and its arguments."""
 
     name: str
-    """What people call it."""
+    """The name in messages."""
     module: str
     arguments: Sequence[str] = ()
 
 
 class Child:
-    """A running program. It leads its own process group, so that Ctrl-C reaches it through us alone."""
+    """A running program. It leads its own process group, so that it gets Ctrl-C only from this process."""
 
     def __init__(self, program: Program, process: asyncio.subprocess.Process, ready_fd: int) -> None:
         self.name = program.name
         self._process = process
         self._ready_fd = ready_fd
-        self._asked = False
+        self._is_terminated = False
 
     @property
     def status(self) -> int | None:
-        """Its exit status; None while it runs, negative where a signal ended it."""
+        """The exit status; None while the child runs, negative if a signal ended it."""
         return self._process.returncode
 
     async def ready(self) -> str | None:
-        """What it says once it can work; None where it ended before. Ask once."""
+        """Return the line that the child writes when it is ready; None if it ended before. Call this once."""
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
         pipe = os.fdopen(self._ready_fd, "rb", buffering=0)
@@ -59,36 +52,36 @@ class Child:
         finally:
             transport.close()
 
-    async def exited(self) -> int:
-        """Its exit status, once it has one."""
+    async def wait(self) -> int:
+        """Wait until the child has ended, and return its exit status."""
         return await self._process.wait()
 
-    def ask_to_end(self) -> None:
-        """SIGTERM, once: it hands back what it holds and leaves."""
-        if self.status is None and not self._asked:
-            self._asked = True
+    def terminate(self) -> None:
+        """Send SIGTERM once: the child returns its messages and ends."""
+        if self.status is None and not self._is_terminated:
+            self._is_terminated = True
             self._process.terminate()
 
     def kill(self) -> None:
-        """Ends it and everything that it started, at once."""
+        """Kill the child and every process that it started."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     async def stop(self) -> None:
-        """Asks, waits for a while, then makes sure. Nothing that it started is left."""
-        self.ask_to_end()
+        """Terminate the child, and kill it and its own children after the grace period."""
+        self.terminate()
         with suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_S):
-                await self.exited()
+                await self.wait()
         self.kill()
-        await self.exited()
+        await self.wait()
 
 
 @asynccontextmanager
-async def open_children(program: Program, *, lifeline: int, output: IO[bytes] | None = None) -> AsyncIterator[Child]:
-    """The program for as long as the context lasts. Its output goes where ours goes, or to `output`."""
-    ready_fd, said_fd = os.pipe()
-    flags = ("--ready-fd", str(said_fd), "--parent-fd", str(lifeline))
+async def open_child(program: Program, *, parent_fd: int, output: IO[bytes] | None = None) -> AsyncIterator[Child]:
+    """Run the program for as long as the context lasts. It writes to stderr, or to `output`."""
+    ready_fd, ready_write_fd = os.pipe()
+    flags = ("--ready-fd", str(ready_write_fd), "--parent-fd", str(parent_fd))
     try:
         process = await asyncio.create_subprocess_exec(
             *command(program.module, *program.arguments, *flags),
@@ -96,11 +89,11 @@ async def open_children(program: Program, *, lifeline: int, output: IO[bytes] | 
             stdout=output or sys.stderr.fileno(),
             stderr=output,
             env=environment(),
-            pass_fds=(said_fd, lifeline),
+            pass_fds=(ready_write_fd, parent_fd),
             process_group=0,
         )
     finally:
-        os.close(said_fd)
+        os.close(ready_write_fd)
     child = Child(program, process, ready_fd)
     try:
         yield child
@@ -108,42 +101,25 @@ async def open_children(program: Program, *, lifeline: int, output: IO[bytes] | 
         await child.stop()
 
 
+@contextmanager
+def open_parent_pipe() -> Iterator[int]:
+    """Open a pipe whose reading end the children get. It closes when the context or this process ends."""
+    read_fd, write_fd = os.pipe()
+    try:
+        yield read_fd
+    finally:
+        os.close(write_fd)
+        os.close(read_fd)
+
+
 def command(module: str, *arguments: str) -> list[str]:
-    """Runs one of our modules. `-P`: a folder of the same name where the user stands is not ours."""
+    """Return the command line of a module. `-P` keeps the current folder off the path: it may hold the same names."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def environment() -> dict[str, str]:
-    """Ours, with a checkout that is not installed on the path."""
+    """Return the environment for children. A checkout that is not installed is added to the path."""
     inherited = dict(os.environ)
     if str(_ROOT) != sysconfig.get_path("purelib"):
         inherited["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_ROOT), inherited.get("PYTHONPATH"))))
     return inherited
-
-
-_PARENT_GRACE_S = 45.0
-"""A submit under way may take 30 s, and is not to be cut off."""
-
-
-@contextmanager
-def open_parent_pipe() -> Iterator[int]:
-    """The end for the children. They must end before this does, or because of it."""
-    reading, writing = os.pipe()
-    try:
-        yield reading
-    finally:
-        os.close(writing)
-        os.close(reading)
-
-
-def exit_with_parent(reading: int) -> None:
-    """From now on this process gets SIGTERM once its parent is gone, and SIGKILL if it doesn't follow."""
-    threading.Thread(target=_follow, args=(reading,), name="lifeline", daemon=True).start()
-
-
-def _follow(reading: int) -> None:
-    while os.read(reading, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_PARENT_GRACE_S)
-    os.kill(os.getpid(), signal.SIGKILL)
