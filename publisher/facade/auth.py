@@ -51,7 +51,7 @@ class Authenticator:
     async def _account(self, token: str) -> str:
         email = await self._check_token(token) if self._check_token and token.count(".") == 2 else None
         if email is None:
-            raise Unauthorized("This API key or ID token is not known here, or is over")
+            raise Unauthorized("This API key or ID token is not known here or has expired")
         if email not in self._allowed:
             raise Forbidden("This account may not call this service")
         return email
@@ -79,13 +79,13 @@ class UrlSigner:
         return urlencode({"until": until, "signature": self._signature(name, until)})
 
     def check(self, name: str, query: Mapping[str, str]) -> None:
-        """Raises `Forbidden` for an address that is not signed, or whose time is over."""
+        """Raise `Forbidden` if the address is not signed or has expired."""
         until, signature = query.get("until", ""), query.get("signature", "")
         right = _UNTIL.fullmatch(until) and hmac.compare_digest(
             self._signature(name, until).encode(), signature.encode("utf-8", "replace")
         )
         if not right or int(until) < self._clock.now().timestamp():
-            raise Forbidden("This address is not signed, or its time is over; the job's video_url is a fresh one")
+            raise Forbidden("This address is not signed or has expired; the job's video_url is a fresh one")
 
     def _signature(self, name: str, until: str) -> str:
         return hmac.digest(self._secret, f"{until} {name}".encode(), hashlib.sha256).hex()

@@ -228,7 +228,7 @@ OPERATIONS = (
                 media=("video/mp4", "image/jpeg", "multipart/byteranges"),
                 headers=("Content-Range",),
             ),
-            403: error_answer("The address is not signed, or its time is over; where this facade asks who calls."),
+            403: error_answer("The address is not signed or has expired, if this facade asks for a key."),
             404: error_answer("No such file."),
             421: _WHO[421],
             416: error_answer("The range lies outside of the file.", "Content-Range"),
