@@ -110,9 +110,10 @@ def bus_backend(
     close_bus: Callable[[Bus], Awaitable[None]],
     *,
     folder: Path | None,
+    opener: str = REAL,
 ) -> BusBackend:
     """The backend at this URL; `folder` holds its data if it is an embedded one."""
-    backend = BusBackend(open=open_bus, close=close_bus, traits=traits, url=url)
+    backend = BusBackend(open=open_bus, close=close_bus, traits=traits, url=url, opener=opener)
     if folder is None:
         return backend
 

@@ -545,24 +545,26 @@ async def test_out_of_reach_is_unavailable(backend: BusBackend, workers: Subscri
     await bus.ensure(workers)
     backend.disconnect()
     for call in (
-        bus.publish(workers.topic, message("lost")),
-        bus.ensure(workers),
-        bus.dead_letters(),
-        bus.replay_dead_letter("1"),
-        bus.delete_dead_letter("1"),
+        lambda: bus.publish(workers.topic, message("lost")),
+        lambda: bus.ensure(workers),
+        bus.dead_letters,
+        lambda: bus.replay_dead_letter("1"),
+        lambda: bus.delete_dead_letter("1"),
     ):
         with pytest.raises(Unavailable):
-            await call
+            await call()
 
 
-async def test_delivery_goes_on_without_wake_up_hints(backend: BusBackend, workers: Subscription) -> None:
+async def test_delivery_goes_on_without_wake_up_hints(
+    backend: BusBackend, workers: Subscription, unique: str, topic: str
+) -> None:
     consuming, publishing = await backend.open(), await backend.open()
-    async with consuming.subscribe(workers, limit=1) as flow:
-        waiting = asyncio.create_task(take_one(flow))
-        await publishing.publish(workers.topic, message("with a hint"))
-        await (await waiting).ack()
+    other = Subscription(name=f"clock-{unique}", topic=f"{topic}-clock")
+    async with consuming.subscribe(workers, limit=1) as flow, consuming.subscribe(other, limit=1) as clock:
+        await consuming.publish(other.topic, message("tick"))
+        await (await take_one(clock)).ack()  # so the consumer has read its empty subscription, and waits
         backend.lose_hints()
-        await publishing.publish(workers.topic, message("without"))
+        await publishing.publish(workers.topic, message("without a hint"))
         delivery = await take_one(flow)
-        assert text_of(delivery) == "without"
+        assert text_of(delivery) == "without a hint"
         await delivery.ack()
