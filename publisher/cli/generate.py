@@ -1,7 +1,4 @@
-"""`reelbus generate`: one video from a prompt, through a running facade or right here.
-
-Where the finished video goes on this machine.
-"""
+"""`reelbus generate`: make one video from a prompt, by a running facade or in this folder, and write it to a file."""
 
 import asyncio
 import json
@@ -49,12 +46,12 @@ def _try_to_write(output: Path, folder: Path) -> None:
         raise Invalid(f"output {output} can't be written: {reason}", field="output") from error
 
 
-async def download(door: JobClient, view: JobView, output: Path) -> Path:
+async def download(client: JobClient, view: JobView, output: Path) -> Path:
     """The video as that file, or in that folder. An older file of that name is replaced, and only by a whole one."""
     target = _target(view, output)
     part = target.with_name(_part_name(target.name))
     try:
-        await door.fetch(view, part)
+        await client.fetch(view, part)
         os.replace(part, target)
     except OSError as error:
         raise Unavailable(f"{target} can't be written: {error.strerror or error}") from error
@@ -104,7 +101,7 @@ class _Wish:
         """Who goes on with it when this command does not."""
         return "it goes on" if self.url else "a worker goes on with it, or this command with --id " + self.job_id
 
-    def door(self) -> AbstractAsyncContextManager[JobClient]:
+    def client(self) -> AbstractAsyncContextManager[JobClient]:
         return open_local_pipeline() if self.url is None else open_client(self.url)
 
 
@@ -151,32 +148,32 @@ def _what_is_true(wish: _Wish, reached: _Reached) -> str:
 async def _make(wish: _Wish, reached: _Reached) -> JobView:
     """The job when it has ended or the wait is over. `reached.file` is its file."""
     with open_progress(wish.job_id) as show:
-        async with wish.door() as door:
+        async with wish.client() as client:
             try:
                 reached.sent = True
-                await door.submit(wish.request)
+                await client.submit(wish.request)
                 reached.stored = True
-                reached.view = await _follow(door, wish, show)
-                reached.file = await _file(door, wish, reached.view)
+                reached.view = await _follow(client, wish, show)
+                reached.file = await _file(client, wish, reached.view)
                 return reached.view
             except asyncio.CancelledError:
                 click.echo("Ending …", err=True)  # a worker may take some seconds to hand back what it holds
                 raise
 
 
-async def _follow(door: JobClient, wish: _Wish, show: Show) -> JobView:
+async def _follow(client: JobClient, wish: _Wish, show: Show) -> JobView:
     with suppress(TimeoutError):
-        async with asyncio.timeout(wish.timeout_s), aclosing(door.follow(wish.job_id)) as following:
-            async for news in following:
-                show(news)
-                if news.end:
-                    return news.end
-    return await door.status(wish.job_id)
+        async with asyncio.timeout(wish.timeout_s), aclosing(client.follow(wish.job_id)) as following:
+            async for update in following:
+                show(update)
+                if update.end:
+                    return update.end
+    return await client.status(wish.job_id)
 
 
-async def _file(door: JobClient, wish: _Wish, view: JobView) -> Path | None:
+async def _file(client: JobClient, wish: _Wish, view: JobView) -> Path | None:
     output = wish.output or (Path() if wish.url is None else None)
-    return await download(door, view, output) if output and view.state is JobState.SUCCEEDED else None
+    return await download(client, view, output) if output and view.state is JobState.SUCCEEDED else None
 
 
 def _answer(view: JobView, file: Path | None, as_json: bool) -> str:

@@ -1,7 +1,4 @@
-"""`reelbus setup`: what must exist at Google before the first request.
-
-`reelbus emulators`: Pub/Sub, Firestore and Cloud Storage on this machine, to try things out without an account.
-"""
+"""`reelbus setup` makes what must exist at Google; `reelbus emulators` runs Google's emulators on this machine."""
 
 import asyncio
 import json

@@ -1,10 +1,6 @@
-"""A running facade, by HTTP. A dropped connection or a facade that restarts is survived: the id finds the job again.
+"""`HttpClient`: the calls of a facade. A job survives a dropped connection or a restart: its id finds it again.
 
-A job's event stream, as news.
-
-Shows our API key to the facade, and to nobody else.
-
-What a facade's refusal means, as one of our own errors.
+In order: the facade's errors as our own, the event stream, the API key, the client.
 """
 
 import asyncio
@@ -102,21 +98,21 @@ async def events(client: httpx.AsyncClient, path: str) -> AsyncGenerator[JobUpda
                 await response.aread()
             check(response)
             async for event in EventSource(response).aiter_sse():
-                if news := _news(event):
-                    yield news
+                if update := _to_job_update(event):
+                    yield update
     except httpx.HTTPError as error:
         raise Unavailable(f"the facade does not answer: {str(error) or type(error).__name__}") from error
 
 
-def _news(event: ServerSentEvent) -> JobUpdate | None:
+def _to_job_update(event: ServerSentEvent) -> JobUpdate | None:
     """An event of a newer facade that says something else is passed over."""
     try:
         if event.event == "done":
             return to_update(JobView.model_validate_json(event.data))
-        told = _Reported.model_validate(json.loads(event.data))
+        received = _Reported.model_validate(json.loads(event.data))
     except ValueError:
         return None
-    return JobUpdate(**told.model_dump())
+    return JobUpdate(**received.model_dump())
 
 
 _VISIBLE = re.compile(r"[!-~]{1,4096}")
@@ -173,18 +169,18 @@ class HttpClient:
     async def follow(self, job_id: str) -> AsyncGenerator[JobUpdate, None]:
         """The event stream; where that breaks off, a call that waits, and the stream again."""
         loop = asyncio.get_running_loop()
-        heard_at = loop.time()
+        received_at = loop.time()
         while True:
             try:
                 async with aclosing(self._look(job_id)) as look:
-                    async for news in look:
-                        heard_at = loop.time()
-                        if news:
-                            yield news
-                        if news and news.end:
+                    async for update in look:
+                        received_at = loop.time()
+                        if update:
+                            yield update
+                        if update and update.end:
                             return
             except Unavailable as error:
-                if loop.time() - heard_at > _AWAY_AT_MOST_S:
+                if loop.time() - received_at > _AWAY_AT_MOST_S:
                     raise
                 await asyncio.sleep(min(error.retry_after_s, 2.0))
 
@@ -218,15 +214,15 @@ class HttpClient:
 
     async def _look(self, job_id: str) -> AsyncGenerator[JobUpdate | None, None]:
         """Yield None at the end of a stream that was there: heartbeats alone also show that the facade is."""
-        told = False
+        received = False
         try:
             async with aclosing(events(self._client, f"/api/videos/{job_id}/events")) as stream:
-                async for news in stream:
-                    told = True
-                    yield news
+                async for update in stream:
+                    received = True
+                    yield update
         except (Unavailable, SSEError):
             pass  # a proxy may not let streams through
-        if told:
+        if received:
             yield None
         yield to_update(await self._wait_until_ended(job_id))
 

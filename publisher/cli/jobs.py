@@ -1,11 +1,4 @@
-"""`reelbus status`: how one job stands.
-
-`reelbus list`: jobs, the newest first.
-
-`reelbus cancel`: ends a job.
-
-`reelbus replay`: another life for a job that ended without a video.
-"""
+"""`reelbus status`, `list`, `cancel` and `replay`: the commands on jobs that exist."""
 
 import asyncio
 from contextlib import aclosing, suppress
@@ -52,16 +45,16 @@ def status(job_id: str, wait_s: float | None, as_json: bool, url: str | None) ->
 
 
 async def _status(job_id: str, wait_s: float, url: str | None) -> JobView:
-    async with open_client(url) as opened:
-        view = await opened.status(job_id)
+    async with open_client(url) as client:
+        view = await client.status(job_id)
         if view.state.is_final or not wait_s:
             return view
         with suppress(TimeoutError):
-            async with asyncio.timeout(wait_s), aclosing(opened.follow(job_id)) as following:
-                async for news in following:
-                    if news.end:
-                        return news.end
-        return await opened.status(job_id)
+            async with asyncio.timeout(wait_s), aclosing(client.follow(job_id)) as following:
+                async for update in following:
+                    if update.end:
+                        return update.end
+        return await client.status(job_id)
 
 
 _PROMPT_AT_LEAST = 12
@@ -90,8 +83,8 @@ def list_videos(as_json: bool, url: str | None, **filters: object) -> None:
 
 
 async def _list(filters: Filters, url: str | None) -> Listing:
-    async with open_client(url) as opened:
-        return await opened.list(filters)
+    async with open_client(url) as client:
+        return await client.list(filters)
 
 
 def _table(page: Listing, width: int) -> Table:
@@ -101,12 +94,12 @@ def _table(page: Listing, width: int) -> Table:
     widths = {name: max(map(len, (name, *(row[name] for row in rows)))) + 2 for name in rows[0]}
     while sum(widths.values()) + _PROMPT_AT_LEAST > width and len(widths) > 2:
         widths.popitem()
-    room = max(width - sum(widths.values()), _PROMPT_AT_LEAST)
+    remaining = max(width - sum(widths.values()), _PROMPT_AT_LEAST)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in (*widths, "PROMPT"):
         table.add_column(name, no_wrap=True)
     for row, video in zip(rows, page.videos, strict=True):
-        cells = (*(row[name] for name in widths), shorten(video.prompt, room, placeholder="…"))
+        cells = (*(row[name] for name in widths), shorten(video.prompt, remaining, placeholder="…"))
         table.add_row(*map(Text, cells))
     return table
 
@@ -136,8 +129,8 @@ def cancel(job_id: str, as_json: bool, url: str | None) -> None:
 
 
 async def _cancel(job_id: str, url: str | None) -> JobView:
-    async with open_client(url) as opened:
-        return await opened.cancel(job_id)
+    async with open_client(url) as client:
+        return await client.cancel(job_id)
 
 
 def _words(view: JobView) -> str:
@@ -169,7 +162,7 @@ def replay(job_id: str, pay: bool, as_json: bool) -> None:
 
 async def _replay(job_id: str, *, pay: bool) -> tuple[JobView, bool]:
     settings = configuration()
-    async with open_context(settings, make=False) as desk:
-        before = await find(desk, job_id)
-        job = await agree(open_planner(settings), lambda agreed: replay_job(desk, job_id, agreed=agreed), pay=pay)
-        return await view(desk, job), job.life != before.life
+    async with open_context(settings, make=False) as ctx:
+        before = await find(ctx, job_id)
+        job = await agree(open_planner(settings), lambda agreed: replay_job(ctx, job_id, agreed=agreed), pay=pay)
+        return await view(ctx, job), job.life != before.life

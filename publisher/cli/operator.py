@@ -1,11 +1,4 @@
-"""`reelbus dead`: messages that were given up after too many deliveries.
-
-`reelbus purge`: erases what callers wrote and what was made of it.
-
-`reelbus key`: who may call a facade.
-
-`reelbus backup`: a copy of the data folder while services use it.
-"""
+"""`reelbus dead`, `purge`, `key` and `backup`: the commands of an operator."""
 
 import asyncio
 import json
@@ -49,13 +42,13 @@ def dead() -> None:
 @dead.command("list", cls=Command)
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, metavar="N")
 @json_option
-def list_letters(limit: int, as_json: bool) -> None:
+def list_dead_letters_command(limit: int, as_json: bool) -> None:
     """List them, the newest first."""
-    letters = _with_desk(lambda desk: list_dead_letters(desk, limit=limit))
+    dead_letters = _with_context(lambda ctx: list_dead_letters(ctx, limit=limit))
     if as_json:
-        click.echo(json.dumps({"dead_letters": [_json(letter) for letter in letters]}))
+        click.echo(json.dumps({"dead_letters": [_json(dead_letter) for dead_letter in dead_letters]}))
         return
-    console().print(_table(letters) if letters else "No dead letters.")
+    console().print(_table(dead_letters) if dead_letters else "No dead letters.")
 
 
 @dead.command(cls=Command)
@@ -63,7 +56,7 @@ def list_letters(limit: int, as_json: bool) -> None:
 @json_option
 def show(letter_id: str, as_json: bool) -> None:
     """Show one of them. Its body may hold a prompt."""
-    shown = _json(_with_desk(lambda desk: show_dead_letter(desk, letter_id)))
+    shown = _json(_with_context(lambda ctx: show_dead_letter(ctx, letter_id)))
     if as_json:
         click.echo(json.dumps(shown))
         return
@@ -79,10 +72,10 @@ def replay(letter_id: str, pay: bool, as_json: bool) -> None:
     """Publish one again. What it would have to pay for is only shown, unless --pay is given."""
     plan = open_planner(configuration())
 
-    async def published(desk: PublisherContext) -> None:
-        await agree(plan, lambda agreed: replay_dead_letter(desk, letter_id, agreed=agreed), pay=pay)
+    async def publish(ctx: PublisherContext) -> None:
+        await agree(plan, lambda agreed: replay_dead_letter(ctx, letter_id, agreed=agreed), pay=pay)
 
-    _with_desk(published)
+    _with_context(publish)
     click.echo(json.dumps({"replayed": letter_id}) if as_json else f"{letter_id} is on its way again")
 
 
@@ -91,29 +84,29 @@ def replay(letter_id: str, pay: bool, as_json: bool) -> None:
 @json_option
 def drop(letter_id: str, as_json: bool) -> None:
     """Throw one away. Its job, where there is one, stays as it is and ends by itself."""
-    _with_desk(lambda desk: delete_dead_letter(desk, letter_id))
+    _with_context(lambda ctx: delete_dead_letter(ctx, letter_id))
     click.echo(json.dumps({"dropped": letter_id}) if as_json else f"{letter_id} is dropped")
 
 
-def _with_desk(use: Callable[[PublisherContext], Awaitable[T]]) -> T:
-    async def opened() -> T:
-        async with open_context(configuration(), make=False) as desk:
-            return await use(desk)
+def _with_context(use: Callable[[PublisherContext], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with open_context(configuration(), make=False) as ctx:
+            return await use(ctx)
 
-    return asyncio.run(opened())
+    return asyncio.run(run())
 
 
-def _json(letter: DeadLetter) -> dict[str, Any]:
+def _json(dead_letter: DeadLetter) -> dict[str, Any]:
     return {
-        "id": letter.id,
-        "job_id": claimed_job_id(letter.message),
-        "died_at": isoformat(letter.died_at),
-        "cause": letter.cause,
-        "deliveries": letter.deliveries,
-        "topic": letter.topic,
-        "subscription": letter.subscription,
-        "attributes": dict(letter.message.attributes),
-        "body": _body(letter.message.data),
+        "id": dead_letter.id,
+        "job_id": claimed_job_id(dead_letter.message),
+        "died_at": isoformat(dead_letter.died_at),
+        "cause": dead_letter.cause,
+        "deliveries": dead_letter.deliveries,
+        "topic": dead_letter.topic,
+        "subscription": dead_letter.subscription,
+        "attributes": dict(dead_letter.message.attributes),
+        "body": _body(dead_letter.message.data),
     }
 
 
@@ -124,12 +117,12 @@ def _body(data: bytes) -> Any:
         return data.decode(errors="replace")
 
 
-def _table(letters: list[DeadLetter]) -> Table:
+def _table(dead_letters: list[DeadLetter]) -> Table:
     table = Table("ID", "DIED", "DELIVERIES", "JOB", "CAUSE", box=None, pad_edge=False, header_style="bold")
-    for letter in letters:
-        died = moment(isoformat(letter.died_at))
-        job_id = claimed_job_id(letter.message) or "-"
-        table.add_row(*map(Text, (letter.id, died, str(letter.deliveries), job_id, letter.cause)))
+    for dead_letter in dead_letters:
+        died = moment(isoformat(dead_letter.died_at))
+        job_id = claimed_job_id(dead_letter.message) or "-"
+        table.add_row(*map(Text, (dead_letter.id, died, str(dead_letter.deliveries), job_id, dead_letter.cause)))
     return table
 
 
@@ -181,10 +174,10 @@ def purge(job_ids: tuple[str, ...], as_json: bool, dry_run: bool, **which: Unpac
 
 
 async def _purge(job_ids: tuple[str, ...], which: _Which, dry_run: bool) -> Purge:
-    async with open_context(configuration(), make=False) as desk:
+    async with open_context(configuration(), make=False) as ctx:
         if job_ids:
-            return await purge_jobs(desk, job_ids, caller=which["caller"], dry_run=dry_run)
-        return await purge_old(desk, **which, dry_run=dry_run)
+            return await purge_jobs(ctx, job_ids, caller=which["caller"], dry_run=dry_run)
+        return await purge_old(ctx, **which, dry_run=dry_run)
 
 
 def _words(report: Purge) -> str:

@@ -1,8 +1,6 @@
-"""`--url` and `--json`, which many commands have, and the door that `--url` leads to.
+"""Options that commands share: `--url`, `--json`, and the options that make up a request.
 
-The options that make up a request. They are named after its fields, and are judged by it: one door, one sentence.
-
-What the command line asks for, as the request that every other door takes.
+The request's options are named after its fields and are validated by it, so that all entries give the same errors.
 """
 
 import base64

@@ -1,9 +1,4 @@
-"""A job in a few lines, for people.
-
-Shows how a job comes along: a bar for a person at a terminal, a line for each new state everywhere else.
-
-One look at a job on its way.
-"""
+"""How jobs are printed: a job in a few lines, and its progress as a bar at a terminal or as lines elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -143,17 +138,17 @@ def _bar(job_id: str) -> Iterator[Show]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
         task = progress.add_task("starting", total=1.0)
-        yield lambda news: progress.update(task, description=news.headline, completed=news.progress)
+        yield lambda update: progress.update(task, description=update.headline, completed=update.progress)
 
 
 class _Lines:
     def __init__(self) -> None:
         self._said = ""
 
-    def __call__(self, news: JobUpdate) -> None:
-        if news.headline != self._said:
-            self._said = news.headline
-            click.echo(news.headline, err=True)
+    def __call__(self, update: JobUpdate) -> None:
+        if update.headline != self._said:
+            self._said = update.headline
+            click.echo(update.headline, err=True)
 
 
 _WIDTH_OF_A_FILE = 160

@@ -1,4 +1,4 @@
-"""`reelbus resolve`: a person's word about a clip whose charge nobody knows."""
+"""`reelbus resolve`: print the evidence about a clip whose charge is unknown, or apply the decision of a person."""
 
 import asyncio
 import json
@@ -50,13 +50,13 @@ def resolve(job_id: str, clip: int | None, words: tuple[str, ...], as_json: bool
 
 
 async def _evidence(job_id: str) -> Evidence:
-    async with open_context(configuration(), make=False) as desk:
-        return await evidence(desk, job_id)
+    async with open_context(configuration(), make=False) as ctx:
+        return await evidence(ctx, job_id)
 
 
-async def _resolve(job_id: str, word: Decision, clip: int | None) -> Resolution:
-    async with open_context(configuration(), make=False) as desk:
-        return await resolve_clip(desk, job_id, word, clip=clip)
+async def _resolve(job_id: str, decision: Decision, clip: int | None) -> Resolution:
+    async with open_context(configuration(), make=False) as ctx:
+        return await resolve_clip(ctx, job_id, decision, clip=clip)
 
 
 def _print_outcome(known: Evidence) -> str:
