@@ -1,7 +1,8 @@
-"""The budget guard: takes a clip's price out of every limit that it falls under, and gives back what was not spent.
+"""The budget guard: reserves a clip's price in every limit that covers it, and releases what was not spent.
 
-Taking happens in the very write that claims the clip. Giving back can wait: it is collected here, and written in
-batches, at most once. What is lost on the way, in a crash for example, makes the limit stricter until its period ends.
+The write that claims the clip reserves the price. A release can wait: the guard collects releases and writes them in
+batches, each at most once. A release that is lost, in a crash for example, makes the limit stricter until its period
+ends.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 WRITE_BACK_EVERY_S = 5.0
 LAST_WRITES_S = 5.0
 LAST_TRIES = 5
-"""How often a stopping worker tries to give back what others write at the same moment."""
+"""How often a stopping worker tries to release into shards that other workers write at the same moment."""
 
 
 @dataclass(slots=True)
@@ -47,41 +48,41 @@ class BudgetGuard:
     _returned: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
     async def check(self, job: Job, plan: Plan, at: datetime) -> Reservation | Failure:
-        """What the next clip takes, or why it can't be sent. Nothing is taken before the slip is written."""
-        slip = Reservation()
+        """Return what the next clip reserves, or why it can't be sent. Nothing is reserved before `reserve`."""
+        reservation = Reservation()
         for limit, amount in _shards_of(self.limits, job, plan, at):
             assert self.store is not None
             taken = await _reserve(self.store, limit, at, amount)
             if isinstance(taken, Failure):
                 return taken
-            slip += taken
-        return slip
+            reservation += taken
+        return reservation
 
-    async def reserve(self, job: Job, slip: Reservation) -> Job:
-        """The job saved together with what it takes. Raises `Conflict` where the job or a slice moved."""
+    async def reserve(self, job: Job, reservation: Reservation) -> Job:
+        """Save the job together with its reservation. Raises `Conflict` if the job or a shard has changed."""
         assert self.store is not None
-        return await self.store.reserve(job, slip.slices)
+        return await self.store.reserve(job, reservation.slices)
 
     def queue_release(self, unused: Iterable[Reserved]) -> None:
-        """It goes back with the next batch."""
+        """Release it with the next batch."""
         for part in unused:
             self._collect({part.name: part.usd})
 
     async def flush_releases(self) -> None:
-        """Gives back what was collected, slice by slice. What somebody else writes right now waits for its turn."""
+        """Write the collected releases, shard by shard. What conflicts with another worker stays for the next batch."""
         batch, self._returned = self._returned, defaultdict(Decimal)
         try:
             assert self.store is not None
-            slices = await self.store.read(list(batch))
+            shards = await self.store.read(list(batch))
         except Unavailable:
             self._collect(batch)
             return
-        for found in slices:
+        for found in shards:
             await self._give_back(self.store, found, batch[found.name])
 
     @asynccontextmanager
     async def flush_at_exit(self) -> AsyncIterator[None]:
-        """In batches for as long as the context lasts, and a last one at its end."""
+        """Write releases in batches while the context lasts, and the last ones at its end."""
         stop = asyncio.Event()
         writing = asyncio.create_task(self._until(stop))
         try:
@@ -104,7 +105,7 @@ class BudgetGuard:
         try:
             if self._returned:
                 await self.flush_releases()
-        except Exception:  # the next batch may do better
+        except Exception:  # the next batch tries again
             logger.exception("could not write back", extra={"action": "write_back_failed"})
 
     async def _give_back(self, store: Budgets, found: BudgetShard, usd: Decimal) -> None:
@@ -124,7 +125,7 @@ class BudgetGuard:
 
 
 def _shards_of(limits: Iterable[Limit], job: Job, plan: Plan, at: datetime) -> list[tuple[Limit, Decimal]]:
-    """The limits that the next clip falls under, and what it has still to take from each."""
+    """Return the limits that cover the next clip, and what it still has to reserve in each."""
     clip = job.clip_in(ClipState.PLANNED)
     price = plan.clips[clip.index if clip and job.has_started else 0].price_usd
     missing = [(each, each.missing(price, clip.reserved if clip else (), at)) for each in limits]
@@ -132,11 +133,11 @@ def _shards_of(limits: Iterable[Limit], job: Job, plan: Plan, at: datetime) -> l
 
 
 async def _reserve(store: Budgets, limit: Limit, at: datetime, amount: Decimal) -> Reservation | Failure:
-    """One read where a slice that is chosen by chance holds it: then none is hot. Else all are read."""
+    """Read one shard, chosen at random so that none is hot. Read all of them if it has no room for the amount."""
     names = limit.slice_names(at)
     start = random.randrange(limit.slices)
     (found,) = await store.read([names[start]])
-    if slip := reserve_in_shard(limit, at, start, found, amount):
-        return slip
+    if reservation := reserve_in_shard(limit, at, start, found, amount):
+        return reservation
     taken = reserve_across_shards(limit, at, start, await store.read(names), amount)
     return taken if isinstance(taken, Reservation) else budget_exceeded(limit, at, taken, amount)

@@ -1,4 +1,4 @@
-"""From an accepted clip, or one that nobody knows about, to its file. Everything here is free and may be repeated."""
+"""Get the file of an accepted clip, or of one whose outcome is unknown. Every call here is free and may be repeated."""
 
 import logging
 
@@ -18,7 +18,7 @@ from subscriber.submission import forget_attempt
 
 logger = logging.getLogger(__name__)
 INLINE = "inline.mp4"
-"""Under the prefix of an attempt: the film that came in the answer, where a search finds it, too."""
+"""Name under the prefix of an attempt for a video that came inside the answer, so that a search finds it."""
 
 
 async def poll_once(ctx: WorkerContext, job: Job, clip: Clip) -> Job | None:
@@ -46,7 +46,7 @@ async def poll_once(ctx: WorkerContext, job: Job, clip: Clip) -> Job | None:
 
 
 async def give_up_generation(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
-    """One last question, and one last look under the prefix, for a clip past its deadline."""
+    """Poll once more and look once more under the prefix, for a clip past its deadline."""
     answer = await ctx.model.poll(clip.operation or "", request=job.request)
     ended = await _end_of(ctx, job, clip, answer)
     if ended is None:
@@ -86,7 +86,7 @@ async def _end_of(
 
 
 async def _found_or(ctx: WorkerContext, clip: Clip, failure: Failure) -> ev.ClipDone | ev.ClipFailed:
-    """A paid film may lie there although the operation failed, or is forgotten: its folder knows better."""
+    """Look for a paid video, which may be stored although the operation failed or is not known any more."""
     found = () if failure.charged is Charged.NO else await ctx.model.recover(clip.prefix or "")
     if found:
         return ev.ClipDone(at=ctx.clock.now(), clip=clip.index, output=found[0])
@@ -94,7 +94,7 @@ async def _found_or(ctx: WorkerContext, clip: Clip, failure: Failure) -> ev.Clip
 
 
 async def search(ctx: WorkerContext, job: Job, clip: Clip) -> Job | None:
-    """The job with the unknown clip adopted, or None where nothing lies under its prefix yet."""
+    """Return the job with the file of the unknown clip, or None if nothing is stored under its prefix yet."""
     found = await ctx.model.recover(clip.prefix or "")
     if not found:
         return None
@@ -103,7 +103,7 @@ async def search(ctx: WorkerContext, job: Job, clip: Clip) -> Job | None:
 
 
 async def resolve_unknown(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
-    """A last look, then the caller's choice: fail closed, or send again."""
+    """Look a last time, then do what the caller chose: fail the job, or send the clip again."""
     found = await search(ctx, job, clip)
     if found:
         return found
@@ -116,7 +116,7 @@ async def resolve_unknown(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
 
 
 def _is_free_of_charge(ended: Step | None) -> bool:
-    """True if the model's own word says that the operation was not charged."""
+    """Return True if the model says that the operation was not charged."""
     return isinstance(ended, ev.ClipWithdrawn) or (
         isinstance(ended, ev.ClipFailed) and ended.failure.charged is Charged.NO
     )

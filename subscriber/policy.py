@@ -5,13 +5,11 @@
 | ended | announces the same completion again, and acks |
 | a clip is submitting, and young | holds the message and looks again |
 | a clip is submitting, and old | plans it again if a marker shows that nothing was sent; else marks it unknown |
-| a clip is unknown | sends a free one again; searches for a paid one as long as a generation can take; then judges |
+| a clip is unknown | sends a free one again; searches for a paid one as long as generations take; then resolves it |
 | a clip is accepted | polls; past its deadline it polls and searches a last time, and gives it up |
 | all clips are done | assembles and stores; past the deadline it tries once more, and fails, the paid clips kept |
 | the next clip is planned | submits it |
-| … and the deadline is over | expires a queued job; fails one that has clips already |
-
-The spans of time that the delivery policy judges by, in seconds.
+| … and the deadline has passed | expires a queued job; fails one that has clips already |
 """
 
 from dataclasses import dataclass
@@ -25,14 +23,14 @@ from schemas.wire.request import OnUnknownSubmit
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deadlines:
-    """Settings in production, small numbers in tests."""
+    """The spans of time that the policy uses, in seconds: settings in production, small numbers in tests."""
 
     submit_within_s: float = 10
     """From the boot-time clock read before the `submitting` write until the send, at most."""
     submit_timeout_s: float = 30
     """How long the one call may take to be answered; then its outcome is unknown."""
     submitting_hold_s: float = 90
-    """How long a `submitting` clip of somebody else is left alone."""
+    """How long a `submitting` clip of another worker is left alone."""
     generation_s: float = 1800
     """The longest that a generation can take: deadline of an accepted clip, length of the search for an unknown one."""
     storing_s: float = 86_400
@@ -69,7 +67,7 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Somebody else may be at it: keep the message leased and look again."""
+    """Another worker may be sending it: keep the message leased and look again."""
 
     seconds: float
 
@@ -97,7 +95,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class ResolveUnknown:
-    """The search is over; look a last time, then decide."""
+    """The search has ended; look a last time, then decide."""
 
     clip: Clip
 

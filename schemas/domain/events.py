@@ -25,9 +25,9 @@ class SubmitStarted(Event):
     owner: str
     nonce: str
     attempt: int | None = None
-    """Which attempt's files are found already; None for a new one."""
+    """The attempt whose files were found already; None for a new one."""
     reserved: tuple[Reserved, ...] = ()
-    """What it takes out of the budgets, beside what the clip holds there already."""
+    """What the attempt takes out of the budgets, beside what the clip holds there already."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,14 +57,14 @@ class SubmitAccepted(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubmitOutcomeUnknown(Event):
-    """Nobody can tell whether the submit with this nonce was accepted."""
+    """It is not known whether the submit with this nonce was accepted."""
 
     nonce: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundUnderPrefix(Event):
-    """The search for an unknown clip found its file. `held` is False where the writer holds no message."""
+    """The search for an unknown clip found its file. `held` is False if the writer holds no message."""
 
     clip: int
     output: str
@@ -80,7 +80,7 @@ class SubmitGivenUp(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resubmit(Event):
-    """The unknown clip may be sent again: it is free, or the caller or a person said so. `held`: as in `Failed`."""
+    """The unknown clip may be sent again: it is free, or the caller or operator allowed it. `held`: as in `Failed`."""
 
     clip: int
     held: bool = True
@@ -88,7 +88,7 @@ class Resubmit(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resolved(Event):
-    """A person found out whether the clip in doubt was charged. Nobody holds a message."""
+    """The operator found out whether the clip in doubt was charged. The writer holds no message."""
 
     clip: int
     charged: bool
@@ -105,12 +105,12 @@ class AcceptedLate(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipDone(Event):
-    """The clip's file lies in the video store."""
+    """The clip's file is stored in the video store."""
 
     clip: int
     output: str
     price_usd: Decimal | None = None
-    """What it costs by the provider's own count, where that is known."""
+    """What it costs by the provider's own count, if that is known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +123,7 @@ class ClipFailed(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipWithdrawn(Event):
-    """The operation ended for want of capacity, and nothing was charged: the clip is planned again."""
+    """The operation ended because capacity was missing, and nothing was charged: the clip is planned again."""
 
     clip: int
     cause: Failure
@@ -131,23 +131,23 @@ class ClipWithdrawn(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stored(Event):
-    """The final file lies in the video store and was probed there."""
+    """The final file is stored in the video store and was probed there."""
 
     result: Result
     defect: Failure | None = None
-    """What is wrong with a video that is delivered all the same."""
+    """What is wrong with a video that is delivered nevertheless."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waits(Event):
-    """The job can't go on for a reason that its state does not tell."""
+    """The job can't go on for a reason that its state does not show."""
 
     waiting_for: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failed(Event):
-    """The job can't go on. `held` is False where the writer holds no message to answer for it."""
+    """The job can't go on. `held` is False if the writer holds no message of the job."""
 
     failure: Failure
     held: bool = True
@@ -155,7 +155,7 @@ class Failed(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CancelRequested(Event):
-    """Somebody wants the job to end."""
+    """The caller or the operator wants the job to end."""
 
     reason: str | None = None
     held: bool = False
@@ -170,24 +170,24 @@ class Expired(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Announced(Event):
-    """The completion that was due is out."""
+    """The completion that was due is published."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reconciled(Event):
-    """`reconcile` looked at it; the next look is twice as far away."""
+    """`reconcile` checked the job; the next check comes after twice the time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewerWorkerNeeded(Event):
-    """The workers that saw the job's message don't know all that it asks for."""
+    """The workers that received the job's message don't know all that it asks for."""
 
     waiting_for: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replayed(Event):
-    """A person wants an ended job to live again. What is paid stays paid, and is used."""
+    """The operator wants an ended job to run again. What is paid stays paid, and is used."""
 
     deadline: datetime
     resubmit: int | None = None
@@ -196,7 +196,7 @@ class Replayed(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Erased(Event):
-    """Everything that the caller wrote goes, and the files are about to."""
+    """Everything that the caller wrote is deleted from the record; the files follow."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -211,7 +211,7 @@ class ReservationsReturned(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WaitEnded(Event):
-    """The caller went without an answer; an identical keyless call may come back for it."""
+    """The caller left without an answer; an identical call without a key may come back for it."""
 
     until: datetime
 
@@ -223,7 +223,7 @@ class Unsent(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallerAnswered(Event):
-    """The caller who came back has its answer."""
+    """The caller that came back has its answer."""
 
 
 Step = (
