@@ -1658,9 +1658,8 @@ var unheard = (videoId) =>
 
 var DEFAULT_ADDRESS = "http://localhost:8000";
 function createClient(address, options = {}) {
-  const { env } = process;
-  const url = parsed2(address ?? (env.REELBUS_URL || env.PYTHON_API_URL || DEFAULT_ADDRESS));
-  const apiKey = options.apiKey ?? env.REELBUS_API_KEY;
+  const url = parsed2(address ?? (setting("REELBUS_URL") || setting("PYTHON_API_URL") || DEFAULT_ADDRESS));
+  const apiKey = options.apiKey ?? setting("REELBUS_API_KEY");
   if (url.protocol !== "pubsub:") return new HttpClient({ ...options, url: url.href, apiKey });
   const { httpUrl = url.searchParams.get("httpUrl"), ...rest } = options;
   return new PubSubClient({
@@ -1669,6 +1668,12 @@ function createClient(address, options = {}) {
     projectId: url.hostname,
     http: httpUrl ? new HttpClient({ ...rest, url: httpUrl, apiKey }) : null,
   });
+}
+function setting(name) {
+  return process.env[name]
+    ?.trim()
+    .replace(/^(["'])(.*)\1$/su, "$2")
+    .trim();
 }
 function parsed2(address) {
   const url = URL.canParse(address) ? new URL(address) : null;

@@ -94,11 +94,11 @@ async def test_errors_have_the_texts_that_callers_know(house: House) -> None:
     assert (error["isOurs"], error["status"], error["field"]) == (True, 400, "prompt")
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
-    async with node(
-        "http://127.0.0.1:1", variables={"PYTHON_API_URL": f"http://localhost:{port}", "REELBUS_URL": ""}
-    ) as js:
-        error = await refusal(js.ask("generateVideoFromPrompt", SUNSET))
-    assert error["message"] == "Python Video Generation API Error: fetch failed (Connection refused)"
+    for quote, empty in (("", ""), ('"', " "), ("'", "''")):  # as `docker --env-file` hands them on
+        legacy = {"PYTHON_API_URL": f"{quote}http://localhost:{port}{quote}", "REELBUS_URL": empty}
+        async with node("http://127.0.0.1:1", variables=legacy) as js:
+            error = await refusal(js.ask("generateVideoFromPrompt", SUNSET))
+        assert error["message"] == "Python Video Generation API Error: fetch failed (Connection refused)"
 
 
 async def test_a_failed_generation_is_a_500_and_one_that_expired_a_410(house: House) -> None:

@@ -13,9 +13,8 @@ const DEFAULT_ADDRESS = "http://localhost:8000";
  * `apiKey` or `REELBUS_API_KEY`. Opens nothing until it is used.
  */
 export function createClient(address, options = {}) {
-  const { env } = process;
-  const url = parsed(address ?? (env.REELBUS_URL || env.PYTHON_API_URL || DEFAULT_ADDRESS));
-  const apiKey = options.apiKey ?? env.REELBUS_API_KEY;
+  const url = parsed(address ?? (setting("REELBUS_URL") || setting("PYTHON_API_URL") || DEFAULT_ADDRESS));
+  const apiKey = options.apiKey ?? setting("REELBUS_API_KEY");
   if (url.protocol !== "pubsub:") return new HttpClient({ ...options, url: url.href, apiKey });
   const { httpUrl = url.searchParams.get("httpUrl"), ...rest } = options;
   return new PubSubClient({
@@ -24,6 +23,14 @@ export function createClient(address, options = {}) {
     projectId: url.hostname,
     http: httpUrl ? new HttpClient({ ...rest, url: httpUrl, apiKey }) : null,
   });
+}
+
+/** An environment variable without blanks and quotation marks around it: `docker --env-file` leaves them on. */
+function setting(name) {
+  return process.env[name]
+    ?.trim()
+    .replace(/^(["'])(.*)\1$/su, "$2")
+    .trim();
 }
 
 function parsed(address) {
