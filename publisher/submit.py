@@ -1,10 +1,8 @@
-"""Takes a request in: image to the store, record, message. In that order, so that nothing is ever promised and lost.
+"""Takes a request in: image to the store, record, message. In that order, so that no promised job is lost.
 
-Publishes the requests of jobs, and once more those that did not leave.
-
-A request that the bus did not take leaves a job whose check is due. `reconcile` publishes it then, and so does the same
-call again, at once. Both claim the job first by moving its next check on: a backlog of jobs whose requests wait on the
-bus is not published again, however often their callers repeat their calls.
+If the bus does not take a request, its job's check is due. `reconcile` then publishes the request, and the same call
+again publishes it at once. Both first claim the job by postponing its next check. So a backlog of jobs whose requests
+wait on the bus is not published again, however often callers repeat their calls.
 """
 
 import logging
@@ -34,7 +32,7 @@ async def publish_request(ctx: PublisherContext, job: Job, *, traceparent: str |
     try:
         await ctx.bus.publish(REQUESTS, message)
     except Unavailable:
-        with suppress(ReelbusError):  # `reconcile` looks at each job in any case, only later
+        with suppress(ReelbusError):  # `reconcile` reads each job in any case, only later
             await update_job(ctx.jobs, job.job_id, lambda newest: _unsent(ctx, newest))
         raise
 
@@ -62,7 +60,7 @@ def _unsent(ctx: PublisherContext, job: Job) -> Unsent | None:
 
 
 class SubmitUncertain(Unavailable):
-    """The stores were out of reach half-way: the job may exist, and then it runs later."""
+    """The store or the bus failed half-way: the job may exist, and then it runs later."""
 
     def __init__(self, job_id: str, cause: Unavailable) -> None:
         super().__init__(
@@ -75,42 +73,42 @@ class SubmitUncertain(Unavailable):
 async def submit(
     ctx: PublisherContext, request: VideoRequest, *, traceparent: str | None = None, caller: str | None = None
 ) -> Job:
-    """Return the job for this request: a new one, or the one that its id stands for already, untouched.
+    """Return the job for this request: a new one, or the existing one of its id, unchanged.
 
     The ids of a `caller` are its own: another caller's job of the same id is another job.
 
-    Raises `Invalid` for an image that is none, `IdReused`, `Gone` where the job was erased, and `SubmitUncertain` (an
-    `Unavailable`) where the store or the bus failed: a job that was stored but not published is published by the same
+    Raises `Invalid` for a bad image, `IdReused`, `Gone` if the job was erased, and `SubmitUncertain` (an
+    `Unavailable`) if the store or the bus failed: a job that was stored but not published is published by the same
     call again, or by `reconcile`.
     """
     if caller is not None:
         request = request.model_copy(update={"job_id": await place_of(ctx, request.job_id, caller)})
-    claim = await stage_image(request, ctx.videos, owner=ImageOwner(caller, ctx.jobs) if caller is not None else None)
-    if claim.name and (known := await ctx.jobs.get(request.job_id)):
-        return await _existing_job(ctx, claim, caller, known)  # before the image is stored: it may be refused
-    await store_image(claim, ctx.videos)
-    return await submit_staged(ctx, claim, traceparent=traceparent, caller=caller)
+    staged = await stage_image(request, ctx.videos, owner=ImageOwner(caller, ctx.jobs) if caller is not None else None)
+    if staged.name and (known := await ctx.jobs.get(request.job_id)):
+        return await _resume_known_job(ctx, staged, caller, known)  # before the image is stored: it may be refused
+    await store_image(staged, ctx.videos)
+    return await submit_staged(ctx, staged, traceparent=traceparent, caller=caller)
 
 
 async def submit_staged(
-    ctx: PublisherContext, claim: StagedImage, *, traceparent: str | None, caller: str | None
+    ctx: PublisherContext, staged: StagedImage, *, traceparent: str | None, caller: str | None
 ) -> Job:
     """Do the rest of `submit`: the image is stored, and the request has the id under which the job is stored."""
-    request = claim.request
+    request = staged.request
     job = new_job(request, ctx.clock.now(), traceparent=traceparent, caller=caller)
     try:
-        with _named(job.job_id, caller):
+        with _name_uncertain_job(job.job_id, caller):
             created = await ctx.jobs.create(job)
             await publish_request(ctx, created)
     except AlreadyExists:
-        return await _existing_job(ctx, claim, caller, await ctx.jobs.get(job.job_id))
+        return await _resume_known_job(ctx, staged, caller, await ctx.jobs.get(job.job_id))
     logger.info("request published", extra={"action": "submit_published", "job_id": job.job_id})
     return created
 
 
 @contextmanager
-def _named(job_id: str, caller: str | None) -> Iterator[None]:
-    """What is out of reach leaves a job behind, perhaps: the error names it."""
+def _name_uncertain_job(job_id: str, caller: str | None) -> Iterator[None]:
+    """Turn `Unavailable` into `SubmitUncertain`, which names the job that may exist."""
     try:
         yield
     except Unavailable as error:
@@ -118,10 +116,10 @@ def _named(job_id: str, caller: str | None) -> Iterator[None]:
         raise SubmitUncertain(shown_id(caller, job_id), error) from error
 
 
-async def _existing_job(ctx: PublisherContext, claim: StagedImage, caller: str | None, known: Job | None) -> Job:
-    """What the id stands for. A request that becomes no job leaves no image behind."""
-    request = claim.request
-    refused = known is None or not claim.is_for(known) or (caller is not None and known.caller != caller)
+async def _resume_known_job(ctx: PublisherContext, staged: StagedImage, caller: str | None, known: Job | None) -> Job:
+    """Return the job of the id, if it was made for this request. The image of a refused request is released."""
+    request = staged.request
+    refused = known is None or not staged.is_for(known) or (caller is not None and known.caller != caller)
     if known:
         await undo_reference(request, known, ctx.jobs, ctx.videos, ctx.clock.now())
     if known is None or refused:
@@ -130,5 +128,5 @@ async def _existing_job(ctx: PublisherContext, claim: StagedImage, caller: str |
     if known.erased_at:
         raise gone_error(known, caller=caller)
     logger.info("request known", extra={"action": "submit_known", "job_id": known.job_id})
-    with _named(known.job_id, caller):
+    with _name_uncertain_job(known.job_id, caller):
         return await publish_if_due(ctx, known)

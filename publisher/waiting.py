@@ -1,9 +1,7 @@
 """Lets thousands of callers wait for the end of their jobs, with one subscription for all of them.
 
-Completions make it quick; a look at the store per waiting job makes it correct: a lost completion delays an answer,
-but never hangs it.
-
-Hears how jobs end, on an ephemeral subscription of this process, for as long as the process lives.
+The subscription is ephemeral and lives as long as the process. Completions make an answer quick; a regular read of each
+waiting job makes it correct: a lost completion delays an answer, but never prevents it.
 """
 
 import asyncio
@@ -28,18 +26,18 @@ _RETRY_AT_MOST_S = 30.0
 
 
 class CompletionListener:
-    """Calls `heard` with each job that ended, and with None where some may have been missed.
+    """Calls `on_completion` with each job that ended, and with None if completions may have been missed.
 
-    Entering waits for the first try. Whatever ends the subscription, it is opened again, later and later.
+    Entering waits for the first attempt. A subscription that ends is opened again, with backoff.
     """
 
-    def __init__(self, ctx: PublisherContext, heard: Callable[[str | None], None]) -> None:
+    def __init__(self, ctx: PublisherContext, on_completion: Callable[[str | None], None]) -> None:
         self._ctx = ctx
-        self._heard = heard
+        self._on_completion = on_completion
         self._tried = asyncio.Event()
         self._retry_s = _RETRY_FIRST_S
         self.listening = False
-        """Whether completions come in; callers are answered by looks at the store alone while they don't."""
+        """True while completions are received; without them callers are answered by reads of the store alone."""
 
     async def __aenter__(self) -> Self:
         self._listener = asyncio.create_task(self._listen(), name="completions")
@@ -54,7 +52,7 @@ class CompletionListener:
         while True:
             began = self._ctx.clock.boot()
             try:
-                await self._hear()
+                await self._receive()
             except Unavailable as error:
                 logger.warning(
                     "completions are out of reach", extra={"action": "completions_unsubscribed", "reason": str(error)}
@@ -70,21 +68,21 @@ class CompletionListener:
             await self._ctx.clock.sleep(self._retry_s * random.uniform(0.5, 1.0))
             self._retry_s = min(self._retry_s * 2, _RETRY_AT_MOST_S)
 
-    async def _hear(self) -> None:
+    async def _receive(self) -> None:
         name = f"facade-{uuid.uuid4().hex}"
         subscription = Subscription(name=name, topic=COMPLETIONS, ephemeral=True)
         async with self._ctx.bus.subscribe(subscription, limit=_IN_FLIGHT) as deliveries:
             self.listening = True
             self._tried.set()
-            self._heard(None)  # what was published before this subscription existed did not reach it
+            self._on_completion(None)  # what was published before this subscription existed did not reach it
             async for delivery in deliveries:
                 if job_id := claimed_job_id(delivery.message):
-                    self._heard(job_id)
+                    self._on_completion(job_id)
                 await delivery.ack()
 
 
 Meanwhile: TypeAlias = Callable[[], Awaitable[None]]
-"""What else ends a wait: it raises, or never returns."""
+"""Awaited during a wait: it raises to end the wait, or never returns."""
 
 
 class Draining(ReelbusError):
@@ -101,7 +99,7 @@ class TooManyWaiters(Unavailable):
 
 
 class Waiter:
-    """Where one caller waits for news of one job, until it leaves, or the context ends."""
+    """One caller that waits for news of one job, until it leaves or the context ends."""
 
     __slots__ = ("_has_news", "_job_id", "_waiters", "_waiting")
 
@@ -118,20 +116,20 @@ class Waiter:
         self.leave()
 
     def leave(self) -> None:
-        """Nobody waits here any more. To be called once."""
+        """Stop waiting. To be called once."""
         self._waiters.unregister(self._job_id, self)
 
     def notify(self) -> None:
-        """There is news. Never raises, not even in the turn of the loop in which the wait expires."""
+        """End the wait. Never raises, not even in the turn of the loop in which the wait expires."""
         self._has_news = True
         if self._waiting and not self._waiting.expired():
             self._waiting.reschedule(0)
         self._waiting = None
 
     async def wait(self, timeout_s: float, meanwhile: Meanwhile = asyncio.Future) -> None:
-        """Until there is news, or the time is over. Raises `Draining`, and what `meanwhile` raises.
+        """Wait for news, for `timeout_s` at most. Raises `Draining`, and what `meanwhile` raises.
 
-        What else the caller waits for goes on here, and in no task of its own: ten thousand wait at once.
+        `meanwhile` is awaited here, and in no task of its own: 10,000 callers wait at once.
         """
         if not (self._has_news or self._waiters.draining):
             try:
@@ -146,31 +144,31 @@ class Waiter:
             raise Draining
 
     async def end(self, timeout_s: float, meanwhile: Meanwhile = asyncio.Future, *, look: bool = True) -> Job | None:
-        """The job once it has ended; None when the time is over. Raises like `wait`, and `NotFound`.
+        """Return the job when it has ended; None after `timeout_s`. Raises like `wait`, and `NotFound`.
 
-        Without `look` the job was seen since this place was taken, and had not ended.
+        Without `look` the caller has read the job since it registered, and the job had not ended.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         job = await self._waiters.reload(self._job_id) if look else None
         while job is None or not job.has_ended:
-            left = deadline - loop.time()
-            if left <= 0:
+            remaining_s = deadline - loop.time()
+            if remaining_s <= 0:
                 return None
-            job = None  # a record is large beside all else that a caller costs
-            await self.wait(min(left, self._waiters.next_look_s()), meanwhile)
+            job = None  # a record is large compared with all else that a waiting caller costs
+            await self.wait(min(remaining_s, self._waiters.next_look_s()), meanwhile)
             job = await self._waiters.reload(self._job_id)
         return job
 
 
 class Waiters:
-    """Everybody who waits in this process. Use it as an async context manager."""
+    """The waiting callers of this process. Use it as an async context manager."""
 
     def __init__(self, ctx: PublisherContext, *, look_every_s: float = 30.0, max_waits: int = 10_000) -> None:
         self._ctx = ctx
         self._look_every_s = look_every_s
         self._max_waits = max_waits
-        self._places: dict[str, set[Waiter]] = {}
+        self._by_job: dict[str, set[Waiter]] = {}
         self.waiting = 0
         self._completions = CompletionListener(ctx, self._on_completion)
         self.draining = False
@@ -184,50 +182,50 @@ class Waiters:
 
     @property
     def is_full(self) -> TooManyWaiters | None:
-        """What to tell the next caller who wants to wait; None where there is room."""
+        """The error for the next caller that wants to wait; None if there is room."""
         return TooManyWaiters(self._max_waits) if self.waiting >= self._max_waits else None
 
     @property
     def listening(self) -> bool:
-        """Whether completions come in. Without them callers are answered all the same, and later."""
+        """True while completions are received. Without them callers are answered later."""
         return self._completions.listening
 
     def drain(self) -> None:
-        """Sends everybody away, now and from now on: they get `Draining`."""
+        """End all waits, present and future, with `Draining`."""
         self.draining = True
         self._on_completion(None)
 
     async def until_ended(self, job_id: str, timeout_s: float, meanwhile: Meanwhile = asyncio.Future) -> Job | None:
-        """The job once it has ended; None when the time is over. Raises like `Place.end`, and `Crowded`."""
-        # First the place, then the look: an end in between is heard.
-        with self.register(job_id) as place:
-            return await place.end(timeout_s, meanwhile)
+        """Return the job when it has ended; None after `timeout_s`. Raises like `Waiter.end`, and `TooManyWaiters`."""
+        # Register first, then read: an end in between is not missed.
+        with self.register(job_id) as waiter:
+            return await waiter.end(timeout_s, meanwhile)
 
     def register(self, job_id: str, *, stays: bool = True) -> Waiter:
-        """A place to wait for news of this job, taken; for one who only passes by, there is always one.
+        """Register a caller for news of this job. One that does not stay is always accepted.
 
-        Raises `Crowded` where too many wait already.
+        Raises `TooManyWaiters` if too many callers wait already.
         """
-        if stays and (crowded := self.is_full):
-            raise crowded
-        place = Waiter(self, job_id)
-        self._places.setdefault(job_id, set()).add(place)
+        if stays and (error := self.is_full):
+            raise error
+        waiter = Waiter(self, job_id)
+        self._by_job.setdefault(job_id, set()).add(waiter)
         self.waiting += 1
-        return place
+        return waiter
 
-    def unregister(self, job_id: str, place: Waiter) -> None:
-        """Somebody has left a place."""
+    def unregister(self, job_id: str, waiter: Waiter) -> None:
+        """Remove a waiter."""
         self.waiting -= 1
-        self._places[job_id].discard(place)
-        if not self._places[job_id]:
-            del self._places[job_id]
+        self._by_job[job_id].discard(waiter)
+        if not self._by_job[job_id]:
+            del self._by_job[job_id]
 
     def next_look_s(self) -> float:
-        """How long to rely on completions alone; spread, so that a thousand don't look at once."""
+        """Return how long to rely on completions alone; random, so that reads are spread."""
         return self._look_every_s * random.uniform(0.7, 1.0)
 
     async def reload(self, job_id: str) -> Job | None:
-        """The job; None where the store is out of reach just now. Raises `NotFound`."""
+        """Return the job; None if the store is out of reach. Raises `NotFound`."""
         try:
             job = await self._ctx.jobs.get(job_id)
         except Unavailable:
@@ -238,7 +236,7 @@ class Waiters:
         return job
 
     def _on_completion(self, job_id: str | None) -> None:
-        every = self._places.values() if job_id is None else (self._places.get(job_id, ()),)
-        for places in every:
-            for place in places:
-                place.notify()
+        every = self._by_job.values() if job_id is None else (self._by_job.get(job_id, ()),)
+        for waiters in every:
+            for waiter in waiters:
+                waiter.notify()

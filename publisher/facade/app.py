@@ -20,7 +20,7 @@ from publisher.facade.call import State
 from publisher.facade.coalescing import Coalescer
 from publisher.facade.errors import on_error
 from publisher.facade.hosts import AllowedHosts, HostCheck
-from publisher.facade.lingering import Lingering
+from publisher.facade.lingering import LingeringClose
 from publisher.facade.middleware import (
     AuthMiddleware,
     ErrorMiddleware,
@@ -74,7 +74,6 @@ async def _open_url_signer(settings: PublisherSettings, ctx: PublisherContext) -
     return UrlSigner(secret, ctx.clock, link_s=settings.link_s) if secret else None
 
 
-# A layer that needs no frame of its own hands on what the next one returns: beside ten thousand who wait, each counts.
 def build_app(state: State) -> Starlette:
     """The ASGI application over an open state."""
     app = Starlette(
@@ -83,7 +82,7 @@ def build_app(state: State) -> Starlette:
             Middleware(PublicPath, prefix=public_path(state["settings"])),
             Middleware(TraceMiddleware),
             Middleware(SecurityHeaders),
-            Middleware(Lingering),
+            Middleware(LingeringClose),
             Middleware(ErrorMiddleware),
             Middleware(HostCheck, hosts=AllowedHosts(state["settings"]), check_origins=state["authenticator"].open),
             Middleware(AuthMiddleware, gate=state["authenticator"]),

@@ -1,7 +1,4 @@
-"""What the routes share, opened once by the lifespan.
-
-Notices a caller who hangs up, while something else is waited for.
-"""
+"""What the routes share, opened once by the lifespan; and how a route notices that its caller disconnects."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -43,14 +40,14 @@ class ClientDisconnected(ReelbusError):
 
 
 async def wait_for_disconnect(call: Call) -> NoReturn:
-    """Waits for that. The body was read before. Raises `HungUp`."""
+    """Wait until the caller disconnects, then raise `ClientDisconnected`. The body must have been read before."""
     while (await call.receive())["type"] != "http.disconnect":
         pass
     raise ClientDisconnected
 
 
 async def check_connected(call: Call) -> None:
-    """Whether it hung up meanwhile, without waiting. Raises `HungUp`."""
+    """Raise `ClientDisconnected` if the caller is gone already; do not wait."""
     with suppress(TimeoutError):
         async with asyncio.timeout(0):
             await wait_for_disconnect(call)

@@ -1,4 +1,4 @@
-"""Ends a refused upload politely, so that its caller gets to read why."""
+"""Lingering close: the caller of a refused upload can read why it was refused."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -10,11 +10,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _LINGER_S = 2.0
 
 
-class Lingering:
-    """Lets a refused caller finish sending for a moment before the connection closes.
+class LingeringClose:
+    """Reads and drops the rest of a refused body for `_LINGER_S` at most, before the connection closes.
 
-    A server that closes while bytes still come in makes the caller's kernel drop the answer: instead of the 413 it
-    would see a broken pipe. What comes in meanwhile is thrown away.
+    If a server closes while bytes still arrive, the caller's kernel drops the answer: the caller sees a broken pipe
+    instead of the 413.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -23,12 +23,12 @@ class Lingering:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http" or not _sends_a_body(Headers(scope=scope)):
             return self._app(scope, receive, send)
-        upload = _Upload(receive, send)
-        return self._app(scope, upload.receive, upload.send)
+        responder = _LingeringResponder(receive, send)
+        return self._app(scope, responder.receive, responder.send)
 
 
-class _Upload:
-    """One body on its way, and the answer to it."""
+class _LingeringResponder:
+    """Wraps `receive` and `send` for one call."""
 
     __slots__ = ("_receive", "_send", "_unread")
 
@@ -38,7 +38,7 @@ class _Upload:
         self._unread = True
 
     def receive(self) -> Awaitable[Message]:
-        return self._watched() if self._unread else self._receive()
+        return self._receive_body() if self._unread else self._receive()
 
     async def send(self, message: Message) -> None:
         last = message["type"] == "http.response.body" and not message.get("more_body")
@@ -49,7 +49,7 @@ class _Upload:
         await _discard(self._receive)
         await self._send({"type": "http.response.body", "body": b""})
 
-    async def _watched(self) -> Message:
+    async def _receive_body(self) -> Message:
         message = await self._receive()
         self._unread = message["type"] == "http.request" and bool(message.get("more_body"))
         return message
@@ -57,7 +57,7 @@ class _Upload:
 
 def _sends_a_body(headers: Headers) -> bool:
     if headers.get("expect", "").lower() == "100-continue":
-        return False  # it waits for our word before it sends
+        return False  # the caller waits for an interim response before it sends
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 

@@ -1,14 +1,12 @@
-"""Refuses bodies that are too large, or not JSON, before they are read.
+"""The body of a request: its limits, the memory for uploads, and admission control.
 
-Reads bodies: within a time, and never more bytes at once, in all of them together, than the settings say.
+`BodyLimit` and `ContentType` refuse a body before it is read. `Uploads` limits the bytes of all bodies that are read at
+the same time. A small body needs no room, so uploads do not delay ordinary calls. The room of a large one is held until
+its image is stored: to parse JSON of 28 MB takes several times as much memory.
 
-What is small is read at once, so that uploads hold up no ordinary call. The room of a large one is kept until its image
-is stored: to read JSON of 28 MB takes several times as much.
-
-Takes in so many requests at a time, and lets the others queue.
-
-A request is large while it is read, checked and stored. A burst of thousands would hold all of them at once, and the
-process would keep that memory; one who queues costs its body and little more, and is served no later.
+`AdmissionControl` limits how many requests are processed at the same time; further ones queue. A request is large while
+it is parsed, checked and stored, and the process would keep the memory of a burst of thousands. A queued request costs
+its body and little more.
 """
 
 import asyncio
@@ -37,7 +35,7 @@ class UnsupportedType(ReelbusError):
 
 
 class BodyLimit:
-    """Believes a Content-Length that is too large, and counts where there is none. Raises `TooLarge`."""
+    """Refuses a Content-Length that is too large, and counts the bytes that arrive. Raises `TooLarge`."""
 
     def __init__(self, app: ASGIApp, *, limit_bytes: int) -> None:
         self._app = app
@@ -46,12 +44,12 @@ class BodyLimit:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
             return self._app(scope, receive, send)
-        _check_size(_said(Headers(scope=scope)), self._limit_bytes)
+        _check_size(_content_length(Headers(scope=scope)), self._limit_bytes)
         return self._app(scope, _BodyLimitResponder(receive, self._limit_bytes).receive, send)
 
 
 class _BodyLimitResponder:
-    """One body, and how much of it has come."""
+    """Wraps `receive` for one call, and counts the bytes of its body."""
 
     __slots__ = ("_limit_bytes", "_receive", "_seen_bytes")
 
@@ -59,12 +57,12 @@ class _BodyLimitResponder:
         self._receive = receive
         self._limit_bytes = limit_bytes
         self._seen_bytes: int | None = 0
-        """None once all of it is there."""
+        """None after the last part."""
 
     def receive(self) -> Awaitable[Message]:
-        return self._receive() if self._seen_bytes is None else self._counted(self._seen_bytes)
+        return self._receive() if self._seen_bytes is None else self._receive_part(self._seen_bytes)
 
-    async def _counted(self, seen_bytes: int) -> Message:
+    async def _receive_part(self, seen_bytes: int) -> Message:
         message = await self._receive()
         seen_bytes += len(message.get("body", b""))
         _check_size(seen_bytes, self._limit_bytes)
@@ -77,14 +75,14 @@ def _check_size(size_bytes: int, limit_bytes: int) -> None:
         raise TooLarge(f"The body must have at most {limit_bytes:,} bytes")
 
 
-def _said(headers: Headers) -> int:
-    """What Content-Length says. A server refuses one that is no number; what is absurdly long is too large."""
+def _content_length(headers: Headers) -> int:
+    """Return Content-Length. The server refuses one that is not a number; one of 20 digits counts as too large."""
     said = headers.get("content-length", "0")
     return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 1 << 62
 
 
 class ContentType:
-    """Demands that a POST says it carries JSON: a foreign page can't say so unasked. Raises `UnsupportedType`."""
+    """Requires JSON in a POST: a foreign page can't send it without a preflight. Raises `UnsupportedType`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -112,14 +110,14 @@ class Overloaded(Unavailable):
 
 
 class Slot:
-    """One request's, until it is given up, or the context ends."""
+    """The permission to process one request, until it is released or the context ends."""
 
-    __slots__ = ("_turns", "queued")
+    __slots__ = ("_slots", "queued")
 
-    def __init__(self, turns: asyncio.Semaphore, *, queued: bool) -> None:
-        self._turns: asyncio.Semaphore | None = turns
+    def __init__(self, slots: asyncio.Semaphore, *, queued: bool) -> None:
+        self._slots: asyncio.Semaphore | None = slots
         self.queued = queued
-        """Whether it took time: the caller may be gone."""
+        """True if the request had to queue: the caller may be gone."""
 
     def __enter__(self) -> Self:
         return self
@@ -128,31 +126,31 @@ class Slot:
         self.release()
 
     def release(self) -> None:
-        """It is the next one's."""
-        if self._turns:
-            self._turns.release()
-        self._turns = None
+        """Let the next request in."""
+        if self._slots:
+            self._slots.release()
+        self._slots = None
 
 
 class AdmissionControl:
-    """The turns of one process, first come, first served."""
+    """The slots of one process, first come, first served."""
 
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
-        self._turns = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(at_once)
 
     async def acquire(self) -> Slot:
-        """Waits for one. Raises `Busy` after `WITHIN_S`."""
-        queued = self._turns.locked()
+        """Wait for a slot. Raises `Overloaded` after `WITHIN_S`."""
+        queued = self._slots.locked()
         try:
             async with asyncio.timeout(WITHIN_S):
-                await self._turns.acquire()
+                await self._slots.acquire()
         except TimeoutError:
             raise Overloaded(
                 f"{self._at_once:,} requests are taken in at a time, and none was done within {WITHIN_S:g} s; "
                 "nothing was made of this one"
             ) from None
-        return Slot(self._turns, queued=queued)
+        return Slot(self._slots, queued=queued)
 
 
 _SMALL_BYTES = 65_536
@@ -170,7 +168,7 @@ class Uploads:
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def take(self, size_bytes: int) -> None:
-        """Wait for room. Raises `Busy` after `WITHIN_S`."""
+        """Reserve room for a body. Raises `Overloaded` after `WITHIN_S`."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((size_bytes, turn))
         self._serve()
@@ -184,14 +182,14 @@ class Uploads:
                     f"{WITHIN_S:g} s; nothing was made of this one"
                 ) from None
         except asyncio.CancelledError:
-            if not turn.cancelled():  # it came in the same turn of the loop
+            if not turn.cancelled():  # the room was granted in the same turn of the loop
                 self.give_back(size_bytes)
             raise
         finally:
             self._serve()
 
     def give_back(self, size_bytes: int) -> None:
-        """The next ones may have it."""
+        """Return room, and serve the queue."""
         self._free_bytes += size_bytes
         self._serve()
 
@@ -207,7 +205,7 @@ class Uploads:
 
 
 class Upload:
-    """One body. Its room is given back when it is given up, or the context ends."""
+    """One body. Its room is returned on `release`, or when the context ends."""
 
     __slots__ = ("_held_bytes", "_uploads")
 
@@ -222,13 +220,13 @@ class Upload:
         self.release()
 
     def release(self) -> None:
-        """It needs its room no more."""
+        """Return the room."""
         if self._held_bytes:
             self._uploads.give_back(self._held_bytes)
         self._held_bytes = 0
 
     async def read(self, call: Request[Any]) -> bytes:
-        """The body. Not `call.body()`, which keeps it for as long as the call lasts. Raises `TooSlow` and `Busy`."""
+        """Return the body. `call.body()` would keep it as long as the call lasts. Raises `TooSlow` and `Overloaded`."""
         said = call.headers.get("content-length", "")
         if said.isdigit() and int(said) > _SMALL_BYTES:
             await self._hold(int(said))

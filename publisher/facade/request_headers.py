@@ -1,9 +1,4 @@
-"""Reads the two headers that say how a caller wants its answer: `Prefer` (RFC 7240) and `Idempotency-Key`.
-
-The `{video_id}` of a path: what can be a job's id, but is no other address.
-
-Reads a body into a request.
-"""
+"""Reads `Prefer` (RFC 7240), `Idempotency-Key` and the body of a generate call, and the `{video_id}` of a path."""
 
 import asyncio
 import re

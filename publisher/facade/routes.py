@@ -1,7 +1,4 @@
-"""Jobs by their id: `GET` shows one, `DELETE` cancels it, `GET /api/videos` lists them.
-
-Tells callers and orchestrators whether the facade lives and can work.
-"""
+"""Jobs by their id (`GET` shows one, `DELETE` cancels it, `GET /api/videos` lists them), and the health probes."""
 
 import asyncio
 import re
