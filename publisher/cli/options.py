@@ -65,9 +65,10 @@ def image(given: str) -> str:
         return given
     path = Path(given)
     try:
-        if path.stat().st_size > IMAGE_MAX_BYTES:
+        with path.open("rb") as file:
+            content = file.read(IMAGE_MAX_BYTES + 1)  # a device such as /dev/zero has no end
+        if len(content) > IMAGE_MAX_BYTES:
             raise Invalid(f"reference_image must have at most {IMAGE_MAX_BYTES:,} bytes", field="reference_image")
-        content = path.read_bytes()
     except OSError as error:
         words = f"reference_image can't be read: {given[:300]}: {error.strerror or error}"
         raise Invalid(words, field="reference_image") from error
@@ -101,8 +102,19 @@ def _read(reader: Callable[[Any], object]) -> Callable[[click.Context, click.Par
     return callback
 
 
-def _scene(file: Any) -> object:
-    return scene(file.read())
+_SCENE_MAX_BYTES = IMAGE_MAX_BYTES
+
+
+def _scene(given: str) -> object:
+    try:
+        with click.open_file(given, "rb") as file:
+            text = file.read(_SCENE_MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise Invalid(f"scene can't be read: {given[:300]}: {reason}", field="scene") from error
+    if len(text) > _SCENE_MAX_BYTES:
+        raise Invalid(f"scene must have at most {_SCENE_MAX_BYTES:,} bytes", field="scene")
+    return scene(text)
 
 
 _OPTIONS = (
@@ -111,7 +123,6 @@ _OPTIONS = (
     click.option("-q", "--quality", metavar="fast|quality", help="[default: fast]"),
     click.option(
         "--scene",
-        type=click.File("rb"),
         callback=_read(_scene),
         metavar="FILE",
         help="A scene as JSON (- for stdin): title, description, visual, cameraFlow, script, …",

@@ -83,3 +83,11 @@ def test_list_s_own_limits(shell: Shell) -> None:
         result = shell("list", *options)
         assert result.exit_code == 2, options
         assert complaint(result).startswith("Error: Invalid request: ")
+
+
+@pytest.mark.parametrize("option", ["--image", "--scene"])
+def test_a_file_without_an_end(shell: Shell, option: str) -> None:
+    """Its size is said to be 0."""
+    result = shell("generate", PROMPT, option, "/dev/zero")
+    assert result.exit_code == 2
+    assert "must have at most 20,000,000 bytes" in complaint(result)
