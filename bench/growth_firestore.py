@@ -17,5 +17,5 @@ async def fill_firestore(project: str, count: int) -> list[Seeded]:
         for job in found[first : first + _BATCH]:
             batch.create(store.document(job.job_id), document(Job.model_validate_json(job.record)))
         await batch.commit()
-    await store.close()
+    await store.aclose()
     return found

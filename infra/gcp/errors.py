@@ -1,4 +1,4 @@
-"""Turns what Google's client libraries raise into our own errors: nothing foreign crosses a port."""
+"""Translate the errors of Google's client libraries into our own, so that no foreign error crosses a port."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +17,10 @@ _WORDS_AT_MOST = 300
 
 @contextmanager
 def translate_errors(service: str) -> Iterator[None]:
-    """Whatever goes wrong at Google is `Unavailable`, in one sentence that names the service.
+    """Raise `Unavailable`, in one sentence that names the service, for every error of Google's.
 
-    A missing permission, too: the same call succeeds once somebody grants it, and no caller's input is to blame.
-    What an adapter can say better (`NotFound`, `Conflict`) it catches itself, inside.
+    This includes a missing permission: the same call succeeds once the operator grants it, and no caller's input is
+    wrong. An adapter catches an error that has a better translation (`NotFound`, `Conflict`) inside the context.
     """
     try:
         yield
@@ -29,7 +29,7 @@ def translate_errors(service: str) -> Iterator[None]:
 
 
 def unavailable(service: str, error: BaseException) -> Unavailable:
-    """The sentence for an error that came by another way than raising."""
+    """Build the same error for a foreign one that was not raised, such as the result of a future."""
     words = " ".join(str(error).split())[:_WORDS_AT_MOST] or type(error).__name__
     message = f"{service} can't be used at the moment: {words}"
     return Unavailable(message, retry_after_s=_RETRY_WHEN_BUSY_S) if isinstance(error, _BUSY) else Unavailable(message)

@@ -1,7 +1,7 @@
-"""Files on their way to a bucket and back: whole and undamaged, or not at all.
+"""Uploads files to a bucket and downloads them: complete and undamaged, or not at all.
 
-Each upload names its CRC32C, and Cloud Storage refuses what does not fit. What it says it has stored is compared with
-what was sent once more, since not every server compares, and a proxy may change bytes on the way.
+Each upload names its CRC32C, and Cloud Storage refuses a file that does not match. The checksum of the stored file is
+compared once more with that of the sent file: not every server compares, and a proxy may change bytes.
 """
 
 import base64
@@ -20,50 +20,51 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from infra.atomic_file import write_atomically
 from schemas.errors import DISK_ERRNOS, NotFound, Unavailable, unavailable_of
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 TIMEOUT_S = (5, 60)
-"""To connect, and between two bytes."""
+"""The limits for connecting, and for the pause between two bytes."""
 RETRY = DEFAULT_RETRY.with_timeout(60)
-"""Every call here may be repeated: uploads go with a precondition, and deleting twice is deleting."""
+"""Every call here may be repeated: an upload has a precondition, and a second deletion changes nothing."""
 _WRITER = "reelbus-write"
-"""Metadata: which `upload` wrote it."""
+"""Metadata: the id of the `upload` call that wrote the file."""
 _SENT = "reelbus-crc32c"
-"""Metadata: the checksum of what was sent. What was stored has another one if it was damaged on its way."""
+"""Metadata: the checksum of the sent file. The stored file has another one if it was damaged in transit."""
 _BLOCK_BYTES = 1 << 20
 
 
 def upload(blob: Blob, source: Path | bytes, content_type: str) -> bool:
-    """Store if absent; False if the name is taken. Blocks. Raises `Unavailable`, also for what was damaged."""
+    """Store a file if its name is free; return False if it is taken. Blocks. Raises `Unavailable`, also for a damaged
+    upload."""
     writer, sent = secrets.token_hex(8), _checksum_of(source)
     blob.metadata = {_WRITER: writer, _SENT: sent}
     try:
         _send(blob, source, content_type=content_type, if_generation_match=0)
     except api.PreconditionFailed:
-        there = blob.bucket.get_blob(blob.name, timeout=TIMEOUT_S, retry=RETRY)
-        claims = (there.metadata or {}) if there else {}
-        if there is None or _WRITER not in claims:
+        stored = blob.bucket.get_blob(blob.name, timeout=TIMEOUT_S, retry=RETRY)
+        metadata = (stored.metadata or {}) if stored else {}
+        if stored is None or _WRITER not in metadata:
             return False
-        # If it is our own, the answer to the first try got lost. A damaged one of a worker that died is no use.
-        _require_undamaged(there, claims.get(_SENT, there.crc32c))
-        return bool(claims[_WRITER] == writer)
+        # If this call wrote it, the answer to the first try was lost. A damaged file of a killed worker is deleted.
+        _require_undamaged(stored, metadata.get(_SENT, stored.crc32c))
+        return bool(metadata[_WRITER] == writer)
     except DataCorruption as error:
-        raise _damaged(blob) from error
+        raise _damage_error(blob) from error
     except api.BadRequest as error:
         if "crc32c" in str(error).lower() or "md5" in str(error).lower():
-            raise _damaged(blob) from error
+            raise _damage_error(blob) from error
         raise
     _require_undamaged(blob, sent)
     return True
 
 
 def download(blob: Blob, to: Path) -> None:
-    """Fetch a file. Blocks. Raises `NotFound`, `LocalDisk` and `Unavailable`."""
+    """Download a file. Blocks. Raises `NotFound`, `LocalDisk` and `Unavailable`."""
     try:
         with write_atomically(to) as part:
             blob.download_to_filename(str(part), checksum="crc32c", timeout=TIMEOUT_S, retry=RETRY)
             # The checksum of a compressed object is that of its compressed bytes.
-            if blob.content_encoding != "gzip" and _stored_checksum(blob) not in (None, _checksum_of(part)):
+            if blob.content_encoding != "gzip" and _server_checksum(blob) not in (None, _checksum_of(part)):
                 raise Unavailable(f"{blob.name} was damaged on its way from Cloud Storage")
     except api.NotFound as error:
         raise NotFound(f"there is no file {blob.name}") from error
@@ -75,32 +76,35 @@ def download(blob: Blob, to: Path) -> None:
         raise unavailable_of("the scratch folder", error) from error
 
 
-def _send(blob: Blob, source: Path | bytes, **how: Any) -> None:
-    how |= {"checksum": "crc32c", "timeout": TIMEOUT_S, "retry": RETRY}
+def _send(blob: Blob, source: Path | bytes, **options: Any) -> None:
+    options |= {"checksum": "crc32c", "timeout": TIMEOUT_S, "retry": RETRY}
     if isinstance(source, bytes):
-        blob.upload_from_string(source, **how)
+        blob.upload_from_string(source, **options)
     else:
-        blob.upload_from_filename(str(source), **how)
+        blob.upload_from_filename(str(source), **options)
 
 
 def _require_undamaged(blob: Blob, sent: str | None) -> None:
-    """Compare what is stored with what was sent; delete what is damaged, and nothing that took its name since."""
-    stored = _stored_checksum(blob)
+    """Compare the stored file with the checksum of the sent one.
+
+    Delete a damaged file, but no later file of its name.
+    """
+    stored = _server_checksum(blob)
     if stored is None:
         content = blob.download_as_bytes(checksum="crc32c", timeout=TIMEOUT_S, retry=RETRY)
         stored = _checksum_of(content)
     if sent in (None, stored):
         return
-    log.error("a damaged upload is deleted", extra={"action": "upload_damaged", "object": blob.name})
+    logger.error("a damaged upload is deleted", extra={"action": "upload_damaged", "object": blob.name})
     try:
         blob.delete(if_generation_match=blob.generation, timeout=TIMEOUT_S, retry=RETRY)
     except (api.NotFound, api.PreconditionFailed):
-        log.info("it was deleted already", extra={"action": "upload_deleted", "object": blob.name})
-    raise _damaged(blob)
+        logger.info("the damaged upload was deleted already", extra={"action": "upload_deleted", "object": blob.name})
+    raise _damage_error(blob)
 
 
-def _stored_checksum(blob: Blob) -> str | None:
-    """What the server says of the object that was sent or fetched; None if it says nothing."""
+def _server_checksum(blob: Blob) -> str | None:
+    """Return the server's checksum of the object; None if the server names none."""
     if blob.crc32c is None:
         blob.reload(timeout=TIMEOUT_S, retry=RETRY)
     return str(blob.crc32c) if blob.crc32c else None
@@ -114,5 +118,5 @@ def _checksum_of(source: Path | bytes) -> str:
     return base64.b64encode(checksum.to_bytes(4, "big")).decode()
 
 
-def _damaged(blob: Blob) -> Unavailable:
+def _damage_error(blob: Blob) -> Unavailable:
     return Unavailable(f"{blob.name} was damaged on its way to Cloud Storage, and is not kept")

@@ -1,8 +1,6 @@
-"""Reads the addresses of Google's services. Imports nothing of Google's: a wrong address is told before that.
+"""Parses the URLs of Google's services, and holds the settings of the bucket and of Vertex AI.
 
-What the address of a bucket says: `gs://bucket?urls=signed&ttl=3600`.
-
-What the settings say about Vertex AI, still as text: nothing of it is looked at while another model is in use.
+Imports nothing of Google's, so that a wrong URL is reported before the client libraries are loaded.
 """
 
 import re
@@ -15,15 +13,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from schemas.errors import Invalid
 
 DEFAULT_DATABASE = "(default)"
+TTL_AT_MOST_S = 7 * 24 * 3600
+"""The longest life of a V4 signature: https://cloud.google.com/storage/docs/access-control/signed-urls"""
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
 def project_in(url: SplitResult) -> str:
-    """Of `pubsub://project`. Raises `Invalid`."""
+    """Return the project of `pubsub://project`. Raises `Invalid`."""
     return _names(url, "REELBUS_BUS", "pubsub://project", at_most=1)[0]
 
 
 def database_in(url: SplitResult) -> tuple[str, str]:
-    """Project and database of `firestore://project/database`. Raises `Invalid`."""
+    """Return project and database of `firestore://project/database`. Raises `Invalid`."""
     project, *database = _names(url, "REELBUS_JOBS", "firestore://project/database", at_most=2)
     return project, database[0] if database else DEFAULT_DATABASE
 
@@ -35,11 +36,6 @@ def _names(url: SplitResult, setting: str, wanted: str, *, at_most: int) -> list
     return names
 
 
-TTL_AT_MOST_S = 7 * 24 * 3600
-"""Of a V4 signature: https://cloud.google.com/storage/docs/access-control/signed-urls"""
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
-
-
 class _Query(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,8 +45,8 @@ class _Query(BaseModel):
     base: str = Field(default="", pattern=r"^(https?://[^?#\s]+)?$")
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        """An option that would be ignored is a mistake."""
+    def _check_combination(self) -> Self:
+        """Refuse an option that would be ignored."""
         if (self.base and self.urls == "signed") or (self.signer and self.urls != "signed"):
             raise ValueError("base is for public addresses, signer for signed ones")
         return self
@@ -58,50 +54,49 @@ class _Query(BaseModel):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BucketSettings:
-    """Which bucket, and how a viewer gets at what is in it."""
+    """The bucket, and how viewers read its files."""
 
     bucket: str
     signed: bool = False
-    """True: every URL is signed when it is asked for. False: the bucket's finals are public."""
+    """True: every URL is signed when it is requested. False: the bucket's final videos are public."""
     ttl_s: int = 3600
-    """How long a signed URL lives."""
+    """How long a signed URL is valid."""
     signer: str = ""
-    """The service account whose signature it bears; empty: that of the credentials."""
+    """The service account that signs; empty: that of the credentials."""
     base_url: str = ""
-    """What public URLs begin with, for example a CDN's address; empty: Cloud Storage's own and the bucket."""
+    """The start of public URLs, for example a CDN's address; empty: Cloud Storage's address and the bucket."""
     reference_buckets: frozenset[str] = frozenset()
-    """Other buckets in which a caller's reference image may lie."""
+    """Other buckets from which a caller's reference image may be read."""
 
 
 def bucket_settings(url: SplitResult, *, reference_buckets: str = "") -> BucketSettings:
-    """Raises `Invalid` for an address that is none, and for a list of buckets that holds something else."""
+    """Parse the URL of a bucket, such as `gs://bucket?urls=signed&ttl=3600`, and a list of buckets.
+
+    Raises `Invalid`.
+    """
     try:
         pairs = parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
         query = _Query.model_validate(dict(pairs))
     except (ValidationError, ValueError) as error:
-        raise _no_address(url) from error
+        raise _invalid_bucket_url(url) from error
     if not url.netloc or url.path.strip("/") or url.fragment:
-        raise _no_address(url)
+        raise _invalid_bucket_url(url)
+    buckets = frozenset(name.strip() for name in reference_buckets.split(",") if name.strip())
+    for name in buckets:
+        if not _BUCKET.fullmatch(name):
+            setting = "REELBUS_REFERENCE_BUCKETS"
+            raise Invalid(f"{setting}: must be names of buckets, with commas between them, not {name!r}", field=setting)
     return BucketSettings(
         bucket=url.netloc,
         signed=query.urls == "signed",
         ttl_s=query.ttl,
         signer=query.signer,
         base_url=query.base.rstrip("/"),
-        reference_buckets=_buckets(reference_buckets),
+        reference_buckets=buckets,
     )
 
 
-def _buckets(names: str) -> frozenset[str]:
-    found = frozenset(name.strip() for name in names.split(",") if name.strip())
-    for name in found:
-        if not _BUCKET.fullmatch(name):
-            setting = "REELBUS_REFERENCE_BUCKETS"
-            raise Invalid(f"{setting}: must be names of buckets, with commas between them, not {name!r}", field=setting)
-    return found
-
-
-def _no_address(url: SplitResult) -> Invalid:
+def _invalid_bucket_url(url: SplitResult) -> Invalid:
     wanted = (
         "gs://bucket, perhaps with ?urls=signed&ttl=<seconds, 604800 at most>&signer=<service account> "
         "or ?base=https://cdn.example.com"
@@ -111,13 +106,13 @@ def _no_address(url: SplitResult) -> Invalid:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VertexSettings:
-    """Beside the address `vertex://project/location`."""
+    """The settings beside `vertex://project/location`, still as text: they are parsed only if that model is in use."""
 
     videos_url: str = ""
-    """Where the films go: Google writes them itself, so it must be a bucket."""
+    """The video store. Google writes the videos itself, so it must be a bucket."""
     base_url: str = ""
-    """A private endpoint or a proxy; empty is Google's own."""
+    """A private endpoint or a proxy; empty: Google's own endpoint."""
     fast_models: str = ""
     quality_models: str = ""
     prices: str = ""
-    """A file whose prices replace ours."""
+    """The path of a file whose prices replace ours."""

@@ -1,6 +1,6 @@
-"""Makes a Google project ready for reelbus, once and again: what is there stays, what differs is brought in line.
+"""Prepares a Google project for reelbus: the bucket and its lifecycle rule, the topics and subscriptions, the database.
 
-Sees to the bucket: that it is there, and that what lies under `work/` does not lie there for ever.
+It may be repeated: what exists is kept, and what differs is updated.
 """
 
 import asyncio
@@ -24,28 +24,31 @@ from schemas.errors import Invalid, NotFound
 from schemas.ports import COMPLETIONS, DEAD_REQUESTS, DEAD_WORKERS, REQUESTS, WORKERS
 
 WORK_KEPT_DAYS = 30
-"""Longer than any job looks for a clip that it paid for, and than most people take to ask for the original."""
+"""Longer than any job looks for a clip that it paid for, and than most callers take to ask for the original."""
 _NEEDED = frozenset(f"storage.objects.{verb}" for verb in ("create", "delete", "get", "list"))
 _TIMEOUT_S = 30
 Report = Callable[[str, str, str], None]
 
 
 def set_up_bucket(client: Client, settings: BucketSettings, location: str | None, report: Report) -> None:
-    """Blocks. Makes a bucket only where it is told a place for it, or on an emulator. Raises `NotFound` else."""
+    """Make sure that the bucket exists, and that files under `work/` expire. Blocks.
+
+    A missing bucket is created only if a location is given, or on an emulator. Raises `NotFound` otherwise.
+    """
     bucket = client.lookup_bucket(settings.bucket, timeout=_TIMEOUT_S)
     report("bucket", settings.bucket, "kept" if bucket else "created")
     if bucket is None:
         bucket = _create(client, settings.bucket, location)
-    report("lifecycle", f"{settings.bucket}/{WORK}", _limit_work(bucket))
+    report("lifecycle", f"{settings.bucket}/{WORK}", _expire_work_files(bucket))
 
 
 def check_bucket(bucket: Bucket) -> None:
-    """Blocks. Raises `Invalid` if the bucket is missing, or closed to these credentials."""
+    """Raise `Invalid` if the bucket is missing, or if these credentials lack a permission on it. Blocks."""
     try:
         missing = sorted(_NEEDED - set(bucket.test_iam_permissions(list(_NEEDED), timeout=_TIMEOUT_S)))
     except NotFoundThere as error:
-        if bucket.client._is_emulator_set and _can_be_listed(bucket):
-            return  # this emulator knows no permissions
+        if bucket.client._is_emulator_set and _can_list(bucket):
+            return  # this emulator has no permissions
         words = f"there is no bucket {bucket.name}, or these credentials may not see it; `reelbus setup` makes it"
         raise Invalid(f"REELBUS_VIDEOS: {words}", field="REELBUS_VIDEOS") from error
     if missing:
@@ -53,7 +56,7 @@ def check_bucket(bucket: Bucket) -> None:
         raise Invalid(f"REELBUS_VIDEOS: {words}; roles/storage.objectAdmin has them", field="REELBUS_VIDEOS")
 
 
-def _can_be_listed(bucket: Bucket) -> bool:
+def _can_list(bucket: Bucket) -> bool:
     try:
         list(bucket.list_blobs(prefix=f"{WORK}check", max_results=1, timeout=_TIMEOUT_S))
     except NotFoundThere:
@@ -68,22 +71,22 @@ def _create(client: Client, name: str, location: str | None) -> Bucket:
     bucket.iam_configuration.uniform_bucket_level_access_enabled = True
     try:
         return client.create_bucket(bucket, location=location, timeout=_TIMEOUT_S)
-    except Conflict:  # somebody else was quicker
+    except Conflict:  # another process created it first
         return client.get_bucket(name, timeout=_TIMEOUT_S)
 
 
-def _limit_work(bucket: Bucket) -> str:
+def _expire_work_files(bucket: Bucket) -> str:
     before = list(bucket.lifecycle_rules)
-    if _limits_work(before):
-        return "kept"  # with whatever age somebody chose
+    if _has_work_rule(before):
+        return "kept"  # with the age that the operator chose
     bucket.add_lifecycle_delete_rule(age=WORK_KEPT_DAYS, matches_prefix=[WORK])
     bucket.patch(timeout=_TIMEOUT_S)
-    if not _limits_work(bucket.lifecycle_rules):
+    if not _has_work_rule(bucket.lifecycle_rules):
         return "ignored"
     return "updated" if before else "created"
 
 
-def _limits_work(rules: Iterable[Mapping[str, Any]]) -> bool:
+def _has_work_rule(rules: Iterable[Mapping[str, Any]]) -> bool:
     return any(rule.get("condition", {}).get("matchesPrefix") == [WORK] for rule in rules)
 
 
@@ -109,13 +112,16 @@ class Setup:
     hints: list[str] = field(default_factory=list)
 
     def report(self, kind: str, name: str, done: str) -> None:
-        """Called for each thing; what was told of it first stands."""
+        """Note what was done with one resource. The first report about a resource counts."""
         if (kind, name) not in {(change.kind, change.name) for change in self.changes}:
             self.changes.append(Change(kind=kind, name=name, done=done))
 
 
 async def set_up(urls: Mapping[str, str], *, location: str | None) -> Setup:
-    """`urls` by port. Raises `Unavailable`, `Invalid` for an address that is none, `NotFound` for a missing bucket."""
+    """Prepare what the URLs name. `urls` are by port.
+
+    Raises `Unavailable`, `Invalid` for a wrong URL, and `NotFound` for a missing bucket.
+    """
     setup = Setup()
     videos, bus, jobs = (urlsplit(urls[port]) for port in ("videos", "bus", "jobs"))
     settings = bucket_settings(videos) if videos.scheme == "gs" else None
@@ -125,7 +131,13 @@ async def set_up(urls: Mapping[str, str], *, location: str | None) -> Setup:
         await _run_in_thread("Cloud Storage", partial(_bucket, settings, location, setup))
     if project:
         await _run_in_thread("Pub/Sub", partial(_topics, project, setup))
-        setup.hints.extend(_dead_letter_roles(project))
+        member = f'--member="{_AGENT.format(project=project)}{_AGENT_DOMAIN}"'
+        to = f"--project={project} {member}"
+        # Pub/Sub itself forwards dead letters: https://cloud.google.com/pubsub/docs/handling-failures
+        topic = f"topics add-iam-policy-binding {DEAD_REQUESTS} {to} --role=roles/pubsub.publisher"
+        subscription = f"subscriptions add-iam-policy-binding {WORKERS.name} {to} --role=roles/pubsub.subscriber"
+        hint = "Pub/Sub forwards dead letters only with these roles:"
+        setup.hints.extend((hint, f"gcloud pubsub {topic}", f"gcloud pubsub {subscription}"))
     if database:
         await _database(*database, setup)
     return setup
@@ -159,19 +171,8 @@ async def _database(project: str, database: str, setup: Setup) -> None:
     try:
         await jobs.get("reelbus-setup")
     finally:
-        await jobs.close()
+        await jobs.aclose()
     setup.report("database", database, "answers")
     setup.hints.append(
         "Firestore needs the indexes of infra/deploy/firestore.indexes.json: firebase deploy --only firestore:indexes"
     )
-
-
-def _dead_letter_roles(project: str) -> list[str]:
-    """Pub/Sub itself forwards dead letters (https://cloud.google.com/pubsub/docs/handling-failures)."""
-    member = f'--member="{_AGENT.format(project=project)}{_AGENT_DOMAIN}"'
-    to = f"--project={project} {member}"
-    return [
-        "Pub/Sub forwards dead letters only with these roles:",
-        f"gcloud pubsub topics add-iam-policy-binding {DEAD_REQUESTS} {to} --role=roles/pubsub.publisher",
-        f"gcloud pubsub subscriptions add-iam-policy-binding {WORKERS.name} {to} --role=roles/pubsub.subscriber",
-    ]

@@ -1,9 +1,6 @@
-"""The video store in a Cloud Storage bucket.
+"""The video store in a Cloud Storage bucket, and the public or signed URLs of its files.
 
-The client blocks, so that everything goes through a few threads of its own. It follows `STORAGE_EMULATOR_HOST` by
-itself.
-
-Where a viewer gets a file: a public address, or one that is signed at the moment of asking.
+The client library blocks, so every call runs in one of a few threads. The library reads `STORAGE_EMULATOR_HOST` itself.
 """
 
 import asyncio
@@ -30,13 +27,18 @@ from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.ports import StoredFile
 from schemas.wire.request import IMAGE_MAX_BYTES
 
+T = TypeVar("T")
+
 PUBLIC = "https://storage.googleapis.com"
+_THREADS = 8
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-"""Of the token for `signBlob`: that of the storage client may not sign."""
+"""The scope of the token for `signBlob`: the storage client's own scope does not allow it."""
+_REFUSED = re.compile(r'"code": ?40[0-9]')
+"""The status with which Google refuses to sign, in the text of the client library's error."""
 
 
 def public_url(client: Client, settings: BucketSettings, name: str) -> str:
-    """Needs no request. On an emulator the emulator's own address, so that the file can be had."""
+    """Build the public URL of a file, without a request. With an emulator it is a URL of the emulator."""
     base = settings.base_url or f"{client.api_endpoint or PUBLIC}/{settings.bucket}"
     return f"{base}/{quote(name)}"
 
@@ -50,16 +52,23 @@ class UrlSigner:
     """
 
     def __init__(self, credentials: Credentials, settings: BucketSettings) -> None:
-        """Raises `Invalid` for credentials that can't sign, without a request."""
+        """Raise `Invalid` for credentials that can't sign, without a request."""
         self._ttl = timedelta(seconds=settings.ttl_s)
         self._signer = settings.signer
         self._has_key = isinstance(credentials, Signing) and not self._signer
         if not (self._has_key or self._signer or getattr(credentials, "service_account_email", None)):
-            raise _cannot_sign(credentials)
-        self._credentials = _for_iam(credentials)
+            raise Invalid(
+                f"REELBUS_VIDEOS: these credentials ({type(credentials).__name__}) can't sign URLs. Use a service "
+                "account, name one that may sign for them (?urls=signed&signer=NAME@PROJECT.iam.gserviceaccount.com, "
+                "with the role roles/iam.serviceAccountTokenCreator on it), or leave ?urls=signed out.",
+                field="REELBUS_VIDEOS",
+            )
+        self._credentials: Any = credentials
+        if isinstance(credentials, Scoped):
+            self._credentials = credentials.with_scopes([_SCOPE])  # type: ignore[no-untyped-call]
 
     def url(self, blob: Blob) -> str:
-        """Block: without a key it takes a request, and perhaps one for a token."""
+        """Sign the URL of a file. Blocks: without a key this takes a request, and perhaps one for a token."""
         account = {} if self._has_key else self._account()
         return str(blob.generate_signed_url(version="v4", method="GET", expiration=self._ttl, **account))
 
@@ -85,20 +94,12 @@ def _cannot_sign(credentials: Credentials) -> Invalid:
     )
 
 
-T = TypeVar("T")
-_THREADS = 8
-
-
-_REFUSED = re.compile(r'"code": ?40[0-9]')
-"""Google's word on a signature, in what its client library raises."""
-
-
 class GcsVideos:
     """`VideoStore` in one bucket."""
 
     def __init__(self, settings: BucketSettings) -> None:
-        """Opens no connection, but looks for credentials: raises `Unavailable` where there are none, and `Invalid` for
-        some that can't do what the settings ask of them."""
+        """Look for credentials, without opening a connection. Raises `Unavailable` if there are none, and `Invalid` if
+        they can't sign URLs although the settings ask for it."""
         with translate_errors("Cloud Storage"):
             self._client = Client(project=None)
         self._settings = settings
@@ -108,22 +109,23 @@ class GcsVideos:
 
     @property
     def reads(self) -> frozenset[str]:
-        others = self._settings.reference_buckets - {self._settings.bucket}
-        ours = f"gs://{self._settings.bucket}/{REFERENCES}"  # what else lies there is some caller's video
-        return frozenset({ours, *(f"gs://{bucket}/" for bucket in others)})
+        own = f"gs://{self._settings.bucket}/{REFERENCES}"  # other objects of this bucket are callers' videos
+        return frozenset(
+            {own, *(f"gs://{name}/" for name in self._settings.reference_buckets - {self._settings.bucket})}
+        )
 
     async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
         return await self._in_thread(partial(upload, self._blob(name), source, content_type))
 
     async def fetch(self, name: str, to: Path) -> None:
         if name.startswith(tuple(self.reads)):
-            await self._in_thread(partial(_fetch_image, Blob.from_uri(name, client=self._client), to))
+            await self._in_thread(partial(_download_image, Blob.from_uri(name, client=self._client), to))
         else:
             await self._in_thread(partial(download, self._blob(name), to))
 
     async def list(self, prefix: str) -> Sequence[StoredFile]:
         if not is_safe(f"{prefix}x"):
-            raise _unsafe(prefix)
+            raise _unsafe_name(prefix)
         return await self._in_thread(partial(self._list, prefix))
 
     async def delete(self, name: str) -> None:
@@ -136,8 +138,10 @@ class GcsVideos:
         return public_url(self._client, self._settings, name)
 
     async def check(self) -> None:
-        """Try what a finished job will need: the bucket, access to it, a signature. Raises `Invalid` for what will not
-        work then either, and `Unavailable`."""
+        """Try what a finished job will need: the bucket, access to it, a signature.
+
+        Raises `Invalid` if it can't work with these settings, and `Unavailable` if it does not work at the moment.
+        """
         await self._in_thread(partial(check_bucket, self._bucket))
         if self._signer:
             try:
@@ -147,8 +151,8 @@ class GcsVideos:
                     raise
                 raise Invalid(f"REELBUS_VIDEOS: URLs can't be signed: {error}", field="REELBUS_VIDEOS") from error
 
-    async def close(self) -> None:
-        """Waits for what is under way."""
+    async def aclose(self) -> None:
+        """Wait for the calls under way, then close the client."""
         await asyncio.to_thread(self._threads.shutdown)
         self._client.close()
 
@@ -158,16 +162,21 @@ class GcsVideos:
 
     def _blob(self, name: str) -> Blob:
         if not is_safe(name):
-            raise _unsafe(name)
+            raise _unsafe_name(name)
         return self._bucket.blob(name)
 
     def _list(self, prefix: str) -> Sequence[StoredFile]:
-        found = self._client.list_blobs(self._bucket, prefix=prefix, timeout=TIMEOUT_S, retry=RETRY)
-        return sorted((_to_stored_file(blob) for blob in found if is_safe(blob.name)), key=lambda file: file.name)
+        blobs = self._client.list_blobs(self._bucket, prefix=prefix, timeout=TIMEOUT_S, retry=RETRY)
+        files = (
+            StoredFile(name=blob.name, size_bytes=int(blob.size), stored_at=blob.time_created)
+            for blob in blobs
+            if is_safe(blob.name)
+        )
+        return sorted(files, key=lambda file: file.name)
 
 
-def _fetch_image(blob: Blob, to: Path) -> None:
-    """From a bucket in which files may be of any size."""
+def _download_image(blob: Blob, to: Path) -> None:
+    """Download a reference image, from a bucket in which files may have any size."""
     try:
         blob.reload(timeout=TIMEOUT_S, retry=RETRY)
     except api.NotFound as error:
@@ -184,9 +193,5 @@ def _delete(blob: Blob) -> None:
         return
 
 
-def _to_stored_file(blob: Blob) -> StoredFile:
-    return StoredFile(name=blob.name, size_bytes=int(blob.size), stored_at=blob.time_created)
-
-
-def _unsafe(name: str) -> Invalid:
+def _unsafe_name(name: str) -> Invalid:
     return Invalid(f"{name[:200]!r} is no name for a file in the video store", field="name")

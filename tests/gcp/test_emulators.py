@@ -70,7 +70,7 @@ def children_of(pid: int) -> list[int]:
 
 def test_one_that_ends_by_itself_is_reported_with_its_last_words() -> None:
     broken = a_server("import sys; sys.exit('no such thing')")
-    said = "the test server ended by itself with status 0; it said: no such thing"
+    said = "the test server ended by itself with status 0; its log ends with: no such thing"
     with pytest.raises(Unavailable, match=said), run_emulators([broken]):
         pass
 

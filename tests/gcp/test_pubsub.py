@@ -17,8 +17,8 @@ from infra.gcp.pubsub.dead_letters import (
     DeadLetterInfo,
     add_dead_letter_attributes,
     dead_letter_info,
-    delivered_message,
     original_message,
+    subscriber_message,
 )
 from infra.gcp.pubsub.delivery import DeliveryCounter
 from infra.gcp.pubsub.stream import LEASE_AT_MOST_S, HalfClosingSubscriberClient, flow_control
@@ -147,7 +147,7 @@ def test_both_ways_of_dying_are_known(attributes: dict[str, str]) -> None:
     assert death is not None
     assert (death.subscription, death.deliveries) == ("s", 20)
     assert original_message(b"x", {"job_id": "j", **attributes}).attributes == {"job_id": "j"}
-    seen = delivered_message(b"x", {"job_id": "j", **attributes}, "4711")
+    seen = subscriber_message(b"x", {"job_id": "j", **attributes}, "4711")
     assert seen.attributes == {"job_id": "j", "dead_letter_id": "4711", "dead_letter_cause": death.cause}
 
 

@@ -94,7 +94,7 @@ def _looked_at(bus: Bus) -> AbstractContextManager[threading.Event]:
     looking, done = threading.Event(), threading.Event()
 
     def look() -> None:
-        with bus._shelf.pull_all(bus._shelves) as found:
+        with bus._dead_letters.pull_all(bus._dead_letter_paths) as found:
             assert found
             looking.set()
             done.wait()

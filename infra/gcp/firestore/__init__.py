@@ -1,1 +1,1 @@
-"""firestore."""
+"""The job store, the budgets and the heartbeats in Firestore."""

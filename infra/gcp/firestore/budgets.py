@@ -1,13 +1,12 @@
-"""What is used of the limits, in Firestore: one commit takes the money and claims the clip, each with its precondition.
+"""The budget shards in Firestore. One commit reserves the money and saves the job, each with its precondition.
 
-As with the jobs a commit goes without any retry: the caller reads again after a doubt.
+As with the jobs, a commit is not retried: the caller reads again if the outcome is unknown.
 """
 
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
 
 from google.api_core.exceptions import Aborted, FailedPrecondition, NotFound
 from google.api_core.exceptions import AlreadyExists as Taken
@@ -25,7 +24,7 @@ COLLECTION = "budgets"
 
 
 class FirestoreBudgets:
-    """`Budgets` in the database of the jobs."""
+    """The `Budgets` in the database of the jobs."""
 
     def __init__(self, jobs: FirestoreJobs) -> None:
         self._jobs = jobs
@@ -35,51 +34,50 @@ class FirestoreBudgets:
     async def read(self, names: Sequence[str]) -> Sequence[BudgetShard]:
         documents = [self._collection.document(name) for name in names]
         with translate_errors("Firestore"):
-            snapshots = [each async for each in self._client.get_all(documents, timeout=READ_TIMEOUT_S) if each.exists]
-        found = {each.id: _slice(each.id, each) for each in snapshots}
-        return [found.get(name) or BudgetShard(name=name) for name in names]
+            snapshots = [
+                found async for found in self._client.get_all(documents, timeout=READ_TIMEOUT_S) if found.exists
+            ]
+        shards = {snapshot.id: _shard_of(snapshot.id, snapshot) for snapshot in snapshots}
+        return [shards.get(name) or BudgetShard(name=name) for name in names]
 
-    async def reserve(self, job: Job, slices: Sequence[BudgetShard]) -> Job:
+    async def reserve(self, job: Job, shards: Sequence[BudgetShard]) -> Job:
         batch = self._client.batch()
         as_read = self._client.write_option(last_update_time=update_time(job))
         batch.update(self._jobs.document(job.job_id), document(job), option=as_read)
-        for each in slices:
-            self._put(batch, each)
-        with translate_errors("Firestore"), _is_conflict(job.job_id):
+        for shard in shards:
+            self._add_write(batch, shard)
+        with translate_errors("Firestore"), _raise_conflict(job.job_id):
             written, *_ = await batch.commit(retry=None, timeout=WRITE_TIMEOUT_S)
         return stamp(job, written.update_time)
 
-    async def give_back(self, found: BudgetShard) -> None:
+    async def give_back(self, shard: BudgetShard) -> None:
         batch = self._client.batch()
-        self._put(batch, found)
-        with translate_errors("Firestore"), _is_conflict(found.name):
+        self._add_write(batch, shard)
+        with translate_errors("Firestore"), _raise_conflict(shard.name):
             await batch.commit(retry=None, timeout=WRITE_TIMEOUT_S)
 
-    def _put(self, batch: AsyncWriteBatch, found: BudgetShard) -> None:
-        place = self._collection.document(found.name)
-        if not found.revision:
-            batch.create(place, _fields(found))
+    def _add_write(self, batch: AsyncWriteBatch, shard: BudgetShard) -> None:
+        reference = self._collection.document(shard.name)
+        amounts = {"allotted": str(shard.allotted), "used": str(shard.used)}  # texts are exact
+        # A write without a change would leave the update time as it was: the random field prevents that.
+        fields = {"terms": shard.terms, **amounts, "write": secrets.token_hex(8)}
+        if not shard.revision:
+            batch.create(reference, fields)
             return
-        as_read = DatetimeWithNanoseconds.from_rfc3339(found.revision)  # type: ignore[no-untyped-call, unused-ignore]
-        batch.update(place, _fields(found), option=self._client.write_option(last_update_time=as_read))
+        as_read = DatetimeWithNanoseconds.from_rfc3339(shard.revision)  # type: ignore[no-untyped-call, unused-ignore]
+        batch.update(reference, fields, option=self._client.write_option(last_update_time=as_read))
 
 
 @contextmanager
-def _is_conflict(what: str) -> Iterator[None]:
-    """Aborted: somebody is writing one of them right now."""
+def _raise_conflict(name: str) -> Iterator[None]:
+    """Raise `Conflict` for a failed precondition, and for `Aborted`: another process is writing at the same moment."""
     try:
         yield
     except (FailedPrecondition, NotFound, Aborted, Taken) as error:
-        raise Conflict(f"{what}, or what it is written with, was changed by somebody else") from error
+        raise Conflict(f"{name}, or a budget that is written with it, was changed by another process") from error
 
 
-def _fields(found: BudgetShard) -> dict[str, Any]:
-    """Amounts as texts: exact. A write that changes nothing would leave the update time as it was."""
-    amounts = {"allotted": str(found.allotted), "used": str(found.used)}
-    return {"terms": found.terms, **amounts, "write": secrets.token_hex(8)}
-
-
-def _slice(name: str, snapshot: Snapshot) -> BudgetShard:
+def _shard_of(name: str, snapshot: Snapshot) -> BudgetShard:
     return BudgetShard(
         name=name,
         terms=snapshot.get("terms"),

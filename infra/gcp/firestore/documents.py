@@ -1,7 +1,7 @@
-"""A job as a Firestore document: the record as one JSON string, and beside it the fields that listings go by.
+"""A job as a Firestore document: the record as one JSON string, and beside it the fields that listings query.
 
-A string, because nobody queries inside it and Firestore would index every field of a map; a document holds 1 MiB
-(https://cloud.google.com/firestore/quotas), and images never come into a record.
+The record is a string because no query reads inside it, and Firestore would index every field of a map. A document
+holds 1 MiB (https://cloud.google.com/firestore/quotas), and a record never contains an image.
 """
 
 import secrets
@@ -17,22 +17,22 @@ COLLECTION = "jobs"
 
 
 class Snapshot(Protocol):
-    """What we use of a document that was read."""
+    """The part of a document snapshot that this package uses."""
 
     update_time: DatetimeWithNanoseconds
     read_time: DatetimeWithNanoseconds
 
     def get(self, field_path: str) -> Any:
-        """A field."""
+        """Return a field of the document."""
 
 
 def document_id(job_id: str) -> str:
-    """Firestore keeps names like `__this__` for itself; no job id has an equals sign."""
+    """Return the document's name. Firestore reserves names like `__this__`, and no job id has an equals sign."""
     return f"={job_id}" if job_id.startswith("__") else job_id
 
 
 def document(job: Job) -> dict[str, Any]:
-    """Every document has every field, so that writing them all replaces it."""
+    """Build the document of a job. Every document has every field, so that an update replaces all of them."""
     return {
         "job_id": job.job_id,
         "state": job.state.value,
@@ -43,30 +43,33 @@ def document(job: Job) -> dict[str, Any]:
         "next_check_at": in_milliseconds(job.next_check_at) if job.next_check_at else None,
         "reattach_until": in_milliseconds(job.reattach_until) if job.reattach_until else None,
         "record": record_of(job),
-        # A write that changes nothing leaves the update time as it was, and two of them would both win.
+        # A write without a change leaves the update time as it was: two such writes would both pass the precondition.
         "write": secrets.token_hex(8),
     }
 
 
 def job_of(snapshot: Snapshot) -> Job:
-    """The job as it was read. Raises `NewerRecord` for one of a version that this program can't read."""
+    """Return the job that was read.
+
+    Raises `NewerRecord` if a newer version wrote it in a form that this one can't read.
+    """
     job = job_of_record(snapshot.get("job_id"), snapshot.get("record"))
     return stamp(job, snapshot.update_time).model_copy(update={"read_at": moment(snapshot.read_time)})
 
 
 def stamp(job: Job, update_time: DatetimeWithNanoseconds) -> Job:
-    """The job as the store just took it."""
+    """Return the job with the revision and time of the write."""
     at = moment(update_time)
     return job.model_copy(update={"revision": revision(update_time), "stored_at": at, "read_at": at})
 
 
 def revision(update_time: DatetimeWithNanoseconds) -> str:
-    """The update time to the nanosecond: it is what a precondition compares."""
+    """Return the update time to the nanosecond: a precondition compares it."""
     return update_time.rfc3339()  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
 
 
 def update_time(job: Job) -> DatetimeWithNanoseconds:
-    """Raises `Conflict` for a revision that no document ever had."""
+    """Parse the job's revision. Raises `Conflict` for a revision that no document ever had."""
     try:
         at = DatetimeWithNanoseconds.from_rfc3339(job.revision)  # type: ignore[no-untyped-call, unused-ignore]
     except ValueError as error:
@@ -75,15 +78,15 @@ def update_time(job: Job) -> DatetimeWithNanoseconds:
 
 
 def conflict(job: Job) -> Conflict:
-    """Somebody else was quicker."""
+    """Build the error for a job that another process changed first."""
     return Conflict(f"job {job.job_id} is not at revision {job.revision or '(none)'} any more")
 
 
 def moment(at: datetime) -> datetime:
-    """A plain datetime in UTC."""
+    """Return a plain datetime in UTC."""
     return datetime.fromtimestamp(at.timestamp(), UTC).replace(microsecond=at.microsecond)
 
 
 def in_milliseconds(at: datetime) -> datetime:
-    """Rounded down, as the record's JSON writes it."""
+    """Round down to milliseconds, as the record's JSON does."""
     return at.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -1,9 +1,8 @@
-"""The job records in Firestore. A change is one write with the update time that was read as its precondition.
+"""The job store and the workers' heartbeats in Firestore.
 
-The client follows `FIRESTORE_EMULATOR_HOST` by itself. By default it would repeat a commit whose answer was lost, and
-then see its own write as somebody else's: writes go without any retry, and the caller reads again after a doubt.
-
-Signs of life of the workers, in the database of the jobs. One write a minute and worker, one read for a look.
+A change of a job is one write whose precondition is the update time that was read. The client reads
+`FIRESTORE_EMULATOR_HOST` itself. By default it repeats a commit whose answer was lost, and then takes its own write for
+another process's. So writes are not retried, and the caller reads again if the outcome is unknown.
 """
 
 import logging
@@ -40,16 +39,18 @@ from schemas.wire.types import JOB_ID_PATTERN
 
 logger = logging.getLogger(__name__)
 
-
 WRITE_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
+WORKERS_COLLECTION = "workers"
+_SLOTS = 64
+"""Each process is a new owner: without slots every start would leave a document."""
 
 
 class FirestoreJobs:
-    """`JobStore` in one database. Close it on the event loop that it was used on."""
+    """The `JobStore` in one database. Close it on the event loop on which it was used."""
 
     def __init__(self, project: str, database: str = "(default)") -> None:
-        """Opens no connection, but looks for credentials: raises `Unavailable` where there are none."""
+        """Look for credentials, without opening a connection. Raises `Unavailable` if there are none."""
         with translate_errors("Firestore"):
             self.client = AsyncClient(project=project, database=database)
         self.collection = self.client.collection(COLLECTION)
@@ -64,7 +65,7 @@ class FirestoreJobs:
 
     async def get(self, job_id: str) -> Job | None:
         if not re.fullmatch(JOB_ID_PATTERN, job_id):
-            return None  # a slash in it would name another document
+            return None  # an id with a slash would name another document
         with translate_errors("Firestore"):
             snapshot = await self.document(job_id).get(timeout=READ_TIMEOUT_S)
         return job_of(snapshot) if snapshot.exists else None
@@ -76,7 +77,11 @@ class FirestoreJobs:
                 written = await self.document(job.job_id).update(
                     document(job), option=as_read, retry=None, timeout=WRITE_TIMEOUT_S
                 )
-            except (FailedPrecondition, NotFound, Aborted) as error:  # Aborted: somebody is writing it right now
+            except (
+                FailedPrecondition,
+                NotFound,
+                Aborted,
+            ) as error:  # Aborted: another process is writing it at the same moment
                 raise conflict(job) from error
         return stamp(job, written.update_time)
 
@@ -86,11 +91,11 @@ class FirestoreJobs:
             snapshots = await wanted.get(timeout=READ_TIMEOUT_S)
         page = snapshots[: query.limit]
         more = len(snapshots) > len(page)
-        jobs = [job for snapshot in page if (job := _readable(snapshot))]
+        jobs = [job for snapshot in page if (job := _read(snapshot))]
         return JobPage(jobs=jobs, cursor=encode_cursor(position_of(query, page[-1])) if more else None)
 
     async def ahead_of(self, job: Job) -> int | None:
-        """One read is billed for up to a thousand, and no more are counted: https://cloud.google.com/firestore/pricing"""
+        """Count at most a thousand, for which Google bills one read: https://cloud.google.com/firestore/pricing"""
         if job.state is not JobState.QUEUED:
             return None
         with translate_errors("Firestore"):
@@ -99,32 +104,27 @@ class FirestoreJobs:
         found = int(counted[0][0].value)
         return found if found < COUNTED_AHEAD else None
 
-    async def close(self) -> None:
-        """Ends its connections."""
-        await self.client._firestore_api.transport.close()  # the client itself has no way to
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self.client._firestore_api.transport.close()  # the client has no method for it
 
     def document(self, job_id: str) -> AsyncDocumentReference:
-        """Where the record lies."""
+        """Return the reference of the job's document."""
         return self.collection.document(document_id(job_id))
 
 
-def _readable(snapshot: Snapshot) -> Job | None:
-    """A record of a newer version does not take the page with it."""
+def _read(snapshot: Snapshot) -> Job | None:
+    """Return the job of a listing; None for a record of a newer version, so that the rest of the page is returned."""
     try:
         return job_of(snapshot)
     except NewerRecord as error:
-        # The id stands in the message, for the command line, which shows nothing else of it.
+        # The message contains the id, because the command line shows the message only.
         logger.warning(str(error), extra={"action": "record_unreadable", "job_id": snapshot.get("job_id")})
         return None
 
 
-WORKERS_COLLECTION = "workers"
-_SLOTS = 64
-"""Each process is a new owner: a document for each would be one for every start there ever was."""
-
-
 class FirestoreHeartbeats:
-    """`Heartbeats` in the database of the jobs."""
+    """The `Heartbeats` in the database of the jobs: one write a minute and worker, one read for the newest."""
 
     def __init__(self, jobs: FirestoreJobs) -> None:
         self._collection = jobs.client.collection(WORKERS_COLLECTION)
@@ -137,8 +137,8 @@ class FirestoreHeartbeats:
     async def last_beat(self) -> LastBeat | None:
         newest = self._collection.order_by("at", direction=BaseQuery.DESCENDING).limit(1)
         with translate_errors("Firestore"):
-            found = await newest.get(timeout=READ_TIMEOUT_S)
-        if not found:
+            snapshots = await newest.get(timeout=READ_TIMEOUT_S)
+        if not snapshots:
             return None
-        (last,) = found
+        (last,) = snapshots
         return LastBeat(owner=last.get("owner"), at=moment(last.get("at")), read_at=moment(last.read_time))

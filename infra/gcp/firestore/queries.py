@@ -1,7 +1,7 @@
-"""Turns a `JobQuery` into a Firestore query that a composite index answers, page by page.
+"""Translates a `JobQuery` into a Firestore query that a composite index answers, page by page.
 
-Every shape of query has its index in `infra/deploy/firestore.indexes.json`: equality filters in any combination, then
-the order. The emulator answers without one, production does not.
+Every form of query has its index in `infra/deploy/firestore.indexes.json`: equality filters in any combination, then
+the order. The emulator answers without an index, production does not.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from schemas.errors import Invalid
 from schemas.ports import JobQuery
 
 Index = tuple[tuple[str, str], ...]
-"""Field by field, and which way each runs."""
+"""The fields in their order, each with its direction."""
 
 _UP, _DOWN = "ASCENDING", "DESCENDING"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,35 +31,38 @@ _ORDERS: dict[str, Index] = {
 }
 _AGE: Index = (("created_at", _UP), ("job_id", _UP))
 _EQUALITIES = {"c": ("caller", "fingerprint", "project_id", "state"), "d": ("fingerprint", "project_id", "state")}
-"""What each order is combined with."""
+"""The fields of the equality filters that each order is combined with."""
 
 
 def page_query(jobs: AsyncCollectionReference, query: JobQuery) -> AsyncQuery:
-    """Asks for one job more than the page holds, to tell whether there is another page."""
+    """Build the query of a page. It asks for one job more than the page holds, to find out if there is another page."""
     if query.limit < 1:
         raise Invalid(f"limit must be at least 1, not {query.limit}", field="limit")
     position = decode_cursor(query)
-    found = _order(_filter(jobs, query), _ORDERS[order_of(query)])
+    page = AsyncQuery(jobs)
+    for name, operator, value in _conditions(query):
+        page = page.where(filter=FieldFilter(name, operator, value))
+    page = _order(page, _ORDERS[order_of(query)])
     if position is not None:
-        found = found.start_after(_fields(position))
-    return found.limit(query.limit + 1)
+        page = page.start_after(_fields(position))
+    return page.limit(query.limit + 1)
 
 
 def ahead_query(jobs: AsyncCollectionReference, job: Job) -> AsyncQuery:
-    """The queued jobs that are older."""
+    """Build the query of the queued jobs that are older."""
     queued = jobs.where(filter=FieldFilter("state", "==", JobState.QUEUED.value))
     return _order(queued, _AGE).end_before({"created_at": in_milliseconds(job.created_at), "job_id": job.job_id})
 
 
 def position_of(query: JobQuery, snapshot: Snapshot) -> Position:
-    """Where a page ended: by the document's own fields, since its record may be one that can't be read."""
+    """Return where a page ended, from the document's own fields: its record may be unreadable."""
     order = order_of(query)
     at_ms = (snapshot.get(_COLUMN[order]) - _EPOCH) // timedelta(milliseconds=1)
     return Position(order=order, at_ms=at_ms, job_id=snapshot.get("job_id"))
 
 
 def indexes() -> list[Index]:
-    """The composite index of every query that this module can make."""
+    """List the composite index of every query that this module can build."""
     listings = [
         (*((name, _UP) for name in names), *_ORDERS[order])
         for order, equalities in _EQUALITIES.items()
@@ -67,13 +70,6 @@ def indexes() -> list[Index]:
         for names in combinations(equalities, size)
     ]
     return [*listings, (("state", _UP), *_AGE)]
-
-
-def _filter(jobs: AsyncCollectionReference, query: JobQuery) -> AsyncQuery:
-    found = AsyncQuery(jobs)
-    for name, operator, value in _conditions(query):
-        found = found.where(filter=FieldFilter(name, operator, value))
-    return found
 
 
 def _conditions(query: JobQuery) -> list[tuple[str, str, Any]]:
@@ -91,10 +87,10 @@ def _conditions(query: JobQuery) -> list[tuple[str, str, Any]]:
 
 def _ranges(query: JobQuery) -> list[tuple[str, str, Any]]:
     if query.due_before is not None and query.created_before is not None:
-        # Two ranges would need an index of their own for every combination, and nobody asks for both.
+        # Two ranges would need an index for every combination, and no part of the program asks for both.
         raise Invalid("created_before can't be combined with due_before", field="created_before")
     if query.due_before is not None and query.caller is not None:
-        # Callers list their jobs by age; what is due is asked for by workers, for everybody.
+        # Callers list their jobs by age; only workers ask for due jobs, and for those of all callers.
         raise Invalid("caller can't be combined with due_before", field="caller")
     if query.due_before is not None:
         return [("next_check_at", "<", in_milliseconds(query.due_before))]

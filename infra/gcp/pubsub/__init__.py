@@ -1,1 +1,1 @@
-"""pubsub."""
+"""The bus on Google Cloud Pub/Sub."""

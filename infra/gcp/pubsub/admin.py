@@ -1,4 +1,4 @@
-"""What must exist on Pub/Sub before a message can flow: topics, subscriptions, and the shelf of dead letters.
+"""Creates and updates what the bus needs on Pub/Sub: topics, subscriptions, and the subscriptions of dead letters.
 
 The calls block: run them in a thread. Limits and defaults: https://cloud.google.com/pubsub/docs/subscription-properties
 """
@@ -16,22 +16,22 @@ from schemas.ports import Subscription
 
 ADMIN_TIMEOUT_S = 20.0
 ACK_DEADLINE_S = 60
-"""Of the subscription. A streaming pull sets its own for what it holds."""
+"""The ack deadline of a subscription. A streaming pull sets its own for the messages that it leases."""
 EPHEMERAL_FOR = timedelta(days=1)
-"""The shortest expiration there is: a facade that was killed leaves its subscription behind for so long."""
-_EPHEMERAL_KEEPS = timedelta(minutes=10)
-_SHELF_KEEPS = (timedelta(days=31), timedelta(days=7))
-"""31 days is the most that Pub/Sub keeps, 7 the most that its emulator 0.8.20 accepts."""
+"""The shortest expiration that Pub/Sub allows: for so long the subscription of a killed facade remains."""
+_EPHEMERAL_RETENTION = timedelta(minutes=10)
+_DEAD_LETTER_RETENTION = (timedelta(days=31), timedelta(days=7))
+"""31 days is the longest retention of Pub/Sub, 7 days the longest that its emulator 0.8.20 accepts."""
 _BACKOFF = (timedelta(seconds=0.1), timedelta(seconds=60))
-"""Only a brake: a handler that fails chooses its own delay."""
+"""A lower and an upper limit: a handler that fails chooses its own delay."""
 _POLICIES = ("dead_letter_policy", "retry_policy", "expiration_policy")
 
 Report = Callable[[str, str, str], None]
-"""Told of everything that is looked at: kind, name, and `created`, `updated` or `kept`."""
+"""Called for every resource: its kind, its name, and `created`, `updated` or `kept`."""
 
 
 def dead_letter_subscription_of(dead_letter_topic: str) -> str:
-    """The subscription that keeps what was given up; nobody consumes it."""
+    """Return the name of the subscription that stores the dead letters of a topic. It has no consumer."""
     return f"{dead_letter_topic}-shelf"
 
 
@@ -44,15 +44,15 @@ class Subscriptions:
         self._project = project
 
     def topic_path(self, topic: str) -> str:
-        """Its full name."""
+        """Return the full name of a topic."""
         return f"projects/{self._project}/topics/{topic}"
 
     def path(self, name: str) -> str:
-        """A subscription's full name."""
+        """Return the full name of a subscription."""
         return f"projects/{self._project}/subscriptions/{name}"
 
     def topic_of(self, name: str) -> str | None:
-        """The topic that a subscription is on; None where either is gone."""
+        """Return the topic of a subscription; None if the topic or the subscription does not exist any more."""
         try:
             found = self._subscriber.get_subscription(subscription=self.path(name), timeout=ADMIN_TIMEOUT_S)
         except NotFound:
@@ -61,30 +61,39 @@ class Subscriptions:
         return topic if prefix == f"projects/{self._project}/topics" else None
 
     def ensure_topic(self, topic: str, report: Report | None = None) -> None:
-        """It exists from here on."""
+        """Create the topic if it does not exist."""
         try:
             self._publisher.create_topic(name=self.topic_path(topic), timeout=ADMIN_TIMEOUT_S)
         except AlreadyExists:
-            _tell(report, "topic", topic, "kept")
+            _report(report, "topic", topic, "kept")
         else:
-            _tell(report, "topic", topic, "created")
+            _report(report, "topic", topic, "created")
 
     def ensure(self, subscription: Subscription, name: str, report: Report | None = None) -> None:
-        """It exists under that name from here on, with its shelf. Raises `Invalid` where it is on another topic."""
+        """Create or update the subscription under that name, and that of its dead letters.
+
+        Raises `Invalid` if a subscription of that name is on another topic.
+        """
         if subscription.dead_letter_topic and not subscription.ephemeral:
-            shelf = dead_letter_subscription_of(subscription.dead_letter_topic)
-            self._ensure(self._shelf(shelf, subscription.dead_letter_topic), report)
+            dead_letters = types.Subscription(
+                name=self.path(dead_letter_subscription_of(subscription.dead_letter_topic)),
+                topic=self.topic_path(subscription.dead_letter_topic),
+                ack_deadline_seconds=ACK_DEADLINE_S,
+                message_retention_duration=_DEAD_LETTER_RETENTION[0],
+                expiration_policy=types.ExpirationPolicy(),
+            )
+            self._ensure(dead_letters, report)
         self._ensure(self.configuration_of(subscription, name), report)
 
     def delete(self, name: str) -> None:
-        """It is gone after this."""
+        """Delete the subscription, if it exists."""
         try:
             self._subscriber.delete_subscription(subscription=self.path(name), timeout=ADMIN_TIMEOUT_S)
         except NotFound:
             return
 
     def configuration_of(self, subscription: Subscription, name: str) -> types.Subscription:
-        """What we ask Pub/Sub for."""
+        """Build the configuration that Pub/Sub gets."""
         wanted = types.Subscription(
             name=self.path(name),
             topic=self.topic_path(subscription.topic),
@@ -92,9 +101,9 @@ class Subscriptions:
         )
         if subscription.ephemeral:
             wanted.expiration_policy = types.ExpirationPolicy(ttl=EPHEMERAL_FOR)
-            wanted.message_retention_duration = _EPHEMERAL_KEEPS
+            wanted.message_retention_duration = _EPHEMERAL_RETENTION
             return wanted
-        wanted.expiration_policy = types.ExpirationPolicy()  # without a ttl: never
+        wanted.expiration_policy = types.ExpirationPolicy()  # without a ttl it never expires
         wanted.retry_policy = types.RetryPolicy(minimum_backoff=_BACKOFF[0], maximum_backoff=_BACKOFF[1])
         if subscription.dead_letter_topic:
             wanted.dead_letter_policy = types.DeadLetterPolicy(
@@ -103,38 +112,29 @@ class Subscriptions:
             )
         return wanted
 
-    def _shelf(self, name: str, topic: str) -> types.Subscription:
-        return types.Subscription(
-            name=self.path(name),
-            topic=self.topic_path(topic),
-            ack_deadline_seconds=ACK_DEADLINE_S,
-            message_retention_duration=_SHELF_KEEPS[0],
-            expiration_policy=types.ExpirationPolicy(),
-        )
-
     def _ensure(self, wanted: types.Subscription, report: Report | None) -> None:
-        short = _short(wanted.name)
+        short = _short_name(wanted.name)
         try:
             found = self._subscriber.get_subscription(subscription=wanted.name, timeout=ADMIN_TIMEOUT_S)
         except NotFound:
-            _tell(report, "subscription", short, self._create(wanted, report))
+            _report(report, "subscription", short, self._create(wanted, report))
             return
         if found.topic != wanted.topic:
-            raise Invalid(f"subscription {short} is on topic {_short(found.topic)}", field="topic")
-        _tell(report, "subscription", short, self._update(found, wanted))
+            raise Invalid(f"subscription {short} is on topic {_short_name(found.topic)}", field="topic")
+        _report(report, "subscription", short, self._update(found, wanted))
 
     def _create(self, wanted: types.Subscription, report: Report | None) -> str:
-        self.ensure_topic(_short(wanted.topic), report)
+        self.ensure_topic(_short_name(wanted.topic), report)
         if wanted.dead_letter_policy.dead_letter_topic:
-            self.ensure_topic(_short(wanted.dead_letter_policy.dead_letter_topic), report)
+            self.ensure_topic(_short_name(wanted.dead_letter_policy.dead_letter_topic), report)
         try:
             self._subscriber.create_subscription(request=wanted, timeout=ADMIN_TIMEOUT_S)
         except AlreadyExists:
-            return "kept"  # somebody else was quicker
+            return "kept"  # another process created it first
         except InvalidArgument as error:
             if "message_retention_duration" not in str(error):
                 raise
-            wanted.message_retention_duration = _SHELF_KEEPS[1]
+            wanted.message_retention_duration = _DEAD_LETTER_RETENTION[1]
             self._subscriber.create_subscription(request=wanted, timeout=ADMIN_TIMEOUT_S)
         return "created"
 
@@ -147,10 +147,10 @@ class Subscriptions:
         return f"updated ({', '.join(paths)})"
 
 
-def _short(path: str) -> str:
+def _short_name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _tell(report: Report | None, kind: str, name: str, done: str) -> None:
+def _report(report: Report | None, kind: str, name: str, done: str) -> None:
     if report:
         report(kind, name, done)

@@ -1,15 +1,15 @@
 """The bus on Google Cloud Pub/Sub, with its own client library's publisher and streaming pull.
 
-The clients follow `PUBSUB_EMULATOR_HOST` by themselves. No ordering and no exactly-once: both cost latency, and the
-job store's compare-and-set is what keeps a job from being done twice.
+The clients read `PUBSUB_EMULATOR_HOST` themselves. The bus uses neither ordering nor exactly-once delivery: both cost
+latency, and the job store's compare-and-set prevents that a job runs twice.
 """
 
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 from google.api_core import exceptions as api
 from google.api_core.retry import Retry, if_exception_type
@@ -28,7 +28,7 @@ from schemas.wire.message import Message, as_published
 logger = logging.getLogger(__name__)
 
 _BATCH = BatchSettings(max_messages=100, max_latency=0.005)
-"""A video takes a minute: 5 ms gather what many callers publish at once into one request, and nobody notices."""
+"""5 ms collect the messages of many callers into one request. A video takes a minute, so the delay does not matter."""
 _RETRY = Retry(
     predicate=if_exception_type(
         api.Aborted, api.InternalServerError, api.ResourceExhausted, api.ServiceUnavailable, api.Unknown
@@ -38,26 +38,29 @@ _RETRY = Retry(
     maximum=5,
     timeout=25,
 )
-"""Sending again is harmless: every consumer knows a message by its job. 25 s: callers wait for this."""
+"""Publishing again is harmless: every consumer identifies a message by its job. 25 s, because callers wait for this."""
 
 
 class PubSubBus:
-    """`Bus` of one process. Close it before its event loop."""
+    """The `Bus` of one process. Close it before its event loop."""
 
     def __init__(self, project: str, *, ack_deadline_s: float) -> None:
-        """Opens no connection, but looks for credentials: raises `Unavailable` where there are none."""
+        """Look for credentials, without opening a connection. Raises `Unavailable` if there are none."""
         with translate_errors("Pub/Sub"):
             self._publisher = PublisherClient(_BATCH, PublisherOptions(retry=_RETRY, timeout=10))
             self._subscriber = HalfClosingSubscriberClient()
         self._subscriptions = Subscriptions(self._publisher, self._subscriber, project)
-        self._shelf = DeadLetterQueue(self._subscriber, self._subscriptions.topic_of)
+        self._dead_letters = DeadLetterQueue(self._subscriber, self._subscriptions.topic_of)
         self._ack_deadline_s = ack_deadline_s
-        self._shelves: dict[str, None] = {}
-        """Paths of the shelves that this process has seen to; a dictionary keeps them in order."""
+        self._dead_letter_paths: dict[str, None] = {}
+        """The dead-letter subscriptions that this process has ensured; a dictionary keeps them in order."""
         self._ephemeral: dict[str, str] = {}
-        """Our own subscriptions by the name that we were given; Pub/Sub never sees a name twice."""
-        self._flows: set[SubscriptionStream] = set()
-        self._attempts = DeliveryCounter()
+        """The names at Pub/Sub of this process's ephemeral subscriptions, by the caller's name.
+
+        Each is used once only.
+        """
+        self._streams: set[SubscriptionStream] = set()
+        self._delivery_counter = DeliveryCounter()
 
     @property
     def dead_letter_reads_are_exclusive(self) -> bool:
@@ -68,117 +71,115 @@ class PubSubBus:
         return False
 
     async def waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
-        """Nothing: Pub/Sub shows a message only to whoever leases it."""
+        """Return nothing: Pub/Sub shows a message only to the consumer that leases it."""
         del subscription
         return ()
 
     async def publish(self, topic: str, message: Message) -> None:
         with translate_errors("Pub/Sub"):
-            await self._publish(topic, message)
+            try:
+                await asyncio.wrap_future(self._send(topic, message))
+            except api.NotFound:  # the topic does not exist yet: as on any other bus, that is no error
+                await asyncio.to_thread(self._subscriptions.ensure_topic, topic)
+                await asyncio.wrap_future(self._send(topic, message))
 
     async def ensure(self, subscription: Subscription) -> None:
         name = self._name(subscription)
         with translate_errors("Pub/Sub"):
             await asyncio.to_thread(self._subscriptions.ensure, subscription, name)
         if subscription.dead_letter_topic and not subscription.ephemeral:
-            self._shelves[self._subscriptions.path(dead_letter_subscription_of(subscription.dead_letter_topic))] = None
+            self._dead_letter_paths[
+                self._subscriptions.path(dead_letter_subscription_of(subscription.dead_letter_topic))
+            ] = None
 
     @asynccontextmanager
     async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
         await self.ensure(subscription)
-        self._flows = {flow for flow in self._flows if not flow.has_ended}
-        flow = SubscriptionStream(subscription, bury=self._dead_letter, attempts=self._attempts)
+        self._streams = {stream for stream in self._streams if not stream.has_ended}
+        stream = SubscriptionStream(subscription, on_dead_letter=self._dead_letter, attempts=self._delivery_counter)
         path = self._subscriptions.path(self._name(subscription))
-        flow.open(self._subscriber, path, limit=limit, ack_deadline_s=self._ack_deadline_s)
-        self._flows.add(flow)
+        stream.open(self._subscriber, path, limit=limit, ack_deadline_s=self._ack_deadline_s)
+        self._streams.add(stream)
         try:
-            yield flow
+            yield stream
         finally:
-            await flow.stop()
+            await stream.stop()
             if subscription.ephemeral:
-                await self._forget(subscription.name)
+                await self._delete_ephemeral(subscription.name)
 
     async def dead_letters(self, *, limit: int = 100, id: str | None = None) -> list[DeadLetter]:
         with translate_errors("Pub/Sub"):
-            return await asyncio.to_thread(self._look, limit, id)
+            return await asyncio.to_thread(self._read_dead_letters, limit, id)
 
     async def replay_dead_letter(self, id: str) -> None:
         with translate_errors("Pub/Sub"):
-            await asyncio.to_thread(self._replay, id)
+            await asyncio.to_thread(self._republish, id)
 
     async def delete_dead_letter(self, id: str) -> None:
         with translate_errors("Pub/Sub"):
-            await asyncio.to_thread(self._drop, id)
+            await asyncio.to_thread(self._remove, id)
 
-    async def close(self) -> None:
-        """Settle what is on its way, hand on what is still held, and end the ephemeral subscriptions."""
-        for flow in self._flows:
-            await flow.release()
+    async def aclose(self) -> None:
+        """Send pending acks, nack unsettled deliveries, and delete the ephemeral subscriptions."""
+        for stream in self._streams:
+            await stream.release()
         for name in tuple(self._ephemeral):
-            await self._forget(name)
-        await asyncio.to_thread(self._shut)
+            await self._delete_ephemeral(name)
+        await asyncio.to_thread(self._close_clients)
 
-    def _shut(self) -> None:
+    def _close_clients(self) -> None:
         self._publisher.stop()
         self._publisher.transport.close()
         self._subscriber.close()
-
-    async def _publish(self, topic: str, message: Message) -> str:
-        try:
-            return await asyncio.wrap_future(self._send(topic, message))
-        except api.NotFound:  # nobody made the topic yet: as on any other bus, that is no error
-            await asyncio.to_thread(self._subscriptions.ensure_topic, topic)
-            return await asyncio.wrap_future(self._send(topic, message))
 
     def _send(self, topic: str, message: Message) -> "Future[str]":
         path = self._subscriptions.topic_path(topic)
         return self._publisher.publish(path, message.data, **message.attributes)  # type: ignore[no-any-return]
 
-    async def _dead_letter(self, message: Message, subscription: Subscription, death: DeadLetterInfo) -> None:
+    async def _dead_letter(self, message: Message, subscription: Subscription, info: DeadLetterInfo) -> None:
         if subscription.ephemeral:
-            return  # one process's own: each has a copy, and a shelf of copies helps nobody
+            return  # every process has a copy of its messages, and a queue of copies has no use
         extra = {"action": "dead_letter", "subscription": subscription.name, "topic": subscription.dead_letter_topic}
-        logger.warning("a message was given up", extra=extra)
+        logger.warning("a message was dead-lettered", extra=extra)
         if subscription.dead_letter_topic:
-            await self.publish(subscription.dead_letter_topic, add_dead_letter_attributes(message, death))
+            await self.publish(subscription.dead_letter_topic, add_dead_letter_attributes(message, info))
 
-    def _look(self, limit: int, id: str | None) -> list[DeadLetter]:
-        with self._shelf.pull_all(self._shelves, id=id) as found:
-            return [shelved.letter for shelved in found[:limit]]
+    def _read_dead_letters(self, limit: int, id: str | None) -> list[DeadLetter]:
+        with self._dead_letters.pull_all(self._dead_letter_paths, id=id) as found:
+            return [pulled.dead_letter for pulled in found[:limit]]
 
-    def _replay(self, id: str) -> None:
-        with self._shelf.pull_all(self._shelves, id=id) as found:
-            self._replay_one(_only(found, id))
+    def _republish(self, id: str) -> None:
+        with self._pull_one(id) as pulled:
+            dead_letter = pulled.dead_letter
+            if not dead_letter.topic:
+                words = f"the subscription {dead_letter.subscription!r} of dead letter {id} does not exist any more"
+                raise NotFound(words)
+            self._send(dead_letter.topic, as_published(dead_letter.message)).result()
+            self._dead_letters.remove(pulled)
 
-    def _drop(self, id: str) -> None:
-        with self._shelf.pull_all(self._shelves, id=id) as found:
-            self._shelf.remove(_only(found, id))
+    def _remove(self, id: str) -> None:
+        with self._pull_one(id) as pulled:
+            self._dead_letters.remove(pulled)
 
-    def _replay_one(self, shelved: PulledDeadLetter) -> None:
-        letter = shelved.letter
-        if not letter.topic:
-            raise NotFound(f"the subscription {letter.subscription!r}, where dead letter {letter.id} died, is gone")
-        self._send(letter.topic, as_published(letter.message)).result()
-        self._shelf.remove(shelved)
+    @contextmanager
+    def _pull_one(self, id: str) -> Iterator[PulledDeadLetter]:
+        with self._dead_letters.pull_all(self._dead_letter_paths, id=id) as found:
+            if not found:
+                raise NotFound(f"there is no dead letter {id[:80]}")
+            yield found[0]
 
-    async def _forget(self, given: str) -> None:
+    async def _delete_ephemeral(self, given: str) -> None:
         name = self._ephemeral.pop(given, None)
         if name is None:
             return
         try:
             with translate_errors("Pub/Sub"):
                 await asyncio.to_thread(self._subscriptions.delete, name)
-        except Unavailable as error:  # it expires by itself
+        except Unavailable as error:  # the subscription expires by itself
             extra = {"action": "subscription_drop_failed", "subscription": name, "cause": str(error)}
-            logger.warning("an ephemeral subscription could not be dropped", extra=extra)
+            logger.warning("an ephemeral subscription could not be deleted", extra=extra)
 
     def _name(self, subscription: Subscription) -> str:
         if not subscription.ephemeral:
             return subscription.name
         return self._ephemeral.setdefault(subscription.name, f"{subscription.name}-{secrets.token_hex(4)}")
-
-
-def _only(found: Sequence[PulledDeadLetter], id: str) -> PulledDeadLetter:
-    if not found:
-        raise NotFound(f"there is no dead letter {id[:80]}")
-    return found[0]

@@ -1,7 +1,4 @@
-"""The messages of one subscriber as they come, and what it still holds of them.
-
-One message of Pub/Sub in the hands of one handler.
-"""
+"""The stream of one subscriber's messages, and the deliveries that it has leased."""
 
 import asyncio
 import math
@@ -13,27 +10,30 @@ from google.cloud.pubsub_v1 import SubscriberClient
 from google.cloud.pubsub_v1.subscriber.message import Message as Received
 
 from infra.gcp.errors import unavailable
-from infra.gcp.pubsub.dead_letters import DeadLetterInfo, delivered_message, original_message
+from infra.gcp.pubsub.dead_letters import DeadLetterInfo, original_message, subscriber_message
 from infra.gcp.pubsub.stream import Stream
 from schemas.ports import Delivery, Subscription
 from schemas.wire.message import Message
 
 _DELAY_AT_MOST_S = 600
-_REMEMBERED = 10_000
+_COUNTED_MESSAGES = 10_000
 
 
 class Holder(Protocol):
-    """Who handed it out."""
+    """What handed out a delivery."""
 
     def on_settled(self, delivery: "PubSubDelivery") -> None:
-        """It is not held any more."""
+        """Called when a delivery is settled."""
 
     async def dead_letter(self, message: Message, *, deliveries: int, cause: str) -> None:
-        """Brings it to the dead letters; durable once this returns."""
+        """Dead-letter a message; durable once this returns."""
 
 
 class PubSubDelivery:
-    """Settling only notes it: the library's own thread sends it within 10 ms. What is lost on the way comes again."""
+    """One leased message.
+
+    The library's thread sends an ack or nack within 10 ms; if it is lost, the message comes again.
+    """
 
     def __init__(self, holder: Holder, received: Received, attempt: int) -> None:
         self._holder = holder
@@ -43,8 +43,8 @@ class PubSubDelivery:
 
     @property
     def message(self) -> Message:
-        it = self._received
-        return delivered_message(it.data, it.attributes, it.message_id)
+        received = self._received
+        return subscriber_message(received.data, received.attributes, received.message_id)
 
     @property
     def attempt(self) -> int:
@@ -63,7 +63,7 @@ class PubSubDelivery:
         if not self._settle():
             return
         delay = math.ceil(min(max(delay_s, 0), _DELAY_AT_MOST_S))
-        if delay:  # it comes again when this deadline is over; the library forgets it, and has room for the next
+        if delay:  # it comes again after this deadline; the library drops it, and can lease the next message
             self._received.modify_ack_deadline(delay)
             self._received.drop()
         else:
@@ -73,8 +73,8 @@ class PubSubDelivery:
     async def dead_letter(self, cause: str) -> None:
         if self._settled:
             return
-        it = self._received
-        await self._holder.dead_letter(original_message(it.data, it.attributes), deliveries=self._attempt, cause=cause)
+        message = original_message(self._received.data, self._received.attributes)
+        await self._holder.dead_letter(message, deliveries=self._attempt, cause=cause)
         await self.ack()
 
     def _settle(self) -> bool:
@@ -83,52 +83,52 @@ class PubSubDelivery:
 
 
 class DeliveryCounter:
-    """Counts deliveries where Pub/Sub does not: it does so only on a subscription with a dead-letter policy.
+    """Counts deliveries if Pub/Sub does not: it does so only for a subscription with a dead-letter policy.
 
-    What this process has seen, and the newest of that: enough to wait longer from one failure to the next.
+    It counts only what this process received, and only the newest messages. That is enough for a growing backoff.
     """
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, int] = OrderedDict()
+        self._counts: OrderedDict[str, int] = OrderedDict()
 
     def of(self, received: Received) -> int:
-        """Which delivery this is, from 1."""
+        """Return the number of this delivery, from 1."""
         if received.delivery_attempt:
             return int(received.delivery_attempt)
-        count = self._seen.pop(received.message_id, 0) + 1
-        self._seen[received.message_id] = count
-        if len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
+        count = self._counts.pop(received.message_id, 0) + 1
+        self._counts[received.message_id] = count
+        if len(self._counts) > _COUNTED_MESSAGES:
+            self._counts.popitem(last=False)
         return count
 
 
-Bury = Callable[[Message, Subscription, DeadLetterInfo], Awaitable[None]]
-"""Brings a dead message to where dead messages go; done once that is durable."""
+OnDeadLetter = Callable[[Message, Subscription, DeadLetterInfo], Awaitable[None]]
+"""Stores a dead letter; durable once it returns."""
 
 
 class SubscriptionStream:
-    """An iterator of deliveries. Giving up on a `__anext__` loses nothing."""
+    """An asynchronous iterator of deliveries. Cancelling a `__anext__` loses no message."""
 
-    def __init__(self, subscription: Subscription, *, bury: Bury, attempts: DeliveryCounter) -> None:
+    def __init__(self, subscription: Subscription, *, on_dead_letter: OnDeadLetter, attempts: DeliveryCounter) -> None:
         self._subscription = subscription
-        self._bury = bury
+        self._on_dead_letter = on_dead_letter
         self._attempts = attempts
         self._ready: deque[Received] = deque()
         self._held: set[PubSubDelivery] = set()
         self._changed = asyncio.Event()
         self._stopped = asyncio.Event()
         self._ended = asyncio.Event()
-        self._leaving = False
-        self._broken: BaseException | None = None
-        self._stream = Stream(arrived=self._arrive, stopping=self._stop, ended=self._end)
+        self._stopping = False
+        self._error: BaseException | None = None
+        self._stream = Stream(on_message=self._on_message, on_stop=self._on_stop, on_end=self._on_end)
 
     @property
     def has_ended(self) -> bool:
-        """True once nothing of it is left."""
+        """True once its pull has ended."""
         return self._ended.is_set()
 
     def open(self, client: SubscriberClient, path: str, *, limit: int, ack_deadline_s: float) -> None:
-        """Starts to pull."""
+        """Start to pull."""
         self._stream.open(client, path, limit=limit, ack_deadline_s=ack_deadline_s)
 
     def __aiter__(self) -> "SubscriptionStream":
@@ -136,11 +136,11 @@ class SubscriptionStream:
 
     async def __anext__(self) -> Delivery:
         while not self._ready:
-            if self._leaving:
+            if self._stopping:
                 raise StopAsyncIteration
             if self._ended.is_set():
-                broken = self._broken or EOFError("the stream of messages ended")
-                raise unavailable("Pub/Sub", broken) from broken
+                error = self._error or EOFError("the stream of messages ended")
+                raise unavailable("Pub/Sub", error) from error
             self._changed.clear()
             await self._changed.wait()
         received = self._ready.popleft()
@@ -149,49 +149,52 @@ class SubscriptionStream:
         return delivery
 
     async def stop(self) -> None:
-        """No more messages. What nobody saw goes back; what was handed out stays leased."""
-        self._leaving = True
+        """Stop pulling.
+
+        Messages that were not delivered are nacked; delivered ones stay leased until they are settled.
+        """
+        self._stopping = True
         self._stream.close()
         await self._stopped.wait()
-        self._let_go_if_done()
+        self._release_if_settled()
 
     async def release(self) -> None:
-        """What is still unsettled goes to whoever comes next, at once."""
+        """Nack every unsettled delivery, so that another consumer gets it at once, and end the pull."""
         for delivery in tuple(self._held):
             await delivery.nack()
         await self.stop()
         await self._ended.wait()
 
     def on_settled(self, delivery: PubSubDelivery) -> None:
-        """It is not held any more."""
+        """Drop a settled delivery, and end the pull after the last one."""
         self._held.discard(delivery)
-        self._let_go_if_done()
+        self._release_if_settled()
 
     async def dead_letter(self, message: Message, *, deliveries: int, cause: str) -> None:
-        """Brings it to the dead letters."""
-        by, on = self._subscription.name, self._subscription.topic
-        death = DeadLetterInfo(subscription=by, topic=on, deliveries=deliveries, cause=cause)
-        await self._bury(message, self._subscription, death)
+        """Dead-letter a message, with its subscription and topic."""
+        name, topic = self._subscription.name, self._subscription.topic
+        info = DeadLetterInfo(subscription=name, topic=topic, deliveries=deliveries, cause=cause)
+        await self._on_dead_letter(message, self._subscription, info)
 
-    def _arrive(self, received: Received) -> None:
+    def _on_message(self, received: Received) -> None:
         if self._stopped.is_set():
             received.nack()
             return
         self._ready.append(received)
         self._changed.set()
 
-    def _stop(self) -> None:
+    def _on_stop(self) -> None:
         self._stopped.set()
         while self._ready:
             self._ready.popleft().nack()
         self._changed.set()
 
-    def _end(self, broken: BaseException | None) -> None:
-        self._broken = broken
+    def _on_end(self, error: BaseException | None) -> None:
+        self._error = error
         self._stopped.set()
         self._ended.set()
         self._changed.set()
 
-    def _let_go_if_done(self) -> None:
-        if self._leaving and self._stopped.is_set() and not self._held:
+    def _release_if_settled(self) -> None:
+        if self._stopping and self._stopped.is_set() and not self._held:
             self._stream.release()

@@ -1,14 +1,13 @@
-"""One streaming pull, brought from the client library's threads to the event loop.
+"""One streaming pull: its messages come to the event loop, and its shutdown waits for the leased messages.
 
-The library leases what it gave out only while its pull is open, and our promise goes further: what was handed out
-stays leased after the flow has stopped, until it is settled. So the pull's shutdown is held up in the scheduler,
-which the library lets us bring along: it stops reading first, then asks the scheduler to wait for its callbacks, and
-only then ends the lease keeper and the sender of acks (google-cloud-pubsub 2.44, `StreamingPullManager._shutdown`).
+The library renews the leases of delivered messages only while its pull is open. The bus promises more: a delivered
+message stays leased after the stream has stopped, until it is settled. So a scheduler of ours delays the pull's
+shutdown. The library stops reading first, then asks the scheduler to wait for its callbacks, and only then stops
+renewing leases and sending acks (google-cloud-pubsub 2.44, `StreamingPullManager._shutdown`).
 
-A subscriber client that says goodbye: it ends its side of a streaming pull before it cuts the line.
-
-The library only cuts it. Whatever is under way then stays leased to a consumer that is gone until its deadline passes,
-and Google's emulator 0.8.20 goes on sending there: the next consumer waited 10 to 30 s, and 0.1 s with a goodbye.
+The subscriber client half-closes a streaming pull before it cancels it. The library only cancels it: messages under way
+then stay leased to the closed stream until their deadline, and Google's emulator 0.8.20 continues to send there. The
+next consumer waited 10 to 30 s, and 0.1 s after a half-close.
 """
 
 import asyncio
@@ -25,66 +24,72 @@ from google.cloud.pubsub_v1.subscriber.scheduler import Scheduler
 from google.cloud.pubsub_v1.types import FlowControl
 
 LEASE_AT_MOST_S = 24 * 3600
-"""A message that waits for quota all day keeps its lease."""
+"""A message may wait for quota all day and keep its lease."""
 DEADLINES_S = (10, 600)
-"""Of a lease extension: https://cloud.google.com/pubsub/docs/lease-management"""
+"""The limits of a lease extension: https://cloud.google.com/pubsub/docs/lease-management"""
 
 
 class Stream:
-    """Calls back on the event loop alone: `arrived` per message, `stopping` once no more come, `ended` at the end."""
+    """A streaming pull that calls back on the event loop only.
+
+    It calls `on_message` for each message, `on_stop` after the last message, and `on_end` when the pull has ended.
+    """
 
     def __init__(
         self,
         *,
-        arrived: Callable[[Received], None],
-        stopping: Callable[[], None],
-        ended: Callable[[BaseException | None], None],
+        on_message: Callable[[Received], None],
+        on_stop: Callable[[], None],
+        on_end: Callable[[BaseException | None], None],
     ) -> None:
-        self._arrived = arrived
-        self._ended = ended
-        self._asked = False
+        self._on_message = on_message
+        self._on_end = on_end
+        self._closing = False
         self._settled = threading.Event()
         self._loop = asyncio.get_running_loop()
-        self._scheduler = _LoopScheduler(self._call, lambda: self._wait(stopping))
+        self._scheduler = _LoopScheduler(self._call, lambda: self._wait(on_stop))
 
     def open(self, client: SubscriberClient, path: str, *, limit: int, ack_deadline_s: float) -> None:
-        """Starts to pull."""
+        """Start to pull."""
         self._future = client.subscribe(
             path,
-            self._arrived,
+            self._on_message,
             flow_control=flow_control(limit, ack_deadline_s),
             scheduler=self._scheduler,
             await_callbacks_on_shutdown=True,
         )
-        self._future.add_done_callback(lambda _: self._call(self._end))
+        self._future.add_done_callback(lambda _: self._call(lambda: self._on_end(self._future.exception())))
 
     def close(self) -> None:
-        """Stops pulling. What was handed out is leased, and can be settled, until `let_go`."""
-        self._asked = True
+        """Stop pulling. Delivered messages stay leased, and can be settled, until `release`."""
+        self._closing = True
         self._future.cancel()
 
     def release(self) -> None:
-        """Nothing that was handed out is unsettled any more."""
+        """End the pull: every delivered message is settled."""
         self._settled.set()
 
-    def _wait(self, stopping: Callable[[], None]) -> None:
-        """In the library's thread. A pull that broke by itself can't send anything: there is nothing to wait for."""
-        if self._call(stopping) and self._asked:
+    def _wait(self, on_stop: Callable[[], None]) -> None:
+        """Wait for `release`, in the library's thread.
+
+        A pull that failed by itself can't send acks, so it does not wait.
+        """
+        if self._call(on_stop) and self._closing:
             self._settled.wait()
 
-    def _end(self) -> None:
-        self._ended(self._future.exception())
-
     def _call(self, callback: Callable[..., None], *arguments: Any) -> bool:
-        with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
+        with suppress(RuntimeError):  # the loop is closed: there is no callback left to call
             self._loop.call_soon_threadsafe(callback, *arguments)
             return True
         return False
 
 
 def flow_control(limit: int, ack_deadline_s: float) -> FlowControl:
-    """Never more than `limit`, at Pub/Sub and here; a crashed process's messages come again after the deadline."""
-    deadline_s = min(max(math.ceil(ack_deadline_s), DEADLINES_S[0]), DEADLINES_S[1])  # the wire takes whole ones
+    """Allow at most `limit` leased messages.
+
+    Messages of a crashed process are delivered again after the ack deadline.
+    """
+    deadline_s = min(max(math.ceil(ack_deadline_s), DEADLINES_S[0]), DEADLINES_S[1])  # the API takes whole seconds
     return FlowControl(
         max_messages=limit,
         max_lease_duration=LEASE_AT_MOST_S,
@@ -94,7 +99,7 @@ def flow_control(limit: int, ack_deadline_s: float) -> FlowControl:
 
 
 class _LoopScheduler(Scheduler):  # type: ignore[misc]  # the library has no types
-    """Takes the place of the library's ten threads per pull."""
+    """Replaces the library's ten threads per pull."""
 
     def __init__(self, call: Callable[..., bool], wait: Callable[[], None]) -> None:
         self._call = call
@@ -109,35 +114,39 @@ class _LoopScheduler(Scheduler):  # type: ignore[misc]  # the library has no typ
         self._call(callback, *arguments)
 
     def shutdown(self, await_msg_callbacks: bool = False) -> list[Received]:
-        del await_msg_callbacks  # always
+        del await_msg_callbacks  # the shutdown always waits
         self._wait()
         return []
 
 
 _ANSWER_WITHIN_S = 0.5
-"""The library waits a second for its reader to end."""
+"""How long the server may take to end the stream. The library waits a second for its reader to end."""
 
 
 class HalfClosingSubscriberClient(SubscriberClient):  # type: ignore[misc]  # the library has no types
-    """Its streaming pulls end in two steps."""
+    """A subscriber client that half-closes a streaming pull before it cancels it, so that leased messages return at
+    once."""
 
     def streaming_pull(self, *arguments: Any, **named: Any) -> "_Call":
         return _Call(super().streaming_pull(*arguments, **named))
 
 
 class _Call:
-    """Stands for the call. The library cancels it, and then ends its requests: the second alone is the goodbye."""
+    """Wraps a streaming call.
+
+    The library cancels it and then ends its requests: only the second half-closes the stream.
+    """
 
     def __init__(self, call: Any) -> None:
         self._call = call
 
     def cancel(self) -> None:
-        """Only if the answer to the goodbye doesn't come."""
+        """Cancel the call only if the server does not end it after the half-close."""
         overdue = threading.Timer(_ANSWER_WITHIN_S, self._call.cancel)
         overdue.daemon = True
         overdue.start()
         if not self._call.add_callback(overdue.cancel):
-            overdue.cancel()  # it has ended
+            overdue.cancel()  # the call has ended already
 
     def __iter__(self) -> Iterator[Any]:
         return self

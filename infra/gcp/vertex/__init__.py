@@ -1,1 +1,1 @@
-"""vertex."""
+"""The paid video models of Vertex AI."""
