@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.gcp.vertex.echo import without_echo
-from infra.gcp.vertex.failures import no_video_failure, operation_failure, refusal_of, stopped_failure
+from infra.gcp.vertex.failures import early_stop_failure, no_video_failure, operation_failure, refusal_of
 from schemas.errors import Category
 from tests.unit.test_vertex_failures import body
 
@@ -59,7 +59,7 @@ def test_a_prompt_in_a_script_without_spaces() -> None:
 
 def test_what_was_filtered_and_what_stopped_are_shown_without_the_prompt() -> None:
     assert "poster" not in no_video_failure(1, [f"Blocked: {PROMPT}"], (PROMPT,)).message
-    assert "poster" not in stopped_failure("incomplete", without_echo(PROMPT, (PROMPT,))).message
+    assert "poster" not in early_stop_failure("incomplete", without_echo(PROMPT, (PROMPT,))).message
 
 
 def test_a_sentence_without_a_quotation_stays_as_it_is() -> None:

@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from infra.gcp.vertex.failures import (
     answer_lost_failure,
-    as_sentence,
+    early_stop_failure,
     foreign_bucket_failure,
+    message_of,
     no_video_failure,
     not_sent_failure,
     operation_failure,
     refusal_of,
     safety_failure,
-    stopped_failure,
     support_reasons,
+    to_sentence,
     unclear_answer_failure,
-    words_of,
 )
 from infra.gcp.vertex.operations import GeneratedFiles, Location, Operation
 from infra.gcp.vertex.requests import label_value
@@ -115,7 +115,7 @@ def test_done_with_nothing() -> None:
 
 
 def test_an_interaction_that_stopped() -> None:
-    assert facts(stopped_failure("cancelled", "")) == (Category.UPSTREAM, "stopped_early", True, Charged.UNKNOWN)
+    assert facts(early_stop_failure("cancelled", "")) == (Category.UPSTREAM, "stopped_early", True, Charged.UNKNOWN)
 
 
 def test_a_file_that_is_elsewhere() -> None:
@@ -148,13 +148,13 @@ def test_words_that_only_look_like_a_filter(said: str) -> None:
 
 @given(st.binary())
 def test_any_body_can_be_read(data: bytes) -> None:
-    assert isinstance(words_of(data), str)
+    assert isinstance(message_of(data), str)
     refusal_of(400, data)
 
 
 @given(st.text())
 def test_a_sentence_is_one_line_and_not_too_long(said: str) -> None:
-    sentence = as_sentence(said)
+    sentence = to_sentence(said)
     assert "\n" not in sentence
     assert len(sentence) <= 401
 
@@ -170,8 +170,8 @@ def test_an_operation_s_name_tells_family_and_place() -> None:
     veo = "veo:projects/p/locations/us-central1/publishers/google/models/m/operations/7"
     omni = "omni:projects/p/locations/global/interactions/abc"
     assert str(Operation.parse(veo)) == veo
-    assert Operation.parse(veo).place == Location(project="p", location="us-central1")
-    assert (Operation.parse(omni).id, Operation.parse(omni).place.location) == ("abc", "global")
+    assert Operation.parse(veo).location == Location(project="p", location="us-central1")
+    assert (Operation.parse(omni).id, Operation.parse(omni).location.location) == ("abc", "global")
     for name in ("", "veo", "sora:projects/p/locations/l/a/b", "veo:operations/7"):
         with pytest.raises(NotFound):
             Operation.parse(name)

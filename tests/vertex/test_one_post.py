@@ -157,7 +157,7 @@ async def test_nothing_is_sent_without_a_token(
     assert (failure.category, failure.code, failure.retryable) == (Category.AUTH, "no_token", retryable)
 
 
-async def test_a_paid_call_needs_a_ticket(rig: Rig) -> None:
+async def test_a_paid_call_needs_a_permit(rig: Rig) -> None:
     """Whatever else in the process gets hold of the client, or sends twice with it."""
     operation = await rig.submit(a_request(model=OMNI))
     assert operation
@@ -167,7 +167,7 @@ async def test_a_paid_call_needs_a_ticket(rig: Rig) -> None:
     assert rig.vertex.books.posts == 1
 
 
-async def test_submits_at_the_same_time_have_tickets_of_their_own(rig: Rig) -> None:
+async def test_submits_at_the_same_time_have_permits_of_their_own(rig: Rig) -> None:
     request = a_request(model=VEO)
     operations = await asyncio.gather(*(rig.submit(request) for _ in range(5)))
     assert len(set(operations)) == len(set(rig.vertex.books.connections)) == rig.vertex.books.posts == 5

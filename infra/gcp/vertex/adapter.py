@@ -1,17 +1,15 @@
-"""The paid models of Vertex AI behind the `VideoModel` port: both families, one rule for money.
+"""The paid models of Vertex AI behind the `VideoModel` port, and how the settings become that adapter.
 
-`submit` lets exactly one request leave: `infra.gcp.vertex.transport` sees to that, whatever the client library does.
-
-From settings to a working adapter, or to one sentence about what is wrong with them.
+`submit` sends one paid request: `infra.gcp.vertex.transport` enforces that, whatever the client library does. A new
+family of models is a module beside `veo` and `omni`, a row of `_FAMILIES`, and rows in `infra.gcp.vertex.models`.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from infra.clock import SystemClock
@@ -25,13 +23,14 @@ from infra.gcp.vertex.failures import (
     NOT_SENT_IN_TIME,
     PREVIOUS_MISSING,
     UNAUTHENTICATED,
-    not_written,
+    not_written_failure,
+    object_of,
     unclear_answer_failure,
 )
 from infra.gcp.vertex.models import GLOBAL, MODELS, Family, Model, ModelPreferences, models_with
-from infra.gcp.vertex.operations import GeneratedFiles, Location, Operation, accepted_operation
+from infra.gcp.vertex.operations import GeneratedFiles, Location, Operation
 from infra.gcp.vertex.planning import Planner, check_location, retirement_warning
-from infra.gcp.vertex.polling import PollCapture, PollTemplates, still_running
+from infra.gcp.vertex.polling import PollCapture, PollTemplates
 from infra.gcp.vertex.prices import read_prices
 from infra.gcp.vertex.proxies import check_proxy
 from infra.gcp.vertex.requests import ClipRequest
@@ -47,13 +46,31 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-
-_GONE = frozenset({MODEL_RETIRED, MODEL_NOT_FOUND})
+_GOOGLE = "https://aiplatform.googleapis.com/"
+_MODEL_GONE = frozenset({MODEL_RETIRED, MODEL_NOT_FOUND})
 _FROZEN = "a clip of this plan was paid, or may have been"
+_Outcome = GenerationRunning | GeneratedFiles | GenerationFailed
+
+
+class _Family(NamedTuple):
+    """How the models of one family are called."""
+
+    submit: "Callable[[AsyncClient, ClipRequest], Awaitable[None]]"
+    poll: "Callable[[AsyncClient, Operation, Sequence[str]], Awaitable[_Outcome]]"
+    is_running: Callable[[Mapping[str, Any]], bool]
+    """True if an answer to a poll says that, and nothing else."""
+    resource_of: Callable[[Location, str], str]
+    """The resource of the operation that an answer to a submit names."""
+
+
+_FAMILIES: Mapping[Family, _Family] = {
+    Family.VEO: _Family(veo.submit, veo.poll, veo.is_running, veo.resource_of),
+    Family.OMNI: _Family(omni.submit, omni.poll, omni.is_running, omni.resource_of),
+}
 
 
 class Vertex:
-    """`VideoModel` over google-genai. The files go straight into the video store's own bucket."""
+    """The `VideoModel` over google-genai. Google writes the files into the video store's bucket."""
 
     poll_every_s = 10.0
 
@@ -72,113 +89,122 @@ class Vertex:
         self._videos, self._bucket = videos, bucket
         self._planner = planner
         self._clients = Clients(base_url=base_url)
-        self._patterns = PollTemplates()
+        self._templates = PollTemplates()
         self._clock = clock or SystemClock()
         planner.boot = self._clock.boot
 
     async def prepare(self) -> None:
         """Load the client library and fetch a token, which takes about 2 s. Raises `Unavailable`."""
         try:
-            for place in {self._place_of(model) for model in self._planner.lineup.models}:
-                await self._clients.at(place)
+            for location in {self._location_of(model) for model in self._planner.preferences.models}:
+                await self._clients.at(location)
         except SubmitRefused as refusal:
             raise Unavailable(refusal.failure.message) from refusal
 
     def plan(self, request: VideoRequest) -> Plan:
-        """The cheapest clips at the first model in line. Raises `Invalid`."""
+        """Plan the cheapest clips at the preferred model. Raises `Invalid`."""
         return self._planner.plan(request)
 
     def makes(self, model: str) -> bool:
-        """Every model of the registry, also one that no list of the settings names."""
+        """Return True for every model of the registry, also for one that the settings do not name."""
         return model in MODELS
 
     async def submit(
         self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
     ) -> str:
-        """At most one request is accepted. Each leaves on a new connection, and none after `send_before`."""
-        order = ClipRequest.build(request, clip, sources, self._bucket, previous)
+        """Submit a clip.
+
+        At most one request is accepted; each uses a new connection, and none is sent after `send_before`.
+        """
+        clip_request = ClipRequest.build(request, clip, sources, self._bucket, previous)
         try:
-            return await self._send_with_another(order, send_before)
+            return await self._send_with_fallback(clip_request, send_before)
         except SubmitRefused as refusal:
-            if refusal.failure.code in _GONE:
+            if refusal.failure.code in _MODEL_GONE:
                 raise SubmitRefused(self._ban_model(refusal.failure, request, clip)) from refusal
             raise
 
     async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:
         """Ask once, from the bare name. Raises `Unavailable`.
 
-        404 is no end: accepted interactions were seen to answer it for a while (googleapis/python-genai#2985).
+        A 404 does not end the job: accepted interactions answered it for a while (googleapis/python-genai#2985).
         """
         try:
-            found = Operation.parse(operation)
+            parsed = Operation.parse(operation)
         except NotFound:
             return Foreign()
         try:
             try:
-                answer = await self._ask(found, texts_of(request))
+                answer = await self._ask(parsed, texts_of(request))
             except Unauthenticated:
                 await self._renew_token()
-                answer = await self._ask(found, texts_of(request))
+                answer = await self._ask(parsed, texts_of(request))
         except NotFound:
             logger.warning("an operation is not known at present", extra={"action": "operation_missing"})
             return Missing()
-        return answer.in_store(self._bucket, self._price_of(answer)) if isinstance(answer, GeneratedFiles) else answer
+        if not isinstance(answer, GeneratedFiles):
+            return answer
+        model = self._planner.preferences.registry.get(answer.model.rpartition("/")[2])
+        return answer.in_store(self._bucket, model.prices.usd_of(answer.video_tokens) if model else None)
 
     async def recover(self, prefix: str) -> Sequence[str]:
-        """The films under a prefix: Google puts each into a folder with a number for a name."""
+        """List the videos under a prefix. Google writes each into a folder whose name is a number."""
         return [file.name for file in await self._videos.list(prefix) if file.name.endswith(".mp4")]
 
     async def discard(self, operation: str) -> None:
-        """Nothing: Google has no way to stop a generation, and charges for it."""
+        """Do nothing: Google can't stop a generation, and charges for it."""
 
     async def aclose(self) -> None:
-        """Ends the connections."""
+        """Close the connections."""
         await self._clients.aclose()
 
-    async def _send_with_another(self, order: ClipRequest, send_before: float) -> str:
-        """Send the request, and after a definite refusal of its token, or of the interaction that it goes on from, once
-        more with another token, or with that interaction's video in its place."""
+    async def _send_with_fallback(self, clip_request: ClipRequest, send_before: float) -> str:
+        """Send the request. After a definite refusal of its token send it once more with a new token; after one of the
+        interaction that it extends, with that interaction's video instead."""
         try:
-            return await self._send(order, send_before)
+            return await self._send(clip_request, send_before)
         except SubmitRefused as refusal:
             if refusal.failure.code == UNAUTHENTICATED:
                 logger.warning("an access token was refused", extra={"action": "token_refused"})
                 await self._clients.renew_token()
-            elif order.previous and refusal.failure.code == PREVIOUS_MISSING:
+            elif clip_request.previous and refusal.failure.code == PREVIOUS_MISSING:
                 logger.warning("an interaction can't be extended by its id", extra={"action": "previous_missing"})
-                order = replace(order, previous="")
+                clip_request = replace(clip_request, previous="")
             else:
                 raise
-        return await self._send(order, send_before)
+        return await self._send(clip_request, send_before)
 
-    async def _send(self, order: ClipRequest, send_before: float) -> str:
-        """The operation's name after one request."""
-        place, family = self._place_of(order.model), order.model.family
-        client = await self._client(place, send_before)
-        permit = SubmitPermit(send_before=send_before, boot=self._clock.boot, texts=texts_of(order.request))
-        permission = CURRENT_PERMIT.set(permit)
+    async def _send(self, clip_request: ClipRequest, send_before: float) -> str:
+        """Send one request and return the operation's name."""
+        location, family = self._location_of(clip_request.model), clip_request.model.family
+        client = await self._client(location, send_before)
+        permit = SubmitPermit(send_before=send_before, boot=self._clock.boot, texts=texts_of(clip_request.request))
+        token = CURRENT_PERMIT.set(permit)
         try:
-            await (veo.submit(client, order) if family is Family.VEO else omni.submit(client, order))
+            await _FAMILIES[family].submit(client, clip_request)
         except Exception as error:
             # The library's own errors may quote the prompt: they are neither chained nor logged.
             if not permit.accepted and isinstance(error, SubmitError):
                 raise
             if not permit.used:
-                raise SubmitRefused(not_written(error)) from None
+                raise SubmitRefused(not_written_failure(error)) from None
             if not permit.accepted:
                 raise SubmitUnknown(unclear_answer_failure(200)) from None
             about = {"action": "submit_answer_odd", "reason": type(error).__name__}
             logger.warning("the client library can't read the answer to a submit", extra=about)
         finally:
-            CURRENT_PERMIT.reset(permission)
-        return str(accepted_operation(family, place, permit.accepted))
+            CURRENT_PERMIT.reset(token)
+        return str(Operation(family=family, resource=_FAMILIES[family].resource_of(location, permit.accepted)))
 
-    async def _client(self, place: Location, send_before: float) -> "AsyncClient":
-        """The library is loaded and a token fetched with the first call: no longer than something may be sent, since a
-        caller who gives up later than that could not tell that nothing was."""
+    async def _client(self, location: Location, send_before: float) -> "AsyncClient":
+        """Return the client of a location. The first call loads the library and fetches a token.
+
+        It takes no longer than until `send_before`: a caller that gives up after that could not know that nothing was
+        sent.
+        """
         try:
             async with asyncio.timeout(max(0.0, send_before - self._clock.boot())):
-                return await self._clients.at(place)
+                return await self._clients.at(location)
         except TimeoutError as error:
             raise SubmitRefused(NOT_SENT_IN_TIME) from error
 
@@ -189,97 +215,78 @@ class Vertex:
         except SubmitRefused as refusal:
             raise Unavailable(refusal.failure.message) from refusal
 
-    async def _ask(
-        self, operation: Operation, texts: Sequence[str]
-    ) -> GenerationRunning | GeneratedFiles | GenerationFailed:
+    async def _ask(self, operation: Operation, texts: Sequence[str]) -> _Outcome:
+        """Poll once.
+
+        The client library writes the first poll at a model, and reads every answer but "still running".
+        """
+        family = _FAMILIES[operation.family]
         try:
-            answer = await self._clients.send_poll(self._patterns, operation)
-            if answer is not None and still_running(operation.family, answer):
+            answer = await self._clients.send_poll(self._templates, operation)
+            if answer is not None and family.is_running(object_of(answer)):
                 return GenerationRunning()
-            return await self._read(
-                await self._clients.at(operation.place), operation, PollCapture(answer, texts=texts)
-            )
+            client, capture = await self._clients.at(operation.location), PollCapture(answer)
+            with capture.scope():
+                outcome = await family.poll(client, operation, texts)
+            if answer is None:
+                self._templates.remember(operation, capture.written)
+            return outcome
         except SubmitRefused as refusal:
             raise Unavailable(refusal.failure.message) from refusal
         except ValueError as error:
             raise Unavailable("Vertex AI answered a poll in a form that its client can't read") from error
 
-    async def _read(
-        self, client: "AsyncClient", operation: Operation, question: PollCapture
-    ) -> GenerationRunning | GeneratedFiles | GenerationFailed:
-        """By the client library; it asks by itself where there is no answer yet."""
-        ask = veo.poll if operation.family is Family.VEO else omni.poll
-        with question.asked():
-            found = await ask(client, operation, question.texts)
-        if question.answer is None:
-            self._patterns.remember(operation, question.written)
-        return found
-
-    def _price_of(self, made: GeneratedFiles) -> Decimal | None:
-        """By the answer's own count of tokens."""
-        model = self._planner.lineup.registry.get(made.model.rpartition("/")[2])
-        return model.prices.usd_of(made.video_tokens) if model else None
-
-    def _place_of(self, model: Model) -> Location:
-        """Models that live in `global` live nowhere else; others are asked where the settings say."""
+    def _location_of(self, model: Model) -> Location:
+        """Return where a model is called: `global` if it is offered only there, else what the settings say."""
         location = model.region if model.region == GLOBAL else self._location or model.region
         return Location(project=self._project, location=location)
 
     def _ban_model(self, failure: Failure, request: VideoRequest, clip: Clip) -> Failure:
-        """The same reason. It is worth a retry if another model may take the place of the missing one."""
-        logger.warning("a model is gone", extra={"action": "model_gone", "model": clip.planned.model})
+        """Ban the missing model and return the failure, retryable if another model may replace the missing one."""
+        logger.warning("a model does not exist any more", extra={"action": "model_gone", "model": clip.planned.model})
         self._planner.ban(clip.planned.model, failure.message)
         frozen = clip.index > 0 or bool(clip.lost_prefixes or clip.late)
-        why = _FROZEN if frozen else self._planner.why_no_other(request)
-        if why is None:
+        reason = _FROZEN if frozen else self._planner.why_no_other(request)
+        if reason is None:
             return failure.model_copy(update={"retryable": True})
-        return failure.model_copy(update={"message": f"{failure.message} No other model takes its place: {why}."})
-
-
-_GOOGLE = "https://aiplatform.googleapis.com/"
+        return failure.model_copy(update={"message": f"{failure.message} No other model takes its place: {reason}."})
 
 
 def open_planner(settings: VertexSettings, location: str = "") -> Planner:
-    """Plan without an account and without the network. Raises `Invalid`."""
+    """Build a planner, which needs no account and no network. Raises `Invalid`."""
     registry = models_with(read_prices(settings.prices))
-    lineup = ModelPreferences.parse(fast=settings.fast_models, quality=settings.quality_models, registry=registry)
-    for model in lineup.models:
+    preferences = ModelPreferences.parse(fast=settings.fast_models, quality=settings.quality_models, registry=registry)
+    for model in preferences.models:
         check_location(model, location, field="REELBUS_MODEL")
-    return Planner(lineup, location=location)
+    return Planner(preferences, location=location)
 
 
 def open_vertex(url: SplitResult, settings: VertexSettings, videos: VideoStore) -> Vertex:
-    """Raises `Invalid`."""
+    """Open the adapter of `vertex://project` or `vertex://project/location`. Raises `Invalid`."""
     location = url.path.strip("/")
     if not url.netloc or "/" in location or url.query or url.fragment:
         wanted = "vertex://project or vertex://project/location"
         raise Invalid(f"REELBUS_MODEL: must be {wanted}, not {url.geturl()}", field="REELBUS_MODEL")
     check_proxy(settings.base_url or _GOOGLE)
+    planner = open_planner(settings, location)
+    for model in {model.id: model for model in planner.preferences.models}.values():
+        if warning := retirement_warning(model, datetime.now(UTC).date()):
+            about = {"action": "model_retires", "model": model.id, "reason": warning}
+            logger.warning("a model of the settings may be switched off", extra=about)
     return Vertex(
         project=url.netloc,
         location=location,
         videos=videos,
         bucket=_bucket(settings.videos_url),
-        planner=_warned(open_planner(settings, location)),
+        planner=planner,
         base_url=_base_url(settings.base_url),
     )
-
-
-def _warned(planner: Planner) -> Planner:
-    for model in {model.id: model for model in planner.lineup.models}.values():
-        if warning := retirement_warning(model, datetime.now(UTC).date()):
-            logger.warning("a model of the settings may be switched off", extra=_about(model.id, warning))
-    return planner
-
-
-def _about(model: str, warning: str) -> dict[str, str]:
-    return {"action": "model_retires", "model": model, "reason": warning}
 
 
 def _bucket(videos_url: str) -> str:
     address = urlsplit(videos_url)
     if address.scheme != "gs" or not address.netloc:
-        words = "must be gs://bucket with a vertex: model, since Google writes the films there itself"
+        words = "must be gs://bucket with a vertex: model, because Google writes the videos there itself"
         raise Invalid(f"REELBUS_VIDEOS: {words}", field="REELBUS_VIDEOS")
     return address.netloc
 

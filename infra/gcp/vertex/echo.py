@@ -1,7 +1,8 @@
-"""Removes the caller's own words from what Google says.
+"""Removes quotations of the caller's texts from Google's messages.
 
-Google's sentences may quote the prompt. A quoted prompt must not decide what kind of failure it is ("safety policy" may
-stand in a prompt), and it must not reach an error or a log. So every sentence passes `without_echo` before it is read.
+Google's messages may quote the prompt. A quoted prompt must not decide the kind of failure (a prompt may contain
+"safety policy"), and it must not get into an error or a log. So every message passes `without_echo` before it is
+classified.
 """
 
 import re
@@ -10,50 +11,42 @@ from collections.abc import Iterable, Iterator
 from schemas.wire.request import VideoRequest
 
 RUN = 4
-"""So many words in the order of the caller's text are a quotation; fewer may be chance."""
+"""So many words in the order of the caller's text are a quotation; fewer may be a coincidence."""
 _HIDDEN = "…"
 _WORD = re.compile(r"[぀-ヿ㐀-鿿가-힯]|[^\W_぀-ヿ㐀-鿿가-힯]+")
-"""A word; in scripts without spaces every character."""
+"""A word; in scripts without spaces, each character."""
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|[nrt])")
 _QUOTED = re.compile(r"\"([^\"]+)\"|`([^`]+)`|“([^”]+)”|«([^»]+)»|(?<!\w)'([^']+)'(?!\w)|(?<!\w)‘([^’]+)’")
 
 
 def texts_of(request: VideoRequest | None) -> tuple[str, ...]:
-    """What the caller wrote in free words, and what Google may quote."""
+    """Return the caller's free texts, which Google may quote."""
     return tuple(filter(None, (request.prompt, request.style, request.negative_prompt))) if request else ()
 
 
-def without_echo(said: str, texts: Iterable[str]) -> str:
-    """The sentence with an ellipsis in place of each quotation of one of the texts."""
+def without_echo(message: str, texts: Iterable[str]) -> str:
+    """Replace each quotation of one of the texts with an ellipsis."""
     known = [_words(text) for text in texts]
-    plain = _ESCAPED.sub(_unescape, said).replace('\\"', '"')
-    hidden = sorted({*_quotations(plain, known), *_runs(plain, known)})
-    return _cut(plain, hidden) if hidden else said
+    plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else " ", message).replace('\\"', '"')
+    hidden = sorted({*_find_quoted(plain, known), *_find_runs(plain, known)})
+    return _hide(plain, hidden) if hidden else message
 
 
 def _words(text: str) -> list[str]:
     return [found[0].casefold() for found in _WORD.finditer(text)]
 
 
-def _unescape(found: re.Match[str]) -> str:
-    return chr(int(found[1], 16)) if found[1] else " "
-
-
-def _quotations(said: str, known: list[list[str]]) -> Iterator[tuple[int, int]]:
-    """What stands in quotation marks and in a text, however short it is."""
-    for found in _QUOTED.finditer(said):
-        words = _words(found[0])
-        if words and any(_contains(text, words) for text in known):
+def _find_quoted(message: str, known: list[list[str]]) -> Iterator[tuple[int, int]]:
+    """Find what is in quotation marks and in a text, however short."""
+    for found in _QUOTED.finditer(message):
+        quoted = f" {' '.join(_words(found[0]))} "
+        if quoted.strip() and any(quoted in f" {' '.join(text)} " for text in known):
             yield found.start() + 1, found.end() - 1
 
 
-def _contains(text: list[str], words: list[str]) -> bool:
-    return f" {' '.join(words)} " in f" {' '.join(text)} "
-
-
-def _runs(said: str, known: list[list[str]]) -> Iterator[tuple[int, int]]:
-    """Each run of words that a text holds in the same order."""
-    found = list(_WORD.finditer(said))
+def _find_runs(message: str, known: list[list[str]]) -> Iterator[tuple[int, int]]:
+    """Find each run of words that a text contains in the same order."""
+    found = list(_WORD.finditer(message))
     words = [word[0].casefold() for word in found]
     for text in known:
         length = min(RUN, len(text))
@@ -63,11 +56,11 @@ def _runs(said: str, known: list[list[str]]) -> Iterator[tuple[int, int]]:
                 yield found[at].start(), found[at + length - 1].end()
 
 
-def _cut(said: str, hidden: list[tuple[int, int]]) -> str:
+def _hide(message: str, hidden: list[tuple[int, int]]) -> str:
     parts: list[str] = []
     at = 0
     for start, end in hidden:
         if start > at or not parts:
-            parts += [said[at:start], _HIDDEN]
+            parts += [message[at:start], _HIDDEN]
         at = max(at, end)
-    return "".join((*parts, said[at:]))
+    return "".join((*parts, message[at:]))

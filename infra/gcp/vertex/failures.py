@@ -1,19 +1,12 @@
-"""How an accepted operation can end without a video. Pure, one documented shape after the other.
+"""Classifies Google's errors, without I/O: refusals of a submit, operations without a video, and safety filters.
 
-Google writes that a failed generation is not charged for the Gemini API; for Vertex AI there is no such sentence. So
-`charged` is `no` only where Google says so or where nothing can have been made, else `unknown`.
+An answer to a submit means accepted, refused or unknown. A 4xx with a body comes from a server that read the request
+and refused it. A 503 is a refusal as well if it says both that nothing was accepted and when to send again. Every other
+answer after the first byte is unknown: a failing server or a proxy may have passed the request on.
 
-What an answer to a submit means: accepted, a definite no, or a doubt. Pure, one documented shape after the other.
-
-A 4xx with a body comes from a server that read the request and refused it. A 503 is a refusal as well if it says both
-that nothing was accepted and when to come again. Everything else after the first byte is a doubt: a server that fails
-or a proxy that gives up may have passed the request on.
-
-Google's safety filters: how to tell their words from other errors, and what their support codes mean.
-
-Codes: "Responsible AI for Veo", Google Cloud documentation.
-
-What Google says, out of its bodies and made fit to be read by a person.
+An accepted operation can end without a video. For the Gemini API Google writes that a failed generation is not charged;
+for Vertex AI it writes nothing. So `charged` is `no` only if Google says so or if nothing can have been generated, else
+`unknown`.
 """
 
 import json
@@ -28,28 +21,29 @@ SENTENCE_AT_MOST = 400
 
 
 def object_of(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body; an empty one where there is none."""
+    """Parse the JSON object in a body; return an empty one for any other body."""
     try:
-        found = json.loads(body)
+        parsed = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
-def words_of(body: bytes, texts: Sequence[str] = ()) -> str:
-    """All that Google says about an error, on one line and without the caller's `texts`; nothing for another shape."""
+def message_of(body: bytes, texts: Sequence[str] = ()) -> str:
+    """Return the message of an error, on one line and without the caller's `texts`; empty if there is none."""
     error = object_of(body).get("error")
-    said = error.get("message") if isinstance(error, dict) else None
-    return " ".join(without_echo(said, texts).split()) if isinstance(said, str) else ""
+    message = error.get("message") if isinstance(error, dict) else None
+    return " ".join(without_echo(message, texts).split()) if isinstance(message, str) else ""
 
 
-def as_sentence(said: str) -> str:
-    """On one line, no longer than a person reads, with a full stop."""
-    flat = " ".join(said.split())
+def to_sentence(text: str) -> str:
+    """Put a text on one line, shorten it for a reader, and end it with a full stop."""
+    flat = " ".join(text.split())
     short = flat if len(flat) <= SENTENCE_AT_MOST else flat[: SENTENCE_AT_MOST - 1] + "…"
     return short if not short or short.endswith((".", "!", "?", "…")) else short + "."
 
 
+# Source: "Responsible AI for Veo", Google Cloud documentation.
 _CODES = {
     "child safety": (58061214, 17301594),
     "a celebrity": (29310472, 15236754),
@@ -74,51 +68,53 @@ _UNSAFE = re.compile(
 _NOT_CHARGED = re.compile(r"(?:not been|not be|n't be|n't) charged", re.IGNORECASE)
 
 
-def safety_failure(said: str, *, charged: Charged = Charged.NO) -> Failure | None:
-    """The refusal by a filter that these words tell of; None where they tell of something else."""
-    return filtered_failure(said, charged=charged) if _SUPPORT.search(said) or _UNSAFE.search(said) else None
+def safety_failure(message: str, *, charged: Charged = Charged.NO) -> Failure | None:
+    """Return the failure for a message of a safety filter; None for any other message."""
+    return filter_failure(message, charged=charged) if _SUPPORT.search(message) or _UNSAFE.search(message) else None
 
 
-def filtered_failure(said: str, *, charged: Charged) -> Failure:
-    """What a filter held back, with its reasons in plain words."""
-    reasons = support_reasons(said)
-    sentence = as_sentence(said)
+def filter_failure(message: str, *, charged: Charged) -> Failure:
+    """Return the failure for a video that a filter refused, with the reasons of its support codes."""
+    reasons = support_reasons(message)
+    sentence = to_sentence(message)
     words = f"The safety filter refused it ({', '.join(reasons)})" if reasons else "The safety filter refused it"
     return Failure(
         category=Category.SAFETY_FILTER,
         code="safety_filter",
         message=f"{words}: {sentence}" if sentence else f"{words}.",
-        charged=Charged.NO if _NOT_CHARGED.search(said) else charged,
+        charged=Charged.NO if _NOT_CHARGED.search(message) else charged,
     )
 
 
-def support_reasons(said: str) -> tuple[str, ...]:
-    """The reasons that support codes stand for; a code that is not known stands for itself."""
-    codes = [int(code) for found in _SUPPORT.findall(said) for code in re.findall(r"\d+", found)]
+def support_reasons(message: str) -> tuple[str, ...]:
+    """Return the reasons of the support codes in a message; an unknown code is its own reason."""
+    codes = [int(code) for found in _SUPPORT.findall(message) for code in re.findall(r"\d+", found)]
     return tuple(dict.fromkeys(_REASONS.get(code, f"code {code}") for code in codes))
 
 
-def operation_failure(code: int | None, said: str, texts: Sequence[str] = ()) -> Failure:
-    """An operation's `error`: a code of google.rpc, and words. `texts` is what the caller wrote."""
-    whole = without_echo(said, texts)
-    if unsafe := safety_failure(whole):
+def operation_failure(code: int | None, message: str, texts: Sequence[str] = ()) -> Failure:
+    """Return the failure for an operation's `error`: a code of google.rpc, and a message. `texts` are the caller's."""
+    message = without_echo(message, texts)
+    if unsafe := safety_failure(message):
         return unsafe
-    said = as_sentence(whole)
     match code:
         case 8:
-            return _capacity(said)
+            words = "The model is overloaded at the moment"
+            return _failure(Category.CAPACITY, "capacity", words, message, retryable=True, charged=Charged.NO)
         case 3:
-            return _failure(Category.INVALID_REQUEST, "invalid_argument", "The model refused the request", said)
+            words = "The model refused the request"
+            return _failure(Category.INVALID_REQUEST, "invalid_argument", words, message, charged=Charged.NO)
         case 7:
-            return _failure(Category.AUTH, "permission_denied", "The model may not read its input or write here", said)
-        case _:
-            return _internal(said)
+            words = "The model may not read its input or write here"
+            return _failure(Category.AUTH, "permission_denied", words, message, charged=Charged.NO)
+    words = "The model failed inside"
+    return _failure(Category.UPSTREAM, "model_failed", words, message, retryable=True, charged=Charged.UNKNOWN)
 
 
 def no_video_failure(filtered_count: int, reasons: Sequence[str], texts: Sequence[str] = ()) -> Failure:
-    """Done, without an error and without a video. `texts` is what the caller wrote."""
+    """Return the failure for an operation that ended without an error and without a video. `texts` are the caller's."""
     if filtered_count or reasons:
-        return filtered_failure(without_echo(" ".join(reasons), texts), charged=Charged.UNKNOWN)
+        return filter_failure(without_echo(" ".join(reasons), texts), charged=Charged.UNKNOWN)
     return Failure(
         category=Category.UPSTREAM,
         code="no_video",
@@ -129,32 +125,22 @@ def no_video_failure(filtered_count: int, reasons: Sequence[str], texts: Sequenc
 
 
 def foreign_bucket_failure(uri: str) -> Failure:
-    """The file is not where it was asked for."""
+    """Return the failure for a file that is not in the requested bucket."""
     words = f"The model put its file at {uri[:200] or 'no address'}, which is not in this video store."
     return Failure(category=Category.UPSTREAM, code="foreign_output", message=words, charged=Charged.YES)
 
 
-def stopped_failure(status: str, said: str) -> Failure:
-    """An interaction that ended as `cancelled`, `incomplete`, `budget_exceeded` or in another way without a result."""
+def early_stop_failure(status: str, message: str) -> Failure:
+    """Return the failure for an interaction that ended `cancelled`, `incomplete`, `budget_exceeded` or similar."""
     words = f"The model stopped early ({status.replace('_', ' ')})"
-    return _failure(
-        Category.UPSTREAM, "stopped_early", words, as_sentence(said), retryable=True, charged=Charged.UNKNOWN
-    )
-
-
-def _capacity(said: str) -> Failure:
-    return _failure(Category.CAPACITY, "capacity", "The model is overloaded at the moment", said, retryable=True)
-
-
-def _internal(said: str) -> Failure:
-    words = "The model failed inside"
-    return _failure(Category.UPSTREAM, "model_failed", words, said, retryable=True, charged=Charged.UNKNOWN)
+    return _failure(Category.UPSTREAM, "stopped_early", words, message, retryable=True, charged=Charged.UNKNOWN)
 
 
 def _failure(
-    category: Category, code: str, words: str, said: str, *, retryable: bool = False, charged: Charged = Charged.NO
+    category: Category, code: str, words: str, detail: str, *, charged: Charged, retryable: bool = False
 ) -> Failure:
-    message = f"{words}: {said}" if said else f"{words}."
+    sentence = to_sentence(detail)
+    message = f"{words}: {sentence}" if sentence else f"{words}."
     return Failure(category=category, code=code, message=message, retryable=retryable, charged=charged)
 
 
@@ -176,7 +162,7 @@ _RETIRED = re.compile(
     r"|(?:has been|have been|was|is) (?:retired|shut ?down|discontinued|decommissioned))\b",
     re.IGNORECASE,
 )
-# Google refuses a model that is retired, gated or absent in three ways: 404, 403 and 400.
+# Google refuses a model that is retired, gated or absent with 404, 403 or 400.
 _MISSING = re.compile(
     r"not allowed to (?:use|access) publisher model"
     r"|publisher model \S{1,300} (?:was|is) not (?:found|supported|available)"
@@ -185,8 +171,8 @@ _MISSING = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _PREVIOUS = re.compile(r"\bprevious.?interaction|\binteraction\b.{0,200}\b(?:not found|expired|deleted)", re.IGNORECASE)
-_OTHER_THING = re.compile(r"\bgs://|\b(?:bucket|object|interaction|file)\b", re.IGNORECASE)
-"""What else a 404 may not find."""
+_OTHER_RESOURCE = re.compile(r"\bgs://|\b(?:bucket|object|interaction|file)\b", re.IGNORECASE)
+"""Resources other than the model that a 404 may be about."""
 UNAUTHENTICATED = "unauthenticated"
 PREVIOUS_MISSING = "previous_interaction_missing"
 MODEL_RETIRED, MODEL_NOT_FOUND = "model_retired", "model_not_found"
@@ -200,88 +186,85 @@ _NOTHING_ACCEPTED = re.compile(
 _DOUBTFUL = re.compile(r"\b(?:may|might|could|whether|unknown|not known|unclear)\b", re.IGNORECASE)
 
 
-class _Words(NamedTuple):
+class _Refusal(NamedTuple):
     category: Category
     code: str
     words: str
     retryable: bool = False
 
 
-_DEFINITE = {
-    400: _Words(Category.INVALID_REQUEST, "invalid_argument", "The model refused the request"),
-    401: _Words(Category.AUTH, UNAUTHENTICATED, "Google does not accept the worker's credentials"),
-    403: _Words(Category.AUTH, "permission_denied", "The worker's account may not use this model"),
-    404: _Words(Category.UPSTREAM, MODEL_NOT_FOUND, "Google does not know this model in this project and region"),
-    407: _Words(Category.AUTH, "proxy_refused", "The proxy does not accept the worker's credentials"),
-    429: _Words(Category.QUOTA, "quota", "The quota of this model is used up for now", retryable=True),
+_REFUSALS = {
+    400: _Refusal(Category.INVALID_REQUEST, "invalid_argument", "The model refused the request"),
+    401: _Refusal(Category.AUTH, UNAUTHENTICATED, "Google does not accept the worker's credentials"),
+    403: _Refusal(Category.AUTH, "permission_denied", "The worker's account may not use this model"),
+    404: _Refusal(Category.UPSTREAM, MODEL_NOT_FOUND, "Google does not know this model in this project and region"),
+    407: _Refusal(Category.AUTH, "proxy_refused", "The proxy does not accept the worker's credentials"),
+    429: _Refusal(Category.QUOTA, "quota", "The quota of this model is used up for now", retryable=True),
 }
-_OVERLOADED = _Words(Category.CAPACITY, "overloaded", "The model took nothing in, it is overloaded", retryable=True)
+_OVERLOADED = _Refusal(Category.CAPACITY, "overloaded", "The model took nothing in, it is overloaded", retryable=True)
 
 
 def refusal_of(status: int, body: bytes, texts: Sequence[str] = (), *, comes_again: bool = False) -> Failure | None:
-    """The definite no that an answer stands for; None where it is none.
+    """Return the definite refusal that an answer to a submit means; None if it means none.
 
-    `texts` is what the caller wrote. `comes_again` is true if the answer says when to send again.
+    `texts` are the caller's. `comes_again` is true if the answer says when to send again.
     """
-    whole = words_of(body, texts)
-    shape = _OVERLOADED if status == 503 and comes_again and _says_nothing_accepted(whole) else _DEFINITE.get(status)
-    if shape is None or not body.strip():
+    message = message_of(body, texts)
+    nothing_accepted = _NOTHING_ACCEPTED.search(message) and not _DOUBTFUL.search(message)
+    refusal = _OVERLOADED if status == 503 and comes_again and nothing_accepted else _REFUSALS.get(status)
+    if refusal is None or not body.strip():
         return None
-    if status == 400 and (unsafe := safety_failure(whole)):
+    if status == 400 and (unsafe := safety_failure(message)):
         return unsafe
-    shape, said = _of_a_model(status, whole) or shape, as_sentence(whole)
-    message = f"{shape.words}: {said}" if said else f"{shape.words}."
-    return Failure(
-        category=shape.category, code=shape.code, message=message, retryable=shape.retryable, charged=Charged.NO
+    refusal = _find_refusal(status, message) or refusal
+    return _failure(
+        refusal.category, refusal.code, refusal.words, message, retryable=refusal.retryable, charged=Charged.NO
     )
 
 
-def _of_a_model(status: int, said: str) -> _Words | None:
-    """What it means if the words are about the model itself."""
+def _find_refusal(status: int, message: str) -> _Refusal | None:
+    """Return the refusal that the message names more exactly than the status: about the model, or about its input."""
     if status not in (400, 403, 404):
         return None
-    if _RETIRED.search(said):
-        return _Words(Category.UPSTREAM, MODEL_RETIRED, "Google has switched this model off")
-    if _MISSING.search(said):
-        return _Words(Category.UPSTREAM, MODEL_NOT_FOUND, "This project can't use this model, or there is none")
-    if status in (400, 404) and _PREVIOUS.search(said):
-        return _Words(Category.UPSTREAM, PREVIOUS_MISSING, "The interaction to go on from is not there any more")
-    if status == 404 and _OTHER_THING.search(said) and "model" not in said.lower():
-        return _Words(Category.INVALID_REQUEST, "input_not_found", "The model did not find its input")
+    if _RETIRED.search(message):
+        return _Refusal(Category.UPSTREAM, MODEL_RETIRED, "Google has switched this model off")
+    if _MISSING.search(message):
+        return _Refusal(Category.UPSTREAM, MODEL_NOT_FOUND, "This project can't use this model, or there is none")
+    if status in (400, 404) and _PREVIOUS.search(message):
+        return _Refusal(Category.UPSTREAM, PREVIOUS_MISSING, "The interaction to go on from is not there any more")
+    if status == 404 and _OTHER_RESOURCE.search(message) and "model" not in message.lower():
+        return _Refusal(Category.INVALID_REQUEST, "input_not_found", "The model did not find its input")
     return None
 
 
-def _says_nothing_accepted(said: str) -> bool:
-    return bool(_NOTHING_ACCEPTED.search(said)) and not _DOUBTFUL.search(said)
-
-
 def unclear_answer_failure(status: int) -> Failure:
-    """An answer that tells nothing about whether the request was accepted."""
+    """Return the failure for an answer that does not say if the request was accepted."""
     words = "an answer that is no operation" if status == 200 else f"HTTP {status}"
     return _unknown("unclear_answer", f"The model answered the submit with {words}; it may have been accepted.")
 
 
 def answer_lost_failure(error: Exception) -> Failure:
-    """The connection broke, or stayed silent, after the request had begun to leave."""
+    """Return the failure for a connection that broke or timed out after the first byte of the request."""
     return _unknown(
         "answer_lost", f"The answer to the submit was lost ({type(error).__name__}); it may have been accepted."
     )
 
 
 def not_sent_failure(error: Exception) -> Failure:
-    """The connection broke before the first byte."""
+    """Return the failure for a connection that broke before the first byte."""
     words = f"The model can't be reached ({type(error).__name__}); nothing was sent."
     return Failure(category=Category.UPSTREAM, code="unreachable", message=words, retryable=True, charged=Charged.NO)
 
 
-def not_written(error: Exception) -> Failure:
-    """The client library could not write the request. What it says is left out: it may quote the prompt."""
+def not_written_failure(error: Exception) -> Failure:
+    """Return the failure for a request that the client library can't write, without its message: it may quote the
+    prompt."""
     words = f"The request could not be written ({type(error).__name__}); nothing was sent."
     return Failure(category=Category.INTERNAL, code="not_written", message=words, charged=Charged.NO)
 
 
 def no_token_failure(error: Exception, *, retryable: bool) -> Failure:
-    """Google gave no access token."""
+    """Return the failure for a missing access token."""
     words = f"The worker got no access token from Google ({type(error).__name__}); nothing was sent."
     return Failure(category=Category.AUTH, code="no_token", message=words, retryable=retryable, charged=Charged.NO)
 

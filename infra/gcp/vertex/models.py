@@ -1,11 +1,11 @@
-"""Every video model that we can pay, one row each: a change at Google is a one-line change here.
+"""The video models of Vertex AI, one row each, and which of them `fast` and `quality` stand for.
+
+A change at Google is a change of one row here.
 
 Sources, read in October and November 2026:
 - limits: the model cards of Veo 3.1 and of Gemini Omni Flash, and the page about extending videos
 - prices: infra/gcp/vertex/prices.toml, each row with its day and its source
-- expected seconds: Google says 11 s to 6 min; measured 73 to 130 s. Only the estimated progress hangs on them
-
-Which models `fast` and `quality` stand for, in the order in which they are tried.
+- expected seconds: Google says 11 s to 6 min; measured 73 to 130 s. Only the estimated progress depends on them
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,11 +18,11 @@ from schemas.errors import Invalid
 from schemas.wire.request import Quality, VideoRequest
 
 GLOBAL = "global"
-"""The location of models that no region offers."""
+"""The location of models that are not offered in a region."""
 
 
 class Family(StrEnum):
-    """Models of one family take the same requests and fail in the same ways."""
+    """A family: its models take the same requests and give the same answers."""
 
     VEO = "veo"
     OMNI = "omni"
@@ -30,23 +30,23 @@ class Family(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
-    """One row: what a model can do, and what it costs."""
+    """A model: what it can do, and what it costs."""
 
     id: str
     family: Family
     durations_s: tuple[int, ...]
     """Lengths of a first clip."""
     extensions_s: tuple[int, ...]
-    """By how much one call can extend a video."""
+    """Lengths by which one call can extend a video."""
     max_input_s: int = 30
     """The longest video that can be extended."""
     max_total_s: int
     prices: ModelPrices
     aspect_ratios: frozenset[str] = frozenset({"16:9", "9:16"})
     image_types: frozenset[str]
-    """Of a first frame; empty where it takes none."""
+    """The types of a first frame; empty if the model takes none."""
     negative_prompt: bool
-    """False: it has no such parameter, and the prompt has to say it."""
+    """False: it has no such parameter, so the prompt contains it."""
     seed: bool = True
     expected_s: float
     retires: date | None = None
@@ -55,7 +55,7 @@ class Model:
 
     @property
     def rates(self) -> Mapping[str, Rate]:
-        """By resolution; what is not listed is not offered."""
+        """The prices by resolution; a resolution that is not listed is not offered."""
         return self.prices.usd_per_second
 
 
@@ -137,19 +137,19 @@ MODELS: Mapping[str, Model] = {
 
 
 def models_with(prices: Mapping[str, ModelPrices]) -> Mapping[str, Model]:
-    """The same models at other prices."""
+    """Return the same models with other prices."""
     return {id: replace(model, prices=prices[id]) for id, model in MODELS.items()}
 
 
 FAST = ("gemini-omni-1.2-flash", "veo-3.1-fast-generate-001")
-# Since 2026-11-17 Google may switch Veo 3.1 off any day. A plan of several clips is frozen at its model: one that goes
-# away between two clips strands what was paid. So the model without a date comes first.
+# Since 2026-11-17 Google may switch Veo 3.1 off any day. A plan of several clips keeps its model: if Google switches it
+# off between two clips, the paid clips are wasted. So the model without a date comes first.
 QUALITY = ("gemini-omni-1.2-flash", "veo-3.1-generate-001")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelPreferences:
-    """Two ordered lists of rows."""
+    """The models for `fast` and for `quality`, in the order in which they are tried."""
 
     fast: tuple[Model, ...]
     quality: tuple[Model, ...]
@@ -158,7 +158,7 @@ class ModelPreferences:
 
     @classmethod
     def parse(cls, *, fast: str = "", quality: str = "", registry: Mapping[str, Model] = MODELS) -> "ModelPreferences":
-        """From comma-separated ids, as settings have them; empty is the default. Raises `Invalid`."""
+        """Parse comma-separated ids of the settings; empty means the default. Raises `Invalid`."""
         return cls(
             fast=_rows("REELBUS_FAST_MODELS", _ids(fast) or FAST, registry),
             quality=_rows("REELBUS_QUALITY_MODELS", _ids(quality) or QUALITY, registry),
@@ -167,17 +167,20 @@ class ModelPreferences:
 
     @property
     def models(self) -> tuple[Model, ...]:
-        """Every row that a request without a model of its own may be served by."""
+        """Every model that may serve a request that names none."""
         return self.fast + self.quality
 
     def candidates(self, request: VideoRequest) -> tuple[Model, ...]:
-        """The rows that may serve a request, the preferred one first. Raises `Invalid` for an unknown `model`."""
+        """Return the models that may serve a request, the preferred one first.
+
+        Raises `Invalid` for an unknown `model`.
+        """
         if request.model is not None:
             return _rows("model", (request.model,), self.registry)
         return self.fast if request.quality is Quality.FAST else self.quality
 
     def row(self, id: str) -> Model:
-        """The row of a model. Raises `Invalid` for an unknown one."""
+        """Return a model by its id. Raises `Invalid` for an unknown one."""
         return _row("model", id, self.registry)
 
 

@@ -1,7 +1,4 @@
-"""The name of an accepted operation, as the ledger keeps it: any process can poll from the name alone.
-
-What a finished operation left behind, still at its addresses in the cloud.
-"""
+"""The name of an accepted operation, from which any process can poll, and the files that a finished one has made."""
 
 import base64
 from dataclasses import dataclass, field
@@ -15,14 +12,17 @@ from schemas.ports import GenerationDone, GenerationFailed
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
-    """Written `veo:projects/P/locations/L/…/operations/ID` or `omni:projects/P/locations/L/interactions/ID`."""
+    """An accepted operation.
+
+    As text `veo:projects/P/locations/L/…/operations/ID` or `omni:projects/P/locations/L/interactions/ID`.
+    """
 
     family: Family
     resource: str
 
     @classmethod
     def parse(cls, name: str) -> "Operation":
-        """Raises `NotFound` for a name that is none of ours."""
+        """Parse the text form. Raises `NotFound` for any other text."""
         family, _, resource = name.partition(":")
         parts = resource.split("/")
         if family not in tuple(Family) or parts[::2][:2] != ["projects", "locations"] or len(parts) < 6:
@@ -33,8 +33,8 @@ class Operation:
         return f"{self.family}:{self.resource}"
 
     @property
-    def place(self) -> "Location":
-        """Where it runs."""
+    def location(self) -> "Location":
+        """The project and location in which it runs."""
         parts = self.resource.split("/")
         return Location(project=parts[1], location=parts[3])
 
@@ -44,15 +44,9 @@ class Operation:
         return self.resource.rpartition("/")[2]
 
 
-def accepted_operation(family: Family, place: "Location", name: str) -> Operation:
-    """The operation that an answer to a submit names: Veo by its whole name, Omni by its id."""
-    resource = name if family is Family.VEO else f"{place}/interactions/{name.rpartition('/')[2]}"
-    return Operation(family=family, resource=resource)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Location:
-    """A project, and where in the world it asks."""
+    """A project, and a region of Google Cloud or `global`."""
 
     project: str
     location: str
@@ -63,28 +57,29 @@ class Location:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GeneratedFiles:
-    """The files of an operation: at least one, at an address or inside the answer itself."""
+    """The files of an operation: at least one, at a URI or inside the answer."""
 
     uris: tuple[str, ...] = ()
-    films: tuple[bytes, ...] = field(default=(), repr=False)
+    inline: tuple[bytes, ...] = field(default=(), repr=False)
+    """The contents of files inside the answer."""
     model: str = ""
     video_tokens: int = 0
-    """What the answer counts; 0 if it counts nothing."""
+    """The count in the answer; 0 if there is none."""
 
     def in_store(self, bucket: str, price_usd: Decimal | None = None) -> GenerationDone | GenerationFailed:
-        """The same files by their names in the video store."""
+        """Return the same files by their names in the video store."""
         root = f"gs://{bucket}/"
         names = tuple(uri.removeprefix(root) for uri in self.uris if uri.startswith(root))
-        if names or self.films:
-            return GenerationDone(outputs=names, films=() if names else self.films, price_usd=price_usd)
+        if names or self.inline:
+            return GenerationDone(outputs=names, films=() if names else self.inline, price_usd=price_usd)
         return GenerationFailed(failure=foreign_bucket_failure(self.uris[0] if self.uris else ""))
 
 
-def read_base64(data: object) -> bytes:
-    """The bytes of an inline file; empty if there are none, or if they can't be read."""
+def decode_base64(data: object) -> bytes:
+    """Return the bytes of an inline file; empty if there are none, or if the text is not Base64."""
     if isinstance(data, bytes):
         return data
-    text = "".join(str(data or "").rpartition(",")[2].split())  # behind the head of a `data:` URL
+    text = "".join(str(data or "").rpartition(",")[2].split())  # after the prefix of a `data:` URL
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_" if {"-", "_"} & set(text) else None)
     except ValueError:

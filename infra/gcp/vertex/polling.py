@@ -1,29 +1,23 @@
-"""Asks how operations stand: hundreds of times a minute, at little more than the price of the bare request.
+"""Templates of polls, so that hundreds of polls a minute cost little more than the bare requests.
 
-google-genai spends much processor time on writing a poll, on looks at its own type hints above all. So it
-writes the first poll at each model; those after it are the same request with another id. An answer that says no more
-than "still running" needs nobody to read it; any other is given to the library, as if it had just come.
+google-genai needs much processor time to write a poll, most of it to inspect its own type hints. So the library writes
+the first poll at each model, and later polls are the same request with another id. An answer that says only "still
+running" is not given to the library; any other is, as if it had just arrived.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx
 
-from infra.gcp.vertex.failures import object_of
-from infra.gcp.vertex.models import Family
 from infra.gcp.vertex.operations import Operation
-
-STILL_RUNNING = frozenset({"in_progress", "queued", "requires_action", "requires_continuation"})
-"""Of an interaction. Google resumes a background one by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PollTemplate:
-    """A poll that the library wrote, for whichever operation."""
+    """A poll that the library wrote, to be used for other operations of the same model."""
 
     id: str
     method: str
@@ -33,7 +27,7 @@ class PollTemplate:
 
     @classmethod
     def of(cls, written: httpx.Request, id: str) -> "PollTemplate":
-        """All that a later poll at the same model shares with this one; its token is not kept."""
+        """Keep what later polls at the same model share with this one; the token is not kept."""
         return cls(
             id=id,
             method=written.method,
@@ -43,7 +37,7 @@ class PollTemplate:
         )
 
     def request(self, id: str, token: str) -> httpx.Request:
-        """The same about another operation; ids of one model are of one length, so that the headers stay true."""
+        """Build the poll of another operation. Ids of one model have one length, so that the headers stay correct."""
         return httpx.Request(
             self.method,
             self.url.replace(self.id, id),
@@ -54,16 +48,14 @@ class PollTemplate:
 
 @dataclass(slots=True)
 class PollCapture:
-    """A poll that is with the library. The transport notes what was written, and answers what is in hand already."""
+    """A poll by the library. The transport notes the request, and uses the known answer if there is one."""
 
     answer: bytes | None = None
-    texts: Sequence[str] = ()
-    """What the caller wrote, and the answer may quote."""
     written: httpx.Request | None = None
 
     @contextmanager
-    def asked(self) -> Iterator[None]:
-        """Requests of this task are this question until the context ends."""
+    def scope(self) -> Iterator[None]:
+        """Make it the capture of this task's requests until the context ends."""
         before = CURRENT_CAPTURE.set(self)
         try:
             yield
@@ -72,38 +64,28 @@ class PollCapture:
 
 
 CURRENT_CAPTURE: ContextVar[PollCapture | None] = ContextVar("ASKED", default=None)
-"""In a context variable, since the client library stands in between."""
+"""A context variable, because the client library stands between the adapter and the transport."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollTemplates:
-    """Every pattern that this process has learned: one for each model and place."""
+    """The templates of this process: one for each model and location."""
 
     _known: dict[str, PollTemplate] = field(default_factory=dict)
 
     def request(self, operation: Operation, token: str) -> httpx.Request | None:
-        """The poll to send; None where the library has to write the first one, or ids of another length."""
-        pattern = self._known.get(_model_of(operation))
-        if pattern is None or len(pattern.id) != len(operation.id):
+        """Build the poll to send; None if the library must write it: the first, or an id of new length."""
+        template = self._known.get(_key_of(operation))
+        if template is None or len(template.id) != len(operation.id):
             return None
-        return pattern.request(operation.id, token)
+        return template.request(operation.id, token)
 
     def remember(self, operation: Operation, written: httpx.Request | None) -> None:
-        """From a poll of this operation."""
-        if written is not None and _names(written, operation.id):
-            self._known[_model_of(operation)] = PollTemplate.of(written, operation.id)
+        """Keep the template of a poll that the library wrote for this operation."""
+        # An id that is written in another form can't be replaced: the poll would ask for the wrong operation.
+        if written is not None and (operation.id in str(written.url) or operation.id.encode() in written.content):
+            self._known[_key_of(operation)] = PollTemplate.of(written, operation.id)
 
 
-def still_running(family: Family, body: bytes) -> bool:
-    """Whether the answer says that much and nothing else."""
-    said: dict[str, Any] = object_of(body)
-    return not said.get("done") if family is Family.VEO else said.get("status") in STILL_RUNNING
-
-
-def _names(written: httpx.Request, id: str) -> bool:
-    """Whether the id stands in it as it is: written in another way, a swap would ask about another."""
-    return id in str(written.url) or id.encode() in written.content
-
-
-def _model_of(operation: Operation) -> str:
+def _key_of(operation: Operation) -> str:
     return f"{operation.family}:{operation.resource.removesuffix(operation.id)}"

@@ -1,4 +1,4 @@
-"""What the models cost: our dated table, and rows of an operator's file in place of ours."""
+"""The prices of the models: our dated table, and the operator's rows that replace ours."""
 
 import json
 import tomllib
@@ -31,30 +31,30 @@ class Rate(_Row):
 
     audio: _Price
     silent: _Price | None = None
-    """None where the sound can't be switched off."""
+    """None if the sound can't be switched off."""
 
 
 class ModelPrices(_Row):
-    """The prices of one model, and where they come from."""
+    """The prices of one model, and their source."""
 
     read: date
     """The day on which a person read them."""
     source: str = Field(min_length=1, max_length=500)
     usd_per_second: Mapping[str, Rate] = Field(min_length=1)
-    """By resolution; what is not listed is not offered."""
+    """The prices by resolution; a resolution that is not listed is not offered."""
     usd_per_million_video_tokens: _Price | None = None
-    """Of a model that is billed by the token, and says how many it used."""
+    """The price of a model that is billed by the token, and reports the count."""
 
     @field_validator("usd_per_second")
     @classmethod
-    def _known_resolutions(cls, given: Mapping[str, Rate]) -> Mapping[str, Rate]:
-        for name in given:
+    def _check_resolutions(cls, rates: Mapping[str, Rate]) -> Mapping[str, Rate]:
+        for name in rates:
             if name not in RESOLUTIONS:
                 raise ValueError(f"resolution must be one of {', '.join(RESOLUTIONS)}, not {name!r}")
-        return given
+        return rates
 
     def usd_of(self, video_tokens: int) -> Decimal | None:
-        """What so many tokens cost; None if they are no reason for a bill."""
+        """Return the price of so many tokens; None if the model is not billed by the token, or reported none."""
         if self.usd_per_million_video_tokens is None or video_tokens <= 0:
             return None
         return (self.usd_per_million_video_tokens * video_tokens / _MILLION).quantize(Decimal("0.000001"))
@@ -65,24 +65,24 @@ class _Table(RootModel[dict[str, ModelPrices]]):
 
 
 def read_prices(path: str = "") -> Mapping[str, ModelPrices]:
-    """Our table, with the rows of the operator's file in place of ours. Raises `Invalid` for a file that is wrong."""
-    ours = _ours()
+    """Read our table, and replace rows by those of the operator's file. Raises `Invalid` for a wrong file."""
+    ours = _read_ours()
     if not path:
         return ours
-    given = _table(Path(path))
-    if unknown := sorted(given.keys() - ours.keys()):
+    rows = _read_table(Path(path))
+    if unknown := sorted(rows.keys() - ours.keys()):
         raise _invalid(path, f"{unknown[0]!r} is no model of this version; use one of {', '.join(ours)}")
-    return {**ours, **given}
+    return {**ours, **rows}
 
 
 @cache
-def _ours() -> Mapping[str, ModelPrices]:
-    return _table(_OURS)
+def _read_ours() -> Mapping[str, ModelPrices]:
+    return _read_table(_OURS)
 
 
-def _table(path: Path) -> Mapping[str, ModelPrices]:
+def _read_table(path: Path) -> Mapping[str, ModelPrices]:
     try:
-        return _Table.model_validate(_content(path)).root
+        return _Table.model_validate(_read_file(path)).root
     except OSError as error:
         raise _invalid(path, f"can't be read: {error.strerror}") from error
     except ValidationError as error:
@@ -92,7 +92,7 @@ def _table(path: Path) -> Mapping[str, ModelPrices]:
         raise _invalid(path, f"is no {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from error
 
 
-def _content(path: Path) -> Any:
+def _read_file(path: Path) -> Any:
     with path.open("rb") as file:
         data = file.read(_SIZE_AT_MOST + 1)
     if len(data) > _SIZE_AT_MOST:

@@ -1,7 +1,4 @@
-"""One paid call, with everything that either family needs to know and nothing left to decide.
-
-What a model is told beside its parameters: the prompt with its style, and the labels on the bill.
-"""
+"""One paid call in the form that every family can send: the clip, its files, the prompt with its style, the labels."""
 
 import re
 from collections.abc import Sequence
@@ -14,60 +11,59 @@ from schemas.domain.object_names import stored_name
 from schemas.errors import Category, Charged, Failure, SubmitRefused
 from schemas.wire.request import VideoRequest
 
+_LABEL_AT_MOST = 63
+_NOT_IN_LABELS = re.compile(r"[^a-z0-9_-]")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipRequest:
-    """A clip at a model, its files addressed in the bucket."""
+    """A clip at a model, with its files as URIs in the bucket."""
 
     model: Model
     request: VideoRequest
     seconds: int
     target: str
-    """Where the file goes: `gs://bucket/prefix/`."""
+    """Where Google writes the file: `gs://bucket/prefix/`."""
     image: str | None
     image_type: str | None
     extends: str | None
-    """The video that this clip goes on from."""
+    """The video that this clip extends."""
     previous: str = ""
-    """The operation that made that video; empty if it is not known."""
+    """The operation that generated that video; empty if it is unknown."""
 
     @classmethod
     def build(
         cls, request: VideoRequest, clip: Clip, sources: Sequence[str], bucket: str, previous: str = ""
     ) -> "ClipRequest":
-        """Raises `SubmitRefused` for a clip that this version can't make: its plan was frozen by another one."""
+        """Build the request.
+
+        Raises `SubmitRefused` for a clip that this version can't make, of another version's plan.
+        """
         model = MODELS.get(clip.planned.model)
         if model is None or not clip.prefix or (clip.planned.extends and not sources):
-            raise SubmitRefused(_strange(clip))
+            words = f"This version can't make clip {clip.index} of the plan at {clip.planned.model}; nothing was sent."
+            failure = Failure(category=Category.INTERNAL, code="unknown_plan", message=words, charged=Charged.NO)
+            raise SubmitRefused(failure)
         image = None if clip.planned.extends else request.reference_image
         return cls(
             model=model,
             request=request,
             seconds=round(clip.planned.seconds),
             target=f"gs://{bucket}/{clip.prefix}",
-            image=_address(image, bucket) if image else None,
+            image=_uri_of(image, bucket) if image else None,
             image_type=image_type(image) if image else None,
             extends=f"gs://{bucket}/{sources[-1]}" if clip.planned.extends else None,
             previous=previous if clip.planned.extends else "",
         )
 
 
-def _address(reference: str, bucket: str) -> str:
+def _uri_of(reference: str, bucket: str) -> str:
     name = stored_name(reference)
     return f"gs://{bucket}/{name}" if name else reference
 
 
-def _strange(clip: Clip) -> Failure:
-    words = f"This version can't make clip {clip.index} of the plan at {clip.planned.model}; nothing was sent."
-    return Failure(category=Category.INTERNAL, code="unknown_plan", message=words, charged=Charged.NO)
-
-
-_LABEL_AT_MOST = 63
-_NOT_IN_LABELS = re.compile(r"[^a-z0-9_-]")
-
-
 def prompt_for(model: Model, request: VideoRequest) -> str:
-    """The prompt and the style; and what must not be seen, where the model has no parameter for that."""
+    """Build the prompt with the style, and with the negative prompt if the model has no parameter for it."""
     parts = [request.prompt]
     if request.style:
         parts.append(f"Style: {request.style}.")
@@ -77,7 +73,7 @@ def prompt_for(model: Model, request: VideoRequest) -> str:
 
 
 def labels_for(request: VideoRequest) -> dict[str, str]:
-    """The caller's own labels, and ours under names that are not likely to be theirs."""
+    """Build the labels on the bill: the caller's, and ours under names that callers are unlikely to use."""
     ours = {
         "reelbus_job": request.job_id,
         "reelbus_project": request.project_id or "",
@@ -87,5 +83,5 @@ def labels_for(request: VideoRequest) -> dict[str, str]:
 
 
 def label_value(text: str) -> str:
-    """As Google takes it: at most 63 small letters, digits, dashes and underscores."""
+    """Convert a text to a label value: at most 63 lower-case letters, digits, dashes and underscores."""
     return _NOT_IN_LABELS.sub("-", text.lower())[:_LABEL_AT_MOST]

@@ -1,4 +1,4 @@
-"""Access tokens for Vertex AI, fresh before every call and never fetched on the event loop."""
+"""Access tokens for Vertex AI, valid before every call and fetched in a thread."""
 
 import asyncio
 import math
@@ -12,10 +12,8 @@ if TYPE_CHECKING:
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 FETCH_S = 8.0
-
-
 RENEW_EVERY_S = 5.0
-"""A new token that is refused as well is not renewed for each of a thousand polls."""
+"""If Google refuses the new token as well, a thousand polls do not each renew it."""
 
 
 class Unauthenticated(Unavailable):
@@ -23,19 +21,19 @@ class Unauthenticated(Unavailable):
 
 
 class Tokens:
-    """The credentials of this process: its Application Default Credentials, found with the first call."""
+    """The Application Default Credentials of this process, which the first call finds."""
 
     def __init__(self, *, anonymous: bool) -> None:
         self._anonymous = anonymous
         self._credentials: Credentials | None = None
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._renewed_at = -math.inf
 
     async def fresh(self) -> "Credentials":
-        """Credentials whose token holds for the next minutes. Raises `SubmitRefused`: nothing can be sent."""
+        """Return credentials whose token is valid for the next minutes. Raises `SubmitRefused` if there are none."""
         if self._credentials and self._credentials.valid:
             return self._credentials
-        async with self._turn:
+        async with self._lock:
             try:
                 async with asyncio.timeout(FETCH_S):
                     return await asyncio.to_thread(self._refresh_credentials)
@@ -43,26 +41,27 @@ class Tokens:
                 raise SubmitRefused(no_token_failure(error, retryable=True)) from error
 
     async def renew(self, refused: str) -> None:
-        """Fetch another token instead of a refused one, unless that was just done. Raises `SubmitRefused`."""
-        async with self._turn:
+        """Replace a refused token, unless it was just replaced. Raises `SubmitRefused`."""
+        async with self._lock:
             now = asyncio.get_running_loop().time()
-            held = self._credentials
-            if self._anonymous or held is None or now < self._renewed_at + RENEW_EVERY_S or held.token != refused:
+            current = self._credentials
+            if self._anonymous or current is None or now < self._renewed_at + RENEW_EVERY_S or current.token != refused:
                 return
             self._renewed_at = now
-            held.token = None  # `valid` is false from here on
+            current.token = None  # `valid` is false from here on
         await self.fresh()
 
     def _refresh_credentials(self) -> "Credentials":
         from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+        from google.auth.transport.requests import Request
 
         try:
             self._credentials = self._credentials or self._find_credentials()
             if not self._credentials.valid:
-                _refresh(self._credentials)
+                self._credentials.refresh(Request())  # type: ignore[no-untyped-call]
         except GoogleAuthError as error:
-            lasting = isinstance(error, DefaultCredentialsError)
-            raise SubmitRefused(no_token_failure(error, retryable=not lasting)) from error
+            permanent = isinstance(error, DefaultCredentialsError)
+            raise SubmitRefused(no_token_failure(error, retryable=not permanent)) from error
         return self._credentials
 
     def _find_credentials(self) -> "Credentials":
@@ -72,11 +71,5 @@ class Tokens:
             return Static("anonymous")  # type: ignore[no-untyped-call]
         from google.auth import default
 
-        found: Credentials = default(scopes=[SCOPE])[0]
-        return found
-
-
-def _refresh(credentials: "Credentials") -> None:
-    from google.auth.transport.requests import Request
-
-    credentials.refresh(Request())  # type: ignore[no-untyped-call]
+        credentials: Credentials = default(scopes=[SCOPE])[0]
+        return credentials

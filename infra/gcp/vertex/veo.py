@@ -1,10 +1,10 @@
-"""Veo's way of taking an order and of telling how it goes: a long-running prediction."""
+"""The requests and answers of Veo: a clip is a long-running prediction."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from infra.gcp.vertex.failures import no_video_failure, operation_failure
-from infra.gcp.vertex.operations import GeneratedFiles, Operation
+from infra.gcp.vertex.operations import GeneratedFiles, Location, Operation
 from infra.gcp.vertex.requests import ClipRequest, labels_for, prompt_for
 from schemas.ports import GenerationFailed, GenerationRunning
 
@@ -13,59 +13,70 @@ if TYPE_CHECKING:
     from google.genai.types import GenerateVideosConfig, GenerateVideosOperation, GenerateVideosSource
 
 
-async def submit(client: "AsyncClient", order: ClipRequest) -> None:
-    """Send it."""
-    await client.models.generate_videos(model=order.model.id, source=_source(order), config=_config(order))
+async def submit(client: "AsyncClient", clip: ClipRequest) -> None:
+    """Send the request."""
+    await client.models.generate_videos(model=clip.model.id, source=_source(clip), config=_config(clip))
 
 
 async def poll(
     client: "AsyncClient", operation: Operation, texts: Sequence[str]
 ) -> GenerationRunning | GeneratedFiles | GenerationFailed:
-    """Ask once."""
+    """Poll once."""
     from google.genai.types import GenerateVideosOperation
 
-    asked = GenerateVideosOperation.model_validate({"name": operation.resource})
-    return outcome(await client.operations.get(asked), texts)
+    named = GenerateVideosOperation.model_validate({"name": operation.resource})
+    return outcome(await client.operations.get(named), texts)
+
+
+def is_running(answer: Mapping[str, Any]) -> bool:
+    """Return True if the answer to a poll says that the operation is still running."""
+    return not answer.get("done")
+
+
+def resource_of(location: Location, name: str) -> str:
+    """Return the resource of an accepted operation: Veo names it in full."""
+    del location
+    return name
 
 
 def outcome(
     operation: "GenerateVideosOperation", texts: Sequence[str] = ()
 ) -> GenerationRunning | GeneratedFiles | GenerationFailed:
-    """What an operation says. Files come before reasons: one that was filtered must not hide another that was paid."""
+    """Read the outcome of an operation. Files come before reasons: a filtered file must not hide another paid one."""
     if not operation.done:
         return GenerationRunning()
     if error := operation.error:
         return GenerationFailed(failure=operation_failure(error.get("code"), str(error.get("message", "")), texts))
     result = operation.response
-    videos = [each.video for each in (result and result.generated_videos) or () if each.video]
+    videos = [generated.video for generated in (result and result.generated_videos) or () if generated.video]
     uris = tuple(video.uri for video in videos if video.uri)
-    films = tuple(video.video_bytes for video in videos if video.video_bytes)
-    if uris or films:
-        return GeneratedFiles(uris=uris, films=films)
+    inline = tuple(video.video_bytes for video in videos if video.video_bytes)
+    if uris or inline:
+        return GeneratedFiles(uris=uris, inline=inline)
     if result:
         reasons = result.rai_media_filtered_reasons or []
         return GenerationFailed(failure=no_video_failure(result.rai_media_filtered_count or 0, reasons, texts))
     return GenerationFailed(failure=no_video_failure(0, ()))
 
 
-def _source(order: ClipRequest) -> "GenerateVideosSource":
+def _source(clip: ClipRequest) -> "GenerateVideosSource":
     from google.genai.types import GenerateVideosSource, Image, Video
 
     return GenerateVideosSource(
-        prompt=prompt_for(order.model, order.request),
-        image=Image(gcs_uri=order.image, mime_type=order.image_type) if order.image else None,
-        video=Video(uri=order.extends, mime_type="video/mp4") if order.extends else None,
+        prompt=prompt_for(clip.model, clip.request),
+        image=Image(gcs_uri=clip.image, mime_type=clip.image_type) if clip.image else None,
+        video=Video(uri=clip.extends, mime_type="video/mp4") if clip.extends else None,
     )
 
 
-def _config(order: ClipRequest) -> "GenerateVideosConfig":
+def _config(clip: ClipRequest) -> "GenerateVideosConfig":
     from google.genai.types import GenerateVideosConfig
 
-    request = order.request
+    request = clip.request
     return GenerateVideosConfig(
         number_of_videos=1,
-        output_gcs_uri=order.target,
-        duration_seconds=order.seconds,
+        output_gcs_uri=clip.target,
+        duration_seconds=clip.seconds,
         aspect_ratio=request.aspect_ratio,
         resolution=request.resolution,
         generate_audio=request.generate_audio,
