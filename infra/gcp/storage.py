@@ -81,19 +81,6 @@ class UrlSigner:
         return {"service_account_email": email, "access_token": self._credentials.token}
 
 
-def _for_iam(credentials: Any) -> Any:
-    return credentials.with_scopes([_SCOPE]) if isinstance(credentials, Scoped) else credentials  # type: ignore[no-untyped-call]
-
-
-def _cannot_sign(credentials: Credentials) -> Invalid:
-    return Invalid(
-        f"REELBUS_VIDEOS: these credentials ({type(credentials).__name__}) can't sign URLs. Use a service account, "
-        "name one that may sign for them (?urls=signed&signer=NAME@PROJECT.iam.gserviceaccount.com, with the role "
-        "roles/iam.serviceAccountTokenCreator on it), or leave ?urls=signed out.",
-        field="REELBUS_VIDEOS",
-    )
-
-
 class GcsVideos:
     """`VideoStore` in one bucket."""
 
