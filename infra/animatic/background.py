@@ -1,6 +1,6 @@
-"""The card: a designed picture for a film that has none, different for every seed and never loud.
+"""The background card: a picture for a film that has none, different for every seed.
 
-A painter's canvas: smooth shapes laid over each other without jagged edges and without banding.
+A canvas draws smooth shapes over each other, without jagged edges and without banding.
 """
 
 from dataclasses import dataclass, field

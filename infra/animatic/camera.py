@@ -1,13 +1,11 @@
-"""The camera: what a director writes about it, as a move.
+"""The camera: parse a direction into a move, plan its path, and set the stage that it moves over.
 
-How far the camera goes, and which part of the picture it sees on the way.
-
-The stage: the picture, laid out a little larger than the frame, for the camera to move over.
+The stage is the picture, a little larger than the frame.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from PIL import Image, ImageEnhance, ImageFilter
 
@@ -17,6 +15,8 @@ _TURNS = r"pan|truck|track|slid|sweep|swing|glid|drift|follow|orbit|arc|lateral|
 _RISES = r"tilt|crane|pedestal|boom|jib|rise|rising|descend|lower|lift"
 _ZOOMS = r"zoom|dolly|dollies|push|pull|mov|fly|flies|close|wide|crash|approach|retreat"
 _VERB = re.compile(rf"(?P<turn>{_TURNS})|(?P<rise>{_RISES})|(?P<zoom>{_ZOOMS})")
+_NOUNS = ("movement", "close", "lower", "wide", "panel", "pants", "panda", "arch", "architecture", "pancake")
+"""Words that begin like a verb and are none."""
 _STILL = re.compile(r"\b(static|still|locked|lock|tripod|fixed|stationary|motionless|no (camera )?move(ment)?)\b")
 _PACES = (
     (re.compile(r"\b(very|extremely|ultra|super) (slow|gentl|subtl)"), 0.4),
@@ -46,7 +46,7 @@ class Move:
 
 
 RESTING = Move(closer=1, pace=0.4)
-"""What a film does when nobody said anything: it breathes."""
+"""The move without a camera direction: a very slow push in."""
 
 
 def parse(text: str) -> Move:
@@ -56,28 +56,30 @@ def parse(text: str) -> Move:
     if not moves:
         return Move() if _STILL.search(plain) else RESTING
     pace = next((pace for words, pace in _PACES if words.search(plain)), 1.0)
-    return replace(_merge(moves), pace=pace)
+    # Several verbs become one diagonal move; the first direction on an axis counts.
+    return Move(
+        across=next((move.across for move in moves if move.across), 0),
+        down=next((move.down for move in moves if move.down), 0),
+        closer=next((move.closer for move in moves if move.closer), 0),
+        pace=pace,
+    )
 
 
 def _clauses(words: list[str]) -> Iterator[Move]:
     """One move for each verb, with the words up to the next verb as its direction."""
-    starts = [(at, found) for at, word in enumerate(words) if (found := _VERB.match(word)) and not _is_noun(word)]
+    starts = [(at, found) for at, word in enumerate(words) if (found := _VERB.match(word)) and word not in _NOUNS]
     ends = [at for at, _ in starts] + [len(words)]
     for (at, found), end in zip(starts, ends[1:], strict=True):
         yield _clause(found, _directions(words[at + 1 : end]), words[at - 1] if at else "")
 
 
-def _is_noun(word: str) -> bool:
-    return word in ("movement", "close", "lower", "wide", "panel", "pants", "panda", "arch", "architecture", "pancake")
-
-
 def _directions(words: list[str]) -> list[str]:
     """The words that say where to; "from left to right" goes right, and "from the left" does too."""
-    told = [word for at, word in enumerate(words) if "from" not in words[max(0, at - 2) : at]]
-    if any(word in _SIDEWAYS for word in told):
-        return told
+    directions = [word for at, word in enumerate(words) if "from" not in words[max(0, at - 2) : at]]
+    if any(word in _SIDEWAYS for word in directions):
+        return directions
     opposite = {"left": "right", "right": "left", "above": "down", "below": "up"}
-    return told + [opposite[word] for word in words if word not in told and word in opposite]
+    return directions + [opposite[word] for word in words if word not in directions and word in opposite]
 
 
 def _clause(verb: re.Match[str], words: list[str], before: str) -> Move:
@@ -94,15 +96,6 @@ def _clause(verb: re.Match[str], words: list[str], before: str) -> Move:
 
 def _last(words: list[str], meanings: dict[str, int]) -> int:
     return next((meanings[word] for word in reversed(words) if word in meanings), 0)
-
-
-def _merge(moves: list[Move]) -> Move:
-    """Several moves in one breath become one diagonal; the first word on an axis holds."""
-    return Move(
-        across=next((move.across for move in moves if move.across), 0),
-        down=next((move.down for move in moves if move.down), 0),
-        closer=next((move.closer for move in moves if move.closer), 0),
-    )
 
 
 Box = tuple[float, float, float, float]
@@ -129,18 +122,16 @@ class CameraPath:
 
     def box(self, progress: float, stage: tuple[int, int]) -> Box:
         """The part of a stage of that size which is seen at `progress`, 0 to 1, as left, top, right, bottom."""
-        eased = _ease(progress)
-        size = self._size(eased)
+        # Half smoothstep, half straight: it starts and stops softly and never seems to wait.
+        eased = 0.5 * progress + 0.5 * progress * progress * (3 - 2 * progress)
+        near = eased if self.move.closer >= 0 else 1 - eased
+        # An even zoom multiplies; adding would rush at one end.
+        size = float((1 + self.closer) ** -near)
         width = stage[0] / (1 + self.across) * size
         height = stage[1] / (1 + self.down) * size
         left = (stage[0] - width) * _along(self.move.across, eased)
         top = (stage[1] - height) * _along(self.move.down, eased)
         return left, top, left + width, top + height
-
-    def _size(self, eased: float) -> float:
-        near = eased if self.move.closer >= 0 else 1 - eased
-        # An even zoom multiplies; adding would rush at one end.
-        return float((1 + self.closer) ** -near)
 
 
 def plan(move: Move, duration_seconds: int, restraint: float = 1.0) -> CameraPath:
@@ -159,11 +150,6 @@ def _amount(wanted: float, limits: tuple[float, float]) -> float:
 def _along(direction: int, eased: float) -> float:
     """Where between the two edges: a direction goes from one to the other, none stays in the middle."""
     return 0.5 + direction * (eased - 0.5)
-
-
-def _ease(progress: float) -> float:
-    """Half smoothstep, half straight: it starts and stops softly and yet is never seen to wait."""
-    return 0.5 * progress + 0.5 * progress * progress * (3 - 2 * progress)
 
 
 Size = tuple[int, int]
@@ -228,7 +214,7 @@ def _mount(image: Image.Image, size: Size) -> Image.Image:
 
 
 def _backdrop(image: Image.Image, size: Size) -> Image.Image:
-    """Blurred small and then enlarged: nobody sees the difference, and it takes a hundredth of the time."""
+    """Blur a small copy and enlarge it: it looks the same, and takes a hundredth of the time."""
     small = _cover(image, (even(size[0] / 8), even(size[1] / 8)))
     soft = small.filter(ImageFilter.GaussianBlur(min(small.size) / 11))
     return ImageEnhance.Brightness(soft.resize(size, Image.Resampling.BICUBIC)).enhance(0.42)

@@ -1,6 +1,6 @@
-"""Captions: which words are on screen from when to when, at a pace that people can read.
+"""The words of a film: which text is where and when, for a scene with a title and for a bare prompt.
 
-The film's words: which text stands where and when, for a scene with a title and for a bare prompt.
+Captions are shown at a pace that people can read.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from infra.animatic.layout import Block, Layout, paint, shrink
 from infra.animatic.palette import Colour
 from infra.animatic.shot_notes import Note, Page, set_pages
 from infra.animatic.storyboard import Storyboard
-from infra.animatic.text import Measure, chunk, clean, reading_length, shorten, wrap
+from infra.animatic.text import Measure, chunk, clean, count_reading_units, shorten, wrap
 from infra.animatic.typeface import BOLD, SEMIBOLD
 
 READING_RATE_PER_S = 17.0
@@ -54,25 +54,25 @@ def cue(
     chunks = [
         Passage(kind=passage.kind, text=text, right_to_left=is_right_to_left(passage.text))
         for passage, limit in _budgets(passages, budget)
-        for text in chunk(shorten(passage.text, limit, reading_length), measure)
+        for text in chunk(shorten(passage.text, limit, count_reading_units), measure)
     ]
     return tuple(_place(chunks, start_s, room_s))
 
 
 def _budgets(passages: tuple[Passage, ...], budget: float) -> Iterator[tuple[Passage, float]]:
     """An equal share for each, shortest first, so that what one leaves goes to the others; then in film order."""
-    by_length = sorted(passages, key=lambda passage: reading_length(passage.text))
+    by_length = sorted(passages, key=lambda passage: count_reading_units(passage.text))
     shares: dict[str, float] = {}
     for at, passage in enumerate(by_length):
         shares[passage.kind] = budget / (len(by_length) - at)
-        budget -= min(shares[passage.kind], reading_length(passage.text))
+        budget -= min(shares[passage.kind], count_reading_units(passage.text))
     return ((passage, shares[passage.kind]) for passage in passages)
 
 
 def _place(chunks: list[Passage], start_s: float, room_s: float) -> Iterator[Cue]:
     if not chunks:
         return
-    weights = [max(reading_length(each.text), _SHORTEST_CUE_S * READING_RATE_PER_S) for each in chunks]
+    weights = [max(count_reading_units(each.text), _SHORTEST_CUE_S * READING_RATE_PER_S) for each in chunks]
     # A short text in a long film is held for a while and then makes way for the picture.
     scale = min(room_s / sum(weights), 1 / _SLOWEST_RATE_PER_S)
     at_s = start_s
@@ -91,7 +91,7 @@ _LOWER_THIRD_SIZES = (48.0, 42.0, 36.0)
 _TITLE_S = (3.0, 4.5)
 _FADE_S = 0.3
 _PAGE_S = 1.5
-"""The shortest time for a page of notes: whoever wants to read all of it stops the film."""
+"""The shortest time for a page of notes: a viewer who wants to read all of it stops the film."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +108,7 @@ class _Words:
         return tuple(passage for passage in both if passage.text)
 
     @property
-    def labelled(self) -> bool:
+    def has_labels(self) -> bool:
         """A bare prompt needs no label; a scene has two voices, which must be told apart."""
         return bool(self.title or len(self.passages) > 1)
 
@@ -225,7 +225,7 @@ def _over_picture(words: _Words, layout: Layout, accent: Colour, length_s: float
 
 
 def _title_end(title: str, length_s: float) -> float:
-    wanted = min(max(_TITLE_S[0], 1.0 + reading_length(title) / 12), _TITLE_S[1])
+    wanted = min(max(_TITLE_S[0], 1.0 + count_reading_units(title) / 12), _TITLE_S[1])
     return min(length_s * 0.6, wanted) if length_s >= 4 else length_s
 
 
@@ -236,21 +236,21 @@ def _captions(words: _Words, layout: Layout, accent: Colour, length_s: float) ->
         return []
     height_px = layout.bottom_px + _caption_zone_px(layout)
     scrim = _scrim(layout, (cues[0].start_s, cues[-1].end_s), height_px, length_s)
-    return [scrim, *(_caption(each, layout, accent, length_s, labelled=words.labelled) for each in cues)]
+    return [scrim, *(_caption(each, layout, accent, length_s, has_labels=words.has_labels) for each in cues)]
 
 
-def _caption(each: Cue, layout: Layout, accent: Colour, length_s: float, *, labelled: bool) -> Overlay:
+def _caption(each: Cue, layout: Layout, accent: Colour, length_s: float, *, has_labels: bool) -> Overlay:
     lines = wrap(each.text, layout.caption_room())
-    kicker = each.kind.upper() if labelled else ""
+    kicker = each.kind.upper() if has_labels else ""
     block = Block(lines=lines, type=layout.caption, kicker=kicker, accent=accent, right_to_left=each.right_to_left)
     inks = paint(block, layout, layout.height - layout.bottom_px - block.height_px)
-    leaving_s = _leaving_s(each.end_s, length_s)
-    return Overlay(start_s=each.start_s, end_s=each.end_s, fade_out_s=leaving_s, inks=inks)
+    fade_out_s = _fade_out_s(each.end_s, length_s)
+    return Overlay(start_s=each.start_s, end_s=each.end_s, fade_out_s=fade_out_s, inks=inks)
 
 
 def _caption_zone_px(layout: Layout) -> int:
     """What the tallest caption takes, with its label and some air."""
-    return layout.caption.leading_px * layout.caption_room().lines + layout.px(44)
+    return layout.caption.line_height_px * layout.caption_room().lines + layout.px(44)
 
 
 def _scrim(layout: Layout, seen: tuple[float, float], height_px: int, length_s: float) -> Overlay:
@@ -261,10 +261,10 @@ def _scrim(layout: Layout, seen: tuple[float, float], height_px: int, length_s: 
     alpha = Image.fromarray(np.repeat(column.astype(np.uint8)[:, None], layout.width, axis=1))
     drawing = Image.new("RGBA", layout.size, (6, 8, 12, 0))
     drawing.putalpha(alpha)
-    leaving_s = _leaving_s(seen[1], length_s)
-    return Overlay(start_s=seen[0], end_s=seen[1], fade_in_s=0.4, fade_out_s=leaving_s, inks=ink(drawing))
+    fade_out_s = _fade_out_s(seen[1], length_s)
+    return Overlay(start_s=seen[0], end_s=seen[1], fade_in_s=0.4, fade_out_s=fade_out_s, inks=ink(drawing))
 
 
-def _leaving_s(end_s: float, length_s: float) -> float:
+def _fade_out_s(end_s: float, length_s: float) -> float:
     """What lasts to the end is still there on the last frame."""
     return 0 if end_s > length_s - 0.05 else _FADE_S

@@ -1,6 +1,6 @@
-"""Pictures as the encoder wants them: BT.709 luma and half-size chroma, so that no frame is converted twice.
+"""Pictures and overlays in the encoder's own format: BT.709 luma and half-size chroma, converted once.
 
-Overlays: drawn once, then laid over every frame of their time, in the encoder's own colours.
+An overlay is drawn once, then laid over every frame of its time.
 """
 
 from collections.abc import Sequence

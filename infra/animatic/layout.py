@@ -1,8 +1,6 @@
-"""Where things stand in a frame: every distance follows from the frame's short side.
+"""The layout of a frame, blocks of text in it, and the slate with the timecode.
 
-Lettering: blocks of set text, drawn with a soft shadow so that they can be read on any picture.
-
-The slate: says on every frame that this is an animatic, and which moment of it.
+Every distance follows from the frame's short side. Text has a soft shadow, so that it can be read on any picture.
 """
 
 from dataclasses import dataclass
@@ -97,7 +95,7 @@ class Block:
 
     @property
     def height_px(self) -> int:
-        return self.type.leading_px * len(self.lines)
+        return self.type.line_height_px * len(self.lines)
 
 
 def paint(block: Block, layout: Layout, top_px: int) -> tuple[OverlayPlane, OverlayPlane, OverlayPlane]:
@@ -108,7 +106,7 @@ def paint(block: Block, layout: Layout, top_px: int) -> tuple[OverlayPlane, Over
     if block.kicker:
         left = layout.side_px
         if block.right_to_left:
-            left = layout.width - layout.side_px - round(spaced_width(block.kicker, layout.kicker))
+            left = layout.width - layout.side_px - round(width_with_tracking(block.kicker, layout.kicker))
         add_tracking(draw, (left, top_px - layout.px(9)), block.kicker, layout.kicker, (*block.accent, 255))
     if block.bar:
         _bar(draw, block, layout, top_px)
@@ -118,7 +116,7 @@ def paint(block: Block, layout: Layout, top_px: int) -> tuple[OverlayPlane, Over
 def _write(draw: ImageDraw.ImageDraw, block: Block, layout: Layout, top_px: int) -> None:
     side = layout.side_px + (layout.px(20) if block.bar else 0)
     for number, line in enumerate(block.lines):
-        baseline = top_px + block.type.leading_px * number + round(block.type.size_px * 1.02)
+        baseline = top_px + block.type.line_height_px * number + round(block.type.size_px * 1.02)
         left = layout.width - side - block.type.width(line) if block.right_to_left else side
         block.type.write(draw, (left, baseline), line, (*_WHITE, 255), right_to_left=block.right_to_left)
 
@@ -144,7 +142,7 @@ def add_tracking(
     return x - type_.size_px * 0.16
 
 
-def spaced_width(word: str, type_: Type) -> float:
+def width_with_tracking(word: str, type_: Type) -> float:
     if not _may_be_spaced(word):
         return type_.width(word)
     return sum(type_.width(letter) for letter in word) + type_.size_px * 0.16 * (len(word) - 1)
@@ -161,20 +159,17 @@ def shrink(text: str, layout: Layout, sizes: tuple[float, ...], room: tuple[int,
     for units in sizes:
         type_ = layout.type(units, weight)
         measure = layout.room(type_, lines, share)
-        if measure.fits(text) and not _splits_a_word(text, measure):
+        splits_a_word = any(measure.width_of(word.rstrip()) > measure.width_px for word in atoms(text))
+        if measure.fits(text) and not splits_a_word:
             return Block(lines=wrap(text, measure), type=type_, right_to_left=is_right_to_left(text))
     set_lines = wrap(text, measure)
     kept = set_lines[:lines]
     if len(set_lines) > lines:
-        kept = (*kept[:-1], _cut(kept[-1], measure))
+        kept = (*kept[:-1], _end_with_ellipsis(kept[-1], measure))
     return Block(lines=kept, type=type_, cut=len(set_lines) > lines, right_to_left=is_right_to_left(text))
 
 
-def _splits_a_word(text: str, measure: Measure) -> bool:
-    return any(measure.width_of(word.rstrip()) > measure.width_px for word in atoms(text))
-
-
-def _cut(line: str, measure: Measure) -> str:
+def _end_with_ellipsis(line: str, measure: Measure) -> str:
     while line and measure.width_of(line + ELLIPSIS) > measure.width_px:
         line = line[:-1].rstrip()
     return line + ELLIPSIS
@@ -195,7 +190,6 @@ def shade(drawing: Image.Image, layout: Layout) -> Image.Image:
 
 _LABEL = "ANIMATIC"
 _CODE = "00:00:00:00"
-_LABEL_CLEAR = (0, 0, 0, 0)
 _PAPER = (0, 0, 0, 110)
 _WRITING = (255, 255, 255, 225)
 
@@ -215,7 +209,7 @@ class Slate:
 
     def label(self, length_s: float) -> Overlay:
         """What does not change: the label, and the paper under the timecode."""
-        drawing = Image.new("RGBA", self.layout.size, _LABEL_CLEAR)
+        drawing = Image.new("RGBA", self.layout.size, _CLEAR)
         draw = ImageDraw.Draw(drawing)
         self._paper(draw, self.layout.side_px, self._label_width)
         self._paper(draw, self._code_left, self._code_width)
@@ -224,7 +218,7 @@ class Slate:
 
     def timecode(self, frame: int, frame_rate: int) -> tuple[OverlayPlane, OverlayPlane, OverlayPlane]:
         """In cells of one width, so that the digits do not tremble."""
-        drawing = Image.new("RGBA", (_even(self._code_width), _even(self._height)), _LABEL_CLEAR)
+        drawing = Image.new("RGBA", (_even(self._code_width), _even(self._height)), _CLEAR)
         draw = ImageDraw.Draw(drawing)
         x = float(self._pad)
         for char in timecode(frame, frame_rate):
@@ -267,7 +261,7 @@ class Slate:
 
     @property
     def _label_width(self) -> int:
-        return round(spaced_width(_LABEL, self._type)) + self._dot * 2 + self._pad * 2
+        return round(width_with_tracking(_LABEL, self._type)) + self._dot * 2 + self._pad * 2
 
     @property
     def _code_width(self) -> int:

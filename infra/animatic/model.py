@@ -1,9 +1,7 @@
 """The local storyboard renderer as a video model: free, without an account, and through the same states as a paid one.
 
-An operation is the name of a small file in the video store that says what to draw. So any process can go on with it:
-whoever polls an operation that nobody here renders, and whose film is not there, renders it.
-
-What the local renderer would make for a request: pure, and free of charge.
+An operation is the name of a small file in the video store that says what to draw. So any process can continue it: a
+process that polls an operation renders it, unless it renders it already or the film is stored.
 """
 
 import asyncio
@@ -29,14 +27,13 @@ from schemas.wire.scene import Scene, has_visible_texts
 
 logger = logging.getLogger(__name__)
 
-
 NAME = "animatic"
 _RENDER_SHARE = {"720p": 0.5, "1080p": 1.1}
-"""Seconds of work for one second of film, roughly; only the estimated progress hangs on it."""
+"""Approximate seconds of work for one second of film; used for the estimated progress only."""
 
 
 def plan(request: VideoRequest) -> Plan:
-    """One free clip of the whole length. Raises `Invalid` for what it can't make."""
+    """Plan one free clip of the whole length. Raises `Invalid` for a request that the renderer can't make."""
     if request.resolution not in _RENDER_SHARE:
         raise Invalid("resolution must be 720p or 1080p for the local previewer", field="resolution")
     if request.model not in (None, NAME):
@@ -97,7 +94,7 @@ class Animatic:
         return operation
 
     async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:
-        """Waits a little for the film; renders it where nobody here does."""
+        """Wait a little for the film; render it unless this process does so already."""
         if not operation.startswith(WORK) or not operation.endswith(f"/{_OPERATION}"):
             return Foreign()
         rendering = self._rendering.get(operation) or self._begin(operation)
@@ -123,7 +120,7 @@ class Animatic:
             task.cancel()
 
     async def aclose(self) -> None:
-        """Ends the renderers; what they were at is rendered again by whoever polls next."""
+        """End the renderers. The next process that polls renders the unfinished films again."""
         for task in self._rendering.values():
             task.cancel()
         await asyncio.gather(*self._rendering.values(), return_exceptions=True)
@@ -145,7 +142,7 @@ class Animatic:
                 return GenerationFailed(failure=_unusable(error))
             except (BrokenProcessPool, Unavailable):
                 raise
-            except Exception as error:  # a bug in the drawing ends this job, not the worker's patience
+            except Exception as error:  # a bug in the drawing fails this job, and is not retried for ever
                 if isinstance(error, OSError) and error.errno in DISK_ERRNOS:
                     raise
                 logger.exception("the renderer failed", extra={"action": "render_failed", "operation": operation})
@@ -155,7 +152,7 @@ class Animatic:
 
     @contextmanager
     def _work_folder(self) -> Iterator[Path]:
-        """A full disk is no fault of a film: it is waited for."""
+        """A full disk is `Unavailable`, so that the worker tries again later."""
         try:
             with TemporaryDirectory(dir=self._scratch, prefix="render-", ignore_cleanup_errors=True) as folder:
                 yield Path(folder)
@@ -205,7 +202,8 @@ def _order(request: VideoRequest) -> dict[str, Any]:
         width=width,
         height=height,
         duration_seconds=request.duration_seconds,
-        seed=request.seed if request.seed is not None else _seed_of(request),
+        # Without a seed, the same request draws the same film.
+        seed=request.seed if request.seed is not None else int(request.fingerprint()[:8], 16),
         title=scene.title or "",
         description=scene.description or scene.visual or "",
         visual=(scene.visual or "") if scene.description else "",
@@ -221,11 +219,6 @@ def _order(request: VideoRequest) -> dict[str, Any]:
     order = asdict(board)
     del order["image"]
     return {**order, "reference": stored_name(request.reference_image) or request.reference_image}
-
-
-def _seed_of(request: VideoRequest) -> int:
-    """The same request draws the same film."""
-    return int(request.fingerprint()[:8], 16)
 
 
 def _unusable(error: ValueError | Invalid | NotFound) -> Failure:

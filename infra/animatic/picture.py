@@ -1,8 +1,6 @@
-"""The reference picture: untrusted bytes that become an upright sRGB image, or a sentence saying why not.
+"""The reference picture: turn untrusted bytes into an upright sRGB image, or raise an error that says why not.
 
-The ground under a drawing on a clear sheet: paper from which the drawing differs.
-
-Colour profiles: what an image's numbers mean, converted to sRGB as viewers do it.
+Colour profiles are applied. A drawing on a transparent ground is laid on paper from which it differs.
 """
 
 import io

@@ -1,7 +1,7 @@
-"""The renderers: a pool of processes, so that the event loop never blocks and both cores draw.
+"""The renderers: a pool of processes, so that the event loop never blocks and all cores draw.
 
-The children hold one end of a pipe, the lifeline. When the studio closes, or its process dies however suddenly, the
-other end goes with it, and the children end themselves: a killed worker leaves no renderer behind.
+The children hold one end of a pipe, the lifeline. When the pool closes or its process is killed, the other end closes
+too, and the children exit: a killed worker leaves no renderer behind.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class RenderPool:
             raise
 
     def warm(self) -> None:
-        """Starts the renderers before the first job comes."""
+        """Start the renderers before the first job comes."""
         for _ in range(self._renderers):
             self._pool.submit(_import_everything)
 

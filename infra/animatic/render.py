@@ -1,6 +1,6 @@
-"""The film: storyboard in, finished MP4 out. Runs in a process of its own and keeps only one frame in memory.
+"""Render a storyboard to a finished MP4. Runs in a process of its own and keeps only one frame in memory.
 
-The reel: the MP4 being written. Fixed threads and no version stamps, so that equal films are equal bytes.
+The number of threads is fixed and nothing stamps a version, so that equal films are equal bytes.
 """
 
 from collections.abc import Iterator
@@ -56,7 +56,10 @@ class Mp4Writer:
     def open(cls, to: Path, board: Storyboard) -> Iterator["Mp4Writer"]:
         """Leaving the block finishes the file."""
         with av.open(str(to), "w", format="mp4", options=_MP4) as container:
-            container.metadata.update(_labels(board))
+            # Anyone who finds the file can see what it is.
+            title = clean(board.title) or clean(board.description)
+            labels = {"title": title[:_TITLE_LENGTH] or "Untitled", "comment": COMMENT, "artist": AUTHOR}
+            container.metadata.update(labels)
             reel = cls(container=container, video=_video(container, board), audio=_audio(container))
             yield reel
             container.mux(reel.video.encode())
@@ -76,12 +79,6 @@ class Mp4Writer:
         frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE_HZ, self.samples, Fraction(1, SAMPLE_RATE_HZ)
         self.samples += block.shape[1]
         self.container.mux(self.audio.encode(frame))
-
-
-def _labels(board: Storyboard) -> dict[str, str]:
-    """Whoever finds the file can see what it is."""
-    title = clean(board.title) or clean(board.description)
-    return {"title": title[:_TITLE_LENGTH] or "Untitled", "comment": COMMENT, "artist": AUTHOR}
 
 
 def _video(container: OutputContainer, board: Storyboard) -> VideoStream:
@@ -169,19 +166,14 @@ def _seed(board: Storyboard) -> int:
 def _shoot(board: Storyboard, scene: _Scene, to: Path) -> None:
     hearing = mood.choose_mood(board.music) if board.audio else None
     with Mp4Writer.open(to, board) as reel:
-        pictures = _frames(board, scene)
+        total = board.duration_seconds * FRAME_RATE
+        numbers = iter(range(total))
         for block in sound.blocks(hearing, _seed(board), board.duration_seconds):
             if not to.parent.is_dir():
-                raise Abandoned(f"nobody waits for {to.name} any more")
+                raise Abandoned(f"the folder of {to.name} was removed")
             for _ in range(FRAME_RATE):
-                reel.expose(next(pictures))
+                reel.expose(scene.frame(next(numbers), total, (board.width, board.height)))
             reel.record(block)
-
-
-def _frames(board: Storyboard, scene: _Scene) -> Iterator[Frame]:
-    total = board.duration_seconds * FRAME_RATE
-    for number in range(total):
-        yield scene.frame(number, total, (board.width, board.height))
 
 
 def _look(planes: Planes, box: Box, size: tuple[int, int]) -> Frame:
@@ -189,13 +181,13 @@ def _look(planes: Planes, box: Box, size: tuple[int, int]) -> Frame:
     half_size = (size[0] // 2, size[1] // 2)
     half_box = (box[0] / 2, box[1] / 2, box[2] / 2, box[3] / 2)
     return (
-        _cut(planes.luma, box, size, Image.Resampling.BICUBIC),
-        _cut(planes.blue, half_box, half_size, Image.Resampling.BILINEAR),
-        _cut(planes.red, half_box, half_size, Image.Resampling.BILINEAR),
+        _crop_and_scale(planes.luma, box, size, Image.Resampling.BICUBIC),
+        _crop_and_scale(planes.blue, half_box, half_size, Image.Resampling.BILINEAR),
+        _crop_and_scale(planes.red, half_box, half_size, Image.Resampling.BILINEAR),
     )
 
 
-def _cut(plane: Image.Image, box: Box, size: tuple[int, int], filter_: Image.Resampling) -> Bytes:
+def _crop_and_scale(plane: Image.Image, box: Box, size: tuple[int, int], filter_: Image.Resampling) -> Bytes:
     right, bottom = min(box[2], plane.width), min(box[3], plane.height)
     inside = (max(0.0, box[0]), max(0.0, box[1]), right, bottom)
     return np.array(plane.resize(size, filter_, box=inside))

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from infra.animatic.bidi import is_right_to_left
 from infra.animatic.compositing import OverlayPlane, ink
-from infra.animatic.layout import Layout, add_tracking, shade, spaced_width
+from infra.animatic.layout import Layout, add_tracking, shade, width_with_tracking
 from infra.animatic.palette import Colour
 from infra.animatic.text import wrap
 from infra.animatic.typeface import Type
@@ -58,9 +58,9 @@ class Page:
         return round(sum(self._height(row, at) for at, row in enumerate(self.rows)))
 
     def _height(self, row: _Row, at: int) -> float:
-        gap = self.type.leading_px * _GAP if row.first and at else 0
+        gap = self.type.line_height_px * _GAP if row.first and at else 0
         label = self.layout.kicker.size_px * _LABEL_LEADING if row.label and self.layout.tall else 0
-        return self.type.leading_px + gap + label
+        return self.type.line_height_px + gap + label
 
     def paint(
         self, top_px: int, accent: Colour, *, right_to_left: bool
@@ -71,9 +71,9 @@ class Page:
         y = float(top_px)
         for at, row in enumerate(self.rows):
             y += self._height(row, at)
-            self._write(draw, row, y - self.type.leading_px, right_to_left=right_to_left)
+            self._write(draw, row, y - self.type.line_height_px, right_to_left=right_to_left)
             if row.label:
-                above = self.type.leading_px if self.layout.tall else 0
+                above = self.type.line_height_px if self.layout.tall else 0
                 self._write_label(draw, row.label, y - above, accent, right_to_left=right_to_left)
         return ink(shade(drawing, self.layout))
 
@@ -90,8 +90,8 @@ class Page:
     ) -> None:
         kicker, left = self.layout.kicker, float(self.layout.side_px)
         if right_to_left:
-            left = self.layout.width - left - spaced_width(label, kicker)
-        drop = kicker.size_px * 0.45 if self.layout.tall else self.type.leading_px - self.type.size_px * 1.02
+            left = self.layout.width - left - width_with_tracking(label, kicker)
+        drop = kicker.size_px * 0.45 if self.layout.tall else self.type.line_height_px - self.type.size_px * 1.02
         add_tracking(draw, (left, bottom - drop), label, kicker, (*accent, 255))
 
 
@@ -106,7 +106,7 @@ def set_pages(notes: tuple[Note, ...], layout: Layout, room_px: int, most: int) 
 
 def _set(notes: tuple[Note, ...], layout: Layout, units: float) -> Page:
     type_ = layout.type(units)
-    labels = [spaced_width(note.label, layout.kicker) for note in notes if note.label]
+    labels = [width_with_tracking(note.label, layout.kicker) for note in notes if note.label]
     label_px = round(max(labels) + layout.px(26)) if labels and not layout.tall else 0
     measure = layout.room(type_, 1, 1.0)
     measure = replace(measure, width_px=(measure.width_px - label_px) * (1.0 if layout.tall else 0.86))

@@ -1,6 +1,6 @@
-"""The sound bed: a quiet pad under the picture, computed second by second, so that length costs no memory.
+"""The sound of a film: a quiet pad in a mood that the words about music choose.
 
-Moods of sound: what the words about music mean for chords, tempo and colour.
+The sound is computed second by second, so that a long film needs no more memory.
 """
 
 import re

@@ -1,7 +1,4 @@
-"""Text as people count it: clusters that must stay together, and the places where a line may break.
-
-Wrapping: text as lines of a measured width, and lines as captions that a viewer can take in at once.
-"""
+"""Text: clusters that must stay together, places where a line may break, lines of a measured width, and captions."""
 
 import re
 import unicodedata
@@ -182,8 +179,8 @@ def _thai_parser() -> "Parser | None":
     return budoux.load_default_thai_parser()
 
 
-def reading_length(text: str) -> float:
-    """Characters as a reader counts them: an ideograph takes as long as several letters."""
+def count_reading_units(text: str) -> float:
+    """Count characters by reading time: an ideograph takes as long as several letters."""
     return sum(_READING_WEIGHT_WIDE if is_wide(cluster) else 1.0 for cluster in clusters(text))
 
 
@@ -227,8 +224,10 @@ def _even_lines(text: str, measure: Measure) -> tuple[str, ...]:
 
 
 def chunk(text: str, measure: Measure) -> Iterator[str]:
-    """Captions: each as much as fits, ended at a sentence or a clause where there is one."""
-    yield from _carry_directions(_chunks(list(_pieces(clean(text), measure)), measure))
+    """Split into captions: each as much as fits, ending after a sentence or a clause if possible."""
+    yield from _carry_directions(
+        _chunks(list(_narrow(atoms(clean(text)), measure.width_px, measure.width_of)), measure)
+    )
 
 
 def _chunks(rest: list[str], measure: Measure) -> Iterator[str]:
@@ -251,18 +250,14 @@ def shorten(text: str, limit: float, length_of: Callable[[str], float]) -> str:
     text = clean(text)
     if length_of(text) <= limit * _TOLERANCE:
         return text
-    kept = _leading(text, limit - 1, length_of).rstrip()
-    return _end_well(kept) + ELLIPSIS if kept else ""
-
-
-def _leading(text: str, limit: float, length_of: Callable[[str], float]) -> str:
     kept, length = "", 0.0
     for atom in atoms(text):
-        if length + length_of(atom.rstrip()) > limit:
+        if length + length_of(atom.rstrip()) > limit - 1:
             break
         kept += atom
         length += length_of(atom)
-    return kept
+    kept = kept.rstrip()
+    return _end_well(kept) + ELLIPSIS if kept else ""
 
 
 def _end_well(kept: str) -> str:
@@ -274,7 +269,9 @@ def _end_well(kept: str) -> str:
 
 def _take(rest: list[str], measure: Measure) -> int:
     """How many of the pieces make the next caption."""
-    most = _most(rest, measure)
+    most = 1
+    while most < len(rest) and measure.fits("".join(rest[: most + 1])):
+        most += 1
     if most == len(rest):
         return most
     for ends in (_SENTENCE_ENDS, _CLAUSE_ENDS):
@@ -282,13 +279,6 @@ def _take(rest: list[str], measure: Measure) -> int:
         if breaks and breaks[-1] >= most * _EARLIEST_BREAK:
             return breaks[-1]
     return most
-
-
-def _most(rest: list[str], measure: Measure) -> int:
-    fitting = 1
-    while fitting < len(rest) and measure.fits("".join(rest[: fitting + 1])):
-        fitting += 1
-    return fitting
 
 
 def _lines(text: str, width_px: float, width_of: Callable[[str], float]) -> Iterator[str]:
@@ -300,10 +290,6 @@ def _lines(text: str, width_px: float, width_of: Callable[[str], float]) -> Iter
         line += piece
     if line.strip():
         yield line.rstrip()
-
-
-def _pieces(text: str, measure: Measure) -> Iterator[str]:
-    return _narrow(atoms(text), measure.width_px, measure.width_of)
 
 
 def _narrow(words: Iterator[str], width_px: float, width_of: Callable[[str], float]) -> Iterator[str]:

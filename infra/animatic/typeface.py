@@ -1,8 +1,6 @@
 """Typefaces: which font draws which character. Noto ships in packages, so every machine sets the same text.
 
-Arabic letters in the shapes that they have beside each other, where no library shapes text.
-
-Fonts shape Arabic by themselves if Pillow finds FriBiDi. Elsewhere Unicode's presentation forms do it for most letters.
+Fonts shape Arabic by themselves if Pillow finds FriBiDi. Otherwise Unicode's presentation forms do it for most letters.
 """
 
 import unicodedata
@@ -29,8 +27,8 @@ def join(text: str) -> str:
     letters, marks = _with_marks(text)
     joined = []
     for at, letter in enumerate(letters):
-        before = at > 0 and _joins_next(letters[at - 1])
-        after = at + 1 < len(letters) and _joins_next(letter) and _joins_before(letters[at + 1])
+        before = at > 0 and _joins(letters[at - 1], "initial")
+        after = at + 1 < len(letters) and _joins(letter, "initial") and _joins(letters[at + 1], "final")
         form = _FORMS[before + 2 * after]
         joined.append(_forms().get(letter, {}).get(form, letter) + marks[at])
     return "".join(joined)
@@ -51,12 +49,9 @@ def _with_marks(text: str) -> tuple[list[str], list[str]]:
     return letters, marks
 
 
-def _joins_next(letter: str) -> bool:
-    return letter == _TATWEEL or "initial" in _forms().get(letter, {})
-
-
-def _joins_before(letter: str) -> bool:
-    return letter == _TATWEEL or "final" in _forms().get(letter, {})
+def _joins(letter: str, form: str) -> bool:
+    """Return True if the letter joins the next one ("initial"), or the one before ("final")."""
+    return letter == _TATWEEL or form in _forms().get(letter, {})
 
 
 @lru_cache(maxsize=1)
@@ -107,7 +102,7 @@ class Type:
     weight: int = REGULAR
 
     @property
-    def leading_px(self) -> int:
+    def line_height_px(self) -> int:
         return round(self.size_px * 1.34)
 
     def width(self, text: str) -> float:
@@ -125,15 +120,13 @@ class Type:
         """Set one line; `at` is the left end of its baseline. Without a direction the line's first letter decides."""
         x, y = at
         for part in self.parts(text, right_to_left=right_to_left):
-            stroke = self._stroke(part.font)
+            # A font that comes in one weight is made bolder with an outline.
+            has_one_weight = str(part.font.path).endswith(".otf")
+            stroke = self.size_px / 55 if self.weight > REGULAR and has_one_weight else 0
             draw.text(
                 (x, y), part.text, font=part.font, fill=fill, anchor="ls", stroke_width=stroke, direction=part.direction
             )
             x += part.width
-
-    def _stroke(self, font: ImageFont.FreeTypeFont) -> float:
-        """A font that comes in one weight is made bolder with an outline."""
-        return self.size_px / 55 if self.weight > REGULAR and str(font.path).endswith(".otf") else 0
 
     def parts(self, text: str, *, right_to_left: bool | None = None) -> list[Part]:
         """The line in parts of one font and one direction each, from left to right."""
@@ -162,7 +155,7 @@ def _width(type_: Type, text: str) -> float:
 
 @lru_cache(maxsize=4096)
 def split_by_face(text: str) -> tuple[tuple[Path, str], ...]:
-    """Longest runs of one font each. Characters that nobody sees are left out, unless they shape others."""
+    """Split into the longest runs of one font each. Invisible characters are left out, unless they shape others."""
     runs: list[tuple[Path, str]] = []
     for cluster in clusters(text):
         before = runs[-1][0] if runs else None
@@ -180,18 +173,14 @@ def _choose(cluster: str, before: Path | None) -> tuple[Path, str]:
     """The font for a cluster, and what it draws of it."""
     drawn = visible_part(cluster)
     if drawn == " ":
-        return _face_of_space(before), " "
+        # Inside Arabic a space must not cut the run in two; between emoji, which have very wide spaces, it must.
+        return before if before and before.name != _EMOJI else _faces()[0], " "
     if is_neutral(drawn) and before and before.name != _EMOJI and _has_all(before, drawn):
         return before, drawn
     face = _face(drawn, emoji=is_emoji(cluster))
     if face is None:
         return _faces()[0], _MISSING if drawn else ""
     return face, drawn[0] + "".join(char for char in drawn[1:] if _has(face, char))
-
-
-def _face_of_space(before: Path | None) -> Path:
-    """Inside Arabic it must not cut the run in two; between emoji, which have very wide ones, it must."""
-    return before if before and before.name != _EMOJI else _faces()[0]
 
 
 @lru_cache(maxsize=8192)

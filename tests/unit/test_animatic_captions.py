@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from infra.animatic.bidi import CONTROLS
 from infra.animatic.captions import READING_RATE_PER_S, Passage, cue
 from infra.animatic.layout import Layout, shrink
-from infra.animatic.text import ELLIPSIS, Measure, atoms, chunk, clean, clusters, reading_length, shorten, wrap
+from infra.animatic.text import ELLIPSIS, Measure, atoms, chunk, clean, clusters, count_reading_units, shorten, wrap
 from infra.animatic.typeface import BOLD
 
 SENTENCES = "The door opens. A woman walks in, looks around, and sits down by the window. Rain runs down the glass."
@@ -72,14 +72,14 @@ def test_japanese_breaks_between_characters_but_never_before_a_full_stop() -> No
 
 
 def test_too_much_text_ends_in_an_ellipsis_after_a_whole_word() -> None:
-    short = shorten(SENTENCES * 4, 60, reading_length)
+    short = shorten(SENTENCES * 4, 60, count_reading_units)
     assert short.endswith(ELLIPSIS)
     assert len(short) <= 60
     assert f"{short[:-1]} " in SENTENCES or short[:-1] in SENTENCES
 
 
 def test_a_little_too_much_text_is_shown_whole() -> None:
-    assert shorten(SENTENCES, len(SENTENCES) * 0.9, reading_length) == SENTENCES
+    assert shorten(SENTENCES, len(SENTENCES) * 0.9, count_reading_units) == SENTENCES
 
 
 @given(st.text(max_size=400), st.text(max_size=400), st.integers(1, 30))
@@ -94,7 +94,7 @@ def test_cues_follow_each_other_inside_the_film(action: str, script: str, length
 def test_no_caption_is_faster_than_people_read(length_s: int, repeats: int) -> None:
     passages = (Passage(kind="action", text=SENTENCES * repeats), Passage(kind="script", text=SENTENCES))
     cues = cue(passages, 0, length_s, measure(44))
-    shown = sum(reading_length(each.text) for each in cues)
+    shown = sum(count_reading_units(each.text) for each in cues)
     assert shown / length_s <= READING_RATE_PER_S * 1.26
     assert {each.kind for each in cues} == {"action", "script"}
 
