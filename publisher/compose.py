@@ -21,6 +21,7 @@ from publisher.settings import PublisherSettings
 from publisher.worker_watch import WorkerWatch
 from schemas.domain.clip import Plan
 from schemas.errors import Invalid
+from schemas.former import former_names
 from schemas.ports import DEAD_WORKERS, WORKERS
 from schemas.wire.request import VideoRequest
 
@@ -177,3 +178,7 @@ def open_emulators() -> AbstractContextManager[Mapping[str, str]]:
     from infra.gcp.emulators import find_emulators, run_emulators
 
     return run_emulators(find_emulators())
+
+
+if not TYPE_CHECKING:  # for the type checker only what is here exists
+    __getattr__ = former_names(__name__)

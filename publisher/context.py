@@ -66,7 +66,7 @@ async def outline(
     The addresses are made on each call, because a signed address that was stored in the record would expire there.
     """
     result = None if job.erased_at else job.result
-    silence = await ctx.workers.silence() if ctx.workers and not job.has_ended else None
+    silence = await ctx.workers.silence() if ctx.workers and not job.ended else None
     return view_of(
         job,
         notice=silence.words if silence else None,

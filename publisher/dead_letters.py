@@ -56,7 +56,7 @@ def payments_of(job: Job, event: Replayed | None, plan: Planner) -> tuple[Paymen
     if event is None:
         return ()
     replayed = advance(job, event)
-    if not replayed.has_started:
+    if not replayed.started:
         # The plan is not frozen: workers make it again, perhaps with other prices. The more expensive plan is shown.
         planned = _payments_of_plan([clip.planned for clip in replayed.clips])
         return max(planned, payments_for(job.request, plan), key=total_of)
@@ -160,7 +160,7 @@ async def replay(
 
 def replay_event(ctx: PublisherContext, job: Job, resubmit: int | None = None) -> Replayed | None:
     """Return the event of a replay; None for a job that has its video, has not ended, or was erased."""
-    if not job.has_ended or job.erased_at or job.state is JobState.SUCCEEDED:
+    if not job.ended or job.erased_at or job.state is JobState.SUCCEEDED:
         return None
     now = ctx.clock.now()
     return Replayed(at=now, deadline=now + QUEUED_AT_MOST, resubmit=resubmit)

@@ -70,10 +70,10 @@ async def cancel(
     """
 
     def decide(newest: Job) -> CancelRequested | None:
-        return None if newest.has_ended else CancelRequested(at=ctx.clock.now(), reason=reason, held=False)
+        return None if newest.ended else CancelRequested(at=ctx.clock.now(), reason=reason, held=False)
 
     job = await find(ctx, job_id, caller=caller)
-    if job.has_ended:
+    if job.ended:
         return job
     try:
         request = CancelRequest(job_id=job.job_id, reason=reason)

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _BATCH_SIZE = 50
 _PAGE_SIZE = 200
-_FINAL_STATES = frozenset(state for state in JobState if state.is_final)
+_FINAL_STATES = frozenset(state for state in JobState if state.ended)
 
 
 class Kept(BaseModel):
@@ -86,7 +86,7 @@ async def purge_old(
 
 
 def _has_ended_before(job: Job, moment: datetime | None) -> bool:
-    return moment is None or (job.has_ended and (job.since(job.state) or job.created_at) < moment)
+    return moment is None or (job.ended and (job.since(job.state) or job.created_at) < moment)
 
 
 async def _erase(ctx: PublisherContext, jobs: list[Job], report: Purge) -> None:

@@ -95,7 +95,7 @@ async def gather(ctx: PublisherContext, job: Job) -> Evidence:
 
 def list_unresolved_clips(job: Job) -> list[Clip]:
     """Return the clips in doubt. A lost attempt counts only in an ended job, because the end of the job resolves it."""
-    return [clip for clip in job.clips if clip.is_in_doubt or (job.has_ended and clip.unresolved_prefixes)]
+    return [clip for clip in job.clips if clip.is_in_doubt or (job.ended and clip.unresolved_prefixes)]
 
 
 def submit_age_s(job: Job, clip: Clip, now: datetime) -> float:
@@ -157,7 +157,7 @@ async def resolve(ctx: PublisherContext, job_id: str, decision: Decision, *, cli
     _check(ctx, job)
     unresolved = _choose_clip(await gather(ctx, job), clip)
     # The worker of a live job looks under the lost prefixes itself before it sends.
-    attempts = (unresolved.present, *(unresolved.lost if job.has_ended else ()))
+    attempts = (unresolved.present, *(unresolved.lost if job.ended else ()))
     video = next((attempt.video for attempt in attempts if attempt and attempt.video), None)
     job = await (_adopt(ctx, job, unresolved, video) if video else _apply(ctx, job, unresolved, decision))
     if job.completion_due:
@@ -168,7 +168,7 @@ async def resolve(ctx: PublisherContext, job_id: str, decision: Decision, *, cli
 
 
 def _check(ctx: PublisherContext, job: Job) -> None:
-    for clip in () if job.has_ended else job.clips:
+    for clip in () if job.ended else job.clips:
         age_s = submit_age_s(job, clip, ctx.clock.now())
         if clip.state in (ClipState.SUBMITTING, ClipState.UNKNOWN) and age_s < MIN_SUBMIT_AGE_S:
             raise Invalid(
@@ -176,7 +176,7 @@ def _check(ctx: PublisherContext, job: Job) -> None:
                 f"wait until {MIN_SUBMIT_AGE_S:.0f} s have passed",
                 field="job_id",
             )
-    if not job.has_ended and job.clip_in(ClipState.SUBMITTING):
+    if not job.ended and job.clip_in(ClipState.SUBMITTING):
         words = f"job {job.job_id} is being submitted, and no worker has checked it since; a running worker resolves it"
         raise Invalid(words, field="job_id")
     if not list_unresolved_clips(job):
@@ -198,7 +198,7 @@ async def _adopt(ctx: PublisherContext, job: Job, unresolved: UnresolvedClip, vi
     at = ctx.clock.now()
     late = AcceptedLate(at=at, clip=unresolved.clip, nonce="", operation=video)
     found = FoundUnderPrefix(at=at, clip=unresolved.clip, output=video, held=False)
-    return await _update(ctx, job, unresolved, late if job.has_ended else found)
+    return await _update(ctx, job, unresolved, late if job.ended else found)
 
 
 async def _apply(ctx: PublisherContext, job: Job, unresolved: UnresolvedClip, decision: Decision) -> Job:
@@ -209,7 +209,7 @@ async def _apply(ctx: PublisherContext, job: Job, unresolved: UnresolvedClip, de
         )
     if unresolved.present:  # the record knows the attempt; its marker would only delay a worker of an earlier version
         await ctx.videos.delete(marker_name(unresolved.present.prefix))
-    if not job.has_ended:
+    if not job.ended:
         return await _update(ctx, job, unresolved, Resubmit(at=at, clip=unresolved.clip, held=False))
     if unresolved.present is None or job.state is JobState.SUCCEEDED:
         name = f"clip {unresolved.clip} of job {job.job_id}"
@@ -222,9 +222,9 @@ async def _update(ctx: PublisherContext, seen: Job, unresolved: UnresolvedClip, 
     """Apply the event. Raises `Invalid` if the clip changed after the evidence was gathered: the person looks again."""
 
     def decide(newest: Job) -> Step:
-        if (newest.life, newest.has_ended, newest.clips[unresolved.clip]) != (
+        if (newest.life, newest.ended, newest.clips[unresolved.clip]) != (
             seen.life,
-            seen.has_ended,
+            seen.ended,
             seen.clips[unresolved.clip],
         ):
             raise Invalid(f"job {seen.job_id} has changed in the meantime; look at it again", field="job_id")

@@ -44,7 +44,7 @@ async def publish_if_due(ctx: PublisherContext, job: Job) -> Job:
     """
     now = ctx.clock.now()
     # What is being submitted has a worker, or a window in which no other one may take it up.
-    if job.has_ended or job.state is JobState.SUBMITTING or job.next_check_at is None or job.next_check_at > now:
+    if job.ended or job.state is JobState.SUBMITTING or job.next_check_at is None or job.next_check_at > now:
         return job
     try:
         job = await ctx.jobs.save(advance(job, Reconciled(at=now)))
@@ -56,7 +56,7 @@ async def publish_if_due(ctx: PublisherContext, job: Job) -> Job:
 
 
 def _unsent(ctx: PublisherContext, job: Job) -> Unsent | None:
-    return Unsent(at=ctx.clock.now()) if not job.has_ended else None
+    return Unsent(at=ctx.clock.now()) if not job.ended else None
 
 
 class SubmitUncertain(Unavailable):

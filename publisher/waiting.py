@@ -9,11 +9,12 @@ import logging
 import random
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from publisher.context import PublisherContext
 from schemas.domain.job import Job
 from schemas.errors import NotFound, ReelbusError, Unavailable
+from schemas.former import former_names
 from schemas.ports import COMPLETIONS, Subscription
 from schemas.wire.message import claimed_job_id
 
@@ -151,7 +152,7 @@ class Waiter:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         job = await self._waiters.reload(self._job_id) if look else None
-        while job is None or not job.has_ended:
+        while job is None or not job.ended:
             remaining_s = deadline - loop.time()
             if remaining_s <= 0:
                 return None
@@ -240,3 +241,7 @@ class Waiters:
         for waiters in every:
             for waiter in waiters:
                 waiter.notify()
+
+
+if not TYPE_CHECKING:  # for the type checker only what is here exists
+    __getattr__ = former_names(__name__)

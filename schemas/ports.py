@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from schemas.domain.budget import BudgetShard
 from schemas.domain.clip import Clip, Plan
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
 from schemas.errors import Failure
+from schemas.former import former_names
 from schemas.wire.message import Message
 from schemas.wire.request import VideoRequest
 
@@ -388,3 +389,7 @@ class Editor(Protocol):
 
     async def probe(self, video: Path) -> Probe:
         """Decodes the whole file. Raises `Invalid` if it does not play to its end."""
+
+
+if not TYPE_CHECKING:  # for the type checker only what is here exists
+    __getattr__ = former_names(__name__)

@@ -45,11 +45,11 @@ async def reject(
 
 async def release_unused_budget(ctx: WorkerContext, job: Job) -> None:
     """Whoever takes it off the record gives it back, so that it is freed once. Never raises: nobody waits for it."""
-    if not (job.has_ended and job.unused_reservations):
+    if not (job.ended and job.unused_reservations):
         return
     try:
         known = await get_job(ctx.jobs, job.job_id)
-        if known.has_ended and known.unused_reservations:
+        if known.ended and known.unused_reservations:
             await save_event(ctx.jobs, known, ReservationsReturned(at=ctx.clock.now()))
             ctx.guard.queue_release(known.unused_reservations)
     except (Conflict, NotFound, Unavailable) as error:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra.adapters import Adapters
 from infra.clock import SystemClock
@@ -16,6 +17,7 @@ from infra.gcp.settings import VertexSettings
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
 from schemas.errors import Unavailable
+from schemas.former import former_names
 from subscriber.budget_guard import BudgetGuard
 from subscriber.context import WorkerContext
 from subscriber.rate_limit import SubmitRateLimiter
@@ -112,3 +114,7 @@ async def _sweep_scratch(scratch: Path, every_s: float) -> None:
                 logger.info("deleted what a killed worker left", extra={"action": "scratch_swept", "count": swept})
         except Exception:  # the next round may do better
             logger.exception("scratch can't be swept", extra={"action": "scratch_unswept"})
+
+
+if not TYPE_CHECKING:  # for the type checker only what is here exists
+    __getattr__ = former_names(__name__)

@@ -157,7 +157,7 @@ async def _settle(ctx: WorkerContext, delivery: Delivery, unknown: UnknownConten
     now = ctx.clock.now()
     job = await _job_of_unknown(ctx, unknown)
     since = _held_since(delivery.message)
-    if job and job.has_ended:
+    if job and job.ended:
         await announce(ctx, job)
         await delivery.ack()
     elif since is None:
@@ -290,9 +290,9 @@ async def handle_dead(handler: Handler, delivery: Delivery) -> None:
     job = await _job_of(handler.ctx, delivery.message)
     if job is None:
         logger.warning("a dead letter speaks of no job", extra={"action": "dead_letter_kept"})
-    elif job.has_ended:
+    elif job.ended:
         await announce(handler.ctx, job)
-    elif job.has_started:
+    elif job.started:
         await handler.finish(job)
     else:
         logger.warning("failing the job of a dead letter", extra={"action": "dead_lettered", "job_id": job.job_id})
@@ -319,7 +319,7 @@ async def _job_of(ctx: WorkerContext, message: Message) -> Job | None:
 
 
 def _failure(ctx: WorkerContext, job: Job) -> ev.Failed | None:
-    if job.has_ended or job.has_started:
+    if job.ended or job.started:
         return None
     return ev.Failed(at=ctx.clock.now(), failure=_GIVEN_UP, held=False)
 

@@ -161,7 +161,7 @@ Action = (
 
 def decide(job: Job, now: datetime, windows: Deadlines, watch: Watch) -> Action:
     """What to do next. `now` is the store's time."""
-    if job.has_ended:
+    if job.ended:
         return Announce()
     if clip := job.clip_in(ClipState.SUBMITTING):
         return _of_a_submit(job, clip, now, windows, watch)

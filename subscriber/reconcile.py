@@ -64,7 +64,7 @@ async def reconcile(ctx: WorkerContext, *, known: Known | None = None, dry_run: 
     erased: list[Job] = []
     waiting: Collection[str] | None = None
     async for job in _due(ctx, known):
-        if not job.has_ended:
+        if not job.ended:
             waiting = await _job_ids_waiting(ctx) if waiting is None else waiting
             if job.job_id in waiting or (known and known.holds(job.job_id)):
                 continue
@@ -123,7 +123,7 @@ async def _do(ctx: WorkerContext, job: Job, report: Report, dry_run: bool) -> No
         report.announced += 1
         if not dry_run:
             await announce(ctx, job)
-    elif not job.has_ended:
+    elif not job.ended:
         report.republished += 1
         if not dry_run:
             await _republish(ctx, job)

@@ -36,7 +36,7 @@ class RetentionPolicy:
 PORTION = 50
 REST = timedelta(hours=6)
 MARGIN = timedelta(days=7)
-_ENDS = frozenset(state for state in JobState if state.is_final)
+_ENDS = frozenset(state for state in JobState if state.ended)
 
 
 @dataclass(slots=True)

@@ -79,9 +79,9 @@ class JobRunner:
         """The ended job. While a dependency is out of reach it waits for better times. Raises `NewerRecord` where a
         newer worker wrote what this one can't read, and `OtherModel` where another provider's worker has to go on."""
         self.watched_since = self.ctx.clock.boot()
-        if not self.job.has_ended:
+        if not self.job.ended:
             logger.info("took a job on", extra={**self._about("job_taken"), **_request_details(self.job)})
-        while not self.job.has_ended:
+        while not self.job.ended:
             try:
                 await (self._reload() if self.stale else self._step())
             except Conflict:
@@ -157,7 +157,7 @@ class JobRunner:
     async def _continue_with(self, job: Job) -> None:
         """Goes on at once, or waits with the message in hand for what the model lacks."""
         self._set_job(job)
-        if job.waiting_for and not job.has_ended:
+        if job.waiting_for and not job.ended:
             await self._pause(self.backoff.next_s())
         else:
             self.backoff.reset()

@@ -143,7 +143,7 @@ async def _attempt(ctx: WorkerContext, job: Job, plan: Plan, room: Reservation |
 
 def _plan(ctx: WorkerContext, job: Job) -> Plan:
     """The frozen plan where there is one: models and prices don't change under a running job."""
-    return Plan(clips=tuple(clip.planned for clip in job.clips)) if job.has_started else ctx.model.plan(job.request)
+    return Plan(clips=tuple(clip.planned for clip in job.clips)) if job.started else ctx.model.plan(job.request)
 
 
 def _charged_beside(job: Job) -> Decimal:
@@ -160,7 +160,7 @@ def _too_dear(job: Job, plan: Plan, beside: Decimal) -> Failure:
 
 
 def _next_model(job: Job, plan: Plan) -> str:
-    clip = job.clip_in(ClipState.PLANNED) if job.has_started else None
+    clip = job.clip_in(ClipState.PLANNED) if job.started else None
     return plan.clips[clip.index if clip else 0].model
 
 

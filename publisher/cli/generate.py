@@ -125,7 +125,7 @@ def generate(url: str | None, output: Path | None, timeout_s: float | None, as_j
         click.echo(_answer(view, reached.file, as_json), nl=view.state is JobState.SUCCEEDED or as_json)
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted. {_what_is_true(wish, reached)}") from None
-    if not view.state.is_final:
+    if not view.state.ended:
         raise WaitOver(f"Not ended after {timeout_s:g} s ({view.state}); {wish.afterwards}; look: {wish.again}")
     if view.state is not JobState.SUCCEEDED:
         raise NoVideo(format_ending(view))
@@ -136,7 +136,7 @@ def _what_is_true(wish: _Wish, reached: _Reached) -> str:
         return f"The video is finished: {reached.file}"
     if reached.view and reached.view.state is JobState.SUCCEEDED:
         return f"The video is finished, but not in a file here; the same command with --id {wish.job_id} fetches it"
-    if reached.view and reached.view.state.is_final:
+    if reached.view and reached.view.state.ended:
         return f"The job is {reached.view.state}; look: {wish.again}"
     if reached.stored:
         return f"The job is not cancelled, {wish.afterwards}; look: {wish.again}"

@@ -39,7 +39,7 @@ def status(job_id: str, wait_s: float | None, as_json: bool, url: str | None) ->
     click.echo(view.model_dump_json() if as_json else format_job(view, file=file))
     if wait_s is None or view.state is JobState.SUCCEEDED:
         return
-    if view.state.is_final:
+    if view.state.ended:
         raise NoVideo(format_ending(view))
     raise WaitOver(f"Not ended after {wait_s:g} s: {view.state}")
 
@@ -47,7 +47,7 @@ def status(job_id: str, wait_s: float | None, as_json: bool, url: str | None) ->
 async def _status(job_id: str, wait_s: float, url: str | None) -> JobView:
     async with open_client(url) as client:
         view = await client.status(job_id)
-        if view.state.is_final or not wait_s:
+        if view.state.ended or not wait_s:
             return view
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s), aclosing(client.follow(job_id)) as following:
@@ -134,7 +134,7 @@ async def _cancel(job_id: str, url: str | None) -> JobView:
 
 
 def _words(view: JobView) -> str:
-    if not view.state.is_final:
+    if not view.state.ended:
         return f"{view.video_id} is being submitted; it is cancelled as soon as that is decided"
     if view.state is not JobState.CANCELLED:
         return f"{view.video_id} had ended before: {view.state}"

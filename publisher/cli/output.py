@@ -71,11 +71,11 @@ def _state(view: JobView) -> str:
     words = [str(view.state)]
     if view.state is JobState.QUEUED and view.queue_position:
         words.append(f"number {view.queue_position}")
-    if not view.state.is_final and view.progress:
+    if not view.state.ended and view.progress:
         words.append(f"about {view.progress:.0%}")
     if view.waiting_for:
         words.append(f"waiting for {view.waiting_for.replace('_', ' ')}")
-    if view.cancel_requested and not view.state.is_final:
+    if view.cancel_requested and not view.state.ended:
         words.append("to be cancelled")
     return ", ".join(words)
 
@@ -113,7 +113,7 @@ def to_update(view: JobView) -> JobUpdate:
         queue_position=view.queue_position,
         waiting_for=view.waiting_for,
         notice=view.notice,
-        end=view if view.state.is_final else None,
+        end=view if view.state.ended else None,
     )
 
 

@@ -63,7 +63,7 @@ def _print_outcome(known: Evidence) -> str:
     head = (
         f"{known.job_id} is {known.state} (life {known.life}), charged: {known.charged}, ${known.cost_usd:.2f} so far"
     )
-    choices = _ENDED if known.state.is_final else _LIVE
+    choices = _ENDED if known.state.ended else _LIVE
     return "\n\n".join([head, *map(_clip, known.doubts), f"In the logs: {known.log}", choices])
 
 
@@ -93,7 +93,7 @@ def _said(done: Resolution) -> str:
     stands = f"{job.job_id} is {job.state}, charged: {job.charged}, ${job.cost_usd:.2f}"
     if not done.adopted:
         return stands
-    used = "`reelbus replay` makes the video of it for free" if job.has_ended else "the job goes on with it"
+    used = "`reelbus replay` makes the video of it for free" if job.ended else "the job goes on with it"
     return f"{stands}; {done.adopted} was there, and {used}"
 
 

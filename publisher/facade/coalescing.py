@@ -132,7 +132,7 @@ def _can_reattach(job: Job, now: datetime) -> bool:
         return False
     # If a job ended without a video and without a charge, a new one may do better.
     was_charged = job.state is JobState.FAILED and job.failure is not None and job.failure.charged is not Charged.NO
-    return not job.has_ended or job.state is JobState.SUCCEEDED or was_charged
+    return not job.ended or job.state is JobState.SUCCEEDED or was_charged
 
 
 async def mark_unanswered(ctx: PublisherContext, job_id: str, reattach_s: float, *, seen: Job | None = None) -> bool:

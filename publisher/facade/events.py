@@ -40,7 +40,7 @@ async def events(call: Call) -> Response:
     """
     caller = caller_of(call)
     job = await find(call.state["ctx"], call.path_params["video_id"], caller=caller)
-    if job.has_ended and call.headers.get("last-event-id") == _done_id(job.history[-1].at):
+    if job.ended and call.headers.get("last-event-id") == _done_id(job.history[-1].at):
         return Response(status_code=204)
     with ExitStack() as stack:
         try:
@@ -69,7 +69,7 @@ async def _event_stream(call: Call, job: Job, place: Waiter) -> AsyncIterator[Se
     caller = caller_of(call)
     story = _EventHistory(_moment(call.headers.get("last-event-id")))
     newest: Job | None = job
-    while newest is None or not newest.has_ended:
+    while newest is None or not newest.ended:
         if newest is not None:
             for event in story.new_events(await view(call.state["ctx"], newest, caller=caller)):
                 yield event
@@ -115,7 +115,7 @@ class _EventHistory:
             data = {"video_id": seen.video_id, "state": step.state, "at": at, "progress": self._highest}
             yield _event("state", data, id=at)
         progress_now = (seen.progress, seen.queue_position, seen.waiting_for, seen.notice)
-        if progress_now != self._progress and not seen.state.is_final:
+        if progress_now != self._progress and not seen.state.ended:
             self._progress = progress_now
             self._highest = max(self._highest, seen.progress)
             data = {name: getattr(seen, name) for name in ("state", "progress", "queue_position", "waiting_for")}

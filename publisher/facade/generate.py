@@ -126,7 +126,7 @@ class _GenerateCall:
                 unanswered = await self._find_unanswered(staged, slot)
                 job = await self._find_or_create(staged, unanswered)
         self._job_id, self._charged = job.job_id, job.charged
-        return None if self._wait_s and not job.has_ended else job
+        return None if self._wait_s and not job.ended else job
 
     async def _read(self, body: bytes) -> StagedImage:
         """Return the request, under the id by which its job is stored. Its image is stored: the only time."""
@@ -177,7 +177,7 @@ class _GenerateCall:
         return job or await self._call.state["waiters"].reload(self._job_id)
 
     async def _answer(self, job: Job | None) -> Response:
-        if job is None or not job.has_ended:
+        if job is None or not job.ended:
             return await self._answer_unfinished(job)
         if job.erased_at:
             raise gone_error(job, caller=self._caller)

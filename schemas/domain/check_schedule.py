@@ -31,7 +31,7 @@ def _schedule_of(job: Job) -> tuple[int, bool, bool, datetime | None]:
 
 def _next_check_at(job: Job, checks: int, at: datetime) -> datetime | None:
     """Return None if nothing is left to check."""
-    if not job.has_ended:
+    if not job.ended:
         first: timedelta = _CHECK_AFTER[job.state]
         return at + min(first * float(2 ** min(checks, 10)), max(_CHECK_AT_MOST, first))
     if job.erased_at and not job.sweep_until:

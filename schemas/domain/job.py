@@ -85,12 +85,12 @@ class Job(Stored):
     """Store time of this read."""
 
     @property
-    def has_ended(self) -> bool:
+    def ended(self) -> bool:
         """True in a terminal state."""
-        return self.state.is_final
+        return self.state.ended
 
     @property
-    def has_started(self) -> bool:
+    def started(self) -> bool:
         """True once a submit froze the plan and some clip may have been paid."""
         return any(clip.state is not ClipState.PLANNED or clip.lost_prefixes or clip.late for clip in self.clips)
 

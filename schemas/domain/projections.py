@@ -54,7 +54,7 @@ def timings_of(job: Job) -> Timings:
         created_at=job.created_at,
         submitted_at=next((clip.submitting_at for clip in job.clips if clip.submitting_at), None),
         accepted_at=next((clip.accepted_at for clip in job.clips if clip.accepted_at), None),
-        ended_at=job.since(job.state) if job.has_ended else None,
+        ended_at=job.since(job.state) if job.ended else None,
     )
 
 
@@ -75,7 +75,7 @@ def estimated_progress(job: Job, *, until: datetime | None = None) -> float:
         return 1.0
     if not job.clips or job.read_at is None:
         return 0.0
-    at = (job.since(job.state) if job.has_ended else None) or min(job.read_at, until or job.read_at)
+    at = (job.since(job.state) if job.ended else None) or min(job.read_at, until or job.read_at)
     whole = sum(clip.planned.expected_s for clip in job.clips)
     passed = 0.0
     for clip in job.clips:

@@ -47,10 +47,10 @@ def apply(event: ev.Event, job: Job) -> Job:
 
 @apply.register
 def _on_submit_started(event: ev.SubmitStarted, job: Job) -> Job:
-    _require(not job.has_ended and not job.cancel_requested, event, job)
+    _require(not job.ended and not job.cancel_requested, event, job)
     _require(job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN, ClipState.ACCEPTED) is None, event, job)
     clips = job.clips or tuple(Clip(index=i, planned=clip) for i, clip in enumerate(event.plan.clips))
-    if not job.has_started:
+    if not job.started:
         clips = tuple(
             Clip(
                 index=i,
@@ -107,7 +107,7 @@ def _on_found_under_prefix(event: ev.FoundUnderPrefix, job: Job) -> Job:
 
 @apply.register
 def _on_submit_judged(event: ev.SubmitGivenUp, job: Job) -> Job:
-    _require(not job.has_ended and job.clip_in(ClipState.UNKNOWN) is not None, event, job)
+    _require(not job.ended and job.clip_in(ClipState.UNKNOWN) is not None, event, job)
     return _cancel(job) if job.cancel_requested else _fail(job, event.failure)
 
 
@@ -122,9 +122,9 @@ def _on_resubmit(event: ev.Resubmit, job: Job) -> Job:
 def _on_resolved(event: ev.Resolved, job: Job) -> Job:
     clip = _clip_at(event, job, event.clip)
     charged = Charged.YES if event.charged else Charged.NO
-    _require(clip.is_in_doubt or (job.has_ended and bool(clip.lost_prefixes)), event, job)
+    _require(clip.is_in_doubt or (job.ended and bool(clip.lost_prefixes)), event, job)
     after = resolve_clip(clip, charged, event.at)
-    if job.has_ended:
+    if job.ended:
         return _correct_charge(_replace_clip(job, after))
     if after.cause and event.charged:
         job = _replace_clip(job, after)
@@ -141,12 +141,10 @@ def _on_accepted_late(event: ev.AcceptedLate, job: Job) -> Job:
         return job
     if is_same_charge(clip, event.nonce, event.operation):
         return _replace_clip(job, clip.model_copy(update={"operation": event.operation}))
-    if not job.has_ended and (clip.state in _ADOPTS or is_submitting(clip, event.nonce)):
+    if not job.ended and (clip.state in _ADOPTS or is_submitting(clip, event.nonce)):
         job = _replace_clip(job, adopt_late_result(clip, event.nonce, event.operation, event.at), waiting_for=None)
         return _cancel(job) if job.cancel_requested else job
-    job = _correct_charge(
-        _replace_clip(job, discard_late_result(clip, event.nonce, event.operation, ended=job.has_ended))
-    )
+    job = _correct_charge(_replace_clip(job, discard_late_result(clip, event.nonce, event.operation, ended=job.ended)))
     return job.model_copy(update={"sweep_until": event.at + LATE_RESULT_WINDOW, "checks": 0}) if job.erased_at else job
 
 
@@ -173,7 +171,7 @@ def _on_clip_withdrawn(event: ev.ClipWithdrawn, job: Job) -> Job:
 
 @apply.register
 def _on_stored(event: ev.Stored, job: Job) -> Job:
-    _require(not job.has_ended and bool(job.clips), event, job)
+    _require(not job.ended and bool(job.clips), event, job)
     _require(all(clip.state is ClipState.DONE for clip in job.clips), event, job)
     if event.defect:
         job = _replace_clip(job, job.clips[-1].with_defect(event.defect))
@@ -182,19 +180,19 @@ def _on_stored(event: ev.Stored, job: Job) -> Job:
 
 @apply.register
 def _on_waits(event: ev.Waits, job: Job) -> Job:
-    _require(not job.has_ended, event, job)
+    _require(not job.ended, event, job)
     return job if job.waiting_for == event.waiting_for else job.model_copy(update={"waiting_for": event.waiting_for})
 
 
 @apply.register
 def _on_failed(event: ev.Failed, job: Job) -> Job:
-    _require(not job.has_ended and job.clip_in(ClipState.SUBMITTING) is None, event, job)
+    _require(not job.ended and job.clip_in(ClipState.SUBMITTING) is None, event, job)
     return _fail(job, event.failure, held=event.held)
 
 
 @apply.register
 def _on_cancel_wished(event: ev.CancelRequested, job: Job) -> Job:
-    if job.has_ended or (job.cancel_requested and job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)):
+    if job.ended or (job.cancel_requested and job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)):
         return job
     if job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN):
         return job.model_copy(update={"cancel_requested": True, "cancel_reason": event.reason})
@@ -217,7 +215,7 @@ def _on_announced(event: ev.Announced, job: Job) -> Job:
 
 @apply.register
 def _on_checked(event: ev.Reconciled, job: Job) -> Job:
-    _require(not job.has_ended or job.has_unresolved_charges or job.completion_due or bool(job.sweep_until), event, job)
+    _require(not job.ended or job.has_unresolved_charges or job.completion_due or bool(job.sweep_until), event, job)
     return job.model_copy(update={"checks": job.checks + 1})
 
 
@@ -229,7 +227,7 @@ def _on_newer_worker_needed(event: ev.NewerWorkerNeeded, job: Job) -> Job:
 
 @apply.register
 def _on_replayed(event: ev.Replayed, job: Job) -> Job:
-    _require(job.has_ended and job.state is not JobState.SUCCEEDED and not job.erased_at, event, job)
+    _require(job.ended and job.state is not JobState.SUCCEEDED and not job.erased_at, event, job)
     clips = tuple(revive_clip(clip, event.at, resubmit=event.resubmit == clip.index) for clip in job.clips)
     update = {"clips": clips, "life": job.life + 1, "deadline": event.deadline, "state": JobState.QUEUED}
     update |= {"failure": None, "cancel_requested": False, "cancel_reason": None, "completion_due": False}
@@ -253,7 +251,7 @@ def _on_swept(event: ev.FilesDeleted, job: Job) -> Job:
 
 @apply.register
 def _on_reservations_returned(event: ev.ReservationsReturned, job: Job) -> Job:
-    _require(job.has_ended, event, job)
+    _require(job.ended, event, job)
     if not job.unused_reservations:
         return job
     clips = tuple(clip.model_copy(update={"reserved": ()}) if clip.unused_reservations else clip for clip in job.clips)
@@ -273,7 +271,7 @@ def _on_answered(event: ev.CallerAnswered, job: Job) -> Job:
 @apply.register
 def _on_unsent(event: ev.Unsent, job: Job) -> Job:
     is_due = job.next_check_at is not None and job.next_check_at <= event.at
-    return job if job.has_ended or is_due else job.model_copy(update={"next_check_at": event.at})
+    return job if job.ended or is_due else job.model_copy(update={"next_check_at": event.at})
 
 
 def _require(possible: bool, event: ev.Event, job: Job) -> None:
@@ -288,13 +286,13 @@ def _clip_at(event: ev.Event, job: Job, index: int) -> Clip:
 
 def _clip_in_state(event: ev.Event, job: Job, index: int, state: ClipState) -> Clip:
     clip = _clip_at(event, job, index)
-    _require(not job.has_ended and clip.state is state, event, job)
+    _require(not job.ended and clip.state is state, event, job)
     return clip
 
 
 def _submitting_clip(event: ev.Event, job: Job, nonce: str) -> Clip:
     clip = job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)
-    _require(not job.has_ended and clip is not None and clip.nonce == nonce, event, job)
+    _require(not job.ended and clip is not None and clip.nonce == nonce, event, job)
     assert clip is not None
     return clip
 
@@ -342,7 +340,7 @@ def advance(job: Job, event: Step) -> Job:
     after = apply(event, job)
     if after is job:
         return job
-    state = after.state if after.has_ended else _state_of(after.clips)
+    state = after.state if after.ended else _state_of(after.clips)
     return reschedule(_set_state(after, state, event.at), job, event.at)
 
 
@@ -360,7 +358,7 @@ def _set_state(job: Job, state: JobState, at: datetime) -> Job:
     update: dict[str, Any] = {"state": state}
     if state is not last:
         update["history"] = _limit_history((*job.history, Transition(state=state, at=at)))
-    if state.is_final:
+    if state.ended:
         update["waiting_for"] = None
     return job.model_copy(update=update)
 

@@ -16,7 +16,7 @@ class JobState(StrEnum):
     EXPIRED = "expired"
 
     @property
-    def is_final(self) -> bool:
+    def ended(self) -> bool:
         """True in a terminal state."""
         return self in _ENDS
 

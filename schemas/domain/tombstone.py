@@ -18,7 +18,7 @@ _ERASED_WORDS = "The words of this reason were erased."
 
 def erasure_blocker(job: Job, at: datetime) -> str | None:
     """Why a job can't be erased at that moment; None where it can."""
-    if not job.has_ended:
+    if not job.ended:
         return f"job {job.job_id} has not ended ({job.state}); cancel it first, or wait"
     if job.completion_due:
         return f"the end of job {job.job_id} is not announced yet; a worker, or `reelbus reconcile`, does that"

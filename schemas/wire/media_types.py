@@ -49,7 +49,7 @@ def _extension(name: str) -> str:
 
 _C0_AND_SPACE = bytes(range(0x21))
 _BLANKS = b"\t\n\f\r "
-_SLICE_BYTES = 1 << 16
+_SLICE_BYTES = 1 << 13
 
 
 def is_data_url(text: str) -> bool:

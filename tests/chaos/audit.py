@@ -72,14 +72,14 @@ def _not_ended(facts: Facts) -> Faults:
         job = facts.jobs.get(order.request.job_id)
         if job is None:
             yield f"{order.request.job_id}: was never recorded"
-        elif not job.has_ended:
+        elif not job.ended:
             yield f"{job.job_id}: {job.state}, waits for {job.waiting_for}"
 
 
 def _missing_completions(facts: Facts) -> Faults:
     told = {(each.job_id, each.life, each.state) for each in facts.told}
     for job in facts.jobs.values():
-        if job.has_ended and (job.job_id, job.life, str(job.state)) not in told:
+        if job.ended and (job.job_id, job.life, str(job.state)) not in told:
             yield f"{job.job_id}: {job.state} in life {job.life}, and nobody was told"
 
 

@@ -74,7 +74,7 @@ class Callers:
             job = await self.desk.jobs.get(order.request.job_id)
         except Unavailable:
             return False
-        return job is not None and job.has_ended
+        return job is not None and job.ended
 
     async def _copy(self, order: Order) -> None:
         self.journal.done["messages repeated"] += 1

@@ -83,7 +83,7 @@ async def _is_settled(desk: PublisherContext, plan: Plan, journal: Journal) -> b
         return False
     told = {told.job_id for told in journal.told}
     wanted = {order.request.job_id for order in plan.orders}
-    return wanted <= jobs.keys() & told and all(job.has_ended for job in jobs.values())
+    return wanted <= jobs.keys() & told and all(job.ended for job in jobs.values())
 
 
 async def gather(house: House, desk: PublisherContext, plan: Plan) -> Facts:

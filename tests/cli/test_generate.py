@@ -108,7 +108,7 @@ def test_interrupted(processes: Processes) -> None:
     assert "reelbus status one" in err
     code, out, _ = processes.run("status", "one", "--json")
     assert JobView.model_validate_json(out).cancel_requested is False
-    assert not JobView.model_validate_json(out).state.is_final
+    assert not JobView.model_validate_json(out).state.ended
 
 
 def test_killed_it_leaves_no_worker(processes: Processes) -> None:

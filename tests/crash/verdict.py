@@ -48,7 +48,7 @@ async def judged(house: House, left: Left) -> Verdict:
         accepted=len(bill.prefixes),
         duplicates=bill.duplicates,
         lost=bill.lost,
-        not_ended=not job.has_ended,
+        not_ended=not job.ended,
         untold=not house.heard,
         orphans=len(orphans),
         wrong=tuple(wrong),

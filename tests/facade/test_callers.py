@@ -122,7 +122,7 @@ async def test_another_caller_s_job_is_not_there(
     job = await door.desk.jobs.get(job_id)
     assert job is not None
     assert not job.cancel_requested
-    assert not job.has_ended
+    assert not job.ended
 
 
 async def test_each_lists_its_own(acme: Customer, zebra: Customer) -> None:

@@ -86,7 +86,7 @@ async def _check_ends(bench: Bench, sent: Sequence[Message]) -> None:
             continue
         job_id = claimed_job_id(Message(data=message.data)) or ""
         job = await bench.ctx.jobs.get(job_id)
-        assert job is None or job.has_ended, "neither a job that ended nor a dead letter"
+        assert job is None or job.ended, "neither a job that ended nor a dead letter"
         assert job is not None or message.attributes.get("ce-type", "").endswith("cancel.v1")
 
 

@@ -126,7 +126,7 @@ class Pipeline:
         )
         async with _working(settings):
             with self.waiters.register(request.job_id) as place:
-                job = await place.end(PATIENCE_S, look=(await submit(self.desk, request)).has_ended)
+                job = await place.end(PATIENCE_S, look=(await submit(self.desk, request)).ended)
         assert job is not None, self.tap
         assert job.state is JobState.SUCCEEDED, job.failure
         return job

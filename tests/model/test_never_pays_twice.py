@@ -187,7 +187,7 @@ class NeverPaysTwice(RuleBasedStateMachine):
     @invariant()
     def an_end_is_an_end(self) -> None:
         for job in self.run(self.world.all_jobs()):
-            if job.has_ended and job.job_id not in self.restored:
+            if job.ended and job.job_id not in self.restored:
                 assert self.ends.setdefault((job.job_id, job.life), job.state) is job.state
 
     @invariant()
@@ -221,7 +221,7 @@ class NeverPaysTwice(RuleBasedStateMachine):
 
     def _has_ended(self, job: Job) -> None:
         """Every job ends, tells it, and its record knows of everything that was paid for it."""
-        assert job.has_ended
+        assert job.ended
         if job.job_id in self.restored:
             return
         assert [each for each in self.world.post.completions if each.job_id == job.job_id]

@@ -98,7 +98,7 @@ class World:
     async def cancel(self, job_id: str) -> None:
         """As the facade does."""
         at = self.time.now()
-        await update_job(self.jobs, job_id, lambda job: None if job.has_ended else ev.CancelRequested(at=at))
+        await update_job(self.jobs, job_id, lambda job: None if job.ended else ev.CancelRequested(at=at))
 
     async def all_jobs(self) -> list[Job]:
         return list((await self.jobs.list(JobQuery(limit=100))).jobs)
@@ -141,7 +141,7 @@ class World:
     async def _at_rest(self) -> bool:
         """True once every job has ended and nobody looks after it any more; else an hour passes."""
         jobs = await self.all_jobs()
-        if not self.post.letters and all(job.has_ended and job.next_check_at is None for job in jobs):
+        if not self.post.letters and all(job.ended and job.next_check_at is None for job in jobs):
             return True
         for worker in self.workers:
             self.post.lose_leases(worker.name)  # what nobody works at was settled in vain, and comes again

@@ -104,7 +104,7 @@ class TestASubmitThatGaveNothing:
         assert job.clips[0].state is ClipState.PLANNED
         assert job.clips[0].cause == BUSY
         assert job.charged is Charged.NO
-        assert not job.has_started
+        assert not job.started
 
     def test_after_a_withdrawal_another_model_may_take_over_under_a_new_prefix(self) -> None:
         job = played(started(), withdrawn(), started(FREE, "n2"))

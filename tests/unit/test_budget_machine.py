@@ -53,7 +53,7 @@ class Spending(RuleBasedStateMachine):
     def sendable(self) -> bool:
         """A worker would send its next clip now."""
         busy = self.clip(ClipState.SUBMITTING, ClipState.UNKNOWN, ClipState.ACCEPTED)
-        return not (self.job.has_ended or busy) and (not self.job.clips or self.clip(ClipState.PLANNED) is not None)
+        return not (self.job.ended or busy) and (not self.job.clips or self.clip(ClipState.PLANNED) is not None)
 
     def unanswered(self) -> list[tuple[int, str]]:
         """Clip and nonce of what was sent, may have been accepted, and has no operation in the record."""
@@ -101,7 +101,7 @@ class Spending(RuleBasedStateMachine):
         if clip := self.clip(ClipState.SUBMITTING):
             self.take(ev.SubmitOutcomeUnknown(at=self.now, nonce=clip.nonce or ""))
 
-    @precondition(lambda self: self.clip(ClipState.UNKNOWN) and not self.job.has_ended)
+    @precondition(lambda self: self.clip(ClipState.UNKNOWN) and not self.job.ended)
     @rule(sent_again=st.booleans())
     def a_lost_submit_is_judged(self, sent_again: bool) -> None:
         if clip := self.clip(ClipState.UNKNOWN):
@@ -117,7 +117,7 @@ class Spending(RuleBasedStateMachine):
         if self.take(ev.AcceptedLate(at=self.now, clip=index, nonce=nonce, operation=f"op-{nonce}")):
             self.submit_of[f"op-{nonce}"] = nonce
 
-    @precondition(lambda self: self.clip(ClipState.ACCEPTED) and not self.job.has_ended)
+    @precondition(lambda self: self.clip(ClipState.ACCEPTED) and not self.job.ended)
     @rule(failure=verdicts, busy=st.booleans())
     def an_operation_fails(self, failure: Failure, busy: bool) -> None:
         if clip := self.clip(ClipState.ACCEPTED):
@@ -128,7 +128,7 @@ class Spending(RuleBasedStateMachine):
             if busy or failure.charged is Charged.NO:
                 self.perhaps_charged.discard(self.submit_behind(clip))
 
-    @precondition(lambda self: self.clip(ClipState.ACCEPTED) and not self.job.has_ended)
+    @precondition(lambda self: self.clip(ClipState.ACCEPTED) and not self.job.ended)
     @rule()
     def a_clip_is_done(self) -> None:
         if clip := self.clip(ClipState.ACCEPTED):
@@ -146,17 +146,17 @@ class Spending(RuleBasedStateMachine):
         ):
             self.perhaps_charged.discard(self.submit_behind(clip))
 
-    @precondition(lambda self: not self.job.has_ended)
+    @precondition(lambda self: not self.job.ended)
     @rule()
     def it_is_cancelled(self) -> None:
         self.take(ev.CancelRequested(at=self.now))
 
-    @precondition(lambda self: self.job.has_ended)
+    @precondition(lambda self: self.job.ended)
     @rule(resubmit=st.none() | st.integers(0, 1))
     def it_lives_again(self, resubmit: int | None) -> None:
         self.take(ev.Replayed(at=self.now, deadline=self.now + timedelta(days=1), resubmit=resubmit))
 
-    @precondition(lambda self: self.job.has_ended)
+    @precondition(lambda self: self.job.ended)
     @rule()
     def what_is_unused_is_given_back(self) -> None:
         unused = sum((part.usd for part in self.job.unused_reservations), Decimal(0))

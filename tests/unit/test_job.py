@@ -34,10 +34,10 @@ def test_what_the_store_adds_is_not_written() -> None:
 
 
 def test_started_means_that_something_may_be_paid() -> None:
-    assert not a_job().has_started
-    assert played(started()).has_started
-    assert played(started(), lost()).has_started
-    assert not played(started(), withdrawn()).has_started
+    assert not a_job().started
+    assert played(started()).started
+    assert played(started(), lost()).started
+    assert not played(started(), withdrawn()).started
 
 
 def test_only_a_frozen_plan_without_a_price_is_free() -> None:

@@ -79,7 +79,7 @@ def test_a_record_is_written_so_that_the_last_release_reads_it(entry: Entry) -> 
     job = job_of_record("any", json.dumps(entry["stored"]))
     LAST.read("job", record_of(job))
     LAST.read("request", encode_request(job.request, at=AT).data)
-    if job.has_ended:
+    if job.ended:
         LAST.read("completion", encode_completion(completion_of(job, video_url=None), at=AT).data)
 
 
@@ -87,7 +87,7 @@ def test_a_record_is_written_so_that_the_last_release_reads_it(entry: Entry) -> 
 def test_what_a_step_writes_the_last_release_reads(job: Any, event: Any) -> None:
     seen = played(event, job=job)
     LAST.read("job", record_of(seen))
-    if seen.has_ended:
+    if seen.ended:
         LAST.read("completion", encode_completion(completion_of(seen, video_url="https://x"), at=AT).data)
 
 
@@ -150,7 +150,7 @@ async def test_no_job_of_a_released_data_folder_is_invisible(release: Path, open
     page = await jobs.list(JobQuery(limit=200))
     assert {job.job_id: job.state for job in page.jobs} == {key: each["means"]["state"] for key, each in kept.items()}
     due = await jobs.list(JobQuery(due_before=after(10**10), limit=200))
-    assert {job.job_id for job in due.jobs} >= {job.job_id for job in page.jobs if not job.has_ended}
+    assert {job.job_id for job in due.jobs} >= {job.job_id for job in page.jobs if not job.ended}
     for job in page.jobs:
         saved = await jobs.save(job)
         assert saved.model_dump(exclude={"revision", "stored_at", "read_at"}) == job.model_dump(

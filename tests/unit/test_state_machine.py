@@ -211,7 +211,7 @@ class Life(RuleBasedStateMachine):
     def an_answer_comes_after_a_person_judged_its_submit(self) -> None:
         """One submit has one answer: once it is in the ledger, another operation would be another charge."""
         judged = [clip for clip in self.job.clips if clip.nonce and clip.cause and clip.cause.code in JUDGED]
-        for clip in [clip for clip in judged if self.job.has_ended and clip.state is ClipState.REFUSED]:
+        for clip in [clip for clip in judged if self.job.ended and clip.state is ClipState.REFUSED]:
             operation = self.new_operation()
             assert clip.cause
             if (
@@ -294,7 +294,7 @@ class Life(RuleBasedStateMachine):
         before = self.job
         self.take(ev.Unsent(at=self.now))
         assert self.job.model_copy(update={"next_check_at": before.next_check_at}) == before
-        assert self.job.has_ended or (self.job.next_check_at is not None and self.job.next_check_at <= self.now)
+        assert self.job.ended or (self.job.next_check_at is not None and self.job.next_check_at <= self.now)
 
     @invariant()
     def the_ledger_agrees_with_the_bill(self) -> None:
@@ -323,7 +323,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def an_end_is_final_unless_replayed(self) -> None:
-        if self.before.has_ended and not isinstance(self.event, ev.Replayed):
+        if self.before.ended and not isinstance(self.event, ev.Replayed):
             assert self.job.state is self.before.state
             assert self.job.history == self.before.history
 
@@ -364,7 +364,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_being_submitted_in_an_ended_job(self) -> None:
-        assert not self.job.has_ended or self.job.clip_in(ClipState.SUBMITTING) is None
+        assert not self.job.ended or self.job.clip_in(ClipState.SUBMITTING) is None
 
     @invariant()
     def an_accepted_clip_is_never_planned_again(self) -> None:
@@ -383,7 +383,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def the_plan_is_frozen_once_something_may_be_paid(self) -> None:
-        if self.before.has_started:
+        if self.before.started:
             assert [clip.planned for clip in self.job.clips] == [clip.planned for clip in self.before.clips]
 
     @invariant()
@@ -400,12 +400,12 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def every_end_but_success_has_a_reason_and_success_has_a_video(self) -> None:
-        assert (self.job.failure is not None) == (self.job.has_ended and self.job.state is not WON)
+        assert (self.job.failure is not None) == (self.job.ended and self.job.state is not WON)
         assert (self.job.result is not None) == (self.job.state is WON)
 
     @invariant()
     def somebody_looks_at_every_job_that_has_not_ended(self) -> None:
-        if not self.job.has_ended or self.job.completion_due or self.job.sweep_until:
+        if not self.job.ended or self.job.completion_due or self.job.sweep_until:
             assert self.job.next_check_at is not None
         elif not self.job.has_unresolved_charges:
             assert self.job.next_check_at is None
@@ -414,16 +414,16 @@ class Life(RuleBasedStateMachine):
     def an_erased_job_stays_erased_and_holds_no_word_of_its_caller(self) -> None:
         assert not self.before.erased_at or self.job.erased_at == self.before.erased_at
         if self.job.erased_at:
-            assert self.job.has_ended
+            assert self.job.ended
             assert a_job().request.prompt not in self.job.model_dump_json()
 
     @invariant()
     def a_completion_is_due_only_for_an_end(self) -> None:
-        assert not self.job.completion_due or self.job.has_ended
+        assert not self.job.completion_due or self.job.ended
 
     @invariant()
     def a_cancel_is_only_noted_while_a_submit_is_open(self) -> None:
-        if self.job.cancel_requested and not self.job.has_ended:
+        if self.job.cancel_requested and not self.job.ended:
             assert self.job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)
 
     @invariant()

@@ -61,8 +61,11 @@ class Bench:
         return await self.ctx.jobs.create(new_job(a_request(**fields), self.ctx.clock.now()))
 
     @asynccontextmanager
-    async def working(self, *, drain_s: float = 5, **changes: Any) -> AsyncIterator[asyncio.Event]:
-        """A worker at work; the event stops it."""
+    async def working(
+        self, *, drain_s: float = 5, windows: Deadlines | None = None, **changes: Any
+    ) -> AsyncIterator[asyncio.Event]:
+        """A worker at work; the event stops it. `windows` is a former name of `deadlines`."""
+        changes |= {"deadlines": windows} if windows else {}
         stop, ready = asyncio.Event(), asyncio.Event()
         worker = Worker(
             ctx=replace(self.ctx, **changes), in_flight=16, prefetch=2, drain_s=drain_s, reconcile_every_s=3600

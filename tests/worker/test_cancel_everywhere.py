@@ -142,5 +142,5 @@ async def _stored(bench: Bench, way: str) -> Job:
 
 async def _shown_to_a_worker(bench: Bench, job: Job) -> None:
     """The message of the job comes again, as after a crash of its worker."""
-    if not (await bench.job()).has_ended:
+    if not (await bench.job()).ended:
         await bench.send(duration_seconds=job.request.duration_seconds)
