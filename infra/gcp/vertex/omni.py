@@ -78,7 +78,7 @@ def outcome(interaction: Any, texts: Sequence[str] = ()) -> GenerationRunning | 
     if uris or inline:
         counts = (interaction.usage and interaction.usage.output_tokens_by_modality) or ()
         tokens = sum(count.tokens or 0 for count in counts if str(count.modality).lower() == "video")
-        return GeneratedFiles(uris=uris, inline=inline, model=str(interaction.model or ""), video_tokens=tokens)
+        return GeneratedFiles(uris=uris, films=inline, model=str(interaction.model or ""), video_tokens=tokens)
     if interaction.status not in _ENDED:
         return GenerationRunning()
     inputs = _contents(step for step in steps if step.type == _INPUT)

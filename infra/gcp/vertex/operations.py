@@ -60,7 +60,7 @@ class GeneratedFiles:
     """The files of an operation: at least one, at a URI or inside the answer."""
 
     uris: tuple[str, ...] = ()
-    inline: tuple[bytes, ...] = field(default=(), repr=False)
+    films: tuple[bytes, ...] = field(default=(), repr=False)
     """The contents of files inside the answer."""
     model: str = ""
     video_tokens: int = 0
@@ -70,8 +70,8 @@ class GeneratedFiles:
         """Return the same files by their names in the video store."""
         root = f"gs://{bucket}/"
         names = tuple(uri.removeprefix(root) for uri in self.uris if uri.startswith(root))
-        if names or self.inline:
-            return GenerationDone(outputs=names, films=() if names else self.inline, price_usd=price_usd)
+        if names or self.films:
+            return GenerationDone(outputs=names, films=() if names else self.films, price_usd=price_usd)
         return GenerationFailed(failure=foreign_bucket_failure(self.uris[0] if self.uris else ""))
 
 

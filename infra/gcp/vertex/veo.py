@@ -52,7 +52,7 @@ def outcome(
     uris = tuple(video.uri for video in videos if video.uri)
     inline = tuple(video.video_bytes for video in videos if video.video_bytes)
     if uris or inline:
-        return GeneratedFiles(uris=uris, inline=inline)
+        return GeneratedFiles(uris=uris, films=inline)
     if result:
         reasons = result.rai_media_filtered_reasons or []
         return GenerationFailed(failure=no_video_failure(result.rai_media_filtered_count or 0, reasons, texts))
