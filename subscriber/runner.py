@@ -247,8 +247,9 @@ class JobRunner:
 
 
 def _request_details(job: Job) -> dict[str, object]:
-    """What was asked for, for the log: never the prompt, the scene or the image."""
-    wanted = {"duration_seconds", "quality", "model", "aspect_ratio", "resolution", "generate_audio"}
+    """What was asked for, for the log: nothing that the caller wrote freely. The model is the planned one once there is
+    a plan: the request may name any."""
+    wanted = {"duration_seconds", "quality", "aspect_ratio", "resolution", "generate_audio"}
     details: dict[str, object] = job.request.model_dump(mode="json", include=wanted)
     planned = {"model": job.clips[0].planned.model} if job.clips else {}
     return {**details, **planned, "with_image": job.request.reference_image is not None, "state": str(job.state)}
