@@ -81,14 +81,21 @@ def _content_length(headers: Headers) -> int:
     return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 1 << 62
 
 
+_TAKES_POST = "/generate"
+"""How the only path that takes a POST ends, whatever path a proxy puts before it."""
+
+
 class ContentType:
-    """Requires JSON in a POST: a foreign page can't send it without a preflight. Raises `UnsupportedType`."""
+    """Requires JSON where a POST is taken: a foreign page can't send it without a preflight. Raises `UnsupportedType`.
+
+    Any other path is left to the router, which answers a POST with 404 or 405.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http" and scope["method"] == "POST":
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].rstrip("/").endswith(_TAKES_POST):
             headers = Headers(scope=scope)
             _check_json(headers.get("content-type", ""))
             if headers.get("content-encoding", "identity").lower() != "identity":
