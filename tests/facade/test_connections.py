@@ -87,7 +87,7 @@ async def test_a_body_nobody_reads_keeps_no_connection(tmp_path: Path) -> None:
                     await asyncio.sleep(0.02)
 
             trickling = asyncio.create_task(trickle())
-            assert (await line.ended()).startswith(b"HTTP/1.1 415 ")
+            assert (await line.ended()).startswith(b"HTTP/1.1 404 ")
             trickling.cancel()
 
 
