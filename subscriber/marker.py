@@ -2,9 +2,9 @@
 
 The video store creates it only if it is absent, and outlives the job record. So the marker answers two questions:
 
-- Was this attempt begun by a life that the record does not know, before a restored backup or in another deployment?
-- Did the owner of a claim that nobody settled reach its send? A worker that takes over puts the marker itself. If that
-  succeeds, the owner has sent nothing, and never will: it sends only after it has put the marker.
+- Does the record not know this attempt, because a backup was restored or another deployment began it?
+- Did the owner of an unsettled claim reach its send? A worker that takes over puts the marker itself. If that succeeds,
+  the owner has sent nothing, and never will: it sends only after it has put the marker.
 
 Free clips have no marker, since sending them twice costs nothing.
 """
@@ -14,7 +14,9 @@ import uuid
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from schemas.domain.object_names import marker_name
+from schemas.domain.job import Job
+from schemas.domain.object_names import attempt_of, clip_prefix, is_marker, marker_name, work_prefix
+from schemas.domain.states import ClipState
 from schemas.errors import NotFound, Unavailable
 from schemas.wire.types import Moment
 from subscriber.context import WorkerContext
@@ -24,7 +26,7 @@ _NONCE = "m-"
 
 
 class Marker(BaseModel):
-    """Who put it, and when. It holds no word of the prompt."""
+    """Which worker put it, and when. It holds no word of the prompt."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,42 +34,50 @@ class Marker(BaseModel):
     owner: str
     at: Moment
     instead_of: str | None = None
-    """The nonce of the claim whose owner may not send any more, if another worker put the marker to fence it off."""
+    """The nonce of the claim whose owner may not send, if another worker put this marker to fence it off."""
 
 
 def new_nonce() -> str:
-    """A nonce whose beginning says that its owner puts a marker before it sends."""
+    """Return a nonce whose first characters say that its owner puts a marker before it sends."""
     return f"{_NONCE}{uuid.uuid4().hex}"
 
 
 def puts_marker(nonce: str) -> bool:
-    """True if the owner of this claim sends nothing before its marker is stored. Earlier versions have no markers."""
+    """True if the owner of this claim sends nothing before its marker is stored. Older versions put no markers."""
     return nonce.startswith(_NONCE)
 
 
 def own_marker(ctx: WorkerContext, nonce: str) -> Marker:
-    """What the owner of a claim puts."""
+    """Return the marker that the owner of a claim puts."""
     return Marker(nonce=nonce, owner=ctx.owner, at=ctx.clock.now())
 
 
 def fence(ctx: WorkerContext, nonce: str) -> Marker:
-    """What another worker puts so that the owner of the claim `nonce` can't send any more."""
+    """Return the marker that another worker puts to keep the owner of the claim `nonce` from sending."""
     return Marker(nonce=new_nonce(), owner=ctx.owner, at=ctx.clock.now(), instead_of=nonce)
 
 
 async def put_marker(ctx: WorkerContext, prefix: str, marker: Marker) -> Marker:
-    """Return the marker that is stored afterwards: this one, or the one that was there before.
+    """Return the marker that is stored afterwards: this one, or the one that was stored before.
 
+    A stored file that is no marker counts as the marker of another owner.
     Raises `Unavailable`; then this marker may be stored or not.
     """
     name = marker_name(prefix)
     content = marker.model_dump_json(exclude_none=True).encode()
     if await ctx.videos.put(name, content, content_type="application/json"):
         return marker
+    with work_folder(ctx.scratch, "marker") as folder:
+        local = folder / "marker"
+        try:
+            await ctx.videos.fetch(name, local)
+        except NotFound as error:
+            raise Unavailable(f"{name} was deleted while it was read") from error
+        stored = await asyncio.to_thread(local.read_bytes)
     try:
-        return await _read_marker(ctx, name)
-    except NotFound as error:
-        raise Unavailable(f"{name} was deleted while it was read") from error
+        return Marker.model_validate_json(stored)
+    except ValidationError:
+        return Marker(nonce="", owner="unknown", at=ctx.clock.now())
 
 
 async def delete_marker(ctx: WorkerContext, prefix: str) -> None:
@@ -75,13 +85,16 @@ async def delete_marker(ctx: WorkerContext, prefix: str) -> None:
     await ctx.videos.delete(marker_name(prefix))
 
 
-async def _read_marker(ctx: WorkerContext, name: str) -> Marker:
-    """A file that is no marker of ours counts as one of another owner."""
-    with work_folder(ctx.scratch, "marker") as folder:
-        local = folder / "marker"
-        await ctx.videos.fetch(name, local)
-        content = await asyncio.to_thread(local.read_bytes)
-    try:
-        return Marker.model_validate_json(content)
-    except ValidationError:
-        return Marker(nonce="", owner="unknown", at=ctx.clock.now())
+async def find_forgotten_attempt(ctx: WorkerContext, job: Job) -> int | None:
+    """Return the attempt at the next clip that was paid or may have been, though the record does not know that.
+
+    It is an attempt that is lost or came late, and left a file. Or it is newer than all attempts that the record knows,
+    and left a file or a marker.
+    """
+    clip = job.clip_in(ClipState.PLANNED)
+    index, known, lost = (clip.index, clip.attempt, (*clip.lost_prefixes, *clip.late)) if clip else (0, 0, ())
+    names = [file.name for file in await ctx.videos.list(clip_prefix(job.job_id, index))]
+    newer = {attempt_of(name) for name in names if attempt_of(name) > known}
+    with_files = {attempt_of(name) for name in names if not is_marker(name)}
+    lost_before = {n for n in with_files if any(name.startswith(work_prefix(job.job_id, index, n)) for name in lost)}
+    return max(newer | lost_before, default=None)

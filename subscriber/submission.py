@@ -1,17 +1,18 @@
 """The one paid step. Read it twice before you change it.
 
-1. For a paid model: what lies under the prefix of an attempt that the record does not know was begun, and perhaps paid,
-   by a life that this store forgot (a restored backup). Then the outcome is unknown, and nothing is sent.
-2. Compare-and-set to `submitting`, with a nonce. Only one worker can get there. The same write takes the clip's price
-   out of the budgets that it falls under; where there is no room nothing is sent.
-3. For a paid model: put the attempt's marker into the video store, if absent. If another marker is there, nothing is
-   sent. After a definite refusal it is deleted again.
-4. Send once, and only within `submit_within_s` of a boot-time clock read before step 2. A worker that slept longer was
-   perhaps replaced, and sends nothing.
-5. Write down what came of it. An operation in hand is a paid video: its name is written however long that takes.
+1. For a paid model: look under the clip's prefix for an attempt that the record does not know. An earlier life of the
+   job began it, and perhaps paid for it, before the record was restored from a backup. Then the outcome is unknown, and
+   nothing is sent.
+2. Compare-and-set to `submitting`, with a nonce. Only one worker can succeed. The same write reserves the clip's price
+   in every budget that covers it. If a budget has no room, nothing is sent.
+3. For a paid model: put the attempt's marker into the video store if none is stored. If another worker's marker is
+   stored, nothing is sent. A definite refusal deletes the marker again.
+4. Send once, and only within `submit_within_s` of a boot-time clock read before step 2. Another worker may have
+   replaced a worker that slept longer, so that one sends nothing.
+5. Save the outcome. An operation in hand is a paid video: the worker saves its name however long that takes.
 
-A kill between 2 and 5 leaves `submitting` behind. `subscriber.policy` says when the next worker takes over, and
-`give_up_submit` what it makes of it: without a marker nothing was sent, and the clip is planned again.
+A kill between 2 and 5 leaves the clip in `submitting`. `subscriber.policy` says when the next worker takes over, and
+`give_up_submit` says how: without a marker nothing was sent, and the clip is planned again.
 """
 
 import asyncio
@@ -28,7 +29,6 @@ from schemas.domain import events as ev
 from schemas.domain.budget import Reservation
 from schemas.domain.clip import Clip, Plan
 from schemas.domain.job import Job
-from schemas.domain.object_names import attempt_of, clip_prefix, is_marker, work_prefix
 from schemas.domain.state_machine import advance
 from schemas.domain.states import ClipState
 from schemas.errors import (
@@ -46,22 +46,42 @@ from schemas.errors import (
 )
 from schemas.services.update import get_job, save_event
 from subscriber.context import WorkerContext
-from subscriber.marker import Marker, delete_marker, fence, new_nonce, own_marker, put_marker, puts_marker
+from subscriber.marker import (
+    delete_marker,
+    fence,
+    find_forgotten_attempt,
+    new_nonce,
+    own_marker,
+    put_marker,
+    puts_marker,
+)
 
 logger = logging.getLogger(__name__)
 
 RETRY_WRITE_S = 1.0
-SLICES_MOVED_S = 0.1
+BUDGET_CONFLICT_S = 0.1
+"""The longest pause after another worker has changed the same budget shard."""
+
+_Outcome = ev.SubmitWithdrawn | ev.SubmitDenied | ev.SubmitOutcomeUnknown
+"""How a submit ended that was not accepted."""
+_NOT_SENT = Failure(
+    category=Category.TIMEOUT,
+    code="not_sent",
+    message="The worker was held up for too long between its claim and its send; nothing was sent.",
+    retryable=True,
+    charged=Charged.NO,
+)
 
 
 async def submit_next(ctx: WorkerContext, job: Job, *, begin_before: float = math.inf) -> Job:
-    """The job after one attempt at its next clip. Raises `Conflict` where another worker got there first, and
-    `OtherModel` for a clip that is planned for a model of another provider.
+    """Return the job after one attempt at its next clip.
 
-    `begin_before` is on `Clock.boot`: it may have to wait for its turn, and comes back as it was if that takes longer.
+    `begin_before` is a time of `Clock.boot`: if the worker's turn comes later, the job comes back unchanged.
+    Raises `Conflict` if another process moved the job, and `OtherModel` if another provider's model makes the clip.
     """
     try:
-        plan = _plan(ctx, job)
+        # A started job keeps its frozen plan: its models and prices don't change while it runs.
+        plan = Plan(clips=tuple(clip.planned for clip in job.clips)) if job.started else ctx.model.plan(job.request)
     except Invalid as error:
         failure = Failure(
             category=Category.INVALID_REQUEST,
@@ -71,49 +91,66 @@ async def submit_next(ctx: WorkerContext, job: Job, *, begin_before: float = mat
             charged=Charged.NO,
         )
         return await save_event(ctx.jobs, job, ev.Failed(at=ctx.clock.now(), failure=failure))
-    if not ctx.model.makes(model := _next_model(job, plan)):
+    next_clip = job.clip_in(ClipState.PLANNED) if job.started else None
+    model = plan.clips[next_clip.index if next_clip else 0].model
+    if not ctx.model.makes(model):
         raise OtherModel(f"the next clip of job {job.job_id} is planned for {model}")
-    beside = _charged_beside(job)
-    if not job.request.allows(plan.price_usd + beside):
-        return await save_event(ctx.jobs, job, ev.Failed(at=ctx.clock.now(), failure=_too_dear(job, plan, beside)))
-    room: Reservation | Failure | None = await _look(ctx, job, plan)
-    if plan.price_usd and isinstance(room, Reservation) and await ctx.rate_limiter.acquire(model):
-        room = None  # it had to wait, and others have taken of the budgets meanwhile
-        job = await _newest(ctx, job)
+    if over := _over_max_cost(job, plan):
+        return await save_event(ctx.jobs, job, ev.Failed(at=ctx.clock.now(), failure=over))
+    return await _submit_in_turn(ctx, job, plan, model, begin_before)
+
+
+def _over_max_cost(job: Job, plan: Plan) -> Failure | None:
+    """Return why the job costs more than the caller allows; None if it does not.
+
+    What was charged late counts against `max_cost_usd` as well, and so does what may have been charged.
+    """
+    beside = sum(
+        (clip.planned.price_usd * (len(clip.late) + clip.unresolved_submits) for clip in job.clips), Decimal(0)
+    )
+    if job.request.allows(plan.price_usd + beside):
+        return None
+    rest = f", beside {beside} that was or may have been charged for it already" if beside else "; nothing was charged"
+    words = f"max_cost_usd is {job.request.max_cost_usd}, and the plan costs {plan.price_usd}{rest}."
+    return Failure(
+        category=Category.BUDGET, code="over_max_cost", message=words, field="max_cost_usd", charged=Charged.NO
+    )
+
+
+async def _submit_in_turn(ctx: WorkerContext, job: Job, plan: Plan, model: str, begin_before: float) -> Job:
+    reservation: Reservation | Failure | None = await ctx.guard.check(job, plan, ctx.clock.now())
+    if plan.price_usd and isinstance(reservation, Reservation) and await ctx.rate_limiter.acquire(model):
+        reservation = None  # the budgets may have changed during the wait
+        job = await _reload_unmoved(ctx, job)
     while True:
         try:
-            after = await _one_of_few(ctx, job, plan, room, begin_before)
+            async with ctx.rate_limiter.concurrency if plan.price_usd else nullcontext():
+                if ctx.clock.boot() > begin_before:
+                    return job
+                reservation = reservation or await ctx.guard.check(job, plan, ctx.clock.now())
+                after = await _finish_before_cancelling(_attempt(ctx, job, plan, reservation))
         except Conflict:
-            job = await _newest(ctx, job)  # the turn is not given up for a note in the record
-            room = None
-            continue
-        if after is not None:
-            return after
-        room = None
-        await ctx.clock.sleep(SLICES_MOVED_S * random.random())
+            job = await _reload_unmoved(ctx, job)  # a change that moves no clip does not cost the worker its turn
+        else:
+            if after is not None:
+                return after
+            await ctx.clock.sleep(BUDGET_CONFLICT_S * random.random())
+        reservation = None
 
 
-async def _newest(ctx: WorkerContext, job: Job) -> Job:
-    """The newest version, if the same clip can still be sent. Raises `Conflict` if somebody moved the job meanwhile."""
-    newest = await _read_patiently(ctx, job)
+async def _reload_unmoved(ctx: WorkerContext, job: Job) -> Job:
+    """Return the newest version. Raises `Conflict` if the same clip can't be sent any more."""
+    newest = await _get_job_with_retries(ctx, job)
     if (newest.life, newest.state, newest.clips) != (job.life, job.state, job.clips) or newest.cancel_requested:
         raise Conflict(f"job {job.job_id} moved on while it waited for its turn")
     return newest
 
 
-async def _one_of_few(
-    ctx: WorkerContext, job: Job, plan: Plan, room: Reservation | Failure | None, begin_before: float
-) -> Job | None:
-    """The clock of an attempt starts once it is its turn."""
-    async with ctx.rate_limiter.concurrency if plan.price_usd else nullcontext():
-        if ctx.clock.boot() > begin_before:
-            return job
-        return await _to_its_end(_attempt(ctx, job, plan, room or await _look(ctx, job, plan)))
+async def _finish_before_cancelling(attempt: Coroutine[Any, Any, Job | None]) -> Job | None:
+    """Let a worker that stops wait for the answer of a call that may already be paid.
 
-
-async def _to_its_end(attempt: Coroutine[Any, Any, Job | None]) -> Job | None:
-    """Shielded: a worker that stops waits for the answer of a call that may already be paid. It waits for nobody whose
-    turn has not come."""
+    A job whose turn has not come is cancelled at once, since this shields the attempt alone.
+    """
     sending = asyncio.ensure_future(attempt)
     try:
         return await asyncio.shield(sending)
@@ -122,77 +159,162 @@ async def _to_its_end(attempt: Coroutine[Any, Any, Job | None]) -> Job | None:
         raise
 
 
-async def _look(ctx: WorkerContext, job: Job, plan: Plan) -> Reservation | Failure:
-    return await ctx.guard.check(job, plan, ctx.clock.now())
-
-
-async def _attempt(ctx: WorkerContext, job: Job, plan: Plan, room: Reservation | Failure) -> Job | None:
-    """The job after it; None where it stands as it was, since others took of the same slices of a budget."""
+async def _attempt(ctx: WorkerContext, job: Job, plan: Plan, reservation: Reservation | Failure) -> Job | None:
+    """Return the job after steps 1 to 5; None if nothing was sent because another worker changed a budget shard."""
     send_before = ctx.clock.boot() + ctx.deadlines.submit_within_s
     started = ev.SubmitStarted(at=ctx.clock.now(), plan=plan, owner=ctx.owner, nonce=new_nonce())
-    if plan.price_usd and (attempt := await _paid_before(ctx, job)):
+
+    # 1. Look for an attempt that the record does not know.
+    if plan.price_usd and (attempt := await find_forgotten_attempt(ctx, job)):
         logger.warning("found files of an attempt that the record does not know", extra=_about(job, "submit_forgotten"))
         known = advance(job, replace(started, attempt=attempt))
-        return await ctx.jobs.save(advance(known, ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=started.nonce)))
-    if isinstance(room, Failure):
+        return await save_event(ctx.jobs, known, ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=started.nonce))
+
+    # 2. Claim the clip, and reserve its price.
+    if isinstance(reservation, Failure):
         logger.warning("a budget has no room for the next clip", extra=_about(job, "budget_exceeded"))
-        return await save_event(ctx.jobs, job, ev.Failed(at=ctx.clock.now(), failure=room))
-    claimed = await _claim(ctx, job, replace(started, reserved=room.reserved), room)
-    return await _begin(ctx, claimed, started.nonce, send_before) if claimed else None
+        return await save_event(ctx.jobs, job, ev.Failed(at=ctx.clock.now(), failure=reservation))
+    claimed = await _claim(ctx, job, replace(started, reserved=reservation.reserved), reservation)
+    if claimed is None:
+        return None
+    clip = _submitting_clip(claimed, started.nonce)
+    assert clip is not None
+
+    # 3. Put the marker of a paid attempt.
+    if clip.planned.price_usd:
+        not_sent = await _put_own_marker(ctx, claimed, clip, send_before)
+        if not_sent is not None:
+            return await _save_outcome(ctx, claimed, not_sent)
+
+    # 4. Send once, and 5. save the outcome.
+    return await _send(ctx, claimed, clip, send_before)
 
 
-def _plan(ctx: WorkerContext, job: Job) -> Plan:
-    """The frozen plan where there is one: models and prices don't change under a running job."""
-    return Plan(clips=tuple(clip.planned for clip in job.clips)) if job.started else ctx.model.plan(job.request)
+async def _claim(ctx: WorkerContext, job: Job, started: ev.SubmitStarted, reservation: Reservation) -> Job | None:
+    """Return the job as claimed by this worker; None if only a budget shard had changed.
 
-
-def _charged_beside(job: Job) -> Decimal:
-    """What turned up late, and what may have been charged without anybody knowing, counts against the limit as well."""
-    return sum((clip.planned.price_usd * (len(clip.late) + clip.unresolved_submits) for clip in job.clips), Decimal(0))
-
-
-def _too_dear(job: Job, plan: Plan, beside: Decimal) -> Failure:
-    rest = f", beside {beside} that was or may have been charged for it already" if beside else "; nothing was charged"
-    words = f"max_cost_usd is {job.request.max_cost_usd}, and the plan costs {plan.price_usd}{rest}."
-    return Failure(
-        category=Category.BUDGET, code="over_max_cost", message=words, field="max_cost_usd", charged=Charged.NO
-    )
-
-
-def _next_model(job: Job, plan: Plan) -> str:
-    clip = job.clip_in(ClipState.PLANNED) if job.started else None
-    return plan.clips[clip.index if clip else 0].model
-
-
-async def _paid_before(ctx: WorkerContext, job: Job) -> int | None:
-    """The attempt that was paid, or may have been: one that is lost or came late and left a file; or one that is newer
-    than any that the record knows and left a file or a marker."""
-    clip = job.clip_in(ClipState.PLANNED)
-    index, known, lost = (clip.index, clip.attempt, (*clip.lost_prefixes, *clip.late)) if clip else (0, 0, ())
-    names = [file.name for file in await ctx.videos.list(clip_prefix(job.job_id, index))]
-    newer = {attempt_of(name) for name in names if attempt_of(name) > known}
-    with_files = {attempt_of(name) for name in names if not is_marker(name)}
-    lost_before = {n for n in with_files if any(name.startswith(work_prefix(job.job_id, index, n)) for name in lost)}
-    return max(newer | lost_before, default=None)
-
-
-async def _claim(ctx: WorkerContext, job: Job, started: ev.SubmitStarted, slip: Reservation) -> Job | None:
-    """A write whose answer was lost may have happened: our own nonce in the record says so. It is asked for until the
-    store answers: a claim that nobody knows to be his own would end as an unknown submit. None: only slices moved."""
+    A write whose answer was lost may have happened. Then the record holds this worker's nonce, so the worker asks until
+    the store answers: a claim that its owner does not know of would end as an unknown submit. Raises `Conflict`.
+    """
     try:
-        after = advance(job, started)
-        return await (ctx.guard.reserve(after, slip) if slip.slices else ctx.jobs.save(after))
+        if reservation.slices:
+            return await ctx.guard.reserve(advance(job, started), reservation)
+        return await save_event(ctx.jobs, job, started)
     except (Conflict, Unavailable) as error:
-        now = await _read_patiently(ctx, job)
-        if _submitting(now, started.nonce):
-            return now
-        if slip.slices and isinstance(error, Conflict) and now.revision == job.revision:
+        newest = await _get_job_with_retries(ctx, job)
+        if _submitting_clip(newest, started.nonce):
+            return newest
+        if reservation.slices and isinstance(error, Conflict) and newest.revision == job.revision:
             return None
         raise Conflict(str(error)) from error
 
 
-async def _read_patiently(ctx: WorkerContext, job: Job) -> Job:
-    """Raises `NewerRecord` where a newer worker took the job over; it does with the clip what has to be done."""
+async def _put_own_marker(ctx: WorkerContext, job: Job, clip: Clip, send_before: float) -> _Outcome | None:
+    """Put this attempt's marker. Return None if it is stored now, else the outcome of a submit that must not leave."""
+    nonce = clip.nonce or ""
+    own = own_marker(ctx, nonce)
+    while True:
+        try:
+            async with asyncio.timeout(max(0.0, send_before - ctx.clock.boot())):
+                stored = await put_marker(ctx, clip.prefix or "", own)
+                break
+        except TimeoutError:
+            return _refusal(ctx, nonce, _NOT_SENT)
+        except ReelbusError as error:
+            logger.warning("can't put the marker of a submit", extra={**_about(job, "unmarked"), "reason": str(error)})
+            if ctx.clock.boot() + RETRY_WRITE_S >= send_before:
+                words = (
+                    "The marker that has to be stored before a paid request leaves could not be stored: "
+                    f"{error}; nothing was sent."
+                )
+                failure = Failure(
+                    category=Category.STORAGE, code="not_marked", message=words, retryable=True, charged=Charged.NO
+                )
+                return _refusal(ctx, nonce, failure)
+            await ctx.clock.sleep(RETRY_WRITE_S)
+    if stored.instead_of == nonce:
+        return _refusal(ctx, nonce, _NOT_SENT)
+    if stored.nonce != nonce:
+        about = {**_about(job, "submit_foreign"), "owner": stored.owner}
+        logger.warning("another worker began this attempt", extra=about)
+        return ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=nonce)
+    return None
+
+
+async def _send(ctx: WorkerContext, job: Job, clip: Clip, send_before: float) -> Job:
+    nonce = clip.nonce or ""
+    sources = tuple(line.output or "" for line in job.clips[: clip.index])
+    # The operation that made the clip before; empty if the clip extends none, or if the record names none.
+    previous = (job.clips[clip.index - 1].operation or "") if clip.planned.extends and clip.index else ""
+    try:
+        if ctx.clock.boot() >= send_before:
+            raise SubmitRefused(_NOT_SENT)
+        async with asyncio.timeout(ctx.deadlines.submit_timeout_s):
+            operation = await ctx.model.submit(job.request, clip, sources, send_before=send_before, previous=previous)
+    except SubmitRefused as refusal:
+        logger.info("the submit was refused", extra={**_about(job, "submit_refused"), "code": refusal.failure.code})
+        if refusal.failure.category in (Category.QUOTA, Category.CAPACITY):
+            ctx.rate_limiter.record_refusal(clip.planned.model, refusal.retry_after_s)
+        after = await _save_outcome(ctx, job, _refusal(ctx, nonce, refusal.failure))
+        await forget_attempt(ctx, after, clip)
+        return after
+    except Exception:  # whatever else failed here, the request may have left
+        logger.warning("the submit's outcome is unknown", exc_info=True, extra=_about(job, "submit_unknown"))
+        return await _save_outcome(ctx, job, ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=nonce))
+    ctx.rate_limiter.record_success(clip.planned.model)
+    logger.info("the submit was accepted", extra={**_about(job, "submit_accepted"), "operation": operation})
+    return await _save_acceptance(
+        ctx, job, clip, ev.SubmitAccepted(at=ctx.clock.now(), nonce=nonce, operation=operation)
+    )
+
+
+async def _save_acceptance(ctx: WorkerContext, job: Job, clip: Clip, accepted: ev.SubmitAccepted) -> Job:
+    """Save the operation, however long that takes: the clip is paid, and no other process knows the operation."""
+    while True:
+        try:
+            try:
+                return await save_event(ctx.jobs, job, accepted)
+            except ImpossibleStep:
+                logger.warning("an operation was accepted after its job moved on", extra=_about(job, "accepted_late"))
+                late = ev.AcceptedLate(
+                    at=accepted.at, clip=clip.index, nonce=accepted.nonce, operation=accepted.operation
+                )
+                return await save_event(ctx.jobs, job, late)
+        except Unavailable:
+            logger.warning("can't save the operation yet", extra=_about(job, "accepted_not_written"))
+            await ctx.clock.sleep(RETRY_WRITE_S)
+        except Conflict:
+            pass
+        try:
+            job = await get_job(ctx.jobs, job.job_id)
+        except NewerRecord:  # a worker of a newer version finds this clip's file under the attempt's prefix
+            logger.exception("can't save the operation", extra=_about(job, "accepted_not_written"))
+            raise
+        except Unavailable:
+            continue
+        line = job.clips[clip.index]
+        if accepted.operation in (line.operation, *line.late):
+            return job
+
+
+async def _save_outcome(ctx: WorkerContext, job: Job, event: _Outcome) -> Job:
+    """Save how the submit ended, unless the record no longer waits for that."""
+    while True:
+        try:
+            return await save_event(ctx.jobs, job, event)
+        except ImpossibleStep:
+            return job
+        except Unavailable:
+            await ctx.clock.sleep(RETRY_WRITE_S)
+        except Conflict:
+            job = await _get_job_with_retries(ctx, job)
+
+
+async def _get_job_with_retries(ctx: WorkerContext, job: Job) -> Job:
+    """Read the record until the store answers.
+
+    Raises `NewerRecord` if a newer worker took the job over; that worker settles the clip.
+    """
     while True:
         try:
             return await get_job(ctx.jobs, job.job_id)
@@ -202,72 +324,12 @@ async def _read_patiently(ctx: WorkerContext, job: Job) -> Job:
             await ctx.clock.sleep(RETRY_WRITE_S)
 
 
-async def _mark(ctx: WorkerContext, job: Job, clip: Clip, nonce: str, send_before: float) -> Marker | Failure:
-    """The marker that is stored now, or why there is none: then nothing may be sent."""
-    marker = own_marker(ctx, nonce)
-    while True:
-        try:
-            async with asyncio.timeout(max(0.0, send_before - ctx.clock.boot())):
-                return await put_marker(ctx, clip.prefix or "", marker)
-        except TimeoutError:
-            return _not_sent()
-        except ReelbusError as error:
-            logger.warning("can't put the marker of a submit", extra={**_about(job, "unmarked"), "reason": str(error)})
-            if ctx.clock.boot() + RETRY_WRITE_S >= send_before:
-                return _not_marked(error)
-            await ctx.clock.sleep(RETRY_WRITE_S)
+def _submitting_clip(job: Job, nonce: str) -> Clip | None:
+    clip = job.clip_in(ClipState.SUBMITTING)
+    return clip if clip and clip.nonce == nonce else None
 
 
-async def _begin(ctx: WorkerContext, job: Job, nonce: str, send_before: float) -> Job:
-    """The job after its one paid call; or as it stands where the call must not leave."""
-    clip = _submitting(job, nonce)
-    assert clip is not None
-    if not clip.planned.price_usd:
-        return await _send(ctx, job, clip, send_before)
-    marker = await _mark(ctx, job, clip, nonce, send_before)
-    if isinstance(marker, Failure):
-        return await _settle(ctx, job, _refused(ctx, nonce, marker))
-    if marker.instead_of == nonce:
-        return await _settle(ctx, job, _refused(ctx, nonce, _not_sent()))
-    if marker.nonce != nonce:
-        logger.warning(
-            "the attempt was begun elsewhere", extra={**_about(job, "submit_foreign"), "owner": marker.owner}
-        )
-        return await _settle(ctx, job, ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=nonce))
-    return await _send(ctx, job, clip, send_before)
-
-
-async def _send(ctx: WorkerContext, job: Job, clip: Clip, send_before: float) -> Job:
-    nonce = clip.nonce or ""
-    sources = tuple(line.output or "" for line in job.clips[: clip.index])
-    try:
-        if ctx.clock.boot() >= send_before:
-            raise SubmitRefused(_not_sent())
-        async with asyncio.timeout(ctx.deadlines.submit_timeout_s):
-            operation = await ctx.model.submit(
-                job.request, clip, sources, send_before=send_before, previous=_extended(job, clip)
-            )
-    except SubmitRefused as refusal:
-        logger.info("the submit was refused", extra={**_about(job, "submit_refused"), "code": refusal.failure.code})
-        if refusal.failure.category in (Category.QUOTA, Category.CAPACITY):
-            ctx.rate_limiter.record_refusal(clip.planned.model, refusal.retry_after_s)
-        after = await _settle(ctx, job, _refused(ctx, nonce, refusal.failure))
-        await forget_attempt(ctx, after, clip)
-        return after
-    except Exception:  # whatever else went wrong here, it may have been sent
-        logger.warning("the submit's outcome is unknown", exc_info=True, extra=_about(job, "submit_unknown"))
-        return await _settle(ctx, job, ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=nonce))
-    ctx.rate_limiter.record_success(clip.planned.model)
-    logger.info("the submit was accepted", extra={**_about(job, "submit_accepted"), "operation": operation})
-    return await _record(ctx, job, clip, ev.SubmitAccepted(at=ctx.clock.now(), nonce=nonce, operation=operation))
-
-
-def _extended(job: Job, clip: Clip) -> str:
-    """The operation that made what the clip goes on from; empty if there is none, or nobody knows it."""
-    return (job.clips[clip.index - 1].operation or "") if clip.planned.extends and clip.index else ""
-
-
-def _refused(ctx: WorkerContext, nonce: str, failure: Failure) -> ev.SubmitWithdrawn | ev.SubmitDenied:
+def _refusal(ctx: WorkerContext, nonce: str, failure: Failure) -> ev.SubmitWithdrawn | ev.SubmitDenied:
     at = ctx.clock.now()
     if not failure.retryable:
         return ev.SubmitDenied(at=at, nonce=nonce, failure=failure)
@@ -275,7 +337,7 @@ def _refused(ctx: WorkerContext, nonce: str, failure: Failure) -> ev.SubmitWithd
 
 
 async def forget_attempt(ctx: WorkerContext, job: Job, clip: Clip) -> None:
-    """Delete the marker of an attempt that was certainly not charged, so that it holds up no restored backup."""
+    """Delete the marker of an attempt that was certainly not charged, so that it blocks no restored backup."""
     if not clip.planned.price_usd or not clip.prefix:
         return
     try:
@@ -285,91 +347,18 @@ async def forget_attempt(ctx: WorkerContext, job: Job, clip: Clip) -> None:
 
 
 async def give_up_submit(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
-    """The job after its owner did not come back from a submit. Raises `Unavailable` and `Conflict`.
+    """Return the job after its owner did not come back from a submit. Raises `Unavailable` and `Conflict`.
 
-    An owner that puts markers has sent nothing unless its marker is stored. A marker of this worker in its place keeps
-    it from sending later, so that the clip can be planned again. Otherwise nothing tells whether it was sent.
+    An owner that puts markers has sent nothing unless its marker is stored. This worker's marker in its place keeps the
+    owner from sending later, so that the clip can be planned again. Otherwise it is not known whether the owner sent.
     """
     nonce = clip.nonce or ""
     if clip.planned.price_usd and clip.prefix and puts_marker(nonce):
-        marker = await put_marker(ctx, clip.prefix, fence(ctx, nonce))
-        if marker.instead_of == nonce:
+        stored = await put_marker(ctx, clip.prefix, fence(ctx, nonce))
+        if stored.instead_of == nonce:
             logger.info("the owner of a submit is gone and sent nothing", extra=_about(job, "submit_taken_over"))
-            return await save_event(
-                ctx.jobs, job, ev.SubmitWithdrawn(at=ctx.clock.now(), nonce=nonce, cause=_not_sent())
-            )
+            return await save_event(ctx.jobs, job, ev.SubmitWithdrawn(at=ctx.clock.now(), nonce=nonce, cause=_NOT_SENT))
     return await save_event(ctx.jobs, job, ev.SubmitOutcomeUnknown(at=ctx.clock.now(), nonce=nonce))
-
-
-def _not_marked(error: ReelbusError) -> Failure:
-    words = (
-        f"The marker that has to be stored before a paid request leaves could not be stored: {error}; nothing was sent."
-    )
-    return Failure(category=Category.STORAGE, code="not_marked", message=words, retryable=True, charged=Charged.NO)
-
-
-def _not_sent() -> Failure:
-    words = "The worker was held up for too long between its claim and its send; nothing was sent."
-    return Failure(category=Category.TIMEOUT, code="not_sent", message=words, retryable=True, charged=Charged.NO)
-
-
-async def _settle(
-    ctx: WorkerContext, job: Job, event: ev.SubmitWithdrawn | ev.SubmitDenied | ev.SubmitOutcomeUnknown
-) -> Job:
-    """Writes how the submit ended for as long as the record still waits for it."""
-    while True:
-        try:
-            return await save_event(ctx.jobs, job, event)
-        except ImpossibleStep:
-            return job
-        except Unavailable:
-            await ctx.clock.sleep(RETRY_WRITE_S)
-        except Conflict:
-            job = await _read_patiently(ctx, job)
-
-
-async def _record(ctx: WorkerContext, job: Job, clip: Clip, accepted: ev.SubmitAccepted) -> Job:
-    """Does not give up: what is accepted is paid, and its name exists nowhere but here."""
-    while True:
-        try:
-            return await ctx.jobs.save(_after_acceptance(job, clip, accepted))
-        except Unavailable:
-            logger.warning("can't write the operation down yet", extra=_about(job, "accepted_not_written"))
-            await ctx.clock.sleep(RETRY_WRITE_S)
-        except Conflict:
-            pass
-        job = await _reread(ctx, job)
-        if _knows(job, clip, accepted.operation):
-            return job
-
-
-async def _reread(ctx: WorkerContext, job: Job) -> Job:
-    try:
-        return await get_job(ctx.jobs, job.job_id)
-    except NewerRecord:  # a newer worker searches for this clip: its file turns up under the attempt's prefix
-        logger.exception("can't write the operation down", extra=_about(job, "accepted_not_written"))
-        raise
-    except Unavailable:
-        return job
-
-
-def _after_acceptance(job: Job, clip: Clip, accepted: ev.SubmitAccepted) -> Job:
-    try:
-        return advance(job, accepted)
-    except ImpossibleStep:
-        logger.warning("an operation was accepted after its job had moved on", extra=_about(job, "accepted_late"))
-        late = ev.AcceptedLate(at=accepted.at, clip=clip.index, nonce=accepted.nonce, operation=accepted.operation)
-        return advance(job, late)
-
-
-def _knows(job: Job, clip: Clip, operation: str) -> bool:
-    line = job.clips[clip.index]
-    return line.operation == operation or operation in line.late
-
-
-def _submitting(job: Job, nonce: str) -> Clip | None:
-    clip = job.clip_in(ClipState.SUBMITTING)
-    return clip if clip and clip.nonce == nonce else None
 
 
 def _about(job: Job, action: str) -> dict[str, str]:
