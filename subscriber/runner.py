@@ -1,4 +1,4 @@
-"""Carries one job from wherever its record stands to its end: read, decide, do, and again."""
+"""Run one job from any state of its record to its end: read the record, decide, act, and again."""
 
 import asyncio
 import logging
@@ -34,91 +34,97 @@ _WAITED_TOO_LONG = Failure(
 
 
 _Write = policy.SubmitAgain | policy.Expire | policy.GiveUpWaiting
-"""What needs nothing but to be written down."""
-
-
-def _event_of(action: _Write, at: datetime) -> Step:
-    match action:
-        case policy.SubmitAgain(clip=clip):
-            return ev.Resubmit(at=at, clip=clip.index)
-        case policy.Expire():
-            return ev.Expired(at=at)
-        case policy.GiveUpWaiting():
-            return ev.Failed(at=at, failure=_WAITED_TOO_LONG)
-        case _:
-            assert_never(action)
+"""The actions that only save an event."""
 
 
 @dataclass(slots=True)
 class JobRunner:
-    """One job in the hands of this worker. `nudge` makes it read the record at once, after a cancel for example."""
+    """Runs one job in this worker. `wake` makes it read the record at once, after a cancel for example."""
 
     ctx: WorkerContext
     job: Job
     seen_at_boot: float = 0.0
     stale: bool = False
-    nudged: asyncio.Event = field(default_factory=asyncio.Event)
-    droppable: asyncio.Timeout | None = None
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    cancel_scope: asyncio.Timeout | None = None
     backoff: Backoff = field(default_factory=Backoff)
     watched_phase: tuple[object, ...] = ()
     watched_since: float = 0.0
     watched_whole: bool = False
 
     def __post_init__(self) -> None:
-        """From here on the store's time goes on, also while the job waits for a slot."""
+        """Count the store's time from here on, also while the job waits for a slot."""
         self.watched_phase = _phase_of(self.job)
         self._set_job(self.job)
 
     def wake(self) -> None:
-        """Whatever can be dropped is dropped: a pause, or a question that costs nothing."""
-        self.nudged.set()
-        if self.droppable and not self.droppable.expired():
-            self.droppable.reschedule(0)
+        """End a pause, or a poll that costs nothing, so that the record is read again."""
+        self.woken.set()
+        if self.cancel_scope and not self.cancel_scope.expired():
+            self.cancel_scope.reschedule(0)
 
     async def run(self) -> Job:
-        """The ended job. While a dependency is out of reach it waits for better times. Raises `NewerRecord` where a
-        newer worker wrote what this one can't read, and `OtherModel` where another provider's worker has to go on."""
+        """Return the ended job. While a dependency is out of reach the runner waits and tries again.
+
+        Raises `NewerRecord` if this worker can't read the record because a newer one wrote it, and `OtherModel` if the
+        worker of another provider has to go on.
+        """
         self.watched_since = self.ctx.clock.boot()
         if not self.job.ended:
             logger.info("took a job on", extra={**self._about("job_taken"), **_request_details(self.job)})
         while not self.job.ended:
-            try:
-                await (self._reload() if self.stale else self._step())
-            except Conflict:
-                self.stale = True
-            except (NewerRecord, OtherModel):
-                raise
-            except Unavailable as error:
-                logger.warning(
-                    "a dependency is out of reach", extra={**self._about("unavailable"), "reason": str(error)}
-                )
-                if isinstance(error, LocalDisk):
-                    await self._tell_that_it_waits()
-                await self._wait(max(error.retry_after_s, self.backoff.next_s()))
-                self.stale = True
-        await self._discard_unwanted()
+            await self._try_step()
+        if self.job.state is not JobState.SUCCEEDED:
+            for clip in self.job.clips:  # a clip of a job without a video is not wanted any more
+                if clip.state is ClipState.ACCEPTED and clip.operation:
+                    await self.ctx.model.discard(clip.operation)
         return self.job
 
-    async def _tell_that_it_waits(self) -> None:
-        """For a local disk that has room. If the record lies on that disk, the log has to do."""
-        if self.job.state in (JobState.GENERATING, JobState.STORING):
-            with suppress(Conflict, Unavailable):
-                event = ev.Waits(at=self.ctx.clock.now(), waiting_for="local_disk")
-                self._set_job(await save_event(self.ctx.jobs, self.job, event))
+    async def _try_step(self) -> None:
+        """Read the record again, or take one step from it. A conflict or an outage makes the record stale."""
+        try:
+            if self.stale:
+                self.woken.clear()
+                self._set_job(await get_job(self.ctx.jobs, self.job.job_id))
+            else:
+                await self._step()
+        except Conflict:
+            self.stale = True
+        except (NewerRecord, OtherModel):
+            raise
+        except Unavailable as error:
+            logger.warning("a dependency is out of reach", extra={**self._about("unavailable"), "reason": str(error)})
+            if isinstance(error, LocalDisk) and self.job.state in (JobState.GENERATING, JobState.STORING):
+                # Only the log says so if the record is on the disk that is full.
+                with suppress(Conflict, Unavailable):
+                    event = ev.Waits(at=self.ctx.clock.now(), waiting_for="local_disk")
+                    self._set_job(await save_event(self.ctx.jobs, self.job, event))
+            await self._wait(max(error.retry_after_s, self.backoff.next_s()))
+            self.stale = True
 
     async def _step(self) -> None:
-        action = policy.decide(self.job, self._store_time(), self.ctx.deadlines, self._watch())
+        watch = policy.Watch(self.ctx.clock.boot() - self.watched_since, self.watched_whole)
+        action = policy.decide(self.job, self._store_time(), self.ctx.deadlines, watch)
         match action:
             case policy.Hold(seconds=seconds):
                 await self._pause(seconds)
             case policy.Search(clip=clip):
-                await self._or_pause(await generation.search(self.ctx, self.job, clip), self.ctx.search_every_s)
+                if found := await generation.search(self.ctx, self.job, clip):
+                    self._set_job(found)
+                else:
+                    await self._pause(self.ctx.search_every_s)
             case policy.Poll(clip=clip):
                 await self._poll(clip)
             case policy.Submit():
-                await self._submit()
+                # The worker's turn may come later than the job may wait to be started.
+                left_s = (policy.next_submit_until(self.job) - self._store_time()).total_seconds()
+                after = await submit_next(self.ctx, self.job, begin_before=self.ctx.clock.boot() + left_s)
+                if after is self.job:
+                    self.stale = True
+                else:
+                    await self._continue_with(after)
             case policy.Announce():
-                raise AssertionError("an ended job is not carried")
+                raise AssertionError("an ended job has no next step")
             case _:
                 self._set_job(await self._settle(action))
 
@@ -145,88 +151,56 @@ class JobRunner:
             case _:
                 return await save_event(self.ctx.jobs, self.job, _event_of(action, self.ctx.clock.now()))
 
-    async def _submit(self) -> None:
-        """It may wait for its turn for longer than the job may wait to be begun."""
-        left_s = (policy.next_submit_until(self.job) - self._store_time()).total_seconds()
-        after = await submit_next(self.ctx, self.job, begin_before=self.ctx.clock.boot() + left_s)
-        if after is self.job:
-            self.stale = True
-        else:
+    async def _poll(self, clip: Clip) -> None:
+        try:
+            after = await self._unless_woken(generation.poll_once(self.ctx, self.job, clip))
+        except OtherModel:
+            now = self._store_time()
+            waited_s = (now - (clip.accepted_at or now)).total_seconds()
+            if waited_s <= policy.generation_span_s(self.job, self.ctx.deadlines):
+                raise
+            after = await generation.give_up_generation(self.ctx, self.job, clip)
+        if after and after.state is JobState.STORING:
+            try:
+                self._set_job(await assembly.store(self.ctx, after, waits_for_files=True))
+            except Unavailable:  # only now is `storing` saved: its deadline counts from the moment that it has to wait
+                self._set_job(await self.ctx.jobs.save(after))
+                raise
+        elif after:
             await self._continue_with(after)
+        elif self.woken.is_set() or self.ctx.clock.boot() - self.seen_at_boot > self.ctx.cancel_look_s:
+            self.stale = True
+        elif self.ctx.model.poll_every_s:
+            await self._wait(self.ctx.model.poll_every_s * random.uniform(0.8, 1.2))
 
     async def _continue_with(self, job: Job) -> None:
-        """Goes on at once, or waits with the message in hand for what the model lacks."""
+        """Go on at once, or wait with the message in hand for the model's quota or capacity."""
         self._set_job(job)
         if job.waiting_for and not job.ended:
             await self._pause(self.backoff.next_s())
         else:
             self.backoff.reset()
 
-    async def _poll(self, clip: Clip) -> None:
-        try:
-            after = await self._unless_nudged(generation.poll_once(self.ctx, self.job, clip))
-        except OtherModel:
-            since, span_s = (
-                clip.accepted_at or self._store_time(),
-                policy.generation_span_s(self.job, self.ctx.deadlines),
-            )
-            if (self._store_time() - since).total_seconds() <= span_s:
-                raise
-            after = await generation.give_up_generation(self.ctx, self.job, clip)
-        if after and after.state is JobState.STORING:
-            await self._store_at_once(after)
-        elif after:
-            await self._continue_with(after)
-        elif self.nudged.is_set() or self._age_s() > self.ctx.cancel_look_s:
-            self.stale = True
-        elif self.ctx.model.poll_every_s:
-            await self._wait(self.ctx.model.poll_every_s * random.uniform(0.8, 1.2))
-
-    async def _store_at_once(self, job: Job) -> None:
-        """`storing` is written down only where it has to wait: from then on its own deadline counts."""
-        try:
-            self._set_job(await assembly.store(self.ctx, job, waits_for_files=True))
-        except Unavailable:
-            self._set_job(await self.ctx.jobs.save(job))
-            raise
-
-    async def _unless_nudged(self, doing: Coroutine[Any, Any, T]) -> T | None:
-        """What comes of it; None where a nudge dropped it. In no task of its own: thousands of jobs do this at once."""
-        try:
-            async with asyncio.timeout(0 if self.nudged.is_set() else None) as droppable:
-                self.droppable = droppable
-                return await doing
-        except TimeoutError:
-            if not droppable.expired():
-                raise
-            return None
-        finally:
-            self.droppable = None
-
-    async def _discard_unwanted(self) -> None:
-        """Nobody waits for the accepted clips of a job that ended without a video."""
-        if self.job.state is not JobState.SUCCEEDED:
-            for clip in self.job.clips:
-                if clip.state is ClipState.ACCEPTED and clip.operation:
-                    await self.ctx.model.discard(clip.operation)
-
-    async def _or_pause(self, after: Job | None, seconds: float) -> None:
-        if after:
-            self._set_job(after)
-        else:
-            await self._pause(seconds)
-
     async def _pause(self, seconds: float) -> None:
+        """Wait, then read the record again."""
         await self._wait(seconds)
         self.stale = True
 
     async def _wait(self, seconds: float) -> None:
-        """Sleeps, unless nudged."""
-        await self._unless_nudged(self.ctx.clock.sleep(seconds))
+        await self._unless_woken(self.ctx.clock.sleep(seconds))
 
-    async def _reload(self) -> None:
-        self.nudged.clear()
-        self._set_job(await get_job(self.ctx.jobs, self.job.job_id))
+    async def _unless_woken(self, doing: Coroutine[Any, Any, T]) -> T | None:
+        """Return its result; None if `wake` ended it. It gets no task of its own: thousands of jobs do this at once."""
+        try:
+            async with asyncio.timeout(0 if self.woken.is_set() else None) as scope:
+                self.cancel_scope = scope
+                return await doing
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            return None
+        finally:
+            self.cancel_scope = None
 
     def _set_job(self, job: Job) -> None:
         self.job, self.seen_at_boot, self.stale = job, self.ctx.clock.boot(), False
@@ -236,19 +210,27 @@ class JobRunner:
     def _store_time(self) -> datetime:
         return self.ctx.store_time(self.job, self.seen_at_boot)
 
-    def _watch(self) -> policy.Watch:
-        return policy.Watch(self.ctx.clock.boot() - self.watched_since, self.watched_whole)
-
-    def _age_s(self) -> float:
-        return self.ctx.clock.boot() - self.seen_at_boot
-
     def _about(self, action: str) -> dict[str, str]:
         return {"action": action, "job_id": self.job.job_id}
 
 
+def _event_of(action: _Write, at: datetime) -> Step:
+    match action:
+        case policy.SubmitAgain(clip=clip):
+            return ev.Resubmit(at=at, clip=clip.index)
+        case policy.Expire():
+            return ev.Expired(at=at)
+        case policy.GiveUpWaiting():
+            return ev.Failed(at=at, failure=_WAITED_TOO_LONG)
+        case _:
+            assert_never(action)
+
+
 def _request_details(job: Job) -> dict[str, object]:
-    """What was asked for, for the log: nothing that the caller wrote freely. The model is the planned one once there is
-    a plan: the request may name any."""
+    """Return what the request asks for, for the log, without anything that the caller wrote freely.
+
+    The model is the planned one: the request may name any. Before there is a plan the log names none.
+    """
     wanted = {"duration_seconds", "quality", "aspect_ratio", "resolution", "generate_audio"}
     details: dict[str, object] = job.request.model_dump(mode="json", include=wanted)
     planned = {"model": job.clips[0].planned.model} if job.clips else {}
@@ -256,6 +238,6 @@ def _request_details(job: Job) -> dict[str, object]:
 
 
 def _phase_of(job: Job) -> tuple[object, ...]:
-    """What its deadline counts from: an attempt in one state, or the state of the job."""
+    """Return what the present deadline counts from: an attempt in one state, or the state of the job."""
     clip = job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN, ClipState.ACCEPTED)
     return (job.state, clip.index, clip.attempt, clip.state) if clip else (job.state,)
