@@ -44,6 +44,8 @@ class Studio:
         self.retired: set[str] = set()
         self.released = asyncio.Event()
         """What is held may be made."""
+        self.accepted = asyncio.Event()
+        """Set by the first operation that is accepted."""
         self.jobs: dict[str, Job] = {}
         self._lengths: dict[str, int] = {}
 
@@ -81,6 +83,7 @@ class Studio:
         job.turns = body.get("input", [])
         job.statuses_left.extend(step.poll_statuses)
         self.jobs[name] = job
+        self.accepted.set()
 
     async def asked(self, name: str) -> Job | None:
         """The job if it has ended, None while it runs. Raises `Refused` for 404s and scripted failures."""
