@@ -1,9 +1,11 @@
-"""Puts the facade together: routes, middleware, and what opens and closes with it."""
+"""The ASGI application: its routes, its middleware, and the state that opens and closes with it."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,7 +16,6 @@ from starlette.routing import Route
 from publisher.compose import link_secret, open_context, open_disk_check, open_token_check
 from publisher.context import PublisherContext
 from publisher.facade import events, files, generate, openapi, routes
-from publisher.facade import routes as jobs
 from publisher.facade.auth import Authenticator, SignedUrlVideoStore, UrlSigner
 from publisher.facade.call import State
 from publisher.facade.coalescing import Coalescer
@@ -35,17 +36,26 @@ from publisher.settings import PublisherSettings
 from publisher.waiting import Waiters
 from schemas.errors import ReelbusError
 
+
+class ExactRoute(Route):
+    """A route whose pattern ends where the path ends. Starlette's `$` also matches before a line break at the end."""
+
+    def __init__(self, path: str, endpoint: Any, *, methods: list[str] | None = None) -> None:
+        super().__init__(path, endpoint, methods=methods)
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
+
+
 ROUTES = [
-    Route("/api/videos/generate", generate.generate, methods=["POST"]),
-    Route("/api/videos/health", routes.health),
-    Route("/api/videos", jobs.list_all),
-    Route(f"/api/videos/{VIDEO_ID}", jobs.one, methods=["GET", "DELETE"]),
-    Route(f"/api/videos/{VIDEO_ID}/events", events.events),
-    Route("/videos/{gcs_path:path}", files.file),
-    Route("/livez", routes.livez),
-    Route("/readyz", routes.readyz),
-    Route("/openapi.json", openapi.openapi_json),
-    Route("/", openapi.root),
+    ExactRoute("/api/videos/generate", generate.generate, methods=["POST"]),
+    ExactRoute("/api/videos/health", routes.health),
+    ExactRoute("/api/videos", routes.list_all),
+    ExactRoute(f"/api/videos/{VIDEO_ID}", routes.one, methods=["GET", "DELETE"]),
+    ExactRoute(f"/api/videos/{VIDEO_ID}/events", events.events),
+    ExactRoute("/videos/{gcs_path:path}", files.file),
+    ExactRoute("/livez", routes.livez),
+    ExactRoute("/readyz", routes.readyz),
+    ExactRoute("/openapi.json", openapi.openapi_json),
+    ExactRoute("/", openapi.root),
 ]
 
 

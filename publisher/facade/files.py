@@ -1,15 +1,16 @@
-"""`GET /videos/{gcs_path}`: the finished files, where the video store is a folder. Others have their own address.
+"""`GET /videos/{gcs_path}`: the finished files, if the video store is a folder. Other stores have addresses of their own.
 
-Reads a `Range` header (RFC 9110, section 14): in time in proportion to its length, whatever a caller sends.
+A `Range` header (RFC 9110, section 14) is read in time proportional to its length, whatever a caller sends.
 """
 
 import asyncio
-import os
 import stat
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
+from starlette.staticfiles import NotModifiedResponse
 
 from publisher.facade.call import Call
 from schemas.domain.object_names import FINALS, POSTERS, is_safe
@@ -17,22 +18,22 @@ from schemas.errors import NotFound, ReelbusError
 from schemas.wire.media_types import type_of_name
 
 RANGES_AT_MOST = 50
-"""Who asks for more gets the whole file: each part costs a seek, and a header of kilobytes can name thousands."""
+"""A header with more ranges is ignored: each part costs a seek, and a header of kilobytes can name thousands."""
 _DIGITS_AT_MOST = 18
 
 
 class NotSatisfiable(ReelbusError):
-    """No range of the header lies inside of the file."""
+    """The file has no range that the header asks for."""
 
     def __init__(self, size_bytes: int) -> None:
-        super().__init__(f"The file has {size_bytes:,} bytes, and no asked range lies inside of it")
+        super().__init__(f"The file has {size_bytes:,} bytes; it has none of the requested ranges")
         self.size_bytes = size_bytes
 
 
 def satisfiable_ranges(given: str, size_bytes: int) -> list[tuple[int, int]] | None:
-    """First and last byte of each range that the file has; None for a header that the standard wants ignored.
+    """Return the first and last byte of each range that the file has; None for a header that must be ignored.
 
-    Raises `NotSatisfiable` if the header is valid and no range of it can be had.
+    Raises `NotSatisfiable` if the header is valid and the file has none of its ranges.
     """
     unit, sign, listed = given.partition("=")
     specs = [spec for part in listed.split(",") if (spec := part.strip(" \t"))]
@@ -52,7 +53,10 @@ def satisfiable_ranges(given: str, size_bytes: int) -> list[tuple[int, int]] | N
 
 
 def _bounds(spec: str, size_bytes: int) -> tuple[int, int] | None:
-    """First and last byte, the last one before the first one if the file has none of them; None for no range."""
+    """Return the first and last byte of a range; None if `spec` is no range.
+
+    If the file has no byte of the range, the last one comes before the first one.
+    """
     first, dash, last = spec.partition("-")
     if not dash or not _are_digits(first or last) or not _are_digits(last or first):
         return None
@@ -69,7 +73,7 @@ def _are_digits(text: str) -> bool:
 
 
 def _number(digits: str) -> int:
-    """A number of thousands of digits is only a large one."""
+    """Return the number; a number of more than 18 digits counts as 10 to the power of 18."""
     digits = digits.lstrip("0")
     return int(digits or "0") if len(digits) <= _DIGITS_AT_MOST else 10**_DIGITS_AT_MOST
 
@@ -78,39 +82,45 @@ _CACHE = {"Cache-Control": "private, max-age=3600"}
 
 
 async def file(call: Call) -> Response:
-    """The file, or the asked range of it."""
+    """Answer with the file, with the requested ranges of it, or with 304 if the caller has this version of it."""
     name = call.path_params["gcs_path"]
-    if links := call.state["url_signer"]:
-        links.check(name, call.query_params)
-    path = _path(call.state["settings"].videos_url, name)
-    found = await asyncio.to_thread(_stat, path) if path else None
-    if path is None or found is None:
+    if url_signer := call.state["url_signer"]:
+        url_signer.check(name, call.query_params)
+    url = urlsplit(call.state["settings"].videos_url)
+    # Only finished files are public: work files and reference images are private.
+    if url.scheme != "file" or not name.startswith((FINALS, POSTERS)) or not is_safe(name):
+        raise NotFound(f"there is no video {name}")
+    path = Path(unquote(url.path)) / name
+    try:
+        found = await asyncio.to_thread(path.stat)
+    except OSError:
+        raise NotFound(f"there is no video {name}") from None
+    if not stat.S_ISREG(found.st_mode):
         raise NotFound(f"there is no video {name}")
     response = FileResponse(path, stat_result=found, media_type=type_of_name(path.name), headers=_CACHE)
+    if is_not_modified(call.headers, response.headers):
+        return NotModifiedResponse(response.headers)
     _rewrite_range(call, response, found.st_size)
     return response
 
 
-def _path(videos_url: str, name: str) -> Path | None:
-    """Where the file lies. Only what is finished is shown: work files and references are private."""
-    url = urlsplit(videos_url)
-    if url.scheme != "file" or not name.startswith((FINALS, POSTERS)) or not is_safe(name):
-        return None
-    return Path(unquote(url.path)) / name
+def is_not_modified(asked: Headers, current: Headers) -> bool:
+    """Return whether the caller has the current version (RFC 9110, 13.1.2 and 13.1.3).
 
-
-def _stat(path: Path) -> os.stat_result | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found if stat.S_ISREG(found.st_mode) else None
+    `If-Modified-Since` counts only without `If-None-Match`, and only if it repeats our `Last-Modified`: a video never
+    changes, so another date is of another file.
+    """
+    if "if-none-match" in asked:
+        tags = {tag.strip().removeprefix("W/") for tag in ",".join(asked.getlist("if-none-match")).split(",")}
+        return "*" in tags or current["etag"] in tags
+    return asked.getlist("if-modified-since") == [current["last-modified"]]
 
 
 def _rewrite_range(call: Call, response: FileResponse, size_bytes: int) -> None:
-    """Leave the `Range` that can be had, written plainly, to Starlette; drop one that the standard wants ignored.
+    """Replace the `Range` header by the ranges that the file has, in their plainest form: Starlette reads them.
 
-    Raises `NotSatisfiable`. `Range` is defined for GET alone, and holds only for the version that `If-Range` names.
+    Remove a header that the standard tells servers to ignore. `Range` is defined for GET alone, and counts only for the
+    version that `If-Range` names. Raises `NotSatisfiable`.
     """
     given, versions = call.headers.getlist("range"), call.headers.getlist("if-range")
     call.scope["headers"] = [(key, value) for key, value in call.scope["headers"] if key not in (b"range", b"if-range")]

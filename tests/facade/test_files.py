@@ -114,6 +114,33 @@ async def test_a_range_of_another_version_is_the_whole_file(door: Door, path: st
 
 
 @pytest.mark.parametrize(
+    "form", ["{etag}", "W/{etag}", '"another", {etag}', "*", '"another" ,W/{etag}  '], ids=lambda form: form.split()[-1]
+)
+async def test_a_caller_that_has_the_file_gets_a_304(door: Door, path: str, form: str) -> None:
+    head = (await door.client.head(path)).headers
+    for ask in (door.client.get, door.client.head):
+        answer = await ask(path, headers={"If-None-Match": form.format(**head), "Range": "bytes=999999-"})
+        assert (answer.status_code, answer.content) == (304, b"")
+        assert (answer.headers["etag"], answer.headers["cache-control"]) == (head["etag"], head["cache-control"])
+        assert "content-length" not in answer.headers
+
+
+async def test_a_caller_that_has_another_version_gets_the_file(door: Door, path: str) -> None:
+    head = (await door.client.head(path)).headers
+    for headers in (
+        {"If-None-Match": '"another"'},
+        {"If-None-Match": ""},
+        {"If-None-Match": '"another"', "If-Modified-Since": head["last-modified"]},
+        {"If-Modified-Since": "Wed, 21 Oct 2015 07:28:00 GMT"},
+        {"If-Modified-Since": "yesterday"},
+    ):
+        answer = await door.client.get(path, headers=headers)
+        assert (answer.status_code, answer.content) == (200, VIDEO), headers
+    same = await door.client.get(path, headers={"If-Modified-Since": head["last-modified"]})
+    assert (same.status_code, same.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "generated-videos/never.mp4",

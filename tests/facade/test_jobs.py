@@ -3,11 +3,13 @@
 import asyncio
 import base64
 import json
+from dataclasses import replace
 
 import pytest
 
 from schemas.wire.message import decode_command
-from tests.facade.doors import Door
+from tests.facade.doors import Door, door_over
+from tests.facade.faults import UnreachableJobs
 from tests.facade.hand import Hand
 
 
@@ -64,6 +66,25 @@ async def test_a_job_that_never_was(door: Door, method: str, path: str) -> None:
     answer = await door.client.request(method, path)
     assert answer.status_code == 404
     assert answer.json()["detail"].startswith("Not found: ")
+
+
+@pytest.mark.parametrize(
+    "odd", ["one%0a", "one%0d%0a", "%0aone", "one%00", "one%20", "o.ne", "%C3%A9", "x" * 65, "one%0a%0a"]
+)
+@pytest.mark.parametrize(("method", "more"), [("GET", ""), ("GET", "?wait=60"), ("GET", "/events"), ("DELETE", "")])
+async def test_an_id_of_another_grammar_is_not_looked_for(door: Door, method: str, more: str, odd: str) -> None:
+    assert await door.queued(job_id="one") == "one"
+    answer = await door.client.request(method, f"/api/videos/{odd}{more}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    async with door_over({**door.state, "ctx": replace(door.desk, jobs=UnreachableJobs())}) as blind:
+        again = await blind.client.request(method, f"/api/videos/{odd}{more}")
+        assert again.status_code == 404, "the store is not asked"
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/api/videos", "/api/videos/health", "/openapi.json", "/"])
+async def test_a_line_break_after_a_path_is_another_path(door: Door, path: str) -> None:
+    assert (await door.client.get(path)).status_code == 200
+    assert (await door.client.get(f"{path}%0a")).status_code == 404
 
 
 async def test_cancelling_before_the_submit(door: Door, hand: Hand) -> None:
