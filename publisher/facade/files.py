@@ -1,4 +1,4 @@
-"""`GET /videos/{gcs_path}`: the finished files, if the video store is a folder. Other stores have addresses of their own.
+"""`GET /videos/{gcs_path}`: the finished files, if the video store is a folder. Others have their own address.
 
 A `Range` header (RFC 9110, section 14) is read in time proportional to its length, whatever a caller sends.
 """

@@ -162,6 +162,25 @@ class AdmissionControl:
 
 _SMALL_BYTES = 65_536
 _SILENCE_S = 20.0
+FLOOR_BYTES_PER_S = 1_000
+FLOOR_AFTER_S = 10.0
+"""A body that arrives more slowly, on average, is refused after so long: it would hold a connection and memory for two
+minutes. The slowest links in use, such as GPRS, carry several times as much; a body of 10 kB has `FLOOR_AFTER_S`."""
+
+
+def next_part_within(size_bytes: int, passed_s: float, *, within_s: float, waited_s: float = 0) -> tuple[float, str]:
+    """Return by when the next part of a body must arrive, in seconds since the first one was awaited, and the rule.
+
+    `size_bytes` have arrived in `passed_s`. For `waited_s` of them the facade read nothing: they count for no rate.
+    """
+    return min(
+        (within_s, f"within {within_s:g} s"),
+        (passed_s + _SILENCE_S, f"without a pause of {_SILENCE_S:g} s"),
+        (
+            waited_s + max(FLOOR_AFTER_S, size_bytes / FLOOR_BYTES_PER_S),
+            f"at {FLOOR_BYTES_PER_S:,} bytes a second or more",
+        ),
+    )
 
 
 class Uploads:
@@ -237,20 +256,24 @@ class Upload:
         said = call.headers.get("content-length", "")
         if said.isdigit() and int(said) > _SMALL_BYTES:
             await self._hold(int(said))
-        within_s, loop = self._uploads.body_within_s, asyncio.get_running_loop()
-        deadline, parts, size_bytes = loop.time() + within_s, list[bytes](), 0
+        within_s, now = self._uploads.body_within_s, asyncio.get_running_loop().time
+        began = now()
+        parts, size_bytes, waited_s = list[bytes](), 0, 0.0
+        until_s, rule = next_part_within(0, 0, within_s=within_s)
         try:
-            async with asyncio.timeout(min(within_s, _SILENCE_S)) as timeout:
+            async with asyncio.timeout_at(began + until_s) as timeout:
                 async for part in call.stream():
                     parts.append(part)
                     size_bytes += len(part)
                     if size_bytes > _SMALL_BYTES and not self._held_bytes:
                         timeout.reschedule(None)
+                        asked_at = now()
                         await self._hold(self._uploads.body_limit_bytes)
-                    timeout.reschedule(min(deadline, loop.time() + _SILENCE_S))
+                        waited_s = now() - asked_at
+                    until_s, rule = next_part_within(size_bytes, now() - began, within_s=within_s, waited_s=waited_s)
+                    timeout.reschedule(began + until_s)
         except TimeoutError:
-            waited = f"within {within_s:g} s" if loop.time() >= deadline else f"without a pause of {_SILENCE_S:g} s"
-            raise TooSlow(f"The body must arrive {waited}") from None
+            raise TooSlow(f"The body must arrive {rule}") from None
         return b"".join(parts)
 
     async def _hold(self, size_bytes: int) -> None:

@@ -1,10 +1,13 @@
 """Bodies that are broken, too large, or no JSON; and addresses that are none."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
 import pytest
 
+from publisher.facade import request_body
+from publisher.facade.request_body import next_part_within
 from tests.facade.doors import ASYNC, GENERATE, PROMPT, Door
 
 
@@ -107,6 +110,40 @@ async def test_a_large_body_is_refused_while_it_comes(door: Door) -> None:
 
     answer = await door.client.post(GENERATE, content=endless())
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "passed_s", "until_s", "rule"),
+    [
+        (0, 0, 10, "at 1,000 bytes a second or more"),
+        (9_999, 9, 10, "at 1,000 bytes a second or more"),
+        (15_000, 10, 15, "at 1,000 bytes a second or more"),
+        (100_000, 10, 30, "without a pause of 20 s"),
+        (100_000, 90, 100, "at 1,000 bytes a second or more"),
+        (1_000_000, 110, 120, "within 120 s"),
+    ],
+)
+def test_a_body_has_a_lowest_rate(size_bytes: int, passed_s: float, until_s: float, rule: str) -> None:
+    assert next_part_within(size_bytes, passed_s, within_s=120) == (until_s, rule)
+
+
+def test_the_time_in_which_the_facade_read_nothing_is_in_no_rate() -> None:
+    assert next_part_within(70_000, 75, within_s=120, waited_s=25)[0] == 95
+    assert next_part_within(70_000, 75, within_s=90, waited_s=25)[0] == 90
+
+
+async def test_a_body_below_the_lowest_rate_is_refused(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_body, "FLOOR_AFTER_S", 0.05)
+
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b'{"prompt": "'
+        await asyncio.Event().wait()
+
+    answer = await door.client.post(GENERATE, content=stalled())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (408, "too_slow")
+    assert answer.json()["detail"] == "The body must arrive at 1,000 bytes a second or more"
+    assert answer.json()["error"]["retryable"]
+    assert await _jobs(door) == []
 
 
 async def test_other_addresses_and_methods_have_the_same_shape(door: Door) -> None:
