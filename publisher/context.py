@@ -54,8 +54,13 @@ async def status(ctx: PublisherContext, job_id: str, *, caller: str | None = Non
 
 async def view(ctx: PublisherContext, job: Job, *, caller: str | None = None) -> JobView:
     """Return the view of a record, with its position in the queue if the store can count that."""
+    return await outline(ctx, job, caller=caller, queue_position=await queue_position(ctx, job))
+
+
+async def queue_position(ctx: PublisherContext, job: Job) -> int | None:
+    """Return the position of a queued job, from 1; None for another job, or if the store can't count that cheaply."""
     ahead = await ctx.jobs.ahead_of(job) if job.state is JobState.QUEUED else None
-    return await outline(ctx, job, caller=caller, queue_position=None if ahead is None else ahead + 1)
+    return None if ahead is None else ahead + 1
 
 
 async def outline(

@@ -102,12 +102,12 @@ class TooManyWaiters(Unavailable):
 class Waiter:
     """One caller that waits for news of one job, until it leaves or the context ends."""
 
-    __slots__ = ("_has_news", "_job_id", "_waiters", "_waiting")
+    __slots__ = ("_job_id", "_news_at", "_waiters", "_waiting")
 
     def __init__(self, waiters: "Waiters", job_id: str) -> None:
         self._waiters = waiters
         self._job_id = job_id
-        self._has_news = False
+        self._news_at: float | None = None
         self._waiting: asyncio.Timeout | None = None
 
     def __enter__(self) -> Self:
@@ -120,19 +120,21 @@ class Waiter:
         """Stop waiting. To be called once."""
         self._waiters.unregister(self._job_id, self)
 
-    def notify(self) -> None:
+    def notify(self, at: float) -> None:
         """End the wait. Never raises, not even in the turn of the loop in which the wait expires."""
-        self._has_news = True
+        self._news_at = at
         if self._waiting and not self._waiting.expired():
             self._waiting.reschedule(0)
         self._waiting = None
 
-    async def wait(self, timeout_s: float, meanwhile: Meanwhile = asyncio.Future) -> None:
+    async def wait(self, timeout_s: float, meanwhile: Meanwhile = asyncio.Future) -> float | None:
         """Wait for news, for `timeout_s` at most. Raises `Draining`, and what `meanwhile` raises.
+
+        Return when the newest news came, by the clock's `boot`; None if none came.
 
         `meanwhile` is awaited here, and in no task of its own: 10,000 callers wait at once.
         """
-        if not (self._has_news or self._waiters.draining):
+        if self._news_at is None and not self._waiters.draining:
             try:
                 async with asyncio.timeout(timeout_s) as self._waiting:
                     await meanwhile()
@@ -140,9 +142,10 @@ class Waiter:
                 pass
             finally:
                 self._waiting = None
-        self._has_news = False
+        news_at, self._news_at = self._news_at, None
         if self._waiters.draining:
             raise Draining
+        return news_at
 
     async def end(self, timeout_s: float, meanwhile: Meanwhile = asyncio.Future, *, look: bool = True) -> Job | None:
         """Return the job when it has ended; None after `timeout_s`. Raises like `wait`, and `NotFound`.
@@ -238,9 +241,10 @@ class Waiters:
 
     def _on_completion(self, job_id: str | None) -> None:
         every = self._by_job.values() if job_id is None else (self._by_job.get(job_id, ()),)
+        now = self._ctx.clock.boot()
         for waiters in every:
             for waiter in waiters:
-                waiter.notify()
+                waiter.notify(now)
 
 
 if not TYPE_CHECKING:  # for the type checker only what is here exists

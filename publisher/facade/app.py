@@ -32,6 +32,7 @@ from publisher.facade.middleware import (
 )
 from publisher.facade.request_body import AdmissionControl, BodyLimit, ContentType, Uploads
 from publisher.facade.request_headers import VIDEO_ID
+from publisher.facade.watched_jobs import WatchedJobs
 from publisher.settings import PublisherSettings
 from publisher.waiting import Waiters
 from schemas.errors import ReelbusError
@@ -71,6 +72,7 @@ async def open_state(settings: PublisherSettings) -> AsyncIterator[State]:
                 ctx=linked,
                 admission=AdmissionControl(settings.intake_at_once),
                 waiters=waiters,
+                watched_jobs=WatchedJobs(linked, look_every_s=settings.events_look_every_s),
                 coalescer=Coalescer(),
                 uploads=Uploads(settings),
                 check_disk=open_disk_check(settings),

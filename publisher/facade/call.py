@@ -11,6 +11,7 @@ from publisher.context import PublisherContext
 from publisher.facade.auth import Authenticator, UrlSigner
 from publisher.facade.coalescing import Coalescer
 from publisher.facade.request_body import AdmissionControl, Uploads
+from publisher.facade.watched_jobs import WatchedJobs
 from publisher.settings import PublisherSettings
 from publisher.waiting import Waiters
 from schemas.errors import ReelbusError
@@ -23,6 +24,7 @@ class State(TypedDict):
     ctx: PublisherContext
     admission: AdmissionControl
     waiters: Waiters
+    watched_jobs: WatchedJobs
     coalescer: Coalescer
     uploads: Uploads
     check_disk: Callable[[], Awaitable[None]]

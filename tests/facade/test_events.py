@@ -2,12 +2,19 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
+
+from publisher.context import find
 from publisher.dead_letters import replay
+from publisher.facade.watched_jobs import WatchedJobs
+from schemas.domain.job import Job
 from schemas.errors import Category, Charged, Failure
 from tests.facade.doors import Door
+from tests.facade.faults import BlindJobs, HastyClock
 from tests.facade.hand import Hand
 
 STATES = ["queued", "submitting", "generating", "storing", "succeeded"]
@@ -89,3 +96,94 @@ async def test_head_opens_no_stream(door: Door) -> None:
     job_id = await door.queued()
     answer = await door.client.head(f"/api/videos/{job_id}/events")
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+class _CountedJobs(BlindJobs):
+    """A job store that counts the reads of records."""
+
+    reads = 0
+
+    async def get(self, job_id: str) -> Job | None:
+        self.reads += 1
+        return await super().get(job_id)
+
+
+class _StoppedClock(HastyClock):
+    """A clock that stands still until a test moves it on."""
+
+    passed_s = 0.0
+
+    def boot(self) -> float:
+        return self.passed_s
+
+
+@pytest.fixture
+def watched(door: Door) -> tuple[WatchedJobs, _CountedJobs, _StoppedClock]:
+    jobs, clock = _CountedJobs(door.desk.jobs), _StoppedClock(door.desk.clock)
+    return WatchedJobs(replace(door.desk, jobs=jobs, clock=clock), look_every_s=1), jobs, clock
+
+
+async def test_idle_streams_of_a_job_share_reads_that_get_rarer(
+    door: Door, hand: Hand, watched: tuple[WatchedJobs, _CountedJobs, _StoppedClock]
+) -> None:
+    watched_jobs, jobs, clock = watched
+    job = await find(door.desk, await door.queued())
+    read_after_s = list[float]()
+    with ExitStack() as stack:
+        streams = [stack.enter_context(watched_jobs.watch(job)) for _ in range(100)]
+        for second in range(20):
+            before, clock.passed_s = jobs.reads, second
+            looks = await asyncio.gather(*(stream.look() for stream in streams))
+            assert {look[0].revision for look in looks} == {job.revision}
+            read_after_s += [second] * (jobs.reads - before)
+        assert read_after_s == [0, 1, 3, 7, 12, 17], "not 2,000 reads"
+        await hand.start(job.job_id)
+        looked = [(await streams[0].look())[0].state]
+        for clock.passed_s in range(20, 25):
+            looked.append((await streams[0].look())[0].state)
+        assert looked == ["queued", "queued", "queued", "submitting", "submitting", "submitting"]
+        assert jobs.reads == 8, "after a change the pause is short again"
+
+
+async def test_a_completion_is_one_read_for_all_streams(
+    door: Door, hand: Hand, watched: tuple[WatchedJobs, _CountedJobs, _StoppedClock]
+) -> None:
+    watched_jobs, jobs, clock = watched
+    job = await find(door.desk, await door.queued())
+    with ExitStack() as stack:
+        streams = [stack.enter_context(watched_jobs.watch(job)) for _ in range(100)]
+        await streams[0].look()
+        await hand.finish(job.job_id)
+        assert not (await streams[0].look())[0].ended
+        reads, news_at, clock.passed_s = jobs.reads, 0.001, 0.002
+        looks = await asyncio.gather(*(stream.look(news_at) for stream in streams))
+        assert all(look[0].ended for look in looks)
+        assert jobs.reads == reads + 1
+
+
+async def test_a_stream_goes_on_while_the_store_is_out_of_reach(
+    door: Door, hand: Hand, watched: tuple[WatchedJobs, _CountedJobs, _StoppedClock]
+) -> None:
+    watched_jobs, jobs, clock = watched
+    job = await hand.accept((await hand.start(await door.queued())).job_id)
+    with watched_jobs.watch(job) as stream:
+        first, _ = await stream.look()
+        jobs.blind, clock.passed_s = True, 1
+        second, _ = await stream.look()
+        assert (second.revision, second.state) == (first.revision, first.state)
+        jobs.blind = False
+        await hand.render(job.job_id)
+        clock.passed_s = 100
+        assert (await stream.look())[0].state == "storing"
+
+
+async def test_what_was_read_for_streams_is_forgotten_with_the_last_one(door: Door) -> None:
+    job_id = await door.queued()
+    watching = asyncio.create_task(door.client.get(f"/api/videos/{job_id}/events"))
+    other = asyncio.create_task(door.client.get(f"/api/videos/{job_id}/events"))
+    while door.state["waiters"].waiting < 2:  # noqa: ASYNC110  # waiters report no event for it
+        await asyncio.sleep(0)
+    assert door.state["watched_jobs"].count == 1
+    await door.client.delete(f"/api/videos/{job_id}")
+    await asyncio.gather(watching, other)
+    assert (door.state["watched_jobs"].count, door.state["waiters"].waiting) == (0, 0)
