@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import google, growth, inflight, overhead, pictures, polling, renderer, startup, throughput, waiting
+from bench import google, growth, inflight, pictures, polling, queues, renderer, startup, waiting
 from bench.figure import Figure
 from bench.report import keep, table
 from schemas.errors import Unavailable
@@ -16,11 +16,10 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Figure]]] = {
     "growth": growth.measure,
     "inflight": inflight.measure,
     "inflight-many": inflight.measure_many,
-    "overhead": overhead.measure,
     "polling": polling.measure,
+    "queues": queues.measure,
     "renderer": renderer.measure,
     "startup": startup.measure,
-    "throughput": throughput.measure,
     "waiting": waiting.measure,
 }
 ONLY_BY_NAME = frozenset({"inflight-many"})

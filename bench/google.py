@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 
+from bench.deployments import WARM, Answers, Deployment, make_clip, open_reelbus_on
 from bench.figure import Figure, Side
-from bench.houses import WARM, Asked, House, film_in, ours_in
 from bench.process import running
 from infra.gcp.emulators import find_emulators
 from infra.gcp.emulators import run_emulators as emulators_running
@@ -40,27 +40,27 @@ def measure() -> Sequence[Figure]:
     ]
 
 
-def _ours(house: House, number: int) -> tuple[float, float]:
+def _ours(house: Deployment, number: int) -> tuple[float, float]:
     before = house.cpu_s()
     asked = house.ask(JOBS, AT_ONCE, f"many-{number}")
     return asked.per_s, 1000 * (house.cpu_s() - before) / JOBS
 
 
-def _bare(folder: Path, environment: Mapping[str, str], number: int) -> Asked:
+def _bare(folder: Path, environment: Mapping[str, str], number: int) -> Answers:
     arguments = ("asker", str(JOBS), str(AT_ONCE), f"bare-{number}")
     with running("bench.bare_google", *arguments, environment=environment, log=folder / f"bare-{number}.log") as asker:
-        return Asked.parse(asker.said)
+        return Answers.parse(asker.said)
 
 
 @contextmanager
-def _both() -> Iterator[tuple[House, Mapping[str, str]]]:
+def _both() -> Iterator[tuple[Deployment, Mapping[str, str]]]:
     """Ours, warm, and the environment of the bare clients, whose worker runs."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reelbus-bench-")))
         servers = stack.enter_context(emulators_running(find_emulators()))
         project, bucket = f"project-{uuid.uuid4().hex[:10]}", f"bench-{uuid.uuid4().hex[:10]}"
         httpx.post(f"{servers['STORAGE_EMULATOR_HOST']}/storage/v1/b", json={"name": bucket}).raise_for_status()
-        film = film_in(folder)
+        film = make_clip(folder)
         environment = {**servers, "BENCH_FILM": str(film), "BENCH_PROJECT": project, "BENCH_BUCKET": bucket}
         _make_topics(project, servers["PUBSUB_EMULATOR_HOST"])
         stack.enter_context(
@@ -72,7 +72,7 @@ def _both() -> Iterator[tuple[House, Mapping[str, str]]]:
             "REELBUS_VIDEOS": f"gs://{bucket}",
             "BENCH_EDITOR": "plain",
         }
-        house = stack.enter_context(ours_in(folder, {**environment, **adapters}))
+        house = stack.enter_context(open_reelbus_on(folder, {**environment, **adapters}))
         house.ask(WARM, 8, "warm")
         _bare(folder, environment, -1)
         yield house, environment

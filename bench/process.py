@@ -34,8 +34,8 @@ class Process:
 
     def cpu_s(self) -> float:
         """Processor seconds that it has used, in itself and in the kernel."""
-        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+        user, system, *_ = _ticks(self.child.pid)
+        return (user + system) / _TICKS_PER_S
 
     def logged(self, action: str) -> Iterator[dict[str, str]]:
         """The lines of its log that say that."""
@@ -46,6 +46,31 @@ class Process:
     def count(self, action: str) -> int:
         """How many lines of its log say that."""
         return self.log.read_bytes().count(f'"action": "{action}"'.encode())
+
+
+def tree_cpu_s(pid: int) -> float:
+    """Return the processor seconds of a process and all its descendants, and of those that were reaped."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                parents.setdefault(int(_stat(int(entry.name))[1]), []).append(int(entry.name))
+    found, ticks = [pid], 0
+    for each in found:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            ticks += sum(_ticks(each))
+        found.extend(parents.get(each, ()))
+    return ticks / _TICKS_PER_S
+
+
+def _ticks(pid: int) -> list[int]:
+    """Return user and system time of a process, then those of its reaped children."""
+    return [int(field) for field in _stat(pid)[11:15]]
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields behind the program's name, which may contain blanks; the first is the state (proc(5))."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 @contextmanager

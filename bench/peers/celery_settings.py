@@ -8,10 +8,10 @@ TASK = "make_video"
 
 
 def celery_app(redis_url: str, *, results: bool) -> Celery:
-    """The same for the door and the worker. `results`: whether this process writes results.
+    """Return the application of the HTTP server or the worker. `results`: whether this process writes results.
 
-    The door does not: a result backend there would subscribe to each task on a blocking connection, which the door does
-    once for all of them.
+    The server does not: a result backend there would subscribe to each task on a blocking connection, which the server
+    does once for all of them.
     """
     app = Celery("bench", broker=redis_url, backend=redis_url if results else None)
     app.conf.update(_SETTINGS)

@@ -16,19 +16,19 @@ _SAVE = "UPDATE jobs SET state = ?, revision = revision + 1, record = ? WHERE jo
 
 
 class Records:
-    """One connection for each thread that asks; what is written survives a power cut."""
+    """One connection for each thread; a committed write survives a power cut."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = threading.local()
-        self._connection()  # the door makes the file: two who make it at once get in each other's way
+        self._connection()  # the server makes the file: two processes that make it at once hinder each other
 
     def create(self, job_id: str, record: dict[str, Any]) -> bool:
-        """False where it is known."""
+        """Return False if the job exists."""
         return self._connection().execute(_CREATE, (job_id, json.dumps(record))).rowcount == 1
 
     def save(self, job_id: str, state: str, revision: int, record: dict[str, Any]) -> None:
-        """A compare-and-set. Raises `RuntimeError` where somebody else was here."""
+        """Compare and set. Raises `RuntimeError` if another process changed the record."""
         values = (state, json.dumps({**record, "state": state}), job_id, revision)
         if self._connection().execute(_SAVE, values).rowcount == 0:
             raise RuntimeError(f"job {job_id} is not at revision {revision} any more")
@@ -45,5 +45,5 @@ class Records:
 
 @cache
 def records(path: Path) -> Records:
-    """The one of this process. A forked worker asks only once it is forked."""
+    """Return this process's records. A forked worker calls it only after the fork."""
     return Records(path)

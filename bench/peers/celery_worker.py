@@ -1,4 +1,7 @@
-"""A Celery worker: `python -m bench.celery_worker REDIS POOL CONCURRENCY FD`. Tells FD when it takes tasks."""
+"""A Celery worker: `python -m bench.peers.celery_worker REDIS POOL CONCURRENCY FD`.
+
+It writes a line to FD once it takes tasks.
+"""
 
 import logging
 import os
@@ -6,22 +9,22 @@ import sys
 
 from celery import signals
 
-from bench.celery_settings import TASK, celery_app
-from bench.celery_task import make_video
+from bench.peers.celery_settings import TASK, celery_app
+from bench.peers.celery_task import make_video
 
 
 def main() -> None:
-    """Until SIGTERM; then it finishes what it holds."""
+    """Run until SIGTERM; then finish the tasks in hand."""
     redis_url, pool, concurrency, ready = sys.argv[1:]
     logging.basicConfig(level=logging.INFO)
     app = celery_app(redis_url, results=True)
     app.task(make_video, name=TASK)
 
-    def tell(**_: object) -> None:
+    def report_ready(**_: object) -> None:
         os.write(int(ready), b"ready\n")
         os.close(int(ready))
 
-    signals.worker_ready.connect(tell, weak=False)
+    signals.worker_ready.connect(report_ready, weak=False)
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     app.worker_main(["worker", "--pool", pool, "--concurrency", concurrency, "--loglevel", "INFO", *quiet])
 

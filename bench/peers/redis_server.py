@@ -5,9 +5,10 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from redis import Redis
+from redis import Redis as Client
 from redis.exceptions import RedisError
 
 from bench.until import until
@@ -16,26 +17,34 @@ from schemas.errors import Unavailable
 _DURABLE = ["--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "no", "--save", ""]
 
 
+@dataclass(frozen=True, slots=True)
+class Redis:
+    """A running server."""
+
+    url: str
+    pid: int
+
+
 @contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    """Its address, for as long as the context lasts. Raises `Unavailable` where it is not installed."""
+def redis_server(folder: Path) -> Iterator[Redis]:
+    """Run a server. Raises `Unavailable` if Redis is not installed."""
     program = shutil.which("redis-server")
     if program is None:
         raise Unavailable("there is no redis-server: apt-get install redis-server")
     folder.mkdir()
-    port = _free_port()
+    port = _find_port()
     command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), *_DURABLE]
     with (folder / "redis.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
         until(lambda: _answers(port), "an answer of redis-server", within_s=20)
-        yield f"redis://127.0.0.1:{port}/0"
+        yield Redis(f"redis://127.0.0.1:{port}/0", server.pid)
     finally:
         server.terminate()
         server.wait(20)
 
 
-def _free_port() -> int:
+def _find_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -44,7 +53,7 @@ def _free_port() -> int:
 
 def _answers(port: int) -> bool:
     try:
-        with Redis(port=port) as client:
+        with Client(port=port) as client:
             return bool(client.ping())
     except RedisError:
         return False
