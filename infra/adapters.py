@@ -130,18 +130,29 @@ class Adapters:
         raise _unknown_scheme("videos", address, "file", "gs")
 
     async def model(
-        self, url: str, *, videos: VideoStore, scratch: Path, renderers: int, vertex: VertexSettings | None = None
+        self,
+        url: str,
+        *,
+        videos: VideoStore,
+        scratch: Path,
+        renderers: int,
+        vertex: VertexSettings | None = None,
+        reports: Path | None = None,
     ) -> VideoModel:
-        """Open the video model. `scratch` is an existing folder for unfinished files."""
+        """Open the video model. `scratch` is an existing folder for unfinished files.
+
+        The renderers report their frames in the folder `reports`, where the facade reads them.
+        """
         address = urlsplit(url)
         match address.scheme:
             case "animatic":
+                from infra.animatic.frame_reports import FrameReports
                 from infra.animatic.model import Animatic
                 from infra.animatic.pool import RenderPool
 
                 pool = RenderPool(renderers)
                 pool.warm()
-                animatic = Animatic(videos, pool, scratch)
+                animatic = Animatic(videos, pool, scratch, FrameReports(reports) if reports else None)
                 self.close_at_exit(animatic.aclose)
                 return animatic
             case "vertex":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from infra.adapters import Adapters, google_installed
+from infra.animatic.frame_reports import FrameReports
 from infra.clock import SystemClock
 from infra.embedded.disk import Disk
 from infra.embedded.folder import has_data, make_data_folder
@@ -75,6 +76,7 @@ async def open_context(
             ),
             clock=SystemClock(),
             workers=WorkerWatch(await adapters.heartbeats(settings.jobs_url), SystemClock()),
+            reports=FrameReports(settings.reports_dir),
         )
         # A message that is published before its subscription exists is lost, and the first worker may start later.
         await ctx.bus.ensure(WORKERS)

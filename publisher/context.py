@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from publisher.worker_watch import WorkerWatch
 from schemas.domain.job import Job
-from schemas.domain.projections import JobView, view_of
+from schemas.domain.projections import JobView, progress_of, view_of
 from schemas.domain.states import JobState
 from schemas.errors import NotFound
-from schemas.ports import Bus, Clock, JobStore, VideoStore
+from schemas.ports import Bus, Clock, JobStore, ProgressReports, VideoStore
 from schemas.wire.caller_names import shown_id, stored_id
 
 
@@ -21,6 +21,8 @@ class PublisherContext:
     clock: Clock
     workers: WorkerWatch | None = None
     """Reports how long no worker was seen; None if the deployment does not watch its workers."""
+    reports: ProgressReports | None = None
+    """What models report of their operations; None if every progress is an estimate."""
 
 
 async def find(ctx: PublisherContext, job_id: str, *, caller: str | None = None) -> Job:
@@ -75,9 +77,20 @@ async def outline(
     return view_of(
         job,
         notice=silence.words if silence else None,
-        worker_seen_at=silence.since if silence else None,
+        progress=progress_of(
+            job, until=silence.since if silence else None, reported=await _reported_progress(ctx, job)
+        ),
         video_id=shown_id(caller, job.job_id),
         video_url=await ctx.videos.url_for(result.gcs_path) if result else None,
         poster_url=await ctx.videos.url_for(result.poster_path) if result and result.poster_path else None,
         queue_position=queue_position,
     )
+
+
+async def _reported_progress(ctx: PublisherContext, job: Job) -> dict[str, float]:
+    """Return what is reported of the job's accepted clips, by their operations."""
+    if ctx.reports is None:
+        return {}
+    operations = [clip.operation for clip in job.clips if clip.accepted_at and not clip.done_at and clip.operation]
+    reports = {operation: await ctx.reports.progress_of(operation) for operation in operations}
+    return {operation: progress for operation, progress in reports.items() if progress is not None}

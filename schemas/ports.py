@@ -1,5 +1,4 @@
-"""The five things that reelbus asks of the world, and a sixth for files. An adapter keeps what the docstring promises;
-one contract suite per port, `tests/contract/`, holds every adapter to it.
+"""The ports. An adapter keeps what their docstrings promise; `tests/contract/` holds every adapter to them.
 
 Adapters translate foreign errors: out of reach is `Unavailable`, never an exception of a client library.
 """
@@ -26,8 +25,7 @@ COMPLETIONS = "video-completions"
 DEAD_REQUESTS = "video-requests-dead"
 MAX_DELIVERIES = 20
 COUNTED_AHEAD = 1000
-"""A place in the queue is told up to here: counting must not grow with the backlog, and it is all that Firestore
-counts for one billed read."""
+"""The position in the queue is counted up to here: Firestore counts no more for one billed read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -215,6 +213,13 @@ class Heartbeats(Protocol):
     async def last_beat(self) -> LastBeat | None:
         """The newest; None if there never was one. It may miss the beat of a worker that shares its place with another,
         but never all beats."""
+
+
+class ProgressReports(Protocol):
+    """How far operations are, as a model reports it. Reports are kept outside the job records."""
+
+    async def progress_of(self, operation: str) -> float | None:
+        """Return the share of an operation's work that is done, 0 to 1; None if nothing is reported. Never raises."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -80,6 +80,11 @@ class Addresses(BaseModel):
         return self.videos or f"file://{quote(str(self.data_dir.absolute() / 'videos'))}"
 
     @property
+    def reports_dir(self) -> Path:
+        """Where the local renderers report their progress to a facade on the same machine."""
+        return self.data_dir.absolute() / "progress"
+
+    @property
     def is_embedded(self) -> bool:
         """True if anything of the embedded default is in use."""
         return not (self.bus and self.jobs and self.videos)

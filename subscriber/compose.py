@@ -49,6 +49,7 @@ async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]
                 scratch=scratch,
                 renderers=settings.renderers,
                 vertex=_vertex(settings),
+                reports=settings.reports_dir,
             ),
             editor=await adapters.editor(),
             clock=SystemClock(),

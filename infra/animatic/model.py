@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from infra.animatic.frame_reports import FrameReports
 from infra.animatic.pool import RenderPool
 from infra.animatic.storyboard import Storyboard
 from schemas.domain.clip import Clip, Plan, PlannedClip
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 NAME = "animatic"
 _RENDER_SHARE = {"720p": 0.5, "1080p": 1.1}
-"""Approximate seconds of work for one second of film; used for the estimated progress only."""
+"""Approximate seconds of work for one second of film: the estimated progress if no frames are reported."""
 
 
 def plan(request: VideoRequest) -> Plan:
@@ -50,6 +51,7 @@ def plan(request: VideoRequest) -> Plan:
 
 
 POLL_AT_MOST_S = 5.0
+_REPORT_KEPT_S = 60.0
 _FILM = "sample_0.mp4"
 _OPERATION = "operation.json"
 _NOTES_FILE = "notes.json"
@@ -63,13 +65,17 @@ class Animatic:
 
     poll_every_s = 0.0
 
-    def __init__(self, videos: VideoStore, studio: RenderPool, scratch: Path) -> None:
+    def __init__(
+        self, videos: VideoStore, studio: RenderPool, scratch: Path, reports: FrameReports | None = None
+    ) -> None:
         self._videos, self._studio, self._scratch = videos, studio, scratch
+        self._reports = reports or FrameReports(scratch / "progress")
         self._rendering: dict[str, asyncio.Task[GenerationDone | GenerationFailed]] = {}
         self._suspects: set[str] = set()
 
     async def prepare(self) -> None:
-        """Nothing: the renderers are warm, and a claim whose worker is killed costs nothing."""
+        """Make the folder of the frame reports. The renderers are warm already."""
+        await asyncio.to_thread(self._reports.prepare)
 
     def plan(self, request: VideoRequest) -> Plan:
         """One free clip of the whole length."""
@@ -90,6 +96,8 @@ class Animatic:
         if any(notes.values()):
             await self._put(f"{clip.prefix}{_NOTES_FILE}", notes)
         await self._put(operation, order)
+        # Before the clip is accepted: from its first moment on it shows frames, and no estimate.
+        await asyncio.to_thread(self._reports.of(operation).write, 0, 1)
         self._begin(operation)
         return operation
 
@@ -103,12 +111,14 @@ class Animatic:
             return GenerationRunning()
         self._rendering.pop(operation, None)
         try:
-            return rendering.result()
+            ended = rendering.result()
         except BrokenProcessPool:
             if operation in self._suspects:
                 return GenerationFailed(failure=_CRASHED)
             self._suspects.add(operation)
             return GenerationRunning()
+        self._forget_report(operation)
+        return ended
 
     async def recover(self, prefix: str) -> Sequence[str]:
         """The films under a prefix."""
@@ -118,6 +128,7 @@ class Animatic:
         """A render that has not begun never will; one that has loses its folder, and ends at the next look at it."""
         if task := self._rendering.pop(operation, None):
             task.cancel()
+            self._forget_report(operation)
 
     async def aclose(self) -> None:
         """End the renderers. The next process that polls renders the unfinished films again."""
@@ -125,6 +136,10 @@ class Animatic:
             task.cancel()
         await asyncio.gather(*self._rendering.values(), return_exceptions=True)
         self._studio.close()
+
+    def _forget_report(self, operation: str) -> None:
+        """Delete the report a minute later: until then the clip's record says that it is done."""
+        asyncio.get_running_loop().call_later(_REPORT_KEPT_S, self._reports.of(operation).delete)
 
     def _begin(self, operation: str) -> asyncio.Task[GenerationDone | GenerationFailed]:
         task = self._rendering[operation] = asyncio.create_task(self._film(operation))
@@ -186,11 +201,11 @@ class Animatic:
         """A renderer that dies takes its neighbours' films with it: each of them is made again alone, and only the
         film that kills a renderer of its own is given up."""
         if operation not in self._suspects:
-            await self._studio.render(board, film)
+            await self._studio.render(board, film, self._reports.of(operation))
             return
         alone = RenderPool(1)
         try:
-            await alone.render(board, film)
+            await alone.render(board, film, self._reports.of(operation))
         finally:
             alone.close()
 

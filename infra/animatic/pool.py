@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from infra.animatic.frame_reports import FrameReport, FrameReporter
 from infra.animatic.storyboard import Storyboard
 from infra.parent import exit_with_parent
 
@@ -25,12 +26,15 @@ class RenderPool:
         self._spawn = multiprocessing.get_context("spawn")
         self._open()
 
-    async def render(self, board: Storyboard, to: Path) -> None:
-        """A finished MP4 at `to`. Raises ValueError for an image that is none; `BrokenProcessPool` where a renderer
-        was killed: the pool is a new one then, and the same call may be made again."""
+    async def render(self, board: Storyboard, to: Path, report: FrameReport | None = None) -> None:
+        """Write a finished MP4 to `to`, and report the frames while they are written.
+
+        Raises ValueError for an image that can't be drawn, and `BrokenProcessPool` if a renderer was killed: the pool
+        is a new one then, and the same call may be made again.
+        """
         pool = self._pool
         try:
-            await asyncio.get_running_loop().run_in_executor(pool, _render, board, to)
+            await asyncio.get_running_loop().run_in_executor(pool, _render, board, to, report)
         except BrokenProcessPool:
             if pool is self._pool:
                 self.close()
@@ -61,10 +65,10 @@ def _begin(lifeline: Connection) -> None:
     exit_with_parent(os.dup(lifeline.fileno()), grace_s=0)
 
 
-def _render(board: Storyboard, to: Path) -> None:
+def _render(board: Storyboard, to: Path, report: FrameReport | None) -> None:
     from infra.animatic.render import render
 
-    render(board, to)
+    render(board, to, FrameReporter(report) if report else None)
 
 
 def _import_everything() -> None:

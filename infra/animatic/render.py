@@ -3,7 +3,7 @@
 The number of threads is fixed and nothing stamps a version, so that equal films are equal bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -104,13 +104,16 @@ class Abandoned(Exception):
     """The folder of the film was removed while it was being made: its job was cancelled."""
 
 
-def render(board: Storyboard, to: Path) -> None:
-    """Write the film, whole or not at all. The same board gives the same bytes. Raises ValueError for a bad picture,
-    and `Abandoned` within a second of film where the folder goes away."""
+def render(board: Storyboard, to: Path, report: Callable[[int, int], None] | None = None) -> None:
+    """Write the film, whole or not at all. The same board gives the same bytes.
+
+    Call `report` after each frame, with the number of frames written and of all frames. Raises ValueError for a bad
+    picture, and `Abandoned` within a second of film if its folder was removed.
+    """
     _check(board)
     scene = _scene(board)
     with write_atomically(to) as part:
-        _shoot(board, scene, part)
+        _shoot(board, scene, part, report)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,7 +166,7 @@ def _seed(board: Storyboard) -> int:
     return crc32(text.encode("utf-8", "surrogatepass"))
 
 
-def _shoot(board: Storyboard, scene: _Scene, to: Path) -> None:
+def _shoot(board: Storyboard, scene: _Scene, to: Path, report: Callable[[int, int], None] | None) -> None:
     hearing = mood.choose_mood(board.music) if board.audio else None
     with Mp4Writer.open(to, board) as reel:
         total = board.duration_seconds * FRAME_RATE
@@ -173,6 +176,8 @@ def _shoot(board: Storyboard, scene: _Scene, to: Path) -> None:
                 raise Abandoned(f"the folder of {to.name} was removed")
             for _ in range(FRAME_RATE):
                 reel.expose(scene.frame(next(numbers), total, (board.width, board.height)))
+                if report:
+                    report(reel.frames, total)
             reel.record(block)
 
 

@@ -116,7 +116,8 @@ class _EventHistory:
         if progress_now != self._progress and not view.state.ended:
             self._progress = progress_now
             self._highest = max(self._highest, view.progress)
-            data = {name: getattr(view, name) for name in ("state", "progress", "queue_position", "waiting_for")}
+            data = {name: getattr(view, name) for name in ("state", "queue_position", "waiting_for")}
+            data["progress"] = self._highest  # it never goes back
             yield _event("progress", {**data, "notice": view.notice} if view.notice else data)
 
 

@@ -184,7 +184,7 @@ OPERATIONS = (
         method="get",
         path="/api/videos/{video_id}/events",
         name="watchVideo",
-        summary="Server-sent events: `state` in order, estimated `progress`, and at the end `done` with the job.",
+        summary="Server-sent events: `state` in order, `progress`, and at the end `done` with the job.",
         guarded=True,
         answers={
             200: Answer(words="The stream; it ends with the job.", media=("text/event-stream",)),

@@ -42,7 +42,7 @@ export interface Video extends Pick<
 export interface Progress {
   event: "state" | "progress";
   state: JobView["state"];
-  /** 0 to 1, estimated from the time that the model usually takes. */
+  /** 0 to 1: the local renderer's frames; an estimate for other models. */
   progress: number;
   queue_position?: number | null;
   waiting_for?: string | null;
@@ -72,7 +72,7 @@ export interface Client {
   cancel(videoId: string, options?: CallOptions & { reason?: string }): Promise<JobView | void>;
   /** The job as it stands; by HTTP. */
   status(videoId: string, options?: CallOptions): Promise<JobView>;
-  /** Calls `listener` with every state and every estimate, and gives the job at its end; by HTTP. */
+  /** Calls `listener` with every state and every progress, and gives the job at its end; by HTTP. */
   onProgress(videoId: string, listener: (news: Progress) => void, options?: CallOptions): Promise<JobView>;
   /** Lets go of the connection and, over Pub/Sub, of this process's own subscription. */
   close(): Promise<void>;

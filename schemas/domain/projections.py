@@ -3,6 +3,7 @@
 The completion that an ended job announces, and the rejection of a message that is no job.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -66,10 +67,11 @@ def rejection(job_id: str | None, message: str, *, field: str | None = None, con
     return Completion(job_id=job_id, state=Outcome.REJECTED, error=failure)
 
 
-def estimated_progress(job: Job, *, until: datetime | None = None) -> float:
-    """0 to 1: an estimate from the time that this model usually takes, never 1 before the end.
+def progress_of(job: Job, *, until: datetime | None = None, reported: Mapping[str, float] | None = None) -> float:
+    """Return how far the job is, 0 to 1; at most 0.95 before the video is stored.
 
-    It stands still `until` a worker was seen: what happens to the job without one is not known.
+    A clip counts as `reported` for its operation. Without a report the time that its model usually takes gives an
+    estimate, which stands still since `until`, when the last worker was seen.
     """
     if job.state is JobState.SUCCEEDED:
         return 1.0
@@ -81,6 +83,8 @@ def estimated_progress(job: Job, *, until: datetime | None = None) -> float:
     for clip in job.clips:
         if clip.done_at:
             passed += clip.planned.expected_s
+        elif clip.operation and reported and clip.operation in reported:
+            passed += clip.planned.expected_s * reported[clip.operation]
         elif clip.accepted_at:
             running = (at - clip.accepted_at).total_seconds()
             passed += clip.planned.expected_s * min(0.95, max(0.0, running) / clip.planned.expected_s)
@@ -112,7 +116,12 @@ class JobView(BaseModel):
     video_id: str
     state: JobState
     life: int
-    progress: float = Field(ge=0, le=1, description="Estimated from the time that the model usually takes.")
+    progress: float = Field(
+        ge=0,
+        le=1,
+        description="Frames written of all frames by the local renderer, at most 0.95 until the video is stored; for "
+        "other models estimated from the time that they usually take.",
+    )
     queue_position: int | None = Field(default=None, description="1 is next; only while queued, where known.")
     waiting_for: str | None = None
     cancel_requested: bool = False
@@ -153,11 +162,11 @@ def view_of(
     poster_url: str | None = None,
     queue_position: int | None = None,
     notice: str | None = None,
-    worker_seen_at: datetime | None = None,
+    progress: float | None = None,
 ) -> JobView:
     """The view of a job as of `job.read_at`; with the stored id, unless another `video_id` is to be shown.
 
-    `worker_seen_at` is given if no worker has been seen for a while.
+    `progress` is given by a caller that knows more of it than the record does.
     """
     asked = (
         "prompt",
@@ -175,7 +184,7 @@ def view_of(
         video_id=video_id or job.job_id,
         state=job.state,
         life=job.life,
-        progress=estimated_progress(job, until=worker_seen_at),
+        progress=progress_of(job) if progress is None else progress,
         queue_position=queue_position,
         waiting_for=job.waiting_for,
         cancel_requested=job.cancel_requested,

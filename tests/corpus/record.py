@@ -197,7 +197,7 @@ def _settle(data: Path) -> None:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         database.execute("PRAGMA journal_mode = DELETE")
         database.execute("VACUUM")
-    for name in ("wake", "scratch"):
+    for name in ("wake", "scratch", "progress"):
         shutil.rmtree(data / name, ignore_errors=True)
     for file in data.glob("reelbus.db?*"):
         file.unlink()

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from schemas.domain import events as ev
 from schemas.domain.job import Job
-from schemas.domain.projections import completion_of, estimated_progress, rejection, timings_of
+from schemas.domain.projections import completion_of, progress_of, rejection, timings_of
 from schemas.errors import Category
 from schemas.wire.completion import Completion, Outcome
 from tests.unit.makers import (
@@ -99,25 +99,25 @@ def test_success_without_a_video_and_an_end_without_a_reason_can_not_be_told() -
 
 
 def test_progress_grows_with_the_usual_time_and_is_whole_only_at_the_end() -> None:
-    assert estimated_progress(a_job()) == 0
-    assert estimated_progress(seen_at(1, played(started()))) == 0
+    assert progress_of(a_job()) == 0
+    assert progress_of(seen_at(1, played(started()))) == 0
     running = played(started(), accepted())
-    assert estimated_progress(seen_at(27, running)) == 0.5
-    assert estimated_progress(seen_at(5000, running)) == 0.95
-    assert estimated_progress(seen_at(0, running)) == 0
-    assert estimated_progress(played(started(), accepted(), done(), stored())) == 1
+    assert progress_of(seen_at(27, running)) == 0.5
+    assert progress_of(seen_at(5000, running)) == 0.95
+    assert progress_of(seen_at(0, running)) == 0
+    assert progress_of(played(started(), accepted(), done(), stored())) == 1
 
 
 def test_progress_stands_still_once_the_job_ended() -> None:
     cancelled = played(started(), accepted(), ev.CancelRequested(at=after(27)))
-    assert estimated_progress(seen_at(27, cancelled)) == estimated_progress(seen_at(5000, cancelled)) == 0.5
+    assert progress_of(seen_at(27, cancelled)) == progress_of(seen_at(5000, cancelled)) == 0.5
 
 
 def test_progress_counts_the_clips() -> None:
     two = a_plan(PRICE, PRICE)
-    assert estimated_progress(seen_at(60, played(started(two), accepted(), done(0)))) == 0.5
+    assert progress_of(seen_at(60, played(started(two), accepted(), done(0)))) == 0.5
 
 
 def test_a_clip_that_is_sent_again_begins_at_nothing() -> None:
     failed = ev.ClipFailed(at=after(50), clip=0, failure=NO)
-    assert estimated_progress(seen_at(60, played(started(), accepted(), failed, replayed()))) == 0
+    assert progress_of(seen_at(60, played(started(), accepted(), failed, replayed()))) == 0

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra.animatic import model as animatic
+from infra.animatic.frame_reports import FrameReport
 from infra.animatic.model import Animatic
 from infra.animatic.pool import RenderPool
 from infra.animatic.storyboard import Storyboard
@@ -288,7 +289,7 @@ async def _filmed(model: Animatic, operation: str) -> GenerationDone | Generatio
 class Fragile(RenderPool):
     """Dies over the deadly film."""
 
-    async def render(self, board: Storyboard, to: Path) -> None:
+    async def render(self, board: Storyboard, to: Path, report: FrameReport | None = None) -> None:
         rendering = asyncio.ensure_future(super().render(board, to))
         await asyncio.sleep(0)  # it has its place in the pool after this, and the pool its processes
         if self._is_too_much(board):

@@ -45,7 +45,7 @@ export interface JobView {
   state: JobState;
   life: number;
   /**
-   * Estimated from the time that the model usually takes.
+   * Frames written of all frames by the local renderer, at most 0.95 until the video is stored; for other models estimated from the time that they usually take.
    */
   progress: number;
   /**
