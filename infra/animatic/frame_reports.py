@@ -4,7 +4,6 @@ The process that renders the film writes its report, and the facade reads it. A 
 it is lost or can't be written, only the shown progress is less exact.
 """
 
-import asyncio
 import hashlib
 import time
 from collections.abc import Callable
@@ -77,7 +76,7 @@ class FrameReports:
         return FrameReport(self.folder / hashlib.sha256(operation.encode()).hexdigest()[:32])
 
     async def progress_of(self, operation: str) -> float | None:
-        return await asyncio.to_thread(self.of(operation).read)
+        return self.of(operation).read()  # 14 µs; a thread costs 100 µs, for each open event stream
 
     def prepare(self) -> None:
         """Make the folder if it is absent, and delete what killed workers left. Blocks. Never raises `OSError`."""
