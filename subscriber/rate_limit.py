@@ -1,20 +1,51 @@
-"""How fast this worker submits to each paid model: its share of the quota, halved by every refusal, and slowly back."""
+"""How fast this worker submits to each paid model, and whose submit is next.
+
+The rate is the worker's share of the quota. Each refusal halves it; each accepted submit raises it a little again.
+Jobs that wait get their turns from a `FairQueue`: each clip costs its key one turn.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
 
 from schemas.ports import Clock
+from subscriber.fair_queue import FairQueue, Share
 
 BURST_S = 5.0
 """After a quiet time this many seconds' worth of submits may go out at once."""
 AT_ONCE = 16
-"""Paid submits under way in one worker. More would only slow each other down until the time is over in which each may
-still be sent, all be sent again together, and so for ever."""
+"""Paid submits under way in one worker. With more, all would slow each other down until none is sent in its time."""
 SLOWEST_PER_MINUTE = 0.5
 ONE_REFUSAL_S = 10.0
-"""Refusals so close together are one: they tell of the same moment, and many submits were under way in it."""
+"""Refusals so close together count as one: many submits were under way in the same moment."""
 RECOVERY = 1.1
 """Each accepted submit raises a lowered rate by 10 %."""
+
+_Waiter = asyncio.Future[None]
+
+
+@dataclass(slots=True)
+class _Model:
+    """The turns of one model."""
+
+    rate: float
+    """Submits per minute."""
+    next_at: float = 0.0
+    """Boot time from which the next submit would be in step with the rate."""
+    refused_at: float = -ONE_REFUSAL_S
+    queue: FairQueue[_Waiter] = field(default_factory=FairQueue)
+    serving: asyncio.Task[None] | None = None
+    """Hands out turns while a job waits for one."""
+
+    def wait_s(self, now: float) -> float:
+        """Return the seconds until the next turn; zero or less if there is one now."""
+        return max(self.next_at, now) - BURST_S - now
+
+    def take(self, now: float) -> None:
+        self.next_at = max(self.next_at, now) + 60 / self.rate
+
+    def undo(self) -> None:
+        """Give a turn back that was not used."""
+        self.next_at -= 60 / self.rate
 
 
 @dataclass(slots=True)
@@ -25,42 +56,60 @@ class SubmitRateLimiter:
     clock: Clock
     per_minute: float = 50.0
     concurrency: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
-    _rate: dict[str, float] = field(default_factory=dict)
-    _next_at: dict[str, float] = field(default_factory=dict)
-    _refused_at: dict[str, float] = field(default_factory=dict)
-    _held_until: dict[str, float] = field(default_factory=dict)
+    _models: dict[str, _Model] = field(default_factory=dict)
 
-    async def acquire(self, model: str) -> bool:
-        """Waits until this worker may send to the model again. True where it had to."""
-        waited = await self._slot(model)
-        while self.clock.boot() < self._held_until.get(model, 0.0):  # the model was refused during the wait
-            waited = await self._slot(model)
-        return waited
-
-    async def _slot(self, model: str) -> bool:
+    async def acquire(self, model: str, share: Share = Share()) -> bool:  # noqa: B008  # a constant
+        """Wait for a turn to submit to the model. Return True if the job had to wait."""
+        turns = self._of(model)
         now = self.clock.boot()
-        due = max(self._next_at.get(model, 0.0), now)
-        self._next_at[model] = due + 60 / self.rate(model)
-        wait = due - BURST_S - now
-        if wait > 0:
-            await self.clock.sleep(wait)
-        return wait > 0
+        if not turns.queue and turns.wait_s(now) <= 0:
+            turns.take(now)
+            return False
+        waiter: _Waiter = asyncio.get_running_loop().create_future()
+        turns.queue.add(share, waiter)
+        if turns.serving is None or turns.serving.done():
+            turns.serving = asyncio.create_task(self._serve(turns))
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if not turns.queue.remove(share, waiter):
+                turns.undo()  # it was served and cancelled in the same moment: the next job gets its turn
+            if not turns.queue and turns.serving is not None:
+                turns.serving.cancel()
+            raise
+        return True
 
     def rate(self, model: str) -> float:
-        """Submits per minute right now."""
-        return self._rate.get(model, self.per_minute)
+        """Return the submits per minute at present."""
+        return self._of(model).rate
 
     def record_refusal(self, model: str, retry_after_s: float | None = None) -> None:
-        """The quota was used up: half as fast from now on, and nothing for as long as the provider asked for."""
-        now = self.clock.boot()
+        """The quota is used up: halve the rate, and let nothing out for as long as the provider asked for."""
+        turns, now = self._of(model), self.clock.boot()
         if retry_after_s:
-            self._held_until[model] = until = max(self._held_until.get(model, 0.0), now + retry_after_s)
-            self._next_at[model] = max(self._next_at.get(model, 0.0), until + BURST_S)
-        if now >= self._refused_at.get(model, -ONE_REFUSAL_S) + ONE_REFUSAL_S:
-            self._refused_at[model] = now
-            self._rate[model] = max(SLOWEST_PER_MINUTE, self.rate(model) / 2)
+            turns.next_at = max(turns.next_at, now + retry_after_s + BURST_S)
+        if now >= turns.refused_at + ONE_REFUSAL_S:
+            turns.refused_at = now
+            turns.rate = max(SLOWEST_PER_MINUTE, turns.rate / 2)
 
     def record_success(self, model: str) -> None:
-        """It took one: a little faster, up to the full share."""
-        if model in self._rate:
-            self._rate[model] = min(self.per_minute, self.rate(model) * RECOVERY)
+        """The model accepted a submit: raise a lowered rate, up to the worker's full share."""
+        turns = self._of(model)
+        turns.rate = min(self.per_minute, turns.rate * RECOVERY)
+
+    async def _serve(self, turns: _Model) -> None:
+        """Hand out turns at the rate until no job waits. A refusal during a pause prolongs it."""
+        while turns.queue:
+            now = self.clock.boot()
+            if (wait := turns.wait_s(now)) > 0:
+                await self.clock.sleep(wait)
+                continue
+            if waiter := turns.queue.take():
+                turns.take(now)
+                if not waiter.done():  # a cancelled one is about to give its turn back
+                    waiter.set_result(None)
+
+    def _of(self, model: str) -> _Model:
+        if model not in self._models:
+            self._models[model] = _Model(self.per_minute)
+        return self._models[model]

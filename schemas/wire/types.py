@@ -9,7 +9,7 @@ import secrets
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +26,10 @@ JOB_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 
 JobId = Annotated[str, StringConstraints(pattern=JOB_ID_PATTERN)]
 """The idempotency key, chosen by the caller before it sends."""
+
+
+Priority = Literal["interactive", "batch"]
+"""The lane of a request. Batch work may wait: one submit in ten while interactive requests wait too."""
 
 
 def isoformat(at: datetime) -> str:

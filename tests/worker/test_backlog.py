@@ -15,6 +15,7 @@ from schemas.ports import REQUESTS, WORKERS, Bus, Subscription
 from schemas.services.update import save_event
 from schemas.wire.message import Message, encode_request
 from subscriber.context import WorkerContext
+from subscriber.fair_queue import Share
 from subscriber.rate_limit import SubmitRateLimiter
 from subscriber.reconcile import Known, reconcile
 from subscriber.runner import JobRunner
@@ -183,7 +184,7 @@ class Counted(SubmitRateLimiter):
     turns: int = 0
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
-    async def acquire(self, model: str) -> bool:
+    async def acquire(self, model: str, share: Share = Share()) -> bool:  # noqa: B008
         self.turns += 1
         await asyncio.sleep(0)
         if self.meanwhile:
