@@ -29,6 +29,19 @@ from schemas.wire.scene import Scene, has_visible_texts
 logger = logging.getLogger(__name__)
 
 NAME = "animatic"
+FIELDS = frozenset(
+    [
+        "prompt",
+        "duration_seconds",
+        "aspect_ratio",
+        "resolution",
+        "style",
+        "seed",
+        "generate_audio",
+        "reference_image",
+    ]
+)
+"""The fields of a request that the renderer uses; it refuses the others."""
 _RENDER_SHARE = {"720p": 0.5, "1080p": 1.1}
 """Approximate seconds of work for one second of film: the estimated progress if no frames are reported."""
 
@@ -36,9 +49,10 @@ _RENDER_SHARE = {"720p": 0.5, "1080p": 1.1}
 def plan(request: VideoRequest) -> Plan:
     """Plan one free clip of the whole length. Raises `Invalid` for a request that the renderer can't make."""
     if request.resolution not in _RENDER_SHARE:
-        raise Invalid("resolution must be 720p or 1080p for the local previewer", field="resolution")
+        raise Invalid(f"resolution must be 720p or 1080p for {NAME}", field="resolution")
     if request.model not in (None, NAME):
         raise Invalid(f"model must be {NAME!r} here; no other is configured", field="model")
+    request.check_used(FIELDS, NAME)
     length = request.duration_seconds
     clip = PlannedClip(
         model=NAME,

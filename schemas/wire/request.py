@@ -6,6 +6,7 @@ The wish that a job ends. It travels on the request topic.
 import hashlib
 import json
 import re
+from collections.abc import Set
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -23,6 +24,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
+from schemas.errors import Invalid
 from schemas.versioning import STORED, Asked
 from schemas.wire.media_types import is_data_url, is_padded, plain_data_url
 from schemas.wire.scene import BLANKS, Scene, build_prompt, duration_of, has_visible_texts
@@ -41,6 +43,22 @@ IMAGE_MAX_BYTES = 20_000_000
 """Veo takes images up to 20 MB (Veo 3.1 model card)."""
 INLINE_IMAGE_MAX_BYTES_ON_BUS = 7_000_000
 """A Pub/Sub message holds 10 MB, and base64 makes 4 bytes of 3."""
+
+BY_REELBUS = frozenset(
+    [
+        "job_id",
+        "scene",
+        "quality",
+        "model",
+        "project_id",
+        "scene_index",
+        "start_before",
+        "max_cost_usd",
+        "on_unknown_submit",
+        "labels",
+    ]
+)
+"""The fields that reelbus itself carries out. Every other field is for the model: a model uses it or refuses it."""
 
 _REFERENCE = re.compile(
     r"data:(?:image/png|image/jpeg|image/webp);base64,[A-Za-z0-9+/]+={0,2}"
@@ -190,6 +208,30 @@ class VideoRequest(Asked):
         short = {"720p": 720, "1080p": 1080, "4k": 2160}[self.resolution]
         long = short * 16 // 9
         return (long, short) if self.aspect_ratio == "16:9" else (short, long)
+
+    @classmethod
+    def fields_for_models(cls) -> tuple[str, ...]:
+        """Return the names of the fields that a model uses or refuses."""
+        return tuple(name for name in cls.model_fields if name not in BY_REELBUS)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The texts that the caller wrote freely for the model, which a provider may quote in its messages."""
+        free = [
+            name for name in self.fields_for_models() if type(self).model_fields[name].annotation in (str, str | None)
+        ]
+        return tuple(text for name in free if (text := getattr(self, name)))
+
+    def check_used(self, used: Set[str], model: str) -> None:
+        """Raise `Invalid` for a field that is set and that the model does not use: ignoring it would make a wrong video.
+
+        A field with its default, or with an empty text, is not set.
+        """
+        for name in self.fields_for_models():
+            value = getattr(self, name)
+            if name not in used and value not in (type(self).model_fields[name].default, ""):
+                refused = "false" if value is False else "given"
+                raise Invalid(f"{name} can't be {refused} for {model}", field=name)
 
     def fingerprint(self) -> str:
         """A digest of everything but the id: the same id with another fingerprint is another request (409).

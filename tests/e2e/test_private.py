@@ -16,7 +16,7 @@ async def test_no_prompt_is_logged(house: House, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("REELBUS_LOG_LEVEL", "DEBUG")
     with house.facade() as (_, url), house.worker():
         async with client_of(url) as client:
-            good = await _ask(client, job_id="good", prompt=f"A {MARK} at dawn", style=MARK, negative_prompt=MARK)
+            good = await _ask(client, job_id="good", prompt=f"A {MARK} at dawn", style=MARK)
             scene = await _ask(client, job_id="scene", scene=SCENE, labels={"team": MARK.lower()})
             reused = await _ask(client, job_id="good", prompt=f"Another {MARK} at dusk")
             refused = [
@@ -24,6 +24,7 @@ async def test_no_prompt_is_logged(house: House, monkeypatch: pytest.MonkeyPatch
                 await _ask(client, prompt=f"A {MARK} at noon", quality=MARK),
                 await _ask(client, prompt=f"A {MARK} at noon", reference_image=f"data:{MARK}"),
                 await _ask(client, prompt=f"A {MARK} at noon", model=MARK),
+                await _ask(client, prompt=f"A {MARK} at noon", negative_prompt=MARK),
             ]
             cancelled = await client.delete("/api/videos/scene", params={"reason": MARK})
             listed = await client.get("/api/videos", params={"state": MARK})

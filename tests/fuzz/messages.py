@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from schemas.wire.message import CANCEL, REQUESTED, Message
+from schemas.wire.request import VideoRequest
 from tests.images import data_url, png, png_bomb
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -18,11 +19,7 @@ HOSTILE: tuple[Any, ...] = (
     data_url(png(animated=True)), data_url(BOMB), "file:///etc/passwd", "http://169.254.169.254/", "5",
     5.0, "9999-12-31T23:59:59+14:00",
 )  # fmt: skip
-FIELDS = (
-    "job_id", "prompt", "scene", "duration_seconds", "quality", "aspect_ratio", "resolution", "negative_prompt",
-    "style", "seed", "generate_audio", "reference_image", "model", "project_id", "scene_index", "start_before",
-    "max_cost_usd", "on_unknown_submit", "labels", "reason", "unknown", "\ud800",
-)  # fmt: skip
+FIELDS = (*VideoRequest.model_fields, "reason", "unknown", "\ud800")
 _IDS = st.sampled_from(("one", "two", "three"))
 _ANYTHING = st.recursive(
     st.sampled_from(HOSTILE) | st.text(max_size=20) | st.integers() | st.floats(),

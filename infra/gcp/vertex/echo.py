@@ -21,7 +21,7 @@ _QUOTED = re.compile(r"\"([^\"]+)\"|`([^`]+)`|“([^”]+)”|«([^»]+)»|(?<!\
 
 def texts_of(request: VideoRequest | None) -> tuple[str, ...]:
     """Return the caller's free texts, which Google may quote."""
-    return tuple(filter(None, (request.prompt, request.style, request.negative_prompt))) if request else ()
+    return request.words if request else ()
 
 
 def without_echo(message: str, texts: Iterable[str]) -> str:

@@ -45,9 +45,10 @@ class Model:
     aspect_ratios: frozenset[str] = frozenset({"16:9", "9:16"})
     image_types: frozenset[str]
     """The types of a first frame; empty if the model takes none."""
+    fields: frozenset[str]
+    """The fields of a request that are sent to it; the planner refuses the others."""
     negative_prompt: bool
     """False: it has no such parameter, so the prompt contains it."""
-    seed: bool = True
     expected_s: float
     retires: date | None = None
     """The earliest day on which Google may switch it off. It is used until Google says 404."""
@@ -59,6 +60,19 @@ class Model:
         return self.prices.usd_per_second
 
 
+_OMNI_FIELDS = frozenset(
+    [
+        "prompt",
+        "duration_seconds",
+        "aspect_ratio",
+        "resolution",
+        "negative_prompt",
+        "style",
+        "seed",
+        "reference_image",
+    ]
+)
+_VEO_FIELDS = _OMNI_FIELDS | {"generate_audio"}
 _VEO_DURATIONS = (4, 6, 8)
 _VEO_EXTENSIONS = (7,)
 _VEO_IMAGES = frozenset({"image/png", "image/jpeg"})
@@ -73,6 +87,7 @@ MODELS: Mapping[str, Model] = {
             id="veo-3.1-generate-001",
             prices=_PRICES["veo-3.1-generate-001"],
             family=Family.VEO,
+            fields=_VEO_FIELDS,
             durations_s=_VEO_DURATIONS,
             extensions_s=_VEO_EXTENSIONS,
             max_total_s=37,
@@ -86,6 +101,7 @@ MODELS: Mapping[str, Model] = {
             id="veo-3.1-fast-generate-001",
             prices=_PRICES["veo-3.1-fast-generate-001"],
             family=Family.VEO,
+            fields=_VEO_FIELDS,
             durations_s=_VEO_DURATIONS,
             extensions_s=_VEO_EXTENSIONS,
             max_total_s=37,
@@ -99,6 +115,7 @@ MODELS: Mapping[str, Model] = {
             id="veo-3.1-lite-generate-001",
             prices=_PRICES["veo-3.1-lite-generate-001"],
             family=Family.VEO,
+            fields=_VEO_FIELDS,
             durations_s=_VEO_DURATIONS,
             extensions_s=_VEO_EXTENSIONS,
             max_total_s=37,
@@ -111,6 +128,7 @@ MODELS: Mapping[str, Model] = {
             id="gemini-omni-1.2-flash",
             prices=_PRICES["gemini-omni-1.2-flash"],
             family=Family.OMNI,
+            fields=_OMNI_FIELDS,
             durations_s=tuple(range(3, 16)),
             extensions_s=_OMNI_EXTENSIONS,
             max_total_s=40,
@@ -123,12 +141,12 @@ MODELS: Mapping[str, Model] = {
             id="gemini-omni-1.1-flash-preview",
             prices=_PRICES["gemini-omni-1.1-flash-preview"],
             family=Family.OMNI,
+            fields=_OMNI_FIELDS - {"seed"},
             durations_s=tuple(range(3, 11)),
             extensions_s=_OMNI_EXTENSIONS,
             max_total_s=40,
             image_types=_OMNI_IMAGES,
             negative_prompt=False,
-            seed=False,
             expected_s=75,
             region=GLOBAL,
         ),

@@ -188,8 +188,7 @@ def _check(model: Model, request: VideoRequest) -> None:
         raise Invalid(f"aspect_ratio must be {offered} for {model.id}", field="aspect_ratio")
     if not request.generate_audio and model.rates[request.resolution].silent is None:
         raise Invalid(f"generate_audio can't be false for {model.id}", field="generate_audio")
-    if request.seed is not None and not model.seed:
-        raise Invalid(f"seed can't be given for {model.id}", field="seed")
+    request.check_used(model.fields, model.id)
     if request.reference_image and image_type(request.reference_image) not in model.image_types:
         kinds = " or ".join(sorted(kind.removeprefix("image/") for kind in model.image_types)) or "no image"
         raise Invalid(f"reference_image must be {kinds} for {model.id}", field="reference_image")

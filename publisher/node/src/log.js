@@ -21,12 +21,14 @@ export function uploaded(video) {
   log("uploaded %j", { video_id, gcs_path, video_url: video_url?.split("?")[0], model, cost_usd });
 }
 
-function shown({ prompt, negative_prompt, style, scene, reference_image, ...rest }) {
-  const sizes = { prompt, negative_prompt, style, reference_image };
-  const lengths = Object.entries(sizes).filter(([, text]) => typeof text === "string");
-  return {
-    ...rest,
-    ...Object.fromEntries(lengths.map(([name, text]) => [name, `${text.length} characters`])),
-    ...(scene && { scene: Object.keys(scene) }),
-  };
+/** Texts that are no words of the caller's. Of every other text, also of a field that comes later, only the length is shown. */
+const SHOWN = new Set(
+  "job_id quality aspect_ratio resolution model project_id start_before max_cost_usd on_unknown_submit".split(" "),
+);
+
+function shown({ scene, ...rest }) {
+  const facts = Object.entries(rest).map(([name, value]) =>
+    typeof value === "string" && !SHOWN.has(name) ? [name, `${value.length} characters`] : [name, value],
+  );
+  return { ...Object.fromEntries(facts), ...(scene && { scene: Object.keys(scene) }) };
 }
