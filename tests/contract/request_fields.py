@@ -34,7 +34,8 @@ def missing_in_node(model: Request) -> list[str]:
     source, types = (NODE / "src/request.js").read_text(), (NODE / "types/request.d.ts").read_text()
     keys = re.search(r"^const OPTIONAL = \{$(.*?)^\};$", source, re.MULTILINE | re.DOTALL)
     base = re.search(r"^export const REQUEST_KEYS = \[(.*?)\.\.\.", source, re.MULTILINE)
-    assert keys and base, "REQUEST_KEYS of request.js is written in another form: correct this guard"
+    if not (keys and base):
+        return ["REQUEST_KEYS of request.js is written in another form: correct this guard"]
     known = {*re.findall(r"^  (\w+)[:,]", keys[1], re.MULTILINE), *re.findall(r'"(\w+)"', base[1])}
     typed = set(re.findall(r"^  (\w+)\??:", types, re.MULTILINE))
     return [
@@ -119,7 +120,7 @@ def other_values(model: Request, name: str) -> Iterator[Any]:
 
 
 async def missing_in_family(model: Request, maker: str, send: Send, base: dict[str, Any]) -> list[str]:
-    """Send a request, and others that differ in one field: the provider gets something else, or the field is refused."""
+    """Send a request, and others that differ in one field: the provider gets another call, or the field is refused."""
     missing = []
     plain = await send(model.model_validate(base))
     for name in model.fields_for_models():

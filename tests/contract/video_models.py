@@ -105,7 +105,9 @@ async def _animatic(folder: Path) -> AsyncIterator[ModelBackend]:
         yield ModelBackend(family="animatic", request=request, videos=videos, open_at=open_at, folder=folder)
 
 
-def _on_vertex(model_id: str) -> Callable[[Path], AbstractAsyncContextManager[ModelBackend]]:
+def on_vertex(model_id: str) -> Callable[[Path], AbstractAsyncContextManager[ModelBackend]]:
+    """Return what opens one model of Vertex AI and its scripted server."""
+
     @asynccontextmanager
     async def open_backend(folder: Path) -> AsyncIterator[ModelBackend]:
         async with rig.rig_in(folder) as base, AsyncExitStack() as stack:
@@ -135,8 +137,8 @@ _VEO_OPERATION = f"veo:projects/p/locations/us-central1/publishers/google/models
 _OMNI_OPERATION = "omni:projects/p/locations/global/interactions/1"
 FAMILIES = {
     "animatic": FamilyRow(_animatic, "work/Job_1/0/1/operation.json", None),
-    "veo": FamilyRow(_on_vertex(rig.VEO), _VEO_OPERATION, _shorten),
-    "omni": FamilyRow(_on_vertex(rig.OMNI), _OMNI_OPERATION, _shorten),
+    "veo": FamilyRow(on_vertex(rig.VEO), _VEO_OPERATION, _shorten),
+    "omni": FamilyRow(on_vertex(rig.OMNI), _OMNI_OPERATION, _shorten),
 }
 PAID = [name for name, row in FAMILIES.items() if row.shorten_answers]
 ADAPTERS = {"animatic": "animatic", "veo": "vertex", "omni": "vertex"}
