@@ -223,7 +223,7 @@ class VideoRequest(Asked):
         return tuple(text for name in free if (text := getattr(self, name)))
 
     def check_used(self, used: Set[str], model: str) -> None:
-        """Raise `Invalid` for a field that is set and that the model does not use: an ignored field makes a wrong video.
+        """Raise `Invalid` for a field that is set but not used: an ignored field makes a wrong video.
 
         A field with its default, or with an empty text, is not set.
         """
