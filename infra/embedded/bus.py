@@ -1,20 +1,18 @@
-"""The bus on one SQLite file: durable, at-least-once, for any number of processes on one machine.
-
-A thread renews the leases of this process, so that a blocked event loop loses none.
-"""
+"""The bus on one SQLite file: durable, at-least-once, for any number of processes on one machine."""
 
 import asyncio
 import logging
-import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from sqlite3 import Connection
 
 from infra.embedded import bus_sql
+from infra.embedded.bus_sql import LeasedMessage
 from infra.embedded.database import Database
 from infra.embedded.notify import Notifier
-from infra.embedded.subscription import Leases, SubscriptionStream
+from infra.embedded.subscription import Leases
+from infra.subscription_stream import LeaseRenewer, SubscriptionStream
 from schemas.errors import Unavailable
 from schemas.ports import DeadLetter, Delivery, Subscription
 from schemas.wire.message import Message
@@ -26,39 +24,6 @@ POLL_INTERVAL_S = 1.0
 _RENEWALS_PER_DEADLINE = 3
 _EPHEMERAL_FOR_DEADLINES = 4
 """An ephemeral subscription expires this many ack deadlines after the last renewal of its process."""
-
-
-class LeaseRenewer:
-    """Runs one write operation in a thread, at an interval, until it is stopped."""
-
-    def __init__(self, database: Database, renew: Callable[[Connection], None], *, every_s: float) -> None:
-        self._database = database
-        self._renew = renew
-        self._every_s = every_s
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="bus-heartbeat", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Block until a renewal that has begun has finished."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        pause_s = self._every_s
-        while not self._stopped.wait(pause_s):
-            pause_s = self._every_s / 5  # after a failure
-            try:
-                self._database.write_blocking(self._renew)
-                pause_s = self._every_s
-            except Unavailable as error:
-                extra = {"action": "lease_renewal_failed", "cause": str(error)}
-                logger.warning("leases could not be renewed", extra=extra)
-            except Exception:
-                # Any error: a thread that ends would lose every lease silently.
-                logger.exception("leases could not be renewed", extra={"action": "lease_renewal_failed"})
 
 
 class SqliteBus:
@@ -73,8 +38,10 @@ class SqliteBus:
         self._poll_interval_s = poll_interval_s
         self._ephemeral_for_ms = int(ack_deadline_s * _EPHEMERAL_FOR_DEADLINES * 1000)
         self._own: dict[str, Subscription] = {}
-        self._streams: set[SubscriptionStream] = set()
-        self._renewer = LeaseRenewer(database, self._renew, every_s=ack_deadline_s / _RENEWALS_PER_DEADLINE)
+        self._streams: set[SubscriptionStream[LeasedMessage]] = set()
+        self._renewer = LeaseRenewer(
+            partial(database.write_blocking, self._renew), every_s=ack_deadline_s / _RENEWALS_PER_DEADLINE
+        )
         self._renewer.start()
 
     @property
@@ -104,7 +71,12 @@ class SqliteBus:
     @asynccontextmanager
     async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
         await self.ensure(subscription)
-        stream = SubscriptionStream(self._leases, subscription, limit=limit, poll_interval_s=self._poll_interval_s)
+        stream = SubscriptionStream(
+            self._leases.of(subscription),
+            subscription=subscription.name,
+            limit=limit,
+            poll_interval_s=self._poll_interval_s,
+        )
         self._streams.add(stream)
         try:
             with self._wake.listen(subscription.topic, stream.nudge):

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -12,10 +12,10 @@ from google.cloud.pubsub_v1.subscriber.message import Message as Received
 from infra.gcp.errors import unavailable
 from infra.gcp.pubsub.dead_letters import DeadLetterInfo, original_message, subscriber_message
 from infra.gcp.pubsub.stream import Stream
+from infra.subscription_stream import MAX_DELAY_S, HandOff
 from schemas.ports import Delivery, Subscription
 from schemas.wire.message import Message
 
-_DELAY_AT_MOST_S = 600
 _COUNTED_MESSAGES = 10_000
 
 
@@ -62,7 +62,7 @@ class PubSubDelivery:
     async def nack(self, *, delay_s: float = 0) -> None:
         if not self._settle():
             return
-        delay = math.ceil(min(max(delay_s, 0), _DELAY_AT_MOST_S))
+        delay = math.ceil(min(max(delay_s, 0), MAX_DELAY_S))
         if delay:  # it comes again after this deadline; the library drops it, and can lease the next message
             self._received.modify_ack_deadline(delay)
             self._received.drop()
@@ -113,13 +113,11 @@ class SubscriptionStream:
         self._subscription = subscription
         self._on_dead_letter = on_dead_letter
         self._attempts = attempts
-        self._ready: deque[Received] = deque()
+        self._hand_off: HandOff[Received] = HandOff()
         self._held: set[PubSubDelivery] = set()
-        self._changed = asyncio.Event()
         self._stopped = asyncio.Event()
         self._ended = asyncio.Event()
         self._stopping = False
-        self._error: BaseException | None = None
         self._stream = Stream(on_message=self._on_message, on_stop=self._on_stop, on_end=self._on_end)
 
     @property
@@ -135,15 +133,7 @@ class SubscriptionStream:
         return self
 
     async def __anext__(self) -> Delivery:
-        while not self._ready:
-            if self._stopping:
-                raise StopAsyncIteration
-            if self._ended.is_set():
-                error = self._error or EOFError("the stream of messages ended")
-                raise unavailable("Pub/Sub", error) from error
-            self._changed.clear()
-            await self._changed.wait()
-        received = self._ready.popleft()
+        received = await self._hand_off.take()
         delivery = PubSubDelivery(self, received, self._attempts.of(received))
         self._held.add(delivery)
         return delivery
@@ -154,6 +144,7 @@ class SubscriptionStream:
         Messages that were not delivered are nacked; delivered ones stay leased until they are settled.
         """
         self._stopping = True
+        self._hand_off.close()
         self._stream.close()
         await self._stopped.wait()
         self._release_if_settled()
@@ -180,20 +171,20 @@ class SubscriptionStream:
         if self._stopped.is_set():
             received.nack()
             return
-        self._ready.append(received)
-        self._changed.set()
+        self._hand_off.put([received])
 
     def _on_stop(self) -> None:
         self._stopped.set()
-        while self._ready:
-            self._ready.popleft().nack()
-        self._changed.set()
+        for received in self._hand_off.drain():
+            received.nack()
 
     def _on_end(self, error: BaseException | None) -> None:
-        self._error = error
         self._stopped.set()
         self._ended.set()
-        self._changed.set()
+        cause = error or EOFError("the stream of messages ended")
+        failure = unavailable("Pub/Sub", cause)
+        failure.__cause__ = cause
+        self._hand_off.fail(failure)
 
     def _release_if_settled(self) -> None:
         if self._stopping and self._stopped.is_set() and not self._held:
