@@ -8,7 +8,7 @@ from schemas.domain.projections import JobView, progress_of, view_of
 from schemas.domain.states import JobState
 from schemas.errors import NotFound
 from schemas.ports import Bus, Clock, JobStore, ProgressReports, VideoStore
-from schemas.wire.caller_names import shown_id, stored_id
+from schemas.wire.caller_names import to_shown_id, to_stored_id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +30,7 @@ async def find(ctx: PublisherContext, job_id: str, *, caller: str | None = None)
 
     Raises `NotFound`, also if the job belongs to another caller: with the same message, after the same reads.
     """
-    for stored in dict.fromkeys((stored_id(caller, job_id), job_id)):
+    for stored in dict.fromkeys((to_stored_id(caller, job_id), job_id)):
         job = await ctx.jobs.get(stored)
         if job and (caller is None or job.caller == caller):
             return job
@@ -46,7 +46,7 @@ async def place_of(ctx: PublisherContext, job_id: str, caller: str | None) -> st
     try:
         return (await find(ctx, job_id, caller=caller)).job_id
     except NotFound:
-        return stored_id(caller, job_id)
+        return to_stored_id(caller, job_id)
 
 
 async def status(ctx: PublisherContext, job_id: str, *, caller: str | None = None) -> JobView:
@@ -80,7 +80,7 @@ async def outline(
         progress=progress_of(
             job, until=silence.since if silence else None, reported=await _reported_progress(ctx, job)
         ),
-        video_id=shown_id(caller, job.job_id),
+        video_id=to_shown_id(caller, job.job_id),
         video_url=await ctx.videos.url_for(result.gcs_path) if result else None,
         poster_url=await ctx.videos.url_for(result.poster_path) if result and result.poster_path else None,
         queue_position=queue_position,

@@ -14,12 +14,12 @@ from schemas.domain.events import Reconciled, Unsent
 from schemas.domain.job import Job, new_job
 from schemas.domain.state_machine import advance
 from schemas.domain.states import JobState
-from schemas.domain.tombstone import gone_error
+from schemas.domain.tombstone import to_gone
 from schemas.errors import AlreadyExists, Conflict, IdReused, ReelbusError, Unavailable
 from schemas.ports import REQUESTS
 from schemas.services.reference_images import ImageOwner, StagedImage, stage_image, store_image, undo_reference
 from schemas.services.update import update_job
-from schemas.wire.caller_names import shown_id
+from schemas.wire.caller_names import to_shown_id
 from schemas.wire.message import encode_request
 from schemas.wire.request import VideoRequest
 
@@ -113,7 +113,7 @@ def _name_uncertain_job(job_id: str, caller: str | None) -> Iterator[None]:
         yield
     except Unavailable as error:
         logger.warning("submit is uncertain", extra={"action": "submit_uncertain", "job_id": job_id})
-        raise SubmitUncertain(shown_id(caller, job_id), error) from error
+        raise SubmitUncertain(to_shown_id(caller, job_id), error) from error
 
 
 async def _resume_known_job(ctx: PublisherContext, staged: StagedImage, caller: str | None, known: Job | None) -> Job:
@@ -123,10 +123,10 @@ async def _resume_known_job(ctx: PublisherContext, staged: StagedImage, caller: 
     if known:
         await undo_reference(request, known, ctx.jobs, ctx.videos, ctx.clock.now())
     if known is None or refused:
-        words = f"job_id {shown_id(caller, request.job_id)} stands for another request already"
+        words = f"job_id {to_shown_id(caller, request.job_id)} stands for another request already"
         raise IdReused(f"{words}; a new request needs a new id or key")
     if known.erased_at:
-        raise gone_error(known, caller=caller)
+        raise to_gone(known, caller=caller)
     logger.info("request known", extra={"action": "submit_known", "job_id": known.job_id})
     with _name_uncertain_job(known.job_id, caller):
         return await publish_if_due(ctx, known)

@@ -16,7 +16,7 @@ from schemas.domain.job import Job
 from schemas.errors import NotFound, ReelbusError, Unavailable
 from schemas.former import former_names
 from schemas.ports import COMPLETIONS, Subscription
-from schemas.wire.message import claimed_job_id
+from schemas.wire.message import job_id_of
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class CompletionListener:
             self._tried.set()
             self._on_completion(None)  # what was published before this subscription existed did not reach it
             async for delivery in deliveries:
-                if job_id := claimed_job_id(delivery.message):
+                if job_id := job_id_of(delivery.message):
                     self._on_completion(job_id)
                 await delivery.ack()
 

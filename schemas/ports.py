@@ -104,9 +104,9 @@ class Bus(Protocol):
 
     @property
     def sees_waiting(self) -> bool:
-        """True if `waiting` can tell; Pub/Sub can't."""
+        """True if `list_waiting` can tell; Pub/Sub can't."""
 
-    async def waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
+    async def list_waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
         """The attributes of all messages that are not settled: what waits, and what is leased. Raises `Unavailable`."""
 
     async def publish(self, topic: str, message: Message) -> None:

@@ -128,7 +128,7 @@ def _shards_of(limits: Iterable[Limit], job: Job, plan: Plan, at: datetime) -> l
     """Return the limits that cover the next clip, and what it still has to reserve in each."""
     clip = job.clip_in(ClipState.PLANNED)
     price = plan.clips[clip.index if clip and job.started else 0].price_usd
-    missing = [(each, each.missing(price, clip.reserved if clip else (), at)) for each in limits]
+    missing = [(each, each.amount_to_reserve(price, clip.reserved if clip else (), at)) for each in limits]
     return [(limit, amount) for limit, amount in missing if amount and limit.covers(job.request)]
 
 

@@ -40,7 +40,7 @@ from schemas.errors import (
 from schemas.ports import MAX_DELIVERIES, REQUESTS, Delivery
 from schemas.services.reference_images import StagedImage, stage_image, store_image, undo_reference
 from schemas.services.update import get_job, save_event, update_job
-from schemas.wire.message import HELD_SINCE, Message, NewerVersion, UnknownContent, claimed_job_id, decode_command
+from schemas.wire.message import HELD_SINCE, Message, NewerVersion, UnknownContent, decode_command, job_id_of
 from schemas.wire.request import CancelRequest, VideoRequest
 from schemas.wire.types import Moment, isoformat
 from subscriber.announce import announce, reject, release_unused_budget
@@ -144,7 +144,7 @@ async def hold(ctx: WorkerContext, delivery: Delivery, error: NewerVersion | New
     if isinstance(error, UnknownContent) and await _settle(ctx, delivery, error):
         return
     action = "other_model" if isinstance(error, OtherModel) else "newer_version"
-    extra = {"action": action, "job_id": claimed_job_id(delivery.message), "reason": str(error)}
+    extra = {"action": action, "job_id": job_id_of(delivery.message), "reason": str(error)}
     logger.warning("holding a message for another worker", extra=extra)
     if delivery.attempt < MAX_DELIVERIES - 1:
         await delivery.nack(delay_s=min(HOLD_AT_MOST_S, HOLD_FIRST_S * float(2**delivery.attempt)))
@@ -168,7 +168,7 @@ async def _settle(ctx: WorkerContext, delivery: Delivery, unknown: UnknownConten
         await announce(ctx, await save_event(ctx.jobs, job, ev.Expired(at=now)))
         await delivery.ack()
     else:
-        await reject(ctx, delivery, claimed_job_id(delivery.message), unknown.reason)
+        await reject(ctx, delivery, job_id_of(delivery.message), unknown.reason)
         await delivery.dead_letter(f"{unknown.reason}; no newer worker came since {isoformat(since)}")
     return True
 
@@ -231,7 +231,7 @@ class Handler:
             await hold(self.ctx, delivery, error)
         except (Invalid, IdReused) as error:
             conflict = isinstance(error, IdReused)
-            await reject(self.ctx, delivery, claimed_job_id(delivery.message), error, conflict=conflict)
+            await reject(self.ctx, delivery, job_id_of(delivery.message), error, conflict=conflict)
             await delivery.dead_letter(str(error))
         else:
             if isinstance(command, CancelRequest):

@@ -97,7 +97,7 @@ async def _job_ids_waiting(ctx: WorkerContext) -> frozenset[str]:
     """The jobs whose request the bus still has; empty if it can't tell."""
     if not ctx.bus.sees_waiting:
         return frozenset()
-    messages = await ctx.bus.waiting(WORKERS)
+    messages = await ctx.bus.list_waiting(WORKERS)
     return frozenset(each.get("job_id", "") for each in messages if each.get("ce-type") == REQUESTED)
 
 

@@ -20,7 +20,7 @@ from infra.animatic.frame_reports import FrameReports
 from infra.animatic.pool import RenderPool
 from infra.animatic.storyboard import Storyboard
 from schemas.domain.clip import Clip, Plan, PlannedClip
-from schemas.domain.object_names import WORK, stored_name
+from schemas.domain.object_names import WORK, name_in_store
 from schemas.errors import DISK_ERRNOS, Category, Charged, Failure, Invalid, NotFound, Unavailable, unavailable_of
 from schemas.ports import Answer, Foreign, GenerationDone, GenerationFailed, GenerationRunning, VideoStore
 from schemas.wire.request import VideoRequest
@@ -247,7 +247,7 @@ def _order(request: VideoRequest) -> dict[str, Any]:
     )
     order = asdict(board)
     del order["image"]
-    return {**order, "reference": stored_name(request.reference_image) or request.reference_image}
+    return {**order, "reference": name_in_store(request.reference_image) or request.reference_image}
 
 
 def _unusable(error: ValueError | Invalid | NotFound) -> Failure:

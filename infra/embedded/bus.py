@@ -52,8 +52,8 @@ class SqliteBus:
     def sees_waiting(self) -> bool:
         return True
 
-    async def waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
-        return await self._database.read(partial(bus_sql.waiting, name=subscription.name))
+    async def list_waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
+        return await self._database.read(partial(bus_sql.list_waiting, name=subscription.name))
 
     async def publish(self, topic: str, message: Message) -> None:
         await self._database.write(partial(bus_sql.publish, topic=topic, message=message))

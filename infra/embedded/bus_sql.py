@@ -203,7 +203,7 @@ class LeasedBatch:
     """The dead-letter topic, if this read gave a message up."""
 
 
-def waiting(connection: sqlite3.Connection, *, name: str) -> list[Mapping[str, str]]:
+def list_waiting(connection: sqlite3.Connection, *, name: str) -> list[Mapping[str, str]]:
     """Return the attributes of all messages of a subscription, leased ones included."""
     return [json.loads(attributes) for (attributes,) in connection.execute(_WAITING, (name,))]
 

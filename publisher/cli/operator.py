@@ -27,7 +27,7 @@ from publisher.purge import purge as purge_jobs
 from publisher.settings import new_key
 from schemas.errors import Conflict, Invalid
 from schemas.ports import DeadLetter
-from schemas.wire.message import claimed_job_id
+from schemas.wire.message import job_id_of
 from schemas.wire.types import isoformat
 from schemas.wire.validation import to_invalid
 
@@ -99,7 +99,7 @@ def _with_context(use: Callable[[PublisherContext], Awaitable[T]]) -> T:
 def _json(dead_letter: DeadLetter) -> dict[str, Any]:
     return {
         "id": dead_letter.id,
-        "job_id": claimed_job_id(dead_letter.message),
+        "job_id": job_id_of(dead_letter.message),
         "died_at": isoformat(dead_letter.died_at),
         "cause": dead_letter.cause,
         "deliveries": dead_letter.deliveries,
@@ -121,7 +121,7 @@ def _table(dead_letters: list[DeadLetter]) -> Table:
     table = Table("ID", "DIED", "DELIVERIES", "JOB", "CAUSE", box=None, pad_edge=False, header_style="bold")
     for dead_letter in dead_letters:
         died = moment(isoformat(dead_letter.died_at))
-        job_id = claimed_job_id(dead_letter.message) or "-"
+        job_id = job_id_of(dead_letter.message) or "-"
         table.add_row(*map(Text, (dead_letter.id, died, str(dead_letter.deliveries), job_id, dead_letter.cause)))
     return table
 

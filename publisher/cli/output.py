@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
 from schemas.errors import Charged
-from schemas.wire.caller_names import shown_id
+from schemas.wire.caller_names import to_shown_id
 
 
 def format_job(view: JobView, *, file: Path | None = None) -> str:
@@ -63,7 +63,7 @@ def moment(text: str) -> str:
 
 def _caller(view: JobView) -> str | None:
     """Whose job it is, and the id that this caller knows, if that is another one."""
-    own_id = shown_id(view.caller, view.video_id)
+    own_id = to_shown_id(view.caller, view.video_id)
     return f"{view.caller}, who calls it {own_id}" if own_id != view.video_id else view.caller
 
 

@@ -21,7 +21,7 @@ from publisher.waiting import Draining, TooManyWaiters, Waiter
 from schemas.domain.job import Transition
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
-from schemas.wire.caller_names import shown_id
+from schemas.wire.caller_names import to_shown_id
 from schemas.wire.types import Moment, isoformat
 
 _SEND_AT_MOST_S = 30
@@ -45,7 +45,7 @@ async def events(call: Call) -> Response:
         try:
             waiter = stack.enter_context(call.state["waiters"].register(job.job_id))
         except TooManyWaiters as error:
-            video_id = shown_id(caller, job.job_id)
+            video_id = to_shown_id(caller, job.job_id)
             return error_response(error, video_id=video_id, status_url=status_url(call, video_id))
         watched = stack.enter_context(call.state["watched_jobs"].watch(job))
         return _Stream(_stream_events(call, watched, waiter), call.state["settings"].heartbeat_s, stack.pop_all())

@@ -22,10 +22,10 @@ from publisher.submit import SubmitUncertain, publish_if_due, submit_staged
 from publisher.waiting import Draining, TooManyWaiters, Waiter
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
-from schemas.domain.tombstone import gone_error
+from schemas.domain.tombstone import to_gone
 from schemas.errors import Charged, Unavailable
 from schemas.services.reference_images import ImageOwner, StagedImage, stage_image, store_image, undo_reference
-from schemas.wire.caller_names import shown_id
+from schemas.wire.caller_names import to_shown_id
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class _GenerateCall:
             logger.info("caller hung up", extra={"action": "wait_hung_up", "job_id": self._job_id})
             return Response(status_code=GONE)
         except (Draining, Unavailable) as error:
-            repeatable, video_id = await self._mark_unanswered(), shown_id(self._caller, self._job_id)
+            repeatable, video_id = await self._mark_unanswered(), to_shown_id(self._caller, self._job_id)
             where = status_url(self._call, video_id)
             return error_response(
                 error, video_id=video_id, status_url=where, charged=self._charged, repeatable=repeatable
@@ -180,7 +180,7 @@ class _GenerateCall:
         if job is None or not job.ended:
             return await self._answer_unfinished(job)
         if job.erased_at:
-            raise gone_error(job, caller=self._caller)
+            raise to_gone(job, caller=self._caller)
         seen = await view(self._ctx, job, caller=self._caller)
         headers = self._preferences.to_headers(has_ended=True)
         if job.state is not JobState.SUCCEEDED:
@@ -197,7 +197,7 @@ class _GenerateCall:
             raise self._overflow
         repeatable = await self._mark_unanswered(job)
         logger.info("wait is over", extra={"action": "wait_over", "job_id": self._job_id})
-        charged, video_id = job.charged if job else self._charged, shown_id(self._caller, self._job_id)
+        charged, video_id = job.charged if job else self._charged, to_shown_id(self._caller, self._job_id)
         return timeout_response(self._call, video_id, charged, repeatable=repeatable)
 
     async def _mark_unanswered(self, job: Job | None = None) -> bool:

@@ -1,10 +1,10 @@
-"""How a price is taken out of a limit. Pure.
+"""Limits of spending, and how a submit reserves its price in them. Pure.
 
-A limit is held in slices, so that workers rarely write the same record at the same time. Each slice has its part of the
-limit (`allotted`) and what submits took of it (`used`). A price goes into one slice where it fits, and into several
-where only their rooms together hold it. What all slices are allotted is never more than the limit.
+A limit is stored in shards, so that workers rarely write the same record at the same time. Each shard has a part of the
+limit (`allotted`) and the sum that submits reserved in it (`used`). A price is reserved in one shard if it fits there,
+and across several if only all of them together have enough. The shards are never allotted more than the limit.
 
-A limit of spending: for whom it counts, and for how long.
+The stored names say "slice" for a shard.
 """
 
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ _SCOPE = r"^(?:all|project:[^\s\x00-\x1f/]{1,128}|label:[a-z][a-z0-9_-]{0,62}=[a
 
 
 class Period(StrEnum):
-    """How long a limit counts before it begins afresh, in UTC."""
+    """After which time a limit starts again from zero, in UTC."""
 
     DAY = "day"
     MONTH = "month"
 
 
 class Reserved(Stored):
-    """What a paid attempt took out of one slice of a limit. Stands in the ledger, so that a record explains itself."""
+    """What a paid attempt reserved in one shard of a limit. The clip keeps it, so that a record explains itself."""
 
     scope: str
     period: str
@@ -42,12 +42,12 @@ class Reserved(Stored):
 
     @property
     def name(self) -> str:
-        """Name of the slice in the store; a day and a month look different."""
+        """The name of the shard in the store. Names of days and months differ."""
         return f"{self.scope}~{self.period}~{self.slice}"
 
 
 class Limit(BaseModel):
-    """What may be spent in a day or a month: by everybody, by one project, or under one label."""
+    """What may be spent in a day or a month: on all jobs, on one project, or under one label."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,64 +58,65 @@ class Limit(BaseModel):
 
     @property
     def version(self) -> str:
-        """What its slices are cut by."""
+        """Identify the division into shards: limit and number of shards."""
         return f"{self.limit_usd.normalize():f}/{self.slices}"
 
     def covers(self, request: VideoRequest) -> bool:
-        """Whether the request's clips count."""
+        """Return whether the clips of the request count."""
         kind, _, rest = self.scope.partition(":")
         key, _, value = rest.partition("=")
         return {"all": True, "project": request.project_id == rest, "label": request.labels.get(key) == value}[kind]
 
     def period_at(self, at: datetime) -> str:
-        """The day or the month."""
+        """Return the day or the month as stored, for example `2026-01-31` or `2026-01`."""
         return at.astimezone(UTC).strftime("%Y-%m-%d" if self.period is Period.DAY else "%Y-%m")
 
     def opens_again(self, at: datetime) -> datetime:
-        """When the next period begins."""
+        """Return when the next period begins."""
         midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         if self.period is Period.DAY:
             return midnight + timedelta(days=1)
         return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
 
-    def missing(self, price_usd: Decimal, held: Sequence[Reserved], at: datetime) -> Decimal:
-        """What a clip has still to take, beside what it holds in this period from an attempt that was not paid."""
+    def amount_to_reserve(self, price_usd: Decimal, held: Sequence[Reserved], at: datetime) -> Decimal:
+        """Return the price less what the clip still holds in this period from an attempt that was not charged."""
         here = (self.scope, self.period_at(at))
         return max(price_usd - sum(part.usd for part in held if (part.scope, part.period) == here), Decimal(0))
 
-    def reserved(self, at: datetime, index: int, usd: Decimal) -> Reserved:
-        """The ledger's line about what is taken from one slice, or could be."""
+    def to_reserved(self, at: datetime, index: int, usd: Decimal) -> Reserved:
+        """Build the entry of the ledger for an amount in one shard."""
         return Reserved(scope=self.scope, period=self.period_at(at), slice=index, usd=usd)
 
     def slice_names(self, at: datetime) -> list[str]:
-        """Of all slices that there can be, by index: whoever had another setting may have cut it into more."""
-        return [self.reserved(at, index, Decimal(0)).name for index in range(SLICES_AT_MOST)]
+        """Return the names of all possible shards, by index. Another setting may have divided the limit into more."""
+        return [self.to_reserved(at, index, Decimal(0)).name for index in range(SLICES_AT_MOST)]
 
 
 _SMALLEST_SHARE = Decimal("0.000001")
+"""Of a dollar: equal shares are rounded down to it, and the first shard gets the rest."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BudgetShard:
-    """A part of a limit in one period, as the store has it. One that was never stored is empty."""
+    """A part of a limit in one period, as stored. A shard that was never stored is empty."""
 
     name: str
     terms: str = ""
-    """What it was cut by. A limit with other terms cuts all slices of the period anew."""
+    """The `Limit.version` of its division. A limit with another version divides the period again."""
     allotted: Decimal = Decimal(0)
     used: Decimal = Decimal(0)
     revision: str = ""
-    """The store's token for this version; empty for one that was never stored."""
+    """The store's token for this version; empty if it was never stored."""
 
     @property
     def remaining(self) -> Decimal:
-        """US dollars that can still be taken."""
+        """US dollars that can still be reserved."""
         return max(self.allotted - self.used, Decimal(0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reservation:
-    """What a submit takes: the slices as they shall become, and the ledger's lines about it."""
+    """What a submit reserves: the shards to write, and the entries of the ledger."""
 
     slices: tuple[BudgetShard, ...] = ()
     reserved: tuple[Reserved, ...] = ()
@@ -125,87 +126,78 @@ class Reservation:
 
 
 def reserve_in_shard(limit: Limit, at: datetime, index: int, found: BudgetShard, amount: Decimal) -> Reservation | None:
-    """All of it from one slice; None where that has too little room, or was cut by other terms."""
+    """Reserve the whole amount in one shard; None if it has too little, or belongs to another division."""
     if found.terms != limit.version or found.remaining < amount:
         return None
-    return Reservation(
-        slices=(replace(found, used=found.used + amount),), reserved=(limit.reserved(at, index, amount),)
-    )
+    shard = replace(found, used=found.used + amount)
+    return Reservation(slices=(shard,), reserved=(limit.to_reserved(at, index, amount),))
 
 
 def reserve_across_shards(
     limit: Limit, at: datetime, start: int, found: Sequence[BudgetShard], amount: Decimal
 ) -> Reservation | Decimal:
-    """From the first slice at or after `start` that holds it all, else from several; the room left where that is less.
+    """Reserve the amount in the first shard from `start` on that has enough, else across several.
 
-    `found` are all slices that there can be, by index. Where they must be cut anew, all of them are written.
+    Returns what remains of the limit if that is less than the amount. `found` are all possible shards, by index. If the
+    limit must be divided again, all shards are written.
     """
-    cut = _cut(limit, found)
-    left = sum((each.remaining for each in cut), Decimal(0))
-    if left < amount:
-        return left
-    parts = _parts(cut, start, amount)
-    after = [replace(each, used=each.used + parts.get(index, Decimal(0))) for index, each in enumerate(cut)]
+    shards = _divide(limit, found)
+    remaining = sum((each.remaining for each in shards), Decimal(0))
+    if remaining < amount:
+        return remaining
+    parts = _split(shards, start, amount)
+    after = [replace(each, used=each.used + parts.get(index, Decimal(0))) for index, each in enumerate(shards)]
     return Reservation(
         slices=tuple(now for now, before in zip(after, found, strict=True) if now != before),
-        reserved=tuple(limit.reserved(at, index, usd) for index, usd in parts.items()),
+        reserved=tuple(limit.to_reserved(at, index, usd) for index, usd in parts.items()),
     )
 
 
 def release(found: BudgetShard, amount: Decimal) -> BudgetShard:
-    """The slice with the amount free again."""
+    """Return the shard with the amount available again."""
     return replace(found, used=max(found.used - amount, Decimal(0)))
 
 
 def budget_exceeded(limit: Limit, at: datetime, left: Decimal, amount: Decimal) -> Failure:
-    """Why a clip is not sent."""
+    """Say why a clip is not sent."""
+    kind, _, name = limit.scope.partition(":")
+    owner = f"{kind} {name}" if name else "all jobs"
     words = (
-        f"The budget of ${_money(limit.limit_usd)} a {limit.period} for {_whom(limit)} has ${_money(left)} left for "
+        f"The budget of ${_money(limit.limit_usd)} a {limit.period} for {owner} has ${_money(left)} left for "
         f"{limit.period_at(at)}, and the next clip needs ${_money(amount)}; it opens again at "
         f"{limit.opens_again(at):%Y-%m-%d %H:%M} UTC. The clip was not sent."
     )
     return Failure(category=Category.BUDGET, code="budget_exceeded", message=words, charged=Charged.NO)
 
 
-def _parts(slices: Sequence[BudgetShard], start: int, amount: Decimal) -> dict[int, Decimal]:
-    order = [(start + step) % len(slices) for step in range(len(slices))]
-    whole = [index for index in order if slices[index].remaining >= amount]
+def _divide(limit: Limit, found: Sequence[BudgetShard]) -> Sequence[BudgetShard]:
+    """Return the shards as this limit divides them. What was used stays used, and the rest is shared equally."""
+    is_ours = [index < limit.slices or bool(each.revision) for index, each in enumerate(found)]
+    if all(each.terms == limit.version for each, ours in zip(found, is_ours, strict=True) if ours):
+        return found
+    free = max(limit.limit_usd - sum(each.used for each in found), Decimal(0))
+    share = (free / limit.slices).quantize(_SMALLEST_SHARE, ROUND_DOWN)
+    others = limit.slices - 1
+    shares = [free - share * others, *[share] * others, *[Decimal(0)] * (len(found) - limit.slices)]
+    return [
+        replace(each, terms=limit.version, allotted=each.used + share) if ours else each
+        for each, ours, share in zip(found, is_ours, shares, strict=True)
+    ]
+
+
+def _split(shards: Sequence[BudgetShard], start: int, amount: Decimal) -> dict[int, Decimal]:
+    """Return the amounts by shard: all of it in the first shard that has enough, else as much as each one has."""
+    order = [(start + step) % len(shards) for step in range(len(shards))]
+    enough = [index for index in order if shards[index].remaining >= amount]
     parts: dict[int, Decimal] = {}
-    for index in whole[:1] or order:
-        if part := min(slices[index].remaining, amount):
+    for index in enough[:1] or order:
+        if part := min(shards[index].remaining, amount):
             parts[index] = part
             amount -= part
     return parts
 
 
-def _cut(limit: Limit, found: Sequence[BudgetShard]) -> Sequence[BudgetShard]:
-    """The slices as this limit cuts them. What was used of other ones stays used; the rest is shared out anew."""
-    ours = [index < limit.slices or bool(each.revision) for index, each in enumerate(found)]
-    if all(each.terms == limit.version for each, mine in zip(found, ours, strict=True) if mine):
-        return found
-    free = max(limit.limit_usd - sum(each.used for each in found), Decimal(0))
-    shares = _shares(free, limit.slices, len(found))
-    return [
-        replace(each, terms=limit.version, allotted=each.used + share) if mine else each
-        for each, mine, share in zip(found, ours, shares, strict=True)
-    ]
-
-
-def _shares(free: Decimal, among: int, of: int) -> list[Decimal]:
-    """Equal to a millionth of a dollar; the first has what is left over."""
-    share = (free / among).quantize(_SMALLEST_SHARE, ROUND_DOWN)
-    return [free - share * (among - 1), *[share] * (among - 1), *[Decimal(0)] * (of - among)]
-
-
-def _whom(limit: Limit) -> str:
-    kind, _, name = limit.scope.partition(":")
-    return f"{kind} {name}" if name else "all jobs"
-
-
 def _money(usd: Decimal) -> str:
-    """To the cent, or as exactly as it takes."""
-    return f"{max(usd.normalize(), usd.quantize(Decimal('0.01')), key=_digits):f}"
-
-
-def _digits(usd: Decimal) -> int:
-    return -int(usd.as_tuple().exponent)
+    """Format an amount with two decimals, or with all that it has."""
+    cents = usd.quantize(Decimal("0.01"))
+    return f"{cents if cents == usd else usd.normalize():f}"

@@ -66,7 +66,7 @@ def reference_name(digest: str, extension: str) -> str:
     return f"{REFERENCES}{digest}.{extension}"
 
 
-def stored_name(reference: str | None) -> str | None:
+def name_in_store(reference: str | None) -> str | None:
     """The name in the video store that a claimed reference stands for; None for a foreign address."""
     return reference.removeprefix(REFERENCE_SCHEME) if reference and reference.startswith(REFERENCE_SCHEME) else None
 

@@ -7,7 +7,7 @@ from schemas.domain.clip import Clip
 from schemas.domain.job import LATE_RESULT_WINDOW, Job
 from schemas.errors import Failure, Gone
 from schemas.versioning import without_unknown_keys
-from schemas.wire.caller_names import shown_id
+from schemas.wire.caller_names import to_shown_id
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import isoformat
 
@@ -28,10 +28,10 @@ def erasure_blocker(job: Job, at: datetime) -> str | None:
     return None
 
 
-def gone_error(job: Job, *, caller: str | None = None) -> Gone:
+def to_gone(job: Job, *, caller: str | None = None) -> Gone:
     """The answer to a `caller` that asks for an erased job's video."""
     at = f" at {isoformat(job.erased_at)}" if job.erased_at else ""
-    return Gone(f"job {shown_id(caller, job.job_id)} was erased{at}; a new video needs a new id")
+    return Gone(f"job {to_shown_id(caller, job.job_id)} was erased{at}; a new video needs a new id")
 
 
 def tombstone_of(job: Job, at: datetime) -> Job:

@@ -17,7 +17,7 @@ from schemas.errors import Invalid, NotFound, ReelbusError
 from schemas.ports import Bus, Clock, JobStore, VideoStore
 from schemas.services.reference_images import release_reference
 from schemas.services.update import update_job
-from schemas.wire.message import claimed_job_id
+from schemas.wire.message import job_id_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Eraser:
     async def _drop_letters(self, job_ids: Collection[str]) -> Collection[str]:
         """Gives the jobs that have letters which could be seen and not be dropped, or may have unseen ones."""
         letters = await self.bus.dead_letters(limit=LETTERS_LOOKED_AT)
-        theirs = [(job_id, letter.id) for letter in letters if (job_id := claimed_job_id(letter.message)) in job_ids]
+        theirs = [(job_id, letter.id) for letter in letters if (job_id := job_id_of(letter.message)) in job_ids]
         hidden = {job_id for job_id, letter_id in theirs if job_id and not await self._drop_page(letter_id)}
         if len(letters) < LETTERS_LOOKED_AT:
             return hidden

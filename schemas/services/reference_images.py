@@ -26,7 +26,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from schemas.domain.job import Job
-from schemas.domain.object_names import REFERENCE_SCHEME, REFERENCES, reference_name, referrer_name, stored_name
+from schemas.domain.object_names import REFERENCE_SCHEME, REFERENCES, name_in_store, reference_name, referrer_name
 from schemas.errors import Invalid, NewerRecord, NotFound
 from schemas.ports import JobStore, StoredFile, VideoStore
 from schemas.services.image_header import image_kind
@@ -44,7 +44,7 @@ IMAGE_TYPES = {extension: IMAGES[extension] for extension in ("png", "jpg", "web
 
 async def add_reference(request: VideoRequest, videos: VideoStore) -> None:
     """Says that this job uses the image that it names, where that lies in our store."""
-    image = stored_name(request.reference_image)
+    image = name_in_store(request.reference_image)
     if image:
         await videos.put(referrer_name(image, request.job_id), b"", content_type="text/plain")
 
@@ -66,7 +66,7 @@ async def undo_reference(request: VideoRequest, known: Job, jobs: JobStore, vide
 async def release_reference(request: VideoRequest, jobs: JobStore, videos: VideoStore, at: datetime) -> bool:
     """The job does not use its image any more; deletes that unless another job uses it. False where that can't be told
     yet."""
-    image = stored_name(request.reference_image)
+    image = name_in_store(request.reference_image)
     if image is None:
         return True
     await videos.delete(referrer_name(image, request.job_id))
@@ -149,7 +149,7 @@ class StagedImage:
     @property
     def name(self) -> str | None:
         """Where the image lies in our store, or will lie."""
-        return stored_name(self.request.reference_image)
+        return name_in_store(self.request.reference_image)
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
@@ -217,7 +217,7 @@ def _name_in_our_store(reference: str, reads: Collection[str]) -> str | None:
 
     Raises `Invalid` for an address that begins like a stored image's and is none: nobody's images are named like that.
     """
-    if name := stored_name(reference):
+    if name := name_in_store(reference):
         return name
     ours = next((start for start in reads if start.endswith(f"/{REFERENCES}") and reference.startswith(start)), None)
     name = reference.removeprefix(ours) if ours else ""

@@ -22,7 +22,7 @@ _WHOLE = 52
 """256 bits in base32."""
 
 
-def stored_id(caller: str | None, job_id: str) -> str:
+def to_stored_id(caller: str | None, job_id: str) -> str:
     """The id under which a caller's job is stored: `order-1-<digest>`; a long id is cut, and gets a longer digest."""
     if caller is None:
         return job_id
@@ -32,10 +32,10 @@ def stored_id(caller: str | None, job_id: str) -> str:
     return f"{job_id[: JOB_ID_MAX - 1 - _WHOLE]}-{digest}"
 
 
-def shown_id(caller: str | None, stored: str) -> str:
+def to_shown_id(caller: str | None, stored: str) -> str:
     """The id that this caller chose for its stored job; the stored one where that can't be told from it."""
     chosen = stored[: -1 - _MARK]
-    return chosen if caller is not None and chosen and stored_id(caller, chosen) == stored else stored
+    return chosen if caller is not None and chosen and to_stored_id(caller, chosen) == stored else stored
 
 
 def image_digest(caller: str | None, digest: str) -> str:

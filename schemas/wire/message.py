@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from schemas.errors import Invalid, ReelbusError
 from schemas.versioning import AS_FAR_AS_KNOWN
-from schemas.wire.caller_names import shown_id
+from schemas.wire.caller_names import to_shown_id
 from schemas.wire.completion import Completion
 from schemas.wire.request import CancelRequest, VideoRequest
 from schemas.wire.types import JOB_ID_PATTERN, is_traceparent, isoformat
@@ -94,7 +94,7 @@ def encode_completion(
         message = Message(data=message.data, attributes={**message.attributes, "defect": _attribute(defect)})
     if caller is None or completion.job_id is None:
         return message
-    owner = {"caller": caller, "video_id": shown_id(caller, completion.job_id)}
+    owner = {"caller": caller, "video_id": to_shown_id(caller, completion.job_id)}
     return Message(data=message.data, attributes={**message.attributes, **owner})
 
 
@@ -135,7 +135,7 @@ def decode_completion(message: Message) -> Completion:
     return _completion(message.data)
 
 
-def claimed_job_id(message: Message) -> str | None:
+def job_id_of(message: Message) -> str | None:
     """The id that a message names even where the rest of it is no valid message."""
     named = message.attributes.get("job_id")
     if not named:

@@ -34,8 +34,8 @@ class Wrapper:
     def sees_waiting(self) -> bool:
         return self.bus.sees_waiting
 
-    async def waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
-        return await self.bus.waiting(subscription)
+    async def list_waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
+        return await self.bus.list_waiting(subscription)
 
     async def publish(self, topic: str, message: Message) -> None:
         await self.bus.publish(topic, message)
@@ -362,8 +362,8 @@ class CountsUnreadMessages(Wrapper):
 
 
 class HidesLeasedMessages(Wrapper):
-    async def waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
-        return (await super().waiting(subscription))[1:]
+    async def list_waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
+        return (await super().list_waiting(subscription))[1:]
 
 
 def _lease_of(delivery: Delivery) -> str:

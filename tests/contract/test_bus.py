@@ -436,17 +436,17 @@ async def test_an_ephemeral_subscription_makes_no_dead_letters(bus: Bus, unique:
 
 async def test_a_bus_that_shows_what_waits_shows_leased_messages_too(bus: Bus, workers: Subscription) -> None:
     if not bus.sees_waiting:
-        assert list(await bus.waiting(workers)) == []
+        assert list(await bus.list_waiting(workers)) == []
         return
     await bus.ensure(workers)
     for text in ("waits", "leased"):
         await bus.publish(workers.topic, message(text))
     async with bus.subscribe(workers, limit=1) as flow:
         delivery = await take_one(flow)
-        assert sorted(each["job_id"] for each in await bus.waiting(workers)) == ["leased", "waits"]
+        assert sorted(each["job_id"] for each in await bus.list_waiting(workers)) == ["leased", "waits"]
         await delivery.ack()
         left = {"leased", "waits"} - {text_of(delivery)}
-        assert {each["job_id"] for each in await bus.waiting(workers)} == left
+        assert {each["job_id"] for each in await bus.list_waiting(workers)} == left
 
 
 async def test_a_redelivery_has_the_same_message_id_and_another_message_another(
@@ -517,10 +517,10 @@ async def test_a_killed_process_s_ephemeral_subscription_goes(backend: BusBacken
         assert await killed.read() == "for the dead 1"
         await killed.kill()
     async with asyncio.timeout(PATIENCE_S):
-        while await bus.waiting(own):  # noqa: ASYNC110 - the port reports no event for it
+        while await bus.list_waiting(own):  # noqa: ASYNC110 - the port reports no event for it
             await asyncio.sleep(0.05)
     await bus.publish(topic, message("too late"))
-    assert await bus.waiting(own) == []
+    assert await bus.list_waiting(own) == []
 
 
 async def test_what_waits_is_seen(bus: Bus, workers: Subscription) -> None:
@@ -531,11 +531,11 @@ async def test_what_waits_is_seen(bus: Bus, workers: Subscription) -> None:
         await bus.publish(workers.topic, message(text))
     async with bus.subscribe(workers, limit=1) as flow:
         delivery = await take_one(flow)
-        assert sorted(each["job_id"] for each in await bus.waiting(workers)) == ["leased", "waits"]
+        assert sorted(each["job_id"] for each in await bus.list_waiting(workers)) == ["leased", "waits"]
         await delivery.ack()
-        assert len(await bus.waiting(workers)) == 1
+        assert len(await bus.list_waiting(workers)) == 1
         await (await take_one(flow)).ack()
-        assert await bus.waiting(workers) == []
+        assert await bus.list_waiting(workers) == []
 
 
 async def test_out_of_reach_is_unavailable(backend: BusBackend, workers: Subscription) -> None:

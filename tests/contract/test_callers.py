@@ -17,7 +17,7 @@ from schemas.domain.job import Job, new_job
 from schemas.errors import AlreadyExists, Unavailable
 from schemas.ports import COMPLETIONS, Delivery, Subscription
 from schemas.services.reference_images import claim_image
-from schemas.wire.caller_names import stored_id
+from schemas.wire.caller_names import to_stored_id
 from schemas.wire.message import Message, decode_command
 from schemas.wire.request import VideoRequest
 from tests.contract.conftest import ADAPTERS
@@ -46,7 +46,7 @@ class House:
 
     async def job(self, caller: str, job_id: str) -> Job:
         """The record of a caller's job."""
-        job = await self.door.desk.jobs.get(stored_id(caller, job_id))
+        job = await self.door.desk.jobs.get(to_stored_id(caller, job_id))
         assert job is not None
         return job
 
@@ -97,9 +97,9 @@ async def test_the_same_id_of_two_callers_is_two_jobs(house: House, prompt: str)
     assert [answer.status_code for answer in again] == [202, 202]
     changed = await house.zebra.post(headers, prompt="a third prompt, lovelier still")
     assert (changed.status_code, changed.json()["error"]["code"]) == (409, "id_reused")
-    assert stored_id("zebra", "order-1") not in changed.text
+    assert to_stored_id("zebra", "order-1") not in changed.text
     taken = {await house.hand.take() for _ in answers}
-    assert taken == {stored_id("acme", "order-1"), stored_id("zebra", "order-1")}
+    assert taken == {to_stored_id("acme", "order-1"), to_stored_id("zebra", "order-1")}
 
 
 async def test_each_sees_cancels_and_lists_its_own_by_its_own_id(house: House) -> None:
@@ -114,7 +114,7 @@ async def test_each_sees_cancels_and_lists_its_own_by_its_own_id(house: House) -
     for customer, project in ((house.acme, "a"), (house.zebra, "z")):
         page = (await customer.call("GET", "/api/videos")).json()["videos"]
         assert [(view["video_id"], view["project_id"]) for view in page] == [("order-1", project)]
-    stored = stored_id("acme", "order-1")
+    stored = to_stored_id("acme", "order-1")
     assert (await house.acme.call("GET", f"/api/videos/{stored}")).json()["video_id"] == "order-1"
     assert (await house.acme.post(ASYNC, job_id=stored, project_id="a")).json()["video_id"] == "order-1"
     assert (await house.zebra.call("GET", f"/api/videos/{stored}")).status_code == 404
@@ -127,22 +127,22 @@ async def test_events_and_completions_name_the_caller_s_own_id(house: House) -> 
         await customer.queued(job_id="order-1")
     for _ in range(2):
         await house.hand.take()
-    stored = stored_id("acme", "order-1")
+    stored = to_stored_id("acme", "order-1")
     job = await house.hand.finish_quietly(stored)
-    await cancel(house.door.desk, stored_id("zebra", "order-1"))
+    await cancel(house.door.desk, to_stored_id("zebra", "order-1"))
     stream = (await house.acme.call("GET", "/api/videos/order-1/events")).text
     told = [json.loads(line.removeprefix("data: ")) for line in stream.splitlines() if line.startswith("data: ")]
     assert {event["video_id"] for event in told if "video_id" in event} == {"order-1"}
     assert told[-1]["state"] == "succeeded"
     assert stored in told[-1]["gcs_path"] == job.final_name
-    assert stored_id("zebra", "order-1") not in stream
+    assert to_stored_id("zebra", "order-1") not in stream
     message = await _next_message(house, subscription)
     assert (message.attributes["job_id"], message.attributes["caller"], message.attributes["video_id"]) == (
-        stored_id("zebra", "order-1"),
+        to_stored_id("zebra", "order-1"),
         "zebra",
         "order-1",
     )
-    assert json.loads(message.data)["job_id"] == stored_id("zebra", "order-1")
+    assert json.loads(message.data)["job_id"] == to_stored_id("zebra", "order-1")
 
 
 async def _next_message(house: House, subscription: Subscription) -> Message:
@@ -168,13 +168,13 @@ async def test_an_id_that_is_too_long_to_be_marked_is_still_its_caller_s(house: 
 
 async def test_an_id_made_to_look_like_another_caller_s_stored_one_reaches_nothing(house: House) -> None:
     await house.acme.queued(job_id="order-1")
-    taken = stored_id("acme", "order-1")
+    taken = to_stored_id("acme", "order-1")
     assert await house.zebra.queued(job_id=taken, prompt=OTHER_PROMPT) == taken
     assert (await house.job("acme", "order-1")).request.prompt == PROMPT
     assert (await house.job("zebra", taken)).request.prompt == OTHER_PROMPT
     assert (await house.zebra.call("DELETE", f"/api/videos/{taken}")).json()["state"] == "cancelled"
     assert not (await house.job("acme", "order-1")).cancel_requested
-    future = stored_id("acme", "order-2")
+    future = to_stored_id("acme", "order-2")
     await house.zebra.queued(job_id=future)
     assert (await house.acme.post(ASYNC, job_id="order-2")).status_code == 202
 
@@ -254,7 +254,7 @@ async def test_an_operator_sees_stored_ids_and_erases_by_caller(house: House) ->
         await customer.queued(job_id="order-2")
         for job_id in ("order-1", "order-2"):
             await customer.call("DELETE", f"/api/videos/{job_id}")
-    first, second = stored_id("acme", "order-1"), stored_id("acme", "order-2")
+    first, second = to_stored_id("acme", "order-1"), to_stored_id("acme", "order-2")
     listed = await list_jobs(desk, state=None, project_id=None, cursor=None, jobs_of="acme")
     assert {(view.video_id, view.caller) for view in listed.videos} == {(first, "acme"), (second, "acme")}
     assert (await status(desk, first)).video_id == first

@@ -33,8 +33,8 @@ class _Bus:
     def sees_waiting(self) -> bool:
         return self._bus.sees_waiting
 
-    async def waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
-        return await self._bus.waiting(subscription)
+    async def list_waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
+        return await self._bus.list_waiting(subscription)
 
     @property
     def dead_letter_reads_are_exclusive(self) -> bool:

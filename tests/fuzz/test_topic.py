@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from infra.adapters import Adapters
 from schemas.ports import DEAD_WORKERS, REQUESTS, WORKERS, Bus, DeadLetter
 from schemas.wire.completion import Outcome
-from schemas.wire.message import Message, as_published, claimed_job_id, decode_completion
+from schemas.wire.message import Message, as_published, decode_completion, job_id_of
 from subscriber import handler, worker
 from subscriber import handler as holding
 from tests.fuzz.messages import DEEP, messages
@@ -84,7 +84,7 @@ async def _check_ends(bench: Bench, sent: Sequence[Message]) -> None:
     for message in sent:
         if message in dead:
             continue
-        job_id = claimed_job_id(Message(data=message.data)) or ""
+        job_id = job_id_of(Message(data=message.data)) or ""
         job = await bench.ctx.jobs.get(job_id)
         assert job is None or job.ended, "neither a job that ended nor a dead letter"
         assert job is not None or message.attributes.get("ce-type", "").endswith("cancel.v1")

@@ -187,11 +187,11 @@ def test_periods_are_of_utc() -> None:
 
 def test_a_clip_that_holds_its_price_already_takes_nothing_in_the_same_period() -> None:
     limit = a_limit()
-    assert limit.missing(PRICE, (PART,), AT) == 0
-    assert limit.missing(Decimal(1), (PART,), AT) == Decimal("0.6")
-    assert limit.missing(PRICE, (PART,), after(86_400)) == PRICE
-    assert a_limit(scope="project:acme").missing(PRICE, (PART,), AT) == PRICE
-    assert a_limit(period=Period.MONTH).missing(PRICE, (PART,), AT) == PRICE
+    assert limit.amount_to_reserve(PRICE, (PART,), AT) == 0
+    assert limit.amount_to_reserve(Decimal(1), (PART,), AT) == Decimal("0.6")
+    assert limit.amount_to_reserve(PRICE, (PART,), after(86_400)) == PRICE
+    assert a_limit(scope="project:acme").amount_to_reserve(PRICE, (PART,), AT) == PRICE
+    assert a_limit(period=Period.MONTH).amount_to_reserve(PRICE, (PART,), AT) == PRICE
 
 
 def test_the_refusal_says_which_limit_what_is_left_and_when_it_opens() -> None:

@@ -68,8 +68,8 @@ class Spending(RuleBasedStateMachine):
     @rule()
     def a_clip_is_sent(self) -> None:
         clip, nonce = self.clip(ClipState.PLANNED), f"n{len(self.sent)}"
-        missing = LIMIT.missing(PRICE, clip.reserved if clip else (), AT)
-        part = (LIMIT.reserved(AT, 0, missing),) if missing else ()
+        missing = LIMIT.amount_to_reserve(PRICE, clip.reserved if clip else (), AT)
+        part = (LIMIT.to_reserved(AT, 0, missing),) if missing else ()
         if self.take(ev.SubmitStarted(at=self.now, plan=self.plan, owner="w", nonce=nonce, reserved=part)):
             self.held += missing
             self.perhaps_charged.add(nonce)

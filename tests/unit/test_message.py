@@ -13,12 +13,12 @@ from schemas.wire.message import (
     REQUESTED,
     Message,
     NewerVersion,
-    claimed_job_id,
     decode_command,
     decode_completion,
     encode_cancel,
     encode_completion,
     encode_request,
+    job_id_of,
 )
 from schemas.wire.request import CancelRequest
 from tests.unit.makers import AT, a_request
@@ -127,7 +127,7 @@ def test_an_invalid_body_names_its_field() -> None:
 def test_the_id_is_found_where_the_rest_is_no_message(
     data: bytes, attributes: dict[str, str], claimed: str | None
 ) -> None:
-    assert claimed_job_id(Message(data=data, attributes=attributes)) == claimed
+    assert job_id_of(Message(data=data, attributes=attributes)) == claimed
 
 
 @given(

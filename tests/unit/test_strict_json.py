@@ -6,7 +6,7 @@ import tracemalloc
 import pytest
 
 from schemas.errors import Invalid
-from schemas.wire.message import Message, claimed_job_id
+from schemas.wire.message import Message, job_id_of
 from schemas.wire.validation import KEYS_AT_MOST, parse_object
 
 
@@ -30,7 +30,7 @@ def test_what_no_request_could_be_costs_no_memory(text: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert peak_bytes < 100_000
-    assert claimed_job_id(Message(data=text)) is None
+    assert job_id_of(Message(data=text)) is None
 
 
 def test_keys_are_counted_in_all_objects() -> None:

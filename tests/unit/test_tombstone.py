@@ -60,7 +60,7 @@ def _announced(job: Job) -> Job:
 def test_a_label_goes_from_what_was_reserved_as_well_and_the_amount_stays() -> None:
     scopes = ("all", "project:spring", "label:team=asecretharbour")
     parts = tuple(
-        Limit(scope=scope, period=Period.DAY, limit_usd=PRICE).reserved(after(0), 3, PRICE) for scope in scopes
+        Limit(scope=scope, period=Period.DAY, limit_usd=PRICE).to_reserved(after(0), 3, PRICE) for scope in scopes
     )
     sent = played(replace(started(), reserved=parts), accepted(), done(), stored(), job=_asked())
     erased = _erased(sent)

@@ -156,7 +156,7 @@ async def _overdue(bench: Bench, job_id: str, *, published: bool) -> Job:
 
 
 async def _waiting(bench: Bench) -> list[str]:
-    return [each["job_id"] for each in await bench.ctx.bus.waiting(WORKERS)]
+    return [each["job_id"] for each in await bench.ctx.bus.list_waiting(WORKERS)]
 
 
 def _blind(bench: Bench) -> WorkerContext:
@@ -170,7 +170,7 @@ class Blind:
     bus: Bus
     sees_waiting: bool = False
 
-    async def waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
+    async def list_waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
         raise AssertionError("it can't tell")
 
     def __getattr__(self, name: str) -> object:

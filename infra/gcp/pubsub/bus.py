@@ -70,7 +70,7 @@ class PubSubBus:
     def sees_waiting(self) -> bool:
         return False
 
-    async def waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
+    async def list_waiting(self, subscription: Subscription) -> Sequence[Mapping[str, str]]:
         """Return nothing: Pub/Sub shows a message only to the consumer that leases it."""
         del subscription
         return ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from infra.gcp.vertex.models import MODELS, Model
 from infra.gcp.vertex.planning import image_type
 from schemas.domain.clip import Clip
-from schemas.domain.object_names import stored_name
+from schemas.domain.object_names import name_in_store
 from schemas.errors import Category, Charged, Failure, SubmitRefused
 from schemas.wire.request import VideoRequest
 
@@ -58,7 +58,7 @@ class ClipRequest:
 
 
 def _uri_of(reference: str, bucket: str) -> str:
-    name = stored_name(reference)
+    name = name_in_store(reference)
     return f"gs://{bucket}/{name}" if name else reference
 
 
