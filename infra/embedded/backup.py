@@ -38,7 +38,7 @@ def back_up(database: Path, videos: Path | None, to: Path) -> Backup:
     """
     if not database.is_file():
         raise Invalid(f"there is no database at {database}", field="data_dir")
-    if to.exists():
+    if os.path.lexists(to):
         raise Invalid(f"{to} exists already; name a folder that does not", field="to")
     partial = to.with_name(f"{to.name}.partial-{os.getpid()}")
     try:

@@ -1,8 +1,9 @@
-"""The command line: `reelbus`. What each command answers, and with which exit code: docs/cli.md.
+"""The command line: `reelbus`. docs/cli.md says what each command prints, and with which exit code it ends.
 
-A group that imports a command only when it is run, so that `reelbus --help` answers at once.
+The group imports a command only when it runs it, so that `reelbus --help` answers at once.
 """
 
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -12,21 +13,23 @@ import click
 
 Entries = Mapping[str, tuple[str, str]]
 """Name of the command: where it is (`module:attribute`), and its line in the help."""
+_SHOWN_AT_MOST = 600
+"""The characters of an error. A value may have thousands of them, and its option and limit stand around it."""
 
 
 class LazyGroup(click.Group):
-    """Commands by name, in the order in which they are listed."""
+    """A group of commands that are imported by name, and listed in the order of `entries`."""
 
     def __init__(self, *args: Any, entries: Entries, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._entries = entries
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names."""
+        """Return all names."""
         return list(self._entries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command itself, imported now."""
+        """Import the command and return it."""
         if cmd_name not in self._entries:
             return None
         module, _, attribute = self._entries[cmd_name][0].partition(":")
@@ -35,9 +38,36 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list in the help, without a look at the commands."""
+        """Write the list in the help, without importing the commands."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in self._entries.items()])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse what stands before the command. Say where an option of a command belongs."""
+        command = next((arg for arg in args if arg in self._entries), "COMMAND")
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            example = f"{ctx.command_path} {command} {error.option_name}"
+            _set_message(error, f"{error.message.rstrip('.')}. Options follow the command: {example}")
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Parse and run the command. Its errors may quote any value, and become one short line that can be shown."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            _set_message(error, error.message)
+            raise
+
+
+def _set_message(error: click.ClickException, words: str) -> None:
+    """Set the words as one line without control characters and half characters, shortened in the middle."""
+    line = " ".join(words.split())
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", lambda found: ascii(found[0])[1:-1], line)
+    half = _SHOWN_AT_MOST // 2
+    shown = line if len(line) <= _SHOWN_AT_MOST else f"{line[:half]} … {line[-half:]}"
+    vars(error).update(message=shown)  # click declares it final, and the error has a context and a hint beside it
 
 
 __all__ = ["main", "reelbus"]

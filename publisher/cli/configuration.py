@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from publisher.facade.hosts import check_exposure
 from publisher.settings import PublisherSettings
-from schemas.errors import Unavailable
+from schemas.errors import Invalid, Unavailable
 from schemas.wire.validation import invalid_setting
 
 
@@ -21,9 +21,15 @@ def configuration() -> PublisherSettings:
 
 
 def bind_settings(host: str | None, port: int | None) -> PublisherSettings:
-    """Settings for a facade whose port is free right now; 0 takes any. Raises `Unavailable` where it is taken."""
+    """Return the settings for a facade whose port is free now; port 0 takes any free one.
+
+    Raises `Unavailable` if the port is taken, and `Invalid` for a host without a name or one that is open to all.
+    """
     settings = configuration()
-    settings = settings.model_copy(update={"host": host or settings.host})
+    if host is not None:
+        if not host.strip():
+            raise Invalid("host must not be empty: name an address to listen on, such as 127.0.0.1", field="host")
+        settings = settings.model_copy(update={"host": host})
     check_exposure(settings)
     free = _free_port(settings.host, settings.port if port is None else port)
     return settings.model_copy(update={"port": free})
@@ -41,10 +47,11 @@ def _free_port(host: str, port: int) -> int:
         with closing(socket.create_server((host, port), family=family)) as server:
             free: int = server.getsockname()[1]
             return free
-    except OSError as error:
-        raise Unavailable(f"port {port} of {host} can't be opened: {_reason(error)}") from error
+    except (OSError, UnicodeError) as error:  # a name that is too long is no OSError
+        raise Unavailable(f"port {port} of host {host} can't be opened: {_reason(error)}") from error
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError | UnicodeError) -> str:
     """`strerror` repeats the address; a name that can't be resolved has a number of another kind."""
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number and number > 0 else str(error)

@@ -1,6 +1,7 @@
 """Exit codes, and the one line on stderr that goes with each of them."""
 
 import logging
+import re
 from typing import Any
 
 import click
@@ -48,9 +49,20 @@ class Interrupted(click.ClickException):
 class Command(click.Command):
     """A command whose errors are one line each, never a traceback."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options. Refuse a text that no store can take: with a NUL, or with bytes that are not UTF-8."""
+        rest = super().parse_args(ctx, args)
+        for parameter in self.get_params(ctx):
+            given = ctx.params.get(parameter.name or "")
+            for value in given if isinstance(given, tuple) else (given,):
+                # The shell passes bytes that are not UTF-8 on as half characters.
+                if isinstance(value, str) and re.search(r"[\0\ud800-\udfff]", value):
+                    raise click.BadParameter("must be UTF-8 without NUL characters", ctx=ctx, param=parameter)
+        return rest
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run it."""
-        logging.getLogger().addHandler(logging.NullHandler())  # the complaint says what a person must know
+        """Run the command."""
+        logging.getLogger().addHandler(logging.NullHandler())  # the error says what a person must know
         with interrupt.open_interrupts():
             try:
                 return super().invoke(ctx)
@@ -61,8 +73,8 @@ class Command(click.Command):
 
 
 def to_click_error(error: ReelbusError) -> click.ClickException:
-    """The same sentence as at the HTTP door, with its exit code."""
-    words = " ".join(str(error).split())
+    """Return the error with its exit code. Its sentence is the one that the facade would answer."""
+    words = str(error)
     match error:
         case Invalid():
             return BadInput(f"Invalid request: {words}")

@@ -11,8 +11,16 @@ import click
 
 from publisher.cli.clients import JobClient, open_local_pipeline
 from publisher.cli.errors import Command, Interrupted, NoVideo, WaitOver
-from publisher.cli.options import build_request, json_option, open_client, request_options, url_option
-from publisher.cli.output import Show, format_ending, open_progress, result
+from publisher.cli.options import (
+    FilePath,
+    Seconds,
+    build_request,
+    json_option,
+    open_client,
+    request_options,
+    url_option,
+)
+from publisher.cli.output import Show, echo, format_ending, open_progress, result
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
 from schemas.errors import Invalid, Unavailable
@@ -107,8 +115,8 @@ class _Wish:
 
 @click.command(cls=Command)
 @request_options
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where the video goes.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Wait so long.")
+@click.option("-o", "--output", type=FilePath(), metavar="FILE", help="Where the video goes.")
+@click.option("--timeout", "timeout_s", type=Seconds(min=0, min_open=True), metavar="S", help="Wait so long.")
 @json_option
 @url_option
 def generate(url: str | None, output: Path | None, timeout_s: float | None, as_json: bool, **asked: object) -> None:
@@ -122,7 +130,7 @@ def generate(url: str | None, output: Path | None, timeout_s: float | None, as_j
     reached = _Reached()
     try:
         view = asyncio.run(_make(wish, reached))
-        click.echo(_answer(view, reached.file, as_json), nl=view.state is JobState.SUCCEEDED or as_json)
+        echo(_answer(view, reached.file, as_json), nl=view.state is JobState.SUCCEEDED or as_json)
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted. {_what_is_true(wish, reached)}") from None
     if not view.state.ended:

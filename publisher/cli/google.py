@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,8 +23,23 @@ from publisher.compose import open_emulators, set_up
 from schemas.errors import Invalid
 
 
+class _Name(click.ParamType[str]):
+    """A name at Google. It becomes a part of addresses."""
+
+    name = "name"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name, or end the command."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,62}", str(value)):
+            words = "must have 1 to 63 letters, digits, dots, colons, hyphens and underscores"
+            self.fail(f"{words}, and begin with a letter or digit, not {value!r}", param, ctx)
+        return str(value)
+
+
 @click.command(cls=Command)
-@click.option("--location", metavar="PLACE", help="Where to make the bucket if there is none, e.g. us-central1.")
+@click.option(
+    "--location", type=_Name(), metavar="PLACE", help="Where to make the bucket if there is none, e.g. us-central1."
+)
 @json_option
 def setup(location: str | None, as_json: bool) -> None:
     """Make topics, subscriptions and bucket at Google, as the settings name them.
@@ -54,7 +71,12 @@ class _Stopped(BaseException):
 
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True})
-@click.option("--project", metavar="NAME", help="Have REELBUS_BUS, _JOBS and _VIDEOS lead there too, in that project.")
+@click.option(
+    "--project",
+    type=_Name(),
+    metavar="NAME",
+    help="Have REELBUS_BUS, _JOBS and _VIDEOS lead there too, in that project.",
+)
 @json_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def emulators(project: str | None, as_json: bool, command: tuple[str, ...]) -> None:
@@ -63,6 +85,8 @@ def emulators(project: str | None, as_json: bool, command: tuple[str, ...]) -> N
     They keep everything in memory. Prints the environment that leads to them, once they answer. With a COMMAND
     (`reelbus emulators -- COMMAND ...`) that runs in this environment instead, and its status is the status here.
     """
+    if command and shutil.which(command[0]) is None:
+        raise Invalid(f"command {command[0]!r} can't be run: there is no such program", field="command")
     status = 0
     try:
         with _end_on_signals(), open_emulators() as addresses:
@@ -96,8 +120,8 @@ def _print(environment: Mapping[str, str], as_json: bool) -> None:
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         process = subprocess.Popen(command, env={**os.environ, **environment})
-    except OSError as error:
-        raise Invalid(f"command {command[0]!r} can't be run: {error.strerror or error}", field="command") from error
+    except (OSError, ValueError) as error:  # an argument may be too long, or have a NUL
+        raise Invalid(f"command {command[0]!r} can't be run: {error}", field="command") from error
     try:
         status = process.wait()
     except _Stopped:

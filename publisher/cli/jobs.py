@@ -12,8 +12,8 @@ from publisher.cli.clients import Filters
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command, NoVideo, WaitOver
 from publisher.cli.money import agree, pay_option
-from publisher.cli.options import json_option, open_client, url_option
-from publisher.cli.output import console, cost, format_ending, format_job, moment
+from publisher.cli.options import Seconds, json_option, open_client, url_option
+from publisher.cli.output import console, cost, echo, format_ending, format_job, moment
 from publisher.compose import local_file, open_context, open_planner
 from publisher.context import find, view
 from publisher.dead_letters import replay as replay_job
@@ -25,7 +25,7 @@ from schemas.errors import Charged, Invalid
 
 @click.command(cls=Command)
 @click.argument("job_id", metavar="ID")
-@click.option("--wait", "wait_s", type=click.FloatRange(min=0), metavar="N", help="Wait N seconds for its end.")
+@click.option("--wait", "wait_s", type=Seconds(min=0), metavar="N", help="Wait N seconds for its end.")
 @json_option
 @url_option
 def status(job_id: str, wait_s: float | None, as_json: bool, url: str | None) -> None:
@@ -36,7 +36,7 @@ def status(job_id: str, wait_s: float | None, as_json: bool, url: str | None) ->
     """
     view = asyncio.run(_status(job_id, wait_s or 0, url))
     file = local_file(configuration(), view.gcs_path) if url is None and view.gcs_path else None
-    click.echo(view.model_dump_json() if as_json else format_job(view, file=file))
+    echo(view.model_dump_json() if as_json else format_job(view, file=file))
     if wait_s is None or view.state is JobState.SUCCEEDED:
         return
     if view.state.ended:

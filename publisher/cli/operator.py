@@ -17,8 +17,8 @@ from rich.text import Text
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command
 from publisher.cli.money import agree, pay_option
-from publisher.cli.options import json_option
-from publisher.cli.output import console, moment
+from publisher.cli.options import FilePath, json_option
+from publisher.cli.output import console, echo, moment
 from publisher.compose import back_up, open_context, open_planner
 from publisher.context import PublisherContext
 from publisher.dead_letters import delete_dead_letter, list_dead_letters, replay_dead_letter, show_dead_letter
@@ -213,7 +213,7 @@ def new(name: str, as_json: bool) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("to", type=click.Path(path_type=Path))
+@click.argument("to", type=FilePath())
 @json_option
 def backup(to: Path, as_json: bool) -> None:
     """Copy jobs, messages and videos of the embedded default to a new folder TO.
@@ -222,4 +222,4 @@ def backup(to: Path, as_json: bool) -> None:
     """
     done = asyncio.run(back_up(configuration(), to.absolute()))
     words = f"{done.jobs} jobs and {done.files} files ({done.bytes:,} bytes) are in {done.folder}"
-    click.echo(json.dumps(asdict(done)) if as_json else words)
+    echo(json.dumps(asdict(done)) if as_json else words)

@@ -4,10 +4,14 @@ The request's options are named after its fields and are validated by it, so tha
 """
 
 import base64
+import math
+import os
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
+from urllib.parse import urlsplit
 
 import click
 from pydantic import ValidationError
@@ -23,14 +27,49 @@ from schemas.wire.types import new_job_id
 from schemas.wire.validation import parse_object, to_invalid
 
 
-def _address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not value.startswith(("http://", "https://")):
-        raise click.BadParameter(f"must be an http:// or https:// address, not {value!r}")
-    return value.rstrip("/") if value else value
+class Seconds(click.FloatRange):
+    """A number of seconds. `nan` passes every comparison of a range, and `inf` is no time that a clock can count to."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds, or end the command."""
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"must be a finite number of seconds, not {value!r}", param, ctx)
+        return seconds
+
+
+class FilePath(click.Path):
+    """A path of a file system: its name need not be UTF-8, but has no NUL."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or end the command."""
+        try:
+            os.fsencode(value)
+            return super().convert(value, param, ctx)
+        except ValueError:
+            self.fail(f"must be a path that the file system can take, not {value!r}", param, ctx)
+
+
+def _check_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Return the address without its last slash. A query would end up in the middle of the facade's addresses."""
+    if value is None:
+        return None
+    try:
+        url = urlsplit(value)
+        is_address = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:  # a bracket without its other half, or a port above 65535
+        is_address = False
+    if not is_address or re.search(r"[\s\x00-\x1f\x7f?#]", value):
+        words = "must be an http:// or https:// address with a port up to 65535 and no query"
+        raise click.BadParameter(f"{words}, not {value!r}")
+    return value.rstrip("/")
 
 
 url_option = click.option(
-    "--url", callback=_address, metavar="URL", help="Ask a running facade, e.g. http://localhost:8000."
+    "--url", callback=_check_url, metavar="URL", help="Ask a running facade, e.g. http://localhost:8000."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
@@ -59,13 +98,20 @@ def scene(text: bytes) -> object:
     return parse_object(text, what="scene")
 
 
+def open_file(path: Path) -> BinaryIO:
+    """Open a file to read it. A named pipe without a writer is empty, instead of keeping the command waiting."""
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    os.set_blocking(file.fileno(), True)
+    return file
+
+
 def image(given: str) -> str:
     """A reference image: an address as it is, a file as a data: URL."""
     if given.startswith("gs://") or is_data_url(given):
         return given
     path = Path(given)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             content = file.read(IMAGE_MAX_BYTES + 1)  # a device such as /dev/zero has no end
         if len(content) > IMAGE_MAX_BYTES:
             raise Invalid(f"reference_image must have at most {IMAGE_MAX_BYTES:,} bytes", field="reference_image")
@@ -107,7 +153,7 @@ _SCENE_MAX_BYTES = IMAGE_MAX_BYTES
 
 def _scene(given: str) -> object:
     try:
-        with click.open_file(given, "rb") as file:
+        with click.open_file("-", "rb") if given == "-" else open_file(Path(given)) as file:
             text = file.read(_SCENE_MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error

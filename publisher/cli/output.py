@@ -1,5 +1,6 @@
 """How jobs are printed: a job in a few lines, and its progress as a bar at a terminal or as lines elsewhere."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,16 @@ from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
 from schemas.errors import Charged
 from schemas.wire.caller_names import to_shown_id
+
+
+def echo(text: str, *, nl: bool = True) -> None:
+    """Print text that may name a file, whose name need not be UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        click.echo(os.fsencode(text), nl=nl)
+    else:
+        click.echo(text, nl=nl)
 
 
 def format_job(view: JobView, *, file: Path | None = None) -> str:

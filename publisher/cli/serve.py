@@ -30,19 +30,28 @@ from publisher.facade.server import serve as serve_facade
 from publisher.settings import PublisherSettings
 
 
+def _check_open(_: click.Context, __: click.Parameter, fd: int | None) -> int | None:
+    try:
+        if fd is not None:
+            os.fstat(fd)
+    except (OSError, OverflowError) as error:
+        raise click.BadParameter("must be an open file descriptor") from error
+    return fd
+
+
 @click.command(cls=Command)
 @click.option("--host", help="Address to listen on.  [default: REELBUS_HOST or 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes any free port.  [default: PORT or 8000]")
-@click.option("--ready-fd", type=int, hidden=True)
-@click.option("--parent-fd", type=int, hidden=True)
+@click.option("--ready-fd", type=click.IntRange(3), callback=_check_open, hidden=True)
+@click.option("--parent-fd", type=click.IntRange(3), callback=_check_open, hidden=True)
 def serve(host: str | None, port: int | None, ready_fd: int | None, parent_fd: int | None) -> None:
     """Run the HTTP facade until Ctrl-C or SIGTERM.
 
     Jobs also need a worker: `reelbus worker`.
     """
+    settings = bind_settings(host, port)
     if parent_fd is not None:
         exit_with_parent(parent_fd, grace_s=PARENT_GRACE_S)
-    settings = bind_settings(host, port)
     open_logs(settings.log_level)
     if not asyncio.run(_serve(settings, ready_fd)):
         raise OutOfReach("The facade could not start; see the log above")
@@ -159,7 +168,10 @@ def reconcile(arguments: tuple[str, ...]) -> None:
 
 
 def exec_worker(*arguments: str) -> Never:
-    """Replace this process by the worker's."""
+    """Replace this process by the worker's, which checks the arguments."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(sys.executable, command("subscriber", *arguments), environment())
+    try:
+        os.execve(sys.executable, command("subscriber", *arguments), environment())
+    except (OSError, ValueError) as error:  # an argument is too long, or has a NUL
+        raise click.UsageError(f"the arguments can't be handed to a program: {error}") from error

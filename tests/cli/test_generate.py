@@ -35,6 +35,8 @@ def test_in_place_for_scripts_and_the_same_id_again(processes: Processes) -> Non
     view = JobView.model_validate(answer)
     assert (view.video_id, view.state, view.labels) == ("one", JobState.SUCCEEDED, {"kind": "test"})
     assert file.name == Path(view.gcs_path or "").name
+    status = dict(line.split(maxsplit=1) for line in processes.run("status", "one")[1].splitlines())
+    assert Path(status["file"]).read_bytes() == file.read_bytes()
     assert json.loads(processes.run(*command)[1]) == json.loads(out)
     code, _, err = processes.run("generate", "Quite another prompt", "--id", "one")
     assert code == 2

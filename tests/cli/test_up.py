@@ -47,4 +47,4 @@ def test_a_port_that_is_taken(processes: Processes) -> None:
         for command in ("up", "serve"):
             code, out, err = processes.run(command, "--port", port)
             assert (code, out) == (4, "")
-            assert err == f"Error: port {port} of 127.0.0.1 can't be opened: Address already in use\n"
+            assert err == f"Error: port {port} of host 127.0.0.1 can't be opened: Address already in use\n"
