@@ -2,7 +2,7 @@
 # that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations into .venv at once would break it
-.PHONY: help demo demo-pythons demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale check format clean lock packages install-run install-dev install-bench
+.PHONY: help demo demo-pythons demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale check generated format clean lock packages install-run install-dev install-bench
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 PYTEST = $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore tests/mixed
@@ -63,16 +63,23 @@ bench: install-bench ## Measure against what one would use instead, and write do
 scale: install-bench ## Redo the figures and pictures of docs/scale.md from the project's own constants
 	$(BIN)/python -m bench.scale_pages
 
-check: install-dev node ## Format, lint, types, import rules, generated files and pictures
+check: install-dev node ## Format, lint, types, import rules, generated files and pictures, a test for each module
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m schemas.export --check
 	$(BIN)/python scripts/draw_architecture.py --check
+	$(BIN)/python scripts/tests_of.py --check
 	@if command -v npm >/dev/null; then npm run --silent check --prefix publisher/node; \
 	elif [ -n "$$CI" ]; then echo "no npm: the Node package is not checked" >&2; exit 1; \
 	else echo "no npm: the Node package is not checked" >&2; fi
+
+generated: install-dev node ## Write all that is generated: JSON Schemas, Node types and bundle, pictures; `make check` compares
+	$(BIN)/python -m schemas.export
+	$(BIN)/python scripts/draw_architecture.py
+	@if command -v npm >/dev/null; then npm run --silent types --prefix publisher/node && npm run --silent bundle --prefix publisher/node; \
+	else echo "no npm: types and bundle of the Node package are not written" >&2; fi
 
 format: install-dev ## Format the code and mend what can be mended
 	$(BIN)/ruff format .

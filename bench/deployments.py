@@ -84,7 +84,7 @@ def open_reelbus_on(folder: Path, environment: Mapping[str, str], *, workers: in
     environment = {
         **environment,
         "REELBUS_DATA_DIR": str(folder / "data"),
-        "REELBUS_MODEL": "vertex://bench",  # an address that the worker never opens: it has a model already
+        "REELBUS_PROVIDER": "vertex://bench",  # an address that the worker never opens: it has a model already
         "REELBUS_SUBMITS_PER_MINUTE": "1000000",
     }
     with ExitStack() as stack:

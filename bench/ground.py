@@ -60,7 +60,7 @@ def ground(kind: Kind, *, film_s: float, servers: Mapping[str, str] | None = Non
                 **(_google(project) if kind == "google" else {}),
                 "REELBUS_DATA_DIR": str(folder / "data"),
                 "REELBUS_VIDEOS": f"gs://{bucket}",
-                "REELBUS_MODEL": f"vertex://{project}",
+                "REELBUS_PROVIDER": f"vertex://{project}",
                 "REELBUS_VERTEX_BASE_URL": vertex.said,
                 "REELBUS_SUBMITS_PER_MINUTE": "1000000",
             },

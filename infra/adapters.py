@@ -5,16 +5,19 @@ An adapter is imported only if a URL asks for it: the embedded default loads not
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from infra.gcp.settings import VertexSettings, bucket_settings, database_in, project_in
+from infra.gcp.settings import bucket_settings, database_in, project_in
+from schemas.domain.clip import Plan
 from schemas.errors import Invalid, Unavailable
 from schemas.ports import Budgets, Bus, Editor, Heartbeats, JobStore, VideoModel, VideoStore
+from schemas.settings import Addresses
+from schemas.wire.request import VideoRequest
 
 if TYPE_CHECKING:
     from infra.embedded.database import Database
@@ -48,21 +51,9 @@ class Adapters:
     async def bus(self, url: str, *, ack_deadline_s: float = 15.0) -> Bus:
         """Open the message bus."""
         address = urlsplit(url)
-        match address.scheme:
-            case "sqlite":
-                from infra.embedded.bus import SqliteBus
-
-                bus = SqliteBus(await self.database(_local_path("bus", address)), ack_deadline_s=ack_deadline_s)
-                self.close_at_exit(bus.close)
-                return bus
-            case "pubsub":
-                project = project_in(address)
-                with google_installed():
-                    from infra.gcp.pubsub.bus import PubSubBus
-                pubsub = PubSubBus(project, ack_deadline_s=ack_deadline_s)
-                self.close_at_exit(pubsub.aclose)
-                return pubsub
-        raise _unknown_scheme("bus", address, "sqlite", "pubsub")
+        if address.scheme not in BUSES:
+            raise _unknown_scheme("bus", address, *BUSES)
+        return await BUSES[address.scheme](self, address, ack_deadline_s)
 
     async def jobs(self, url: str) -> JobStore:
         """Open the job store."""
@@ -130,38 +121,13 @@ class Adapters:
         raise _unknown_scheme("videos", address, "file", "gs")
 
     async def model(
-        self,
-        url: str,
-        *,
-        videos: VideoStore,
-        scratch: Path,
-        renderers: int,
-        vertex: VertexSettings | None = None,
-        reports: Path | None = None,
+        self, url: str, *, videos: VideoStore, scratch: Path, settings: Addresses | None = None
     ) -> VideoModel:
-        """Open the video model. `scratch` is an existing folder for unfinished files.
-
-        The renderers report their frames in the folder `reports`, where the facade reads them.
-        """
-        address = urlsplit(url)
-        match address.scheme:
-            case "animatic":
-                from infra.animatic.frame_reports import FrameReports
-                from infra.animatic.model import Animatic
-                from infra.animatic.pool import RenderPool
-
-                pool = RenderPool(renderers)
-                pool.warm()
-                animatic = Animatic(videos, pool, scratch, FrameReports(reports) if reports else None)
-                self.close_at_exit(animatic.aclose)
-                return animatic
-            case "vertex":
-                from infra.gcp.vertex.adapter import open_vertex
-
-                paid = open_vertex(address, vertex or VertexSettings(), videos)
-                self.close_at_exit(paid.aclose)
-                return paid
-        raise _unknown_scheme("model", address, "animatic", "vertex")
+        """Open the video model of a provider. `scratch` is an existing folder for unfinished files."""
+        provider, address = find_provider(url)
+        model = provider.open_model(address, settings or Addresses(), videos, scratch)
+        self.close_at_exit(model.aclose)
+        return model
 
     async def editor(self) -> Editor:
         """Open the editor, which cuts and joins files on this machine."""
@@ -190,6 +156,85 @@ class Adapters:
         jobs = FirestoreJobs(project, database)
         self.close_at_exit(jobs.aclose)
         return jobs
+
+
+async def _open_sqlite_bus(adapters: Adapters, address: SplitResult, ack_deadline_s: float) -> Bus:
+    from infra.embedded.bus import SqliteBus
+
+    bus = SqliteBus(await adapters.database(_local_path("bus", address)), ack_deadline_s=ack_deadline_s)
+    adapters.close_at_exit(bus.close)
+    return bus
+
+
+async def _open_pubsub_bus(adapters: Adapters, address: SplitResult, ack_deadline_s: float) -> Bus:
+    project = project_in(address)
+    with google_installed():
+        from infra.gcp.pubsub.bus import PubSubBus
+    bus = PubSubBus(project, ack_deadline_s=ack_deadline_s)
+    adapters.close_at_exit(bus.aclose)
+    return bus
+
+
+BUSES: Mapping[str, Callable[[Adapters, SplitResult, float], Awaitable[Bus]]] = {
+    "sqlite": _open_sqlite_bus,
+    "pubsub": _open_pubsub_bus,
+}
+"""The buses by the scheme of their address. A new bus is a package and a row here."""
+
+
+class OpenModel(VideoModel, Protocol):
+    """A video model that is closed at the end."""
+
+    async def aclose(self) -> None:
+        """Close what it opened."""
+
+
+class Provider(Protocol):
+    """The module of a provider of video models: it becomes a planner and a model. Both raise `Invalid`."""
+
+    def open_planner(self, address: SplitResult, settings: Addresses) -> Callable[[VideoRequest], Plan]:
+        """Return what plans a request, without an account and without a network."""
+
+    def open_model(self, address: SplitResult, settings: Addresses, videos: VideoStore, scratch: Path) -> OpenModel:
+        """Open the model. It writes its files into `videos`."""
+
+
+def _animatic() -> Provider:
+    from infra.animatic import provider
+
+    return provider
+
+
+def _vertex() -> Provider:
+    from infra.gcp.vertex import provider
+
+    return provider
+
+
+class ProviderRow(NamedTuple):
+    """One provider of video models."""
+
+    address: str
+    """The form of its address, for people."""
+    load: Callable[[], Provider]
+    """Imports its module, which may be heavy."""
+
+
+PROVIDERS: Mapping[str, ProviderRow] = {
+    "animatic": ProviderRow("animatic:", _animatic),
+    "vertex": ProviderRow("vertex://project/location", _vertex),
+}
+"""The providers by the scheme of their address. A new family of models is a package and a row here; its settings are
+fields of `schemas.settings.Addresses`."""
+
+
+def find_provider(url: str) -> tuple[Provider, SplitResult]:
+    """Return the provider of an address, and the address. Raises `Invalid` for an address of no provider."""
+    address = urlsplit(url)
+    if address.scheme in PROVIDERS:
+        return PROVIDERS[address.scheme].load(), address
+    setting, usable = "REELBUS_PROVIDER", " or ".join(row.address for row in PROVIDERS.values())
+    raise Invalid(f"{setting}: must be {usable}, not {url!r}", field=setting)
 
 
 @contextmanager

@@ -8,13 +8,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from infra.adapters import Adapters, google_installed
+from infra.adapters import Adapters, find_provider, google_installed
 from infra.animatic.frame_reports import FrameReports
 from infra.clock import SystemClock
 from infra.embedded.disk import Disk
 from infra.embedded.folder import has_data, make_data_folder
 from infra.embedded.videos import read_or_create_secret
-from infra.gcp.settings import VertexSettings
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
 from publisher.context import PublisherContext
@@ -129,23 +128,9 @@ def open_disk_check(settings: PublisherSettings) -> Callable[[], Awaitable[None]
 
 
 def open_planner(settings: PublisherSettings) -> Callable[[VideoRequest], Plan]:
-    """Return the planner of the configured model, which needs no account and no network. Raises `Invalid`."""
-    scheme = settings.model.partition(":")[0]
-    if scheme == "animatic":
-        from infra.animatic.model import plan
-
-        return plan
-    if scheme != "vertex":
-        raise Invalid(
-            f"REELBUS_MODEL: must be animatic: or vertex://project/location, not {settings.model!r}",
-            field="REELBUS_MODEL",
-        )
-    from infra.gcp.vertex.adapter import open_planner as open_vertex_planner
-
-    vertex = VertexSettings(
-        fast_models=settings.fast_models, quality_models=settings.quality_models, prices=settings.prices
-    )
-    return open_vertex_planner(vertex, urlsplit(settings.model).path.strip("/")).plan
+    """Return the planner of the configured provider, which needs no account and no network. Raises `Invalid`."""
+    provider, address = find_provider(settings.provider_url)
+    return provider.open_planner(address, settings)
 
 
 def open_logs(level: str) -> None:

@@ -63,16 +63,6 @@ GOOGLE_CERTS_URL = "https://www.googleapis.com/oauth2/v1/certs"
 class PublisherSettings(Settings):
     """From the environment (`REELBUS_…`, and `PORT`) and a `.env` beside it."""
 
-    model: str = Field(
-        default="animatic:", description="The model that workers make clips with; the publisher uses it for plans only."
-    )
-    fast_models: str = Field(
-        default="", description="The models of quality `fast` on Vertex AI: ids in order, with commas."
-    )
-    quality_models: str = Field(
-        default="", description="The models of quality `quality` on Vertex AI: ids in order, with commas."
-    )
-    prices: str = Field(default="", description="A TOML or JSON file with prices instead of the built-in ones.")
     wait_s: float = Field(
         default=WAIT_AT_MOST_S, ge=0, le=WAIT_AT_MOST_S, description="How long a caller is kept waiting for its video."
     )

@@ -9,14 +9,15 @@ ours. Any other `REELBUS_…` that no part of reelbus knows stops the start: a m
 
 import difflib
 import io
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import quote, urlsplit
 
 from dotenv.parser import parse_stream
-from pydantic import AfterValidator, BaseModel, Field, field_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.errors import Invalid
@@ -43,6 +44,16 @@ class Addresses(BaseModel):
         default="",
         description="Buckets beside the video store's own in which reference images may lie: names, with commas.",
     )
+    provider: str = Field(
+        default="",
+        description="What makes the clips: animatic: (the default) or vertex://project/location. Only workers call it.",
+    )
+    model: str = Field(default="animatic:", description="The former name of `provider`.")
+    fast_models: str = Field(default="", description="What `fast` means on Vertex AI: ids in order, with commas.")
+    quality_models: str = Field(default="", description="What `quality` means on Vertex AI: ids in order, with commas.")
+    prices: str = Field(default="", description="A TOML or JSON file with prices instead of the built-in ones.")
+    vertex_base_url: str = Field(default="", description="Another address of Vertex AI: a private endpoint, a proxy.")
+    renderers: int = Field(default=os.cpu_count() or 1, ge=1, description="Processes of the local renderer.")
     public_url: str = Field(
         default="", description="How viewers reach the facade, for example https://video.example.com"
     )
@@ -58,6 +69,18 @@ class Addresses(BaseModel):
         if url and not _is_web_address(url):
             raise ValueError("public_url must be an address such as https://video.example.com, or with a path")
         return url
+
+    @model_validator(mode="after")
+    def _check_provider(self) -> Self:
+        """Refuse two addresses: the one that is ignored may be the one that was meant."""
+        if self.provider and "model" in self.model_fields_set and self.model != self.provider:
+            raise ValueError("REELBUS_MODEL is the former name of REELBUS_PROVIDER, and must not name another one")
+        return self
+
+    @property
+    def provider_url(self) -> str:
+        """Address of the provider of video models."""
+        return self.provider or self.model
 
     @property
     def database_url(self) -> str:
@@ -106,7 +129,7 @@ def _is_web_address(url: str) -> bool:
 
 
 PREFIX = "REELBUS_"
-NAMES = frozenset(
+NAMES = frozenset(name.upper() for name in Addresses.model_fields) | frozenset(
     [
         "ACK_DEADLINE_S",
         "ALLOWED_HOSTS",
@@ -116,38 +139,25 @@ NAMES = frozenset(
         "BODY_LIMIT_BYTES",
         "BODY_WITHIN_S",
         "BUDGETS",
-        "BUS",
         "CANCEL_LOOK_S",
-        "DATA_DIR",
         "DRAIN_S",
         "EVENTS_LOOK_EVERY_S",
-        "FAST_MODELS",
         "GENERATION_S",
         "HEAD_WITHIN_S",
         "HEARTBEAT_S",
-        "HOST",
         "ID_TOKEN_AUDIENCE",
         "ID_TOKEN_CERTS_URL",
         "ID_TOKEN_EMAILS",
         "INTAKE_AT_ONCE",
         "IN_FLIGHT",
-        "JOBS",
         "LINK_S",
-        "LOG_LEVEL",
         "LOOK_EVERY_S",
         "MAX_CONNECTIONS",
         "MAX_WAITS",
-        "MODEL",
         "OPEN_TO_ALL",
-        "PORT",
         "PREFETCH",
-        "PRICES",
-        "PUBLIC_URL",
-        "QUALITY_MODELS",
         "REATTACH_S",
         "RECONCILE_EVERY_S",
-        "REFERENCE_BUCKETS",
-        "RENDERERS",
         "RETENTION_DAYS",
         "SEARCH_EVERY_S",
         "SEND_WITHIN_S",
@@ -157,8 +167,6 @@ NAMES = frozenset(
         "SUBMIT_TIMEOUT_S",
         "SUBMIT_WITHIN_S",
         "URL",
-        "VERTEX_BASE_URL",
-        "VIDEOS",
         "WAIT_S",
         "WORKERS",
         "WORK_DAYS",

@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _places(environment: dict[str, str]) -> str:
-    names = ("REELBUS_BUS", "REELBUS_JOBS", "REELBUS_VIDEOS", "REELBUS_MODEL")
+    names = ("REELBUS_BUS", "REELBUS_JOBS", "REELBUS_VIDEOS", "REELBUS_PROVIDER")
     return ", ".join(environment[name] for name in names if name in environment) or environment["REELBUS_DATA_DIR"]
 
 
@@ -62,7 +62,7 @@ def _vertex(environment: dict[str, str]) -> Iterator[dict[str, str]]:
     assert process.stdout
     try:
         address = process.stdout.readline().strip()
-        yield {"REELBUS_VERTEX_BASE_URL": address, "REELBUS_MODEL": f"vertex://{bucket}/us-central1"}
+        yield {"REELBUS_VERTEX_BASE_URL": address, "REELBUS_PROVIDER": f"vertex://{bucket}/us-central1"}
     finally:
         process.terminate()
         process.wait(30)

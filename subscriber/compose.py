@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from infra.adapters import Adapters
 from infra.clock import SystemClock
 from infra.embedded.folder import make_data_folder
-from infra.gcp.settings import VertexSettings
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
 from schemas.errors import Unavailable
@@ -43,14 +42,7 @@ async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]
             bus=await adapters.bus(settings.bus_url, ack_deadline_s=settings.ack_deadline_s),
             jobs=await adapters.jobs(settings.jobs_url),
             videos=videos,
-            model=await adapters.model(
-                settings.model,
-                videos=videos,
-                scratch=scratch,
-                renderers=settings.renderers,
-                vertex=_vertex(settings),
-                reports=settings.reports_dir,
-            ),
+            model=await adapters.model(settings.provider_url, videos=videos, scratch=scratch, settings=settings),
             editor=await adapters.editor(),
             clock=SystemClock(),
             owner=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
@@ -73,16 +65,6 @@ async def _guard(adapters: Adapters, settings: WorkerSettings) -> AsyncIterator[
     guard = BudgetGuard(settings.budgets, await adapters.budgets(settings.jobs_url))
     async with guard.flush_at_exit():
         yield guard
-
-
-def _vertex(settings: WorkerSettings) -> VertexSettings:
-    return VertexSettings(
-        videos_url=settings.videos_url,
-        base_url=settings.vertex_base_url,
-        fast_models=settings.fast_models,
-        quality_models=settings.quality_models,
-        prices=settings.prices,
-    )
 
 
 @asynccontextmanager

@@ -160,7 +160,7 @@ _MISSING = Failure(
 _FOREIGN = Failure(
     category=Category.UPSTREAM,
     code="operation_foreign",
-    message="Another provider accepted the clip, and no worker with its REELBUS_MODEL came; the charge is not known.",
+    message="Another provider accepted the clip, and no worker of that REELBUS_PROVIDER came; its charge is not known.",
     charged=Charged.UNKNOWN,
 )
 _UNKNOWN = Failure(

@@ -4,7 +4,6 @@ The setting REELBUS_BUDGETS: a JSON list of limits.
 """
 
 import json
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -49,11 +48,6 @@ Limits = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_decode), AfterV
 class WorkerSettings(Settings):
     """Every field is `REELBUS_<NAME>` in the environment (and `PORT` for the facade's port)."""
 
-    model: str = Field(default="animatic:", description="What makes the clips: animatic: or vertex://project/location")
-    fast_models: str = Field(default="", description="What `fast` means on Vertex AI: ids in order, with commas.")
-    quality_models: str = Field(default="", description="What `quality` means on Vertex AI: ids in order, with commas.")
-    prices: str = Field(default="", description="A TOML or JSON file with prices instead of ours.")
-    vertex_base_url: str = Field(default="", description="Another address of Vertex AI: a private endpoint, a proxy.")
     in_flight: int = Field(
         default=0,
         ge=0,
@@ -62,7 +56,6 @@ class WorkerSettings(Settings):
     prefetch: int = Field(
         default=0, ge=0, description="Messages held beside them, so that a cancel gets through; 0: a quarter as many."
     )
-    renderers: int = Field(default=os.cpu_count() or 1, ge=1, description="Processes of the local renderer.")
     ack_deadline_s: float = Field(default=15, gt=0, description="A dead worker's messages come again after that.")
     drain_s: float = Field(default=8, ge=0, description="How long a stopping worker goes on with what it holds.")
     reconcile_every_s: float = Field(default=60, gt=0)
@@ -101,7 +94,7 @@ class WorkerSettings(Settings):
     @property
     def jobs_at_once(self) -> int:
         """How many jobs one worker carries. The local renderer is kept busy by few; the rest is left to others."""
-        return self.in_flight or (2 * self.renderers if self.model.startswith("animatic") else 100)
+        return self.in_flight or (2 * self.renderers if self.provider_url.startswith("animatic") else 100)
 
     @property
     def messages_beside(self) -> int:

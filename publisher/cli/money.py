@@ -41,7 +41,7 @@ _PROMPT = "A video whose plan is asked for."
 def plan(as_json: bool, **asked: object) -> None:
     """Show clips, billed seconds and price before a cent is spent.
 
-    Of the model that the settings name: REELBUS_MODEL, REELBUS_FAST_MODELS, REELBUS_QUALITY_MODELS. The video is cut
+    Of the model that the settings name: REELBUS_PROVIDER, REELBUS_FAST_MODELS, REELBUS_QUALITY_MODELS. The video is cut
     to the exact length afterwards, which costs nothing.
     """
     request = build_request(prompt=_PROMPT, **asked)

@@ -14,11 +14,11 @@ from typing import Any, cast
 
 import subscriber.compose
 from infra.adapters import Adapters
-from infra.gcp.settings import VertexSettings
 from schemas.domain.clip import Clip
 from schemas.domain.job import Job
 from schemas.errors import Conflict
 from schemas.ports import JobStore, VideoModel, VideoStore
+from schemas.settings import Addresses
 from schemas.wire.request import VideoRequest
 from subscriber.__main__ import main
 from tests.vertex.rig import adapter
@@ -72,11 +72,9 @@ class Witness:
 class ChaosAdapters(Adapters):
     """The product's own, but for the address of the model's files."""
 
-    async def model(
-        self, url: str, *, videos: VideoStore, vertex: VertexSettings | None = None, **_: Any
-    ) -> VideoModel:
+    async def model(self, url: str, *, videos: VideoStore, settings: Addresses | None = None, **_: Any) -> VideoModel:
         """Google's, whatever the URL."""
-        made = adapter(vertex.base_url if vertex else "", videos)
+        made = adapter(settings.vertex_base_url if settings else "", videos)
         self.close_at_exit(made.aclose)
         return made
 

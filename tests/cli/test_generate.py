@@ -123,6 +123,6 @@ def test_killed_it_leaves_no_worker(processes: Processes) -> None:
 
 
 def test_a_worker_that_dies(processes: Processes) -> None:
-    code, out, err = processes.run(*SHORT, REELBUS_MODEL="nonsense:")
+    code, out, err = processes.run(*SHORT, REELBUS_PROVIDER="nonsense:")
     assert (code, out) == (4, "")
     assert "the worker ended by itself with status 2; its last log line: " in err

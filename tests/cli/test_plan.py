@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.commands import Shell, complaint
 
-VERTEX = {"REELBUS_MODEL": "vertex://acme/us-central1"}
+VERTEX = {"REELBUS_PROVIDER": "vertex://acme/us-central1"}
 
 
 def test_the_previewer_is_free(shell: Shell) -> None:
@@ -44,7 +44,7 @@ def test_the_lines_add_up_to_the_total(shell: Shell, model: str, seconds: int) -
 
 
 def test_a_location_in_which_a_model_is_not_offered_is_told_before_anything_is_paid(shell: Shell) -> None:
-    result = shell("plan", REELBUS_MODEL="vertex://acme/europe-west4")
+    result = shell("plan", REELBUS_PROVIDER="vertex://acme/europe-west4")
     assert result.exit_code == 2
     assert "is offered in us-central1 only, not in europe-west4" in complaint(result)
 
@@ -76,7 +76,7 @@ def test_options_and_settings_count(
     [
         (("-d", "31"), {}, "duration_seconds must be at most 30"),
         (("--model", "veo-2"), VERTEX, "model must be one of veo-3.1-generate-001"),
-        ((), {"REELBUS_MODEL": "sora://x"}, "REELBUS_MODEL: must be animatic: or vertex://"),
+        ((), {"REELBUS_PROVIDER": "sora://x"}, "REELBUS_PROVIDER: must be animatic: or vertex://"),
         ((), {**VERTEX, "REELBUS_FAST_MODELS": "sora-2"}, "REELBUS_FAST_MODELS: model must be one of"),
         (("--resolution", "4k", "--model", "veo-3.1-lite-generate-001"), VERTEX, "resolution must be 720p or 1080p"),
     ],
@@ -95,7 +95,7 @@ def test_a_plan_makes_no_folder_and_imports_no_google(tmp_path: Path) -> None:
     out = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,
-        env={"REELBUS_MODEL": "vertex://acme", "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={"REELBUS_PROVIDER": "vertex://acme", "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,
         check=True,

@@ -99,7 +99,7 @@ def test_a_paid_clip_that_is_there_is_used(shell: Shell) -> None:
 
 
 def test_a_job_that_was_never_planned_pays_what_the_model_of_the_settings_costs(shell: Shell, cancelled: str) -> None:
-    veo = {"REELBUS_MODEL": "vertex://acme/us-central1", "REELBUS_FAST_MODELS": "veo-3.1-fast-generate-001"}
+    veo = {"REELBUS_PROVIDER": "vertex://acme/us-central1", "REELBUS_FAST_MODELS": "veo-3.1-fast-generate-001"}
     told = complaint(shell("replay", cancelled, **veo))
     assert told.startswith("Error: It would pay $")
     assert "clip 0 (veo-3.1-fast-generate-001)" in told

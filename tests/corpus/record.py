@@ -33,6 +33,7 @@ from schemas.export import FOLDER as SCHEMAS
 from schemas.ports import REQUESTS
 from schemas.services.erasure import Eraser
 from schemas.services.update import save_event
+from schemas.settings import Addresses
 from schemas.wire.message import Message, encode_cancel, encode_request
 from schemas.wire.request import CancelRequest, VideoRequest
 from subscriber.budget_guard import BudgetGuard
@@ -153,7 +154,9 @@ async def _draw(bench: Bench) -> None:
     """A clip of the local renderer, whose operation is a file in the store."""
     ctx = bench.ctx
     async with Adapters() as adapters:
-        animatic = await adapters.model("animatic:", videos=ctx.videos, scratch=ctx.scratch, renderers=1)
+        animatic = await adapters.model(
+            "animatic:", videos=ctx.videos, scratch=ctx.scratch, settings=Addresses(renderers=1)
+        )
         job = await _job(bench, "generating", scene=SCENE, prompt="", seed=3)
         plan = animatic.plan(job.request)
         started = ev.SubmitStarted(at=ctx.clock.now(), plan=plan, owner="worker-1", nonce="nonce-of-generating")

@@ -36,7 +36,7 @@ class HouseAdapters(Adapters):
         bucket = os.environ.get("CRASH_BUCKET")
         if not bucket:
             return await super().model(url, videos=videos, **how)
-        made = adapter(how["vertex"].base_url, videos, bucket=bucket)
+        made = adapter(how["settings"].vertex_base_url, videos, bucket=bucket)
         self.close_at_exit(made.aclose)
         return made
 

@@ -79,7 +79,7 @@ def google_at(project: Project) -> Iterator[tuple[Google, Mapping[str, str]]]:
     settings = {f"REELBUS_{name}": value for name, value in addresses.items()}
     _set_up(settings)
     with _vertex(project.bucket) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
-        settings |= {"REELBUS_MODEL": f"vertex://{project.id}/us-central1", "REELBUS_VERTEX_BASE_URL": url}
+        settings |= {"REELBUS_PROVIDER": f"vertex://{project.id}/us-central1", "REELBUS_VERTEX_BASE_URL": url}
         yield Google(project, client, _ear(project.id)), settings
 
 

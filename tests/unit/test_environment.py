@@ -33,7 +33,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_setting_of_either_side_is_known_to_both() -> None:
-    """A new field of either settings class belongs into `schemas.settings.NAMES`."""
+    """A new field of one settings class belongs into `schemas.settings.NAMES`, or into `Addresses` for both sides."""
     fields = {name.upper() for side in (PublisherSettings, WorkerSettings) for name in side.model_fields}
     assert fields | {"URL"} == NAMES
 
@@ -106,6 +106,28 @@ def test_a_file_may_begin_with_a_byte_order_mark(
 ) -> None:
     (tmp_path / ".env").write_text("REELBUS_MODEL=vertex://p/l\n", encoding="utf-8-sig")
     assert side().model == "vertex://p/l"
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["REELBUS_PROVIDER", "REELBUS_MODEL"])
+def test_the_provider_is_named_by_its_variable_or_by_the_former_one(
+    side: type[PublisherSettings | WorkerSettings], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert side().provider_url == "animatic:"
+    monkeypatch.setenv(name, "vertex://project")
+    assert side().provider_url == "vertex://project"
+
+
+@BOTH
+def test_two_addresses_of_the_provider_stop_the_start(
+    side: type[PublisherSettings | WorkerSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("REELBUS_PROVIDER=vertex://project\n")
+    monkeypatch.setenv("REELBUS_MODEL", "vertex://project")
+    assert side().provider_url == "vertex://project"
+    monkeypatch.setenv("REELBUS_MODEL", "animatic:")
+    with pytest.raises(ValidationError, match="REELBUS_MODEL is the former name of REELBUS_PROVIDER"):
+        side()
 
 
 @BOTH

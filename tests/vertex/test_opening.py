@@ -8,19 +8,19 @@ import pytest
 
 from infra.adapters import Adapters
 from infra.embedded.videos import FolderVideos
-from infra.gcp.settings import VertexSettings
 from infra.gcp.vertex.adapter import Vertex
 from schemas.errors import Invalid
+from schemas.settings import Addresses
 from subscriber.settings import WorkerSettings
 from tests.vertex.rig import a_request
 
-BUCKET = VertexSettings(videos_url="gs://films?urls=signed")
+BUCKET = Addresses(videos="gs://films?urls=signed")
 
 
-async def _open(url: str, settings: VertexSettings | None, folder: Path) -> Vertex:
+async def _open(url: str, settings: Addresses | None, folder: Path) -> Vertex:
     async with Adapters() as adapters:
         videos = await FolderVideos.open(folder, "http://facade")
-        model = await adapters.model(url, videos=videos, scratch=folder, renderers=1, vertex=settings)
+        model = await adapters.model(url, videos=videos, scratch=folder, settings=settings)
         assert isinstance(model, Vertex)
         return model
 
@@ -34,22 +34,22 @@ async def test_an_address_opens_it_without_a_word_to_google(url: str, tmp_path: 
 @pytest.mark.parametrize(
     ("url", "settings", "words"),
     [
-        ("vertex:", BUCKET, "REELBUS_MODEL: must be vertex://project"),
-        ("vertex://acme/l/more", BUCKET, "REELBUS_MODEL: must be vertex://project"),
+        ("vertex:", BUCKET, "REELBUS_PROVIDER: must be vertex://project"),
+        ("vertex://acme/l/more", BUCKET, "REELBUS_PROVIDER: must be vertex://project"),
         (
             "vertex://acme/europe-west4",
             BUCKET,
-            "REELBUS_MODEL: veo-3.1-fast-generate-001 is offered in us-",
+            "REELBUS_PROVIDER: veo-3.1-fast-generate-001 is offered in us-",
         ),
-        ("vertex://acme/global", BUCKET, "REELBUS_MODEL: veo-3.1-fast-generate-001 is offered in us-"),
+        ("vertex://acme/global", BUCKET, "REELBUS_PROVIDER: veo-3.1-fast-generate-001 is offered in us-"),
         ("vertex://acme", None, "REELBUS_VIDEOS: must be gs://bucket with a vertex: model"),
-        ("vertex://acme", VertexSettings(videos_url="file:///x"), "REELBUS_VIDEOS: must be gs://bucket"),
-        ("vertex://acme", VertexSettings(videos_url="gs://b", fast_models="x"), "REELBUS_FAST_MODELS: model must be"),
-        ("vertex://acme", VertexSettings(videos_url="gs://b", base_url="localhost:1"), "REELBUS_VERTEX_BASE_URL: must"),
+        ("vertex://acme", Addresses(videos="file:///x"), "REELBUS_VIDEOS: must be gs://bucket"),
+        ("vertex://acme", Addresses(videos="gs://b", fast_models="x"), "REELBUS_FAST_MODELS: model must be"),
+        ("vertex://acme", Addresses(videos="gs://b", vertex_base_url="localhost:1"), "REELBUS_VERTEX_BASE_URL: must"),
     ],
 )
 async def test_what_is_wrong_with_the_settings(
-    url: str, settings: VertexSettings | None, words: str, tmp_path: Path
+    url: str, settings: Addresses | None, words: str, tmp_path: Path
 ) -> None:
     with pytest.raises(Invalid, match=words) as refusal:
         await _open(url, settings, tmp_path)
@@ -73,7 +73,7 @@ def test_google_s_client_is_loaded_with_the_first_call_only() -> None:
 
 async def test_a_location_does_not_matter_to_global_models(tmp_path: Path) -> None:
     omni = "gemini-omni-1.2-flash"
-    settings = VertexSettings(videos_url="gs://films", fast_models=omni, quality_models=omni)
+    settings = Addresses(videos="gs://films", fast_models=omni, quality_models=omni)
     model = await _open("vertex://acme/europe-west4", settings, tmp_path)
     assert model.plan(a_request()).clips[0].model == omni
 

@@ -257,7 +257,7 @@ def open_planner(settings: VertexSettings, location: str = "") -> Planner:
     registry = models_with(read_prices(settings.prices))
     preferences = ModelPreferences.parse(fast=settings.fast_models, quality=settings.quality_models, registry=registry)
     for model in preferences.models:
-        check_location(model, location, field="REELBUS_MODEL")
+        check_location(model, location, field="REELBUS_PROVIDER")
     return Planner(preferences, location=location)
 
 
@@ -266,7 +266,7 @@ def open_vertex(url: SplitResult, settings: VertexSettings, videos: VideoStore) 
     location = url.path.strip("/")
     if not url.netloc or "/" in location or url.query or url.fragment:
         wanted = "vertex://project or vertex://project/location"
-        raise Invalid(f"REELBUS_MODEL: must be {wanted}, not {url.geturl()}", field="REELBUS_MODEL")
+        raise Invalid(f"REELBUS_PROVIDER: must be {wanted}, not {url.geturl()}", field="REELBUS_PROVIDER")
     check_proxy(settings.base_url or _GOOGLE)
     planner = open_planner(settings, location)
     for model in {model.id: model for model in planner.preferences.models}.values():
