@@ -123,7 +123,7 @@ async def _resume_known_job(ctx: PublisherContext, staged: StagedImage, caller: 
     if known:
         await undo_reference(request, known, ctx.jobs, ctx.videos, ctx.clock.now())
     if known is None or refused:
-        words = f"job_id {to_shown_id(caller, request.job_id)} stands for another request already"
+        words = f"job_id {to_shown_id(caller, request.job_id)} is already used by a different request"
         raise IdReused(f"{words}; a new request needs a new id or key")
     if known.erased_at:
         raise to_gone(known, caller=caller)

@@ -1,4 +1,4 @@
-"""The kernel: messages, the job and its state machine, errors and ports. Pydantic and the standard library only."""
+"""What both sides share: messages, the job and its state machine, errors and ports. It imports no adapter."""
 
 from schemas.former import install
 

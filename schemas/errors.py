@@ -1,23 +1,23 @@
-"""The errors that cross our borders. Adapters translate foreign errors into these; nothing foreign crosses a port.
+"""The errors of all ports and use cases. An adapter translates each foreign error into one of these.
 
 ReelbusError
-├── Invalid          the caller sent something we refuse; names the field and the limit
-├── NotFound         there never was such a thing
-├── Gone             there was, and it was erased
-├── Conflict         somebody else changed it first (compare-and-set)
+├── Invalid          the caller sent something that is refused; names the field and the limit
+├── NotFound         it never existed
+├── Gone             it existed and was erased
+├── Conflict         another process changed it first (compare-and-set)
 │   ├── AlreadyExists
-│   └── IdReused     the same id with another body
-├── Unavailable      a dependency is out of reach; the same call may succeed later
-│   ├── LocalDisk        this machine's disk is full or read-only: waited for, without a deadline
-│   ├── NewerRecord      a newer version wrote the record; only that version can go on with it
-│   ├── Moved            the data was moved or deleted under this process
-│   └── OtherModel       only a worker that runs another model can go on
-├── ImpossibleStep   the state machine refuses this event in this state: a bug or a stale decision
-└── SubmitError      a submit to a video model did not give an operation
-    ├── SubmitRefused    a definite no: nothing was accepted, nothing is charged
-    └── SubmitUnknown    it may have been accepted: never send again without a search
+│   └── IdReused     a different request uses the same id already
+├── Unavailable      a service can't be reached; the same call may succeed later
+│   ├── LocalDisk        the disk of this machine is full or read-only: the worker waits without a deadline
+│   ├── NewerRecord      a newer version wrote the record; only that version can continue the job
+│   ├── Moved            the data was moved or deleted while this process had it open
+│   └── OtherModel       only a worker with another model can continue the job
+├── ImpossibleStep   the state machine refuses this event in this state: a bug, or a decision from an old record
+└── SubmitError      a submit to a video model gave no operation
+    ├── SubmitRefused    certainly nothing was accepted, and nothing is charged
+    └── SubmitUnknown    it may have been accepted: never send it again without a search
 
-Why a job did not end well: one vocabulary for the record, the HTTP answer and the completion message.
+`Failure` says why a job failed: the same in the record, the HTTP answer and the completion.
 """
 
 import errno
@@ -28,7 +28,7 @@ from schemas.versioning import Stored
 
 
 class Category(StrEnum):
-    """What kind of trouble it was; decides the HTTP status of the answer."""
+    """The kind of a failure. It decides the HTTP status of the answer."""
 
     INVALID_REQUEST = "invalid_request"
     SAFETY_FILTER = "safety_filter"
@@ -47,16 +47,16 @@ class Category(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Category | None":
-        """Keep the category of a later version as it is. It is none of the known ones, and answered like the rest."""
+        """Keep a category of a later version as it is. `Enum` calls this for a value that it does not know."""
         if not isinstance(value, str):
             return None
-        later = str.__new__(cls, value)
-        later._name_ = later._value_ = value
-        return later
+        category = str.__new__(cls, value)
+        category._name_ = category._value_ = value
+        return category
 
 
 class Charged(StrEnum):
-    """Whether money was spent, as far as we know."""
+    """Whether the provider charged for a call, as far as it is known."""
 
     YES = "yes"
     NO = "no"
@@ -64,25 +64,25 @@ class Charged(StrEnum):
 
 
 DELIVERED_AS_IT_CAME = "delivered_as_it_came"
-"""The code of a clip's `cause` in a succeeded job: its video could not be made as it was asked for."""
+"""The code of a clip's `cause` in a succeeded job whose video could not be made as it was asked for."""
 
 
 class Failure(Stored):
-    """A reason that a person can act on. The same words go to the record, the HTTP answer and the completion."""
+    """Why something failed, so that a person can act on it."""
 
     category: Category
     code: str
-    """Stable machine name, for example `submit_unknown`."""
+    """A stable name for programs, for example `submit_unknown`."""
     message: str
-    """One sentence for a person."""
+    """A sentence for a person."""
     retryable: bool = False
-    """True where sending the same request again may succeed."""
+    """True if the same request may succeed when it is sent again."""
     charged: Charged = Charged.NO
-    """Whether the call that failed was charged. Stored and received failures without the key were not."""
+    """Whether the call that failed was charged. A stored or received failure without this key was not."""
     field: str | None = None
     """The field at fault, for an invalid request."""
 
-    if TYPE_CHECKING:  # the default is for what is read: a place that builds a failure says what it cost
+    if TYPE_CHECKING:  # the default is for stored failures: code that builds one must say what it cost
 
         def __init__(
             self,
@@ -97,11 +97,11 @@ class Failure(Stored):
 
 
 DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE})
-"""A disk that is full or read-only, or a process with too many open files: the operator mends it, and work goes on."""
+"""A disk that is full or read-only, or too many open files: work continues after the operator has corrected it."""
 
 
 class ReelbusError(Exception):
-    """The class's docstring is its default message, so that documentation and run time can't drift apart."""
+    """The base of our errors. The docstring of each class is its default message."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())
@@ -116,7 +116,7 @@ class Invalid(ReelbusError):
 
 
 class NotFound(ReelbusError):
-    """There is no such thing."""
+    """It does not exist."""
 
 
 class Gone(ReelbusError):
@@ -124,7 +124,7 @@ class Gone(ReelbusError):
 
 
 class Conflict(ReelbusError):
-    """Somebody else changed it first."""
+    """Another process changed it first."""
 
 
 class AlreadyExists(Conflict):
@@ -132,11 +132,11 @@ class AlreadyExists(Conflict):
 
 
 class IdReused(Conflict):
-    """The id stands for another request already."""
+    """The id is already used by a different request."""
 
 
 class Unavailable(ReelbusError):
-    """A service that this needs is out of reach at the moment."""
+    """A service can't be reached at the moment."""
 
     def __init__(self, message: str | None = None, *, retry_after_s: float = 5.0) -> None:
         super().__init__(message)
@@ -148,7 +148,7 @@ class LocalDisk(Unavailable):
 
 
 class NewerRecord(Unavailable):
-    """The record is of a newer version than this program. Leave the job to a newer one."""
+    """A newer version of this program wrote the record. Leave the job to that version."""
 
 
 class Moved(Unavailable):
@@ -156,7 +156,7 @@ class Moved(Unavailable):
 
 
 class OtherModel(Unavailable):
-    """The clip belongs to a model that this worker does not run."""
+    """The clip was planned for a model that this worker does not run."""
 
 
 class ImpossibleStep(ReelbusError):
@@ -164,7 +164,7 @@ class ImpossibleStep(ReelbusError):
 
 
 class SubmitError(ReelbusError):
-    """The model gave no operation."""
+    """The submit gave no operation."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -172,19 +172,19 @@ class SubmitError(ReelbusError):
 
 
 class SubmitRefused(SubmitError):
-    """A definite refusal, or a failure before the first byte left. `failure.retryable` says whether waiting helps."""
+    """The model refused it, or nothing was sent. If `failure.retryable` is true, it may succeed after a pause."""
 
     def __init__(self, failure: Failure, *, retry_after_s: float | None = None) -> None:
         super().__init__(failure)
         self.retry_after_s = retry_after_s
-        """How long the provider asked to be left alone."""
+        """The pause that the provider asked for."""
 
 
 class SubmitUnknown(SubmitError):
-    """The request may have been accepted."""
+    """The model may have accepted the request."""
 
 
 def unavailable_of(what: str, error: OSError) -> Unavailable:
-    """What a failed system call means to the caller. Its words name no path of this machine."""
+    """Translate the error of a system call. The message names no path of this machine."""
     words = f"{what} can't be used at the moment: {error.strerror or type(error).__name__}"
     return LocalDisk(words) if error.errno in DISK_ERRNOS else Unavailable(words)

@@ -1,11 +1,11 @@
-"""Writes the JSON Schemas of everything that crosses a border, for those who don't speak Python.
+"""Write the JSON Schemas of all messages and records, for programs in other languages.
 
     python -m schemas.export            writes schemas/json/
-    python -m schemas.export --check    fails where a file there is not what the models say
+    python -m schemas.export --check    fails if a file there differs from the models
 
-A schema of what is sent to us is strict. We are a little more generous: we take "5" for 5, and null for an absent key.
-A schema of what we write is open, for a later version may write more: it says the shape of what is known, allows other
-keys and other words, and has no limits. Only the words for states and charges never become more within `v1`.
+The schema of a message to reelbus is strict. Reelbus accepts a little more: "5" for 5, and null for an absent key.
+The schema of what reelbus writes is open, since a later version may write more. It allows other keys and other words,
+and has no limits. Only the words for states and charges stay the same within `v1`.
 """
 
 import json
@@ -31,7 +31,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 class _Export:
     model: type[BaseModel]
     mode: Literal["validation", "serialization"]
-    """Whether others write it, or read what we wrote: then it is open."""
+    """`validation` if other programs write it; `serialization` if they read it: then the schema is open."""
 
 
 _LIMITS = {"maximum", "minimum", "exclusiveMinimum", "maxLength", "minLength", "maxProperties", "pattern"}
@@ -46,7 +46,7 @@ _EXPORTS = {
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema of `request`, `cancel`, `completion`, `job` or `view`."""
+    """Return the JSON Schema of `request`, `cancel`, `completion`, `job` or `view`."""
     export = _EXPORTS[name]
     head = {"$schema": _DIALECT, "$id": f"urn:reelbus:{name}:v{SCHEMA_VERSION}"}
     schema = export.model.model_json_schema(mode=export.mode)
@@ -54,7 +54,7 @@ def schema_of(name: str) -> dict[str, Any]:
 
 
 def _open(schema: Any) -> Any:
-    """The same shape without limits, and with room for other keys and words."""
+    """Return the schema without limits, and with other keys and words allowed."""
     if not isinstance(schema, dict):
         return [_open(part) for part in schema] if isinstance(schema, list) else schema
     opened: dict[str, Any] = {}
@@ -73,21 +73,21 @@ def _open(schema: Any) -> Any:
 
 
 def render() -> dict[str, str]:
-    """Every file of `schemas/json/` by its name, as it should be."""
+    """Return the text of each file of `schemas/json/`, by its name."""
     return {
         f"{name}.schema.json": json.dumps(schema_of(name), indent=2, ensure_ascii=False) + "\n" for name in _EXPORTS
     }
 
 
 def find_drift(folder: Path = FOLDER) -> list[str]:
-    """Names of the files that are missing, differ, or belong to no model."""
+    """Return the names of the files that are missing, differ, or belong to no model."""
     expected = render()
     found = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
     return sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
 
 
 def write(folder: Path = FOLDER) -> None:
-    """Make the folder hold exactly what the models say."""
+    """Write all files of the folder, and delete those that belong to no model."""
     folder.mkdir(parents=True, exist_ok=True)
     expected = render()
     for stray in (path for path in folder.glob("*.json") if path.name not in expected):
@@ -97,10 +97,10 @@ def write(folder: Path = FOLDER) -> None:
 
 
 def main(arguments: Sequence[str], folder: Path = FOLDER) -> int:
-    """The command. 0: fine, 1: `--check` found drift, 2: wrong usage."""
+    """Run the command. Returns 0 for success, 1 if `--check` found a difference, 2 for wrong usage."""
     if list(arguments) == ["--check"]:
         for name in (names := find_drift(folder)):
-            sys.stderr.write(f"schemas/json/{name} is not what the models say; run: python -m schemas.export\n")
+            sys.stderr.write(f"schemas/json/{name} differs from the models; run: python -m schemas.export\n")
         return 1 if names else 0
     if arguments:
         sys.stderr.write("usage: python -m schemas.export [--check]\n")

@@ -20,29 +20,29 @@ _PACKAGES = ("schemas.", "infra.", "publisher.", "subscriber.")
 
 
 class FormerModules(MetaPathFinder, Loader):
-    """Finds modules that have moved. It comes last: a module that exists is never looked for here."""
+    """Finds modules that have moved. It is the last finder, so that it is asked only for modules that don't exist."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """A spec for a module that has moved; None for any other."""
+        """Return a spec for a module that has moved; None for any other."""
         is_former = fullname.startswith(_PACKAGES) and (fullname in _table() or _is_former_package(fullname))
         return ModuleSpec(fullname, self, is_package=_is_former_package(fullname)) if is_former else None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give the module the names that it had, each looked up when it is first asked for."""
+        """Give the module a `__getattr__` that looks up each of its former names."""
         if module.__name__ in _table():
             module.__dict__["__getattr__"] = former_names(module.__name__)
 
 
 def install() -> None:
-    """Find modules that have moved, from here on. Idempotent."""
+    """Let imports find modules that have moved. Idempotent."""
     if not any(isinstance(finder, FormerModules) for finder in sys.meta_path):
         sys.meta_path.append(FormerModules())
 
 
 def former_names(module: str) -> Callable[[str], Any]:
-    """A module's `__getattr__` for the names that it had in release 0.1.0. It warns of each one that it finds."""
+    """Return a module's `__getattr__` for the names that it had in release 0.1.0. It warns about each name."""
 
     def look_up(name: str) -> Any:
         former = _table().get(module, {})

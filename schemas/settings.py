@@ -1,10 +1,9 @@
-"""Where the parts of reelbus live. Both sides' settings hold these, so that they can't disagree about a default.
+"""The settings that publisher and worker share, and how all settings are read from the environment and from `.env`.
 
-Reads settings from an environment that others fill, too: shells, Compose, Kubernetes, and people who mistype.
-
-An empty variable is one that is not set, and quotation marks around a value are no part of it: `docker --env-file`
-leaves them on. What Kubernetes adds for a Service that happens to be called reelbus is not
-ours. Any other `REELBUS_…` that no part of reelbus knows stops the start: a mistyped budget must not mean no budget.
+- An empty variable counts as not set.
+- Quotation marks around a value are removed: `docker --env-file` keeps them.
+- Variables that Kubernetes and Docker make for a service called reelbus are ignored.
+- Any other `REELBUS_…` that no part of reelbus knows stops the start: a mistyped budget must not mean no budget.
 """
 
 import difflib
@@ -23,7 +22,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from schemas.errors import Invalid
 
 
-def _in_utf8(path: Path) -> Path:
+def _check_utf8(path: Path) -> Path:
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -32,9 +31,9 @@ def _in_utf8(path: Path) -> Path:
 
 
 class Addresses(BaseModel):
-    """URLs of the adapters; the embedded default lies under `data_dir`."""
+    """The URLs of the adapters and of the facade. The embedded default is stored under `data_dir`."""
 
-    data_dir: Annotated[Path, AfterValidator(_in_utf8)] = Field(
+    data_dir: Annotated[Path, AfterValidator(_check_utf8)] = Field(
         default=Path(".reelbus"), description="Folder of the embedded default."
     )
     bus: str = Field(default="", description="sqlite:///… or pubsub://project")
@@ -42,7 +41,7 @@ class Addresses(BaseModel):
     videos: str = Field(default="", description="file:///… or gs://bucket")
     reference_buckets: str = Field(
         default="",
-        description="Buckets beside the video store's own in which reference images may lie: names, with commas.",
+        description="Further buckets from which reference images may be read: names, separated by commas.",
     )
     provider: str = Field(
         default="",
@@ -65,8 +64,14 @@ class Addresses(BaseModel):
     @field_validator("public_url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        """Every answer and every stored address begins with it."""
-        if url and not _is_web_address(url):
+        """Refuse what is no web address, since each URL that is shown to a viewer begins with it."""
+        try:
+            parts = urlsplit(url)
+            is_reachable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # a port that is no number, or half an IPv6 address
+            is_reachable = False
+        is_plain = url.isascii() and url.isprintable() and not re.search(r"[ ?#@\\<>\"]", url)
+        if url and not (is_reachable and is_plain):
             raise ValueError("public_url must be an address such as https://video.example.com, or with a path")
         return url
 
@@ -84,22 +89,22 @@ class Addresses(BaseModel):
 
     @property
     def database_url(self) -> str:
-        """The embedded database."""
+        """The address of the embedded database."""
         return f"sqlite://{quote(str(self.data_dir.absolute() / 'reelbus.db'))}"
 
     @property
     def bus_url(self) -> str:
-        """Address of the bus."""
+        """The address of the bus."""
         return self.bus or self.database_url
 
     @property
     def jobs_url(self) -> str:
-        """Address of the job store."""
+        """The address of the job store."""
         return self.jobs or self.database_url
 
     @property
     def videos_url(self) -> str:
-        """Address of the video store."""
+        """The address of the video store."""
         return self.videos or f"file://{quote(str(self.data_dir.absolute() / 'videos'))}"
 
     @property
@@ -109,23 +114,13 @@ class Addresses(BaseModel):
 
     @property
     def is_embedded(self) -> bool:
-        """True if anything of the embedded default is in use."""
+        """True if a part of the embedded default is in use."""
         return not (self.bus and self.jobs and self.videos)
 
     @property
     def facade_url(self) -> str:
-        """Where the facade is reached, without a slash at the end."""
+        """The address of the facade, without a slash at the end."""
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
-
-
-def _is_web_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        is_reachable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port that is no number, or half an IPv6 address
-        return False
-    is_plain = url.isascii() and url.isprintable() and not re.search(r"[ ?#@\\<>\"]", url)
-    return bool(is_reachable and is_plain)
 
 
 PREFIX = "REELBUS_"
@@ -172,13 +167,13 @@ NAMES = frozenset(name.upper() for name in Addresses.model_fields) | frozenset(
         "WORK_DAYS",
     ]
 )
-"""What facade, worker and client libraries read, without the prefix: all of them may share one environment."""
+"""The variables of facade, worker and client libraries, without the prefix. All of them may share one environment."""
 _SERVICE_LINK = re.compile(r"(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_[0-9]+_[A-Z0-9_]+)")
 _SERVICE_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://\S*")
 
 
 class Settings(Addresses, BaseSettings):
-    """Every field is `REELBUS_<NAME>` in the environment (and `PORT` for the facade's port), and in `.env`."""
+    """Each field is read from `REELBUS_<NAME>` (and `PORT` for the facade's port) in the environment or in `.env`."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -192,7 +187,7 @@ class Settings(Addresses, BaseSettings):
     )
 
     def __init__(self, **given: Any) -> None:
-        """Raises `Invalid` for a file or a name that would be passed over, and `ValidationError` for a value."""
+        """Raises `Invalid` for a file or a name that would be ignored, and `ValidationError` for a value."""
         _check_file(Path(str(self.model_config["env_file"])))
         super().__init__(**given)
 
@@ -205,16 +200,16 @@ class Settings(Addresses, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment before `.env`, each without what is not ours. Raises `Invalid` for an unknown setting."""
+        """Read the environment before `.env`. Raises `Invalid` for an unknown setting."""
         known = NAMES | {name.upper() for name in cls.model_fields}
         for source in (env_settings, dotenv_settings):
             if isinstance(source, EnvSettingsSource):
-                source.env_vars = _without_others(source.env_vars, known)
+                source.env_vars = _select_settings(source.env_vars, known)
         return init_settings, env_settings, dotenv_settings
 
 
 def _check_file(path: Path) -> None:
-    """Raises `Invalid` for a file whose settings can't all be read: the library passes over what it can't parse."""
+    """Raise `Invalid` for a file with a setting that can't be parsed: the library would ignore it."""
     if not path.is_file():
         return
     try:
@@ -231,28 +226,26 @@ def _check_file(path: Path) -> None:
             )
 
 
-def _without_others(variables: Mapping[str, str | None], known: frozenset[str]) -> dict[str, Any]:
-    """The variables as their writers meant them; names are in lower case here."""
-    kept, unknown = dict[str, Any](), list[str]()
-    for name, value in variables.items():
-        text = _unquoted((value or "").strip())
-        if not text or _is_service_link(name.upper().removeprefix(PREFIX), text):
+def _select_settings(variables: Mapping[str, str | None], known: frozenset[str]) -> dict[str, Any]:
+    """Return the variables that are set, without quotation marks. Their names are in small letters."""
+    settings, unknown = dict[str, Any](), list[str]()
+    for variable, value in variables.items():
+        text = (value or "").strip()
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+            text = text[1:-1].strip()
+        has_prefix, name = variable.upper().startswith(PREFIX), variable.upper().removeprefix(PREFIX)
+        if not text or _is_service_link(name, text):
             continue
-        if name.upper().startswith(PREFIX) and name.upper().removeprefix(PREFIX) not in known:
-            unknown.append(name.upper().removeprefix(PREFIX))
-        kept[name] = text
+        if has_prefix and name not in known:
+            unknown.append(name)
+        settings[variable] = text
     if unknown:
         raise Invalid(" ".join(_complaint(name, known) for name in sorted(unknown)), field=PREFIX + min(unknown))
-    return kept
-
-
-def _unquoted(text: str) -> str:
-    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
-    return text[1:-1].strip() if quoted else text
+    return settings
 
 
 def _is_service_link(name: str, value: str) -> bool:
-    """Whether Kubernetes or Docker made it, to say where a service listens."""
+    """Return whether Kubernetes or Docker made the variable, to say where a service listens."""
     is_address = name.endswith("PORT") and _SERVICE_ADDRESS.fullmatch(value) is not None
     return is_address or _SERVICE_LINK.fullmatch(name) is not None
 

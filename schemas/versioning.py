@@ -1,8 +1,7 @@
 """How models treat keys that this program does not know: a later version may have written them.
 
-What is stored or announced keeps them (`Stored`): read, changed and written again, they are still there. What a person
-or a publisher sends refuses them (`Asked`), since a key that is silently ignored is a wrong video, paid for; inside a
-record the same model keeps them.
+Records and completions keep them (`Stored`) when they are read, changed and written again. Requests refuse them
+(`Asked`), since the caller would pay for a wrong video if a key were ignored. A request inside a record keeps them.
 """
 
 from typing import Any, Self, TypeVar
@@ -12,19 +11,19 @@ from pydantic_core import PydanticCustomError
 
 M = TypeVar("M", bound=BaseModel)
 STORED = "stored"
-"""The validation context of requests that were accepted before: they keep what only new requests may not have."""
+"""The validation context of requests that were accepted before: rules for new requests don't apply to them."""
 AS_FAR_AS_KNOWN = "as far as known"
-"""The validation context of a new request in which unknown keys are kept."""
+"""The validation context of a new request whose unknown keys are kept."""
 
 
 class Stored(BaseModel):
-    """A part of a record or of a completion. Frozen; unknown keys are kept, and written again."""
+    """A part of a record or of a completion. Frozen. Unknown keys are kept, and written again."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
 class Asked(BaseModel):
-    """What a caller asks for. Frozen; an unknown key is an error, except under the two contexts above."""
+    """What a caller asks for. Frozen. An unknown key is an error, except in the two contexts above."""
 
     model_config = ConfigDict(frozen=True, extra="allow", json_schema_extra={"additionalProperties": False})
 
@@ -39,15 +38,15 @@ class Asked(BaseModel):
 
 
 def without_unknown_keys(model: M) -> M:
-    """The same model with the known keys alone, at every level."""
-    update = {name: _known(getattr(model, name)) for name in type(model).model_fields}
+    """Return the model without its unknown keys, at every level."""
+    update = {name: _drop_unknown_keys(getattr(model, name)) for name in type(model).model_fields}
     known = model.model_copy(update=update)
     if known.__pydantic_extra__:
         known.__pydantic_extra__.clear()
     return known
 
 
-def _known(value: Any) -> Any:
+def _drop_unknown_keys(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return without_unknown_keys(value)
-    return tuple(_known(part) for part in value) if isinstance(value, tuple) else value
+    return tuple(_drop_unknown_keys(part) for part in value) if isinstance(value, tuple) else value

@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 async def get_or_create_job(ctx: WorkerContext, request: VideoRequest, *, traceparent: str | None) -> Job:
     """The job of a request, created where a publisher sent it straight to the bus.
 
-    Raises `Invalid` for an image that is none, and `IdReused` where the id stands for another request.
+    Raises `Invalid` for an image that is none, and `IdReused` if a different request uses the id already.
     """
     known = await ctx.jobs.get(request.job_id)
     if known and known.fingerprint == request.fingerprint():
@@ -64,7 +64,7 @@ async def get_or_create_job(ctx: WorkerContext, request: VideoRequest, *, tracep
     if refused or job.erased_at:
         await undo_reference(claim.request, job, ctx.jobs, ctx.videos, ctx.clock.now())
     if refused:
-        raise IdReused(f"job_id {request.job_id} stands for another request already")
+        raise IdReused(f"job_id {request.job_id} is already used by a different request")
     return job
 
 

@@ -89,7 +89,7 @@ _GENERATE = {
         "comes from a foreign web page."
     ),
     408: error_answer("The body took too long to arrive."),
-    409: error_answer("The id stands for another request, or the job was cancelled."),
+    409: error_answer("A different request uses the id already, or the job was cancelled."),
     410: error_answer("The job was not started in time, or was erased; nothing is made any more."),
     413: error_answer("The body is too large."),
     415: error_answer("The body is not JSON."),

@@ -176,7 +176,7 @@ function moment(path, value) {
   if (!parts[8]) throw invalid(path, "must name a time zone, for example 2026-01-31T12:00:00Z");
   const at = new Date(utcOf(parts) - offsetOf(parts[8]));
   if (at.getUTCFullYear() < 1 || at.getUTCFullYear() > 9999) {
-    throw invalid(path, "must lie between the years 1 and 9999 in UTC");
+    throw invalid(path, "must be between the years 1 and 9999 in UTC");
   }
   return at.toISOString();
 }

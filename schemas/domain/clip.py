@@ -1,6 +1,6 @@
-"""One line per clip of the plan: what was sent, what it costs, where its file lies.
+"""The plan of a video before anything is paid, and the ledger: one entry for each clip of the plan.
 
-What a model would do for a request, and what that costs, before a cent is spent.
+An entry says what was sent, what it costs and where the clip's file is stored.
 """
 
 from datetime import datetime
@@ -18,7 +18,7 @@ from schemas.wire.types import Moment, Usd
 
 
 class PlannedClip(Stored):
-    """One paid call. Becomes one line of the ledger."""
+    """One paid call, which becomes one entry of the ledger."""
 
     model: str
     seconds: float = Field(gt=0, description="Length of what this call adds.")
@@ -35,13 +35,13 @@ class Plan(BaseModel):
 
     clips: tuple[PlannedClip, ...] = Field(min_length=1)
     fallback: Failure | None = Field(default=None, exclude=True)
-    """Why the model that was asked for does not make it: see `schemas.domain.fallback`."""
+    """Why another model makes it than the one that was asked for: see `schemas.domain.fallback`."""
     warnings: tuple[str, ...] = Field(default=(), exclude=True)
-    """What the person who pays should know about the models, in whole sentences."""
+    """What the caller should know about the models before it pays, in whole sentences."""
 
     @property
     def price_usd(self) -> Decimal:
-        """What all clips cost together."""
+        """The price of all clips together."""
         return sum((clip.price_usd for clip in self.clips), Decimal(0))
 
 
@@ -55,17 +55,17 @@ _CHARGED = {
 
 
 class Clip(Stored):
-    """A line of the ledger. Its state moves only through `schemas.domain.state_machine`."""
+    """An entry of the ledger. Only `schemas.domain.state_machine` changes its state."""
 
     index: int
     planned: PlannedClip
     state: ClipState = ClipState.PLANNED
     attempt: int = 0
     prefix: str | None = None
-    """Where the model puts this attempt's files; a new one for every attempt."""
+    """Where the model puts the files of this attempt. Each attempt has its own."""
     owner: str | None = None
     nonce: str | None = None
-    """Names one submit; an answer with another nonce comes too late."""
+    """Identifies one submit. An answer with another nonce comes too late."""
     submitting_at: Moment | None = None
     accepted_at: Moment | None = None
     done_at: Moment | None = None
@@ -74,17 +74,17 @@ class Clip(Stored):
     """Name of the clip's file in the video store."""
     cause: Failure | None = None
     lost_prefixes: tuple[str, ...] = ()
-    """Attempts whose outcome was never learnt; looked at again by `reconcile`."""
+    """The prefixes of attempts whose outcome is not known. `reconcile` searches them again."""
     lost_nonces: dict[str, str] = Field(default_factory=dict)
-    """Which of those attempts was sent with which nonce: its answer may still come."""
+    """The prefixes of those attempts by nonce: an answer to one of them may still come."""
     late: tuple[str, ...] = ()
-    """Operations accepted after the job had moved on: charged, and discarded."""
+    """Operations that were accepted after the job had gone on: charged, and discarded."""
     reserved: tuple[Reserved, ...] = ()
-    """What the present attempt took out of the budgets, or keeps there for the next one."""
+    """What the present attempt reserved in the budgets, or keeps reserved for the next one."""
 
     @property
     def fallback(self) -> Failure | None:
-        """Why another model makes it than the one that was asked for. A line keeps that until it is refused."""
+        """Why another model makes the clip than the one that was asked for. The clip keeps it until it is refused."""
         if self.cause is None or self.cause.code == MODEL_FALLBACK:
             return self.cause
         if self.cause.code == DELIVERED_AS_IT_CAME and self.cause.field:
@@ -92,14 +92,14 @@ class Clip(Stored):
         return None
 
     def with_defect(self, defect: Failure) -> "Clip":
-        """The same line with what is wrong with the video, and below it the fallback that it tells of, if any."""
-        told = self.fallback
-        update = {"field": told.field, "message": f"{defect.message}\n{told.message}"} if told else {}
+        """Return the clip with the defect of its video as its cause. A fallback stays as the second line."""
+        fallback = self.fallback
+        update = {"field": fallback.field, "message": f"{defect.message}\n{fallback.message}"} if fallback else {}
         return self.model_copy(update={"cause": defect.model_copy(update=update)})
 
     @property
     def charged(self) -> Charged:
-        """Whether this clip was paid for. A free clip never is."""
+        """Whether the provider charged for this clip. A free clip is never charged."""
         if self.planned.price_usd == 0:
             return Charged.NO
         if self.late:
@@ -110,18 +110,18 @@ class Clip(Stored):
 
     @property
     def cost_usd(self) -> Decimal:
-        """What is known to have been spent on it, late operations included."""
+        """The sum that is known to have been spent on it, late operations included."""
         return self.planned.price_usd * self.charges
 
     @property
     def charges(self) -> int:
-        """How many accepted operations are known to have been charged for this line."""
+        """The number of operations that are known to have been charged for this clip."""
         refused = self.state is ClipState.REFUSED and self.cause is not None and self.cause.charged is Charged.YES
         return len(self.late) + (self.state in (ClipState.ACCEPTED, ClipState.DONE) or refused)
 
     @property
     def unresolved_submits(self) -> int:
-        """How many submits may have been charged without anybody knowing."""
+        """The number of submits of which it is not known whether they were charged."""
         if self.planned.price_usd == 0:
             return 0
         known = (*self.late, self.output or "")
@@ -130,32 +130,35 @@ class Clip(Stored):
 
     @property
     def unused_reservations(self) -> tuple[Reserved, ...]:
-        """What it holds of the budgets without being paid: for its next attempt, or for nothing once the job ended."""
+        """The reservations that no charge used: kept for the next attempt, or to be released after the job's end."""
         refused = self.state is ClipState.REFUSED and self.cause is not None and self.cause.charged is Charged.NO
         return self.reserved if refused or self.state is ClipState.PLANNED else ()
 
     @property
     def is_in_doubt(self) -> bool:
-        """True while a paid file of its present attempt may still turn up."""
+        """True while a charged file of its present attempt may still appear."""
         doubtful = self.state is ClipState.REFUSED and self.cause is not None and self.cause.charged is Charged.UNKNOWN
         return self.planned.price_usd > 0 and (self.state is ClipState.UNKNOWN or doubtful)
 
     @property
     def unresolved_prefixes(self) -> tuple[str, ...]:
-        """Where a paid file may still turn up that nobody wrote down."""
+        """The prefixes at which a charged file may still appear that is not in the record."""
         if self.planned.price_usd == 0:
             return ()
         return (*self.lost_prefixes, self.prefix) if self.is_in_doubt and self.prefix else self.lost_prefixes
 
     def at_price(self, price_usd: Decimal) -> "Clip":
-        """The same line with what the provider says that it costs. A free clip stays free, and a paid one paid; a line
-        that was charged more than once keeps its price, which counts for each."""
+        """Return the clip with the price that the provider reports.
+
+        A free clip stays free, and a paid one paid. A clip that was charged more than once keeps its price, which
+        counts for each charge.
+        """
         if not self.planned.price_usd or price_usd <= 0 or self.charges != 1:
             return self
         return self.model_copy(update={"planned": self.planned.model_copy(update={"price_usd": price_usd})})
 
     def start_submit(self, job_id: str, owner: str, nonce: str, at: datetime, attempt: int | None = None) -> "Clip":
-        """The same line with an attempt under way: a fresh one, or the one whose files were found already."""
+        """Return the clip while it is being submitted: a new attempt, or the one whose files were found."""
         attempt = attempt or self.attempt + 1
         prefix = work_prefix(job_id, self.index, attempt)
         return self.model_copy(

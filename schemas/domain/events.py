@@ -1,4 +1,4 @@
-"""Everything that can happen to a job, one class each. `schemas.domain.state_machine` says what it leads to."""
+"""The events of a job, one class each. `schemas.domain.state_machine` says what each one changes."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,15 +19,15 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubmitStarted(Event):
-    """An owner is about to send the next planned clip. The first one freezes the plan."""
+    """A worker is about to send the next planned clip. The first submit freezes the plan."""
 
     plan: Plan
     owner: str
     nonce: str
     attempt: int | None = None
-    """The attempt whose files were found already; None for a new one."""
+    """The number of the attempt whose files were found; None for a new attempt."""
     reserved: tuple[Reserved, ...] = ()
-    """What the attempt takes out of the budgets, beside what the clip holds there already."""
+    """What the attempt reserves in the budgets, beside what the clip holds there already."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -206,7 +206,7 @@ class FilesDeleted(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReservationsReturned(Event):
-    """What an ended job holds of the budgets and never spent is about to be free again."""
+    """The budget that an ended job reserved and did not spend is about to be released."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

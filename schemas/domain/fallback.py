@@ -1,7 +1,7 @@
-"""A fallback: another model made the video than the one that was asked for, because that one was gone.
+"""A fallback: another model makes the video than the one that was asked for, since that one is not available.
 
-The record keeps it as the `cause` of its first line, since readers of every version know that field: code
-`model_fallback`, the model that was asked for in `field`, and why in `message`. It says nothing about a charge.
+The record keeps it as the `cause` of the first clip, since readers of every version know that field: code
+`model_fallback`, the model that was asked for in `field`, and the reason in `message`. It says nothing about a charge.
 """
 
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ _ATTRIBUTE_AT_MOST_BYTES = 1024
 
 
 class Fallback(BaseModel):
-    """Which model took the place of which, why, and at what price."""
+    """The model that was asked for, the one that makes the video, the reason and the price."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,12 +31,12 @@ class Fallback(BaseModel):
 
 
 def fallback_cause(asked_for: str, why: str) -> Failure:
-    """What the record keeps."""
+    """Build the cause that the record keeps."""
     return Failure(category=Category.UPSTREAM, code=MODEL_FALLBACK, message=why, field=asked_for, charged=Charged.NO)
 
 
 def fallback_of(job: "Job") -> Fallback | None:
-    """What a record says about it; None if the video is made by the model that was asked for."""
+    """Return the fallback of a job; None if the model that was asked for makes the video."""
     cause = job.clips[0].fallback if job.clips else None
     if cause is None or cause.field is None:
         return None
@@ -49,7 +49,7 @@ def fallback_of(job: "Job") -> Fallback | None:
 
 
 def fallback_attributes(job: "Job") -> dict[str, str]:
-    """The same as attributes of the completion message, whose body keeps the keys that every version knows."""
+    """Return the fallback as attributes of the completion: its body has only keys that every version knows."""
     found = fallback_of(job)
     if found is None:
         return {}

@@ -1,6 +1,6 @@
-"""The record of one job: the request, the ledger, how far it came and what it cost.
+"""The record of one job: the request, the ledger, its state and its cost.
 
-The text of a job's record, as every store keeps it: without defaults, and with the keys of later versions.
+Every store keeps it as the same JSON text: without defaults, and with the keys of later versions.
 """
 
 from datetime import datetime, timedelta
@@ -21,18 +21,18 @@ from schemas.wire.types import Moment
 QUEUED_AT_MOST = timedelta(hours=24)
 FIRST_CHECK_AFTER = timedelta(minutes=2)
 LATE_RESULT_WINDOW = timedelta(hours=24)
-"""How long after its end a job's files and charges may still turn up: so long they are looked for."""
+"""For how long after a job's end its files and charges may still appear, and are searched for."""
 
 
 class Transition(Stored):
-    """When the job came into a state."""
+    """The moment at which the job entered a state."""
 
     state: JobState
     at: Moment
 
 
 class Result(Stored):
-    """The finished video, as probed in the store. Names, never URLs: a signed URL dies."""
+    """The finished video, as probed in the store. Names, never URLs: a signed URL expires."""
 
     gcs_path: str
     poster_path: str | None = None
@@ -43,7 +43,7 @@ class Result(Stored):
 
 
 class Job(Stored):
-    """One job. Frozen: the state machine makes the next one, a store's compare-and-set keeps it."""
+    """One job. Frozen: the state machine builds the next version, and the store's compare-and-set saves it."""
 
     job_id: str
     life: int = 1
@@ -52,7 +52,7 @@ class Job(Stored):
     state: JobState = JobState.QUEUED
     created_at: Moment
     deadline: Moment
-    """Expires if nothing was submitted by then."""
+    """The job expires if nothing was submitted by then."""
     history: tuple[Transition, ...] = ()
     clips: tuple[Clip, ...] = ()
     """Empty until the first submit freezes the plan."""
@@ -61,24 +61,24 @@ class Job(Stored):
     cancel_requested: bool = False
     cancel_reason: str | None = None
     waiting_for: str | None = None
-    """What holds it up while it is not moving: `quota`, `capacity`, `submit_outcome`, `local_disk`."""
+    """What the job waits for, if its state does not say so: `quota`, `capacity`, `submit_outcome`, `local_disk`."""
     completion_due: bool = False
-    """It ended without its message in anybody's hand; `reconcile` announces it."""
+    """The process that ended the job held no message of it, so that `reconcile` must announce the end."""
     next_check_at: Moment | None = None
-    """When `reconcile` looks at it if nobody else moved it."""
+    """When `reconcile` checks it, unless its state changes before."""
     checks: int = 0
     reattach_until: Moment | None = None
-    """A keyless identical call until then gets this job, since its first caller was not answered."""
+    """Until then an identical call without a key gets this job, since its first caller got no answer."""
     traceparent: str | None = None
     caller: str | None = None
-    """Whose job it is, where the facade knows its callers: only they see it there."""
+    """The caller that owns the job, if the facade authenticates its callers. Only this caller sees the job there."""
     erased_at: Moment | None = None
-    """Prompt, images and videos are gone since then; what is left says what it was, how it ended and what it cost."""
+    """Since then prompt, images and videos are erased. The record still says how the job ended and what it cost."""
     sweep_until: Moment | None = None
-    """Until then files of an erased job may still turn up, and are deleted; None once all is swept."""
+    """Until then files of an erased job may still appear, and are deleted; None after the last sweep."""
 
     revision: str = Field(default="", exclude=True)
-    """The store's token for this version of the record; empty for one that was never stored."""
+    """The store's token for this version of the record; empty if it was never stored."""
     stored_at: Moment | None = Field(default=None, exclude=True)
     """Store time of the last write."""
     read_at: Moment | None = Field(default=None, exclude=True)
@@ -91,43 +91,43 @@ class Job(Stored):
 
     @property
     def started(self) -> bool:
-        """True once a submit froze the plan and some clip may have been paid."""
+        """True after a submit froze the plan, if a clip may have been charged."""
         return any(clip.state is not ClipState.PLANNED or clip.lost_prefixes or clip.late for clip in self.clips)
 
     @property
     def is_free(self) -> bool:
-        """True where the frozen plan costs nothing, so that submitting again is harmless."""
+        """True if the frozen plan costs nothing, so that submitting again is harmless."""
         return bool(self.clips) and all(clip.planned.price_usd == 0 for clip in self.clips)
 
     @property
     def has_unresolved_charges(self) -> bool:
-        """True while a paid clip of it may still turn up somewhere."""
+        """True while a charged file of a clip may still appear."""
         return any(clip.unresolved_prefixes for clip in self.clips)
 
     @property
     def unused_reservations(self) -> tuple[Reserved, ...]:
-        """What its clips hold of the budgets without being paid."""
+        """The reservations of its clips that no charge used."""
         return tuple(part for clip in self.clips for part in clip.unused_reservations)
 
     @property
     def cost_usd(self) -> Decimal:
-        """What is known to have been spent."""
+        """The sum that is known to have been spent."""
         return sum((clip.cost_usd for clip in self.clips), Decimal(0))
 
     @property
     def billed_seconds(self) -> float:
-        """Seconds known to have been billed."""
+        """The seconds that are known to have been billed."""
         return sum(clip.planned.billed_seconds * clip.charges for clip in self.clips)
 
     @property
     def charged(self) -> Charged:
-        """Whether money was spent on this job."""
-        all_of_them = {clip.charged for clip in self.clips}
-        return next((word for word in (Charged.YES, Charged.UNKNOWN) if word in all_of_them), Charged.NO)
+        """Whether the provider charged for this job."""
+        charges = {clip.charged for clip in self.clips}
+        return next((charged for charged in (Charged.YES, Charged.UNKNOWN) if charged in charges), Charged.NO)
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Names of the files that make up the video, in order."""
+        """The names of the files that make up the video, in order."""
         found: list[str] = []
         for clip in self.clips:
             if clip.planned.extends:
@@ -137,25 +137,25 @@ class Job(Stored):
 
     @property
     def final_name(self) -> str:
-        """Name of the finished file, the same for everybody who might finish it."""
+        """The name of the finished file: the same for every worker that may finish the job."""
         return final_name(self.created_at, self.job_id)
 
     @property
     def poster_name(self) -> str:
-        """Name of the still picture beside it."""
+        """The name of the still picture of the finished video."""
         return poster_name(self.created_at, self.job_id)
 
     def clip_in(self, *states: ClipState) -> Clip | None:
-        """The first line in one of these states."""
+        """Return the first clip in one of these states."""
         return next((clip for clip in self.clips if clip.state in states), None)
 
     def since(self, state: JobState) -> datetime | None:
-        """When the job last came into that state."""
+        """Return when the job last entered that state."""
         return next((step.at for step in reversed(self.history) if step.state is state), None)
 
 
 def new_job(request: VideoRequest, at: datetime, *, traceparent: str | None = None, caller: str | None = None) -> Job:
-    """A queued job, not stored yet. The request's image must be in the video store already."""
+    """Build a queued job. It is not stored yet. The image of the request must be in the video store already."""
     deadline = at + QUEUED_AT_MOST
     return Job(
         job_id=request.job_id,
@@ -171,14 +171,17 @@ def new_job(request: VideoRequest, at: datetime, *, traceparent: str | None = No
 
 
 def record_of(job: Job) -> str:
-    """Return the JSON text. A key that a later version adds is written only where it says something: the version before
-    can read all other records. The state is always written, for people who look."""
+    """Return the JSON text.
+
+    A key that a later version adds is written only if it has a value other than its default, so that the version before
+    can read all other records. The state is always written, for operators who read the store.
+    """
     record = job.model_dump(mode="json", exclude_defaults=True)
     return to_json({**record, "state": job.state.value, "request": job.request.body()}).decode()
 
 
 def job_of_record(job_id: str, record: str) -> Job:
-    """Read the text. Raises `NewerRecord` for a state, a word or a shape that this program does not know."""
+    """Read the JSON text. Raises `NewerRecord` for a state, a word or a shape that this program does not know."""
     try:
         return Job.model_validate_json(record)
     except ValidationError as error:

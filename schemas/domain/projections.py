@@ -1,7 +1,4 @@
-"""How a job looks from outside: the one JSON that the facade, the CLI and the Node client show.
-
-The completion that an ended job announces, and the rejection of a message that is no job.
-"""
+"""What others see of a job: the view of the facade, the CLI and the Node client, and the messages about its end."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,7 +16,7 @@ from schemas.wire.types import Moment, Usd
 
 
 def completion_of(job: Job, *, video_url: str | None) -> Completion:
-    """What an ended job announces: the same content however often it is asked for."""
+    """Build the completion of an ended job. Its content is the same each time."""
     result = job.result
     return Completion(
         job_id=job.job_id,
@@ -43,14 +40,14 @@ def completion_of(job: Job, *, video_url: str | None) -> Completion:
 
 
 def defect_of(job: Job) -> str | None:
-    """What is wrong with the video of a succeeded job, in one sentence; None for one that is as it was asked for."""
-    told = job.clips[-1].cause if job.state is JobState.SUCCEEDED and job.clips and not job.erased_at else None
-    # A fallback may be told below it: see `Clip.with_defect`.
-    return told.message.partition("\n")[0] if told and told.code == DELIVERED_AS_IT_CAME else None
+    """Return what is wrong with the video of a succeeded job, in one sentence; None if it is as it was asked for."""
+    cause = job.clips[-1].cause if job.state is JobState.SUCCEEDED and job.clips and not job.erased_at else None
+    # A second line may hold a fallback: see `Clip.with_defect`.
+    return cause.message.partition("\n")[0] if cause and cause.code == DELIVERED_AS_IT_CAME else None
 
 
 def timings_of(job: Job) -> Timings:
-    """When the job passed its stations."""
+    """Return when the job was created, submitted, accepted and ended."""
     return Timings(
         created_at=job.created_at,
         submitted_at=next((clip.submitting_at for clip in job.clips if clip.submitting_at), None),
@@ -60,7 +57,7 @@ def timings_of(job: Job) -> Timings:
 
 
 def rejection(job_id: str | None, message: str, *, field: str | None = None, conflict: bool = False) -> Completion:
-    """The answer to a message that touches no job: it was invalid, or its id stands for another request."""
+    """Build the answer to a message that changes no job: it is invalid, or a different request uses its id already."""
     category = Category.CONFLICT if conflict else Category.INVALID_REQUEST
     code = "id_reused" if conflict else "invalid_request"
     failure = Failure(category=category, code=code, message=message, field=field, charged=Charged.NO)
@@ -68,10 +65,10 @@ def rejection(job_id: str | None, message: str, *, field: str | None = None, con
 
 
 def progress_of(job: Job, *, until: datetime | None = None, reported: Mapping[str, float] | None = None) -> float:
-    """Return how far the job is, 0 to 1; at most 0.95 before the video is stored.
+    """Return the progress of the job, from 0 to 1; at most 0.95 before the video is stored.
 
-    A clip counts as `reported` for its operation. Without a report the time that its model usually takes gives an
-    estimate, which stands still since `until`, when the last worker was seen.
+    `reported` has the progress of operations. Without a report it is estimated from the time that the model usually
+    takes, and does not grow after `until`, when the last worker was seen.
     """
     if job.state is JobState.SUCCEEDED:
         return 1.0
@@ -92,7 +89,7 @@ def progress_of(job: Job, *, until: datetime | None = None, reported: Mapping[st
 
 
 class ClipView(BaseModel):
-    """One line of the ledger."""
+    """One entry of the ledger."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -164,9 +161,9 @@ def view_of(
     notice: str | None = None,
     progress: float | None = None,
 ) -> JobView:
-    """The view of a job as of `job.read_at`; with the stored id, unless another `video_id` is to be shown.
+    """Build the view of a job as of `job.read_at`, with the stored id unless `video_id` is given.
 
-    `progress` is given by a caller that knows more of it than the record does.
+    `progress` replaces the estimate from the record.
     """
     asked = (
         "prompt",
@@ -192,7 +189,7 @@ def view_of(
         erased_at=job.erased_at,
         timings=timings_of(job),
         history=job.history,
-        clips=tuple(_line(clip) for clip in job.clips),
+        clips=tuple(_clip_view(clip) for clip in job.clips),
         model=job.clips[0].planned.model if job.clips else None,
         fallback=fallback_of(job),
         billed_seconds=job.billed_seconds,
@@ -211,7 +208,7 @@ def view_of(
     )
 
 
-def _line(clip: Clip) -> ClipView:
+def _clip_view(clip: Clip) -> ClipView:
     return ClipView(
         index=clip.index,
         state=clip.state,

@@ -1,16 +1,15 @@
-"""The state machine: `advance(job, event)` says what the record becomes. Pure; an impossible step is an error.
+"""The state machine: `advance(job, event)` returns the record after an event. Pure; an impossible step is an error.
 
     queued ──SubmitStarted──► submitting ──SubmitAccepted──► generating ──ClipDone──► storing ──Stored──► succeeded
        ▲                          │    │                       │  ▲ next clip
-       └────SubmitWithdrawn───────┘    └─SubmitLost─ (unknown: searched, adopted, judged or sent again)
+       └────SubmitWithdrawn───────┘    └─SubmitOutcomeUnknown─ (found, adopted, given up or sent again)
 
-`failed`, `cancelled` and `expired` can follow from every state before an end. While a clip is being submitted, or
-its outcome is unknown, a cancel is only noted: the end follows once that is settled.
+`failed`, `cancelled` and `expired` can follow every state before an end. While a clip is being submitted, or the
+outcome of its submit is unknown, a cancel is only noted. The job ends once the outcome is known.
 
-Each `_on_…` function says what one event does to the lines of a job; `advance` derives the job's state from the lines.
+Each `_on_…` function changes the clips of a job for one event. `advance` derives the job's state from its clips.
 """
 
-from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
@@ -36,12 +35,38 @@ from schemas.domain.tombstone import erasure_blocker, mark_swept, tombstone_of
 from schemas.errors import Category, Charged, Failure, ImpossibleStep
 
 _ADOPTS = (ClipState.PLANNED, ClipState.UNKNOWN)
-"""Where a line can still use an operation that turns up late."""
+"""In these states a clip can still use an operation that turns up late."""
+HISTORY_AT_MOST = 200
+
+
+def advance(job: Job, event: Step) -> Job:
+    """Return the record after the event, or the very same job if nothing changes. Raises `ImpossibleStep`."""
+    after = apply(event, job)
+    if after is job:
+        return job
+    state = after.state if after.ended else _state_of(after.clips)
+    update: dict[str, Any] = {"state": state}
+    if not after.history or state is not after.history[-1].state:
+        history = (*after.history, Transition(state=state, at=event.at))
+        # A model without quota can send a job back and forth for hours: then the oldest rounds are dropped.
+        update["history"] = history if len(history) <= HISTORY_AT_MOST else (history[0], *history[3:])
+    if state.ended:
+        update["waiting_for"] = None
+    return reschedule(after.model_copy(update=update), job, event.at)
+
+
+def _state_of(clips: tuple[Clip, ...]) -> JobState:
+    states = {clip.state for clip in clips}
+    if states & {ClipState.SUBMITTING, ClipState.UNKNOWN}:
+        return JobState.SUBMITTING
+    if not states & {ClipState.ACCEPTED, ClipState.DONE}:
+        return JobState.QUEUED
+    return JobState.STORING if states == {ClipState.DONE} else JobState.GENERATING
 
 
 @singledispatch
 def apply(event: ev.Event, job: Job) -> Job:
-    """The job after the event, its state not derived yet unless it ended."""
+    """Return the job after the event. Its state is not derived yet, unless the event ends the job."""
     raise ImpossibleStep(f"no step for {type(event).__name__} in job {job.job_id}")
 
 
@@ -72,7 +97,7 @@ def _on_submit_started(event: ev.SubmitStarted, job: Job) -> Job:
 
 @apply.register
 def _on_submit_withdrawn(event: ev.SubmitWithdrawn, job: Job) -> Job:
-    clip = _submitting_clip(event, job, event.nonce)
+    clip = _clip_of_submit(event, job, event.nonce)
     update = {"state": ClipState.PLANNED, "cause": event.cause, "nonce": None, "owner": None}
     job = _replace_clip(job, clip.model_copy(update=update), waiting_for=event.waiting_for)
     return _cancel(job) if job.cancel_requested else job
@@ -80,21 +105,21 @@ def _on_submit_withdrawn(event: ev.SubmitWithdrawn, job: Job) -> Job:
 
 @apply.register
 def _on_submit_denied(event: ev.SubmitDenied, job: Job) -> Job:
-    clip = _submitting_clip(event, job, event.nonce)
+    clip = _clip_of_submit(event, job, event.nonce)
     job = _replace_clip(job, clip.model_copy(update={"state": ClipState.REFUSED, "cause": event.failure}))
     return _cancel(job) if job.cancel_requested else _fail(job, event.failure)
 
 
 @apply.register
 def _on_submit_accepted(event: ev.SubmitAccepted, job: Job) -> Job:
-    clip = _submitting_clip(event, job, event.nonce)
+    clip = _clip_of_submit(event, job, event.nonce)
     job = _replace_clip(job, accept_clip(clip, event.operation, event.at), waiting_for=None)
     return _cancel(job) if job.cancel_requested else job
 
 
 @apply.register
-def _on_submit_lost(event: ev.SubmitOutcomeUnknown, job: Job) -> Job:
-    clip = _submitting_clip(event, job, event.nonce)
+def _on_submit_outcome_unknown(event: ev.SubmitOutcomeUnknown, job: Job) -> Job:
+    clip = _clip_of_submit(event, job, event.nonce)
     return _replace_clip(job, clip.model_copy(update={"state": ClipState.UNKNOWN}), waiting_for="submit_outcome")
 
 
@@ -106,7 +131,7 @@ def _on_found_under_prefix(event: ev.FoundUnderPrefix, job: Job) -> Job:
 
 
 @apply.register
-def _on_submit_judged(event: ev.SubmitGivenUp, job: Job) -> Job:
+def _on_submit_given_up(event: ev.SubmitGivenUp, job: Job) -> Job:
     _require(not job.ended and job.clip_in(ClipState.UNKNOWN) is not None, event, job)
     return _cancel(job) if job.cancel_requested else _fail(job, event.failure)
 
@@ -191,7 +216,7 @@ def _on_failed(event: ev.Failed, job: Job) -> Job:
 
 
 @apply.register
-def _on_cancel_wished(event: ev.CancelRequested, job: Job) -> Job:
+def _on_cancel_requested(event: ev.CancelRequested, job: Job) -> Job:
     if job.ended or (job.cancel_requested and job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)):
         return job
     if job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN):
@@ -214,7 +239,7 @@ def _on_announced(event: ev.Announced, job: Job) -> Job:
 
 
 @apply.register
-def _on_checked(event: ev.Reconciled, job: Job) -> Job:
+def _on_reconciled(event: ev.Reconciled, job: Job) -> Job:
     _require(not job.ended or job.has_unresolved_charges or job.completion_due or bool(job.sweep_until), event, job)
     return job.model_copy(update={"checks": job.checks + 1})
 
@@ -244,7 +269,7 @@ def _on_erased(event: ev.Erased, job: Job) -> Job:
 
 
 @apply.register
-def _on_swept(event: ev.FilesDeleted, job: Job) -> Job:
+def _on_files_deleted(event: ev.FilesDeleted, job: Job) -> Job:
     _require(job.erased_at is not None, event, job)
     return mark_swept(job, event.at)
 
@@ -264,7 +289,7 @@ def _on_wait_ended(event: ev.WaitEnded, job: Job) -> Job:
 
 
 @apply.register
-def _on_answered(event: ev.CallerAnswered, job: Job) -> Job:
+def _on_caller_answered(event: ev.CallerAnswered, job: Job) -> Job:
     return job.model_copy(update={"reattach_until": None}) if job.reattach_until else job
 
 
@@ -290,7 +315,7 @@ def _clip_in_state(event: ev.Event, job: Job, index: int, state: ClipState) -> C
     return clip
 
 
-def _submitting_clip(event: ev.Event, job: Job, nonce: str) -> Clip:
+def _clip_of_submit(event: ev.Event, job: Job, nonce: str) -> Clip:
     clip = job.clip_in(ClipState.SUBMITTING, ClipState.UNKNOWN)
     _require(not job.ended and clip is not None and clip.nonce == nonce, event, job)
     assert clip is not None
@@ -302,67 +327,27 @@ def _replace_clip(job: Job, clip: Clip, **update: Any) -> Job:
     return job.model_copy(update={"clips": clips, **update})
 
 
-def _as_charged(job: Job, failure: Failure) -> Failure:
-    """The reason, with what the ledger knows about the money; a free plan never costs."""
-    told = failure.charged if job.charged is Charged.NO and not job.is_free else job.charged
-    return failure.model_copy(update={"charged": told})
-
-
 def _correct_charge(job: Job) -> Job:
-    """An ended job whose reason says about the money what a person found out."""
+    """Return an ended job whose failure says about the money what the ledger knows now."""
     if job.failure is None:
         return job
     return job.model_copy(update={"failure": job.failure.model_copy(update={"charged": job.charged})})
 
 
 def _fail(job: Job, failure: Failure, *, held: bool = True) -> Job:
-    return _end(job, JobState.FAILED, _as_charged(job, failure), held=held)
+    # The ledger knows more about the money than the last failure. A free plan never costs anything.
+    charged = failure.charged if job.charged is Charged.NO and not job.is_free else job.charged
+    return _end(job, JobState.FAILED, failure.model_copy(update={"charged": charged}), held=held)
 
 
 def _cancel(job: Job, *, reason: str | None = None, held: bool = True) -> Job:
     reason = reason or job.cancel_reason
     words = "The job was cancelled" + (f": {reason.rstrip('.')}." if reason else ".")
-    if job.charged is not Charged.NO:
-        words += " What had been accepted before was charged." if job.charged is Charged.YES else ""
+    if job.charged is Charged.YES:
+        words += " What had been accepted before was charged."
     failure = Failure(category=Category.CANCELLED, code="cancelled", message=words, charged=job.charged)
     return _end(job, JobState.CANCELLED, failure, held=held)
 
 
 def _end(job: Job, state: JobState, failure: Failure, *, held: bool) -> Job:
     return job.model_copy(update={"state": state, "failure": failure, "completion_due": not held})
-
-
-HISTORY_AT_MOST = 200
-
-
-def advance(job: Job, event: Step) -> Job:
-    """The record after the event. Raises `ImpossibleStep`; returns the very same job where nothing changes."""
-    after = apply(event, job)
-    if after is job:
-        return job
-    state = after.state if after.ended else _state_of(after.clips)
-    return reschedule(_set_state(after, state, event.at), job, event.at)
-
-
-def _state_of(clips: tuple[Clip, ...]) -> JobState:
-    states = {clip.state for clip in clips}
-    if states & {ClipState.SUBMITTING, ClipState.UNKNOWN}:
-        return JobState.SUBMITTING
-    if not states & {ClipState.ACCEPTED, ClipState.DONE}:
-        return JobState.QUEUED
-    return JobState.STORING if states == {ClipState.DONE} else JobState.GENERATING
-
-
-def _set_state(job: Job, state: JobState, at: datetime) -> Job:
-    last = job.history[-1].state if job.history else None
-    update: dict[str, Any] = {"state": state}
-    if state is not last:
-        update["history"] = _limit_history((*job.history, Transition(state=state, at=at)))
-    if state.ended:
-        update["waiting_for"] = None
-    return job.model_copy(update=update)
-
-
-def _limit_history(history: tuple[Transition, ...]) -> tuple[Transition, ...]:
-    """The whole story while it is short. A model out of quota sends a job back and forth: then the oldest rounds go."""
-    return history if len(history) <= HISTORY_AT_MOST else (history[0], *history[3:])

@@ -1,10 +1,10 @@
-"""The words for where a job and each clip of it stand."""
+"""The states of a job, and of each of its clips."""
 
 from enum import StrEnum
 
 
 class JobState(StrEnum):
-    """Where a job stands. The last four are ends."""
+    """The state of a job. The last four are terminal."""
 
     QUEUED = "queued"
     SUBMITTING = "submitting"
@@ -22,22 +22,22 @@ class JobState(StrEnum):
 
 
 class ClipState(StrEnum):
-    """Where one line of the ledger stands."""
+    """The state of one clip."""
 
     PLANNED = "planned"
     """Nothing was sent."""
     SUBMITTING = "submitting"
-    """An owner may be sending it right now."""
+    """A worker may be sending it now."""
     ACCEPTED = "accepted"
-    """The model took it and gave an operation."""
+    """The model accepted it and returned an operation."""
     DONE = "done"
-    """Its file lies in the video store."""
+    """Its file is in the video store."""
     REFUSED = "refused"
-    """The model said no, at the submit or at the end."""
+    """The model refused it, at the submit or at the end."""
     UNKNOWN = "unknown"
-    """It was perhaps sent; nobody knows whether it was accepted."""
+    """It may have been sent, and it is not known whether it was accepted."""
     LATE = "late"
-    """It was accepted after its job had moved on: charged, and discarded."""
+    """It was accepted after its job had gone on: charged, and discarded."""
 
 
 _ENDS = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED})

@@ -1,8 +1,7 @@
-"""What is left of a job whose prompt and media were erased: enough to never pay again, and to tell what it cost."""
+"""The record of a job whose prompt and media were erased. It prevents a second payment and says what was paid."""
 
 from datetime import datetime
 
-from schemas.domain.budget import Reserved
 from schemas.domain.clip import Clip
 from schemas.domain.job import LATE_RESULT_WINDOW, Job
 from schemas.errors import Failure, Gone
@@ -17,7 +16,7 @@ _ERASED_WORDS = "The words of this reason were erased."
 
 
 def erasure_blocker(job: Job, at: datetime) -> str | None:
-    """Why a job can't be erased at that moment; None where it can."""
+    """Return why the job can't be erased at that moment; None if it can."""
     if not job.ended:
         return f"job {job.job_id} has not ended ({job.state}); cancel it first, or wait"
     if job.completion_due:
@@ -29,20 +28,28 @@ def erasure_blocker(job: Job, at: datetime) -> str | None:
 
 
 def to_gone(job: Job, *, caller: str | None = None) -> Gone:
-    """The answer to a `caller` that asks for an erased job's video."""
+    """Build the error for a `caller` that asks for the video of an erased job."""
     at = f" at {isoformat(job.erased_at)}" if job.erased_at else ""
     return Gone(f"job {to_shown_id(caller, job.job_id)} was erased{at}; a new video needs a new id")
 
 
 def tombstone_of(job: Job, at: datetime) -> Job:
-    """The job without anything that its caller wrote. The name of its image stays until that is deleted.
+    """Return the job without anything that its caller wrote. The name of its image stays until the image is deleted.
 
-    Keys that this program does not know go too, at every level: it can't tell which of them hold the caller's words.
+    Keys that this program does not know are dropped at every level: each of them may hold the caller's words.
     """
+    request = VideoRequest(
+        job_id=job.request.job_id,
+        prompt=ERASED_PROMPT,
+        duration_seconds=job.request.duration_seconds,
+        quality=job.request.quality,
+        project_id=job.request.project_id,
+        reference_image=job.request.reference_image,
+    )
     update = {
-        "request": _bare(job.request),
-        "clips": tuple(_bare_clip(clip) for clip in job.clips),
-        "failure": _bare_failure(job.failure),
+        "request": request,
+        "clips": tuple(_erase_clip(clip) for clip in job.clips),
+        "failure": _erase_failure(job.failure),
         "cancel_reason": None,
         "waiting_for": None,
         "reattach_until": None,
@@ -55,34 +62,25 @@ def tombstone_of(job: Job, at: datetime) -> Job:
 
 
 def mark_swept(job: Job, at: datetime) -> Job:
-    """The tombstone after its files were deleted; a young one is looked at again, for files that come late."""
+    """Return the tombstone after its files were deleted. Until `sweep_until` it is checked again for late files."""
     request = job.request.model_copy(update={"reference_image": None})
-    over = job.sweep_until is None or at >= job.sweep_until
-    update = {"request": request, "sweep_until": None if over else job.sweep_until, "checks": max(1, job.checks)}
-    return job if request == job.request and not over and job.checks else job.model_copy(update=update)
+    is_last = job.sweep_until is None or at >= job.sweep_until
+    update = {"request": request, "sweep_until": None if is_last else job.sweep_until, "checks": max(1, job.checks)}
+    return job if request == job.request and not is_last and job.checks else job.model_copy(update=update)
 
 
-def _bare(request: VideoRequest) -> VideoRequest:
-    return VideoRequest(
-        job_id=request.job_id,
-        prompt=ERASED_PROMPT,
-        duration_seconds=request.duration_seconds,
-        quality=request.quality,
-        project_id=request.project_id,
-        reference_image=request.reference_image,
+def _erase_clip(clip: Clip) -> Clip:
+    """Return the clip without its cause's words, and without the key and value of a label.
+
+    The amount of a reservation stays. A reservation that was never charged stays used for its period.
+    """
+    reserved = tuple(
+        part.model_copy(update={"scope": _LABEL}) if part.scope.startswith(f"{_LABEL}:") else part
+        for part in clip.reserved
     )
+    return clip.model_copy(update={"cause": _erase_failure(clip.cause), "reserved": reserved})
 
 
-def _bare_clip(clip: Clip) -> Clip:
-    reserved = tuple(_bare_reserved(part) for part in clip.reserved)
-    return clip.model_copy(update={"cause": _bare_failure(clip.cause), "reserved": reserved})
-
-
-def _bare_reserved(part: Reserved) -> Reserved:
-    """The amount stays, a label's key and value go. What such a part was never spent of stays used for its period."""
-    return part.model_copy(update={"scope": _LABEL}) if part.scope.startswith(f"{_LABEL}:") else part
-
-
-def _bare_failure(failure: Failure | None) -> Failure | None:
-    """Google's sentences quote the prompt; the code and what is known about the money do not."""
+def _erase_failure(failure: Failure | None) -> Failure | None:
+    """Drop the message, since Google's sentences quote the prompt. The code and the charge stay."""
     return failure.model_copy(update={"message": _ERASED_WORDS, "field": None}) if failure else None

@@ -1,1 +1,1 @@
-"""wire."""
+"""What is sent and received, and how it is checked."""

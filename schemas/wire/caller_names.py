@@ -1,12 +1,12 @@
 """Names that belong to one caller: the ids of its jobs, and the digests of its stored images.
 
-Callers choose their ids, and two of them may choose the same. The id that is stored carries a digest of the caller and
-its id, so that both have a job of their own, on every store, on the bus and in the names of files.
+Callers choose their ids, and two callers may choose the same one. The stored id has a digest of the caller and its id,
+so that each has a job of its own: in every store, on the bus and in the names of files.
 
-An id is stored as it is if its caller has no key, or if the facade made it. The release before stored all ids as they
-were, and `publisher.context` finds those, too.
+An id is stored unchanged if its caller has no key, or if the facade made it. The release before stored all ids
+unchanged, and `publisher.context` finds those too.
 
-All of it is pure: every process computes the same names, and none has to be looked up.
+The functions are pure: every process computes the same names, and needs no table.
 """
 
 import base64
@@ -15,15 +15,18 @@ import hashlib
 from schemas.wire.types import JOB_ID_MAX
 
 _MARK = 16
-"""80 bits in base32. The caller in the record decides who sees a job; a collision would be a 409, and show nothing."""
+"""80 bits in base32. A collision gives a 409 and shows nothing: the caller in the record decides who sees a job."""
 REVERSIBLE_MAX = JOB_ID_MAX - 1 - _MARK
-"""Ids up to this length can be told from the stored one; for a longer one its caller is shown the stored id."""
+"""Ids up to this length can be read from the stored id. The caller of a longer id is shown the stored id."""
 _WHOLE = 52
 """256 bits in base32."""
 
 
 def to_stored_id(caller: str | None, job_id: str) -> str:
-    """The id under which a caller's job is stored: `order-1-<digest>`; a long id is cut, and gets a longer digest."""
+    """Return the id under which a caller's job is stored: `order-1-<digest>`.
+
+    A long id is cut, and gets a longer digest.
+    """
     if caller is None:
         return job_id
     digest = _digest("job", caller, job_id)
@@ -33,20 +36,20 @@ def to_stored_id(caller: str | None, job_id: str) -> str:
 
 
 def to_shown_id(caller: str | None, stored: str) -> str:
-    """The id that this caller chose for its stored job; the stored one where that can't be told from it."""
+    """Return the id that this caller chose for its job; the stored id if the chosen one can't be read from it."""
     chosen = stored[: -1 - _MARK]
     return chosen if caller is not None and chosen and to_stored_id(caller, chosen) == stored else stored
 
 
 def image_digest(caller: str | None, digest: str) -> str:
-    """What names a caller's stored image: nobody else's image has that name, not even one of the same content."""
+    """Return the digest that names a caller's stored image. Another caller's image of the same content has another."""
     if caller is None:
         return digest
     return hashlib.sha256(_text("image", caller, digest)).hexdigest()
 
 
 def _digest(kind: str, caller: str, name: str) -> str:
-    """In small letters and digits: labels at Google know no capitals."""
+    """Return 256 bits in small letters and digits: labels at Google allow no capitals."""
     whole = hashlib.sha256(_text(kind, caller, name)).digest()
     return base64.b32encode(whole).decode().rstrip("=").lower()
 

@@ -1,4 +1,4 @@
-"""What everybody downstream hears: how a job ended, or that a message was no job at all."""
+"""The completion message: how a job ended, or that a message was not a valid job."""
 
 import hashlib
 from enum import StrEnum
@@ -23,7 +23,7 @@ class Outcome(StrEnum):
 
 
 class Timings(Stored):
-    """When the job passed its stations; None where it never got there."""
+    """When the job was created, submitted, accepted and ended; None if that did not happen."""
 
     created_at: Moment | None = None
     submitted_at: Moment | None = None
@@ -32,7 +32,7 @@ class Timings(Stored):
 
 
 def _read_request(value: Any) -> Any:
-    """Keep what this version would refuse, for example a longer video, as the sender wrote it: nothing acts on it."""
+    """Keep values that this version would refuse, for example a longer video, as they are: no reader acts on them."""
     if not isinstance(value, dict):
         return value
     try:
@@ -46,21 +46,21 @@ def _read_request(value: Any) -> Any:
 
 
 def _read_failure(value: Any) -> Any:
-    """A word about the money that this version does not know tells it nothing."""
-    known = not isinstance(value, dict) or value.get("charged", Charged.NO) in tuple(Charged)
-    return value if known else {**value, "charged": Charged.UNKNOWN}
+    """Read a word for `charged` that this version does not know as `unknown`."""
+    is_known = not isinstance(value, dict) or value.get("charged", Charged.NO) in tuple(Charged)
+    return value if is_known else {**value, "charged": Charged.UNKNOWN}
 
 
 class Completion(Stored):
     """The end of a job (`reelbus.video.{succeeded,failed,cancelled,expired,rejected}.v1`).
 
-    `rejected` speaks of a message, not of a job: it was invalid, or it used a known id for another request. Readers
-    take what a later version writes as well: keys and words that they don't know change nothing.
+    `rejected` is about a message and not about a job: the message was invalid, or a different request uses its id
+    already. Readers accept what a later version writes: keys and words that they don't know change nothing.
     """
 
     model_config = ConfigDict(title="Completion")
 
-    job_id: str | None = Field(default=None, description="None only where a rejected message named no usable id.")
+    job_id: str | None = Field(default=None, description="None only if a rejected message has no usable id.")
     life: int = Field(default=1, ge=1, description="1, and one more for each replay of an ended job.")
     state: Outcome
     request: Annotated[VideoRequest, BeforeValidator(_read_request)] | None = None
@@ -79,16 +79,16 @@ class Completion(Stored):
     erased_at: Moment | None = Field(default=None, description="Since then the prompt and the files are gone.")
 
     @model_validator(mode="after")
-    def _success_has_a_video_and_the_rest_a_reason(self) -> Self:
+    def _has_a_video_or_a_reason(self) -> Self:
         if self.state is Outcome.SUCCEEDED and not self.gcs_path:
-            raise ValueError("a succeeded completion names its video")
+            raise ValueError("gcs_path is required in a succeeded completion")
         if self.state is not Outcome.SUCCEEDED and self.error is None:
-            raise ValueError("a completion without a video says why")
+            raise ValueError("error is required in a completion without a video")
         return self
 
     @property
     def event_id(self) -> str:
-        """The CloudEvents id: equal for repeats of the same end, so that a consumer can drop them."""
+        """The CloudEvents id. Repeats of the same end have the same id, so that a consumer can drop them."""
         if self.state is Outcome.REJECTED and self.error:
             words = f"{self.job_id}:{self.error.message}"
             return f"{self.job_id}.rejected.{hashlib.sha256(words.encode()).hexdigest()[:16]}"

@@ -1,8 +1,8 @@
-"""Media types by the extension of a name: one table of our own, since the host's tables differ and may be absent.
+"""Media types by the extension of a name, and images in `data:` URLs.
 
-Reads `data:` URLs as browsers do: the WHATWG's `data:` URL processor, and its forgiving base64.
-
-Requests hold one form of them, `data:image/png;base64,…`, and the type says what the bytes are.
+The table is our own, since the tables of operating systems differ and may be absent. `data:` URLs are read as browsers
+do: https://fetch.spec.whatwg.org/#data-urls, with the base64 of https://infra.spec.whatwg.org/#forgiving-base64-decode.
+Requests hold them in one form, `data:image/png;base64,…`, whose type is that of the bytes.
 """
 
 import base64
@@ -27,18 +27,18 @@ IMAGES = {
     "heif": "image/heif",
     "svg": "image/svg+xml",
 }
-"""Of every image, whether or not a model takes it: a type that no model takes is refused, not taken for another."""
+"""Every image type, so that an image that no model accepts is refused with its own type."""
 _TYPES = {**IMAGES, "mp4": MP4}
 UNKNOWN = "application/octet-stream"
 
 
 def type_of_name(name: str) -> str:
-    """The media type that a name's extension stands for."""
+    """Return the media type of a name by its extension."""
     return _TYPES.get(_extension(name), UNKNOWN)
 
 
 def image_type_of_name(name: str) -> str | None:
-    """The type of an image that a name stands for; None if its extension is no image's."""
+    """Return the media type of an image by its name; None if the extension is not one of an image."""
     return IMAGES.get(_extension(name))
 
 
@@ -53,17 +53,17 @@ _SLICE_BYTES = 1 << 13
 
 
 def is_data_url(text: str) -> bool:
-    """Whether a browser would take it for one."""
+    """Return whether a browser reads the text as a `data:` URL."""
     return text[:100].lstrip(_C0_AND_SPACE.decode())[:5].lower() == "data:"
 
 
 def is_padded(url: str) -> bool:
-    """Whether its base64 ends with all the padding that it needs."""
+    """Return whether its base64 has all its padding."""
     return (len(url) - url.find(",") - 1) % 4 == 0
 
 
 def plain_data_url(url: str) -> str:
-    """The same image as the form that requests hold. Raises `ValueError` for what holds no PNG, JPEG or WebP."""
+    """Return the image in the form that requests hold. Raises `ValueError` unless it is a PNG, JPEG or WebP."""
     content = _content(url)
     kind = image_type(content)
     if kind is None:
@@ -72,7 +72,7 @@ def plain_data_url(url: str) -> str:
 
 
 def image_type(content: bytes) -> str | None:
-    """The media type of an image by its first bytes; None for anything else."""
+    """Return the media type of an image by its first bytes; None for anything else."""
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if content.startswith(b"\xff\xd8\xff"):
@@ -89,13 +89,13 @@ def _content(url: str) -> bytes:
     if comma < 0:
         raise ValueError("no comma")
     head = raw[len("data:") : comma].translate(None, b"\t\n\r").strip(_BLANKS).lower()
-    body = _percent_decoded(raw[comma + 1 : len(raw) if end < 0 else end].translate(None, b"\t\n\r"))
+    body = _decode_percent(raw[comma + 1 : len(raw) if end < 0 else end].translate(None, b"\t\n\r"))
     is_base64 = head.endswith(b"base64") and head.removesuffix(b"base64").rstrip(b" ").endswith(b";")
-    return _forgiving_base64(body) if is_base64 else body
+    return _decode_base64(body) if is_base64 else body
 
 
-def _percent_decoded(text: bytes) -> bytes:
-    """In slices: each escape costs a hundred times its size while it is decoded."""
+def _decode_percent(text: bytes) -> bytes:
+    """Decode in slices, since each escape takes a hundred times its size of memory."""
     if b"%" not in text:
         return text
     parts, start = list[bytes](), 0
@@ -108,7 +108,7 @@ def _percent_decoded(text: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _forgiving_base64(text: bytes) -> bytes:
+def _decode_base64(text: bytes) -> bytes:
     digits = text.translate(None, _BLANKS)
     if len(digits) % 4 == 0:
         digits = digits.removesuffix(b"=").removesuffix(b"=")

@@ -24,53 +24,53 @@ REQUESTED = "reelbus.video.requested.v1"
 CANCEL = "reelbus.video.cancel.v1"
 C = TypeVar("C", VideoRequest, CancelRequest)
 HELD_SINCE = "held_since"
-"""The attribute in which a worker says since when it holds a message for a newer one."""
+"""The attribute in which a worker notes since when it holds a message for a newer worker."""
 _LATER = re.compile(r"[2-9]|[1-9][0-9]+")
 _UNKNOWN_WORDS = ("enum", "literal_error")
 _ATTRIBUTE_CHARACTERS = 250
-"""An attribute on Pub/Sub holds 1,024 bytes."""
+"""An attribute on Pub/Sub holds 1,024 bytes, and a character takes up to 4."""
 _COMPLETED = ("succeeded", "failed", "cancelled", "expired", "rejected")
 
 
 class NewerVersion(ReelbusError):
-    """The message is of a newer schema version than this program knows. Hold it for a newer worker."""
+    """The message has a newer schema version than this program knows. Hold it for a newer worker."""
 
 
 class UnknownContent(NewerVersion):
-    """The command has keys or words that this program does not know: a newer publisher's, or a slip of the pen."""
+    """The command has keys or words that this program does not know: from a newer publisher, or typos."""
 
     def __init__(self, reason: Invalid, command: VideoRequest | CancelRequest | None) -> None:
         super().__init__(str(reason))
         self.reason = reason
         self.command = command
-        """What is known of it, with the keys that are not; None where a known key has an unknown word."""
+        """The command with its unknown keys; None if a known key has an unknown word."""
 
 
 class UnknownType(Invalid):
-    """The message is of a type that this program does not know."""
+    """The message has a type that this program does not know."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """What a bus carries."""
+    """A message on a bus."""
 
     data: bytes
     attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def traceparent(self) -> str | None:
-        """The W3C trace context that it travels with; None where what it carries is none."""
-        given = self.attributes.get("traceparent", "")
-        return given if is_traceparent(given) else None
+        """The W3C trace context of the message; None if it has none that is valid."""
+        value = self.attributes.get("traceparent", "")
+        return value if is_traceparent(value) else None
 
 
 def encode_request(request: VideoRequest, *, at: datetime, traceparent: str | None = None) -> Message:
-    """A request on its way to a worker."""
+    """Build the message of a request."""
     return _encode(request, REQUESTED, request.job_id, request.job_id, at, traceparent)
 
 
 def encode_cancel(cancel: CancelRequest, *, at: datetime, traceparent: str | None = None) -> Message:
-    """A cancel on its way to a worker."""
+    """Build the message of a cancel."""
     return _encode(cancel, CANCEL, f"{cancel.job_id}.cancel", cancel.job_id, at, traceparent)
 
 
@@ -82,11 +82,11 @@ def encode_completion(
     caller: str | None = None,
     defect: str | None = None,
 ) -> Message:
-    """The end of a job on its way to everybody who waits.
+    """Build the message of a completion.
 
-    `job_id` is the stored id, which is unique on the topic. For a job of a caller with a key the attribute `caller`
-    says whose it is, and `video_id` which id this caller knows it by. The attribute `defect` says what is wrong with a
-    video that is delivered all the same.
+    `job_id` is the stored id, which is unique on the topic. For a job of a caller with a key, the attribute `caller`
+    names the caller, and `video_id` is the id that this caller chose. The attribute `defect` says what is wrong with a
+    video that is delivered nevertheless.
     """
     kind = f"reelbus.video.{completion.state}.v1"
     message = _encode(completion, kind, completion.event_id, completion.job_id or "", at, traceparent)
@@ -99,13 +99,13 @@ def encode_completion(
 
 
 def encode_rejection(completion: Completion, message: Message, *, message_id: str, at: datetime) -> Message:
-    """The answer to a message that is no job.
+    """Build the answer to a message that is rejected.
 
-    Its `ce-id` belongs to the rejected message: it is the same if the bus delivers that message again, and two messages
-    that are wrong in the same way have two. The attributes `message_id` and `reason` say which message and why.
+    Its `ce-id` is made from the rejected message: it is the same if the bus delivers that message again, and differs
+    for another message with the same error. The attributes `message_id` and `reason` name the message and the error.
     """
     reason = completion.error.message if completion.error else ""
-    # A bus that was restored from a backup counts from there again: the id alone is not enough.
+    # The message's id alone is not enough: a bus that was restored from a backup issues the same ids again.
     digest = hashlib.sha256(b"\0".join((message_id.encode(), message.data, reason.encode(errors="replace"))))
     event_id = f"{completion.job_id or 'message'}.rejected.{digest.hexdigest()[:16]}"
     answer = encode_completion(completion, at=at, traceparent=message.traceparent)
@@ -114,42 +114,52 @@ def encode_rejection(completion: Completion, message: Message, *, message_id: st
 
 
 def decode_command(message: Message) -> VideoRequest | CancelRequest:
-    """What a publisher sent. Raises `Invalid`, or `NewerVersion` for a message of tomorrow: one of a later version of
-    its type, and one in which nothing is wrong but keys or words that this program does not know (`UnknownContent`).
+    """Return the request or cancel that a publisher sent. A message without `ce-type` is read as a request.
 
-    A message without `ce-type` is taken for a request: publishers may send the bare JSON.
+    Raises `Invalid`; `NewerVersion` for a later version of its type; and `UnknownContent` if its only errors are keys
+    or words that this program does not know.
     """
     kind = message.attributes.get("ce-type", REQUESTED)
     if kind == REQUESTED:
         return _command(VideoRequest, message.data)
     if kind == CANCEL:
         return _command(CancelRequest, message.data)
-    raise _foreign(kind, ("reelbus.video.requested", "reelbus.video.cancel"))
+    raise _to_unknown_type(kind, ("reelbus.video.requested", "reelbus.video.cancel"))
 
 
 def decode_completion(message: Message) -> Completion:
-    """What a worker announced. Raises `Invalid`; `UnknownType` or `NewerVersion` for a type that it does not know."""
+    """Return the completion that a worker sent.
+
+    Raises `Invalid`; `UnknownType` or `NewerVersion` for a type that this program does not know; and `UnknownType` for
+    an unknown state.
+    """
     kind = message.attributes.get("ce-type", "")
     if kind and kind not in {f"reelbus.video.{state}.v1" for state in _COMPLETED}:
-        raise _foreign(kind, tuple(f"reelbus.video.{state}" for state in _COMPLETED))
-    return _completion(message.data)
+        raise _to_unknown_type(kind, tuple(f"reelbus.video.{state}" for state in _COMPLETED))
+    try:
+        return Completion.model_validate_json(message.data)
+    except ValidationError as error:
+        reason = to_invalid(error)
+        if any(detail["loc"] == ("state",) and detail["type"] == "enum" for detail in error.errors()):
+            raise UnknownType(str(reason), field="state") from error
+        raise reason from error
 
 
 def job_id_of(message: Message) -> str | None:
-    """The id that a message names even where the rest of it is no valid message."""
-    named = message.attributes.get("job_id")
-    if not named:
+    """Return the job's id that a message names, even if the rest of the message is not valid."""
+    job_id = message.attributes.get("job_id")
+    if not job_id:
         try:
             check_size(message.data, what="the message")
             body = json.loads(message.data)
         except (Invalid, ValueError, RecursionError):
             return None
-        named = body.get("job_id") if isinstance(body, dict) else None
-    return named if isinstance(named, str) and re.fullmatch(JOB_ID_PATTERN[1:-1], named) else None
+        job_id = body.get("job_id") if isinstance(body, dict) else None
+    return job_id if isinstance(job_id, str) and re.fullmatch(JOB_ID_PATTERN[1:-1], job_id) else None
 
 
 def as_published(message: Message) -> Message:
-    """The message without what a worker noted on it: as good as new."""
+    """Return the message without the attribute that a worker added to it."""
     kept = {name: value for name, value in message.attributes.items() if name != HELD_SINCE}
     return Message(data=message.data, attributes=kept)
 
@@ -176,16 +186,16 @@ def _attribute(text: str) -> str:
 
 
 def _command(model: type[C], data: bytes) -> C:
-    """As strictly as at the HTTP door, and in the same words."""
+    """Read the body as strictly as the facade does, with the same messages."""
     body = parse_object(data, what="the message")
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise _as_unknown(model, body, to_invalid(error)) from error
+        raise _to_unknown_content(model, body, to_invalid(error)) from error
 
 
-def _as_unknown(model: type[C], body: dict[str, Any], reason: Invalid) -> ReelbusError:
-    """`UnknownContent` if nothing is wrong but unknown keys, and unknown words where a few are allowed."""
+def _to_unknown_content(model: type[C], body: dict[str, Any], reason: Invalid) -> ReelbusError:
+    """Return `UnknownContent` if all errors are unknown keys or unknown words of an enumeration, else `reason`."""
     try:
         return UnknownContent(reason, model.model_validate(body, context=AS_FAR_AS_KNOWN))
     except ValidationError as error:
@@ -193,18 +203,8 @@ def _as_unknown(model: type[C], body: dict[str, Any], reason: Invalid) -> Reelbu
         return UnknownContent(reason, None) if all(words) else reason
 
 
-def _completion(data: bytes) -> Completion:
-    try:
-        return Completion.model_validate_json(data)
-    except ValidationError as error:
-        reason = to_invalid(error)
-        if any(detail["loc"] == ("state",) and detail["type"] == "enum" for detail in error.errors()):
-            raise UnknownType(str(reason), field="state") from error
-        raise reason from error
-
-
-def _foreign(kind: str, families: tuple[str, ...]) -> ReelbusError:
+def _to_unknown_type(kind: str, families: tuple[str, ...]) -> ReelbusError:
     family, _, version = kind.rpartition(".v")
     if family in families and _LATER.fullmatch(version):
         return NewerVersion(f"{kind} is newer than this program")
-    return UnknownType(f"ce-type {kind[:80]!r} is not one this subscription carries", field="ce-type")
+    return UnknownType(f"ce-type {kind[:80]!r} is not a type of this subscription", field="ce-type")

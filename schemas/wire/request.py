@@ -1,6 +1,6 @@
-"""What a caller asks for: one video. Unknown keys are refused: a silently ignored key is a wrong video, paid for.
+"""The request for one video, and the request to cancel a job. Both are sent on the request topic.
 
-The wish that a job ends. It travels on the request topic.
+Unknown keys are refused: if one were ignored, the caller would pay for a video other than it asked for.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ from schemas.wire.validation import has_visible_text
 PROMPT_MIN = 10
 PROMPT_MAX = 2000
 _LOOKED_AT = 10_000
-"""A prompt of megabytes is too long, whatever it looks like."""
+"""A prompt with more characters is too long anyway, so that the rest is not read."""
 DURATION_MIN_S = 1
 DURATION_MAX_S = 30
 DURATION_DEFAULT_S = 5
@@ -65,24 +65,24 @@ _REFERENCE = re.compile(
     r"|gs://[a-z0-9][a-z0-9._-]{1,220}/[^\s\x00-\x1f]{1,1024}"
     r"|reelbus:references/[0-9a-f]{64}\.(?:png|jpg|webp)"
 )
-"""What a request holds. Other `data:` URLs are brought into this form."""
+"""The forms that a request holds. Other `data:` URLs are converted to the first one."""
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")
 
 
 def _without_default(schema: JsonDict) -> None:
-    """The empty prompt stands for one that the scene gives; nobody may send it alone."""
+    """Hide the default: an empty prompt means that the scene gives it, and is refused without a scene."""
     schema.pop("default", None)
 
 
 class Quality(StrEnum):
-    """The callers' two names; settings say which model each one means."""
+    """The two names that callers use. Settings say which models each one stands for."""
 
     FAST = "fast"
     QUALITY = "quality"
 
 
 class OnUnknownSubmit(StrEnum):
-    """What to do when nobody can tell whether a submit was accepted."""
+    """What the worker does if it can't find out whether a submit was accepted."""
 
     FAIL = "fail"
     RESUBMIT = "resubmit"
@@ -96,7 +96,7 @@ LabelValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
 
 
 class VideoRequest(Asked):
-    """A request for one video (`reelbus.video.requested.v1`). A null stands for a key that is not there."""
+    """A request for one video (`reelbus.video.requested.v1`). A null counts as an absent key."""
 
     model_config = ConfigDict(
         title="VideoRequest",
@@ -107,13 +107,13 @@ class VideoRequest(Asked):
     )
 
     job_id: JobId = Field(description="Idempotency key, chosen by the caller before it sends.")
-    scene: Scene | None = Field(default=None, description="Prompt and duration are built from it where not given.")
+    scene: Scene | None = Field(default=None, description="Prompt and duration are built from it if they are absent.")
     prompt: str = Field(
         default="",
         min_length=PROMPT_MIN,
         max_length=PROMPT_MAX,
         validate_default=True,
-        description="Blanks at its ends don't count.",
+        description="Blanks at its ends are removed.",
         json_schema_extra=_without_default,
     )
     duration_seconds: WholeNumber = Field(
@@ -182,7 +182,7 @@ class VideoRequest(Asked):
     @field_validator("start_before", mode="before")
     @classmethod
     def _is_a_moment(cls, value: Any) -> Any:
-        """A bare number could be seconds or milliseconds, of any epoch."""
+        """Refuse a bare number: it could be seconds or milliseconds, of any epoch."""
         if isinstance(value, datetime) or (isinstance(value, str) and _MOMENT.fullmatch(value)):
             return value
         raise ValueError("must be a moment with a time zone, for example 2026-01-31T12:00:00Z")
@@ -234,21 +234,23 @@ class VideoRequest(Asked):
                 raise Invalid(f"{name} can't be {refused} for {model}", field=name)
 
     def fingerprint(self) -> str:
-        """A digest of everything but the id: the same id with another fingerprint is another request (409).
+        """Return a digest of all fields but the id. The same id with another fingerprint is refused (409).
 
-        Defaults don't count, so that a field which a later version adds leaves the old fingerprints as they are.
+        Defaults are left out, so that a field that a later version adds does not change the fingerprints of old jobs.
         """
         body = self.model_dump(mode="json", exclude={"job_id"}, exclude_defaults=True)
         return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
     def body(self) -> dict[str, Any]:
-        """The request as it is stored and sent, without defaults: a key that a later version adds is written only where
-        it is used. The length is always written, since without one the scene says it."""
-        asked = self.model_dump(mode="json", exclude_defaults=True)
-        return {**asked, "duration_seconds": self.duration_seconds}
+        """Return the request as it is stored and sent: without defaults, so that the version before can read it.
+
+        The duration is always written, since without one it would be read from the scene.
+        """
+        fields = self.model_dump(mode="json", exclude_defaults=True)
+        return {**fields, "duration_seconds": self.duration_seconds}
 
     def allows(self, price_usd: Decimal) -> bool:
-        """Whether the caller is willing to pay that much."""
+        """Return whether the caller accepts this price."""
         return self.max_cost_usd is None or price_usd <= self.max_cost_usd
 
 
@@ -257,12 +259,14 @@ def _read_stored(value: object) -> object:
 
 
 StoredRequest = Annotated[VideoRequest, BeforeValidator(_read_stored)]
-"""The request of a record or a completion: it is read even if a rule for new requests came later, and keeps the keys
-that this program does not know."""
+"""The request of a record or a completion. Rules that were added later don't apply, and unknown keys are kept."""
 
 
 class CancelRequest(Asked):
-    """Cancel one job (`reelbus.video.cancel.v1`). Free before a submit; later the clip is charged and discarded."""
+    """A cancel of one job (`reelbus.video.cancel.v1`). Before the submit nothing is charged.
+
+    A clip that was submitted before is charged, and discarded.
+    """
 
     model_config = ConfigDict(title="CancelRequest")
 

@@ -1,14 +1,14 @@
-"""A storyboard scene, and how it becomes a prompt and a duration.
+"""A scene of a storyboard, from which a prompt and a duration are built.
 
-Python and Node give byte-identical prompts: `schemas/vectors/scenes.json` holds both to the rules written here.
-Blanks are runs of tab, line feed, vertical tab, form feed, carriage return, space and no-break space; a text is
-stripped of them at both ends and each run inside becomes one space. Lengths count Unicode code points.
+The Node client implements the same rules and builds byte-identical prompts. `schemas/vectors/scenes.json` and
+`schemas/vectors/timecodes.json` test both.
 
-Reads the times that scenes carry: `8s`, `0:08`, `00:00:08.4`, `8`, ` 8 sec `, and the end of a range `0:05-0:13`.
+Blanks are tab, line feed, vertical tab, form feed, carriage return, space and no-break space. They are removed at both
+ends of a text, and each run of them inside becomes one space. Lengths count Unicode code points.
 
-Callers compute times in floating point: 8.1 + 0.2 is 8.299999999999999. So a time is rounded to whole microseconds, and
-a time that is written with more digits than that is rewritten before it is stored.
-The Node client implements the same grammar; `schemas/vectors/timecodes.json` holds both to it.
+A time is written `8s`, `0:08`, `00:00:08.4`, `8` or ` 8 sec `, or as a range `0:05-0:13`. Callers compute times in
+floating point: 8.1 + 0.2 is 8.299999999999999. So a time is rounded to whole microseconds, and a time with more digits
+is rewritten before it is stored.
 """
 
 import json
@@ -35,63 +35,56 @@ _UPPER_LIMIT = 100_000
 
 
 def seconds(text: str | float) -> Decimal:
-    """Seconds, to the microsecond. Raises ValueError for anything that is not a time."""
-    if not isinstance(text, str):
-        return _seconds_of_number(text)
-    match = _ONE.fullmatch(_plain(text))
-    if match is None:
+    """Return the seconds, to the microsecond. Raises `ValueError` for anything that is not a time."""
+    if isinstance(text, str):
+        match = _ONE.fullmatch(_remove_blanks(text))
+        if match is None:
+            raise ValueError(_complaint(text))
+        return _read(match.groups())
+    if not abs(text) < _UPPER_LIMIT:  # true for NaN as well
         raise ValueError(_complaint(text))
-    return _read(match.groups())
+    time = _round(Decimal(str(text)))
+    if time < 0 or time >= _UPPER_LIMIT:
+        raise ValueError(_complaint(text))
+    return abs(time)  # -0.0 is 0
 
 
 def span(text: str | float) -> tuple[Decimal, Decimal] | None:
-    """Start and end of a range such as `0:05-0:13`, or None if the text is no range."""
-    match = _RANGE.fullmatch(_plain(text)) if isinstance(text, str) else None
+    """Return start and end of a range such as `0:05-0:13`; None if the text is not a range."""
+    match = _RANGE.fullmatch(_remove_blanks(text)) if isinstance(text, str) else None
     return (_read(match.groups()[:4]), _read(match.groups()[4:])) if match else None
 
 
 def normalize(text: str | float) -> str | float:
     """Return the time as it is stored: unchanged, or rewritten if it has digits below a microsecond.
 
-    Raises ValueError for anything that is neither a time nor a range.
+    Raises `ValueError` for anything that is neither a time nor a range.
     """
-    both = span(text) or (seconds(text),)
-    if not _FINE.search(_plain(text)) and str(text) != "-0.0":
+    times = span(text) or (seconds(text),)
+    if not _FINE.search(_remove_blanks(text)) and str(text) != "-0.0":
         return text
-    return "-".join(_written(time) for time in both)
+    return "-".join(f"{time:f}".rstrip("0").rstrip(".") for time in times)
 
 
-def _seconds_of_number(number: float) -> Decimal:
-    if not abs(number) < _UPPER_LIMIT:  # true for NaN as well
-        raise ValueError(_complaint(number))
-    rounded = _rounded(Decimal(str(number)))
-    if rounded < 0 or rounded >= _UPPER_LIMIT:
-        raise ValueError(_complaint(number))
-    return abs(rounded)  # -0.0 is 0
-
-
-def _plain(text: str | float) -> str:
-    written = str(text)
-    return _TIME_BLANKS.sub("", written).lower() if len(written) <= _LONGEST else ""
+def _remove_blanks(text: str | float) -> str:
+    """Return the time in small letters without blanks; an empty text if it is too long for a time."""
+    time = str(text)
+    return _TIME_BLANKS.sub("", time).lower() if len(time) <= _LONGEST else ""
 
 
 def _read(parts: tuple[str | None, ...]) -> Decimal:
     number, hours, minutes, rest = parts
     if number is not None:
-        return _rounded(Decimal(number))
-    return Decimal(hours or 0) * 3600 + Decimal(minutes or 0) * 60 + _rounded(Decimal(rest or 0))
+        return _round(Decimal(number))
+    return Decimal(hours or 0) * 3600 + Decimal(minutes or 0) * 60 + _round(Decimal(rest or 0))
 
 
-def _rounded(time: Decimal) -> Decimal:
+def _round(time: Decimal) -> Decimal:
     return time.quantize(_MICROSECOND, ROUND_HALF_UP)
 
 
-def _written(time: Decimal) -> str:
-    return f"{time:f}".rstrip("0").rstrip(".")
-
-
 def _complaint(text: str | float) -> str:
-    """Quotes the first forty characters as JSON does, which Node can do too."""
+    """Quote the first forty characters as JSON does, so that the Node client can build the same sentence."""
     return f"must be a time such as 8s, 0:08 or 8, not {json.dumps(str(text)[:40], ensure_ascii=False)}"
 
 
@@ -113,7 +106,7 @@ Time = str | int | float | None
 
 
 class Scene(Asked):
-    """One scene of a storyboard, with the names that callers use today. Its texts make the prompt if none is given."""
+    """One scene of a storyboard, with the callers' names. Its texts make the prompt of a request without one."""
 
     title: Text = Field(default=None, max_length=2000)
     description: Text = Field(default=None, max_length=2000)
@@ -129,7 +122,7 @@ class Scene(Asked):
     def _is_a_time(cls, value: object) -> object:
         if isinstance(value, bool) or not isinstance(value, str | int | float | None):
             raise ValueError("must be a time such as 8s, 0:08 or 8")
-        return normalize(value) if _there(value) else value
+        return normalize(value) if _is_given(value) else value
 
     @field_validator("timeEnd")
     @classmethod
@@ -141,7 +134,7 @@ class Scene(Asked):
 
 
 def build_prompt(scene: Scene) -> str:
-    """The text prompt for a scene: each text that is there, labelled, as one sentence, joined by single spaces."""
+    """Return the prompt of a scene: each of its texts with its label, as one sentence, joined by single spaces."""
     texts = ((label, clean(getattr(scene, name))) for name, label in _LABELS)
     return " ".join(label + _sentence(text) for label, text in texts if text)
 
@@ -152,9 +145,9 @@ def has_visible_texts(scene: Scene) -> bool:
 
 
 def duration_of(scene: Scene) -> int | None:
-    """Whole seconds that hold the scene (rounded up), or None where it names no end.
+    """Return the length of the scene, rounded up to whole seconds; None if it has no end.
 
-    The start is `timeStart`, or 0; a range in `timeEnd` brings its own. A range in `timeStart` gives only its start.
+    The start is `timeStart`, or 0. A range in `timeEnd` gives start and end. A range in `timeStart` gives its start.
     """
     end = _end(scene.timeEnd)
     if end is None:
@@ -163,7 +156,7 @@ def duration_of(scene: Scene) -> int | None:
 
 
 def clean(text: str | None) -> str:
-    """The text without blanks at its ends and with single spaces inside."""
+    """Return the text without blanks at its ends and with single spaces inside."""
     return _BLANKS.sub(" ", text or "").strip(" ")
 
 
@@ -172,21 +165,21 @@ def _sentence(text: str) -> str:
 
 
 def _end(time_end: Time) -> Decimal | None:
-    if not _there(time_end):
+    if not _is_given(time_end):
         return None
-    both = span(time_end)
-    return both[1] if both else seconds(time_end)
+    range_ = span(time_end)
+    return range_[1] if range_ else seconds(time_end)
 
 
 def _start(time_start: Time, time_end: Time) -> Decimal:
-    if _there(time_end) and (both := span(time_end)):
-        return both[0]
-    if not _there(time_start):
+    if _is_given(time_end) and (range_ := span(time_end)):
+        return range_[0]
+    if not _is_given(time_start):
         return Decimal(0)
-    ranged = span(time_start)
-    return ranged[0] if ranged else seconds(time_start)
+    range_ = span(time_start)
+    return range_[0] if range_ else seconds(time_start)
 
 
-def _there(value: Time) -> TypeGuard[str | float]:
-    """False for null and for a text of blanks alone."""
+def _is_given(value: Time) -> TypeGuard[str | float]:
+    """Return False for null and for a text of blanks alone."""
     return value is not None and not (isinstance(value, str) and not clean(value))

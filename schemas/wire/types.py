@@ -1,7 +1,4 @@
-"""Small value types that several messages share: ids, money, moments.
-
-W3C trace context: one line of hexadecimal that goes through facade, record and messages.
-"""
+"""Value types that several messages share: ids, whole numbers, money, moments and the W3C trace context."""
 
 import hashlib
 import re
@@ -42,7 +39,7 @@ _NOISE = Decimal("0.000001")
 """Callers compute in floating point: 8.1 + 0.2 - 0.3 is 7.999999999999999."""
 
 
-def _whole(value: object) -> object:
+def _to_whole(value: object) -> object:
     if isinstance(value, bool) or (isinstance(value, str) and not _NUMBER.fullmatch(value)):
         raise ValueError("must be a whole number")
     if not isinstance(value, str | float):
@@ -53,19 +50,19 @@ def _whole(value: object) -> object:
     return int(number.to_integral_value())
 
 
-AS_WHOLE = BeforeValidator(_whole)
-"""Stands last in an annotation: limits that follow it don't reach the JSON Schema of an optional field."""
+AS_WHOLE = BeforeValidator(_to_whole)
+"""Put it last in an annotation: limits after it would be missing in the JSON Schema of an optional field."""
 
 WholeNumber = Annotated[int, AS_WHOLE]
-"""5, 5.0, "5" and 5.000000000000001 pass; 5.5 and true do not."""
+"""Accepts 5, 5.0, "5" and 5.000000000000001; refuses 5.5 and true."""
 
 
 USD_AT_MOST = 1_000_000_000
-"""Above any invoice, and far below where a JSON number turns into infinity."""
+"""More than any invoice, and far below the numbers that JSON readers take for infinity."""
 
 
-def _exact(value: object) -> object:
-    """A text that `Decimal` would take, and a reader in another way: 8_0, or digits of another script."""
+def _to_exact(value: object) -> object:
+    """Refuse texts that `Decimal` accepts and other readers do not: 8_0, or digits of another script."""
     if isinstance(value, str) and ("_" in value or not value.isascii()):
         raise ValueError("must be an amount in US dollars")
     return str(value) if isinstance(value, float) else value
@@ -73,37 +70,37 @@ def _exact(value: object) -> object:
 
 Usd = Annotated[
     Decimal,
-    BeforeValidator(_exact),
+    BeforeValidator(_to_exact),
     Field(ge=0, le=USD_AT_MOST, allow_inf_nan=False),
     PlainSerializer(float, return_type=float, when_used="json"),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": USD_AT_MOST}),
 ]
-"""US dollars: exact inside, a JSON number outside."""
+"""US dollars: a `Decimal` in Python, a number in JSON."""
 
 
-def _in_utc(at: datetime) -> datetime:
+def _to_utc(at: datetime) -> datetime:
     try:
         return at.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError("must lie between the years 1 and 9999 in UTC") from error
+        raise ValueError("must be between the years 1 and 9999 in UTC") from error
 
 
 Moment = Annotated[
     AwareDatetime,
-    AfterValidator(_in_utc),
+    AfterValidator(_to_utc),
     PlainSerializer(isoformat, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-"""A moment with a time zone; ISO 8601 in UTC outside."""
+"""A moment with a time zone; in JSON a text in UTC, see `isoformat`."""
 
 
 def new_job_id() -> str:
-    """An id nobody has used before, for callers that bring none."""
+    """Return a new unique id, for callers that choose none."""
     return str(uuid.uuid4())
 
 
 def job_id_from_key(key: str) -> str:
-    """The job that an `Idempotency-Key` stands for: the key itself where it can be an id, else a digest of it."""
+    """Return the job's id for an `Idempotency-Key`: the key itself if it is a valid id, else a digest of it."""
     if re.fullmatch(JOB_ID_PATTERN[1:-1], key):
         return key
     return "key-" + hashlib.sha256(key.encode()).hexdigest()[:40]
@@ -114,13 +111,13 @@ _TRACEPARENT = re.compile(
 )
 
 
-def is_traceparent(given: str) -> bool:
-    """True for what the standard calls one: it goes into headers, attributes and logs, where nothing else may go."""
-    return _TRACEPARENT.fullmatch(given) is not None
+def is_traceparent(value: str) -> bool:
+    """Return whether the value is valid by the standard. Others must not be copied to headers, attributes and logs."""
+    return _TRACEPARENT.fullmatch(value) is not None
 
 
 def child_of(traceparent: str | None) -> str:
-    """A new span in the caller's trace, or in a new one where it sent none that is valid."""
+    """Return a new span in the caller's trace, or in a new trace if the caller sent none that is valid."""
     match = _TRACEPARENT.fullmatch(traceparent or "")
     trace_id, flags = match.groups() if match else (secrets.token_hex(16), "01")
     return f"00-{trace_id}-{secrets.token_hex(8)}-{flags}"

@@ -1,17 +1,16 @@
-"""Turns a validation error into one sentence that names the field and the limit, in the same words at every door.
+"""Checks of what callers send, and the sentences about what is wrong with it: the same for HTTP, command line and bus.
 
-Reads JSON that came from outside: strictly, since a key that is silently ignored is a wrong video, paid for.
-
-A request has some dozens of values and one long text, its image. What has many more is refused before it is parsed:
-the parser makes a hundred bytes of each of two million keys.
-
-Whether a text has anything to see: a prompt of invisible characters is paid for like any other.
-
-`publisher/node/src/visible.js` has the same rule; `schemas/vectors/requests.json` holds both to it.
+- A validation error becomes one sentence that names the field and the limit.
+- JSON is read strictly. A key that comes twice is refused, since a wrong video would be paid for if one were ignored.
+- A request has some dozens of values and one long text, its image. Much larger JSON is refused before it is parsed:
+  the parser takes a hundred bytes for each of two million keys.
+- A prompt must have a visible character, since a video without a subject costs as much as any other.
+  `publisher/node/src/visible.js` has the same rule, and `schemas/vectors/requests.json` tests both.
 """
 
 import codecs
 import json
+import sys
 import unicodedata
 from typing import Any, NoReturn
 
@@ -74,51 +73,48 @@ _FORMS = {
     r"^([A-Za-z0-9._-]{1,128}@[A-Za-z0-9.-]{1,128})?$": "must be the e-mail address of a service account",
     r"^(https?://[^?#\s]+)?$": "must be an http:// or https:// address",
 }
-"""What a pattern of the models asks for, in words. A test finds each pattern here."""
+"""What each pattern of the models asks for, in words. A test checks that no pattern is missing."""
 
 
 def to_invalid(error: ValidationError) -> Invalid:
-    """The first thing that is wrong, as our own error."""
+    """Return the first error as ours."""
     first = error.errors(include_url=False)[0]
-    location = (*first["loc"], *_unknown_key(first.get("ctx")))
+    # The error that `schemas.versioning.Asked` raises for an unknown key is located at the object that holds the key.
+    context = first.get("ctx") or {}
+    location = (*first["loc"], context["key"]) if "key" in context else first["loc"]
     field = ".".join(str(part) for part in location if part != "[key]") or None
     return Invalid(f"{field} {_sentence(dict(first))}" if field else _sentence(dict(first)), field=field)
 
 
 def invalid_setting(error: ValidationError) -> Invalid:
-    """The first setting that can't be used, by the name of its environment variable."""
-    found = to_invalid(error)
-    if not found.field:
-        return found
-    words = str(found).removeprefix(f"{found.field} ")
+    """Return the first error of the settings, by the name of its environment variable."""
+    invalid = to_invalid(error)
+    if not invalid.field:
+        return invalid
+    words = str(invalid).removeprefix(f"{invalid.field} ")
     if words.startswith("REELBUS_"):
         return Invalid(words, field=words.partition(" ")[0])
-    name, _, part = found.field.partition(".")
+    name, _, part = invalid.field.partition(".")
     variable = "PORT" if name.upper() == "PORT" else f"REELBUS_{name.upper()}"
     return Invalid(f"{variable}{f' ({part})' if part else ''} {words}", field=variable)
 
 
-def _unknown_key(context: dict[str, Any] | None) -> tuple[str, ...]:
-    """The key that `schemas.versioning.Asked` refused: its error stands at the object that holds the key."""
-    return (context["key"],) if context and "key" in context else ()
-
-
 def _sentence(detail: dict[str, Any]) -> str:
     context = dict(detail.get("ctx") or {})
-    given = detail.get("input")
+    value = detail.get("input")
     if detail["type"] == "value_error":
         return str(context.get("error") or detail["msg"])
     if detail["type"] == "string_pattern_mismatch":
-        return _FORMS.get(context["pattern"], "is not of the form that is asked for")
-    if isinstance(given, str):
-        context["length"] = len(given)
+        return _FORMS.get(context["pattern"], "is not of the required form")
+    if isinstance(value, str):
+        context["length"] = len(value)
     template = _TEMPLATES.get(detail["type"])
     return template.format(**context) if template else str(detail["msg"])[:1].lower() + str(detail["msg"])[1:]
 
 
 KEYS_AT_MOST = 1_000
 _VALUES_AT_MOST = 50_000
-"""Commas and colons, those in texts included: all texts of a request together have 20,000 characters at most."""
+"""Of commas and colons, also those inside texts: all texts of a request have at most 20,000 characters together."""
 _QUOTES_AT_MOST = 100_000
 BESIDE_LONGEST_TEXT_AT_MOST_BYTES = 1_000_000
 _OTHER_ENCODINGS = {
@@ -130,19 +126,22 @@ _OTHER_ENCODINGS = {
 
 
 def parse_object(text: bytes, *, what: str) -> dict[str, Any]:
-    """The object that `text` holds; `what` names it in complaints. Raises `Invalid`: for a key that comes twice too."""
+    """Return the object that the JSON text holds. `what` names the text in errors. Raises `Invalid`."""
     check_size(text, what=what)
-    keys = _Keys(what)
+    for mark, encoding in _OTHER_ENCODINGS.items():
+        if text.startswith(mark):
+            raise Invalid(f"{what} must be JSON in UTF-8, and its byte order mark says {encoding}")
+    reader = _ObjectReader(what)
     try:
-        parsed = json.loads(
-            _decoded(text, what), object_pairs_hook=keys.unique, parse_constant=lambda name: _none(what, name)
-        )
+        # Some editors and shells write the byte order mark of UTF-8 (RFC 8259, 8.1).
+        decoded = text.decode().lstrip("\ufeff")
+        parsed = json.loads(decoded, object_pairs_hook=reader.to_object, parse_constant=reader.refuse_constant)
     except UnicodeDecodeError as error:
         raise Invalid(f"{what} must be JSON in UTF-8") from error
     except json.JSONDecodeError as error:
         raise Invalid(f"{what} must be JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
     except ValueError as error:
-        raise Invalid(f"{what} must be JSON with numbers of a sane length") from error
+        raise Invalid(f"{what} must be JSON with numbers of at most {sys.get_int_max_str_digits():,} digits") from error
     except RecursionError as error:
         raise Invalid(f"{what} is nested too deeply") from error
     if not isinstance(parsed, dict):
@@ -151,7 +150,7 @@ def parse_object(text: bytes, *, what: str) -> dict[str, Any]:
 
 
 def check_size(text: bytes, *, what: str) -> None:
-    """Raises `Invalid` for JSON that no request could be. Costs a few looks at each byte, and no memory."""
+    """Raise `Invalid` for JSON that is too large for a request. Reads each byte a few times, and needs no memory."""
     if len(text) <= _VALUES_AT_MOST:
         return
     if text.count(b",") + text.count(b":") > _VALUES_AT_MOST:
@@ -163,43 +162,34 @@ def check_size(text: bytes, *, what: str) -> None:
 
 
 def _longest_text(text: bytes) -> int:
-    """The longest part without a quotation mark: an image in base64 has none."""
+    """Return the length of the longest part without a quotation mark. An image in base64 has none."""
     longest, start = 0, 0
     while (end := text.find(b'"', start)) >= 0:
         longest, start = max(longest, end - start), end + 1
     return max(longest, len(text) - start)
 
 
-def _decoded(text: bytes, what: str) -> str:
-    """Without the byte order mark that some editors and shells begin with (RFC 8259, 8.1)."""
-    for mark, encoding in _OTHER_ENCODINGS.items():
-        if text.startswith(mark):
-            raise Invalid(f"{what} must be JSON in UTF-8, and its byte order mark says {encoding}")
-    return text.decode().lstrip("\ufeff")
-
-
-class _Keys:
-    """The keys of one text, in all its objects."""
+class _ObjectReader:
+    """Builds the objects of one JSON text, and counts their keys. Raises `Invalid` for a key that comes twice."""
 
     def __init__(self, what: str) -> None:
         self._what = what
         self._count = 0
 
-    def unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def to_object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         self._count += len(pairs)
         if self._count > KEYS_AT_MOST:
             raise Invalid(f"{self._what} must have at most {KEYS_AT_MOST:,} keys")
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
-                shown = key[:80].encode("utf-8", "replace").decode()  # it may hold half a character
+                shown = key[:80].encode("utf-8", "replace").decode()  # the key may hold half a surrogate pair
                 raise Invalid(f"{shown} is given twice", field=shown)
             found[key] = value
         return found
 
-
-def _none(what: str, name: str) -> NoReturn:
-    raise Invalid(f"{what} must be JSON, which has no {name}")
+    def refuse_constant(self, name: str) -> NoReturn:
+        raise Invalid(f"{self._what} must be JSON, which has no {name}")
 
 
 _INVISIBLE = frozenset(
@@ -209,7 +199,7 @@ _INVISIBLE = frozenset(
         0x3164,
         0xFFA0,
         0x2800,  # the braille pattern without dots
-        0xFFFC,  # stands for an object that is not there
+        0xFFFC,  # the object replacement character
         0x1D159,  # a note head that is drawn as nothing
         0x2065,
         *range(0xFFF0, 0xFFF9),
@@ -220,7 +210,7 @@ _INVISIBLE = frozenset(
 
 
 def has_visible_text(text: str) -> bool:
-    """Return whether at least one character can be seen on its own: a letter, a digit, a sign or a symbol."""
+    """Return whether the text has a visible character: a letter, a digit, a sign or a symbol."""
     return any(_is_visible(char) for char in text)
 
 

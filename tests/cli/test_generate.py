@@ -40,7 +40,7 @@ def test_in_place_for_scripts_and_the_same_id_again(processes: Processes) -> Non
     assert json.loads(processes.run(*command)[1]) == json.loads(out)
     code, _, err = processes.run("generate", "Quite another prompt", "--id", "one")
     assert code == 2
-    assert "stands for another request already" in err
+    assert "is already used by a different request" in err
 
 
 def test_through_a_facade(processes: Processes, tmp_path: Path) -> None:

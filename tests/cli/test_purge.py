@@ -76,7 +76,7 @@ def test_an_erased_job_is_neither_replayed_nor_made_again(shell: Shell) -> None:
     assert "job one was erased at " in again.stderr
     other = shell("generate", "Another prompt altogether", "--id", "one")
     assert other.exit_code == 2
-    assert "stands for another request already" in other.stderr
+    assert "is already used by a different request" in other.stderr
 
 
 def test_unknown(shell: Shell) -> None:

@@ -23,7 +23,7 @@ from tests.facade.doors import ASYNC, GENERATE, PROMPT, Door
         (b"[" * 200_000, "the body is nested too deeply"),
         (b'{"prompt": "a", "prompt": "b"}', "prompt is given twice"),
         (b'{"seed": NaN}', "the body must be JSON, which has no NaN"),
-        (b'{"seed": ' + b"9" * 5000 + b"}", "the body must be JSON with numbers of a sane length"),
+        (b'{"seed": ' + b"9" * 5000 + b"}", "the body must be JSON with numbers of at most 4,300 digits"),
         (b'{"prompt": "\xff"}', "the body must be JSON in UTF-8"),
     ],
 )

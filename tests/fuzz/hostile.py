@@ -69,7 +69,10 @@ TEXTS: dict[str, tuple[bytes, str]] = {
     "a hundred thousand lists": (b'{"scene": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "is nested too deeply"),
     "a hundred thousand objects": (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "must have at most 1,000 keys"),
     "ten thousand objects": (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "is nested too deeply"),
-    "a number of a hundred thousand digits": (b'{"seed": ' + b"9" * 100_000 + b"}", "with numbers of a sane length"),
+    "a number of a hundred thousand digits": (
+        b'{"seed": ' + b"9" * 100_000 + b"}",
+        "with numbers of at most 4,300 digits",
+    ),
     "no number": (b'{%b, "seed": NaN}' % _GOOD, "must be JSON, which has no NaN"),
     "no end": (b'{%b, "max_cost_usd": Infinity}' % _GOOD, "must be JSON, which has no Infinity"),
     "an id twice": (b'{%b, "job_id": "two"}' % _GOOD, "job_id is given twice"),

@@ -92,9 +92,9 @@ def test_an_id_that_stands_for_another_request_is_a_conflict() -> None:
 
 
 def test_success_without_a_video_and_an_end_without_a_reason_can_not_be_told() -> None:
-    with pytest.raises(ValidationError, match="names its video"):
+    with pytest.raises(ValidationError, match="gcs_path is required"):
         Completion(job_id="a", state=Outcome.SUCCEEDED)
-    with pytest.raises(ValidationError, match="says why"):
+    with pytest.raises(ValidationError, match="error is required"):
         Completion(job_id="a", state=Outcome.EXPIRED)
 
 

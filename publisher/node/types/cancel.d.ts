@@ -1,7 +1,9 @@
 // Generated from the JSON Schema of the same name by scripts/types.js. Do not edit.
 
 /**
- * Cancel one job (`reelbus.video.cancel.v1`). Free before a submit; later the clip is charged and discarded.
+ * A cancel of one job (`reelbus.video.cancel.v1`). Before the submit nothing is charged.
+ *
+ * A clip that was submitted before is charged, and discarded.
  */
 export interface CancelRequest {
   job_id: string;

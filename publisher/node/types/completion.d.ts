@@ -5,7 +5,7 @@
  */
 export type Outcome = "succeeded" | "failed" | "cancelled" | "expired" | "rejected";
 /**
- * What kind of trouble it was; decides the HTTP status of the answer.
+ * The kind of a failure. It decides the HTTP status of the answer.
  */
 export type Category =
   | "invalid_request"
@@ -24,19 +24,19 @@ export type Category =
   | "internal"
   | (string & {});
 /**
- * Whether money was spent, as far as we know.
+ * Whether the provider charged for a call, as far as it is known.
  */
 export type Charged = "yes" | "no" | "unknown";
 
 /**
  * The end of a job (`reelbus.video.{succeeded,failed,cancelled,expired,rejected}.v1`).
  *
- * `rejected` speaks of a message, not of a job: it was invalid, or it used a known id for another request. Readers
- * take what a later version writes as well: keys and words that they don't know change nothing.
+ * `rejected` is about a message and not about a job: the message was invalid, or a different request uses its id
+ * already. Readers accept what a later version writes: keys and words that they don't know change nothing.
  */
 export interface Completion {
   /**
-   * None only where a rejected message named no usable id.
+   * None only if a rejected message has no usable id.
    */
   job_id?: string | null;
   /**
@@ -66,7 +66,7 @@ export interface Completion {
   erased_at?: string | null;
 }
 /**
- * A request for one video (`reelbus.video.requested.v1`). A null stands for a key that is not there.
+ * A request for one video (`reelbus.video.requested.v1`). A null counts as an absent key.
  */
 export interface VideoRequest {
   /**
@@ -74,11 +74,11 @@ export interface VideoRequest {
    */
   job_id: string;
   /**
-   * Prompt and duration are built from it where not given.
+   * Prompt and duration are built from it if they are absent.
    */
   scene?: Scene | null;
   /**
-   * Blanks at its ends don't count.
+   * Blanks at its ends are removed.
    */
   prompt?: string;
   /**
@@ -86,7 +86,7 @@ export interface VideoRequest {
    */
   duration_seconds?: number;
   /**
-   * The callers' two names; settings say which model each one means.
+   * The two names that callers use. Settings say which models each one stands for.
    */
   quality?: "fast" | "quality" | (string & {});
   aspect_ratio?: "16:9" | "9:16" | (string & {});
@@ -111,13 +111,13 @@ export interface VideoRequest {
    */
   max_cost_usd?: number | null;
   /**
-   * What to do when nobody can tell whether a submit was accepted.
+   * What the worker does if it can't find out whether a submit was accepted.
    */
   on_unknown_submit?: "fail" | "resubmit" | (string & {});
   labels?: Labels;
 }
 /**
- * One scene of a storyboard, with the names that callers use today. Its texts make the prompt if none is given.
+ * One scene of a storyboard, with the callers' names. Its texts make the prompt of a request without one.
  */
 export interface Scene {
   title?: string | null;
@@ -133,7 +133,7 @@ export interface Labels {
   [k: string]: string;
 }
 /**
- * A reason that a person can act on. The same words go to the record, the HTTP answer and the completion.
+ * Why something failed, so that a person can act on it.
  */
 export interface Failure {
   category: Category;
@@ -144,7 +144,7 @@ export interface Failure {
   field?: string | null;
 }
 /**
- * When the job passed its stations; None where it never got there.
+ * When the job was created, submitted, accepted and ended; None if that did not happen.
  */
 export interface Timings {
   created_at?: string | null;

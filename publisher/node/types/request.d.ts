@@ -1,18 +1,18 @@
 // Generated from the JSON Schema of the same name by scripts/types.js. Do not edit.
 
 /**
- * The callers' two names; settings say which model each one means.
+ * The two names that callers use. Settings say which models each one stands for.
  */
 export type Quality = "fast" | "quality";
 export type AspectRatio = "16:9" | "9:16";
 export type Resolution = "720p" | "1080p" | "4k";
 /**
- * What to do when nobody can tell whether a submit was accepted.
+ * What the worker does if it can't find out whether a submit was accepted.
  */
 export type OnUnknownSubmit = "fail" | "resubmit";
 
 /**
- * A request for one video (`reelbus.video.requested.v1`). A null stands for a key that is not there.
+ * A request for one video (`reelbus.video.requested.v1`). A null counts as an absent key.
  */
 export interface VideoRequest {
   /**
@@ -20,11 +20,11 @@ export interface VideoRequest {
    */
   job_id: string;
   /**
-   * Prompt and duration are built from it where not given.
+   * Prompt and duration are built from it if they are absent.
    */
   scene?: Scene | null;
   /**
-   * Blanks at its ends don't count.
+   * Blanks at its ends are removed.
    */
   prompt?: string;
   /**
@@ -57,7 +57,7 @@ export interface VideoRequest {
   labels?: Labels;
 }
 /**
- * One scene of a storyboard, with the names that callers use today. Its texts make the prompt if none is given.
+ * One scene of a storyboard, with the callers' names. Its texts make the prompt of a request without one.
  */
 export interface Scene {
   title?: string | null;

@@ -1,20 +1,20 @@
 // Generated from the JSON Schema of the same name by scripts/types.js. Do not edit.
 
 /**
- * Where a job stands. The last four are ends.
+ * The state of a job. The last four are terminal.
  */
 export type JobState =
   "queued" | "submitting" | "generating" | "storing" | "succeeded" | "failed" | "cancelled" | "expired";
 /**
- * Where one line of the ledger stands.
+ * The state of one clip.
  */
 export type ClipState = "planned" | "submitting" | "accepted" | "done" | "refused" | "unknown" | "late";
 /**
- * Whether money was spent, as far as we know.
+ * Whether the provider charged for a call, as far as it is known.
  */
 export type Charged = "yes" | "no" | "unknown";
 /**
- * What kind of trouble it was; decides the HTTP status of the answer.
+ * The kind of a failure. It decides the HTTP status of the answer.
  */
 export type Category =
   | "invalid_request"
@@ -33,7 +33,7 @@ export type Category =
   | "internal"
   | (string & {});
 /**
- * Whether money was spent, as far as we know.
+ * Whether the provider charged for a call, as far as it is known.
  */
 export type Charged1 = "yes" | "no" | "unknown";
 
@@ -101,7 +101,7 @@ export interface Labels {
   [k: string]: string;
 }
 /**
- * When the job passed its stations; None where it never got there.
+ * When the job was created, submitted, accepted and ended; None if that did not happen.
  */
 export interface Timings {
   created_at?: string | null;
@@ -110,14 +110,14 @@ export interface Timings {
   ended_at?: string | null;
 }
 /**
- * When the job came into a state.
+ * The moment at which the job entered a state.
  */
 export interface Transition {
   state: JobState;
   at: string;
 }
 /**
- * One line of the ledger.
+ * One entry of the ledger.
  */
 export interface ClipView {
   index: number;
@@ -132,7 +132,7 @@ export interface ClipView {
   cause?: Failure | null;
 }
 /**
- * A reason that a person can act on. The same words go to the record, the HTTP answer and the completion.
+ * Why something failed, so that a person can act on it.
  */
 export interface Failure {
   category: Category;
@@ -143,7 +143,7 @@ export interface Failure {
   field?: string | null;
 }
 /**
- * Which model took the place of which, why, and at what price.
+ * The model that was asked for, the one that makes the video, the reason and the price.
  */
 export interface Fallback {
   asked_for: string;
