@@ -1,0 +1,79 @@
+"""What reelbus needs from outside: one port for each, which the adapters in `infra` implement.
+
+A port's docstring says what a new adapter must guarantee, and names the suite in `tests/contract/` that proves it. An
+adapter translates the errors of its client libraries: a service that can't be reached is `Unavailable`.
+"""
+
+from typing import TYPE_CHECKING
+
+from schemas.former import former_names
+from schemas.ports.bus import (
+    COMPLETIONS,
+    DEAD_REQUESTS,
+    DEAD_WORKERS,
+    MAX_DELIVERIES,
+    REQUESTS,
+    WORKERS,
+    Bus,
+    DeadLetter,
+    Delivery,
+    Subscription,
+)
+from schemas.ports.clock import Clock
+from schemas.ports.editor import Editor, Probe
+from schemas.ports.job_store import (
+    COUNTED_AHEAD,
+    Budgets,
+    Heartbeats,
+    JobPage,
+    JobQuery,
+    JobStore,
+    LastBeat,
+    ProgressReports,
+)
+from schemas.ports.video_model import (
+    Answer,
+    Foreign,
+    GenerationDone,
+    GenerationFailed,
+    GenerationRunning,
+    Missing,
+    VideoModel,
+)
+from schemas.ports.video_store import StoredFile, VideoStore
+
+__all__ = [
+    "COMPLETIONS",
+    "COUNTED_AHEAD",
+    "DEAD_REQUESTS",
+    "DEAD_WORKERS",
+    "MAX_DELIVERIES",
+    "REQUESTS",
+    "WORKERS",
+    "Answer",
+    "Budgets",
+    "Bus",
+    "Clock",
+    "DeadLetter",
+    "Delivery",
+    "Editor",
+    "Foreign",
+    "GenerationDone",
+    "GenerationFailed",
+    "GenerationRunning",
+    "Heartbeats",
+    "JobPage",
+    "JobQuery",
+    "JobStore",
+    "LastBeat",
+    "Missing",
+    "Probe",
+    "ProgressReports",
+    "StoredFile",
+    "Subscription",
+    "VideoModel",
+    "VideoStore",
+]
+
+if not TYPE_CHECKING:  # for the type checker only what is here exists
+    __getattr__ = former_names(__name__)

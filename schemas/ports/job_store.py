@@ -1,0 +1,120 @@
+"""The job store, and what is stored beside the jobs: budgets, heartbeats and progress."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from schemas.domain.budget import BudgetShard
+from schemas.domain.job import Job
+from schemas.domain.states import JobState
+
+COUNTED_AHEAD = 1000
+"""A position in the queue is counted up to here: the cost must not grow with the backlog, and Firestore counts so many
+documents for one billed read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobQuery:
+    """Which jobs to list. All conditions hold together. The newest come first; with `due_before`, the longest due."""
+
+    states: frozenset[JobState] = frozenset()
+    project_id: str | None = None
+    fingerprint: str | None = None
+    caller: str | None = None
+    """Only jobs of this caller; not together with `due_before`."""
+    created_before: datetime | None = None
+    due_before: datetime | None = None
+    """Only jobs whose `next_check_at` is before this time."""
+    limit: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobPage:
+    """One page of a listing."""
+
+    jobs: Sequence[Job]
+    cursor: str | None
+    """The cursor of the next page; None on the last page."""
+
+
+class JobStore(Protocol):
+    """The job records.
+
+    A new adapter must guarantee that each change is a compare-and-set on `Job.revision`: of two processes that save the
+    same revision, one gets `Conflict`. A read returns the newest version. A record that this program can't read raises
+    `NewerRecord`, and a listing leaves it out. `tests/contract/test_jobs.py` proves it.
+    """
+
+    async def create(self, job: Job) -> Job:
+        """Store a new job. Return it with its revision and the times of the store. Raises `AlreadyExists`."""
+
+    async def get(self, job_id: str) -> Job | None:
+        """Return the newest version, with `revision`, and `stored_at` and `read_at` by the store's own clock."""
+
+    async def save(self, job: Job) -> Job:
+        """Replace the version that `job.revision` names. Raises `Conflict` if that is not the newest version."""
+
+    async def list(self, query: JobQuery) -> JobPage:
+        """Return a page of the jobs that match. A job that does not change between pages is listed exactly once.
+
+        Raises `Invalid` for a cursor that this listing did not return.
+        """
+
+    async def ahead_of(self, job: Job) -> int | None:
+        """Return how many queued jobs are older than this queued one.
+
+        None from `COUNTED_AHEAD` on, or if counting is expensive for the store.
+        """
+
+
+class Budgets(Protocol):
+    """The budget shards, stored beside the jobs.
+
+    A new adapter must guarantee that each change is a compare-and-set on `BudgetShard.revision`, and that `reserve`
+    writes job and shards in one transaction. `tests/contract/test_budgets.py` proves it.
+    """
+
+    async def read(self, names: Sequence[str]) -> Sequence[BudgetShard]:
+        """Return the newest version of these shards, in this order; an empty shard for each that is not stored."""
+
+    async def reserve(self, job: Job, slices: Sequence[BudgetShard]) -> Job:
+        """Save the job (`JobStore.save`) and these shards, or nothing. Raises `Conflict` if any of them has changed."""
+
+    async def give_back(self, found: BudgetShard) -> None:
+        """Replace the version that `found.revision` names. Raises `Conflict` if the shard has changed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LastBeat:
+    """The newest heartbeat of all workers."""
+
+    owner: str
+    at: datetime
+    read_at: datetime
+    """Both times are by the store's own clock."""
+
+
+class Heartbeats(Protocol):
+    """The heartbeats of the workers, stored beside the jobs.
+
+    A new adapter must store a bounded number of them, however many workers there were.
+    `tests/contract/test_heartbeats.py` proves it.
+    """
+
+    async def beat(self, owner: str) -> None:
+        """Store that this worker is alive now."""
+
+    async def last_beat(self) -> LastBeat | None:
+        """Return the newest heartbeat; None if there never was one.
+
+        Workers may share a slot, so that the heartbeat of one worker can be missing, but never those of all.
+        """
+
+
+class ProgressReports(Protocol):
+    """How far operations are, as a model reports it. Reports are kept outside the job records."""
+
+    async def progress_of(self, operation: str) -> float | None:
+        """Return the share of an operation's work that is done, 0 to 1; None if nothing is reported. Never raises."""
