@@ -4,7 +4,6 @@ The stage is the picture, a little larger than the frame.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from PIL import Image, ImageEnhance, ImageFilter
@@ -50,31 +49,29 @@ RESTING = Move(closer=1, pace=0.4)
 
 
 def parse(text: str) -> Move:
-    """Read a camera direction. Words it does not know leave a very slow push in; it never fails."""
+    """Read a camera direction. Unknown words give a very slow push in; it never fails."""
     plain = text.casefold()
-    moves = list(_clauses(re.findall(r"[a-z]+", plain)))
-    if not moves:
+    words = re.findall(r"[a-z]+", plain)
+    starts = [(at, found) for at, word in enumerate(words) if (found := _VERB.match(word)) and word not in _NOUNS]
+    if not starts:
         return Move() if _STILL.search(plain) else RESTING
-    pace = next((pace for words, pace in _PACES if words.search(plain)), 1.0)
+    # The words up to the next verb are the direction of a verb.
+    ends = [*(at for at, _ in starts[1:]), len(words)]
+    moves = [
+        _move_of(verb, _directions_in(words[at + 1 : end]), words[at - 1] if at else "")
+        for (at, verb), end in zip(starts, ends, strict=True)
+    ]
     # Several verbs become one diagonal move; the first direction on an axis counts.
     return Move(
         across=next((move.across for move in moves if move.across), 0),
         down=next((move.down for move in moves if move.down), 0),
         closer=next((move.closer for move in moves if move.closer), 0),
-        pace=pace,
+        pace=next((pace for pattern, pace in _PACES if pattern.search(plain)), 1.0),
     )
 
 
-def _clauses(words: list[str]) -> Iterator[Move]:
-    """One move for each verb, with the words up to the next verb as its direction."""
-    starts = [(at, found) for at, word in enumerate(words) if (found := _VERB.match(word)) and word not in _NOUNS]
-    ends = [at for at, _ in starts] + [len(words)]
-    for (at, found), end in zip(starts, ends[1:], strict=True):
-        yield _clause(found, _directions(words[at + 1 : end]), words[at - 1] if at else "")
-
-
-def _directions(words: list[str]) -> list[str]:
-    """The words that say where to; "from left to right" goes right, and "from the left" does too."""
+def _directions_in(words: list[str]) -> list[str]:
+    """Return the words that say where to; "from left to right" goes right, and "from the left" does too."""
     directions = [word for at, word in enumerate(words) if "from" not in words[max(0, at - 2) : at]]
     if any(word in _SIDEWAYS for word in directions):
         return directions
@@ -82,7 +79,7 @@ def _directions(words: list[str]) -> list[str]:
     return directions + [opposite[word] for word in words if word not in directions and word in opposite]
 
 
-def _clause(verb: re.Match[str], words: list[str], before: str) -> Move:
+def _move_of(verb: re.Match[str], words: list[str], before: str) -> Move:
     across = _last(words, _SIDEWAYS)
     down = _last(words, _UPRIGHT)
     if verb["turn"]:
@@ -116,12 +113,8 @@ class CameraPath:
     closer: float
     """How much larger things are at the near end of the move: 0.1 is ten percent."""
 
-    @property
-    def still(self) -> bool:
-        return not (self.across or self.down or self.closer)
-
     def box(self, progress: float, stage: tuple[int, int]) -> Box:
-        """The part of a stage of that size which is seen at `progress`, 0 to 1, as left, top, right, bottom."""
+        """Return the part of a stage that is seen at `progress`, 0 to 1: left, top, right, bottom."""
         # Half smoothstep, half straight: it starts and stops softly and never seems to wait.
         eased = 0.5 * progress + 0.5 * progress * progress * (3 - 2 * progress)
         near = eased if self.move.closer >= 0 else 1 - eased
@@ -135,7 +128,7 @@ class CameraPath:
 
 
 def plan(move: Move, duration_seconds: int, restraint: float = 1.0) -> CameraPath:
-    """Longer films go further, but never so far that the picture is lost."""
+    """Plan a path. A longer film goes further, but never so far that the picture is lost."""
     pan = _amount(duration_seconds * _PAN_PER_SECOND, _PAN_RANGE) * move.pace * restraint
     zoom = _amount(duration_seconds * _ZOOM_PER_SECOND, _ZOOM_RANGE) * move.pace * restraint
     return CameraPath(
@@ -148,14 +141,14 @@ def _amount(wanted: float, limits: tuple[float, float]) -> float:
 
 
 def _along(direction: int, eased: float) -> float:
-    """Where between the two edges: a direction goes from one to the other, none stays in the middle."""
+    """Return the place between the two edges: a direction goes from one to the other, none stays in the middle."""
     return 0.5 + direction * (eased - 0.5)
 
 
 Size = tuple[int, int]
 
 _LEAST_SEEN = 0.6
-"""A cover fit that would show less of the picture than this is no fit: the whole picture is shown instead."""
+"""If filling the frame would show less of the picture than this, the whole picture is shown instead."""
 _MAX_PIXELS = 6_000_000
 
 
@@ -170,7 +163,7 @@ def set_stage(image: Image.Image, frame: Size, move: Move, duration_seconds: int
     if fits(image.size, frame):
         travel = plan(move, duration_seconds)
         return Stage(picture=from_rgb(_cover(image, stage_size(frame, travel))), travel=travel)
-    # The whole picture is on show, so the camera must not take much of it away.
+    # The whole picture is shown, so the camera must not take much of it away.
     travel = plan(move, duration_seconds, restraint=0.5)
     return Stage(picture=from_rgb(_mount(image, stage_size(frame, travel))), travel=travel)
 
@@ -181,7 +174,7 @@ def fits(image: Size, frame: Size) -> bool:
 
 
 def stage_size(frame: Size, travel: CameraPath) -> Size:
-    """Sharp at the near end of the move, even on both sides, and never huge."""
+    """Return a size that is sharp at the near end of the move, even on both sides, and never huge."""
     sharpness = 1 + travel.closer
     width = frame[0] * (1 + travel.across) * sharpness
     height = frame[1] * (1 + travel.down) * sharpness
@@ -194,7 +187,7 @@ def even(length: float) -> int:
 
 
 def _cover(image: Image.Image, size: Size) -> Image.Image:
-    """The middle of the picture, filling the size."""
+    """Return the middle of the picture, filling the size."""
     scale = max(size[0] / image.width, size[1] / image.height)
     width, height = size[0] / scale, size[1] / scale
     left, top = (image.width - width) / 2, (image.height - height) / 2
@@ -203,25 +196,17 @@ def _cover(image: Image.Image, size: Size) -> Image.Image:
 
 
 def _mount(image: Image.Image, size: Size) -> Image.Image:
-    """The whole picture over a dark, blurred enlargement of itself."""
-    backdrop = _backdrop(image, size)
+    """Lay the whole picture, with a shadow, over a dark, blurred enlargement of itself."""
+    # Blur a small copy and enlarge it: it looks the same, and takes a hundredth of the time.
+    small = _cover(image, (even(size[0] / 8), even(size[1] / 8)))
+    soft = small.filter(ImageFilter.GaussianBlur(min(small.size) / 11))
+    backdrop = ImageEnhance.Brightness(soft.resize(size, Image.Resampling.BICUBIC)).enhance(0.42)
     scale = min(size[0] / image.width, size[1] / image.height)
     shown = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     corner = ((size[0] - shown[0]) // 2, (size[1] - shown[1]) // 2)
-    _cast_shadow(backdrop, corner, shown)
-    backdrop.paste(image.resize(shown, Image.Resampling.LANCZOS, reducing_gap=3.0), corner)
-    return backdrop
-
-
-def _backdrop(image: Image.Image, size: Size) -> Image.Image:
-    """Blur a small copy and enlarge it: it looks the same, and takes a hundredth of the time."""
-    small = _cover(image, (even(size[0] / 8), even(size[1] / 8)))
-    soft = small.filter(ImageFilter.GaussianBlur(min(small.size) / 11))
-    return ImageEnhance.Brightness(soft.resize(size, Image.Resampling.BICUBIC)).enhance(0.42)
-
-
-def _cast_shadow(backdrop: Image.Image, corner: Size, shown: Size) -> None:
-    reach = min(backdrop.size) // 40
     mask = Image.new("L", backdrop.size, 0)
     mask.paste(150, (corner[0], corner[1], corner[0] + shown[0], corner[1] + shown[1]))
-    backdrop.paste((0, 0, 0), (0, 0), mask.filter(ImageFilter.BoxBlur(reach)).filter(ImageFilter.BoxBlur(reach)))
+    blur = ImageFilter.BoxBlur(min(backdrop.size) // 40)
+    backdrop.paste((0, 0, 0), (0, 0), mask.filter(blur).filter(blur))
+    backdrop.paste(image.resize(shown, Image.Resampling.LANCZOS, reducing_gap=3.0), corner)
+    return backdrop

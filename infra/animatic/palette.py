@@ -8,7 +8,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Palette:
-    """From the darkest to the lightest; `accent` is the one colour that may be loud."""
+    """Five colours from the darkest to the lightest. Only `accent` may be loud."""
 
     deep: Colour
     base: Colour
@@ -18,13 +18,8 @@ class Palette:
 
 
 def _palette(colours: str) -> Palette:
-    deep, base, middle, accent, light = (_colour(colour) for colour in colours.split())
+    deep, base, middle, accent, light = [(red, green, blue) for red, green, blue in map(bytes.fromhex, colours.split())]
     return Palette(deep=deep, base=base, middle=middle, accent=accent, light=light)
-
-
-def _colour(code: str) -> Colour:
-    red, green, blue = bytes.fromhex(code)
-    return red, green, blue
 
 
 _MOODS: tuple[tuple[str, Palette], ...] = (
@@ -41,7 +36,7 @@ _MOODS: tuple[tuple[str, Palette], ...] = (
 
 
 def choose(style: str, words: str, seed: int) -> Palette:
-    """The mood that the style names, else the one that the words name most often, else one of the seed's."""
+    """Choose the mood that the style names, else the one that the words name most often, else one by the seed."""
     for text in (style, words):
         counts = [len(re.findall(rf"\b(?:{names})", text.casefold())) for names, _ in _MOODS]
         if any(counts):
