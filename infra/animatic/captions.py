@@ -39,34 +39,29 @@ class Cue:
     start_s: float
     end_s: float
     right_to_left: bool = False
-    """As the whole passage runs: a caption that begins with a foreign word runs no other way."""
+    """The direction of the whole passage, also if the caption begins with a foreign word."""
 
 
 def cue(
     passages: tuple[Passage, ...], start_s: float, end_s: float, measure: Measure, *, least: float = 0
 ) -> tuple[Cue, ...]:
-    """Share the time out among the passages. What cannot be read in it is cut with an ellipsis, never flashed.
+    """Divide the time among the passages. Text that can't be read in its time is cut with an ellipsis.
 
     `least` characters are shown however short the time is.
     """
     room_s = end_s - start_s
     budget = max(room_s * READING_RATE_PER_S, least)
+    # An equal share for each, shortest first: what a passage does not use goes to the longer ones.
+    limits: dict[str, float] = {}
+    for at, passage in enumerate(sorted(passages, key=lambda passage: count_reading_units(passage.text))):
+        limits[passage.kind] = budget / (len(passages) - at)
+        budget -= min(limits[passage.kind], count_reading_units(passage.text))
     chunks = [
         Passage(kind=passage.kind, text=text, right_to_left=is_right_to_left(passage.text))
-        for passage, limit in _budgets(passages, budget)
-        for text in chunk(shorten(passage.text, limit, count_reading_units), measure)
+        for passage in passages
+        for text in chunk(shorten(passage.text, limits[passage.kind], count_reading_units), measure)
     ]
     return tuple(_place(chunks, start_s, room_s))
-
-
-def _budgets(passages: tuple[Passage, ...], budget: float) -> Iterator[tuple[Passage, float]]:
-    """An equal share for each, shortest first, so that what one leaves goes to the others; then in film order."""
-    by_length = sorted(passages, key=lambda passage: count_reading_units(passage.text))
-    shares: dict[str, float] = {}
-    for at, passage in enumerate(by_length):
-        shares[passage.kind] = budget / (len(by_length) - at)
-        budget -= min(shares[passage.kind], count_reading_units(passage.text))
-    return ((passage, shares[passage.kind]) for passage in passages)
 
 
 def _place(chunks: list[Passage], start_s: float, room_s: float) -> Iterator[Cue]:
@@ -109,36 +104,46 @@ class _Words:
 
     @property
     def has_labels(self) -> bool:
-        """A bare prompt needs no label; a scene has two voices, which must be told apart."""
+        """Return True for a scene, whose two voices need labels. A bare prompt needs none."""
         return bool(self.title or len(self.passages) > 1)
 
 
 def set_captions(board: Storyboard, layout: Layout, accent: Colour) -> list[Overlay]:
-    """All words of the film as overlays, lowest first."""
+    """Return all words of the film as overlays, the lowest first."""
     length_s = float(board.duration_seconds)
     if board.image is None:
-        return _letter_card(board, layout, accent, length_s)
+        return _set_card(board, layout, accent, length_s)
     words = _Words(title=clean(board.title), action=clean(board.description), script=clean(board.script))
-    return _over_picture(words, layout, accent, length_s)
+    captions = _set_cues(words, layout, accent, length_s)
+    if not words.title:
+        return captions
+    title = replace(shrink(words.title, layout, _LOWER_THIRD_SIZES, (2, 0.9, BOLD)), bar=True, accent=accent)
+    below = _caption_zone_px(layout) if captions else 0
+    top_px = layout.height - layout.bottom_px - below - title.height_px
+    wanted_s = min(max(_TITLE_S[0], 1.0 + count_reading_units(words.title) / 12), _TITLE_S[1])
+    end_s = min(length_s * 0.6, wanted_s) if length_s >= 4 else length_s
+    overlay = Overlay(start_s=0.15, end_s=end_s, fade_in_s=_FADE_S, inks=paint(title, layout, top_px))
+    return [_scrim(layout, (0.0, end_s), layout.height - top_px, length_s), *captions, overlay]
 
 
 def reads_from_right(board: Storyboard) -> bool:
-    """Whether the words of a card stand at its right."""
+    """Return True if the words of a card stand at its right."""
     texts = (board.title, board.description, board.script, board.visual)
     return is_right_to_left(next((clean(text) for text in texts if clean(text)), ""))
 
 
 def has_notes(board: Storyboard) -> bool:
-    """Whether a card has more on it than a headline."""
+    """Return True if a card has more on it than a headline."""
     _head, notes = _divide(board, Layout(width=board.width, height=board.height))
     return bool(notes)
 
 
-def _letter_card(board: Storyboard, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:
-    """With no picture to look at, the words are the picture, and stay: a headline and the notes of the shot."""
+def _set_card(board: Storyboard, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:
+    """Set a headline and the notes of the shot. Without a picture they are shown for the whole film."""
     head, notes = _divide(board, layout)
     top_px = layout.top_px + layout.px(28 + 26)
-    kicker = _kicker(board)
+    shot = f"SHOT {board.shot}" if board.shot is not None else ""
+    kicker = " · ".join(filter(None, (clean(board.project), shot)))
     kicker_px = layout.px(30) if kicker else 0
     if kicker and not head:
         kicker_px += layout.px(14)
@@ -157,7 +162,7 @@ def _letter_card(board: Storyboard, layout: Layout, accent: Colour, length_s: fl
 
 
 def _turn(pages: list[Page], layout: Layout, accent: Colour, place: tuple[int, float, bool]) -> Iterator[Overlay]:
-    """One page after the other, each as long as its share of the lines."""
+    """Show one page after the other, each as long as its share of the lines."""
     top_px, length_s, right_to_left = place
     lines, at_s = sum(len(page.rows) for page in pages), 0.0
     for number, page in enumerate(pages):
@@ -174,7 +179,7 @@ def _turn(pages: list[Page], layout: Layout, accent: Colour, place: tuple[int, f
 
 
 def _divide(board: Storyboard, layout: Layout) -> tuple[Block | None, tuple[Note, ...]]:
-    """The headline, and what is told in notes below it. What has no room in the headline is a note, and whole."""
+    """Return the headline and the notes below it. A text that has no room in the headline is a note, uncut."""
     notes = tuple(_notes(board))
     title = clean(board.title)
     if not title and len(notes) >= 1 and notes[0].label in ("ACTION", "SCRIPT") and len(notes[0].paragraphs) == 1:
@@ -205,56 +210,30 @@ def _notes(board: Storyboard) -> Iterator[Note]:
             yield Note(label=label, paragraphs=paragraphs)
 
 
-def _kicker(board: Storyboard) -> str:
-    """Which shot of which project it is."""
-    shot = f"SHOT {board.shot}" if board.shot is not None else ""
-    return " · ".join(filter(None, (clean(board.project), shot)))
-
-
-def _over_picture(words: _Words, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:
-    captions = _captions(words, layout, accent, length_s)
-    if not words.title:
-        return captions
-    title = shrink(words.title, layout, _LOWER_THIRD_SIZES, (2, 0.9, BOLD))
-    title = replace(title, bar=True, accent=accent)
-    below = _caption_zone_px(layout) if captions else 0
-    top_px = layout.height - layout.bottom_px - below - title.height_px
-    end_s = _title_end(words.title, length_s)
-    overlay = Overlay(start_s=0.15, end_s=end_s, fade_in_s=_FADE_S, inks=paint(title, layout, top_px))
-    return [_scrim(layout, (0.0, end_s), layout.height - top_px, length_s), *captions, overlay]
-
-
-def _title_end(title: str, length_s: float) -> float:
-    wanted = min(max(_TITLE_S[0], 1.0 + count_reading_units(title) / 12), _TITLE_S[1])
-    return min(length_s * 0.6, wanted) if length_s >= 4 else length_s
-
-
-def _captions(words: _Words, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:
+def _set_cues(words: _Words, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:
     room = layout.caption_room()
     cues = cue(words.passages, min(0.4, length_s / 8), length_s, room)
     if not cues:
         return []
     height_px = layout.bottom_px + _caption_zone_px(layout)
-    scrim = _scrim(layout, (cues[0].start_s, cues[-1].end_s), height_px, length_s)
-    return [scrim, *(_caption(each, layout, accent, length_s, has_labels=words.has_labels) for each in cues)]
-
-
-def _caption(each: Cue, layout: Layout, accent: Colour, length_s: float, *, has_labels: bool) -> Overlay:
-    lines = wrap(each.text, layout.caption_room())
-    kicker = each.kind.upper() if has_labels else ""
-    block = Block(lines=lines, type=layout.caption, kicker=kicker, accent=accent, right_to_left=each.right_to_left)
-    inks = paint(block, layout, layout.height - layout.bottom_px - block.height_px)
-    fade_out_s = _fade_out_s(each.end_s, length_s)
-    return Overlay(start_s=each.start_s, end_s=each.end_s, fade_out_s=fade_out_s, inks=inks)
+    overlays = [_scrim(layout, (cues[0].start_s, cues[-1].end_s), height_px, length_s)]
+    for each in cues:
+        kicker = each.kind.upper() if words.has_labels else ""
+        block = Block(lines=wrap(each.text, room), type=layout.caption, kicker=kicker, accent=accent)
+        block = replace(block, right_to_left=each.right_to_left)
+        inks = paint(block, layout, layout.height - layout.bottom_px - block.height_px)
+        fade_out_s = _fade_out_s(each.end_s, length_s)
+        overlays.append(Overlay(start_s=each.start_s, end_s=each.end_s, fade_out_s=fade_out_s, inks=inks))
+    return overlays
 
 
 def _caption_zone_px(layout: Layout) -> int:
-    """What the tallest caption takes, with its label and some air."""
+    """Return the height of the tallest caption, with its label and a margin."""
     return layout.caption.line_height_px * layout.caption_room().lines + layout.px(44)
 
 
 def _scrim(layout: Layout, seen: tuple[float, float], height_px: int, length_s: float) -> Overlay:
-    """Darkness that rises from the bottom edge and ends above the text, too softly to have an edge."""
+    """Darken the frame from the bottom edge to above the text, without a visible edge."""
     reach = min(layout.height, round(height_px * 1.65))
     column = np.zeros(layout.height, np.float32)
     column[layout.height - reach :] = np.sin(np.linspace(0, np.pi / 2, reach, dtype=np.float32)) ** 2 * 195
@@ -266,5 +245,5 @@ def _scrim(layout: Layout, seen: tuple[float, float], height_px: int, length_s: 
 
 
 def _fade_out_s(end_s: float, length_s: float) -> float:
-    """What lasts to the end is still there on the last frame."""
+    """Return no fade for an overlay that lasts to the end: the last frame shows it."""
     return 0 if end_s > length_s - 0.05 else _FADE_S

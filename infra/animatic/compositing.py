@@ -39,20 +39,20 @@ class Planes:
 
 
 def from_rgb(image: Image.Image) -> Planes:
-    """Both sides must be even."""
+    """Convert an image. Both its sides must be even."""
     luma, blue, red = to_yuv(np.asarray(image).astype(np.float32))
     return Planes(luma=_grey(luma), blue=_grey(halve(blue)), red=_grey(halve(red)))
 
 
 def to_yuv(rgb: Floats) -> tuple[Floats, Floats, Floats]:
-    """Studio-range values, unrounded and at full size."""
+    """Convert to studio-range values, unrounded and at full size."""
     yuv = rgb @ _WEIGHTS.T
     luma, blue, red = (yuv[..., part] + offset for part, offset in enumerate(_OFFSETS))
     return luma, blue, red
 
 
 def halve(plane: Floats) -> Floats:
-    """Each value is the mean of a square of four."""
+    """Return a plane of half the size: each value is the mean of a square of four."""
     height, width = plane.shape
     mean: Any = plane.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3), dtype=np.float32)
     return np.asarray(mean, dtype=np.float32)
@@ -69,7 +69,7 @@ _OPAQUE = 256
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OverlayPlane:
-    """One plane of an overlay: its values times its opacity, and the opacity, of 256."""
+    """One plane of an overlay: its values times its opacity, and its opacity; 256 is opaque."""
 
     top: int
     left: int
@@ -87,7 +87,7 @@ class OverlayPlane:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overlay:
-    """When something is seen, how softly it comes and goes, and the ink of its three planes."""
+    """When something is shown, how long its fades take, and its three planes."""
 
     start_s: float
     end_s: float
@@ -96,21 +96,18 @@ class Overlay:
     inks: tuple[OverlayPlane, OverlayPlane, OverlayPlane]
 
     def lay(self, planes: Sequence[Bytes], second: float) -> None:
-        strength = round(_OPAQUE * self._presence(second))
+        if not self.start_s <= second < self.end_s:
+            return
+        fade_in = (second - self.start_s) / self.fade_in_s if self.fade_in_s else 1.0
+        fade_out = (self.end_s - second) / self.fade_out_s if self.fade_out_s else 1.0
+        strength = round(_OPAQUE * min(1.0, fade_in, fade_out))
         if strength > 0:
             for ink, plane in zip(self.inks, planes, strict=True):
                 ink.lay(plane, strength)
 
-    def _presence(self, second: float) -> float:
-        if not self.start_s <= second < self.end_s:
-            return 0.0
-        coming = (second - self.start_s) / self.fade_in_s if self.fade_in_s else 1.0
-        going = (self.end_s - second) / self.fade_out_s if self.fade_out_s else 1.0
-        return max(0.0, min(1.0, coming, going))
-
 
 def ink(image: Image.Image, at: tuple[int, int] = (0, 0)) -> tuple[OverlayPlane, OverlayPlane, OverlayPlane]:
-    """Turn an RGBA drawing into ink, cut to the part that is drawn on. Its sides and its place are even numbers."""
+    """Turn an RGBA drawing into planes, cut to the part that is drawn on. Its sides and place are even numbers."""
     left, top, right, bottom = _even(image.getchannel("A").getbbox() or (0, 0, 2, 2), image.size)
     drawn = np.asarray(image.crop((left, top, right, bottom))).astype(np.float32)
     opacity: Floats = drawn[..., 3] * np.float32(_OPAQUE / 255)

@@ -19,7 +19,7 @@ _SMALLEST_TYPE_PX = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """A frame's measures. Tall frames keep more room below, where players and phones put their controls."""
+    """The measures of a frame. Tall frames keep more room below, where players and phones show their controls."""
 
     width: int
     height: int
@@ -33,7 +33,7 @@ class Layout:
         return self.height > self.width
 
     def px(self, units: float) -> int:
-        """Pixels for a length given in 720ths of the short side."""
+        """Return the pixels of a length that is given in 720ths of the short side."""
         return round(units * min(self.width, self.height) / _REFERENCE_PX)
 
     @property
@@ -66,11 +66,8 @@ class Layout:
     def caption_room(self) -> Measure:
         return self.room(self.caption, 3 if self.tall else 2, 1.0 if self.tall else 0.8)
 
-    def statement_room(self) -> Measure:
-        return self.room(self.statement, 7 if self.tall else 4, 1.0 if self.tall else 0.74)
-
     def room(self, type_: Type, lines: int, share: float) -> Measure:
-        """Room for some lines of a type, over a share of the width between the margins."""
+        """Return the room for some lines of a type, over a share of the width between the margins."""
         return Measure(width_px=(self.width - 2 * self.side_px) * share, lines=lines, width_of=type_.width)
 
 
@@ -89,9 +86,9 @@ class Block:
     accent: Colour = _WHITE
     bar: bool = False
     cut: bool = False
-    """Not all of the text is here."""
+    """True if the text is longer than these lines."""
     right_to_left: bool = False
-    """It stands at the right edge, and each line begins there."""
+    """True if the block stands at the right edge, where each line begins."""
 
     @property
     def height_px(self) -> int:
@@ -99,7 +96,7 @@ class Block:
 
 
 def paint(block: Block, layout: Layout, top_px: int) -> tuple[OverlayPlane, OverlayPlane, OverlayPlane]:
-    """The block, its first line's top at `top_px`."""
+    """Draw the block. The top of its first line is at `top_px`."""
     drawing = Image.new("RGBA", layout.size, _CLEAR)
     draw = ImageDraw.Draw(drawing)
     _write(draw, block, layout, top_px)
@@ -131,7 +128,7 @@ def _bar(draw: ImageDraw.ImageDraw, block: Block, layout: Layout, top_px: int) -
 def add_tracking(
     draw: ImageDraw.ImageDraw, at: tuple[float, float], word: str, type_: Type, fill: tuple[int, int, int, int]
 ) -> float:
-    """Set a short word in spaced letters, if it is of a script whose letters may stand apart; returns where it ends."""
+    """Set a short word in spaced letters, if its script allows that, and return where it ends."""
     x, y = at
     if not _may_be_spaced(word):
         type_.write(draw, at, word, fill)
@@ -149,12 +146,12 @@ def width_with_tracking(word: str, type_: Type) -> float:
 
 
 def _may_be_spaced(word: str) -> bool:
-    """Latin, Greek and Cyrillic letters, and signs; Arabic and Indic letters hold on to each other."""
+    """Return True for Latin, Greek and Cyrillic letters, and signs. Arabic and Indic letters join each other."""
     return all(ord(char) < 0x0530 or 0x2000 < ord(char) < 0x2070 for char in word)
 
 
 def shrink(text: str, layout: Layout, sizes: tuple[float, ...], room: tuple[int, float, int]) -> Block:
-    """The text in the largest of the sizes that holds it; too long for the smallest, it ends in an ellipsis."""
+    """Set the text in the largest of the sizes that holds it. If the smallest does not, it ends in an ellipsis."""
     lines, share, weight = room
     for units in sizes:
         type_ = layout.type(units, weight)
@@ -165,18 +162,15 @@ def shrink(text: str, layout: Layout, sizes: tuple[float, ...], room: tuple[int,
     set_lines = wrap(text, measure)
     kept = set_lines[:lines]
     if len(set_lines) > lines:
-        kept = (*kept[:-1], _end_with_ellipsis(kept[-1], measure))
+        last = kept[-1]
+        while last and measure.width_of(last + ELLIPSIS) > measure.width_px:
+            last = last[:-1].rstrip()
+        kept = (*kept[:-1], last + ELLIPSIS)
     return Block(lines=kept, type=type_, cut=len(set_lines) > lines, right_to_left=is_right_to_left(text))
 
 
-def _end_with_ellipsis(line: str, measure: Measure) -> str:
-    while line and measure.width_of(line + ELLIPSIS) > measure.width_px:
-        line = line[:-1].rstrip()
-    return line + ELLIPSIS
-
-
 def shade(drawing: Image.Image, layout: Layout) -> Image.Image:
-    """The drawing over a soft shadow of itself."""
+    """Lay the drawing over a soft shadow of itself."""
     reach = max(1, layout.px(5))
     box = drawing.getchannel("A").getbbox() or (0, 0, 1, 1)
     box = (max(0, box[0] - 4 * reach), max(0, box[1] - 4 * reach), box[2] + 4 * reach, box[3] + 4 * reach)
@@ -195,7 +189,7 @@ _WRITING = (255, 255, 255, 225)
 
 
 def timecode(frame: int, frame_rate: int) -> str:
-    """Hours, minutes, seconds and frames, as film people write them."""
+    """Format hours, minutes, seconds and frames."""
     seconds, frames = divmod(frame, frame_rate)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}:{frames:02}"
 
@@ -208,16 +202,17 @@ class Slate:
     accent: Colour
 
     def label(self, length_s: float) -> Overlay:
-        """What does not change: the label, and the paper under the timecode."""
+        """Draw what does not change: the label, and the paper under the timecode."""
         drawing = Image.new("RGBA", self.layout.size, _CLEAR)
         draw = ImageDraw.Draw(drawing)
-        self._paper(draw, self.layout.side_px, self._label_width)
+        label_width = round(width_with_tracking(_LABEL, self._type)) + self._dot * 2 + self._pad * 2
+        self._paper(draw, self.layout.side_px, label_width)
         self._paper(draw, self._code_left, self._code_width)
         self._write_label(draw)
         return Overlay(start_s=0, end_s=length_s, fade_in_s=0, fade_out_s=0, inks=ink(drawing))
 
     def timecode(self, frame: int, frame_rate: int) -> tuple[OverlayPlane, OverlayPlane, OverlayPlane]:
-        """In cells of one width, so that the digits do not tremble."""
+        """Draw the timecode of a frame."""
         drawing = Image.new("RGBA", (_even(self._code_width), _even(self._height)), _CLEAR)
         draw = ImageDraw.Draw(drawing)
         x = float(self._pad)
@@ -258,10 +253,6 @@ class Slate:
     @property
     def _top(self) -> int:
         return self.layout.top_px // 2 * 2
-
-    @property
-    def _label_width(self) -> int:
-        return round(width_with_tracking(_LABEL, self._type)) + self._dot * 2 + self._pad * 2
 
     @property
     def _code_width(self) -> int:

@@ -1,7 +1,7 @@
-"""The sheet: what a storyboard says of a shot, as labelled notes on the card of a film that has no picture.
+"""The notes of a shot, with labels, on the card of a film that has no picture.
 
-All of it is shown. What is long is set smaller, then in pages one after the other; only a film that is too short for
-its pages leaves lines out, and says how many.
+Long notes are set smaller, then in several pages. Only a film that is too short for its pages leaves lines out, and
+says how many.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _WHITE: Colour = (250, 250, 248)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Note:
-    """One text of the storyboard, line by line, and what it says something about."""
+    """One text of the storyboard, paragraph by paragraph, and its label."""
 
     label: str
     paragraphs: tuple[str, ...]
@@ -35,7 +35,7 @@ class Note:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Row:
-    """One line as it is set; the first of each note has its label."""
+    """One line. The first of each note has its label."""
 
     label: str
     line: str
@@ -45,7 +45,7 @@ class _Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """What is seen at once."""
+    """The lines that are shown at once."""
 
     rows: tuple[_Row, ...]
     type: Type
@@ -65,7 +65,7 @@ class Page:
     def paint(
         self, top_px: int, accent: Colour, *, right_to_left: bool
     ) -> tuple[OverlayPlane, OverlayPlane, OverlayPlane]:
-        """The page, its first line's top at `top_px`; its labels stand where the sheet begins to be read."""
+        """Draw the page. The top of its first line is at `top_px`; labels stand on the side where reading begins."""
         drawing = Image.new("RGBA", self.layout.size, (0, 0, 0, 0))
         draw = ImageDraw.Draw(drawing)
         y = float(top_px)
@@ -96,12 +96,18 @@ class Page:
 
 
 def set_pages(notes: tuple[Note, ...], layout: Layout, room_px: int, most: int) -> list[Page]:
-    """The notes in the largest type in which one page of that height holds them, or else in several pages."""
+    """Set the notes in the largest type in which one page of that height holds them, or else in several pages."""
     sizes = [units for units in _SIZES if layout.tall or units <= _LARGEST_IN_WIDE_FRAMES]
     settings = (_set(notes, layout, units) for units in sizes)
     page = next((page for page in settings if page.height_px <= room_px), None) or _set(notes, layout, sizes[-1])
-    pages = list(_turn_pages(page, room_px))
-    return pages if len(pages) <= most else _leave_out(pages, most)
+    pages = list(_split(page, room_px))
+    if len(pages) <= most:
+        return pages
+    # The last page says how many lines are left out.
+    last = pages[most - 1]
+    missing = sum(len(page.rows) for page in pages[most:]) + 1
+    note = replace(last.rows[-1], line=f"… (+{missing} lines)", right_to_left=False)
+    return [*pages[: most - 1], replace(last, rows=(*last.rows[:-1], note))]
 
 
 def _set(notes: tuple[Note, ...], layout: Layout, units: float) -> Page:
@@ -120,7 +126,8 @@ def _set(notes: tuple[Note, ...], layout: Layout, units: float) -> Page:
     return Page(rows=tuple(rows), type=type_, layout=layout, label_px=label_px)
 
 
-def _turn_pages(page: Page, room_px: int) -> Iterator[Page]:
+def _split(page: Page, room_px: int) -> Iterator[Page]:
+    """Split a page into pages of that height. The first line of each has the label of its note."""
     taken: list[_Row] = []
     label = ""
     for row in page.rows:
@@ -131,11 +138,3 @@ def _turn_pages(page: Page, room_px: int) -> Iterator[Page]:
         else:
             taken.append(row)
     yield replace(page, rows=tuple(taken))
-
-
-def _leave_out(pages: list[Page], most: int) -> list[Page]:
-    """The last page says how many lines there would be."""
-    last = pages[most - 1]
-    missing = sum(len(page.rows) for page in pages[most:]) + 1
-    said = replace(last.rows[-1], line=f"… (+{missing} lines)", right_to_left=False)
-    return [*pages[: most - 1], replace(last, rows=(*last.rows[:-1], said))]

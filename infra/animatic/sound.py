@@ -97,7 +97,7 @@ _NONE = re.compile(r"\s*(none|no (background )?music|silence|silent|without musi
 
 
 def choose_mood(music: str) -> Mood | None:
-    """The mood that the words name most often; calm when they name none; None when they ask for no music."""
+    """Return the mood that the words name most often, calm if they name none, and None if they ask for no music."""
     plain = music.casefold()
     if _NONE.fullmatch(plain):
         return None
@@ -121,7 +121,7 @@ _CEILING = 0.5
 
 
 def blocks(mood: Mood | None, seed: int, duration_seconds: int) -> Iterator[Samples]:
-    """One second of stereo at a time; no mood is digital silence."""
+    """Yield one second of stereo at a time; without a mood it is digital silence."""
     for second in range(duration_seconds):
         if mood is None:
             yield np.zeros((2, SAMPLE_RATE_HZ), np.float32)
@@ -131,7 +131,7 @@ def blocks(mood: Mood | None, seed: int, duration_seconds: int) -> Iterator[Samp
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Bed:
-    """Every sample is a function of its time alone, so a block needs to know nothing of the one before."""
+    """Every sample is a function of its time alone, so that blocks are independent of each other."""
 
     mood: Mood
     seed: int
@@ -139,14 +139,18 @@ class _Bed:
     def second(self, second: int, duration_seconds: int) -> Samples:
         time = second + np.arange(SAMPLE_RATE_HZ, dtype=np.float64) / SAMPLE_RATE_HZ
         mixed = self._pad(time) + self._plucks(time) + self._drums(time)
-        level = _LEVEL * self.mood.gain * _envelope(time, duration_seconds)
+        # The fades take no more than half of a very short film.
+        fade_in = np.clip(time / min(_FADE_IN_S, duration_seconds / 4), 0, 1)
+        fade_out = np.clip((duration_seconds - time) / min(_FADE_OUT_S, duration_seconds / 3), 0, 1)
+        envelope: npt.NDArray[np.float64] = np.sin(fade_in * np.pi / 2) ** 2 * np.sin(fade_out * np.pi / 2) ** 2
+        level = _LEVEL * self.mood.gain * envelope
         return np.clip(mixed * level, -_CEILING, _CEILING).astype(np.float32)
 
     def chord(self, number: int) -> Chord:
         return self.mood.chords[(number + self.seed) % len(self.mood.chords)]
 
     def _pad(self, time: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The chords that sound in this time, each growing out of the one before."""
+        """Mix the chords of this time, each cross-faded with the one before."""
         length = self.mood.chord_s
         mixed = np.zeros((2, time.size))
         for number in range(int(time[0] / length) - 1, int(time[-1] / length) + 2):
@@ -159,12 +163,19 @@ class _Bed:
         return mixed
 
     def _voices(self, chord: Chord, time: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Each note twice, a little apart in tune and in space, which is what makes a pad wide."""
+        """Mix each note twice, a little apart in tune and in space, which makes a pad wide.
+
+        A note is a sum of sines, and each overtone is weaker than the one below.
+        """
         mixed = np.zeros((2, time.size))
         for place, note in enumerate(chord):
             swell = 0.8 + 0.2 * np.sin(time * (0.7 + 0.13 * place) + place + self.seed % 7)
             for side, tune in ((0, 1 - _DETUNE), (1, 1 + _DETUNE)):
-                tone = swell * _tone(_hertz(note) * tune, time, self.mood.brightness)
+                angle = _angle(_hertz(note) * tune, time)
+                sines = np.zeros(time.size, np.float32)
+                for partial in range(1, _PARTIALS + 1):
+                    sines += np.float32(self.mood.brightness ** (partial - 1)) * np.sin(angle * np.float32(partial))
+                tone = swell * sines.astype(np.float64)
                 mixed[side] += tone
                 mixed[1 - side] += 0.35 * tone
         return mixed / len(chord)
@@ -197,17 +208,8 @@ def _hertz(note: int) -> float:
     return float(440.0 * 2 ** ((note - 69) / 12))
 
 
-def _tone(hertz: float, time: npt.NDArray[np.float64], brightness: float) -> npt.NDArray[np.float64]:
-    """A soft tone: sines, each overtone weaker than the one below."""
-    angle = _angle(hertz, time)
-    total = np.zeros(time.size, np.float32)
-    for partial in range(1, _PARTIALS + 1):
-        total += np.float32(brightness ** (partial - 1)) * np.sin(angle * np.float32(partial))
-    return total.astype(np.float64)
-
-
 def _struck(hertz: float, since: npt.NDArray[np.float64], decay: float) -> npt.NDArray[np.float64]:
-    """A tone that is struck at zero: quickly there, slowly gone."""
+    """Return a tone that is struck at zero: it rises quickly and decays slowly."""
     after = np.maximum(since, 0)
     shape = np.where(since >= 0, np.exp(-after * decay) * np.minimum(after / 0.006, 1), 0)
     angle = _angle(hertz, after)
@@ -215,12 +217,5 @@ def _struck(hertz: float, since: npt.NDArray[np.float64], decay: float) -> npt.N
 
 
 def _angle(hertz: float, time: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """Reduced to one turn before it loses digits: single precision is three times as fast and precise enough here."""
+    """Return the phase, reduced to one turn: then single precision, which is three times as fast, is precise enough."""
     return ((time * hertz) % 1.0 * (2 * np.pi)).astype(np.float32)
-
-
-def _envelope(time: npt.NDArray[np.float64], duration_seconds: int) -> npt.NDArray[np.float64]:
-    """Fades that take no more than half of a very short film."""
-    coming = np.clip(time / min(_FADE_IN_S, duration_seconds / 4), 0, 1)
-    going = np.clip((duration_seconds - time) / min(_FADE_OUT_S, duration_seconds / 3), 0, 1)
-    return np.asarray(np.sin(coming * np.pi / 2) ** 2 * np.sin(going * np.pi / 2) ** 2, np.float64)
