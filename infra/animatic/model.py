@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from decimal import Decimal
 from pathlib import Path
@@ -71,7 +71,7 @@ _OPERATION = "operation.json"
 _NOTES_FILE = "notes.json"
 _NOTES = ("visual", "project", "shot")
 _DRAWN = {each.name for each in fields(Storyboard)} - {"image"}
-"""What this version draws of an operation's file. One of a later version may hold more."""
+"""The keys of an operation's file that this version draws. A later version may store more."""
 
 
 class Animatic:
@@ -92,31 +92,31 @@ class Animatic:
         await asyncio.to_thread(self._reports.prepare)
 
     def plan(self, request: VideoRequest) -> Plan:
-        """One free clip of the whole length."""
+        """Plan one free clip of the whole length."""
         return plan(request)
 
     def makes(self, model: str) -> bool:
-        """Only its own."""
+        """Return True for the local renderer only."""
         return model == NAME
 
     async def submit(
         self, request: VideoRequest, clip: Clip, sources: Sequence[str], *, send_before: float, previous: str = ""
     ) -> str:
-        """Writes down what to draw, and begins."""
+        """Store what to draw, and begin to render."""
         operation = f"{clip.prefix}{_OPERATION}"
-        order = _order(request)
-        # The release before knows no notes: they go beside the operation, which has the keys that it expects.
-        notes = {key: order.pop(key) for key in _NOTES}
+        board = _board_of(request)
+        # The release before rejects unknown keys in an operation. The notes are a file beside it.
+        notes = {key: board.pop(key) for key in _NOTES}
         if any(notes.values()):
             await self._put(f"{clip.prefix}{_NOTES_FILE}", notes)
-        await self._put(operation, order)
+        await self._put(operation, board)
         # Before the clip is accepted: from its first moment on it shows frames, and no estimate.
         await asyncio.to_thread(self._reports.of(operation).write, 0, 1)
         self._begin(operation)
         return operation
 
     async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:
-        """Wait a little for the film; render it unless this process does so already."""
+        """Wait up to `POLL_AT_MOST_S` for the film. Render it unless this process does so already."""
         if not operation.startswith(WORK) or not operation.endswith(f"/{_OPERATION}"):
             return Foreign()
         rendering = self._rendering.get(operation) or self._begin(operation)
@@ -135,11 +135,11 @@ class Animatic:
         return ended
 
     async def recover(self, prefix: str) -> Sequence[str]:
-        """The films under a prefix."""
+        """Return the films under a prefix."""
         return [file.name for file in await self._videos.list(prefix) if file.name.endswith(".mp4")]
 
     async def discard(self, operation: str) -> None:
-        """A render that has not begun never will; one that has loses its folder, and ends at the next look at it."""
+        """Stop the render of a film. One that runs loses its folder, and ends within a second of film."""
         if task := self._rendering.pop(operation, None):
             task.cancel()
             self._forget_report(operation)
@@ -168,14 +168,24 @@ class Animatic:
             try:
                 await self._render(operation, await self._board(operation, folder), film)
             except (ValueError, Invalid, NotFound) as error:
-                return GenerationFailed(failure=_unusable(error))
+                says_what = str(error).startswith("The reference image")
+                failure = Failure(
+                    category=Category.INVALID_REQUEST,
+                    code="invalid_image",
+                    message=str(error) if says_what else f"reference_image can't be used: {error}",
+                    field="reference_image",
+                    charged=Charged.NO,
+                )
+                return GenerationFailed(failure=failure)
             except (BrokenProcessPool, Unavailable):
                 raise
             except Exception as error:  # a bug in the drawing fails this job, and is not retried for ever
                 if isinstance(error, OSError) and error.errno in DISK_ERRNOS:
                     raise
                 logger.exception("the renderer failed", extra={"action": "render_failed", "operation": operation})
-                return GenerationFailed(failure=_failure(error))
+                words = f"The local renderer failed ({type(error).__name__}); its log says more."
+                failure = Failure(category=Category.INTERNAL, code="renderer_failed", message=words, charged=Charged.NO)
+                return GenerationFailed(failure=failure)
             await self._videos.put(name, film, content_type="video/mp4")
         return GenerationDone(outputs=(name,))
 
@@ -189,31 +199,27 @@ class Animatic:
             raise unavailable_of("the scratch folder", error) from error
 
     async def _board(self, operation: str, folder: Path) -> Storyboard:
-        order = json.loads(await self._bytes(operation, folder / "order"))
+        order = json.loads(await self._read(operation, folder / "order"))
         reference = order.pop("reference")
-        image = await self._bytes(reference, folder / "reference") if reference else None
-        order |= await self._notes(operation, folder)
+        image = await self._read(reference, folder / "reference") if reference else None
+        with suppress(NotFound):
+            notes = json.loads(await self._read(operation.removesuffix(_OPERATION) + _NOTES_FILE, folder / "notes"))
+            order |= {key: notes[key] for key in _NOTES if key in notes}
         return Storyboard(**{name: value for name, value in order.items() if name in _DRAWN}, image=image)
 
     async def _put(self, name: str, fields: dict[str, Any]) -> None:
         text = json.dumps(fields, ensure_ascii=False).encode()
         await self._videos.put(name, text, content_type="application/json")
 
-    async def _notes(self, operation: str, folder: Path) -> dict[str, Any]:
-        try:
-            notes = await self._bytes(operation.removesuffix(_OPERATION) + _NOTES_FILE, folder / "notes")
-        except NotFound:
-            return {}
-        found: dict[str, Any] = json.loads(notes)
-        return {key: found[key] for key in _NOTES if key in found}
-
-    async def _bytes(self, name: str, local: Path) -> bytes:
+    async def _read(self, name: str, local: Path) -> bytes:
         await self._videos.fetch(name, local)
         return await asyncio.to_thread(local.read_bytes)
 
     async def _render(self, operation: str, board: Storyboard, film: Path) -> None:
-        """A renderer that dies takes its neighbours' films with it: each of them is made again alone, and only the
-        film that kills a renderer of its own is given up."""
+        """Render a film, and alone if a renderer died while it was rendered.
+
+        A renderer that dies ends all films of its pool. Only the film that kills a pool of its own is given up.
+        """
         if operation not in self._suspects:
             await self._studio.render(board, film, self._reports.of(operation))
             return
@@ -224,7 +230,8 @@ class Animatic:
             alone.close()
 
 
-def _order(request: VideoRequest) -> dict[str, Any]:
+def _board_of(request: VideoRequest) -> dict[str, Any]:
+    """Return the storyboard of a request, with the name of its image."""
     width, height = request.frame_size
     scene = request.scene if request.scene and has_visible_texts(request.scene) else Scene(description=request.prompt)
     board = Storyboard(
@@ -245,25 +252,8 @@ def _order(request: VideoRequest) -> dict[str, Any]:
         audio=request.generate_audio,
         image=None,
     )
-    order = asdict(board)
-    del order["image"]
-    return {**order, "reference": name_in_store(request.reference_image) or request.reference_image}
-
-
-def _unusable(error: ValueError | Invalid | NotFound) -> Failure:
-    words = str(error) if str(error).startswith("The reference image") else f"reference_image can't be used: {error}"
-    return Failure(
-        category=Category.INVALID_REQUEST,
-        code="invalid_image",
-        message=words,
-        field="reference_image",
-        charged=Charged.NO,
-    )
-
-
-def _failure(error: Exception) -> Failure:
-    words = f"The local renderer failed ({type(error).__name__}); its log says more."
-    return Failure(category=Category.INTERNAL, code="renderer_failed", message=words, charged=Charged.NO)
+    fields_ = {name: value for name, value in asdict(board).items() if name != "image"}
+    return {**fields_, "reference": name_in_store(request.reference_image) or request.reference_image}
 
 
 _CRASHED = Failure(

@@ -24,7 +24,7 @@ _LEAST_CONTRAST = 72
 """Levels of 255 between a line and its paper."""
 _SAMPLE_PX = 1024
 _TOLERANCE = 0.02
-"""Less of the drawing than this may be as bright as its paper: a shadow, or the edge of a line."""
+"""A smaller share of the drawing may be as bright as its paper: a shadow, or the edge of a line."""
 
 
 def lay_on_paper(colours: Image.Image, alpha: Image.Image) -> Image.Image:
@@ -45,7 +45,7 @@ def _choose(colours: Image.Image, alpha: Image.Image) -> tuple[int, int, int]:
 
 _BYTES_AT_MOST = 8_000_000
 _SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
-"""Which colour space a profile must have to speak of an image of that mode."""
+"""The colour space that a profile must have to describe an image of that mode."""
 
 
 def unpack(chunk: bytes) -> bytes | None:
@@ -99,7 +99,7 @@ _BROKEN = (
 
 
 def decode(data: bytes) -> Image.Image:
-    """The picture as people see it: upright, in sRGB, on paper, 8 bits. Raises ValueError with the limit's name."""
+    """Decode a picture as people see it: upright, in sRGB, on paper, 8 bits. Raises ValueError with the reason."""
     if len(data) > MAX_BYTES:
         raise ValueError(f"The reference image has {len(data):,} bytes; the limit is {MAX_BYTES:,} (20 MB).")
     with warnings.catch_warnings():
@@ -122,7 +122,7 @@ class _TooLarge(ValueError):
 
 
 class _NotDrawn(ValueError):
-    """It is whole, and of a kind that no door lets in."""
+    """The picture is whole, and of a kind that the facade refuses."""
 
 
 def _load(data: bytes) -> Image.Image:
@@ -133,7 +133,12 @@ def _load(data: bytes) -> Image.Image:
     with Image.open(BytesIO(data), formats=_FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
             raise _TooLarge
-        _check_as_the_doors_do(original)
+        try:  # the facade did not see a picture that came by its address
+            image_kind(original)
+        except Invalid as error:
+            if "cut off" in str(error):
+                raise
+            raise _NotDrawn(str(error).replace("reference_image", "The reference image") + ".") from error
         factor = _factor(image)
         if image.format in ("JPEG", "MPO"):
             image.draft(image.mode, (image.width // factor, image.height // factor))
@@ -145,16 +150,6 @@ def _load(data: bytes) -> Image.Image:
         turn = _TURNS.get(_orientation(image))
         flat = _flatten(small, profile or image.info.get("icc_profile"))
     return flat if turn is None else flat.transpose(turn)
-
-
-def _check_as_the_doors_do(data: bytes) -> None:
-    """A picture that came by its address was looked at by no door."""
-    try:
-        image_kind(data)
-    except Invalid as error:
-        if "cut off" in str(error):
-            raise
-        raise _NotDrawn(str(error).replace("reference_image", "The reference image") + ".") from error
 
 
 def _keep_pixels(png: bytes) -> tuple[bytes, bytes | None]:
@@ -174,7 +169,7 @@ def _keep_pixels(png: bytes) -> tuple[bytes, bytes | None]:
 
 
 def _is_used(name: bytes, data: bytes, colour: int) -> bool:
-    """A transparent colour of the length that its kind of picture must have, and the orientation."""
+    """Return True for the orientation, and for a transparent colour of the length that the colour type demands."""
     return name == b"eXIf" or (name == b"tRNS" and len(data) in _TRANSPARENCY_BYTES.get(colour, ()))
 
 
@@ -185,7 +180,7 @@ def _factor(image: Image.Image) -> int:
 def _shrink(image: Image.Image, depth: int) -> Image.Image:
     """Return the image in one of the modes L, LA, RGB, RGBA and CMYK, a large one smaller.
 
-    It goes in strips: the colours and the alpha of a whole large picture would be there several times at once.
+    It works in strips: a whole large picture would be in memory several times at once.
     """
     factor = _factor(image)
     if factor == 1:
@@ -202,7 +197,7 @@ def _shrink(image: Image.Image, depth: int) -> Image.Image:
 
 
 def _shrink_webp(data: bytes, size: tuple[int, int]) -> Image.Image:
-    """By FFmpeg: Pillow reads a WebP as an animation, which takes four times the memory of the picture."""
+    """Shrink with FFmpeg: Pillow reads a WebP as an animation, in four times the memory of the picture."""
     with av.open(BytesIO(data), "r", format="webp_pipe") as container:
         frame = next(iter(container.decode(video=0)))
         small = frame.reformat(width=size[0], height=size[1], format="rgba", interpolation="AREA")
@@ -222,7 +217,7 @@ def _expand(image: Image.Image, depth: int) -> Image.Image:
 
 
 def _expand_key(image: Image.Image, key: Any, depth: int) -> Image.Image:
-    """One colour is clear. It is written in the picture's own bits, and Pillow has turned those into eight."""
+    """Make one colour transparent. It is stored in the bits of the file, which Pillow has converted to eight."""
     colours = image.convert("L") if image.mode == "1" else image
     pixels = np.asarray(colours)
     clear = np.asarray(key, np.int64)
@@ -237,7 +232,7 @@ def _expand_key(image: Image.Image, key: Any, depth: int) -> Image.Image:
 
 
 def _expand_16_bits(image: Image.Image, key: Any) -> Image.Image:
-    """Pillow clips 16-bit grey when it converts, which turns a photograph white."""
+    """Scale 16-bit grey to eight bits. Pillow clips it instead, which turns a photograph white."""
     pixels = np.asarray(image)
     grey = Image.fromarray(np.clip(pixels.astype(np.int64) >> 8, 0, 255).astype(np.uint8))
     if key is not None:
@@ -254,7 +249,7 @@ def _flatten(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """How the camera was held; a picture with broken metadata is shown as it is stored."""
+    """Return how the camera was held. A picture with broken metadata is shown as it is stored."""
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except _BROKEN:

@@ -19,7 +19,7 @@ from infra.parent import exit_with_parent
 
 
 class RenderPool:
-    """Renders storyboards, `renderers` at a time, in the order they come."""
+    """Renders storyboards, `renderers` at a time, in the order of the calls."""
 
     def __init__(self, renderers: int) -> None:
         self._renderers = renderers
@@ -47,7 +47,7 @@ class RenderPool:
             self._pool.submit(_import_everything)
 
     def close(self) -> None:
-        """Ends the children at once; a render under way is thrown away."""
+        """End the children at once, and with them every render that they work on."""
         self._lifeline.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._watched.close()
@@ -60,7 +60,7 @@ class RenderPool:
 
 
 def _begin(lifeline: Connection) -> None:
-    """In the child. Ctrl-C reaches the whole group of processes: the parent decides what it means."""
+    """Prepare the child. It ignores Ctrl-C, which reaches the whole process group: the parent handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent(os.dup(lifeline.fileno()), grace_s=0)
 

@@ -18,7 +18,6 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
 from infra.animatic import background, camera, palette, picture, sound
-from infra.animatic import sound as mood
 from infra.animatic.camera import Box, Stage, plan, set_stage, stage_size
 from infra.animatic.captions import has_notes, reads_from_right, set_captions
 from infra.animatic.compositing import Bytes, Overlay, Planes
@@ -40,6 +39,9 @@ _TITLE_LENGTH = 100
 _X264 = {"preset": "superfast", "crf": "20", "profile": "high", "flags": "+bitexact", "g": "48"}
 _MP4 = {"movflags": "+faststart", "fflags": "+bitexact"}
 
+Frame = tuple[Bytes, Bytes, Bytes]
+"""Luma, blue and red."""
+
 
 @dataclass(kw_only=True, slots=True)
 class Mp4Writer:
@@ -54,18 +56,26 @@ class Mp4Writer:
     @classmethod
     @contextmanager
     def open(cls, to: Path, board: Storyboard) -> Iterator["Mp4Writer"]:
-        """Leaving the block finishes the file."""
+        """Open a new file. Leaving the block finishes it."""
         with av.open(str(to), "w", format="mp4", options=_MP4) as container:
             # Anyone who finds the file can see what it is.
             title = clean(board.title) or clean(board.description)
             labels = {"title": title[:_TITLE_LENGTH] or "Untitled", "comment": COMMENT, "artist": AUTHOR}
             container.metadata.update(labels)
-            reel = cls(container=container, video=_video(container, board), audio=_audio(container))
-            yield reel
-            container.mux(reel.video.encode())
-            container.mux(reel.audio.encode())
+            video = container.add_stream("libx264", rate=FRAME_RATE, options=_X264)
+            video.width, video.height, video.pix_fmt = board.width, board.height, "yuv420p"
+            video.thread_count = _THREADS
+            codec = video.codec_context
+            codec.color_primaries = codec.color_trc = codec.colorspace = _BT709
+            codec.color_range = _STUDIO_RANGE
+            audio = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="stereo", options={"flags": "+bitexact"})
+            audio.bit_rate = _AUDIO_BITS_PER_S
+            yield cls(container=container, video=video, audio=audio)
+            container.mux(video.encode())
+            container.mux(audio.encode())
 
-    def expose(self, planes: tuple[Bytes, Bytes, Bytes]) -> None:
+    def write_frame(self, planes: Frame) -> None:
+        """Encode the next frame."""
         frame = av.VideoFrame(planes[0].shape[1], planes[0].shape[0], "yuv420p")
         for plane, values in zip(frame.planes, planes, strict=True):
             rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
@@ -74,34 +84,16 @@ class Mp4Writer:
         self.frames += 1
         self.container.mux(self.video.encode(frame))
 
-    def record(self, block: Samples) -> None:
+    def write_sound(self, block: Samples) -> None:
+        """Encode the next block of sound."""
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout="stereo")
         frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE_HZ, self.samples, Fraction(1, SAMPLE_RATE_HZ)
         self.samples += block.shape[1]
         self.container.mux(self.audio.encode(frame))
 
 
-def _video(container: OutputContainer, board: Storyboard) -> VideoStream:
-    stream = container.add_stream("libx264", rate=FRAME_RATE, options=_X264)
-    stream.width, stream.height, stream.pix_fmt = board.width, board.height, "yuv420p"
-    stream.thread_count = _THREADS
-    codec = stream.codec_context
-    codec.color_primaries = codec.color_trc = codec.colorspace = _BT709
-    codec.color_range = _STUDIO_RANGE
-    return stream
-
-
-def _audio(container: OutputContainer) -> AudioStream:
-    stream = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="stereo", options={"flags": "+bitexact"})
-    stream.bit_rate = _AUDIO_BITS_PER_S
-    return stream
-
-
-Frame = tuple[Bytes, Bytes, Bytes]
-
-
 class Abandoned(Exception):
-    """The folder of the film was removed while it was being made: its job was cancelled."""
+    """The folder of the film was removed while the film was rendered: its job was cancelled."""
 
 
 def render(board: Storyboard, to: Path, report: Callable[[int, int], None] | None = None) -> None:
@@ -110,21 +102,35 @@ def render(board: Storyboard, to: Path, report: Callable[[int, int], None] | Non
     Call `report` after each frame, with the number of frames written and of all frames. Raises ValueError for a bad
     picture, and `Abandoned` within a second of film if its folder was removed.
     """
-    _check(board)
-    scene = _scene(board)
-    with write_atomically(to) as part:
-        _shoot(board, scene, part, report)
+    if board.width < 2 or board.height < 2 or board.width % 2 or board.height % 2:
+        raise ValueError(f"A film's sides are even numbers of pixels, not {board.width}x{board.height}.")
+    if board.duration_seconds < 1:
+        raise ValueError(f"A film lasts at least 1 s, not {board.duration_seconds} s.")
+    # One seed for a series of scenes still gives each scene a card of its own.
+    seed = crc32(f"{board.seed}\n{board.title}\n{board.description}".encode("utf-8", "surrogatepass"))
+    scene = _build_scene(board, seed)
+    mood = sound.choose_mood(board.music) if board.audio else None
+    total = board.duration_seconds * FRAME_RATE
+    with write_atomically(to) as part, Mp4Writer.open(part, board) as writer:
+        for block in sound.blocks(mood, seed, board.duration_seconds):
+            if not part.parent.is_dir():
+                raise Abandoned(f"the folder of {part.name} was removed")
+            for _ in range(FRAME_RATE):
+                writer.write_frame(scene.draw(writer.frames, total, (board.width, board.height)))
+                if report:
+                    report(writer.frames, total)
+            writer.write_sound(block)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Scene:
-    """All that is drawn once."""
+    """What is drawn once for all frames."""
 
     stage: Stage
     overlays: tuple[Overlay, ...]
     slate: Slate
 
-    def frame(self, number: int, total: int, size: tuple[int, int]) -> Frame:
+    def draw(self, number: int, total: int, size: tuple[int, int]) -> Frame:
         progress = number / max(1, total - 1)
         planes = _look(self.stage.picture, self.stage.travel.box(progress, self.stage.picture.size), size)
         for overlay in self.overlays:
@@ -134,21 +140,13 @@ class _Scene:
         return planes
 
 
-def _check(board: Storyboard) -> None:
-    if board.width < 2 or board.height < 2 or board.width % 2 or board.height % 2:
-        raise ValueError(f"A film's sides are even numbers of pixels, not {board.width}x{board.height}.")
-    if board.duration_seconds < 1:
-        raise ValueError(f"A film lasts at least 1 s, not {board.duration_seconds} s.")
-
-
-def _scene(board: Storyboard) -> _Scene:
+def _build_scene(board: Storyboard, seed: int) -> _Scene:
     layout = Layout(width=board.width, height=board.height)
-    seed = _seed(board)
     colours = palette.choose(board.style, f"{board.title} {board.description}", seed)
     move = camera.parse(board.camera)
     if board.image is None:
-        frame_travel = plan(move, board.duration_seconds)
-        image = background.draw(stage_size(layout.size, frame_travel), colours, seed)
+        path = plan(move, board.duration_seconds)
+        image = background.draw(stage_size(layout.size, path), colours, seed)
         if has_notes(board):
             image = background.dim(image)
         if reads_from_right(board):
@@ -160,29 +158,8 @@ def _scene(board: Storyboard) -> _Scene:
     return _Scene(stage=set_stage(image, layout.size, move, board.duration_seconds), overlays=overlays, slate=slate)
 
 
-def _seed(board: Storyboard) -> int:
-    """One seed for a series of scenes still gives each scene a card of its own."""
-    text = f"{board.seed}\n{board.title}\n{board.description}"
-    return crc32(text.encode("utf-8", "surrogatepass"))
-
-
-def _shoot(board: Storyboard, scene: _Scene, to: Path, report: Callable[[int, int], None] | None) -> None:
-    hearing = mood.choose_mood(board.music) if board.audio else None
-    with Mp4Writer.open(to, board) as reel:
-        total = board.duration_seconds * FRAME_RATE
-        numbers = iter(range(total))
-        for block in sound.blocks(hearing, _seed(board), board.duration_seconds):
-            if not to.parent.is_dir():
-                raise Abandoned(f"the folder of {to.name} was removed")
-            for _ in range(FRAME_RATE):
-                reel.expose(scene.frame(next(numbers), total, (board.width, board.height)))
-                if report:
-                    report(reel.frames, total)
-            reel.record(block)
-
-
 def _look(planes: Planes, box: Box, size: tuple[int, int]) -> Frame:
-    """What the camera sees: cut and scaled in one step, which is what makes a slow move smooth."""
+    """Return what the camera sees: cut and scaled in one step, which makes a slow move smooth."""
     half_size = (size[0] // 2, size[1] // 2)
     half_box = (box[0] / 2, box[1] / 2, box[2] / 2, box[3] / 2)
     return (
