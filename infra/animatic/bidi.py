@@ -1,11 +1,12 @@
 """Bidirectional text: the order in which a line of mixed scripts is drawn, by Unicode's algorithm (UAX #9).
 
-It runs on the whole line, before fonts are chosen: a font knows nothing of the words beside its own.
+It runs on the whole line, before fonts are chosen.
 """
 
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 _DEEPEST = 125
 _BRACKETS = (
@@ -27,6 +28,7 @@ _ISOLATES = ("LRI", "RLI", "FSI")
 _EMBEDDINGS = {"LRE": (0, ""), "RLE": (1, ""), "LRO": (0, "L"), "RLO": (1, "R")}
 _REMOVED = ("LRE", "RLE", "LRO", "RLO", "PDF", "BN")
 _NEUTRAL = ("B", "S", "WS", "ON", "LRI", "RLI", "FSI", "PDI")
+_BLANK = ("WS", *_ISOLATES, "PDI", *_REMOVED)
 _STRONG = {"L": "L", "R": "R", "AL": "R", "EN": "R", "AN": "R"}
 """What a letter or a number is to the neutral characters beside it."""
 CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -42,7 +44,7 @@ class Run:
 
 
 def is_right_to_left(text: str) -> bool:
-    """Return whether the paragraph runs from right to left: whether its first letter outside an isolate does."""
+    """Return True if the paragraph runs from right to left: if its first letter outside an isolate does."""
     return _first_strong([unicodedata.bidirectional(char) for char in text]) == 1
 
 
@@ -51,14 +53,11 @@ def order(line: str, *, right_to_left: bool) -> list[Run]:
     kinds = [unicodedata.bidirectional(char) or "L" for char in line]
     levels = _levels(line, kinds, int(right_to_left))
     shown = [at for at, char in enumerate(line) if char not in CONTROLS]
-    runs: list[tuple[int, list[int]]] = []
-    for at in shown:
-        if runs and runs[-1][0] == levels[at]:
-            runs[-1][1].append(at)
-        else:
-            runs.append((levels[at], [at]))
-    for level in range(max((level for level, _ in runs), default=0), 0, -1):
-        runs = _reverse(runs, level)
+    runs = [(level, list(places)) for level, places in groupby(shown, key=levels.__getitem__)]
+    for least in range(max((level for level, _ in runs), default=0), 0, -1):
+        # L2: reverse every stretch of runs of this level or more.
+        stretches = [(high, list(stretch)) for high, stretch in groupby(runs, key=lambda run: run[0] >= least)]
+        runs = [run for high, stretch in stretches for run in (reversed(stretch) if high else stretch)]
     return [Run("".join(line[at] for at in places), bool(level % 2)) for level, places in runs]
 
 
@@ -78,7 +77,7 @@ def reopen(line: str) -> str:
 
 
 def override(run: Run) -> str:
-    """Return the run for a library that looks for directions itself: told so, if its letters run the other way."""
+    """Return the run with a control, for a library that detects directions, if its letters run the other way."""
     against = ("L", "EN", "AN") if run.right_to_left else ("R", "AL")
     if not any(unicodedata.bidirectional(char) in against for char in run.text):
         return run.text
@@ -88,19 +87,6 @@ def override(run: Run) -> str:
 def mirror(clusters: Iterable[str]) -> str:
     """Return a run from right to left as it stands on the line, for a library that knows no directions."""
     return "".join(_MIRRORED.get(cluster, cluster) for cluster in reversed(list(clusters)))
-
-
-def _reverse(runs: list[tuple[int, list[int]]], level: int) -> list[tuple[int, list[int]]]:
-    """L2: every stretch of runs of this level or more is turned round."""
-    turned: list[tuple[int, list[int]]] = []
-    stretch: list[tuple[int, list[int]]] = []
-    for run in [*runs, (-1, [])]:
-        if run[0] >= level:
-            stretch.append(run)
-        else:
-            turned += [*reversed(stretch), run]
-            stretch = []
-    return turned[:-1]
 
 
 def _first_strong(kinds: list[str]) -> int | None:
@@ -117,15 +103,23 @@ def _first_strong(kinds: list[str]) -> int | None:
 
 
 def _levels(line: str, kinds: list[str], base: int) -> list[int]:
+    """Return the level of each character: odd levels run from right to left."""
     explicit = _Explicit(kinds, base)
-    for at in range(len(kinds)):
-        explicit.read(at)
-    levels = explicit.levels
     sequences = list(_sequences(explicit))
     edges = [_edges(explicit, sequence) for sequence in sequences]
     for sequence, sides in zip(sequences, edges, strict=True):
         _Sequence(line, explicit, sequence, sides).resolve()
-    return _reset_blanks(kinds, levels, base)
+    levels, trailing = explicit.levels, True
+    # L1: blanks at the end of the line, and before a separator, run as the line does.
+    for at in range(len(kinds) - 1, -1, -1):
+        if kinds[at] not in _BLANK:
+            trailing = kinds[at] in ("B", "S")
+        if trailing:
+            levels[at] = base
+    for at, kind in enumerate(kinds):
+        if kind in _REMOVED:
+            levels[at] = levels[at - 1] if at else base
+    return levels
 
 
 class _Explicit:
@@ -134,12 +128,21 @@ class _Explicit:
     def __init__(self, kinds: list[str], base: int) -> None:
         self.kinds, self.base = kinds, base
         self.levels, self.resolved = [base] * len(kinds), list(kinds)
-        self.ends = dict(_isolate_pairs(kinds))
+        self.ends: dict[int, int] = {}
+        """BD9: the end of each isolate, by its beginning."""
+        open_: list[int] = []
+        for at, kind in enumerate(kinds):
+            if kind in _ISOLATES:
+                open_.append(at)
+            elif kind == "PDI" and open_:
+                self.ends[open_.pop()] = at
         self.starts = {end: start for start, end in self.ends.items()}
         self._stack: list[tuple[int, str, bool]] = [(base, "", False)]
         self._lost_isolates = self._lost_embeddings = 0
+        for at in range(len(kinds)):
+            self._read(at)
 
-    def read(self, at: int) -> None:
+    def _read(self, at: int) -> None:
         kind = self.kinds[at]
         if kind in _EMBEDDINGS or kind in _ISOLATES:
             self._open(at, kind)
@@ -192,16 +195,6 @@ class _Explicit:
             self._stack.pop()
 
 
-def _isolate_pairs(kinds: list[str]) -> Iterator[tuple[int, int]]:
-    """BD9: each isolate's beginning and its end."""
-    open_: list[int] = []
-    for at, kind in enumerate(kinds):
-        if kind in _ISOLATES:
-            open_.append(at)
-        elif kind == "PDI" and open_:
-            yield open_.pop(), at
-
-
 def _sequences(explicit: _Explicit) -> Iterator[list[int]]:
     """X10: runs of one level, continued behind the isolates that they hold; characters that X9 removes are left out."""
     runs: list[list[int]] = []
@@ -250,38 +243,39 @@ class _Sequence:
         self._own = _direction(explicit.levels[places[0]])
 
     def resolve(self) -> None:
-        self._resolve_marks()
-        self._resolve_numbers()
-        self._resolve_separators()
-        self._resolve_latin_numbers()
-        self._resolve_brackets()
-        self._resolve_neutrals()
+        self._resolve_marks_and_arabic()
+        self._resolve_signs_and_latin()
+        for first, last in sorted(self._bracket_pairs()):
+            # N0: a pair of brackets runs as its content does, if that runs as the line does, or as what is before.
+            inside = {_STRONG[kind] for kind in self._kinds[first + 1 : last] if kind in _STRONG}
+            if inside:
+                before = (_STRONG[kind] for kind in reversed(self._kinds[:first]) if kind in _STRONG)
+                self._set_pair(first, last, self._own if self._own in inside else next(before, self._edges[0]))
+        for first, last in _stretches(self._kinds, _NEUTRAL):
+            # N1 and N2: neutrals between two of one direction have it; others have the direction of the line.
+            left = _STRONG[self._kinds[first - 1]] if first else self._edges[0]
+            right = _STRONG[self._kinds[last]] if last < len(self._kinds) else self._edges[1]
+            self._kinds[first:last] = [left if left == right else self._own] * (last - first)
         for at, kind in zip(self._places, self._kinds, strict=True):
             if self._levels[at] % 2:
                 self._levels[at] += kind != "R"
             else:
                 self._levels[at] += {"R": 1, "AN": 2, "EN": 2}.get(kind, 0)
 
-    def _resolve_marks(self) -> None:
-        """W1: a mark is what it stands on."""
-        before = self._edges[0]
-        for at, kind in enumerate(self._kinds):
+    def _resolve_marks_and_arabic(self) -> None:
+        """W1: a mark is what it stands on. W2 and W3: numbers behind Arabic letters are Arabic numbers."""
+        before = strong = self._edges[0]
+        for at, given in enumerate(self._kinds):
+            kind = given
             if kind == "NSM":
-                self._kinds[at] = "ON" if before in (*_ISOLATES, "PDI") else before
-            before = self._kinds[at]
-
-    def _resolve_numbers(self) -> None:
-        """W2 and W3: numbers behind Arabic letters are Arabic numbers."""
-        strong = self._edges[0]
-        for at, kind in enumerate(self._kinds):
+                kind = "ON" if before in (*_ISOLATES, "PDI") else before
             if kind in ("L", "R", "AL"):
                 strong = kind
-            elif kind == "EN" and strong == "AL":
-                self._kinds[at] = "AN"
-        self._kinds = ["R" if kind == "AL" else kind for kind in self._kinds]
+            before = kind
+            self._kinds[at] = "AN" if kind == "EN" and strong == "AL" else "R" if kind == "AL" else kind
 
-    def _resolve_separators(self) -> None:
-        """W4 to W6: signs between and around numbers."""
+    def _resolve_signs_and_latin(self) -> None:
+        """W4 to W6: signs between and around numbers. W7: numbers behind Latin letters run as those do."""
         kinds = self._kinds
         for at in range(1, len(kinds) - 1):
             around = kinds[at - 1], kinds[at + 1]
@@ -290,27 +284,13 @@ class _Sequence:
         for first, last in _stretches(kinds, ("ET",)):
             if "EN" in (*kinds[first - 1 : first], *kinds[last : last + 1]):
                 kinds[first:last] = ["EN"] * (last - first)
-        self._kinds = ["ON" if kind in ("ES", "ET", "CS") else kind for kind in kinds]
-
-    def _resolve_latin_numbers(self) -> None:
-        """W7: numbers behind Latin letters run as those do."""
         strong = self._edges[0]
-        for at, kind in enumerate(self._kinds):
-            if kind in ("L", "R"):
-                strong = kind
+        for at, kind in enumerate(kinds):
+            strong = kind if kind in ("L", "R") else strong
+            if kind in ("ES", "ET", "CS"):
+                kinds[at] = "ON"
             elif kind == "EN" and strong == "L":
-                self._kinds[at] = "L"
-
-    def _resolve_brackets(self) -> None:
-        """N0: a pair of brackets runs as what is inside, if that runs as the line does, or as what is before."""
-        for first, last in sorted(self._bracket_pairs()):
-            inside = {_STRONG[kind] for kind in self._kinds[first + 1 : last] if kind in _STRONG}
-            if self._own in inside:
-                self._set_pair(first, last, self._own)
-            elif inside:
-                before = (_STRONG[kind] for kind in reversed(self._kinds[:first]) if kind in _STRONG)
-                other = next(before, self._edges[0])
-                self._set_pair(first, last, other if other != self._own else self._own)
+                kinds[at] = "L"
 
     def _bracket_pairs(self) -> Iterator[tuple[int, int]]:
         """BD16."""
@@ -346,25 +326,9 @@ class _Sequence:
 
 
 def _stretches(kinds: list[str], wanted: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where the longest stretches of these kinds begin and end."""
+    """Return where the longest stretches of these kinds begin and end."""
     found: list[tuple[int, int]] = []
     for at, kind in enumerate(kinds):
         if kind in wanted:
             found[-1:] = [(found[-1][0], at + 1)] if found and found[-1][1] == at else [*found[-1:], (at, at + 1)]
     return found
-
-
-def _reset_blanks(kinds: list[str], levels: list[int], base: int) -> list[int]:
-    """L1: blanks at the end of the line, and before a separator, run as the line does."""
-    trailing = True
-    for at in range(len(kinds) - 1, -1, -1):
-        if kinds[at] in ("B", "S"):
-            trailing = True
-        elif kinds[at] not in ("WS", *_ISOLATES, "PDI", *_REMOVED):
-            trailing = False
-        if trailing:
-            levels[at] = base
-    for at, kind in enumerate(kinds):
-        if kind in _REMOVED:
-            levels[at] = levels[at - 1] if at else base
-    return levels
