@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _JOINERS = "\u200c\u200d"
 _MAY_BREAK = "\u200b"
 """The zero-width space: where texts in Thai, Khmer and the like say that a word ends."""
+_KEPT = frozenset((*_JOINERS, _MAY_BREAK)) | CONTROLS
+_BLANK_LETTERS = "\u3164\uffa0\u2800\ufffc\U0001d159"
+"""Characters of other categories that nothing is drawn for."""
 _BLANKS = frozenset(" \u200b")
 _FIRST_WIDE = "\u1100"
 _HANGUL = (range(0x1100, 0x1200), range(0x3130, 0x3190), range(0xA960, 0xA980), range(0xAC00, 0xD800))
@@ -47,21 +50,19 @@ _READING_WEIGHT_WIDE = 2.5
 
 
 def clean(text: str) -> str:
-    """One line of printable text, single spaces: no control characters but those that say which way text runs."""
-    kept = (" " if char.isspace() else char for char in text if char.isspace() or _is_printable(char))
+    """Return one line of printable text with single spaces. Of the controls only those of direction are kept."""
+    kept = (
+        " " if char.isspace() else char
+        for char in text
+        if char.isspace()
+        or char in _KEPT
+        or (unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn") and char not in _BLANK_LETTERS)
+    )
     return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
 
 
-def _is_printable(char: str) -> bool:
-    if char in _JOINERS or char == _MAY_BREAK or char in CONTROLS:
-        return True
-    if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn"):
-        return False
-    return char not in "\u3164\uffa0\u2800\ufffc\U0001d159"
-
-
 def clusters(text: str) -> Iterator[str]:
-    """Letters with their accents, syllables of scripts in which letters are stacked, emoji with all their parts."""
+    """Yield letters with their accents, syllables of scripts that stack letters, and emoji with all their parts."""
     held = ""
     for cluster in _letters(text):
         if held and not (len(cluster) > 1 and cluster[1] in _ENDS_A_SYLLABLE and held != " "):
@@ -99,7 +100,7 @@ def _extends(held: str, char: str) -> bool:
 
 
 def visible_part(cluster: str) -> str:
-    """The cluster without the characters that only say how others look: most fonts have a box for them."""
+    """Return the cluster without characters that only change the look of others: most fonts draw a box for them."""
     drawn = "".join(" " if char.isspace() else char for char in cluster if char.isspace() or _is_drawn(char))
     return drawn if drawn.isspace() or has_visible_text(drawn) else ""
 
@@ -112,12 +113,12 @@ def _is_drawn(char: str) -> bool:
 
 
 def is_emoji(cluster: str) -> bool:
-    """Whether the text asks for the picture of a character that also is a sign."""
+    """Return True if the text demands the picture of a character that also is a sign."""
     return _EMOJI_LOOK in cluster and not cluster[0].isascii()
 
 
 def is_neutral(cluster: str) -> bool:
-    """Whether it belongs to no script: signs and digits."""
+    """Return True for signs and digits, which belong to no script."""
     return all(unicodedata.category(char)[0] in "PSZ" or char.isdigit() for char in cluster)
 
 
@@ -126,7 +127,7 @@ def is_wide(cluster: str) -> bool:
 
 
 def atoms(text: str) -> Iterator[str]:
-    """The pieces between which a line may break: words with the space after them, or single wide characters."""
+    """Yield the pieces between which a line may break: words with the space after them, or single wide characters."""
     word_ends = _thai_word_ends(text)
     held, last, at = "", "", 0
     for cluster in clusters(text):
@@ -150,12 +151,12 @@ def _may_break(last: str, cluster: str) -> bool:
 
 
 def _breaks_anywhere(char: str) -> bool:
-    """Korean is wide too, but has words."""
+    """Return True for wide characters but Korean, which separates words by spaces."""
     return char >= _FIRST_WIDE and is_wide(char) and not any(ord(char) in block for block in _HANGUL)
 
 
 def _thai_word_ends(text: str) -> frozenset[int]:
-    """Thai writes no spaces between words; a model of 30 kB knows where they end."""
+    """Return where words end: Thai writes no spaces between words, and a model of 30 kB finds them."""
     parser = _thai_parser()
     if parser is None:
         return frozenset()
@@ -171,7 +172,7 @@ def _thai_word_ends(text: str) -> frozenset[int]:
 
 @lru_cache(maxsize=1)
 def _thai_parser() -> "Parser | None":
-    """None where it was left out of the installation: then a line breaks between syllables."""
+    """Load the model of Thai words; None if it is not installed. Lines then break between syllables."""
     if find_spec("budoux") is None:
         return None
     import budoux
@@ -189,7 +190,7 @@ _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।", '."', 
 _CLAUSE_ENDS = (",", ";", ":", "—", "–", "、", "，", "；", "：")
 _EARLIEST_BREAK = 0.45
 _TOLERANCE = 1.25
-"""A last word is rather read in haste than cut off."""
+"""How far a text may exceed the limit uncut: a last word is read in haste rather than cut off."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -201,44 +202,35 @@ class Measure:
     width_of: Callable[[str], float]
 
     def fits(self, text: str) -> bool:
-        """Whether the text fits; it wraps no more lines than it must to know."""
+        """Return True if the text fits. It wraps no more lines than needed to know."""
         return len(list(islice(_lines(text, self.width_px, self.width_of), self.lines + 1))) <= self.lines
 
 
 def wrap(text: str, measure: Measure) -> tuple[str, ...]:
-    """The fewest lines, and those of even length, so that no word is left alone on the last one."""
-    return tuple(_carry_directions(_even_lines(clean(text), measure)))
-
-
-def _even_lines(text: str, measure: Measure) -> tuple[str, ...]:
+    """Wrap into the fewest lines, of even length, so that no word is left alone on the last one."""
+    text = clean(text)
     lines = tuple(_lines(text, measure.width_px, measure.width_of))
-    if len(lines) < 2:
-        return lines
-    total = measure.width_of(text)
-    for share in (1.02, 1.08, 1.16, 1.26):
-        narrow = min(measure.width_px, total / len(lines) * share)
+    for share in (1.02, 1.08, 1.16, 1.26) if len(lines) > 1 else ():
+        narrow = min(measure.width_px, measure.width_of(text) / len(lines) * share)
         even = tuple(_lines(text, narrow, measure.width_of))
         if len(even) == len(lines):
-            return even
-    return lines
+            return tuple(_carry_directions(even))
+    return tuple(_carry_directions(lines))
 
 
 def chunk(text: str, measure: Measure) -> Iterator[str]:
     """Split into captions: each as much as fits, ending after a sentence or a clause if possible."""
-    yield from _carry_directions(
-        _chunks(list(_narrow(atoms(clean(text)), measure.width_px, measure.width_of)), measure)
-    )
-
-
-def _chunks(rest: list[str], measure: Measure) -> Iterator[str]:
-    while rest:
-        taken = _take(rest, measure)
-        yield "".join(rest[:taken]).strip()
-        rest = rest[taken:]
+    pieces = list(_narrow(atoms(clean(text)), measure.width_px, measure.width_of))
+    chunks = []
+    while pieces:
+        count = _count_pieces(pieces, measure)
+        chunks.append("".join(pieces[:count]).strip())
+        pieces = pieces[count:]
+    return _carry_directions(chunks)
 
 
 def _carry_directions(parts: Iterable[str]) -> Iterator[str]:
-    """What a part says of the direction of all that follows holds for the next part, too."""
+    """Repeat in each part the direction controls that the parts before it leave open."""
     still_open = ""
     for part in parts:
         yield still_open + part
@@ -246,7 +238,7 @@ def _carry_directions(parts: Iterable[str]) -> Iterator[str]:
 
 
 def shorten(text: str, limit: float, length_of: Callable[[str], float]) -> str:
-    """The text, or as many of its words as the limit allows and an ellipsis, where it is far too long."""
+    """Return the text or, if it is far too long, as many of its words as the limit allows and an ellipsis."""
     text = clean(text)
     if length_of(text) <= limit * _TOLERANCE:
         return text
@@ -257,18 +249,15 @@ def shorten(text: str, limit: float, length_of: Callable[[str], float]) -> str:
         kept += atom
         length += length_of(atom)
     kept = kept.rstrip()
-    return _end_well(kept) + ELLIPSIS if kept else ""
+    # End after a whole sentence, if at least 60 % of the text is in it.
+    sentences = [at for at in range(1, len(kept) + 1) if kept[at - 1] in ".!?。！？" and at >= 0.6 * len(kept)]
+    if sentences:
+        kept = kept[: sentences[-1]]
+    return kept.rstrip(" ,;:—–-.") + ELLIPSIS if kept else ""
 
 
-def _end_well(kept: str) -> str:
-    """Prefer to stop after a whole sentence when most of the text survives it."""
-    ends = [at + 1 for at, char in enumerate(kept) if char in ".!?。！？" and at + 1 >= 0.6 * len(kept)]
-    best = kept[: ends[-1]] if ends else kept
-    return best.rstrip(" ,;:—–-.")
-
-
-def _take(rest: list[str], measure: Measure) -> int:
-    """How many of the pieces make the next caption."""
+def _count_pieces(rest: list[str], measure: Measure) -> int:
+    """Return how many of the pieces make the next caption."""
     most = 1
     while most < len(rest) and measure.fits("".join(rest[: most + 1])):
         most += 1
@@ -293,7 +282,7 @@ def _lines(text: str, width_px: float, width_of: Callable[[str], float]) -> Iter
 
 
 def _narrow(words: Iterator[str], width_px: float, width_of: Callable[[str], float]) -> Iterator[str]:
-    """Words as they are, and what is wider than a line in parts that fit."""
+    """Yield the words. One that is wider than a line is split into parts that fit."""
     for word in words:
         if width_of(word.rstrip()) <= width_px:
             yield word

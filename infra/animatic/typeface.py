@@ -35,7 +35,7 @@ def join(text: str) -> str:
 
 
 def _with_marks(text: str) -> tuple[list[str], list[str]]:
-    """Letters, lam with alef as one, and the marks on each: marks don't keep letters apart."""
+    """Split into letters, with lam and alef as one, and the marks on each: marks don't separate letters."""
     letters: list[str] = []
     marks: list[str] = []
     for char in text:
@@ -56,7 +56,7 @@ def _joins(letter: str, form: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _forms() -> dict[str, dict[str, str]]:
-    """By letter or by lam with alef: Unicode decomposes each form into the letter, and names the form."""
+    """Return the forms of each letter, and of lam with alef, from Unicode's decompositions."""
     found: dict[str, dict[str, str]] = {}
     for code in (*range(0xFB50, 0xFBC0), *range(0xFBD3, 0xFBE6), *range(0xFBFC, 0xFC00), *range(0xFE80, 0xFEFD)):
         form, *letters = unicodedata.decomposition(chr(code)).split() or ("",)
@@ -73,7 +73,7 @@ _LAST = ("NotoSansSymbols[wght].ttf", _EMOJI)
 _PROBE_SIZE_PX = 24
 _UNASSIGNED = "\U0010fffe"
 _MISSING = "\u00b7"
-"""Stands for a character that no font has: a dot says that something was there; a box looks like a fault."""
+"""Drawn for a character that no font has. A box would look like a fault."""
 _SHAPES = features.check("raqm")
 """False where FriBiDi's library is missing: Pillow then sets one character after the other, from left to right."""
 
@@ -129,7 +129,7 @@ class Type:
             x += part.width
 
     def parts(self, text: str, *, right_to_left: bool | None = None) -> list[Part]:
-        """The line in parts of one font and one direction each, from left to right."""
+        """Split the line into parts of one font and one direction each, from left to right."""
         base = bidi.is_right_to_left(text) if right_to_left is None else right_to_left
         parts: list[Part] = []
         for run in bidi.order(text, right_to_left=base):
@@ -170,7 +170,7 @@ def split_by_face(text: str) -> tuple[tuple[Path, str], ...]:
 
 
 def _choose(cluster: str, before: Path | None) -> tuple[Path, str]:
-    """The font for a cluster, and what it draws of it."""
+    """Choose the font for a cluster, and return what it draws of it."""
     drawn = visible_part(cluster)
     if drawn == " ":
         # Inside Arabic a space must not cut the run in two; between emoji, which have very wide spaces, it must.
@@ -185,7 +185,7 @@ def _choose(cluster: str, before: Path | None) -> tuple[Path, str]:
 
 @lru_cache(maxsize=8192)
 def _face(drawn: str, *, emoji: bool) -> Path | None:
-    """The first font that has the whole cluster, or else the character that it is built on."""
+    """Return the first font that has the whole cluster, or else its first character."""
     faces = [face for face in _faces() if drawn and _has(face, drawn[0])]
     if emoji:
         faces.sort(key=lambda face: face.name != _EMOJI)
@@ -197,14 +197,9 @@ def _faces() -> tuple[Path, ...]:
     folder = Path(str(files(_NOTO)))
     scripts = sorted(path.name for path in folder.glob("NotoSans?*[[]wght].ttf"))
     between = [name for name in scripts if name not in _LAST and "Italic" not in name]
-    return (folder / _MAIN, *(folder / name for name in between), *_cjk(), *(folder / name for name in _LAST))
-
-
-def _cjk() -> tuple[Path, ...]:
-    """Chinese, Japanese and Korean weigh more than all the rest, so they may be left out of an installation."""
-    if find_spec(_CJK) is None:
-        return ()
-    return tuple(sorted(Path(str(files(_CJK))).glob("*.otf")))
+    # Chinese, Japanese and Korean are larger than all the rest. An installation may leave them out.
+    cjk = sorted(Path(str(files(_CJK))).glob("*.otf")) if find_spec(_CJK) else []
+    return (folder / _MAIN, *(folder / name for name in between), *cjk, *(folder / name for name in _LAST))
 
 
 def _has_all(face: Path, drawn: str) -> bool:
@@ -220,13 +215,13 @@ def _has(face: Path, char: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _blank(face: Path) -> bytes:
-    """What a font draws for a character that it does not have."""
+    """Return what a font draws for a character that it does not have."""
     return bytes(_probe(face).getmask(_UNASSIGNED))
 
 
 @lru_cache(maxsize=64)
 def _probe(face: Path) -> ImageFont.FreeTypeFont:
-    """Without shaping, which draws a mark that stands alone on a circle."""
+    """Open a font without shaping, which would draw a mark that stands alone on a circle."""
     return ImageFont.truetype(face, _PROBE_SIZE_PX, layout_engine=ImageFont.Layout.BASIC)
 
 
