@@ -40,12 +40,11 @@ class SqliteBudgets:
 def _read(connection: sqlite3.Connection, names: Sequence[str]) -> list[BudgetShard]:
     marks = ", ".join("?" * len(names))
     query = f"SELECT name, terms, allotted, used, revision FROM budget_slices WHERE name IN ({marks})"
-    found = {row[0]: _shard(*row) for row in connection.execute(query, tuple(names))}
+    found: dict[str, BudgetShard] = {}
+    for name, terms, allotted, used, revision in connection.execute(query, tuple(names)):
+        amounts = {"allotted": Decimal(allotted), "used": Decimal(used)}
+        found[name] = BudgetShard(name=name, terms=terms, **amounts, revision=str(revision))
     return [found.get(name) or BudgetShard(name=name) for name in names]
-
-
-def _shard(name: str, terms: str, allotted: str, used: str, revision: int) -> BudgetShard:
-    return BudgetShard(name=name, terms=terms, allotted=Decimal(allotted), used=Decimal(used), revision=str(revision))
 
 
 def _reserve(connection: sqlite3.Connection, job: Job, slices: Sequence[BudgetShard]) -> Job:

@@ -219,24 +219,18 @@ def claim(connection: sqlite3.Connection, name: str, *, limit: int, lease_ms: in
     spent = [row for row in rows if dead_letter_topic is not None and row[1] >= max_deliveries]
     for message_id, attempts in spent:
         move_to_dead_letters(connection, message_id, id, cause=_gave_up_after(attempts))
+    held: list[LeasedMessage] = []
+    for message_id, attempts in (row for row in rows if row not in spent):
+        lease = secrets.token_hex(8)
+        connection.execute(_LEASE, (lease, now + lease_ms, message_id, id))
+        query = "SELECT data, attributes FROM messages WHERE id = ?"
+        data, attributes = connection.execute(query, (message_id,)).fetchone()
+        message = Message(data=data, attributes=json.loads(attributes))
+        held.append(LeasedMessage(lease=lease, id=str(message_id), message=message, attempt=attempts + 1))
     return LeasedBatch(
-        held=tuple(_lease(connection, id, row, now + lease_ms) for row in rows if row not in spent),
+        held=tuple(held),
         next_at_ms=connection.execute(_NEXT, (id,)).fetchone()[0],
         given_up_to=dead_letter_topic if spent else None,
-    )
-
-
-def _lease(connection: sqlite3.Connection, subscription_id: int, row: tuple[int, int], until_ms: int) -> LeasedMessage:
-    message_id, attempts = row
-    lease = secrets.token_hex(8)
-    connection.execute(_LEASE, (lease, until_ms, message_id, subscription_id))
-    query = "SELECT data, attributes FROM messages WHERE id = ?"
-    data, attributes = connection.execute(query, (message_id,)).fetchone()
-    return LeasedMessage(
-        lease=lease,
-        id=str(message_id),
-        message=Message(data=data, attributes=json.loads(attributes)),
-        attempt=attempts + 1,
     )
 
 

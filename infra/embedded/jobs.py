@@ -124,7 +124,11 @@ class SqliteJobs:
         return await self._database.write(partial(_create, job=job))
 
     async def get(self, job_id: str) -> Job | None:
-        return await self._database.read(partial(_get, job_id=job_id))
+        def read(connection: sqlite3.Connection) -> Job | None:
+            row = _rows(connection).execute("SELECT * FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
+            return _job(row) if row else None
+
+        return await self._database.read(read)
 
     async def save(self, job: Job) -> Job:
         return await self._database.write(partial(save_job, job=job))
@@ -156,11 +160,6 @@ def save_job(connection: sqlite3.Connection, job: Job) -> Job:
     if saved is None:
         raise Conflict(f"job {job.job_id} is not at revision {job.revision or '(none)'} any more")
     return _stamp(job, saved[0], stored_at)
-
-
-def _get(connection: sqlite3.Connection, job_id: str) -> Job | None:
-    row = _rows(connection).execute("SELECT * FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
-    return _job(row) if row else None
 
 
 def _list(connection: sqlite3.Connection, query: JobQuery) -> JobPage:
@@ -231,16 +230,12 @@ class SqliteHeartbeats:
         self._database = database
 
     async def beat(self, owner: str) -> None:
-        await self._database.write(partial(_beat, owner=owner))
+        row = (zlib.crc32(owner.encode()) % _SLOTS, owner)
+        await self._database.write(lambda connection: connection.execute(_BEAT, (*row, now_ms())))
 
     async def last_beat(self) -> LastBeat | None:
-        return await self._database.read(_last_beat)
+        def read(connection: sqlite3.Connection) -> LastBeat | None:
+            row = connection.execute("SELECT owner, at FROM worker_beats ORDER BY at DESC LIMIT 1").fetchone()
+            return LastBeat(owner=row[0], at=moment(row[1]), read_at=moment(now_ms())) if row else None
 
-
-def _beat(connection: sqlite3.Connection, owner: str) -> None:
-    connection.execute(_BEAT, (zlib.crc32(owner.encode()) % _SLOTS, owner, now_ms()))
-
-
-def _last_beat(connection: sqlite3.Connection) -> LastBeat | None:
-    row = connection.execute("SELECT owner, at FROM worker_beats ORDER BY at DESC LIMIT 1").fetchone()
-    return LastBeat(owner=row[0], at=moment(row[1]), read_at=moment(now_ms())) if row else None
+        return await self._database.read(read)

@@ -39,6 +39,12 @@ class _Listener:
             os.read(self.fifo, 4096)
         self.nudge()
 
+    def close(self) -> None:
+        if self.fifo is not None:
+            asyncio.get_running_loop().remove_reader(self.fifo)
+            self.path.unlink(missing_ok=True)
+            os.close(self.fifo)
+
 
 class Notifier:
     """Sends and receives the hints of one process."""
@@ -58,7 +64,8 @@ class Notifier:
         finally:
             listener.nudges.remove(nudge)
             if not listener.nudges:
-                self._close(topic)
+                del self._listeners[topic]
+                listener.close()
 
     def notify(self, topic: str) -> None:
         """Wake all consumers. Other processes get one hint for all notifications of one turn of the event loop."""
@@ -85,14 +92,6 @@ class Notifier:
             asyncio.get_running_loop().add_reader(listener.fifo, listener.read)
         self._listeners[topic] = listener
         return listener
-
-    def _close(self, topic: str) -> None:
-        listener = self._listeners.pop(topic)
-        if listener.fifo is None:
-            return
-        asyncio.get_running_loop().remove_reader(listener.fifo)
-        listener.path.unlink(missing_ok=True)
-        os.close(listener.fifo)
 
 
 def _prefix(topic: str) -> str:

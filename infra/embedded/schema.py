@@ -30,7 +30,7 @@ _MESSAGES = (
     ) WITHOUT ROWID""",
     "CREATE INDEX deliveries_in_turn ON deliveries (subscription_id, visible_at, message_id)",
     "CREATE UNIQUE INDEX deliveries_leased ON deliveries (lease) WHERE lease IS NOT NULL",
-    # A message lies here for as long as some subscription still needs it.
+    # A message is stored for as long as a subscription still needs it.
     """CREATE TRIGGER messages_no_longer_needed AFTER DELETE ON deliveries
         WHEN NOT EXISTS (SELECT 1 FROM deliveries WHERE message_id = OLD.message_id)
         BEGIN DELETE FROM messages WHERE id = OLD.message_id; END""",
@@ -83,7 +83,7 @@ _BUDGETS = (
     ) WITHOUT ROWID""",
 )
 
-# What a caller asks for may fit many jobs of others and none of its own: one column alone would read them all.
+# Many jobs of other callers may match a caller's condition: an index on one column would read them all.
 _CALLERS_OWN = (
     "CREATE INDEX jobs_by_caller_project ON jobs (caller, project_id, created_at DESC, job_id)"
     " WHERE caller IS NOT NULL AND project_id IS NOT NULL",
@@ -94,10 +94,10 @@ _CALLERS_OWN = (
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES + _JOBS, _CALLERS, _BUDGETS, _CALLERS_OWN)
-"""What each version adds; released ones never change. The file counts in `user_version` how many it has had."""
+"""What each version adds. Released versions never change. `user_version` of the file counts those that it has."""
 
 
-# Beside the counted versions: a program of the release before opens the file all the same, and leaves this alone.
+# Not counted as a version: a program of the release before can open the file, and does not use these tables.
 _BESIDE = (
     """CREATE TABLE IF NOT EXISTS worker_beats (
         slot INTEGER PRIMARY KEY,
@@ -113,7 +113,7 @@ _BESIDE = (
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the file to today's layout. Safe among processes that start at once: one does it, the rest find it done."""
+    """Change the file to the newest layout. Processes may do this at once: the first one changes it."""
     connection.execute("BEGIN IMMEDIATE")
     with connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()

@@ -128,7 +128,7 @@ def _translate_errors() -> Iterator[None]:
 
 
 def _unsafe(name: str) -> Invalid:
-    return Invalid(f"{name[:200]!r} is no name for a file in the video store", field="name")
+    return Invalid(f"{name[:200]!r} is not a valid name of a file in the video store", field="name")
 
 
 def _write(path: Path, source: Path | bytes, mode: int) -> None:
@@ -150,7 +150,9 @@ def _link(incoming: Path, target: Path) -> bool:
     except (FileExistsError, NotADirectoryError) as error:
         if error.errno == errno.EEXIST and error.filename2 is not None:
             return False
-        raise Invalid(f"{target.name} would lie under a file, not under a folder", field="name") from error
+        raise Invalid(
+            f"{target.name} can't be stored: a part of its name is a file and not a folder", field="name"
+        ) from error
     _flush_folder(target.parent)
     return True
 

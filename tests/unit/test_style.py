@@ -35,6 +35,19 @@ _NO_PARTICIPLES = frozenset(
     ("need", "feed", "seed", "speed", "embed", "proceed", "exceed", "bring", "ring", "string", "ping")
 )
 
+_NO_ACTIONS = {
+    "ended": "a property that programs outside read: `Job.ended`, `JobState.ended`",
+    "started": "a property that programs outside read: `Job.started`",
+    "charged": "a property with the name of the field that is sent and stored",
+    "billed_seconds": "a property with the name of the field that is sent",
+    "remaining": "a property: a sum of dollars",
+    "unresolved_prefixes": "a property: no verb has this participle",
+    "unresolved_submits": "a property: no verb has this participle",
+    "unused_reservations": "a property: no verb has this participle",
+    "_missing_": "the name by which `enum.Enum` calls it",
+}
+"""Names that begin with a participle and must stay, each with its reason."""
+
 _OWN_DECORATORS = frozenset(
     (
         "property",
@@ -107,7 +120,11 @@ def private_used_once(sources: dict[str, str]) -> list[tuple[str, str]]:
 def offenders(rule: str, package: str) -> Iterator[str]:
     here = {file: source for file, source in sources().items() if file.startswith(f"{package}/")}
     if rule == "participles":
-        yield from (f"{file}: {name}" for file, name in functions() if file in here and is_participle(name))
+        yield from (
+            f"{file}: {name}"
+            for file, name in functions()
+            if file in here and is_participle(name) and name not in _NO_ACTIONS
+        )
     elif rule == "words":
         for file, source in here.items():
             yield from (f"{file}: {word}" for word in _WORDS.findall(source))
@@ -129,6 +146,10 @@ def test_a_package_has_no_more_offenders_than_before(rule: str, package: str) ->
 def test_no_more_private_functions_are_used_once_than_before() -> None:
     once = private_used_once(sources())
     assert len(once) <= len(functions()) * max(GOAL, CEILINGS["share of private functions used once"])
+
+
+def test_each_participle_that_must_stay_is_still_a_name() -> None:
+    assert _NO_ACTIONS.keys() <= {name for _, name in functions()}
 
 
 def test_the_ceilings_name_rules_and_packages_only() -> None:
