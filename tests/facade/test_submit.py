@@ -1,6 +1,7 @@
 """Taking a request in, when the stores fail half-way."""
 
 import asyncio
+import inspect
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from schemas.wire.request import VideoRequest
 from tests.facade.doors import ASYNC, PROMPT, Door, door_over
 from tests.facade.faults import DeafBus, UnreachableJobs
 from tests.facade.hand import Hand
+from tests.images import data_url, png
 
 
 async def test_a_message_carries_what_the_record_holds(door: Door, hand: Hand) -> None:
@@ -69,3 +71,45 @@ async def test_the_same_id_at_the_same_time_is_one_job(door: Door, hand: Hand) -
     assert {answer.status_code for answer in answers} == {202}
     other = await door.queued()
     assert [await hand.take(), await hand.take()] == ["order-1", other]
+
+
+class _Recorded:
+    """A port that notes the names of the calls that reach it."""
+
+    def __init__(self, port: object, calls: list[str]) -> None:
+        self._port = port
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._port, name)
+        if not inspect.iscoroutinefunction(value):
+            return value
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            self._calls.append(name)
+            return await value(*args, **kwargs)
+
+        return call
+
+
+@pytest.mark.parametrize(
+    ("headers", "calls"),
+    [
+        ({}, ["put", "put", "list", "create", "ahead_of"]),
+        ({"Idempotency-Key": "one"}, ["put", "put", "create", "ahead_of"]),
+        (
+            {"Idempotency-Key": "one", "Prefer": "respond-async, reattach"},
+            ["put", "put", "get", "list", "create", "ahead_of"],
+        ),
+    ],
+    ids=["no id", "an id", "an id of the call alone"],
+)
+async def test_an_image_is_stored_once(door: Door, headers: dict[str, str], calls: list[str]) -> None:
+    """The image and its reference; then the search for an unanswered job, the record, and the view of the answer."""
+    made = list[str]()
+    jobs: Any = _Recorded(door.desk.jobs, made)
+    videos: Any = _Recorded(door.desk.videos, made)
+    async with door_over({**door.state, "ctx": replace(door.desk, jobs=jobs, videos=videos)}) as recorded:
+        answer = await recorded.post({**ASYNC, **headers}, reference_image=data_url(png()))
+    assert answer.status_code == 202
+    assert made == calls
