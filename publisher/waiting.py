@@ -87,15 +87,15 @@ Meanwhile: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class Draining(ReelbusError):
-    """The server is going down; the job goes on."""
+    """The server is stopping; the job goes on."""
 
 
 class TooManyWaiters(Unavailable):
-    """Too many callers wait here already; the job goes on."""
+    """Too many callers are waiting; the job goes on."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"{limit:,} callers wait here already, and that is the limit; the job goes on, ask for it later"
+            f"{limit:,} callers are waiting, which is the limit; the job goes on, ask for it later"
         )
 
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,7 +13,6 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from publisher.compose import link_secret, open_context, open_disk_check, open_token_check
-from publisher.context import PublisherContext
 from publisher.facade import events, files, generate, openapi, routes
 from publisher.facade.auth import Authenticator, SignedUrlVideoStore, UrlSigner
 from publisher.facade.call import State
@@ -62,9 +60,10 @@ ROUTES = [
 
 @asynccontextmanager
 async def open_state(settings: PublisherSettings) -> AsyncIterator[State]:
-    """The facade's state for as long as it runs."""
+    """Open the state that all calls share, and close it in the end."""
     async with open_context(settings, check=True) as ctx, open_token_check(settings) as check_token:
-        authenticator, url_signer = Authenticator(settings, check_token), await _open_url_signer(settings, ctx)
+        secret = await link_secret(settings) if settings.knows_callers else None
+        url_signer = UrlSigner(secret, ctx.clock, link_s=settings.link_s) if secret else None
         linked = replace(ctx, videos=SignedUrlVideoStore(ctx.videos, url_signer)) if url_signer else ctx
         async with Waiters(linked, look_every_s=settings.look_every_s, max_waits=settings.max_waits) as waiters:
             yield State(
@@ -76,18 +75,18 @@ async def open_state(settings: PublisherSettings) -> AsyncIterator[State]:
                 coalescer=Coalescer(),
                 uploads=Uploads(settings),
                 check_disk=open_disk_check(settings),
-                authenticator=authenticator,
+                authenticator=Authenticator(settings, check_token),
                 url_signer=url_signer,
             )
 
 
-async def _open_url_signer(settings: PublisherSettings, ctx: PublisherContext) -> UrlSigner | None:
-    secret = await link_secret(settings) if settings.knows_callers else None
-    return UrlSigner(secret, ctx.clock, link_s=settings.link_s) if secret else None
-
-
 def build_app(state: State) -> Starlette:
-    """The ASGI application over an open state."""
+    """Return the ASGI application over an open state."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[State]:
+        yield state
+
     app = Starlette(
         routes=ROUTES,
         middleware=[
@@ -97,17 +96,12 @@ def build_app(state: State) -> Starlette:
             Middleware(LingeringClose),
             Middleware(ErrorMiddleware),
             Middleware(HostCheck, hosts=AllowedHosts(state["settings"]), check_origins=state["authenticator"].open),
-            Middleware(AuthMiddleware, gate=state["authenticator"]),
+            Middleware(AuthMiddleware, authenticator=state["authenticator"]),
             Middleware(BodyLimit, limit_bytes=state["settings"].body_limit_bytes),
             Middleware(ContentType),
         ],
         exception_handlers={HTTPException: on_error, ClientDisconnect: on_error, ReelbusError: on_error},
-        lifespan=partial(_lifespan, state),
+        lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     return app
-
-
-@asynccontextmanager
-async def _lifespan(state: State, _: Starlette) -> AsyncIterator[State]:
-    yield state

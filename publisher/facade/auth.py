@@ -1,9 +1,7 @@
-"""Tells who a caller is: by an API key, or by a Google ID token.
+"""Authentication of callers by an API key or a Google ID token, and signed addresses of files.
 
-Addresses of finished files that work for a while, without a key.
-
-A video is fetched by a player or a download, which send no `Authorization` header; so where callers need a key, the
-addresses in our answers carry a signature instead. It names the file and the moment at which it ends.
+A player or a download sends no `Authorization` header. If callers need a key, the addresses of files in our answers
+therefore carry a signature. It covers the name of the file and the moment at which the address expires.
 """
 
 import hashlib
@@ -21,19 +19,19 @@ from schemas.errors import ReelbusError
 from schemas.ports import Clock, StoredFile, VideoStore
 
 TokenCheck: TypeAlias = Callable[[str], Awaitable[str | None]]
-"""The e-mail address that an ID token vouches for; None for a token that is worth nothing. Raises `Unavailable`."""
+"""Returns the e-mail address in an ID token; None for an invalid token. Raises `Unavailable`."""
 
 
 class Unauthorized(ReelbusError):
-    """Show who you are: Authorization: Bearer <API key or Google ID token>, or X-API-Key"""
+    """Send an API key or a Google ID token, as Authorization: Bearer <key or token> or as X-API-Key"""
 
 
 class Forbidden(ReelbusError):
-    """This is not for you"""
+    """This caller may not do this"""
 
 
 class Authenticator:
-    """Tells who a caller is."""
+    """Identifies callers."""
 
     def __init__(self, settings: PublisherSettings, check_token: TokenCheck | None) -> None:
         self._keys = settings.api_keys
@@ -42,31 +40,26 @@ class Authenticator:
         self.open = not settings.knows_callers
 
     async def caller(self, headers: Headers) -> str:
-        """The name of the key, or the token's account. Raises `Unauthorized`, `Forbidden`, `Unavailable`."""
-        shown = headers.get("x-api-key") or _bearer(headers)
-        if not shown:
+        """Return the name of the key, or the token's account. Raises `Unauthorized`, `Forbidden`, `Unavailable`."""
+        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        token = headers.get("x-api-key") or (credentials.strip() if scheme.lower() == "bearer" else "")
+        if not token:
             raise Unauthorized
-        return caller_with(shown, self._keys) or await self._account(shown)
-
-    async def _account(self, token: str) -> str:
+        if name := caller_with(token, self._keys):
+            return name
         email = await self._check_token(token) if self._check_token and token.count(".") == 2 else None
         if email is None:
-            raise Unauthorized("This API key or ID token is not known here or has expired")
+            raise Unauthorized("This API key or ID token is unknown or has expired")
         if email not in self._allowed:
             raise Forbidden("This account may not call this service")
         return email
-
-
-def _bearer(headers: Headers) -> str | None:
-    scheme, _, credentials = headers.get("authorization", "").partition(" ")
-    return credentials.strip() if scheme.lower() == "bearer" else None
 
 
 _UNTIL = re.compile(r"[0-9]{1,12}")
 
 
 class UrlSigner:
-    """Signs names, and knows its own signatures."""
+    """Signs the addresses of files, and checks the signatures."""
 
     def __init__(self, secret: bytes, clock: Clock, *, link_s: float) -> None:
         self._secret = secret
@@ -74,18 +67,18 @@ class UrlSigner:
         self._link_s = link_s
 
     def query(self, name: str) -> str:
-        """What an address of this file ends with from now on, for a while."""
+        """Return the query of an address of this file: it expires after `link_s`."""
         until = str(int(self._clock.now().timestamp() + self._link_s))
         return urlencode({"until": until, "signature": self._signature(name, until)})
 
     def check(self, name: str, query: Mapping[str, str]) -> None:
         """Raise `Forbidden` if the address is not signed or has expired."""
         until, signature = query.get("until", ""), query.get("signature", "")
-        right = _UNTIL.fullmatch(until) and hmac.compare_digest(
+        is_signed = _UNTIL.fullmatch(until) and hmac.compare_digest(
             self._signature(name, until).encode(), signature.encode("utf-8", "replace")
         )
-        if not right or int(until) < self._clock.now().timestamp():
-            raise Forbidden("This address is not signed or has expired; the job's video_url is a fresh one")
+        if not is_signed or int(until) < self._clock.now().timestamp():
+            raise Forbidden("This address is not signed or has expired; the job's view has a new video_url")
 
     def _signature(self, name: str, until: str) -> str:
         return hmac.digest(self._secret, f"{until} {name}".encode(), hashlib.sha256).hex()
@@ -94,9 +87,9 @@ class UrlSigner:
 class SignedUrlVideoStore:
     """A `VideoStore` whose addresses are signed."""
 
-    def __init__(self, videos: VideoStore, links: UrlSigner) -> None:
+    def __init__(self, videos: VideoStore, url_signer: UrlSigner) -> None:
         self._videos = videos
-        self._links = links
+        self._url_signer = url_signer
 
     @property
     def reads(self) -> frozenset[str]:
@@ -115,4 +108,4 @@ class SignedUrlVideoStore:
         await self._videos.delete(name)
 
     async def url_for(self, name: str) -> str:
-        return f"{await self._videos.url_for(name)}?{self._links.query(name)}"
+        return f"{await self._videos.url_for(name)}?{self._url_signer.query(name)}"

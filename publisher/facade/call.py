@@ -1,4 +1,4 @@
-"""What the routes share, opened once by the lifespan; and how a route notices that its caller disconnects."""
+"""The state that all calls share, and the functions that notice that a caller disconnects."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from schemas.errors import ReelbusError
 
 
 class State(TypedDict):
-    """Held in `request.state`."""
+    """The contents of `request.state`; `publisher.facade.app` opens it."""
 
     settings: PublisherSettings
     ctx: PublisherContext
@@ -30,7 +30,7 @@ class State(TypedDict):
     check_disk: Callable[[], Awaitable[None]]
     authenticator: Authenticator
     url_signer: UrlSigner | None
-    """Signs the addresses of files, where callers are asked who they are and the files are ours to serve."""
+    """Signs the addresses of files; None if callers need no key, or if another server serves the files."""
 
 
 Call: TypeAlias = Request[State]
@@ -38,7 +38,7 @@ Call: TypeAlias = Request[State]
 
 
 class ClientDisconnected(ReelbusError):
-    """The caller is gone. Its job goes on: it may be paid already, and the caller may come back for it."""
+    """The caller disconnected. Its job goes on: it may be paid already, and the caller may call again."""
 
 
 async def wait_for_disconnect(call: Call) -> NoReturn:
@@ -49,7 +49,7 @@ async def wait_for_disconnect(call: Call) -> NoReturn:
 
 
 async def check_connected(call: Call) -> None:
-    """Raise `ClientDisconnected` if the caller is gone already; do not wait."""
+    """Raise `ClientDisconnected` if the caller has disconnected; do not wait."""
     with suppress(TimeoutError):
         async with asyncio.timeout(0):
             await wait_for_disconnect(call)

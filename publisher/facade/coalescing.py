@@ -3,8 +3,8 @@
 Legacy callers retry, and each job costs money. If a call gets no answer, its job's record promises the job to the next
 identical call. The record holds the promise, so that it is valid in each facade and after a restart.
 
-A caller that hangs up and calls again at once can arrive before its first call is known to be gone, so before the
-promise is stored. An identical call therefore waits a moment if this process is answering another one.
+A caller that disconnects and calls again at once can arrive before this process notices the end of the first call, so
+before the promise is stored. An identical call therefore waits a moment if this process is answering another one.
 """
 
 import asyncio
@@ -24,8 +24,6 @@ from schemas.ports import JobQuery
 from schemas.services.update import update_job
 
 logger = logging.getLogger(__name__)
-
-
 MOMENT_S = 0.3
 _JOBS_AT_MOST = 20
 """How many identical jobs `find_unanswered` reads, the newest first."""

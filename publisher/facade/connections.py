@@ -1,9 +1,10 @@
-"""The connections of one facade: how many there may be, and how long one may take for what costs it nothing.
+"""The connections of one facade: their number, and their deadlines.
 
-A caller that waits for its video holds a connection with a request under way, and stays. One that sends no head, half a
-head, or reads nothing of what it asked for, is closed after a while, and gives way to a new one where there are many.
+The connection of a caller that waits for its video has a request under way, and stays open. A connection is closed
+after a while if its caller sends no head or half a head, or reads nothing of its answer. If too many are open, the one
+that is idle for the longest time is closed for a new one.
 
-HTTP/1.1 as RFC 9112 has it: what two servers could read in two ways is refused, and a head has a limit.
+HTTP/1.1 is read as RFC 9112 defines it. What two servers could read in two ways is refused, and a head has a limit.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ HEAD_AT_MOST_BYTES = 32_768
 _FIELDS_AT_MOST = 200
 _PARTS_AT_LEAST = 1_000
 _PART_AT_LEAST_BYTES = 16
-"""A body in a thousand and more parts must not come byte by byte: each part costs as much as kilobytes."""
+"""The lowest average size of the parts of a body with more than a thousand: each part costs as much as kilobytes."""
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
@@ -40,10 +41,10 @@ class StrictConnection(h11.Connection):
         self._receive_buffer = _StrictBuffer()
         self._parts = 0
         self._bytes = 0
-        self.refusal: tuple[int, str] = (400, "This is no HTTP request")
+        self.refusal: tuple[int, str] = (400, "This is not an HTTP request")
 
     def next_event(self) -> Any:
-        """Raises `h11.RemoteProtocolError`, after which the connection is of no use."""
+        """Return the next event. Raises `h11.RemoteProtocolError`; the connection must then be closed."""
         try:
             event = super().next_event()
         except h11.RemoteProtocolError as error:
@@ -57,7 +58,10 @@ class StrictConnection(h11.Connection):
             self._parts = self._bytes = 0
             self._check_head(event)
         elif isinstance(event, h11.Data):
-            self._check_part(len(event.data))
+            self._parts += 1
+            self._bytes += len(event.data)
+            if self._parts > _PARTS_AT_LEAST and self._bytes < self._parts * _PART_AT_LEAST_BYTES:
+                self._refuse(400, "The body has too many small parts")
         return event
 
     def _check_head(self, request: h11.Request) -> None:
@@ -71,19 +75,13 @@ class StrictConnection(h11.Connection):
         if b"transfer-encoding" in names and request.http_version < b"1.1":
             self._refuse(400, "HTTP/1.0 has no Transfer-Encoding")
 
-    def _check_part(self, size: int) -> None:
-        self._parts += 1
-        self._bytes += size
-        if self._parts > _PARTS_AT_LEAST and self._bytes < self._parts * _PART_AT_LEAST_BYTES:
-            self._refuse(400, "The body comes in too many small parts")
-
     def _refuse(self, status: int, words: str) -> None:
         self.refusal = (status, words)
         raise h11.RemoteProtocolError(words, error_status_hint=status)
 
 
 class _StrictBuffer(ReceiveBuffer):
-    """What came in and was not read yet. A bare LF ends no line of a head or a trailer."""
+    """The bytes that have arrived and were not read. A line of a head or a trailer must not end with a bare LF."""
 
     def maybe_extract_lines(self) -> list[bytearray] | None:
         end = 0 if self._data.startswith(b"\r\n") else self._data.find(b"\r\n\r\n")
@@ -93,33 +91,36 @@ class _StrictBuffer(ReceiveBuffer):
 
 
 _FILES_BESIDE = 64
-"""Open files that are no connections: the database, folders, logs."""
+"""Open files beside the connections: the database, folders, logs."""
 _REFUSED_AT_MOST = 32
 _REFUSED_S = 1.0
-"""How long a refused caller has to read why, and how many at once."""
+"""How long a refused connection stays open, so that its caller can read why, and how many may do so."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Connections:
-    """What the connections of one process share."""
+    """The limits and the counters that the connections of one process share."""
 
     at_most: int
     head_within_s: float
     send_within_s: float
     idle: "dict[LimitedProtocol, None]" = field(default_factory=dict)
-    """Those without a request under way; the one that is idle for the longest time comes first."""
+    """The connections without a request under way; the one that is idle for the longest time comes first."""
     refused: int = 0
 
     @classmethod
     def of(cls, settings: PublisherSettings) -> "Connections":
-        """As many as the settings say, or as there can be open files; the process takes all that it may have."""
+        """Return the limits of the settings, or lower ones if the process may not open so many files.
+
+        Raises the process's soft limit of open files as far as is needed and allowed.
+        """
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = settings.max_connections * 4 // 3 + _FILES_BESIDE
         files = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft != resource.RLIM_INFINITY and soft < files:
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
-        # A quarter is left for the files that connections are sent, and for those that were accepted a moment ago.
+        # A quarter is left for the files that are being sent, and for connections that were accepted a moment ago.
         at_most = max(1, min(settings.max_connections, (files - _FILES_BESIDE) * 3 // 4))
         return cls(at_most=at_most, head_within_s=settings.head_within_s, send_within_s=settings.send_within_s)
 
@@ -136,7 +137,7 @@ class LimitedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        self._note_idleness()
+        self._update_idleness()
         if len(self.connections) > self._shared.at_most:
             self._make_room()
 
@@ -151,11 +152,11 @@ class LimitedProtocol(H11Protocol):
         if self._is_refused:
             return
         super().data_received(data)
-        self._note_idleness()
+        self._update_idleness()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._note_idleness()
+        self._update_idleness()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -171,8 +172,8 @@ class LimitedProtocol(H11Protocol):
         status, words = self.conn.refusal
         self._refuse(status, words or msg)
 
-    def _note_idleness(self) -> None:
-        """Start the clock where no request is under way, once; stop it where one is."""
+    def _update_idleness(self) -> None:
+        """Start the clock when no request is under way, and stop it when one is."""
         if self.conn.our_state in (h11.SEND_RESPONSE, h11.SEND_BODY):
             if self._shared.idle.pop(self, self) is None:
                 self._stop_clock()
@@ -190,7 +191,7 @@ class LimitedProtocol(H11Protocol):
             self._deadline = None
 
     def _end_idleness(self) -> None:
-        """Close what sent no whole head in time. What is closed already and can't be flushed has a last while."""
+        """Close a connection that sent no whole head in time, and abort it if its last answer can't be flushed."""
         if not self.transport.is_closing():
             self.transport.close()
         self._start_clock(self._shared.send_within_s, self._abort)
@@ -200,7 +201,7 @@ class LimitedProtocol(H11Protocol):
         self.transport.abort()
 
     def _make_room(self) -> None:
-        """Close the connection that is idle for the longest time; where none is, refuse this one."""
+        """Close the connection that is idle for the longest time; refuse this one if all others are at work."""
         oldest = next(iter(self._shared.idle))
         if oldest is not self:
             del self._shared.idle[oldest]
@@ -214,11 +215,11 @@ class LimitedProtocol(H11Protocol):
             return
         self._is_refused = True
         self._shared.refused += 1
-        self._refuse(503, "Too many connections are open here; try again later", linger=True)
+        self._refuse(503, "Too many connections are open; try again later", linger=True)
         self._start_clock(_REFUSED_S, self.transport.abort)
 
     def _refuse(self, status: int, words: str, *, linger: bool = False) -> None:
-        """Answer outside of any request, and close; where an answer is under way already, only close."""
+        """Answer outside of any request, and close. If an answer is under way already, only close."""
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.abort()
             return

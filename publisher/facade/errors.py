@@ -1,6 +1,6 @@
-"""Every answer that is no success, in one shape: a status, one sentence, and the failure's own words.
+"""Error answers, all in one shape: a status, one sentence, and the failure with its category and code.
 
-Keeps the server's own paths out of answers: an error of a library or the system may name a file.
+Paths of the server are removed from each answer, since an error of a library or the system may name a file.
 """
 
 import re
@@ -19,7 +19,7 @@ from publisher.facade.hosts import ForeignOrigin, Misdirected
 from publisher.facade.request_body import Overloaded, TooLarge, TooSlow, UnsupportedType
 from publisher.submit import SubmitUncertain
 from publisher.waiting import Draining, TooManyWaiters
-from schemas.domain.projections import ClipView, JobView
+from schemas.domain.projections import JobView
 from schemas.errors import (
     Category,
     Charged,
@@ -37,49 +37,44 @@ _PATH = re.compile(
     r"""(?P<quote>['"])/[^'"\n]*(?P=quote)"""  # as Python's errors quote a file
     r"|(?<![\w/:.%~-])/(?:[\w.@+~-]+/)+[\w.@+~-]*"
 )
-_INSTEAD = "(a file of the server)"
 
 
 def without_paths(words: str) -> str:
-    """The sentence without absolute paths. URLs stay."""
-    return _PATH.sub(_INSTEAD, words) if "/" in words else words
+    """Return the sentence without absolute paths. URLs stay."""
+    return _PATH.sub("(a file of the server)", words) if "/" in words else words
 
 
 def public_view(view: JobView) -> JobView:
-    """The job as callers of the facade see it."""
+    """Return the job as callers of the facade see it."""
+
+    def public(failure: Failure | None) -> Failure | None:
+        return failure and failure.model_copy(update={"message": without_paths(failure.message)})
+
     return view.model_copy(
         update={
-            "error": _failure(view.error),
-            "clips": tuple(_clip(clip) for clip in view.clips),
+            "error": public(view.error),
+            "clips": tuple(clip.model_copy(update={"cause": public(clip.cause)}) for clip in view.clips),
             "defect": view.defect and without_paths(view.defect),
         }
     )
 
 
-def _clip(clip: ClipView) -> ClipView:
-    return clip.model_copy(update={"cause": _failure(clip.cause)}) if clip.cause else clip
-
-
-def _failure(failure: Failure | None) -> Failure | None:
-    return failure and failure.model_copy(update={"message": without_paths(failure.message)})
-
-
 _WORDS_AT_MOST = 600
 _LOGGED_AT_MOST = 300
-_DONT_REPEAT = "; ask at status_url, since the same call again may be a second job"
+_DONT_REPEAT = "; ask at status_url, since the same call again may make a second job"
 GONE = 499
-"""Written to the log where the caller hung up; nobody gets to see it."""
+"""The status in the log if the caller disconnected. It is sent to no caller."""
 
 
 class ErrorBody(BaseModel):
-    """Why there is no video (yet)."""
+    """The body of an error: why the video does not exist, or not yet."""
 
     model_config = ConfigDict(frozen=True)
 
     success: Literal[False] = False
     detail: str = Field(description="One sentence.")
     error: Failure
-    video_id: str | None = Field(default=None, description="The job, where there is one: it can be asked for.")
+    video_id: str | None = Field(default=None, description="The job, if one exists: ask for it by this id.")
     status_url: str | None = None
 
 
@@ -115,8 +110,8 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (Unavailable, _Kind(503, Category.UPSTREAM, "unavailable", retryable=True, retry_after_s=5)),
 )
 _HTTP = {
-    404: (_Kind(404, Category.NOT_FOUND, "not_found", "Not found: "), "there is nothing at this address"),
-    405: (_Kind(405, Category.INVALID_REQUEST, "method_not_allowed"), "This address does not take this method"),
+    404: (_Kind(404, Category.NOT_FOUND, "not_found", "Not found: "), "this address does not exist"),
+    405: (_Kind(405, Category.INVALID_REQUEST, "method_not_allowed"), "This address does not accept this method"),
 }
 
 
@@ -128,12 +123,20 @@ def error_response(
     charged: Charged = Charged.NO,
     repeatable: bool = True,
 ) -> Response:
-    """The answer to an error. No word of one that is not `repeatable` invites to repeat the call."""
-    kind, words = _judge(error)
+    """Return the answer to an error. One that is not `repeatable` neither allows nor suggests to repeat the call."""
+    kind, words = _classify(error)
     words = _clean(words)
     if not repeatable:
         kind, words = replace(kind, retryable=False), words.rstrip(".") + _DONT_REPEAT
     field = _clean(error.field) if isinstance(error, Invalid) and error.field else None
+    headers: dict[str, str] = {}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = 'Bearer realm="reelbus"'
+    elif isinstance(error, NotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.size_bytes}"
+    elif isinstance(error, HTTPException):
+        headers.update(error.headers or {})
+    retry_after_s = max(1, round(error.retry_after_s)) if isinstance(error, Unavailable) else kind.retry_after_s
     body = ErrorBody(
         detail=kind.prefix + words,
         error=Failure(
@@ -147,14 +150,13 @@ def error_response(
         video_id=error.job_id if isinstance(error, SubmitUncertain) else video_id,
         status_url=status_url,
     )
-    retry_after_s = _retry_after_s(error, kind) if repeatable else None
-    return render_error(body, kind.status, retry_after_s=retry_after_s, headers=_headers(error))
+    return render_error(body, kind.status, retry_after_s=retry_after_s if repeatable else None, headers=headers)
 
 
 def render_error(
     body: ErrorBody, status: int, *, retry_after_s: int | None = None, headers: dict[str, str] | None = None
 ) -> Response:
-    """The response that carries a refusal."""
+    """Return the response with this body."""
     headers = dict(headers or {})
     if retry_after_s is not None:
         headers["Retry-After"] = str(retry_after_s)
@@ -163,7 +165,7 @@ def render_error(
 
 
 def refusal_json(status: int, words: str) -> bytes:
-    """The same for what was refused before it was a request."""
+    """Return the body for what was refused before it was a request."""
     code = {431: "head_too_large", 503: "too_many_connections"}.get(status, "bad_request")
     category = Category.CAPACITY if status == 503 else Category.INVALID_REQUEST
     failure = Failure(category=category, code=code, message=words, retryable=status == 503, charged=Charged.NO)
@@ -171,7 +173,7 @@ def refusal_json(status: int, words: str) -> bytes:
 
 
 async def on_error(call: Request, error: Exception) -> Response:
-    """Starlette's way to the same answers."""
+    """Answer an error that reaches Starlette's exception handler."""
     if isinstance(error, ClientDisconnect):
         return Response(status_code=GONE)
     note_refusal(call.scope, error)
@@ -179,40 +181,31 @@ async def on_error(call: Request, error: Exception) -> Response:
 
 
 def note_refusal(scope: Scope, error: Exception) -> None:
-    """Leave word in the scope for the log, why this call is refused."""
-    kind, words = _judge(error)
-    told = {"code": kind.code, "reason": words}
+    """Note in the scope why this call is refused, for the log."""
+    kind, words = _classify(error)
+    reasons = {"code": kind.code, "reason": words}
     if isinstance(error, Invalid) and error.field:
-        told["field"] = error.field
-    # What quotes the caller brings no line breaks and no colours into the log.
+        reasons["field"] = error.field
+    # A text that quotes the caller must bring no line breaks and no colours into the log.
     scope["refusal"] = {
         name: "".join(letter if letter.isprintable() else "?" for letter in text[:_LOGGED_AT_MOST])
-        for name, text in told.items()
+        for name, text in reasons.items()
     }
 
 
-def _judge(error: Exception) -> tuple[_Kind, str]:
+def _classify(error: Exception) -> tuple[_Kind, str]:
     for type_, kind in _KINDS:
         if isinstance(error, type_):
             return kind, str(error)
     if isinstance(error, HTTPException):
         other = _Kind(error.status_code, Category.INVALID_REQUEST, "http_error"), error.detail
         return _HTTP.get(error.status_code, other)
-    return _UNEXPECTED, "something unexpected happened; the log tells more under this X-Request-Id"
-
-
-def _headers(error: Exception) -> dict[str, str]:
-    if isinstance(error, Unauthorized):
-        return {"WWW-Authenticate": 'Bearer realm="reelbus"'}
-    if isinstance(error, NotSatisfiable):
-        return {"Content-Range": f"bytes */{error.size_bytes}"}
-    return dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-
-
-def _retry_after_s(error: Exception, kind: _Kind) -> int | None:
-    return max(1, round(error.retry_after_s)) if isinstance(error, Unavailable) else kind.retry_after_s
+    return _UNEXPECTED, "an unexpected error occurred; the facade's log has its details under this X-Request-Id"
 
 
 def _clean(words: str) -> str:
-    """Words that quote the caller may hold lone surrogates, or a whole novel; those of an error a path of ours."""
+    """Return a text without paths of the server, of limited length.
+
+    A text that quotes the caller may hold lone surrogates, and may have any length.
+    """
     return without_paths(words[:_WORDS_AT_MOST].encode("utf-8", "replace").decode())

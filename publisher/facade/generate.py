@@ -1,4 +1,4 @@
-"""`POST /api/videos/generate`: takes a request in, and answers with the video, its failure, or where to ask for it.
+"""`POST /api/videos/generate`: accepts a request, and answers with the video, its failure, or the address of its job.
 
 The steps of one call are: body, admission, request, job, wait, answer.
 """
@@ -65,10 +65,10 @@ class _GenerateCall:
         self._overflow: TooManyWaiters | None = None
         """The error for a caller that would wait, if too many callers wait already."""
         self._has_own_id = False
-        """The caller named the id or the key of its job: the same call again finds the same job."""
+        """True if the caller named the id or the key of its job: the same call again finds the same job."""
         self._coalesced: CoalescedCall | None = None
-        """Set if the next identical call may come back to the job of this one, should it get no answer: for a caller
-        without an id, or with `Prefer: reattach`."""
+        """Set if the next identical call may return to this job, in case this call gets no answer. That is so for a
+        caller without an id, or with `Prefer: reattach`."""
         self._waiter: Waiter | None = None
         self._job_id = ""
         self._charged = Charged.NO
@@ -83,9 +83,9 @@ class _GenerateCall:
             self._coalesced.leave()
 
     async def respond(self) -> Response:
-        """Take the request in, wait, and answer. If the caller gets no answer, note that it may come back for it."""
+        """Submit the request, wait, and answer. If the caller gets no answer, note that it may return for it."""
         try:
-            job = await self._take_in()
+            job = await self._submit()
         except ClientDisconnected:
             return Response(status_code=GONE)
         except SubmitUncertain as error:
@@ -95,22 +95,25 @@ class _GenerateCall:
             return await self._answer(job or await self._wait())
         except ClientDisconnected:
             await self._mark_unanswered()
-            logger.info("caller hung up", extra={"action": "wait_hung_up", "job_id": self._job_id})
+            logger.info("caller disconnected", extra={"action": "wait_hung_up", "job_id": self._job_id})
             return Response(status_code=GONE)
         except (Draining, Unavailable) as error:
             repeatable, video_id = await self._mark_unanswered(), to_shown_id(self._caller, self._job_id)
-            where = status_url(self._call, video_id)
             return error_response(
-                error, video_id=video_id, status_url=where, charged=self._charged, repeatable=repeatable
+                error,
+                video_id=video_id,
+                status_url=status_url(self._call, video_id),
+                charged=self._charged,
+                repeatable=repeatable,
             )
         except BaseException:
             await self._mark_unanswered()
             raise
 
-    async def _take_in(self) -> Job | None:
-        """Read the body, and find or create its job. Return None if the job is still to end and the caller waits.
+    async def _submit(self) -> Job | None:
+        """Read the body, and find or create its job. Return None if the job has not ended and the caller waits for it.
 
-        Raises `ClientDisconnected` and `Draining` if a call that had to queue is of no use any more: it has no job yet.
+        Raises `ClientDisconnected` and `Draining` if that happened while the call was queued: then it has no job.
         """
         call, state = self._call, self._call.state
         with Upload(state["uploads"]) as upload:
@@ -119,8 +122,8 @@ class _GenerateCall:
                 if slot.queued:
                     await check_connected(call)
                     if state["waiters"].draining:
-                        raise Draining("The server is going down; nothing was made of this request")
-                staged = await self._read(body)
+                        raise Draining("The server is stopping; no job was made of this request")
+                staged = await self._build_request(body)
                 del body
                 upload.release()
                 unanswered = await self._find_unanswered(staged, slot)
@@ -128,13 +131,16 @@ class _GenerateCall:
         self._job_id, self._charged = job.job_id, job.charged
         return None if self._wait_s and not job.ended else job
 
-    async def _read(self, body: bytes) -> StagedImage:
-        """Return the request, under the id by which its job is stored. Its image is stored: the only time."""
+    async def _build_request(self, body: bytes) -> StagedImage:
+        """Return the request with the id under which its job is stored, after its image was stored.
+
+        This is the only place where the image of a call is stored.
+        """
         request, self._has_own_id = await video_request(body, job_id_of_key(self._call.headers))
         owner = None
         if self._caller is not None:
             owner = ImageOwner(self._caller, self._ctx.jobs)
-            if self._has_own_id:  # an id that was made just now is unique as it is
+            if self._has_own_id:  # an id that was made just now is unique without its caller
                 job_id = await place_of(self._ctx, request.job_id, self._caller)
                 request = request.model_copy(update={"job_id": job_id})
         return await store_image(await stage_image(request, self._ctx.videos, owner=owner), self._ctx.videos)
@@ -149,7 +155,7 @@ class _GenerateCall:
             slot.release()
             await self._coalesced.wait_briefly()
         if self._has_own_id and await self._ctx.jobs.get(staged.request.job_id):
-            return None  # the same call again: the job of its id is its own
+            return None  # the same call again: its job is the one with its id
         job = await find_unanswered(self._ctx, fingerprints, self._caller)
         if job:
             await undo_reference(staged.request, job, self._ctx.jobs, self._ctx.videos, self._ctx.clock.now())
@@ -159,7 +165,7 @@ class _GenerateCall:
         waiters = self._call.state["waiters"]
         if self._wait_s and (overflow := waiters.is_full):
             self._overflow, self._wait_s = overflow, 0
-        # Register before the request is published: the end can't be missed, and the wait needs no read to begin with.
+        # Register before the request is published: then no end is missed, and the wait need not begin with a read.
         self._job_id = unanswered.job_id if unanswered else staged.request.job_id
         self._waiter = waiters.register(self._job_id, stays=self._wait_s > 0)
         if not unanswered:
@@ -196,14 +202,14 @@ class _GenerateCall:
         if self._overflow:
             raise self._overflow
         repeatable = await self._mark_unanswered(job)
-        logger.info("wait is over", extra={"action": "wait_over", "job_id": self._job_id})
+        logger.info("wait expired", extra={"action": "wait_over", "job_id": self._job_id})
         charged, video_id = job.charged if job else self._charged, to_shown_id(self._caller, self._job_id)
         return timeout_response(self._call, video_id, charged, repeatable=repeatable)
 
     async def _mark_unanswered(self, job: Job | None = None) -> bool:
         """Note in the record that the caller got no answer.
 
-        Return whether its next identical call comes back to this job, and makes no second one.
+        Return whether its next identical call returns to this job, and makes no second one.
         """
         if not self._coalesced:
             return self._has_own_id

@@ -1,9 +1,9 @@
-"""Refuses what a foreign web page could make a visitor's browser do here, while the facade asks for no key.
+"""Refuses requests that a foreign web page made a visitor's browser send, if the facade requires no key.
 
-Two ways lead from a page to a facade on the visitor's own machine: a cross-site request, which a browser sends without
-asking if it looks like a form's, and DNS rebinding, where the page's own name suddenly leads to this machine. The first
-one shows in `Origin` and `Sec-Fetch-Site`, the second one in `Host`. A facade with keys is open to neither: a page has
-no key, and a browser adds none by itself.
+A page can reach a facade on the visitor's own machine in two ways. A browser sends a cross-site request without a
+preflight if it looks like that of a form: `Origin` and `Sec-Fetch-Site` show it. With DNS rebinding, the page's own
+name resolves to this machine: `Host` shows it. A facade with keys is safe from both, since a page has no key, and a
+browser adds none by itself.
 """
 
 import ipaddress
@@ -19,12 +19,12 @@ from publisher.settings import PublisherSettings
 from schemas.errors import Invalid, ReelbusError
 
 OPEN_PATHS = frozenset({"/api/videos/health", "/livez", "/readyz"})
-"""Probes: they carry no key, and name the address that they have."""
+"""Probes: they send no key, and their `Host` is the address that they were given."""
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9._-]{1,253}))(?::[0-9]{1,5})?")
 _ORIGIN = re.compile(rf"https?://({_HOST.pattern})")
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_PAGES = frozenset({"", "same-origin", "none"})
-"""`Sec-Fetch-Site` of a request without an `Origin`: no browser, a page of this facade, or a person's own doing."""
+"""`Sec-Fetch-Site` of a request without an `Origin`: from no browser, a page of this facade, or the address bar."""
 
 
 class Misdirected(ReelbusError):
@@ -36,7 +36,7 @@ class ForeignOrigin(ReelbusError):
 
 
 class AllowedHosts:
-    """Which names and addresses lead to this facade."""
+    """The names and addresses of this facade."""
 
     def __init__(self, settings: PublisherSettings) -> None:
         names = [name.strip().lower() for name in settings.allowed_hosts.split(",") if name.strip()]
@@ -48,28 +48,30 @@ class AllowedHosts:
         self._on_network = not is_loopback(settings.host)
 
     def allow(self, given: str) -> bool:
-        """Whether a `Host` header names this facade."""
+        """Return whether a `Host` header names this facade."""
+        if self._all:
+            return True
         match = _HOST.fullmatch(given)
-        return self._all or (match is not None and self._allow_name(_plain(match[1] or match[2])))
-
-    def allow_origin(self, given: str) -> bool:
-        """Whether an `Origin` header names a page of this machine, or of a configured host; `null` is none."""
-        match = _ORIGIN.fullmatch(given)
-        return match is not None and self.allow(match[1])
-
-    def _allow_name(self, name: str) -> bool:
+        if match is None:
+            return False
+        name = _plain(match[1] or match[2])
         if name in self._names or name.endswith(self._parents):
             return True
         try:
             address = ipaddress.ip_address(name)
         except ValueError:
-            # Nobody can register a name without a dot, so none leads here by rebinding: Compose's services have such.
+            # DNS rebinding can't use a name without a dot, since none can be registered. Services of Compose have such.
             return self._on_network and "." not in name
         return self._on_network or _is_loopback_address(address)
 
+    def allow_origin(self, given: str) -> bool:
+        """Return whether an `Origin` header names a page of this machine or of a configured host; `null` does not."""
+        match = _ORIGIN.fullmatch(given)
+        return match is not None and self.allow(match[1])
+
 
 class HostCheck:
-    """Lets in what names this facade, and was not sent by a foreign page. Raises `Misdirected` and `ForeignOrigin`."""
+    """Requires a `Host` that names this facade, and refuses foreign pages. Raises `Misdirected` and `ForeignOrigin`."""
 
     def __init__(self, app: ASGIApp, *, hosts: AllowedHosts, check_origins: bool) -> None:
         self._app = app
@@ -77,19 +79,17 @@ class HostCheck:
         self._check_origins = check_origins
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:  # a probe names the address that it has
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             headers = Headers(scope=scope)
-            self._check_host(headers.getlist("host"))
+            given = headers.getlist("host")
+            if len(given) != 1 or not self._hosts.allow(given[0]):
+                raise Misdirected(
+                    f"This facade does not serve the host {', '.join(given)[:100]!r}; "
+                    "if it should, add the name to REELBUS_ALLOWED_HOSTS"
+                )
             if self._check_origins and scope["method"] not in _READS:
                 self._check_origin(headers)
         return self._app(scope, receive, send)
-
-    def _check_host(self, given: list[str]) -> None:
-        if len(given) != 1 or not self._hosts.allow(given[0]):
-            raise Misdirected(
-                f"This facade does not serve the host {', '.join(given)[:100]!r}; "
-                "if it should, add the name to REELBUS_ALLOWED_HOSTS"
-            )
 
     def _check_origin(self, headers: Headers) -> None:
         origins = headers.getlist("origin")
@@ -102,18 +102,18 @@ class HostCheck:
 
 
 def check_exposure(settings: PublisherSettings) -> None:
-    """Raises `Invalid` for a facade that would take paid work from everyone on the network."""
+    """Raise `Invalid` for a facade that would accept paid work from everyone on the network."""
     if settings.knows_callers or settings.open_to_all or is_loopback(settings.host):
         return
     raise Invalid(
-        f"host {settings.host} is reached from the network, and the facade asks nobody for a key: set REELBUS_API_KEYS "
-        "(`reelbus key new NAME` makes one), or REELBUS_OPEN_TO_ALL=1 if everyone who gets that far may make videos",
+        f"host {settings.host} can be reached from the network, and the facade requires no key: set REELBUS_API_KEYS "
+        "(`reelbus key new NAME` makes one), or REELBUS_OPEN_TO_ALL=1 if everyone on that network may make videos",
         field="host",
     )
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a facade that listens on `host` is reached from this machine alone."""
+    """Return whether a facade that listens on `host` can be reached from this machine only."""
     try:
         return _is_loopback_address(ipaddress.ip_address(host))
     except ValueError:

@@ -21,7 +21,12 @@ class LingeringClose:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] != "http" or not _sends_a_body(Headers(scope=scope)):
+        if scope["type"] != "http":
+            return self._app(scope, receive, send)
+        headers = Headers(scope=scope)
+        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+        # A caller that expects 100 waits for an interim response before it sends its body.
+        if not has_body or headers.get("expect", "").lower() == "100-continue":
             return self._app(scope, receive, send)
         responder = _LingeringResponder(receive, send)
         return self._app(scope, responder.receive, responder.send)
@@ -38,7 +43,7 @@ class _LingeringResponder:
         self._unread = True
 
     def receive(self) -> Awaitable[Message]:
-        return self._receive_body() if self._unread else self._receive()
+        return self._receive_unread() if self._unread else self._receive()
 
     async def send(self, message: Message) -> None:
         last = message["type"] == "http.response.body" and not message.get("more_body")
@@ -46,23 +51,13 @@ class _LingeringResponder:
             await self._send(message)
             return
         await self._send({**message, "more_body": True})
-        await _discard(self._receive)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                while (await self._receive()).get("more_body"):
+                    pass
         await self._send({"type": "http.response.body", "body": b""})
 
-    async def _receive_body(self) -> Message:
+    async def _receive_unread(self) -> Message:
         message = await self._receive()
         self._unread = message["type"] == "http.request" and bool(message.get("more_body"))
         return message
-
-
-def _sends_a_body(headers: Headers) -> bool:
-    if headers.get("expect", "").lower() == "100-continue":
-        return False  # the caller waits for an interim response before it sends
-    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-
-
-async def _discard(receive: Receive) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_LINGER_S):
-            while (await receive()).get("more_body"):
-                pass

@@ -4,8 +4,8 @@ Middleware that needs the messages of a call gives the call a responder with slo
 inner one, as Starlette's own middleware does. Middleware that awaits nothing itself returns the inner awaitable: one
 coroutine frame less for each of 10,000 waiting callers.
 
-The path of the public URL, a whole URL as the target and slashes too many are resolved first: each address has one
-reading for all layers.
+`PublicPath` comes first. It resolves the path of the public URL, a whole URL as the target, and slashes at the end, so
+that all layers read the same path.
 """
 
 import logging
@@ -25,9 +25,7 @@ from schemas.errors import ReelbusError
 from schemas.wire.types import child_of
 
 logger = logging.getLogger(__name__)
-
-
-_QUIET = frozenset({"/api/videos/health", "/livez", "/readyz"})
+_FILES = "/videos/"
 
 
 def traceparent_of(call: Call) -> str:
@@ -57,7 +55,17 @@ class TraceMiddleware:
         try:
             await self._app(scope, receive, answer.send)
         finally:
-            _log(scope, answer.status, time.monotonic() - began)
+            extra = {
+                "action": "http_answered",
+                "method": scope["method"],
+                "path": redact_path(scope),
+                "status": answer.status,
+                "took_ms": round((time.monotonic() - began) * 1000),
+                "trace_id": traceparent[3:35],
+                **scope.get("refusal", {}),
+            }
+            level = logging.DEBUG if scope["path"] in OPEN_PATHS else logging.INFO
+            logger.log(level, "request answered", extra=extra)
 
 
 class _TraceResponder:
@@ -77,19 +85,6 @@ class _TraceResponder:
             trace = {"traceparent": self._traceparent, "X-Request-Id": self._traceparent[3:35]}
             MutableHeaders(scope=message).update(trace)
         return self._send(message)
-
-
-def _log(scope: Scope, status: int, took_s: float) -> None:
-    extra = {
-        "action": "http_answered",
-        "method": scope["method"],
-        "path": redact_path(scope),
-        "status": status,
-        "took_ms": round(took_s * 1000),
-        "trace_id": scope["traceparent"][3:35],
-        **scope.get("refusal", {}),
-    }
-    logger.log(logging.DEBUG if scope["path"] in _QUIET else logging.INFO, "request answered", extra=extra)
 
 
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
@@ -122,7 +117,7 @@ class _SecurityHeadersResponder:
 
 
 class ErrorMiddleware:
-    """Answers errors of the middleware inside it, and unexpected exceptions: JSON without a traceback."""
+    """Answers errors of the middleware inside it, and unexpected exceptions, with JSON without a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -134,10 +129,10 @@ class ErrorMiddleware:
         answer = _ErrorResponder(send)
         try:
             await self._app(scope, receive, answer.send)
-        except Exception as error:  # the outermost edge: the caller gets JSON, the log gets the rest
+        except Exception as error:  # the outermost edge: the caller gets JSON, the log gets the traceback
             if not isinstance(error, ReelbusError):
                 logger.error(
-                    "request broke", exc_info=error, extra={"action": "http_broke", "path": redact_path(scope)}
+                    "request failed", exc_info=error, extra={"action": "http_broke", "path": redact_path(scope)}
                 )
             if answer.started:
                 raise
@@ -159,10 +154,6 @@ class _ErrorResponder:
         return self._send(message)
 
 
-_LINKED = "/videos/"
-"""Players fetch files and send no key: the addresses of files are signed instead."""
-
-
 def caller_of(call: Call) -> str | None:
     """Return the name of the caller; None if the facade needs no key."""
     caller: str | None = call.scope["caller"]
@@ -170,30 +161,29 @@ def caller_of(call: Call) -> str | None:
 
 
 class AuthMiddleware:
-    """Writes the caller into each call's scope. Raises `Unauthorized` and `Forbidden`."""
+    """Writes the caller into the scope of each call. Raises `Unauthorized` and `Forbidden`.
 
-    def __init__(self, app: ASGIApp, *, gate: Authenticator) -> None:
+    Players fetch files and send no key: the addresses of files are signed instead.
+    """
+
+    def __init__(self, app: ASGIApp, *, authenticator: Authenticator) -> None:
         self._app = app
-        self._gate = gate
+        self._authenticator = authenticator
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         scope["caller"] = None
-        if (
-            scope["type"] != "http"
-            or self._gate.open
-            or scope["path"] in OPEN_PATHS
-            or scope["path"].startswith(_LINKED)
-        ):
+        if scope["type"] != "http" or self._authenticator.open:
+            return self._app(scope, receive, send)
+        if scope["path"] in OPEN_PATHS or scope["path"].startswith(_FILES):
             return self._app(scope, receive, send)
         return self._authenticate(scope, receive, send)
 
     async def _authenticate(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["caller"] = await self._gate.caller(Headers(scope=scope))
+        scope["caller"] = await self._authenticator.caller(Headers(scope=scope))
         await self._app(scope, receive, send)
 
 
 _OWN = ("/api", "/videos", "/livez", "/readyz", "/openapi.json")
-_FILES = "/videos/"
 
 
 def public_path(settings: PublisherSettings) -> str:
@@ -202,20 +192,20 @@ def public_path(settings: PublisherSettings) -> str:
 
 
 class PublicPath:
-    """Removes the path of the public URL, if a proxy leaves it on, and slashes at the end: one address for all layers.
+    """Removes the path of the public URL, if a proxy left it there, and slashes at the end.
 
-    It redirects nothing: a client would send its POST again, to the host that the `Host` header names.
+    It does not redirect: a client would send its POST again, to the host that the `Host` header names.
     """
 
     def __init__(self, app: ASGIApp, *, prefix: str) -> None:
         self._app = app
-        # A prefix that could be the beginning of an own address must be removed by the proxy.
+        # The proxy must remove a prefix that could be the beginning of one of our own paths.
         is_own = any(f"{own}/".startswith(f"{prefix}/") or f"{prefix}/".startswith(f"{own}/") for own in _OWN)
         self._prefix = None if is_own else prefix
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http":
-            _read_absolute_target(scope)
+            _resolve_absolute_target(scope)
             path: str = scope["path"]
             if self._prefix and (path == self._prefix or path.startswith(f"{self._prefix}/")):
                 path = path.removeprefix(self._prefix)
@@ -225,9 +215,8 @@ class PublicPath:
         return self._app(scope, receive, send)
 
 
-def _read_absolute_target(scope: Scope) -> None:
-    """`GET http://host/path` is how a client asks through a proxy; what it names counts, and `Host` does not (RFC 9112,
-    3.2.2)."""
+def _resolve_absolute_target(scope: Scope) -> None:
+    """Replace path and `Host` by those of a whole URL, which clients send to a proxy (RFC 9112, 3.2.2)."""
     scheme, _, rest = scope["path"].partition("://")
     if not rest or scheme.lower() not in ("http", "https"):
         return

@@ -1,12 +1,12 @@
 """The body of a request: its limits, the memory for uploads, and admission control.
 
 `BodyLimit` and `ContentType` refuse a body before it is read. `Uploads` limits the bytes of all bodies that are read at
-the same time. A small body needs no room, so uploads do not delay ordinary calls. The room of a large one is held until
-its image is stored: to parse JSON of 28 MB takes several times as much memory.
+the same time. A small body needs no room, so uploads do not delay ordinary calls. A large one has its room until its
+image is stored, because parsing JSON of 28 MB takes several times as much memory.
 
-`AdmissionControl` limits how many requests are processed at the same time; further ones queue. A request is large while
-it is parsed, checked and stored, and the process would keep the memory of a burst of thousands. A queued request costs
-its body and little more.
+`AdmissionControl` limits how many requests are processed at the same time; further ones queue. A request needs much
+memory while it is parsed, checked and stored, and the process would keep the memory of a burst of thousands. A queued
+request costs its body and little more.
 """
 
 import asyncio
@@ -44,7 +44,10 @@ class BodyLimit:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
             return self._app(scope, receive, send)
-        _check_size(_content_length(Headers(scope=scope)), self._limit_bytes)
+        said = Headers(scope=scope).get("content-length", "0")
+        # The server refuses a Content-Length that is not a number. One of 20 digits counts as too large.
+        is_short = said.isascii() and said.isdigit() and len(said) < 20
+        _check_size(int(said) if is_short else 1 << 62, self._limit_bytes)
         return self._app(scope, _BodyLimitResponder(receive, self._limit_bytes).receive, send)
 
 
@@ -75,45 +78,36 @@ def _check_size(size_bytes: int, limit_bytes: int) -> None:
         raise TooLarge(f"The body must have at most {limit_bytes:,} bytes")
 
 
-def _content_length(headers: Headers) -> int:
-    """Return Content-Length. The server refuses one that is not a number; one of 20 digits counts as too large."""
-    said = headers.get("content-length", "0")
-    return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 1 << 62
-
-
-_TAKES_POST = "/generate"
-"""How the only path that takes a POST ends, whatever path a proxy puts before it."""
+_POST_PATH_END = "/generate"
+"""The end of the only path that accepts a POST, whatever path a proxy puts before it."""
 
 
 class ContentType:
-    """Requires JSON where a POST is taken: a foreign page can't send it without a preflight. Raises `UnsupportedType`.
+    """Requires JSON for a POST: a foreign page can't send it without a preflight. Raises `UnsupportedType`.
 
-    Any other path is left to the router, which answers a POST with 404 or 405.
+    A path that accepts no POST is left to the router, which answers 404 or 405.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].rstrip("/").endswith(_TAKES_POST):
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].rstrip("/").endswith(_POST_PATH_END):
             headers = Headers(scope=scope)
-            _check_json(headers.get("content-type", ""))
+            kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+                raise UnsupportedType(f"Send application/json, not {kind[:80] or 'a body without a Content-Type'}")
             if headers.get("content-encoding", "identity").lower() != "identity":
                 raise UnsupportedType("Send the body without a Content-Encoding")
         return self._app(scope, receive, send)
 
 
-def _check_json(content_type: str) -> None:
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise UnsupportedType(f"Send application/json, not {kind[:80] or 'a body without a Content-Type'}")
-
-
 WITHIN_S = 30.0
+"""How long a request waits for a slot, and a large body for room."""
 
 
 class Overloaded(Unavailable):
-    """Too many requests come in; nothing was made of this one."""
+    """Too many requests arrive; no job was made of this one."""
 
 
 class Slot:
@@ -124,7 +118,7 @@ class Slot:
     def __init__(self, slots: asyncio.Semaphore, *, queued: bool) -> None:
         self._slots: asyncio.Semaphore | None = slots
         self.queued = queued
-        """True if the request had to queue: the caller may be gone."""
+        """True if the request had to queue: the caller may have disconnected meanwhile."""
 
     def __enter__(self) -> Self:
         return self
@@ -133,14 +127,14 @@ class Slot:
         self.release()
 
     def release(self) -> None:
-        """Let the next request in."""
+        """Give the slot to the next request."""
         if self._slots:
             self._slots.release()
         self._slots = None
 
 
 class AdmissionControl:
-    """The slots of one process, first come, first served."""
+    """The slots of one process. Requests get them in the order of their arrival."""
 
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
@@ -154,8 +148,8 @@ class AdmissionControl:
                 await self._slots.acquire()
         except TimeoutError:
             raise Overloaded(
-                f"{self._at_once:,} requests are taken in at a time, and none was done within {WITHIN_S:g} s; "
-                "nothing was made of this one"
+                f"{self._at_once:,} requests are processed at a time, and no slot became free within {WITHIN_S:g} s; "
+                "no job was made of this request"
             ) from None
         return Slot(self._slots, queued=queued)
 
@@ -184,7 +178,7 @@ def next_part_within(size_bytes: int, passed_s: float, *, within_s: float, waite
 
 
 class Uploads:
-    """The room for the bodies of one process, first come, first served."""
+    """The room for the bodies of one process. Bodies get it in the order of their arrival."""
 
     def __init__(self, settings: PublisherSettings) -> None:
         self.body_limit_bytes = settings.body_limit_bytes
@@ -204,8 +198,8 @@ class Uploads:
         except TimeoutError:
             if turn.cancelled():
                 raise Overloaded(
-                    f"Bodies of {self._limit_bytes:,} bytes in all are read at a time, and there was no room within "
-                    f"{WITHIN_S:g} s; nothing was made of this one"
+                    f"Bodies of {self._limit_bytes:,} bytes in all are read at a time, and no room became free within "
+                    f"{WITHIN_S:g} s; no job was made of this request"
                 ) from None
         except asyncio.CancelledError:
             if not turn.cancelled():  # the room was granted in the same turn of the loop

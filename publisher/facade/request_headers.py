@@ -14,7 +14,7 @@ from schemas.wire.types import job_id_from_key, new_job_id
 from schemas.wire.validation import parse_object, to_invalid
 
 RESERVED = frozenset({"generate", "health"})
-"""They stand where an id stands in a path, so no job of this door may be called so."""
+"""Paths have these words in the place of an id, so no job of the facade may have them as its id."""
 VIDEO_ID = "{video_id:video_id}"
 
 
@@ -49,7 +49,7 @@ class Preferences:
 
     @property
     def is_given(self) -> bool:
-        """True where a 202 is welcome."""
+        """True if the caller accepts a 202."""
         return self.respond_async or self.wait_s is not None
 
     def to_headers(self, *, has_ended: bool) -> dict[str, str]:
@@ -61,7 +61,7 @@ class Preferences:
 
 
 def preferences_of(headers: Headers, *, at_most_s: float) -> Preferences:
-    """What `Prefer` asks for. Unknown and broken preferences are passed over, as the RFC wants it."""
+    """Return what `Prefer` asks for. Unknown and invalid preferences are ignored, as the RFC requires."""
     wait_s: int | None = None
     respond_async = reattach = False
     for preference in ",".join(headers.getlist("prefer")).split(","):
@@ -77,20 +77,22 @@ def preferences_of(headers: Headers, *, at_most_s: float) -> Preferences:
 
 
 def job_id_of_key(headers: Headers) -> str | None:
-    """The job that `Idempotency-Key` stands for; None without one. Raises `Invalid` for a key that is none."""
+    """Return the id of the job that `Idempotency-Key` names; None without one. Raises `Invalid` for an invalid key."""
     given = {key.strip() for key in headers.getlist(_KEY)}
     if not given:
         return None
     if len(given) > 1:
         raise Invalid(f"{_KEY} must be given once", field=_KEY)
-    key = _unquote(given.pop())
+    key = given.pop()
+    if match := _QUOTED.fullmatch(key):  # a string as structured fields have it (RFC 9651)
+        key = re.sub(r'\\(["\\])', r"\1", match[1])
     if not _VISIBLE.fullmatch(key):
         raise Invalid(f"{_KEY} must have 1 to 255 visible characters", field=_KEY)
     return job_id_from_key(key)
 
 
 def resolve_job_id(keyed: str | None, in_body: object) -> object:
-    """The id that header and body agree on. Raises `Invalid` where they differ, or where it can't be asked for."""
+    """Return the id that header and body name. Raises `Invalid` if they differ, or if the id is reserved."""
     if keyed is not None and in_body is not None and keyed != in_body:
         raise Invalid(f"{_KEY} and job_id must name the same job", field="job_id")
     job_id = in_body if keyed is None else keyed
@@ -99,20 +101,14 @@ def resolve_job_id(keyed: str | None, in_body: object) -> object:
     return job_id
 
 
-def _unquote(key: str) -> str:
-    """A structured-field string without its quotes; anything else as it is."""
-    match = _QUOTED.fullmatch(key)
-    return re.sub(r'\\(["\\])', r"\1", match[1]) if match else key
-
-
 _LARGE_BYTES = 200_000
 
 
 async def video_request(body: bytes, keyed: str | None) -> tuple[VideoRequest, bool]:
-    """The request, and whether its caller named an id. Raises `Invalid`."""
+    """Return the request, and whether its caller named an id. Raises `Invalid`."""
     if len(body) < _LARGE_BYTES:
         return _parse(body, keyed)
-    return await asyncio.to_thread(_parse, body, keyed)  # megabytes of image: not on the event loop
+    return await asyncio.to_thread(_parse, body, keyed)  # an image of megabytes would block the event loop
 
 
 def _parse(body: bytes, keyed: str | None) -> tuple[VideoRequest, bool]:

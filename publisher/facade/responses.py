@@ -1,4 +1,4 @@
-"""The answers about a job: its video, its view, or the reason why it has none."""
+"""The answers about a job: its video, its view, or the reason why it has no video."""
 
 from typing import Literal
 
@@ -24,7 +24,7 @@ STATUS_OF = {
     Category.QUOTA: 429,
     Category.CAPACITY: 503,
 }
-"""How a job's failure is answered; the rest is 500."""
+"""The status of the answer for each category of failure; 500 for all others."""
 _PREFIX = {400: "Invalid request: ", 500: "Server error during video generation: "}
 _RETRY_AFTER_S = {429: 60, 503: 30}
 
@@ -40,7 +40,7 @@ class Video(BaseModel):
     prompt: str
     duration_seconds: int
     quality: str
-    generation_time: Moment = Field(description="When it was finished, ISO 8601 in UTC.")
+    generation_time: Moment = Field(description="When the video was finished, ISO 8601 in UTC.")
     gcs_path: str
     state: str
     poster_url: str | None
@@ -59,17 +59,17 @@ class Video(BaseModel):
 
 
 def status_path(video_id: str) -> str:
-    """Where to ask for a job."""
+    """Return the path of a job."""
     return f"/api/videos/{video_id}"
 
 
 def status_url(call: Call, video_id: str) -> str:
-    """The same, with the address of this facade."""
+    """Return the address of a job at this facade."""
     return call.state["settings"].facade_url + status_path(video_id)
 
 
 def json_response(body: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A model as JSON."""
+    """Return a model as JSON, without paths of the server."""
     if isinstance(body, JobView):
         body = public_view(body)
     elif isinstance(body, Listing):
@@ -78,8 +78,8 @@ def json_response(body: BaseModel, *, status: int = 200, headers: dict[str, str]
 
 
 def progress_response(call: Call, view: JobView, headers: dict[str, str]) -> Response:
-    """202: the job goes on, and this is where to ask for it."""
-    # Where no public URL is set, the caller knows better by which name it got here.
+    """Return 202: the job goes on, and `Location` is where to ask for it."""
+    # Without a public URL, a path alone is right: the caller used the name that works for it.
     is_public = bool(call.state["settings"].public_url)
     location = status_url(call, view.video_id) if is_public else status_path(view.video_id)
     headers = {**headers, "Location": location, "Retry-After": str(RETRY_AFTER_S)}
@@ -87,17 +87,17 @@ def progress_response(call: Call, view: JobView, headers: dict[str, str]) -> Res
 
 
 def video_response(view: JobView, headers: dict[str, str]) -> Response:
-    """200: the video."""
-    asked = view.model_dump(include=set(Video.model_fields) - {"success", "generation_time"})
-    return json_response(Video(generation_time=view.timings.ended_at or view.created_at, **asked), headers=headers)
+    """Return 200 with the video."""
+    fields = view.model_dump(include=set(Video.model_fields) - {"success", "generation_time"})
+    return json_response(Video(generation_time=view.timings.ended_at or view.created_at, **fields), headers=headers)
 
 
 def failure_response(call: Call, view: JobView, headers: dict[str, str]) -> Response:
-    """The job's own failure, in the words of its record."""
+    """Return the failure of the job, as its record has it."""
     failure = public_view(view).error or Failure(
         category=Category.INTERNAL,
         code="no_reason",
-        message="The job gave no reason.",
+        message="The record of the job has no reason.",
         charged=Charged.NO,
     )
     status = STATUS_OF.get(failure.category, 500)
@@ -112,7 +112,7 @@ def failure_response(call: Call, view: JobView, headers: dict[str, str]) -> Resp
 
 
 def timeout_response(call: Call, video_id: str, charged: Charged, *, repeatable: bool) -> Response:
-    """504: the wait is over, the job goes on. Only who may repeat the call is told when."""
+    """Return 504: the wait expired, and the job goes on. `Retry-After` is set only if the call may be repeated."""
     words = "The video is not ready yet; the job goes on, ask for it at status_url"
     failure = Failure(category=Category.TIMEOUT, code="wait_over", message=words, retryable=repeatable, charged=charged)
     body = ErrorBody(detail=words, error=failure, video_id=video_id, status_url=status_url(call, video_id))

@@ -1,4 +1,4 @@
-"""Jobs by their id (`GET` shows one, `DELETE` cancels it, `GET /api/videos` lists them), and the health probes."""
+"""Jobs (`GET` shows one, `DELETE` cancels it, `GET /api/videos` lists them), and the health probes."""
 
 import asyncio
 import re
@@ -7,38 +7,34 @@ from functools import partial
 from starlette.responses import JSONResponse, Response
 
 from publisher.context import find, status, view
-from publisher.facade import call as patience
-from publisher.facade.call import Call
+from publisher.facade.call import Call, ClientDisconnected, wait_for_disconnect
 from publisher.facade.errors import GONE, error_response
 from publisher.facade.middleware import caller_of, traceparent_of
 from publisher.facade.responses import json_response, status_url
 from publisher.jobs import LIMIT_MAX, cancel, list_jobs
 from publisher.settings import WAIT_AT_MOST_S
 from publisher.waiting import Draining, TooManyWaiters
-from publisher.worker_watch import Silence
 from schemas.errors import Invalid, Moved, Unavailable
 
 _FILTERS = frozenset({"state", "project_id", "cursor", "limit"})
 
 
 async def one(call: Call) -> Response:
-    """One job: shown, or cancelled. One route for both, so that a 405 names both."""
+    """Show a job, or cancel it. Both have one route, so that a 405 names both methods."""
     return await (delete if call.method == "DELETE" else show)(call)
 
 
 async def show(call: Call) -> Response:
-    """The job; with `wait=N`, as it stands when it has ended, or N seconds later; this facade may wait less long."""
+    """Answer with the job. With `wait=N`, wait N seconds at most for its end, or less if the settings say so."""
     video_id, caller = call.path_params["video_id"], caller_of(call)
-    wait_s = min(_whole(call, "wait", 0, WAIT_AT_MOST_S), call.state["settings"].wait_s)
+    wait_s = min(_whole_number(call, "wait", 0, WAIT_AT_MOST_S), call.state["settings"].wait_s)
     if wait_s:
-        stored = video_id
-        if caller is not None:
-            stored = (
-                await find(call.state["ctx"], video_id, caller=caller)
-            ).job_id  # and nobody waits for another's job
+        job_id = video_id
+        if caller is not None:  # a caller may only wait for its own jobs
+            job_id = (await find(call.state["ctx"], video_id, caller=caller)).job_id
         try:
-            await call.state["waiters"].until_ended(stored, wait_s, partial(patience.wait_for_disconnect, call))
-        except patience.ClientDisconnected:
+            await call.state["waiters"].until_ended(job_id, wait_s, partial(wait_for_disconnect, call))
+        except ClientDisconnected:
             return Response(status_code=GONE)
         except (Draining, TooManyWaiters) as error:
             return error_response(error, video_id=video_id, status_url=status_url(call, video_id))
@@ -46,14 +42,14 @@ async def show(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """Cancels the job; one that has ended stays as it is."""
+    """Cancel the job. A job that has ended stays as it is."""
     ctx, caller = call.state["ctx"], caller_of(call)
     job = await cancel(ctx, call.path_params["video_id"], traceparent=traceparent_of(call), caller=caller)
     return json_response(await view(ctx, job, caller=caller))
 
 
 async def list_all(call: Call) -> Response:
-    """A page of jobs, the newest first."""
+    """Answer with a page of jobs, the newest first."""
     query = call.query_params
     for name in query:
         if name not in _FILTERS:
@@ -63,13 +59,13 @@ async def list_all(call: Call) -> Response:
         state=query.get("state"),
         project_id=query.get("project_id"),
         cursor=query.get("cursor"),
-        limit=_whole(call, "limit", 1, LIMIT_MAX, default=50),
+        limit=_whole_number(call, "limit", 1, LIMIT_MAX, default=50),
         caller=caller_of(call),
     )
     return json_response(page)
 
 
-def _whole(call: Call, name: str, lowest: int, highest: int, *, default: int = 0) -> int:
+def _whole_number(call: Call, name: str, lowest: int, highest: int, *, default: int = 0) -> int:
     given = call.query_params.get(name)
     if given is None:
         return default
@@ -82,17 +78,17 @@ _LOOK_AT_MOST_S = 2.0
 
 
 async def health(_: Call) -> Response:
-    """Exactly what callers have always got."""
+    """Answer as the old backend did."""
     return JSONResponse({"status": "healthy", "service": "video-generation-api"})
 
 
 async def livez(_: Call) -> Response:
-    """The process answers."""
+    """Answer 200: the process runs."""
     return JSONResponse({"status": "alive"})
 
 
 async def readyz(call: Call) -> Response:
-    """The job store answers, completions come in, the disk has room, and the process was not asked to leave."""
+    """Answer 200 if the stores answer, completions are received, the disk has room, and the process is not stopping."""
     if call.state["waiters"].draining:
         return JSONResponse({"status": "draining"}, status_code=503)
     missing = None if call.state["waiters"].listening else "completions"
@@ -113,15 +109,11 @@ async def readyz(call: Call) -> Response:
             missing = "disk"
     if missing:
         return _unavailable(missing)
-    silence = await _silence(call)
-    return JSONResponse({"status": "ready", **({"notice": silence.words} if silence else {})})
-
-
-async def _silence(call: Call) -> Silence | None:
-    """No worker is no reason to send callers elsewhere: the facade takes jobs in, and they wait."""
+    # Without a worker the facade is still ready: it accepts jobs, and they wait.
     workers = call.state["ctx"].workers
     silence = await workers.silence() if workers else None
-    return silence if silence and not silence.is_fresh else None
+    notice = {"notice": silence.words} if silence and not silence.is_fresh else {}
+    return JSONResponse({"status": "ready", **notice})
 
 
 def _unavailable(missing: str, **more: str) -> Response:

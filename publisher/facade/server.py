@@ -1,6 +1,7 @@
-"""Runs the facade, and ends it well: everybody who waits is answered before the server closes.
+"""Runs the facade. On a signal it answers all callers that wait before the server closes.
 
-Keeps callers from filling the disk with log lines: what they can cause at will is logged some times, and counted.
+`LogLimit` keeps callers from filling the disk with log lines. Of the lines that they can cause at will, some are
+written and the others are counted.
 """
 
 import asyncio
@@ -30,18 +31,18 @@ LINES_AT_MOST = 5
 WINDOW_S = 10.0
 _EVENTS_AT_MOST = 1_000
 NOISY = ("asyncio", "uvicorn.error", "publisher.facade.connections", "publisher.facade.middleware")
-"""Each line that these write is about a connection or a request that went wrong."""
+"""The loggers of connections and requests that failed."""
 
 
 class LogLimit(logging.Filter):
-    """Lets `LINES_AT_MOST` lines about one event through in `WINDOW_S`; the next one says how many it left out."""
+    """Passes `LINES_AT_MOST` lines about one event in `WINDOW_S`. The next line then says how many were left out."""
 
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is written. The first line of a message tells which event it is about."""
+        """Return whether the line is written. The first line of its message identifies the event."""
         event = (record.name, str(record.msg).partition("\n")[0][:200])
         now = time.monotonic()
         began, count = self._seen.get(event, (now, 0))
@@ -56,21 +57,21 @@ class LogLimit(logging.Filter):
 
 
 def limit_logs() -> None:
-    """Once per process."""
+    """Limit the loggers of this process. To be called once."""
     limit = LogLimit()
     for name in NOISY:
         logging.getLogger(name).addFilter(limit)
 
 
 _ACCEPTED_AT_ONCE = 64
-"""In one turn of the loop: what is accepted is counted a turn later, and must not use up all files before."""
+"""Connections accepted in one turn of the loop. They are counted a turn later, and must not use up all files before."""
 _BACKLOG = 2048
 _CLOSE_WITHIN_S = 5
-"""For downloads and slow callers, after those who wait have been answered."""
+"""The time for downloads and slow callers to end, after the callers that wait have been answered."""
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, but a signal first answers those who wait, and it exits with 0."""
+    """Uvicorn, except that a signal first answers the callers that wait, and that the exit status is 0."""
 
     def __init__(self, config: uvicorn.Config, drain: Callable[[], None], ready: Callable[[], None] | None) -> None:
         super().__init__(config)
@@ -83,7 +84,7 @@ class _Server(uvicorn.Server):
         if self.started:
             for server in self.servers:
                 for listener in server.sockets:
-                    # asyncio has one number for both; a burst of callers may queue in the kernel all the same.
+                    # asyncio has one number for accepting and for the kernel's queue, where a burst may wait.
                     with closing(socket.socket(fileno=os.dup(listener.fileno()))) as own:
                         own.listen(_BACKLOG)
             logger.info("facade listens", extra={"action": "facade_ready", "port": self.config.port})
@@ -91,21 +92,22 @@ class _Server(uvicorn.Server):
                 self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # Not remembered for later, as uvicorn would: it raises the signal again at the end, and a graceful exit is 0.
+        # Uvicorn would note the signal and raise it again at the end. A graceful exit has the status 0.
         self.force_exit = self.should_exit
         self.should_exit = True
-        if self.started:
-            self._loop.call_soon_threadsafe(self._send_away)
 
-    def _send_away(self) -> None:
-        logger.info("facade drains", extra={"action": "facade_drain"})
-        self._drain()
+        def drain() -> None:
+            logger.info("facade drains", extra={"action": "facade_drain"})
+            self._drain()
+
+        if self.started:
+            self._loop.call_soon_threadsafe(drain)
 
 
 async def serve(settings: PublisherSettings, *, ready: Callable[[], None] | None = None) -> None:
-    """Serves until SIGTERM or SIGINT. `ready` is called once the port is open.
+    """Serve until SIGTERM or SIGINT. Call `ready` when the port is open.
 
-    Raises `Invalid` and `Unavailable` where the settings name adapters that can't be opened.
+    Raises `Invalid` and `Unavailable` if the settings name adapters that can't be opened.
     """
     check_exposure(settings)
     limit_logs()
@@ -122,7 +124,7 @@ def _config(state: State) -> uvicorn.Config:
         loop="asyncio",
         http=protocol,
         backlog=_ACCEPTED_AT_ONCE,
-        proxy_headers=False,  # nothing here depends on who a proxy says that the caller is
+        proxy_headers=False,  # nothing depends on the address of the caller that a proxy reports
         ws="none",
         lifespan="on",
         log_config=None,

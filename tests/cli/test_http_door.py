@@ -51,7 +51,7 @@ async def test_submit_of_a_job_that_failed_before_is_no_error() -> None:
         (404, "Not found: there is no job one", NotFound, "there is no job one"),
         (409, "Conflict: the id is taken", Conflict, "the id is taken"),
         (413, "The body must have at most 10 bytes", Invalid, "The body must have at most 10 bytes"),
-        (401, "Show who you are", Invalid, "Show who you are"),
+        (401, "Send an API key", Invalid, "Send an API key"),
         (403, "This account may not", Invalid, "This account may not"),
         (503, "draining", Unavailable, "draining"),
     ],

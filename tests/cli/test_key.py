@@ -82,7 +82,7 @@ async def test_a_facade_with_keys_serves_the_command_line_that_shows_one(shell: 
     async with server_at(tmp_path, api_keys=f"[{known.model_dump_json()}]") as server:
         ask = partial(shell, "list", "--url", server.url)
         assert (await asyncio.to_thread(ask, REELBUS_API_KEY=key)).stdout == "No jobs.\n"
-        for wrong, words in (("", "Show who you are"), ("rb_guessed", "is not known here")):
+        for wrong, words in (("", "Send an API key"), ("rb_guessed", "is unknown or has expired")):
             result = await asyncio.to_thread(ask, REELBUS_API_KEY=wrong)
             assert result.exit_code == 2
             assert words in complaint(result)

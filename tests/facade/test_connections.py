@@ -201,7 +201,7 @@ async def test_no_room_is_a_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("publisher.facade.request_body.WITHIN_S", 0.01)
     uploads = Uploads(settings_for(tmp_path, body_limit_bytes=100, bodies_limit_bytes=100))
     await uploads.take(60)
-    with pytest.raises(Overloaded, match="nothing was made of this one"):
+    with pytest.raises(Overloaded, match="no job was made of this request"):
         await uploads.take(50)
     await uploads.take(40)
 

@@ -56,7 +56,7 @@ async def test_a_turn_does_not_come_for_ever(monkeypatch: pytest.MonkeyPatch) ->
     admission = AdmissionControl(1)
     with (
         await admission.acquire(),
-        pytest.raises(Overloaded, match=r"1 requests are taken in at a time.*nothing was made"),
+        pytest.raises(Overloaded, match=r"1 requests are processed at a time.*no job was made"),
     ):
         await admission.acquire()
 
@@ -95,7 +95,7 @@ async def test_a_server_that_goes_down_makes_no_jobs_for_those_in_the_queue(tmp_
         answer = await call
         body = answer.json()
         assert (answer.status_code, body["error"]["code"]) == (503, "draining")
-        assert body["detail"].endswith("nothing was made of this request")
+        assert body["detail"].endswith("no job was made of this request")
         assert int(answer.headers["retry-after"]) > 0
         assert await _jobs(door) == 0
 

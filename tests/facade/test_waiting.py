@@ -57,7 +57,7 @@ async def test_a_full_house_names_the_limit_and_the_job_that_goes_on(tmp_path: P
         answer = await door.post(prompt="another caller's prompt")
         other, body = await hand.take(), answer.json()
         assert (answer.status_code, body["error"]["code"], body["video_id"]) == (503, "too_many_waits", other)
-        assert body["detail"].startswith("1 callers wait here already, and that is the limit")
+        assert body["detail"].startswith("1 callers are waiting, which is the limit")
         assert body["status_url"].endswith(f"/api/videos/{other}")
         assert int(answer.headers["retry-after"]) > 0
         await hand.finish(job_id)
