@@ -57,7 +57,7 @@ export interface CallOptions {
 }
 
 export interface WaitOptions extends CallOptions {
-  /** The job's own request: over Pub/Sub it makes sure that a job which ended unheard is heard of. */
+  /** The job's own request: over Pub/Sub it asks again for a job that ended before this client listened. */
   request?: Order;
 }
 
@@ -87,7 +87,7 @@ export interface ClientOptions {
   subscription?: string;
   /** Over Pub/Sub: false for a client that only submits and cancels. */
   listen?: boolean;
-  /** Over Pub/Sub: the facade to ask for `status`, `onProgress` and jobs that ended unheard. */
+  /** Over Pub/Sub: the facade to ask for `status`, `onProgress` and jobs that ended before this client listened. */
   httpUrl?: string;
   /** Over Pub/Sub: how often a waiting request is published again, in milliseconds, in case an answer got lost. */
   remindMs?: number;

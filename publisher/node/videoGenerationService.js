@@ -62,7 +62,7 @@ var ReelbusError = class extends Error {
     this.detail = facts.detail ?? (PREFIXES[this.status] ?? "") + message2;
   }
 };
-var NO_REASON = { code: "no_reason", message: "The job gave no reason." };
+var NO_REASON = { code: "no_reason", message: "The record of the job has no reason." };
 function failureOf(failure, videoId, more = {}) {
   const { category, code, message: message2, retryable, charged, field } = failure ?? NO_REASON;
   return new ReelbusError(message2, { category, code, retryable, charged, field, videoId, ...more });
@@ -362,12 +362,12 @@ var Patience = class {
   constructor(atMostMs) {
     this.#atMostMs = atMostMs;
   }
-  /** Something good was heard. */
+  /** Notes an answer that helped: the next pause is short again. */
   heard() {
     this.#heardAt = performance.now();
     this.#next = FIRST_MS;
   }
-  /** Waits before the next try: as long as the server asked for, or a little longer each time. Throws `error` at the end. */
+  /** Waits before the next try: as the server asked, or longer each time. Throws `error` at the end. */
   async pause(error, signal, retryAfterMs2 = null) {
     if (performance.now() - this.#heardAt > this.#atMostMs) throw error;
     const ms = Math.min(retryAfterMs2 ?? this.#next * (0.5 + Math.random() / 2), RETRY_AFTER_AT_MOST_MS);
@@ -401,14 +401,14 @@ var Caller = class {
     this.#base = url.replace(/\/+$/, "");
     this.#headers = apiKey ? { authorization: `Bearer ${apiKey}` } : {};
   }
-  /** `{status, statusText, body, retryAfterMs}`; `body` is null where it is no JSON. `waitMs`: the server may take so long. */
+  /** `{status, statusText, body, retryAfterMs}`; `body` is null if it is not JSON. `waitMs`: the longest wait. */
   async call(method, path, { signal, waitMs = 0, ...more }) {
     const limit = AbortSignal.timeout(waitMs + MARGIN_MS);
     const both = signal ? AbortSignal.any([signal, limit]) : limit;
     const response = await this.open(method, path, { ...more, signal: both, caller: signal });
     return await this.answerOf(response, signal, more.videoId);
   }
-  /** The response, its body still to come. `caller` is the signal of whoever asked. */
+  /** The response, before its body is read. `caller` is the signal of the caller. */
   async open(method, path, { body, headers, signal, caller, videoId }) {
     const more = body === void 0 ? {} : { "content-type": "application/json" };
     const all = { ...this.#headers, ...more, ...headers };
@@ -418,7 +418,7 @@ var Caller = class {
       throw lost(error, caller, videoId);
     }
   }
-  /** What a response says, once it has said all of it. */
+  /** The whole body of a response. */
   async answerOf(response, signal, videoId) {
     try {
       return {
@@ -431,7 +431,7 @@ var Caller = class {
       throw lost(error, signal, videoId);
     }
   }
-  /** The parts of a response as they come. */
+  /** The parts of a body, as they arrive. */
   async *chunks(response, signal, videoId) {
     const reader = response.body.getReader();
     for (;;) {
@@ -1139,7 +1139,7 @@ var HttpClient = class {
     this.#caller = new Caller(url, apiKey);
     this.#awayAtMostMs = awayAtMostMs;
   }
-  /** The video, however long it takes. Aborting ends the wait, not the job. */
+  /** The video, after a wait without limit. An abort ends the wait, and not the job. */
   async generate(request, { signal } = {}) {
     return await withId(this.#url, request, (order, named) =>
       this.#naming({ videoId: null }, async (known) => {
@@ -1154,7 +1154,7 @@ var HttpClient = class {
       }),
     );
   }
-  /** The job once it is taken in: `video_id`, `state`, and what else is known of it. */
+  /** The job once it is accepted: `video_id`, `state` and the rest of its view. */
   async submit(request, { signal } = {}) {
     return await withId(this.#url, request, (order, named) =>
       this.#naming({ videoId: null }, async (known) => {
@@ -1170,22 +1170,22 @@ var HttpClient = class {
   async wait(videoId, { signal } = {}) {
     return await this.#naming({ videoId }, async () => videoOfView(await this.#ended({ video_id: videoId }, signal)));
   }
-  /** The job as it stands. */
+  /** The current view of the job. */
   async status(videoId, { signal } = {}) {
     return await this.#naming({ videoId }, () => this.#job("GET", videoId, signal));
   }
-  /** The job after the wish. One that has ended stays as it is; what was accepted stays charged. */
+  /** Cancels, and returns the job. One that has ended stays as it is; an accepted clip stays charged. */
   async cancel(videoId, { signal } = {}) {
     return await this.#naming({ videoId }, () => this.#job("DELETE", videoId, signal));
   }
-  /** Calls `listener` with each `state` and `progress` event, and gives the job once it has ended. */
+  /** Calls `listener` with each `state` and `progress` event; returns the job when it has ended. */
   async onProgress(videoId, listener, { signal } = {}) {
     jobId("video_id", videoId);
     const patience = new Patience(this.#awayAtMostMs);
     return await this.#naming({ videoId }, () => follow(this.#caller, videoId, listener, patience, signal));
   }
   async close() {}
-  /** What `work` gives; what it throws names the job. `known.videoId` is the job, once there may be one. */
+  /** The result of `work`. Its errors get the id of the job. `known.videoId` is set once a job may exist. */
   async #naming(known, work) {
     try {
       return await work(known);
@@ -1193,7 +1193,7 @@ var HttpClient = class {
       throw error instanceof ReelbusError && error.code === "invalid_request" ? error : about(error, known.videoId);
     }
   }
-  /** Sends until an answer speaks of the job. Where one got lost, looks for the job before it sends again. */
+  /** Sends until an answer names the job. If an answer was lost, looks for the job before sending again. */
   async #order(order, headers, known, signal) {
     const body = wire(order);
     const patience = new Patience(this.#awayAtMostMs);
@@ -1226,7 +1226,7 @@ var HttpClient = class {
     if (answer.status < 300 && answer.body?.state) return answer.body;
     throw refusalOf(answer, videoId);
   }
-  /** The job's view, once anybody can tell; null where there is no such job. */
+  /** The view of the job, as soon as the facade can read it; null if there is no such job. */
   async #found(videoId, patience, signal) {
     for (;;) {
       const { value, error } = await outcomeOf(this.#job("GET", videoId, signal));
@@ -1235,7 +1235,7 @@ var HttpClient = class {
       await this.#bear(error, 0, patience, signal);
     }
   }
-  /** The view of the job at its end. */
+  /** The view of the job when it has ended. */
   async #ended(view, signal) {
     const patience = new Patience(this.#awayAtMostMs);
     while (!hasEnded(view.state)) {
@@ -1250,7 +1250,7 @@ var HttpClient = class {
     }
     return view;
   }
-  /** Goes on where an answer failed to come; throws what will not pass. */
+  /** Returns if the call may be tried again; throws an error that is final. */
   async #bear(error, waitS, patience, signal) {
     signal?.throwIfAborted();
     if (error.field === "wait" && waitS) this.#waitS = waitS >> 1;
@@ -1339,13 +1339,13 @@ var Bus = class {
     this.#heard = heard2;
     this.#lost = lost2;
   }
-  /** Durable once this returns. Throws `unreachable`: then it may or may not have been published. */
+  /** Publishes; the message is durable once this returns. Throws `unreachable`: it may have been published or not. */
   async publish(topic, message2) {
     const { pubsub } = await this.#opened();
     const publisher = pubsub.topic(topic, { gaxOpts: CALL });
     await this.#translated(topic, message2.attributes.job_id, () => publisher.publishMessage(message2));
   }
-  /** Hears completions from here on: what is published after this will come. */
+  /** Starts to receive completions: every one that is published from now on. */
   async listen() {
     this.#subscription ??= this.#subscribed().catch((error) => {
       this.#subscription = null;
@@ -1353,7 +1353,7 @@ var Bus = class {
     });
     await this.#subscription;
   }
-  /** Lets go of everything. A subscription of this process alone is deleted. */
+  /** Closes the connection. A subscription of this process alone is deleted. */
   async close() {
     const subscription = await this.#subscription?.catch(() => null);
     this.#subscription = null;
@@ -1398,7 +1398,7 @@ var Bus = class {
     if (completion || isForeign(message2)) message2.ack();
     else this.#keep(message2);
   }
-  /** It stays on the subscription, for another program or its dead-letter policy; but does not come again at once. */
+  /** Leaves a message to another program or the dead-letter policy, but delays its next delivery. */
   #keep(message2) {
     const timer = setTimeout(() => {
       this.#unread.delete(timer);
@@ -1413,7 +1413,7 @@ var Bus = class {
     subscription.close().catch(() => {});
     this.#lost(this.#translate(error, COMPLETIONS, null));
   }
-  /** Messages that were kept come again by themselves, once this connection is closed. */
+  /** Forgets the messages that can't be read: Pub/Sub delivers them again once this connection is closed. */
   #forget() {
     for (const timer of this.#unread) clearTimeout(timer);
     this.#unread.clear();
@@ -1458,21 +1458,21 @@ var Replies = class {
   #waiters = /* @__PURE__ */ new Map();
   // job id → waiters
   #kept = /* @__PURE__ */ new Map();
-  // job id → what was heard, the oldest first
+  // job id → answers, the oldest first
   #keepsStrays;
-  /** `keepsStrays`: also keep what nobody here has asked for; after a restart somebody may. */
+  /** `keepsStrays`: also keep answers to jobs of other processes; after a restart a caller may wait for them. */
   constructor({ keepsStrays }) {
     this.#keepsStrays = keepsStrays;
   }
-  /** Whether an answer to this job would be noticed. */
+  /** Whether an answer to this job would be kept or delivered. */
   expects(jobId2) {
     return this.#waiters.has(jobId2) || this.#kept.has(jobId2);
   }
-  /** From here on an answer to this job, or to the message with this trace, is kept. */
+  /** Keeps answers to this job, and to the message with this trace, from now on. */
   expect(jobId2, trace) {
     this.#keep(jobId2).traces.add(trace);
   }
-  /** `{answer, leave}`: the next completion of this job, or the rejection of one's own message. `kept`: an earlier will do. */
+  /** `{answer, leave}`: the next completion of this job, or the rejection of this message. `kept`: or an earlier one. */
   wait(jobId2, { trace = null, kept: kept2 = false }) {
     const before = kept2 ? this.#kept.get(jobId2) : void 0;
     if (before?.end) return { answer: Promise.resolve(before.end), leave() {} };
@@ -1482,7 +1482,7 @@ var Replies = class {
     this.#waiters.get(jobId2).add(waiter);
     return { answer: waiter.answer, leave: () => this.#leave(jobId2, waiter) };
   }
-  /** Hands a completion, and the trace it came with, to those who wait for it. */
+  /** Gives a completion and its trace to the callers that wait for it. */
   deliver(completion, trace) {
     const { job_id: jobId2, state } = completion;
     const concerns = ({ traces }) => state !== "rejected" || traces.has(trace);
@@ -1493,7 +1493,7 @@ var Replies = class {
     const kept2 = this.#kept.get(jobId2) ?? (isStray ? this.#keep(jobId2) : null);
     if (kept2 && concerns(kept2)) kept2.end = completion;
   }
-  /** Nothing will be heard any more: everybody who waits is told so. */
+  /** Ends all waits with an error: no more answers can arrive. */
   fail(errorFor) {
     for (const [jobId2, waiters] of this.#waiters) {
       for (const waiter of waiters) waiter.reject(errorFor(jobId2));
@@ -1533,7 +1533,7 @@ var PubSubClient = class {
     this.#http = http;
     this.#remindMs = remindMs;
   }
-  /** The video, however long it takes. Aborting ends the wait, not the job. */
+  /** The video, after a wait without limit. An abort ends the wait, and not the job. */
   async generate(request, { signal, traceparent } = {}) {
     return await withId(this.#address, request, async (identified) => {
       const order = checked(identified);
@@ -1552,8 +1552,8 @@ var PubSubClient = class {
     });
   }
   /**
-   * The video of a job that was submitted before. One that another process submitted may have ended, unheard: give its
-   * `request` again, which costs nothing, or give the client the `httpUrl` of a facade.
+   * The video of a job that was submitted before. A job of another process may have ended before this client listened:
+   * give its `request` again, which costs nothing, or give the client the `httpUrl` of a facade.
    */
   async wait(videoId, { signal, request, traceparent } = {}) {
     jobId("video_id", videoId);
@@ -1568,14 +1568,14 @@ var PubSubClient = class {
     await this.#listening(signal);
     return videoOfCompletion(await heard(this.#replies.wait(videoId, { kept: true }), signal, videoId));
   }
-  /** Publishes the wish. What was accepted by then stays charged. */
+  /** Publishes the cancel. A clip that is accepted by then stays charged. */
   async cancel(videoId, { reason, traceparent } = {}) {
     const cancel = { job_id: jobId("video_id", videoId) };
     if (reason) cancel.reason = text(500)("reason", reason);
     asked("cancel", cancel);
     await this.#bus.publish(REQUESTS, cancelMessage(cancel, traceOf(traceparent)));
   }
-  /** The job as it stands, by HTTP. */
+  /** The current view of the job, by HTTP. */
   async status(videoId, options) {
     return await this.#overHttp("status").status(videoId, options);
   }
@@ -1583,12 +1583,12 @@ var PubSubClient = class {
   async onProgress(videoId, listener, options) {
     return await this.#overHttp("onProgress").onProgress(videoId, listener, options);
   }
-  /** Ends the subscription and the connection; whoever still waits is told so. The jobs go on. */
+  /** Ends the subscription and the connection. All waits fail; the jobs go on. */
   async close() {
     this.#replies.fail((videoId) => lostAnswer(new Error("the client was closed"), videoId));
     await this.#bus.close();
   }
-  /** First a place to wait, then the message: the answer can't be missed. */
+  /** Registers first, then publishes: the answer can't be missed. */
   async #exchange(order, trace, kept2, signal) {
     await this.#listening(signal);
     const place2 = this.#replies.wait(order.job_id, { trace, kept: kept2 });
@@ -1602,7 +1602,7 @@ var PubSubClient = class {
       place2.leave();
     }
   }
-  /** A completion may get lost while this process is cut off. The same message again costs nothing, and is answered. */
+  /** A completion may be lost while the connection is. The same message again costs nothing, and is answered. */
   #remind(order, trace) {
     this.#publish(order, trace).catch((error) => answered("remind", { error: error.message }));
   }
@@ -1611,14 +1611,14 @@ var PubSubClient = class {
     await this.#bus.publish(REQUESTS, requestMessage(order, trace));
   }
   async #listening(signal) {
-    if (!this.#listens) throw new ReelbusError("this client was told not to listen; it can only submit and cancel");
+    if (!this.#listens) throw new ReelbusError("this client does not listen; it can only submit and cancel");
     signal?.throwIfAborted();
     await this.#bus.listen();
     signal?.throwIfAborted();
   }
   #overHttp(name) {
     if (this.#http) return this.#http;
-    throw new ReelbusError(`${name} is asked over HTTP: give the client the httpUrl of a facade`, { code: "no_http" });
+    throw new ReelbusError(`${name} works over HTTP: give the client the httpUrl of a facade`, { code: "no_http" });
   }
 };
 function checked(request) {
@@ -1649,11 +1649,11 @@ function aborted(signal) {
   });
   return { promise, stop };
 }
-var lostAnswer = (cause, videoId) => unreachable(`no more answers are heard: ${cause.message}`, { cause, videoId });
+var lostAnswer = (cause, videoId) => unreachable(`no more answers can arrive: ${cause.message}`, { cause, videoId });
 var unheard = (videoId) =>
   invalid(
     "",
-    `job ${videoId} may have ended unheard: give its request again, or the client an httpUrl or a subscription`,
+    `job ${videoId} may have ended before this client listened: give its request again, or an httpUrl to the client`,
   );
 
 var DEFAULT_ADDRESS = "http://localhost:8000";
@@ -1723,7 +1723,7 @@ function inOldWords(error) {
 
 var WITHIN_MS = 3e4;
 async function fetchedImage(address, signal) {
-  if (!URL.canParse(address)) throw invalid("reference_image", "is no address that can be fetched");
+  if (!URL.canParse(address)) throw invalid("reference_image", "must be an address that can be fetched");
   const limit = AbortSignal.timeout(WITHIN_MS);
   try {
     const response = await fetch(address, { signal: signal ? AbortSignal.any([signal, limit]) : limit });

@@ -55,7 +55,7 @@ async def test_a_client_that_was_told_not_to_listen_submits_and_cancels(project:
         await topics.sent("order-11")
         await js.call("cancel", "order-11")
         await topics.sent("order-11")
-        assert "told not to listen" in (await refusal(js.ask("generate", SHORT)))["message"]
+        assert "does not listen" in (await refusal(js.ask("generate", SHORT)))["message"]
         assert "httpUrl" in (await refusal(js.ask("status", "order-11")))["message"]
         assert topics.listeners() == set()
 

@@ -1,4 +1,4 @@
-/** Google Cloud Pub/Sub by its official client: publishes, and hears completions on one subscription. */
+/** Google Cloud Pub/Sub by its official client: publishes, and receives completions on one subscription. */
 
 import { randomUUID } from "node:crypto";
 
@@ -7,7 +7,7 @@ import { answered } from "./log.js";
 import { COMPLETIONS, completionOf, isForeign } from "./messages.js";
 
 const CALL = { timeout: 20_000 };
-const EXPIRES_AFTER_S = 86_400; // the shortest that there is: a process that was killed leaves its subscription so long
+const EXPIRES_AFTER_S = 86_400; // the shortest that Pub/Sub allows: the subscription of a killed process stays so long
 const KEEPS_S = 600;
 const ACK_DEADLINE_S = 60;
 const UNREADABLE_AGAIN_MS = 60_000;
@@ -17,7 +17,7 @@ const AUTH = new Map([
   [16, "unauthenticated"],
 ]);
 
-/** One project's topics. `heard` gets every completion with its trace; `lost` is called when no more will come. */
+/** The topics of one project. `heard` gets every completion with its trace; `lost` is called if no more can arrive. */
 export class Bus {
   #projectId;
   #named;
@@ -34,14 +34,14 @@ export class Bus {
     this.#lost = lost;
   }
 
-  /** Durable once this returns. Throws `unreachable`: then it may or may not have been published. */
+  /** Publishes; the message is durable once this returns. Throws `unreachable`: it may have been published or not. */
   async publish(topic, message) {
     const { pubsub } = await this.#opened();
     const publisher = pubsub.topic(topic, { gaxOpts: CALL });
     await this.#translated(topic, message.attributes.job_id, () => publisher.publishMessage(message));
   }
 
-  /** Hears completions from here on: what is published after this will come. */
+  /** Starts to receive completions: every one that is published from now on. */
   async listen() {
     this.#subscription ??= this.#subscribed().catch((error) => {
       this.#subscription = null;
@@ -50,7 +50,7 @@ export class Bus {
     await this.#subscription;
   }
 
-  /** Lets go of everything. A subscription of this process alone is deleted. */
+  /** Closes the connection. A subscription of this process alone is deleted. */
   async close() {
     const subscription = await this.#subscription?.catch(() => null);
     this.#subscription = null;
@@ -96,7 +96,7 @@ export class Bus {
     else this.#keep(message);
   }
 
-  /** It stays on the subscription, for another program or its dead-letter policy; but does not come again at once. */
+  /** Leaves a message to another program or the dead-letter policy, but delays its next delivery. */
   #keep(message) {
     const timer = setTimeout(() => {
       this.#unread.delete(timer);
@@ -113,7 +113,7 @@ export class Bus {
     this.#lost(this.#translate(error, COMPLETIONS, null));
   }
 
-  /** Messages that were kept come again by themselves, once this connection is closed. */
+  /** Forgets the messages that can't be read: Pub/Sub delivers them again once this connection is closed. */
   #forget() {
     for (const timer of this.#unread) clearTimeout(timer);
     this.#unread.clear();

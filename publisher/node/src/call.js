@@ -1,4 +1,4 @@
-/** One HTTP call to the facade: an answer of any status, or an error that tells why there was none. */
+/** One HTTP call to the facade: an answer of any status, or an error with the reason why there is none. */
 
 import { failureOf, ReelbusError, unreachable } from "./errors.js";
 import { retryAfterMs } from "./patience.js";
@@ -16,7 +16,7 @@ const WORDS = {
 const NEVER_SENT = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"]);
 const MARGIN_MS = 15_000;
 
-/** Calls one facade. Where a `signal` aborts, its reason is thrown; `unreachable` where nobody answers. */
+/** Calls one facade. Throws the reason of a `signal` that aborts, and `unreachable` if no answer comes. */
 export class Caller {
   #base;
   #headers;
@@ -26,7 +26,7 @@ export class Caller {
     this.#headers = apiKey ? { authorization: `Bearer ${apiKey}` } : {};
   }
 
-  /** `{status, statusText, body, retryAfterMs}`; `body` is null where it is no JSON. `waitMs`: the server may take so long. */
+  /** `{status, statusText, body, retryAfterMs}`; `body` is null if it is not JSON. `waitMs`: the longest wait. */
   async call(method, path, { signal, waitMs = 0, ...more }) {
     const limit = AbortSignal.timeout(waitMs + MARGIN_MS);
     const both = signal ? AbortSignal.any([signal, limit]) : limit;
@@ -34,7 +34,7 @@ export class Caller {
     return await this.answerOf(response, signal, more.videoId);
   }
 
-  /** The response, its body still to come. `caller` is the signal of whoever asked. */
+  /** The response, before its body is read. `caller` is the signal of the caller. */
   async open(method, path, { body, headers, signal, caller, videoId }) {
     const more = body === undefined ? {} : { "content-type": "application/json" };
     const all = { ...this.#headers, ...more, ...headers };
@@ -45,7 +45,7 @@ export class Caller {
     }
   }
 
-  /** What a response says, once it has said all of it. */
+  /** The whole body of a response. */
   async answerOf(response, signal, videoId) {
     try {
       return {
@@ -59,7 +59,7 @@ export class Caller {
     }
   }
 
-  /** The parts of a response as they come. */
+  /** The parts of a body, as they arrive. */
   async *chunks(response, signal, videoId) {
     const reader = response.body.getReader();
     for (;;) {
@@ -72,10 +72,10 @@ export class Caller {
   }
 }
 
-/** What an answer that is no success says. */
+/** The error of an answer that is no success. */
 export function refusalOf({ status, statusText, body, retryAfterMs }, videoId) {
   const words = typeof body?.detail === "string" ? body.detail : statusText || "no reason was given";
-  // A server that failed half-way may have made the job, also where it doesn't say so.
+  // A server that failed half-way may have made the job, even if it does not say so.
   const mayExist = status >= 500 && body?.error?.charged !== "no";
   const error = body?.error?.category
     ? failureOf(body.error, body.video_id ?? (mayExist ? videoId : null), { status, detail: words })
@@ -95,9 +95,9 @@ function lost(error, signal, videoId) {
   if (signal?.aborted) return signal.reason;
   if (error.name === "TimeoutError") return unreachable("fetch failed (No answer in time)", { cause: error, videoId });
   if (!(error instanceof TypeError)) return error;
-  // Node tries every address of a name: then the cause is an AggregateError, whose own text may be empty.
+  // Node tries every address of a name. The cause is then an AggregateError, whose own text may be empty.
   const code = error.cause?.code ?? error.cause?.errors?.[0]?.code;
-  // Without a code nothing was tried: fetch itself refuses some ports.
+  // Without a code nothing was sent: fetch itself refuses some ports.
   const words = WORDS[code] ?? (error.cause?.message || error.message);
   return unreachable(`fetch failed (${words})`, {
     cause: error,

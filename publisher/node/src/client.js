@@ -1,4 +1,4 @@
-/** One interface, two ways: the address says which. */
+/** One interface over HTTP and Pub/Sub: the address decides. */
 
 import { HttpClient } from "./http.js";
 import { invalid } from "./invalid.js";
@@ -9,8 +9,8 @@ const DEFAULT_ADDRESS = "http://localhost:8000";
 /**
  * A client of the reelbus at `address`: `http(s)://…` or `pubsub://project[?subscription=name]`.
  *
- * Without one, `REELBUS_URL` is read, then `PYTHON_API_URL`, and else it is `http://localhost:8000`. The key comes from
- * `apiKey` or `REELBUS_API_KEY`. Opens nothing until it is used.
+ * Without an address, `REELBUS_URL` is read, then `PYTHON_API_URL`; the default is `http://localhost:8000`. The key is
+ * `apiKey` or `REELBUS_API_KEY`. The client opens no connection before it is used.
  */
 export function createClient(address, options = {}) {
   const url = parsed(address ?? (setting("REELBUS_URL") || setting("PYTHON_API_URL") || DEFAULT_ADDRESS));
@@ -25,7 +25,7 @@ export function createClient(address, options = {}) {
   });
 }
 
-/** An environment variable without blanks and quotation marks around it: `docker --env-file` leaves them on. */
+/** An environment variable without blanks and quotation marks around it: `docker --env-file` keeps them. */
 function setting(name) {
   return process.env[name]
     ?.trim()

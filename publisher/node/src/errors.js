@@ -1,4 +1,4 @@
-/** Why there is no video, in the words of the job's record, of the HTTP answer and of the completion message. */
+/** The reason why a video does not exist, in the fields of the record, the HTTP answer and the completion. */
 
 const STATUS_OF = {
   invalid_request: 400,
@@ -23,14 +23,14 @@ const PREFIXES = {
 };
 
 /**
- * Everything that this package throws, but for an abort (there it is the signal's own reason).
+ * Every error that this package throws, except for an abort, which throws the reason of its signal.
  *
- * - `category`, `code`, `field`: what kind of trouble, its stable name, and the field at fault
+ * - `category`, `code`, `field`: the kind of error, its stable name, and the field that is wrong
  * - `retryable`: whether the same request may succeed later
  * - `charged`: `yes`, `no` or `unknown`: whether money was spent
- * - `videoId`: the job, which may go on; null where there is none
- * - `status`: the HTTP status that stands for it; null where nobody answered
- * - `detail`: one sentence as the HTTP API says it, with its prefix
+ * - `videoId`: the job, which may go on; null if there is none
+ * - `status`: the HTTP status for this error; null if no answer came
+ * - `detail`: one sentence as in the HTTP API, with its prefix
  */
 export class ReelbusError extends Error {
   constructor(message, facts = {}) {
@@ -47,22 +47,22 @@ export class ReelbusError extends Error {
   }
 }
 
-const NO_REASON = { code: "no_reason", message: "The job gave no reason." };
+const NO_REASON = { code: "no_reason", message: "The record of the job has no reason." };
 
-/** A job's own failure, as its record, its view and its completion tell it. */
+/** The failure of a job, from its record, its view or its completion. */
 export function failureOf(failure, videoId, more = {}) {
   const { category, code, message, retryable, charged, field } = failure ?? NO_REASON;
   return new ReelbusError(message, { category, code, retryable, charged, field, videoId, ...more });
 }
 
-/** The job is known, and what it made is no more. */
+/** The error of a job that was erased. */
 export function erased(videoId) {
   const message = `job ${videoId} was erased; a new video needs a new id`;
   const facts = { category: "not_found", code: "erased", status: 410, detail: `Gone: ${message}` };
   return new ReelbusError(message, { ...facts, videoId });
 }
 
-/** Somebody who is needed is not to be reached. `charged` is unknown once something was sent. */
+/** The error if a server can't be reached. `charged` is unknown if something was sent. */
 export function unreachable(message, { cause, videoId, sent = true } = {}) {
   return new ReelbusError(message, {
     category: "upstream",

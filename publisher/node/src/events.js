@@ -1,4 +1,4 @@
-/** A job's event stream, followed to its end across facades that restart. */
+/** The event stream of a job, followed to its end although facades restart. */
 
 import { createParser } from "eventsource-parser";
 
@@ -7,9 +7,9 @@ import { sleep } from "./patience.js";
 
 const SILENCE_MS = 45_000; // a heartbeat comes every 15 s
 const AGAIN_MS = 500;
-const TOLD = ["state", "progress"]; // a newer facade may tell more
+const TOLD = ["state", "progress"]; // a newer facade may send others
 
-/** Tells `listener` every `state` and `progress` event; gives the job's view at its end. */
+/** Calls `listener` with each `state` and `progress` event; returns the view of the job at its end. */
 export async function follow(caller, videoId, listener, patience, signal) {
   for await (const { event, data } of news(caller, videoId, patience, signal)) {
     if (event === "done") return data;
@@ -18,7 +18,7 @@ export async function follow(caller, videoId, listener, patience, signal) {
   throw new Error("unreachable: the news go on until the job is done");
 }
 
-/** Every event once, in order; `done` is the last. */
+/** Each event once, in order; `done` is the last. */
 async function* news(caller, videoId, patience, signal) {
   let lastId = null;
   let heard = false;
@@ -32,7 +32,7 @@ async function* news(caller, videoId, patience, signal) {
         lastId = told.id ?? lastId;
         yield told;
       }
-      await sleep(AGAIN_MS, signal); // the facade is going down, or a proxy has had enough
+      await sleep(AGAIN_MS, signal); // the facade is stopping, or a proxy closed the stream
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error.code === "unreachable" && heard) && !(error.status >= 502)) throw error;
@@ -41,7 +41,7 @@ async function* news(caller, videoId, patience, signal) {
   }
 }
 
-/** `here` is called with every sign of life; heartbeats are no events. */
+/** Calls `here` for each event and heartbeat. Heartbeats are not yielded. */
 async function* stream(caller, videoId, lastId, signal, here) {
   const silence = new AbortController();
   const quiet = setTimeout(() => silence.abort(new DOMException("no heartbeat", "TimeoutError")), SILENCE_MS);

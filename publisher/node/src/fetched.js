@@ -1,4 +1,4 @@
-/** The bytes of a storyboard image that is given by its address. */
+/** Fetches a storyboard image by its address. */
 
 import { unreachable } from "./errors.js";
 import { IMAGE_AT_MOST_BYTES } from "./image.js";
@@ -6,9 +6,9 @@ import { invalid } from "./invalid.js";
 
 const WITHIN_MS = 30_000;
 
-/** Fetches by GET, without credentials. Throws `invalid_request` for what is no image to be had, else `unreachable`. */
+/** Fetches by GET, without credentials. Throws `invalid_request` for a bad answer, and `unreachable` without one. */
 export async function fetchedImage(address, signal) {
-  if (!URL.canParse(address)) throw invalid("reference_image", "is no address that can be fetched");
+  if (!URL.canParse(address)) throw invalid("reference_image", "must be an address that can be fetched");
   const limit = AbortSignal.timeout(WITHIN_MS);
   try {
     const response = await fetch(address, { signal: signal ? AbortSignal.any([signal, limit]) : limit });
@@ -40,7 +40,7 @@ async function bytesOf(response) {
   return Buffer.concat(parts);
 }
 
-/** Without its query, which may be a signature. */
+/** The address without its query, which may be a signature. */
 function shown(address) {
   const { origin, pathname } = new URL(address);
   return origin + pathname;

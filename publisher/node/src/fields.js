@@ -1,6 +1,6 @@
 /**
- * Checks of single fields: each takes the field's path and its value, gives the value as it goes on the bus, and throws
- * a ReelbusError in the words that the worker would use.
+ * Checks of single fields. Each takes the path of the field and its value, and returns the value as it is sent. A
+ * ReelbusError has the same message as the worker's.
  */
 
 import { invalid } from "./invalid.js";
@@ -13,7 +13,7 @@ const AMOUNT = /^\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?\s*$/i;
 const NO_NUMBER = /^\s*[+-]?(?:nan|inf|infinity)\s*$/i;
 const USD_AT_MOST = 1_000_000_000;
 
-/** A text of at most so many code points, and at least. */
+/** A text with a number of code points in these limits. */
 export function text(atMost, atLeast = 0) {
   return (path, value) => {
     if (typeof value !== "string") throw invalid(path, "must be a text");
@@ -25,7 +25,7 @@ export function text(atMost, atLeast = 0) {
   };
 }
 
-/** A text of a certain form; `words` say which, as the facade does. */
+/** A text that matches a pattern; `words` describe it as the facade does. */
 export function pattern(form, words) {
   return (path, value) => {
     if (typeof value !== "string") throw invalid(path, "must be a text");
@@ -59,7 +59,7 @@ export function oneOf(...words) {
   };
 }
 
-/** `true` or `false`, and nothing that only looks like it. */
+/** `true` or `false`; no other value counts as one. */
 export function flag(path, value) {
   if (typeof value !== "boolean") throw invalid(path, "must be true or false");
   return value;
@@ -114,7 +114,7 @@ function offsetOf(zone) {
   return (zone[0] === "-" ? -1 : 1) * minutes * 60_000;
 }
 
-/** Names and values that are yours, at most 32. */
+/** The caller's own names and values, at most 32. */
 export function labels(path, value) {
   if (value === null || typeof value !== "object" || Array.isArray(value)) throw invalid(path, "must be an object");
   const entries = Object.entries(value).filter(([, label]) => label !== undefined);

@@ -1,6 +1,6 @@
 /**
- * reelbus over HTTP. The job's id is chosen before anything is sent, so that a lost answer never costs a second job. Where
- * the caller chose none, the facade is told so (`Prefer: reattach`): the caller's own repetition costs no second job, too.
+ * reelbus over HTTP. The client chooses the id of the job before it sends anything, so a lost answer never costs a
+ * second job. `Prefer: reattach` says that the caller named no id: then a call that it repeats makes no second job either.
  */
 
 import { Caller, refusalOf } from "./call.js";
@@ -16,14 +16,14 @@ import { wire } from "./wire.js";
 const GENERATE = "/api/videos/generate";
 const AWAY_AT_MOST_MS = 120_000;
 const LONGEST_ANSWER_MS = 285_000;
-const WAIT_S = 50; // many proxies cut a silent connection after a minute
+const WAIT_S = 50; // many proxies close a silent connection after a minute
 const LOOK_EVERY_MS = 1_000;
 const THANKS_MS = 10_000;
 const PASSING = [502, 503, 504];
 const RESPOND_ASYNC = "respond-async";
 const REATTACH = "reattach";
 
-/** A client of one facade. There is nothing to close. */
+/** A client of one facade. It needs no closing. */
 export class HttpClient {
   #url;
   #caller;
@@ -36,7 +36,7 @@ export class HttpClient {
     this.#awayAtMostMs = awayAtMostMs;
   }
 
-  /** The video, however long it takes. Aborting ends the wait, not the job. */
+  /** The video, after a wait without limit. An abort ends the wait, and not the job. */
   async generate(request, { signal } = {}) {
     return await withId(this.#url, request, (order, named) =>
       this.#naming({ videoId: null }, async (known) => {
@@ -45,7 +45,7 @@ export class HttpClient {
         if (body.success) return videoOfAnswer(body);
         const view = await this.#ended(body, signal);
         if (!named && view.state === "succeeded" && view.video_id === order.job_id) {
-          // The facade learns that the call is answered: the next one like it is a new video.
+          // Tell the facade that the call was answered: the next identical call is a new video.
           await this.#sent(wire(order), headers, order.job_id, AbortSignal.timeout(THANKS_MS)).catch(() => {});
         }
         return videoOfView(view);
@@ -53,14 +53,14 @@ export class HttpClient {
     );
   }
 
-  /** The job once it is taken in: `video_id`, `state`, and what else is known of it. */
+  /** The job once it is accepted: `video_id`, `state` and the rest of its view. */
   async submit(request, { signal } = {}) {
     return await withId(this.#url, request, (order, named) =>
       this.#naming({ videoId: null }, async (known) => {
         const prefer = named ? RESPOND_ASYNC : `${RESPOND_ASYNC}, ${REATTACH}`;
         return await this.#order(order, { prefer }, known, signal).catch((error) => {
           if (error.videoId !== order.job_id || signal?.aborted || mayPass(error)) throw error;
-          return this.status(order.job_id, { signal }); // it was submitted before, and failed since
+          return this.status(order.job_id, { signal }); // it was submitted before, and has failed
         });
       }),
     );
@@ -71,17 +71,17 @@ export class HttpClient {
     return await this.#naming({ videoId }, async () => videoOfView(await this.#ended({ video_id: videoId }, signal)));
   }
 
-  /** The job as it stands. */
+  /** The current view of the job. */
   async status(videoId, { signal } = {}) {
     return await this.#naming({ videoId }, () => this.#job("GET", videoId, signal));
   }
 
-  /** The job after the wish. One that has ended stays as it is; what was accepted stays charged. */
+  /** Cancels, and returns the job. One that has ended stays as it is; an accepted clip stays charged. */
   async cancel(videoId, { signal } = {}) {
     return await this.#naming({ videoId }, () => this.#job("DELETE", videoId, signal));
   }
 
-  /** Calls `listener` with each `state` and `progress` event, and gives the job once it has ended. */
+  /** Calls `listener` with each `state` and `progress` event; returns the job when it has ended. */
   async onProgress(videoId, listener, { signal } = {}) {
     jobId("video_id", videoId);
     const patience = new Patience(this.#awayAtMostMs);
@@ -90,7 +90,7 @@ export class HttpClient {
 
   async close() {}
 
-  /** What `work` gives; what it throws names the job. `known.videoId` is the job, once there may be one. */
+  /** The result of `work`. Its errors get the id of the job. `known.videoId` is set once a job may exist. */
   async #naming(known, work) {
     try {
       return await work(known);
@@ -99,7 +99,7 @@ export class HttpClient {
     }
   }
 
-  /** Sends until an answer speaks of the job. Where one got lost, looks for the job before it sends again. */
+  /** Sends until an answer names the job. If an answer was lost, looks for the job before sending again. */
   async #order(order, headers, known, signal) {
     const body = wire(order);
     const patience = new Patience(this.#awayAtMostMs);
@@ -114,7 +114,7 @@ export class HttpClient {
       }
       if (signal?.aborted) throw error;
       const unsent = first && isUnsent(error);
-      if (unsent || (first && !error.videoId)) known.videoId = null; // nothing was made of it
+      if (unsent || (first && !error.videoId)) known.videoId = null; // no job was made of it
       if (unsent) throw Object.assign(error, { videoId: null });
       if (!mayPass(error)) throw error;
       const view = error.videoId && (await this.#found(error.videoId, patience, signal));
@@ -134,7 +134,7 @@ export class HttpClient {
     throw refusalOf(answer, videoId);
   }
 
-  /** The job's view, once anybody can tell; null where there is no such job. */
+  /** The view of the job, as soon as the facade can read it; null if there is no such job. */
   async #found(videoId, patience, signal) {
     for (;;) {
       const { value, error } = await outcomeOf(this.#job("GET", videoId, signal));
@@ -144,7 +144,7 @@ export class HttpClient {
     }
   }
 
-  /** The view of the job at its end. */
+  /** The view of the job when it has ended. */
   async #ended(view, signal) {
     const patience = new Patience(this.#awayAtMostMs);
     while (!hasEnded(view.state)) {
@@ -160,11 +160,11 @@ export class HttpClient {
     return view;
   }
 
-  /** Goes on where an answer failed to come; throws what will not pass. */
+  /** Returns if the call may be tried again; throws an error that is final. */
   async #bear(error, waitS, patience, signal) {
     signal?.throwIfAborted();
     if (error.field === "wait" && waitS)
-      this.#waitS = waitS >> 1; // this facade keeps nobody for so long
+      this.#waitS = waitS >> 1; // this facade lets no caller wait so long
     else if (mayPass(error) || error.status === 429) await patience.pause(error, signal, error.retryAfterMs);
     else throw error;
   }
@@ -179,14 +179,14 @@ export class HttpClient {
   }
 }
 
-/** `{value}` or `{error}`, whatever is thrown: the reason of an abort may be any value, and be no Error. */
+/** `{value}` or `{error}`. The reason of an abort may be any value, and need not be an Error. */
 const outcomeOf = (promise) =>
   promise.then(
     (value) => ({ value }),
     (error) => ({ error: error ?? new Error("thrown without a reason") }),
   );
 
-/** Whether the answer may not be the last word: none came, or it speaks of a moment's trouble. A look at the job tells. */
+/** Whether the job may exist in spite of this error: no answer came, or a temporary failure. A read decides. */
 function mayPass(error) {
   if (error.code === "unreachable") return true;
   return error.status === 429 ? error.videoId === null : PASSING.includes(error.status);

@@ -1,4 +1,4 @@
-/** Reference images: what may stand in `reference_image`, and what of it may travel on the bus. */
+/** Reference images: the values of `reference_image`, and the limits of the bus. */
 
 import { invalid } from "./invalid.js";
 import { SPACES } from "./text.js";
@@ -16,7 +16,7 @@ const KINDS = [
   ["image/webp", (start) => start.startsWith("RIFF") && start.slice(8, 12) === "WEBP"],
 ];
 
-/** The reference, once its form is right; a data: URL that only browsers would take, in the form that the bus has. */
+/** The checked reference. A data: URL that only browsers would accept gets the form that the bus requires. */
 export function reference(path, value) {
   if (typeof value !== "string") throw invalid(path, "must be a text");
   if (value.length > CHARACTERS_AT_MOST) {
@@ -28,7 +28,7 @@ export function reference(path, value) {
   return plain;
 }
 
-/** Throws for an inline image that the bus can't carry, or that is none. The worker would reject the message. */
+/** Throws if the bus can't carry an inline image, or if it is no image. The worker would reject the message. */
 export function checkForBus(value) {
   if (!value?.startsWith("data:")) return;
   const encoded = value.slice(value.indexOf(",") + 1);
@@ -46,18 +46,18 @@ export function checkForBus(value) {
   }
 }
 
-/** The media type of an image by its first bytes; null for anything else. */
+/** The media type of an image, by its first bytes; null if it is no image. */
 export const kindOf = (bytes) => KINDS.find(([, fits]) => fits(bytes.subarray(0, 12).toString("latin1")))?.[0] ?? null;
 
 function isInline(value) {
   const head = DATA.exec(value)?.[0];
   if (!head) return false;
-  // Searching for what must not be there takes no stack, however many megabytes there are.
+  // A search for a forbidden character needs no stack, whatever the length.
   const body = value.slice(head.length).replace(/={1,2}$/, "");
   return body.length > 0 && (value.length - head.length) % 4 === 0 && body.search(/[^A-Za-z0-9+/]/) === -1;
 }
 
-/** What the WHATWG's data: URL processor reads, as `data:image/…;base64,…`; null for what is no image. */
+/** The image that WHATWG's data: URL processor reads, as `data:image/…;base64,…`; null if it is none. */
 export function plainDataUrl(value) {
   if (!ANY_DATA.test(value)) return null;
   const [url] = value.slice(value.indexOf(":") + 1).split("#", 1);

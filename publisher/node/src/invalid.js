@@ -1,8 +1,8 @@
-/** The complaint about a request: one sentence that names the field and the limit, in the same words as everywhere. */
+/** The error of an invalid request: one sentence with the field and the limit, the same as in the facade. */
 
 import { ReelbusError } from "./errors.js";
 
-/** What is thrown for a field. `path` is `prompt`, `scene.timeEnd` or `labels.team`. */
+/** The error of a field. `path` is `prompt`, `scene.timeEnd` or `labels.team`. */
 export function invalid(path, words) {
   return new ReelbusError(path ? `${path} ${words}` : words, {
     category: "invalid_request",

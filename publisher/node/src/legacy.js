@@ -1,9 +1,9 @@
 /**
- * Stands in for `api/services/videoGenerationService.js`: the same six functions, parameters, results and error texts.
- * `scripts/bundle.js` makes one file of this and all that it needs, to be copied there.
+ * Replaces `api/services/videoGenerationService.js`: the same six functions, parameters, results and error texts.
+ * `scripts/bundle.js` writes this module and all that it imports into one file, to be copied there.
  *
- * Where the videos come from is `REELBUS_URL`: `http://…` (or `PYTHON_API_URL`, as before) or `pubsub://project`. Every
- * function takes one parameter more than before, which may be left out: `{signal, ...fields of the request}`.
+ * `REELBUS_URL` is the address of the service: `http://…` (or `PYTHON_API_URL`, as before) or `pubsub://project`. Every
+ * function has one more, optional parameter than before: `{signal, ...fields of the request}`.
  */
 
 import { whole } from "./fields.js";
@@ -24,7 +24,7 @@ export async function callPythonVideoGenerationAPI(prompt, durationSeconds = 5, 
   return await made(() => ({ prompt, duration_seconds: durationSeconds, quality }), options);
 }
 
-/** The address of a video for this prompt, as long as its own words say ("8 seconds duration"), else 5 s. */
+/** The address of a video for this prompt. The prompt may state its length ("8 seconds duration"), else it is 5 s. */
 export async function callVeoAPIAndUploadToGCS(imageBase64, description, projectId, sceneIndex = 0, options = {}) {
   const duration = durationIn(description);
   const video = await made(
@@ -39,7 +39,7 @@ export async function callVeoAPIAndUploadToGCS(imageBase64, description, project
   return video.video_url;
 }
 
-/** The simplest way in. */
+/** The address of a video for a prompt, with its length and quality. */
 export async function generateVideoFromPrompt(prompt, duration = 5, quality = "fast", options = {}) {
   const video = await callPythonVideoGenerationAPI(prompt, duration, quality, options);
   return {
@@ -55,14 +55,14 @@ export async function generateVideoFromPrompt(prompt, duration = 5, quality = "f
   };
 }
 
-/** The address of a scene's video: as long as the scene, and starting from the storyboard image. */
+/** The address of a video for a scene: as long as the scene, beginning with the storyboard image. */
 export async function generateVideoWithVeo(imageBase64, sceneData, projectId, sceneIndex = 0, options = {}) {
   return (await sceneVideo(imageBase64, sceneData, projectId, sceneIndex, options)).video_url;
 }
 
 /**
- * One result for each scene, in order: `{sceneNumber, videoUrl, videoId, duration, gcsPath, error}`. Where a scene fails,
- * `error` says why and `videoUrl` is null; the others go on. `options.concurrency` scenes are under way at once.
+ * One result for each scene, in order: `{sceneNumber, videoUrl, videoId, duration, gcsPath, error}`. If a scene fails,
+ * `error` has the reason, `videoUrl` is null, and the others go on. `options.concurrency` scenes run at once.
  */
 export async function generateMultipleSceneVideos(sceneDataArray, imageBase64, projectId, options = {}) {
   const { concurrency = SCENES_AT_ONCE, ...rest } = options;
@@ -85,7 +85,7 @@ export async function generateMultipleSceneVideos(sceneDataArray, imageBase64, p
   return results;
 }
 
-/** The prompt that this scene becomes. */
+/** The prompt for a scene. */
 export function buildVideoPrompt(combinedSceneData) {
   try {
     return buildPrompt(knownPart(combinedSceneData));

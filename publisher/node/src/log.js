@@ -1,20 +1,20 @@
-/** `NODE_DEBUG=reelbus`: what was asked, what was answered and where the file went. Never a prompt, an image or a key. */
+/** `NODE_DEBUG=reelbus`: requests, answers and addresses of files. Never a prompt, an image or a key. */
 
 import { debuglog } from "node:util";
 
 const log = debuglog("reelbus");
 
-/** A request on its way. */
+/** Logs a request. */
 export function asked(action, request) {
   if (log.enabled) log("%s %j", action, shown(request));
 }
 
-/** What came back. */
+/** Logs an answer. */
 export function answered(action, facts) {
   if (log.enabled) log("%s %j", action, facts);
 }
 
-/** A video is stored. A signed address is a key: only its path is shown. */
+/** Logs a stored video. Only the path of its address, since the signature of an address is a key. */
 export function uploaded(video) {
   if (!log.enabled) return;
   const { video_id, gcs_path, video_url, model, cost_usd } = video;

@@ -8,18 +8,18 @@ export const COMPLETIONS = "video-completions";
 const COMPLETED = /^reelbus\.video\.(?:succeeded|failed|cancelled|expired|rejected)\.v1$/;
 const TRACE = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
 
-/** A checked request on its way to a worker. */
+/** The message of a checked request. */
 export const requestMessage = (request, trace) =>
   message(request, "reelbus.video.requested.v1", request.job_id, request.job_id, trace);
 
-/** A cancel on its way to a worker. */
+/** The message of a cancel. */
 export const cancelMessage = (cancel, trace) =>
   message(cancel, "reelbus.video.cancel.v1", `${cancel.job_id}.cancel`, cancel.job_id, trace);
 
-/** Whether a message is of another kind, or of a later version: not for this program. */
+/** Whether a message has a type or a version that this program does not know. */
 export const isForeign = ({ attributes }) => Boolean(attributes["ce-type"]) && !COMPLETED.test(attributes["ce-type"]);
 
-/** What a completion message says; null for one that can't be read. */
+/** The completion in a message; null if it can't be read. */
 export function completionOf({ data }) {
   try {
     const completion = JSON.parse(data.toString());
@@ -29,7 +29,7 @@ export function completionOf({ data }) {
   }
 }
 
-/** A span of its own for each message: in the caller's trace where it has one, else in a new one. */
+/** A new span for a message, in the trace of the caller or a new one. */
 export function traceOf(given) {
   const [, traceId = randomBytes(16).toString("hex"), flags = "00"] = TRACE.exec(given ?? "") ?? [];
   return `00-${traceId}-${randomBytes(8).toString("hex")}-${flags}`;

@@ -1,4 +1,4 @@
-/** How long to go on with somebody who does not answer. */
+/** How often and how long to try again if a server does not answer. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -6,7 +6,7 @@ const FIRST_MS = 250;
 const AT_MOST_MS = 5_000;
 const RETRY_AFTER_AT_MOST_MS = 60_000;
 
-/** Ends a wait early by throwing the signal's reason. */
+/** Waits; throws the reason of a signal that aborts. */
 export async function sleep(ms, signal) {
   signal?.throwIfAborted();
   await delay(ms, undefined, { signal }).catch((error) => {
@@ -15,7 +15,7 @@ export async function sleep(ms, signal) {
   });
 }
 
-/** One conversation's patience: pauses grow, and it is over when nothing good was heard for too long. */
+/** The retries of one call: pauses grow, and end when no answer has helped for too long. */
 export class Patience {
   #atMostMs;
   #heardAt = performance.now();
@@ -25,13 +25,13 @@ export class Patience {
     this.#atMostMs = atMostMs;
   }
 
-  /** Something good was heard. */
+  /** Notes an answer that helped: the next pause is short again. */
   heard() {
     this.#heardAt = performance.now();
     this.#next = FIRST_MS;
   }
 
-  /** Waits before the next try: as long as the server asked for, or a little longer each time. Throws `error` at the end. */
+  /** Waits before the next try: as the server asked, or longer each time. Throws `error` at the end. */
   async pause(error, signal, retryAfterMs = null) {
     if (performance.now() - this.#heardAt > this.#atMostMs) throw error;
     const ms = Math.min(retryAfterMs ?? this.#next * (0.5 + Math.random() / 2), RETRY_AFTER_AT_MOST_MS);
@@ -40,7 +40,7 @@ export class Patience {
   }
 }
 
-/** Milliseconds that a `Retry-After` header asks for, in seconds or as a date; null without one. */
+/** The milliseconds in a `Retry-After` header, which has seconds or a date; null without one. */
 export function retryAfterMs(header, now = Date.now()) {
   if (!header) return null;
   if (/^[0-9]+$/.test(header)) return Number(header) * 1000;

@@ -1,4 +1,4 @@
-/** reelbus straight over Pub/Sub: the request goes to the workers, and their completion comes back, to its caller only. */
+/** reelbus over Pub/Sub: the request goes to the workers, and the caller alone gets their completion. */
 
 import { Bus } from "./bus.js";
 import { failureOf, ReelbusError, unreachable } from "./errors.js";
@@ -14,7 +14,7 @@ import { videoOfCompletion } from "./video.js";
 
 const REMIND_MS = 600_000;
 
-/** A client of one project. Close it: that ends its subscription. */
+/** A client of one project. `close` ends its subscription. */
 export class PubSubClient {
   #address;
   #bus;
@@ -36,7 +36,7 @@ export class PubSubClient {
     this.#remindMs = remindMs;
   }
 
-  /** The video, however long it takes. Aborting ends the wait, not the job. */
+  /** The video, after a wait without limit. An abort ends the wait, and not the job. */
   async generate(request, { signal, traceparent } = {}) {
     return await withId(this.#address, request, async (identified) => {
       const order = checked(identified);
@@ -57,8 +57,8 @@ export class PubSubClient {
   }
 
   /**
-   * The video of a job that was submitted before. One that another process submitted may have ended, unheard: give its
-   * `request` again, which costs nothing, or give the client the `httpUrl` of a facade.
+   * The video of a job that was submitted before. A job of another process may have ended before this client listened:
+   * give its `request` again, which costs nothing, or give the client the `httpUrl` of a facade.
    */
   async wait(videoId, { signal, request, traceparent } = {}) {
     jobId("video_id", videoId);
@@ -74,7 +74,7 @@ export class PubSubClient {
     return videoOfCompletion(await heard(this.#replies.wait(videoId, { kept: true }), signal, videoId));
   }
 
-  /** Publishes the wish. What was accepted by then stays charged. */
+  /** Publishes the cancel. A clip that is accepted by then stays charged. */
   async cancel(videoId, { reason, traceparent } = {}) {
     const cancel = { job_id: jobId("video_id", videoId) };
     if (reason) cancel.reason = text(500)("reason", reason);
@@ -82,7 +82,7 @@ export class PubSubClient {
     await this.#bus.publish(REQUESTS, cancelMessage(cancel, traceOf(traceparent)));
   }
 
-  /** The job as it stands, by HTTP. */
+  /** The current view of the job, by HTTP. */
   async status(videoId, options) {
     return await this.#overHttp("status").status(videoId, options);
   }
@@ -92,17 +92,17 @@ export class PubSubClient {
     return await this.#overHttp("onProgress").onProgress(videoId, listener, options);
   }
 
-  /** Ends the subscription and the connection; whoever still waits is told so. The jobs go on. */
+  /** Ends the subscription and the connection. All waits fail; the jobs go on. */
   async close() {
     this.#replies.fail((videoId) => lostAnswer(new Error("the client was closed"), videoId));
     await this.#bus.close();
   }
 
-  /** First a place to wait, then the message: the answer can't be missed. */
+  /** Registers first, then publishes: the answer can't be missed. */
   async #exchange(order, trace, kept, signal) {
     await this.#listening(signal);
     const place = this.#replies.wait(order.job_id, { trace, kept });
-    place.answer.catch(() => {}); // also told to whoever is still publishing
+    place.answer.catch(() => {}); // the publishing below reports the same error
     const reminder = setInterval(() => this.#remind(order, trace), this.#remindMs);
     try {
       await this.#publish(order, trace);
@@ -113,7 +113,7 @@ export class PubSubClient {
     }
   }
 
-  /** A completion may get lost while this process is cut off. The same message again costs nothing, and is answered. */
+  /** A completion may be lost while the connection is. The same message again costs nothing, and is answered. */
   #remind(order, trace) {
     this.#publish(order, trace).catch((error) => answered("remind", { error: error.message }));
   }
@@ -124,7 +124,7 @@ export class PubSubClient {
   }
 
   async #listening(signal) {
-    if (!this.#listens) throw new ReelbusError("this client was told not to listen; it can only submit and cancel");
+    if (!this.#listens) throw new ReelbusError("this client does not listen; it can only submit and cancel");
     signal?.throwIfAborted();
     await this.#bus.listen();
     signal?.throwIfAborted();
@@ -132,7 +132,7 @@ export class PubSubClient {
 
   #overHttp(name) {
     if (this.#http) return this.#http;
-    throw new ReelbusError(`${name} is asked over HTTP: give the client the httpUrl of a facade`, { code: "no_http" });
+    throw new ReelbusError(`${name} works over HTTP: give the client the httpUrl of a facade`, { code: "no_http" });
   }
 }
 
@@ -167,10 +167,10 @@ function aborted(signal) {
   return { promise, stop };
 }
 
-const lostAnswer = (cause, videoId) => unreachable(`no more answers are heard: ${cause.message}`, { cause, videoId });
+const lostAnswer = (cause, videoId) => unreachable(`no more answers can arrive: ${cause.message}`, { cause, videoId });
 
 const unheard = (videoId) =>
   invalid(
     "",
-    `job ${videoId} may have ended unheard: give its request again, or the client an httpUrl or a subscription`,
+    `job ${videoId} may have ended before this client listened: give its request again, or an httpUrl to the client`,
   );

@@ -1,8 +1,8 @@
 /**
- * Who waits for which job, in one process and on one subscription: an answer goes to its callers only.
+ * The waiting callers of one process, on one subscription: an answer goes to the callers of its job only.
  *
- * A rejection speaks of one message, not of a job: it goes to the caller who sent that very message, known by its
- * `traceparent`, which the answer carries back. What comes before anybody waits for it is kept for a while.
+ * A rejection is about one message, and not about a job. It goes to the caller that sent this message, which the
+ * `traceparent` of the answer identifies. An answer that arrives before its caller waits is kept for a while.
  */
 
 const KEPT_AT_MOST = 1_000;
@@ -10,25 +10,25 @@ const KEPT_AT_MOST = 1_000;
 /** The callers of one process. */
 export class Replies {
   #waiters = new Map(); // job id → waiters
-  #kept = new Map(); // job id → what was heard, the oldest first
+  #kept = new Map(); // job id → answers, the oldest first
   #keepsStrays;
 
-  /** `keepsStrays`: also keep what nobody here has asked for; after a restart somebody may. */
+  /** `keepsStrays`: also keep answers to jobs of other processes; after a restart a caller may wait for them. */
   constructor({ keepsStrays }) {
     this.#keepsStrays = keepsStrays;
   }
 
-  /** Whether an answer to this job would be noticed. */
+  /** Whether an answer to this job would be kept or delivered. */
   expects(jobId) {
     return this.#waiters.has(jobId) || this.#kept.has(jobId);
   }
 
-  /** From here on an answer to this job, or to the message with this trace, is kept. */
+  /** Keeps answers to this job, and to the message with this trace, from now on. */
   expect(jobId, trace) {
     this.#keep(jobId).traces.add(trace);
   }
 
-  /** `{answer, leave}`: the next completion of this job, or the rejection of one's own message. `kept`: an earlier will do. */
+  /** `{answer, leave}`: the next completion of this job, or the rejection of this message. `kept`: or an earlier one. */
   wait(jobId, { trace = null, kept = false }) {
     const before = kept ? this.#kept.get(jobId) : undefined;
     if (before?.end) return { answer: Promise.resolve(before.end), leave() {} };
@@ -39,7 +39,7 @@ export class Replies {
     return { answer: waiter.answer, leave: () => this.#leave(jobId, waiter) };
   }
 
-  /** Hands a completion, and the trace it came with, to those who wait for it. */
+  /** Gives a completion and its trace to the callers that wait for it. */
   deliver(completion, trace) {
     const { job_id: jobId, state } = completion;
     const concerns = ({ traces }) => state !== "rejected" || traces.has(trace);
@@ -51,7 +51,7 @@ export class Replies {
     if (kept && concerns(kept)) kept.end = completion;
   }
 
-  /** Nothing will be heard any more: everybody who waits is told so. */
+  /** Ends all waits with an error: no more answers can arrive. */
   fail(errorFor) {
     for (const [jobId, waiters] of this.#waiters) {
       for (const waiter of waiters) waiter.reject(errorFor(jobId));

@@ -1,8 +1,8 @@
 /**
- * A request as it goes on the bus, checked field by field in the worker's order, with the worker's limits and words.
+ * A request as it is sent, checked field by field in the order of the worker, with its limits and messages.
  *
- * Written by hand and not with a JSON Schema validator: a schema knows neither these sentences nor that null stands for
- * an absent key, "5" for 5 and a scene for a prompt. `schemas/vectors` holds Python and this to the same answers.
+ * No JSON Schema validator does this: a schema knows neither these messages, nor that null means an absent key, "5"
+ * means 5, and a scene replaces a prompt. The vectors in `schemas/vectors` compare it with Python.
  */
 
 import { flag, labels, moment, oneOf, pattern, text, usd, whole } from "./fields.js";
@@ -48,10 +48,10 @@ const DEFAULTS = {
   labels: {},
 };
 
-/** The keys of a request; no other is known. */
+/** The keys of a request. */
 export const REQUEST_KEYS = ["job_id", "scene", "prompt", "duration_seconds", ...Object.keys(OPTIONAL)];
 
-/** The request with its prompt, duration and defaults. Throws a ReelbusError that names the first thing wrong. */
+/** The request with its prompt, duration and defaults. Throws a ReelbusError for the first invalid field. */
 export function checkedRequest(given) {
   if (given === null || typeof given !== "object" || Array.isArray(given)) throw invalid("", "must be an object");
   const scene = given.scene ?? null;

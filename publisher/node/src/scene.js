@@ -1,7 +1,7 @@
 /**
- * A storyboard scene, and how it becomes a prompt and a duration.
+ * A storyboard scene, and the prompt and duration that are built from it.
  *
- * The worker builds the same prompt from the same scene in Python, byte by byte; the same vectors hold both to it.
+ * The worker builds the same prompt in Python, byte by byte; the vectors compare both.
  */
 
 import { text } from "./fields.js";
@@ -23,10 +23,10 @@ const SENTENCE_END = /[.!?…。！？]$/u;
 /** The keys of a scene that hold a text. */
 export const TEXT_KEYS = Object.keys(LABELS);
 
-/** The keys of a scene; no other is known. */
+/** The keys of a scene. */
 export const SCENE_KEYS = [...TEXT_KEYS, "timeStart", "timeEnd"];
 
-/** The text prompt for a scene: each text that is there, labelled, as one sentence, joined by single spaces. */
+/** The prompt for a scene: each of its texts with a label, as one sentence, joined by single spaces. */
 export function buildPrompt(scene) {
   return Object.entries(LABELS)
     .map(([name, label]) => [label, cleaned(scene[name])])
@@ -35,16 +35,16 @@ export function buildPrompt(scene) {
     .join(" ");
 }
 
-/** True if the scene has a text in which something can be seen. */
+/** True if the scene has a text with a visible character. */
 export const hasVisibleTexts = (scene) => Object.keys(LABELS).some((name) => hasVisibleText(scene[name] ?? ""));
 
-/** Whole seconds that hold the scene (rounded up), or null where it names no end. */
+/** Whole seconds that hold the scene (rounded up), or null if it has no end. */
 export function durationOf(scene) {
   const end = endOf(scene.timeEnd);
   return end === null ? null : Math.ceil((end - startOf(scene.timeStart, scene.timeEnd)) / MICROS_PER_SECOND);
 }
 
-/** The scene, once every field of it is right. Throws a ReelbusError that names the first that is not. */
+/** The checked scene. Throws a ReelbusError for the first invalid field. */
 export function checkedScene(scene) {
   if (scene === null || typeof scene !== "object" || Array.isArray(scene)) throw invalid("scene", "must be an object");
   for (const name of Object.keys(LABELS)) {
@@ -90,7 +90,7 @@ function startOf(timeStart, timeEnd) {
   return spanOf(timeStart)?.[0] ?? microsOf(timeStart);
 }
 
-/** False for what is absent and, unless told otherwise, for a text of blanks alone. */
+/** False for an absent value and, by default, for a text of blanks alone. */
 function there(value, blanksCount = true) {
   return value !== null && value !== undefined && !(blanksCount && typeof value === "string" && !cleaned(value));
 }

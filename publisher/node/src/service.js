@@ -1,4 +1,4 @@
-/** What the stand-in for the old service needs: one client for all its calls, and the old error texts. */
+/** The client of the old service's functions, and the old error texts. */
 
 import { createClient } from "./client.js";
 import { ReelbusError } from "./errors.js";
@@ -9,7 +9,7 @@ let client = null;
 let calls = 0;
 let closing;
 
-/** The video of the request that `build` gives. Throws with the texts that callers of the old service know. */
+/** The video of the request that `build` returns. Errors have the texts of the old service. */
 export async function made(build, { signal, ...fields } = {}) {
   clearTimeout(closing);
   calls += 1;
@@ -25,7 +25,7 @@ export async function made(build, { signal, ...fields } = {}) {
   }
 }
 
-/** The results in the order of the items, at most so many under way at once. */
+/** The results in the order of the items; a limited number runs at once. */
 export async function inOrder(items, atOnce, work) {
   const results = [];
   const left = items.entries();
@@ -43,7 +43,7 @@ function close() {
   idle?.close().catch(() => {});
 }
 
-/** The error with the text that callers of the old service know. */
+/** The error with the text of the old service. */
 export function inOldWords(error) {
   if (!(error instanceof ReelbusError)) return error;
   const words = error.status

@@ -1,6 +1,6 @@
 /**
- * What old callers hand over, as the part of a request that it stands for. What has one meaning is taken: a number for a
- * text, a project's name with blanks, an image by its address. The rest is refused, with the field and its limit.
+ * The arguments of old callers, as parts of a request. A value with one meaning is accepted: a number for a text, the
+ * name of a project with blanks, an image by its address. Other values are refused, with the field and its limit.
  */
 
 import { fetchedImage } from "./fetched.js";
@@ -13,7 +13,7 @@ import { lengthOf, SPACES, stripped } from "./text.js";
 const PROJECT_AT_MOST = 128;
 const NOT_IN_PROJECT = new RegExp(`[${SPACES}/]`, "gu");
 
-/** The keys that say how the video is to be. Storyboards carry others, which were never heeded and are not sent. */
+/** The keys that describe the video. Storyboards have others, which never had an effect and are not sent. */
 export function knownPart(sceneData) {
   const entries = Object.entries(sceneData ?? {});
   const left = entries.map(([name]) => name).filter((name) => !SCENE_KEYS.includes(name));
@@ -24,7 +24,7 @@ export function knownPart(sceneData) {
   );
 }
 
-/** `{scene}`: prompt and duration are built from it by whoever takes the request in. */
+/** `{scene}`: the client or the facade builds prompt and duration from it. */
 export const fromScene = (sceneData) => ({ scene: knownPart(sceneData) });
 
 /** A project's id: also a number, or a name. Blanks and slashes are written as in a URL: `My%20Project`. */
@@ -38,14 +38,14 @@ export function projectOf(projectId) {
   throw invalid("project_id", `must have at most ${PROJECT_AT_MOST} characters, not ${length}`);
 }
 
-/** A storyboard image as callers have it: base64 with or without `data:…;base64,`, bytes, an address, or none at all. */
+/** A storyboard image as callers give it: base64 with or without `data:…;base64,`, bytes, an address, or none. */
 export async function referenceOf(image, signal) {
   if (!image) return undefined;
   if (image instanceof Uint8Array) return inlined(Buffer.from(image));
   if (typeof image !== "string") throw invalid("reference_image", "must be a text or the bytes of an image");
   const text = stripped(image);
   if (/^https?:\/\//i.test(text)) return inlined(await fetchedImage(text, signal));
-  // What is no image stays as it is: the server says what is wrong with it.
+  // Another value stays as it is: the server has the message for it.
   return plainDataUrl(/^[a-z]+:/i.test(text) ? text : `data:;base64,${text}`) ?? text;
 }
 

@@ -5,8 +5,8 @@ const RUNS = new RegExp(`${BLANK}+`, "g");
 const ENDS = new RegExp(`^${BLANK}+|${BLANK}+$`, "g");
 
 /**
- * What a regular expression of the worker means by `\s`, and control characters, to stand in a class here:
- * JavaScript's own `\s` knows a byte order mark, and no next-line character.
+ * The characters of `\s` in the worker's regular expressions, and control characters, for use in a class.
+ * JavaScript's own `\s` has the byte order mark, and not the next-line character.
  */
 export const SPACES = "\\x00-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 
@@ -19,7 +19,7 @@ export const cleaned = (text) => (text ?? "").replace(RUNS, " ").replace(/^ | $/
 /** The text without any blanks. */
 export const blankless = (text) => text.replace(RUNS, "");
 
-/** How many code points a text has. */
+/** The number of code points of a text. */
 export function lengthOf(text) {
   let length = 0;
   for (const _ of text) length += 1;

@@ -1,7 +1,7 @@
 /**
- * Reads the times that scenes carry: `8s`, `0:08`, `00:00:08.4`, `8`, ` 8 sec `, and the end of a range `0:05-0:13`.
+ * Reads the times of scenes: `8s`, `0:08`, `00:00:08.4`, `8`, ` 8 sec `, and the end of a range `0:05-0:13`.
  *
- * The worker implements the same grammar in Python; the same vectors hold both to it. Times are rounded to whole
+ * The worker implements the same grammar in Python; the vectors compare both. Times are rounded to whole
  * microseconds: 8.1 + 0.2 is 8.299999999999999. A time that is written with more digits is rewritten before it is sent.
  */
 
@@ -19,7 +19,7 @@ const FINE = /\.[0-9]{7}|e-/;
 const LONGEST = 100;
 const UPPER_LIMIT = 100_000;
 
-/** Whole microseconds. Throws a RangeError for anything that is not a time. */
+/** The time in whole microseconds. Throws a RangeError if it is no time. */
 export function microsOf(time) {
   const match = ONE.exec(plain(time));
   // A number that is negative by less than half a microsecond is noise: 0.3 - (0.1 + 0.2).
@@ -67,7 +67,7 @@ function decimal(micros) {
   return `${Math.floor(micros / MICROS_PER_SECOND)}.${fraction}`.replace(/\.?0+$/, "");
 }
 
-/** A number as the worker's language writes it: small fractions get an exponent there. */
+/** A number as Python writes it: small fractions have an exponent. */
 function written(time) {
   if (typeof time !== "number" || time === 0 || Math.abs(time) >= 1e-4) return String(time);
   return time.toExponential().replace(/e-(\d)$/, "e-0$1");

@@ -1,6 +1,6 @@
 /**
- * Gives an id to a call that names none, and remembers it if the call ends without an answer: the same call again, in
- * this process, is then the same job. An answer, good or bad, ends that: the next identical call is a new job.
+ * Gives an id to a call that names none, and keeps it if the call ends without an answer. The same call again, in this
+ * process, is then the same job. After an answer, also an error, the next identical call is a new job.
  */
 
 import { createHash, randomUUID } from "node:crypto";
@@ -9,13 +9,13 @@ import { ReelbusError } from "./errors.js";
 import { invalid } from "./invalid.js";
 import { wire } from "./wire.js";
 
-const KEPT_MS = 30 * 60_000; // as long as a facade remembers it, too
+const KEPT_MS = 30 * 60_000; // as long as a facade keeps it
 const KEPT_AT_MOST = 1_000;
 const PASSING = [502, 503, 504];
 
 const kept = new Map(); // digest of a call → {id, until}, the oldest first
 
-/** What `work` gives for the request with an id. `work` is told whether the caller named the id. */
+/** The result of `work` for the request with an id. `work` also gets whether the caller named the id. */
 export async function withId(address, request, work) {
   if (request === null || typeof request !== "object") throw invalid("", "must be an object");
   if ((request.job_id ?? null) !== null) return await work(request, true);
@@ -31,7 +31,7 @@ export async function withId(address, request, work) {
   }
 }
 
-/** The error with the job that it is about. The reason of an abort may be shared by many calls, each with its own job. */
+/** The error with the id of its job. Many calls may share the reason of an abort, each with its own job. */
 export function about(error, videoId) {
   if (!(error instanceof Error) || !videoId || error.videoId === videoId) return error;
   if (error instanceof ReelbusError) return error.videoId ? error : Object.assign(error, { videoId });
@@ -45,7 +45,7 @@ function copyOf(error) {
   return Object.create(error, { message: { value: error.message, enumerable: false } });
 }
 
-/** Whether somebody who knows has spoken: of the request, or of the job's end. */
+/** Whether the error is a final answer, about the request or the end of the job. */
 function isAnswer(error) {
   return error instanceof ReelbusError && error.status !== null && !PASSING.includes(error.status);
 }

@@ -1,4 +1,4 @@
-/** A finished video, in the keys of the HTTP API, whoever told of it. */
+/** A finished video, with the keys of the HTTP API, from any source. */
 
 import { erased, failureOf } from "./errors.js";
 import { uploaded } from "./log.js";
@@ -27,17 +27,17 @@ const FROM_VIEW = [
 ];
 const ENDS = ["succeeded", "failed", "cancelled", "expired"];
 
-/** Whether a job in this state goes no further. */
+/** Whether a job in this state has ended. */
 export const hasEnded = (state) => ENDS.includes(state);
 
-/** The video of an ended job's view. Throws the job's failure. */
+/** The video in the view of an ended job. Throws the failure of the job. */
 export function videoOfView(view) {
   if (view.state !== "succeeded") throw failureOf(view.error, view.video_id, { charged: view.charged });
   if (view.erased_at) throw erased(view.video_id);
   return told({ ...pick(view, FROM_VIEW), generation_time: view.timings.ended_at });
 }
 
-/** The video of a completion message. Throws the job's failure. */
+/** The video in a completion message. Throws the failure of the job. */
 export function videoOfCompletion(completion) {
   const { job_id, state, error, request, timings, erased_at } = completion;
   if (state !== "succeeded") throw failureOf(error, job_id);
@@ -51,7 +51,7 @@ export function videoOfCompletion(completion) {
   });
 }
 
-/** The video of the facade's 200. */
+/** The video in an answer with status 200. */
 export const videoOfAnswer = (body) => told(body);
 
 function told(video) {

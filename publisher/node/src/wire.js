@@ -1,8 +1,8 @@
-/** A request as JSON. What JSON would silently turn into null, or leave out, is refused: it would be another video. */
+/** A request as JSON. Values that JSON would turn into null or leave out are refused: they would make another video. */
 
 import { invalid } from "./invalid.js";
 
-/** The JSON text. Throws a ReelbusError that names the key. */
+/** The JSON text. Throws a ReelbusError with the key of such a value. */
 export const wire = (request) => JSON.stringify(request, refuse);
 
 function refuse(key, value) {
