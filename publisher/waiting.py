@@ -94,9 +94,7 @@ class TooManyWaiters(Unavailable):
     """Too many callers are waiting; the job goes on."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"{limit:,} callers are waiting, which is the limit; the job goes on, ask for it later"
-        )
+        super().__init__(f"{limit:,} callers are waiting, which is the limit; the job goes on, ask for it later")
 
 
 class Waiter:
