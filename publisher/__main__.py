@@ -4,7 +4,7 @@ from publisher.interrupt import exit_on_interrupt
 
 
 def main() -> None:
-    """The entry point. Imports the command line when Ctrl-C can't end in a traceback any more."""
+    """Run the command line. It is imported after Ctrl-C has a handler: no import then ends in a traceback."""
     exit_on_interrupt()
     from publisher import cli
 

@@ -77,9 +77,7 @@ async def outline(
     return view_of(
         job,
         notice=silence.words if silence else None,
-        progress=progress_of(
-            job, until=silence.since if silence else None, reported=await _reported_progress(ctx, job)
-        ),
+        progress=progress_of(job, until=silence.since if silence else None, reported=await _read_reports(ctx, job)),
         video_id=to_shown_id(caller, job.job_id),
         video_url=await ctx.videos.url_for(result.gcs_path) if result else None,
         poster_url=await ctx.videos.url_for(result.poster_path) if result and result.poster_path else None,
@@ -87,8 +85,8 @@ async def outline(
     )
 
 
-async def _reported_progress(ctx: PublisherContext, job: Job) -> dict[str, float]:
-    """Return what is reported of the job's accepted clips, by their operations."""
+async def _read_reports(ctx: PublisherContext, job: Job) -> dict[str, float]:
+    """Return the reported progress of the job's accepted clips, by their operations."""
     if ctx.reports is None:
         return {}
     operations = [clip.operation for clip in job.clips if clip.accepted_at and not clip.done_at and clip.operation]

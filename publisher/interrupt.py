@@ -1,8 +1,8 @@
-"""What Ctrl-C does to a command, from its first import to its last line. Imports nothing slow itself.
+"""Handle Ctrl-C in a command, from its first import to its last line. This module imports nothing slow.
 
-- While the command line is loaded and read, nothing was done yet: the process ends at once, with 130.
-- While a command runs, Python's own way: `KeyboardInterrupt`, or the cancellation of what `asyncio.run` runs.
-- After that it is ignored: the process is ending anyway, and its exit code says how the command ended.
+- While the command line is imported and parsed, Ctrl-C ends the process at once, with 130: nothing was done yet.
+- While a command runs, Python handles it: by `KeyboardInterrupt`, or by cancelling what `asyncio.run` runs.
+- After that Ctrl-C is ignored: the process is about to end, and its exit code says how the command ended.
 """
 
 import os
@@ -16,9 +16,9 @@ EXIT_CODE = 130
 
 
 def exit_on_interrupt() -> None:
-    """From now on Ctrl-C ends this process at once. A parent that ignores Ctrl-C for us has its way.
+    """Let Ctrl-C end this process at once from now on, unless the parent made it ignore Ctrl-C.
 
-    Not by an exception: one that is raised during an import ends in a traceback, or in an error of a library.
+    The handler raises no exception: one that is raised during an import ends in a traceback, or in a library's error.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _exit)
@@ -26,7 +26,7 @@ def exit_on_interrupt() -> None:
 
 @contextmanager
 def open_interrupts() -> Iterator[None]:
-    """Python's own way inside, and none afterwards; no change in a process that `exit_on_interrupt` does not rule."""
+    """Let Python handle Ctrl-C inside, and ignore it afterwards. Without `exit_on_interrupt`, change nothing."""
     if signal.getsignal(signal.SIGINT) is not _exit:
         yield
         return

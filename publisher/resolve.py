@@ -88,7 +88,7 @@ async def gather(ctx: PublisherContext, job: Job) -> Evidence:
         life=job.life,
         charged=job.charged,
         cost_usd=job.cost_usd,
-        doubts=tuple([await _unresolved_clip(ctx, clip) for clip in list_unresolved_clips(job)]),
+        doubts=tuple([await _to_unresolved_clip(ctx, clip) for clip in list_unresolved_clips(job)]),
         log=f"job_id {job.job_id} with action {', '.join(LOG_ACTIONS)}",
     )
 
@@ -103,7 +103,7 @@ def submit_age_s(job: Job, clip: Clip, now: datetime) -> float:
     return ((job.read_at or now) - (clip.submitting_at or job.created_at)).total_seconds()
 
 
-async def _unresolved_clip(ctx: PublisherContext, clip: Clip) -> UnresolvedClip:
+async def _to_unresolved_clip(ctx: PublisherContext, clip: Clip) -> UnresolvedClip:
     return UnresolvedClip(
         clip=clip.index,
         state=clip.state,
@@ -116,13 +116,13 @@ async def _unresolved_clip(ctx: PublisherContext, clip: Clip) -> UnresolvedClip:
         nonce=clip.nonce,
         operation=clip.operation,
         cause=f"{clip.cause.code}: {clip.cause.message}" if clip.cause else None,
-        present=await _attempt(ctx, clip.prefix) if clip.is_in_doubt and clip.prefix else None,
-        lost=tuple([await _attempt(ctx, prefix) for prefix in clip.lost_prefixes]),
+        present=await _list_attempt(ctx, clip.prefix) if clip.is_in_doubt and clip.prefix else None,
+        lost=tuple([await _list_attempt(ctx, prefix) for prefix in clip.lost_prefixes]),
         late=clip.late,
     )
 
 
-async def _attempt(ctx: PublisherContext, prefix: str) -> Attempt:
+async def _list_attempt(ctx: PublisherContext, prefix: str) -> Attempt:
     return Attempt(prefix=prefix, files=tuple(file.name for file in await ctx.videos.list(prefix)))
 
 
@@ -147,14 +147,14 @@ class Resolution:
 async def evidence(ctx: PublisherContext, job_id: str) -> Evidence:
     """Return what is known about the unresolved clips. Raises `NotFound`, and `Invalid` if no clip is in doubt."""
     job = await find(ctx, job_id)
-    _check(ctx, job)
+    _check_in_doubt(ctx, job)
     return await gather(ctx, job)
 
 
 async def resolve(ctx: PublisherContext, job_id: str, decision: Decision, *, clip: int | None = None) -> Resolution:
     """Apply a decision. Raises `NotFound`, and `Invalid` for a clip that is not in doubt or was just sent."""
     job = await find(ctx, job_id)
-    _check(ctx, job)
+    _check_in_doubt(ctx, job)
     unresolved = _choose_clip(await gather(ctx, job), clip)
     # The worker of a live job looks under the lost prefixes itself before it sends.
     attempts = (unresolved.present, *(unresolved.lost if job.ended else ()))
@@ -167,7 +167,7 @@ async def resolve(ctx: PublisherContext, job_id: str, decision: Decision, *, cli
     return Resolution(job=job, clip=unresolved.clip, adopted=video)
 
 
-def _check(ctx: PublisherContext, job: Job) -> None:
+def _check_in_doubt(ctx: PublisherContext, job: Job) -> None:
     for clip in () if job.ended else job.clips:
         age_s = submit_age_s(job, clip, ctx.clock.now())
         if clip.state in (ClipState.SUBMITTING, ClipState.UNKNOWN) and age_s < MIN_SUBMIT_AGE_S:

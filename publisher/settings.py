@@ -120,7 +120,7 @@ class PublisherSettings(Settings):
     @model_validator(mode="after")
     def _check_id_token_emails(self) -> Self:
         """Require accounts: every service account of every Google project can get tokens for any audience."""
-        if self.id_token_audience and not self.allowed_emails:
+        if self.id_token_audience and not self.id_token_accounts:
             raise ValueError("REELBUS_ID_TOKEN_EMAILS must name the accounts that may call")
         return self
 
@@ -130,6 +130,6 @@ class PublisherSettings(Settings):
         return bool(self.api_keys or self.id_token_audience)
 
     @property
-    def allowed_emails(self) -> frozenset[str]:
+    def id_token_accounts(self) -> frozenset[str]:
         """The accounts whose ID tokens are accepted, in lower case."""
         return frozenset(email.strip().lower() for email in self.id_token_emails.split(",") if email.strip())

@@ -1,4 +1,6 @@
-"""Takes a request in: image to the store, record, message. In that order, so that no promised job is lost.
+"""Submit a request: store its image, create its record, and publish its message, in that order.
+
+A job that a caller was promised therefore has a record, and is never lost.
 
 If the bus does not take a request, its job's check is due. `reconcile` then publishes the request, and the same call
 again publishes it at once. Both first claim the job by postponing its next check. So a backlog of jobs whose requests
@@ -33,7 +35,7 @@ async def publish_request(ctx: PublisherContext, job: Job, *, traceparent: str |
         await ctx.bus.publish(REQUESTS, message)
     except Unavailable:
         with suppress(ReelbusError):  # `reconcile` reads each job in any case, only later
-            await update_job(ctx.jobs, job.job_id, lambda newest: _unsent(ctx, newest))
+            await update_job(ctx.jobs, job.job_id, lambda newest: None if newest.ended else Unsent(at=ctx.clock.now()))
         raise
 
 
@@ -43,7 +45,7 @@ async def publish_if_due(ctx: PublisherContext, job: Job) -> Job:
     Raises `Unavailable`.
     """
     now = ctx.clock.now()
-    # What is being submitted has a worker, or a window in which no other one may take it up.
+    # A job in `submitting` has a worker, or a window in which no other worker may claim it.
     if job.ended or job.state is JobState.SUBMITTING or job.next_check_at is None or job.next_check_at > now:
         return job
     try:
@@ -53,10 +55,6 @@ async def publish_if_due(ctx: PublisherContext, job: Job) -> Job:
     await publish_request(ctx, job)
     logger.info("published a request again", extra={"action": "republished", "job_id": job.job_id})
     return job
-
-
-def _unsent(ctx: PublisherContext, job: Job) -> Unsent | None:
-    return Unsent(at=ctx.clock.now()) if not job.ended else None
 
 
 class SubmitUncertain(Unavailable):

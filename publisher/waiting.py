@@ -37,7 +37,7 @@ class CompletionListener:
         self._on_completion = on_completion
         self._tried = asyncio.Event()
         self._retry_s = _RETRY_FIRST_S
-        self.listening = False
+        self.is_listening = False
         """True while completions are received; without them callers are answered by reads of the store alone."""
 
     async def __aenter__(self) -> Self:
@@ -62,7 +62,7 @@ class CompletionListener:
                 logger.exception("completions broke", extra={"action": "completions_broke"})
             else:
                 logger.warning("completions ended", extra={"action": "completions_unsubscribed"})
-            self.listening = False
+            self.is_listening = False
             self._tried.set()
             if self._ctx.clock.boot() - began > _RETRY_AT_MOST_S:  # one that breaks at once is no fresh start
                 self._retry_s = _RETRY_FIRST_S
@@ -73,7 +73,7 @@ class CompletionListener:
         name = f"facade-{uuid.uuid4().hex}"
         subscription = Subscription(name=name, topic=COMPLETIONS, ephemeral=True)
         async with self._ctx.bus.subscribe(subscription, limit=_IN_FLIGHT) as deliveries:
-            self.listening = True
+            self.is_listening = True
             self._tried.set()
             self._on_completion(None)  # what was published before this subscription existed did not reach it
             async for delivery in deliveries:
@@ -82,7 +82,7 @@ class CompletionListener:
                 await delivery.ack()
 
 
-Meanwhile: TypeAlias = Callable[[], Awaitable[None]]
+Until: TypeAlias = Callable[[], Awaitable[None]]
 """Awaited during a wait: it raises to end the wait, or never returns."""
 
 
@@ -125,17 +125,17 @@ class Waiter:
             self._waiting.reschedule(0)
         self._waiting = None
 
-    async def wait(self, timeout_s: float, meanwhile: Meanwhile = asyncio.Future) -> float | None:
-        """Wait for news, for `timeout_s` at most. Raises `Draining`, and what `meanwhile` raises.
+    async def wait(self, timeout_s: float, until: Until = asyncio.Future) -> float | None:
+        """Wait for news, for `timeout_s` at most. Raises `Draining`, and what `until` raises.
 
         Return when the newest news came, by the clock's `boot`; None if none came.
 
-        `meanwhile` is awaited here, and in no task of its own: 10,000 callers wait at once.
+        `until` is awaited here, and in no task of its own: 10,000 callers wait at once.
         """
         if self._news_at is None and not self._waiters.draining:
             try:
                 async with asyncio.timeout(timeout_s) as self._waiting:
-                    await meanwhile()
+                    await until()
             except TimeoutError:
                 pass
             finally:
@@ -145,7 +145,7 @@ class Waiter:
             raise Draining
         return news_at
 
-    async def end(self, timeout_s: float, meanwhile: Meanwhile = asyncio.Future, *, look: bool = True) -> Job | None:
+    async def end(self, timeout_s: float, until: Until = asyncio.Future, *, look: bool = True) -> Job | None:
         """Return the job when it has ended; None after `timeout_s`. Raises like `wait`, and `NotFound`.
 
         Without `look` the caller has read the job since it registered, and the job had not ended.
@@ -158,7 +158,7 @@ class Waiter:
             if remaining_s <= 0:
                 return None
             job = None  # a record is large compared with all else that a waiting caller costs
-            await self.wait(min(remaining_s, self._waiters.next_look_s()), meanwhile)
+            await self.wait(min(remaining_s, self._waiters.next_look_s()), until)
             job = await self._waiters.reload(self._job_id)
         return job
 
@@ -188,20 +188,20 @@ class Waiters:
         return TooManyWaiters(self._max_waits) if self.waiting >= self._max_waits else None
 
     @property
-    def listening(self) -> bool:
+    def is_listening(self) -> bool:
         """True while completions are received. Without them callers are answered later."""
-        return self._completions.listening
+        return self._completions.is_listening
 
     def drain(self) -> None:
         """End all waits, present and future, with `Draining`."""
         self.draining = True
         self._on_completion(None)
 
-    async def until_ended(self, job_id: str, timeout_s: float, meanwhile: Meanwhile = asyncio.Future) -> Job | None:
+    async def until_ended(self, job_id: str, timeout_s: float, until: Until = asyncio.Future) -> Job | None:
         """Return the job when it has ended; None after `timeout_s`. Raises like `Waiter.end`, and `TooManyWaiters`."""
         # Register first, then read: an end in between is not missed.
         with self.register(job_id) as waiter:
-            return await waiter.end(timeout_s, meanwhile)
+            return await waiter.end(timeout_s, until)
 
     def register(self, job_id: str, *, stays: bool = True) -> Waiter:
         """Register a caller for news of this job. One that does not stay is always accepted.

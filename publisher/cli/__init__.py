@@ -77,46 +77,43 @@ COMMANDS = {
     "serve": ("publisher.cli.serve:serve", "Run the HTTP facade until Ctrl-C or SIGTERM."),
     "worker": ("publisher.cli.serve:worker", "Run a worker until Ctrl-C or SIGTERM."),
     "generate": ("publisher.cli.generate:generate", "Make a video from a prompt or a scene, and wait for it."),
-    "status": ("publisher.cli.jobs:status", "Show how a video stands."),
-    "list": ("publisher.cli.jobs:list_videos", "List videos, the newest first."),
-    "cancel": ("publisher.cli.jobs:cancel", "End a job that nobody wants any more."),
-    "spend": ("publisher.cli.money:spend", "Show what was spent, from the ledgers."),
-    "plan": ("publisher.cli.money:plan", "Show clips, billed seconds and price before a cent is spent."),
-    "replay": ("publisher.cli.jobs:replay", "Let a job that ended without a video live again."),
-    "resolve": (
-        "publisher.cli.resolve:resolve",
-        "Say what became of a clip that nobody knows about.",
-    ),
+    "status": ("publisher.cli.jobs:status", "Show the state of a job."),
+    "list": ("publisher.cli.jobs:list_videos", "List jobs, the newest first."),
+    "cancel": ("publisher.cli.jobs:cancel", "Cancel a job."),
+    "spend": ("publisher.cli.money:spend", "Show what was spent, from the ledgers of all jobs."),
+    "plan": ("publisher.cli.money:plan", "Show clips, billed seconds and price of a video, without making it."),
+    "replay": ("publisher.cli.jobs:replay", "Queue a job that ended without a video again."),
+    "resolve": ("publisher.cli.resolve:resolve", "Resolve a clip whose charge is unknown."),
     "purge": ("publisher.cli.operator:purge", "Erase prompts, images and videos of ended jobs."),
     "backup": (
         "publisher.cli.operator:backup",
         "Copy jobs, messages and videos of the embedded default to a new folder TO.",
     ),
-    "dead": ("publisher.cli.operator:dead", "Look at messages that were given up, replay them or drop them."),
+    "dead": ("publisher.cli.operator:dead", "List, show, replay and drop dead letters."),
     "key": ("publisher.cli.operator:key", "Make API keys for callers of a facade."),
     "setup": (
         "publisher.cli.google:setup",
-        "Make topics, subscriptions and bucket at Google, as the settings name them.",
+        "Make the topics, subscriptions and bucket at Google that the settings name.",
     ),
     "emulators": (
         "publisher.cli.google:emulators",
         "Run Google's emulators on this machine until Ctrl-C or SIGTERM.",
     ),
-    "reconcile": ("publisher.cli.serve:reconcile", "Look once at every job that got stuck."),
+    "reconcile": ("publisher.cli.serve:reconcile", "Check every job that is stuck, once."),
 }
 
 _EPILOG = """\b
 Exit codes:
-  0    all is well
+  0    success
   1    the job failed, was cancelled or expired; or a server ended by itself
-  2    bad input or usage
-  3    there is no such job or dead letter
-  4    out of reach: a store, the bus, the facade or the worker
-  5    the wait is over, and the job goes on
+  2    invalid input or usage
+  3    the job or dead letter does not exist
+  4    a store, the bus, the facade or the worker does not answer
+  5    the wait has expired; the job continues
   130  interrupted
 
 \b
-Settings come from the environment (REELBUS_..., PORT) and from .env; by default everything lies in .reelbus here.
+Settings come from the environment (REELBUS_..., PORT) and from .env; by default all data is stored in .reelbus here.
 """
 
 
@@ -135,13 +132,13 @@ def _version() -> str:
 )
 @click.version_option(_version(), message="reelbus %(version)s")
 def reelbus() -> None:
-    """Videos from prompts, through a bus that never pays twice and never loses what was paid.
+    """Make videos from prompts. No clip is paid twice, and no job is lost.
 
-    `reelbus generate "A red bicycle turns slowly" -o bicycle.mp4` makes one here and now; `reelbus up` runs the
+    `reelbus generate "A red bicycle turns slowly" -o bicycle.mp4` makes a video in this folder. `reelbus up` runs the
     service.
     """
 
 
 def main() -> None:
-    """The entry point."""
+    """Run the command line."""
     reelbus(prog_name="reelbus")

@@ -1,4 +1,4 @@
-"""The settings, with what the command line says on top."""
+"""Read the settings, and apply the options of the command line to them."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ from schemas.wire.validation import invalid_setting
 
 
 def configuration() -> PublisherSettings:
-    """Raises `Invalid` for a variable that can't be used."""
+    """Return the settings. Raises `Invalid` for a variable that can't be used."""
     try:
         return PublisherSettings()
     except ValidationError as error:
@@ -31,27 +31,20 @@ def bind_settings(host: str | None, port: int | None) -> PublisherSettings:
             raise Invalid("host must not be empty: name an address to listen on, such as 127.0.0.1", field="host")
         settings = settings.model_copy(update={"host": host})
     check_exposure(settings)
-    free = _free_port(settings.host, settings.port if port is None else port)
-    return settings.model_copy(update={"port": free})
+    wanted = (settings.host, settings.port if port is None else port)
+    try:
+        with closing(
+            socket.create_server(wanted, family=socket.AF_INET6 if ":" in wanted[0] else socket.AF_INET)
+        ) as server:
+            return settings.model_copy(update={"port": server.getsockname()[1]})
+    except (OSError, UnicodeError) as error:  # a name that is too long is no OSError
+        # `strerror` repeats the address, and a name that can't be resolved has a number of another kind.
+        number = error.errno if isinstance(error, OSError) else None
+        reason = os.strerror(number) if number and number > 0 else error
+        raise Unavailable(f"port {wanted[1]} of host {wanted[0]} can't be opened: {reason}") from error
 
 
 def address(settings: PublisherSettings) -> str:
-    """Where a caller on this machine reaches the facade."""
+    """Return the address at which a caller on this machine reaches the facade."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-
-
-def _free_port(host: str, port: int) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with closing(socket.create_server((host, port), family=family)) as server:
-            free: int = server.getsockname()[1]
-            return free
-    except (OSError, UnicodeError) as error:  # a name that is too long is no OSError
-        raise Unavailable(f"port {port} of host {host} can't be opened: {_reason(error)}") from error
-
-
-def _reason(error: OSError | UnicodeError) -> str:
-    """`strerror` repeats the address; a name that can't be resolved has a number of another kind."""
-    number = error.errno if isinstance(error, OSError) else None
-    return os.strerror(number) if number and number > 0 else str(error)

@@ -1,4 +1,4 @@
-"""Exit codes, and the one line on stderr that goes with each of them."""
+"""Exit codes, and the errors that end a command with one line on stderr."""
 
 import logging
 import re
@@ -17,13 +17,13 @@ class NoVideo(click.ClickException):
 
 
 class BadInput(click.ClickException):
-    """What was asked for is refused."""
+    """The request is refused."""
 
     exit_code = 2
 
 
 class NotThere(click.ClickException):
-    """There is no such job or dead letter."""
+    """The job or dead letter does not exist."""
 
     exit_code = 3
 
@@ -34,8 +34,8 @@ class OutOfReach(click.ClickException):
     exit_code = 4
 
 
-class WaitOver(click.ClickException):
-    """The time that the caller gave is over; the job goes on."""
+class WaitExpired(click.ClickException):
+    """The wait has expired; the job continues."""
 
     exit_code = 5
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from publisher.cli.clients import JobClient, open_local_pipeline
-from publisher.cli.errors import Command, Interrupted, NoVideo, WaitOver
+from publisher.cli.errors import Command, Interrupted, NoVideo, WaitExpired
 from publisher.cli.options import (
     FilePath,
     Seconds,
@@ -28,7 +28,7 @@ from schemas.wire.request import VideoRequest
 
 
 def check_target(output: Path | None) -> None:
-    """Before anything is asked for: raises `Invalid` where the file can't be written."""
+    """Raise `Invalid` if the file can't be written. Called before the job is made."""
     if output is None:
         return
     folder = output if os.path.isdir(output) else output.parent
@@ -37,12 +37,8 @@ def check_target(output: Path | None) -> None:
     if not os.access(folder, os.W_OK):
         raise Invalid(f"output {output} can't be written: the folder {folder} is read-only", field="output")
     if folder == output.parent and os.path.lexists(output) and not os.path.isfile(output):
-        raise Invalid(f"output {output} can't be written: it is no file", field="output")
-    _try_to_write(output, folder)
-
-
-def _try_to_write(output: Path, folder: Path) -> None:
-    """Rights alone don't tell: a full or odd file system, or a name that is too long, takes no file either."""
+        raise Invalid(f"output {output} can't be written: it is not a regular file", field="output")
+    # Write a file too: a full file system and a name that is too long are refused in spite of all rights.
     part = folder / _part_name("x" if folder == output else output.name)
     try:
         try:
@@ -55,8 +51,11 @@ def _try_to_write(output: Path, folder: Path) -> None:
 
 
 async def download(client: JobClient, view: JobView, output: Path) -> Path:
-    """The video as that file, or in that folder. An older file of that name is replaced, and only by a whole one."""
-    target = _target(view, output)
+    """Write the video to that file, or into that folder, and return its path.
+
+    An older file of that name is replaced once the video is complete.
+    """
+    target = _target_of(view, output)
     part = target.with_name(_part_name(target.name))
     try:
         await client.fetch(view, part)
@@ -68,28 +67,18 @@ async def download(client: JobClient, view: JobView, output: Path) -> Path:
     return target.absolute()
 
 
+def _target_of(view: JobView, output: Path) -> Path:
+    return output / Path(view.gcs_path or view.video_id).name if output.is_dir() else output
+
+
 def _part_name(name: str) -> str:
     return f".{name}.{os.getpid()}.part"
 
 
-def _target(view: JobView, output: Path) -> Path:
-    return output / Path(view.gcs_path or view.video_id).name if output.is_dir() else output
-
-
-@dataclass(slots=True)
-class _Reached:
-    """How far the command came: what it may say of the job when it is interrupted."""
-
-    sent: bool = False
-    """Whether the job may be stored."""
-    stored: bool = False
-    view: JobView | None = None
-    """The last view of the whole job."""
-    file: Path | None = None
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Wish:
+class _Options:
+    """The request, and how the command handles its video."""
+
     request: VideoRequest
     url: str | None
     output: Path | None
@@ -100,91 +89,107 @@ class _Wish:
         return self.request.job_id
 
     @property
-    def again(self) -> str:
-        """How to come back to the job."""
+    def status_command(self) -> str:
+        """The command that shows the job later."""
         return f"reelbus status {self.job_id}" + (f" --url {self.url}" if self.url else "")
 
     @property
-    def afterwards(self) -> str:
-        """Who goes on with it when this command does not."""
-        return "it goes on" if self.url else "a worker goes on with it, or this command with --id " + self.job_id
+    def continuation(self) -> str:
+        """What continues the job when this command has ended."""
+        return "it continues" if self.url else f"a worker continues it, or this command with --id {self.job_id}"
 
-    def client(self) -> AbstractAsyncContextManager[JobClient]:
+    def open_client(self) -> AbstractAsyncContextManager[JobClient]:
         return open_local_pipeline() if self.url is None else open_client(self.url)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What the command has reached: it decides what an interrupted command may say about the job."""
+
+    is_sent: bool = False
+    """True if the job may be stored."""
+    is_stored: bool = False
+    view: JobView | None = None
+    """The last view of the whole job."""
+    file: Path | None = None
 
 
 @click.command(cls=Command)
 @request_options
-@click.option("-o", "--output", type=FilePath(), metavar="FILE", help="Where the video goes.")
-@click.option("--timeout", "timeout_s", type=Seconds(min=0, min_open=True), metavar="S", help="Wait so long.")
+@click.option("-o", "--output", type=FilePath(), metavar="FILE", help="The file or folder to write the video to.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=Seconds(min=0, min_open=True),
+    metavar="S",
+    help="Wait for S seconds at most; the job continues.",
+)
 @json_option
 @url_option
-def generate(url: str | None, output: Path | None, timeout_s: float | None, as_json: bool, **asked: object) -> None:
+def generate(url: str | None, output: Path | None, timeout_s: float | None, as_json: bool, **given: object) -> None:
     """Make a video from a prompt or a scene, and wait for it.
 
-    Without --url everything happens here: the job goes into the data folder and a worker runs until it is done. The
-    file goes to -o, else into this folder. With --url a running facade does the work; the file is fetched for -o.
+    Without --url the job is stored in the data folder, and a worker runs here until the job has ended. The file is
+    written to -o, or into this folder. With --url a running facade makes the video, and -o downloads it.
     """
     check_target(output)
-    wish = _Wish(request=build_request(**asked), url=url, output=output, timeout_s=timeout_s)
-    reached = _Reached()
+    options = _Options(request=build_request(**given), url=url, output=output, timeout_s=timeout_s)
+    outcome = _Outcome()
     try:
-        view = asyncio.run(_make(wish, reached))
-        echo(_answer(view, reached.file, as_json), nl=view.state is JobState.SUCCEEDED or as_json)
+        view = asyncio.run(_make(options, outcome))
+        if as_json:
+            echo(json.dumps({**view.model_dump(mode="json"), "file": str(outcome.file) if outcome.file else None}))
+        elif view.state is JobState.SUCCEEDED:
+            echo(f"{outcome.file or view.video_url}\n{result(view)}")
     except KeyboardInterrupt:
-        raise Interrupted(f"Interrupted. {_what_is_true(wish, reached)}") from None
+        raise Interrupted(f"Interrupted. {_describe_job(options, outcome)}") from None
     if not view.state.ended:
-        raise WaitOver(f"Not ended after {timeout_s:g} s ({view.state}); {wish.afterwards}; look: {wish.again}")
+        raise WaitExpired(
+            f"Not ended after {timeout_s:g} s ({view.state}); {options.continuation}; see {options.status_command}"
+        )
     if view.state is not JobState.SUCCEEDED:
         raise NoVideo(format_ending(view))
 
 
-def _what_is_true(wish: _Wish, reached: _Reached) -> str:
-    if reached.file:
-        return f"The video is finished: {reached.file}"
-    if reached.view and reached.view.state is JobState.SUCCEEDED:
-        return f"The video is finished, but not in a file here; the same command with --id {wish.job_id} fetches it"
-    if reached.view and reached.view.state.ended:
-        return f"The job is {reached.view.state}; look: {wish.again}"
-    if reached.stored:
-        return f"The job is not cancelled, {wish.afterwards}; look: {wish.again}"
-    if reached.sent:
-        return f"The job may be stored, and is not cancelled then; look: {wish.again}"
-    return "Nothing was asked for"
-
-
-async def _make(wish: _Wish, reached: _Reached) -> JobView:
-    """The job when it has ended or the wait is over. `reached.file` is its file."""
-    with open_progress(wish.job_id) as show:
-        async with wish.client() as client:
+async def _make(options: _Options, outcome: _Outcome) -> JobView:
+    """Return the job when it has ended or the wait has expired, and set `outcome.file` to its file."""
+    with open_progress(options.job_id) as show:
+        async with options.open_client() as client:
             try:
-                reached.sent = True
-                await client.submit(wish.request)
-                reached.stored = True
-                reached.view = await _follow(client, wish, show)
-                reached.file = await _file(client, wish, reached.view)
-                return reached.view
+                outcome.is_sent = True
+                await client.submit(options.request)
+                outcome.is_stored = True
+                view = outcome.view = await _follow(client, options, show)
+                output = options.output or (Path() if options.url is None else None)
+                if output and view.state is JobState.SUCCEEDED:
+                    outcome.file = await download(client, view, output)
+                return view
             except asyncio.CancelledError:
-                click.echo("Ending …", err=True)  # a worker may take some seconds to hand back what it holds
+                click.echo("Ending …", err=True)  # a worker may need some seconds to return its messages
                 raise
 
 
-async def _follow(client: JobClient, wish: _Wish, show: Show) -> JobView:
+async def _follow(client: JobClient, options: _Options, show: Show) -> JobView:
     with suppress(TimeoutError):
-        async with asyncio.timeout(wish.timeout_s), aclosing(client.follow(wish.job_id)) as following:
-            async for update in following:
+        async with asyncio.timeout(options.timeout_s), aclosing(client.follow(options.job_id)) as updates:
+            async for update in updates:
                 show(update)
                 if update.end:
                     return update.end
-    return await client.status(wish.job_id)
+    return await client.status(options.job_id)
 
 
-async def _file(client: JobClient, wish: _Wish, view: JobView) -> Path | None:
-    output = wish.output or (Path() if wish.url is None else None)
-    return await download(client, view, output) if output and view.state is JobState.SUCCEEDED else None
-
-
-def _answer(view: JobView, file: Path | None, as_json: bool) -> str:
-    if as_json:
-        return json.dumps({**view.model_dump(mode="json"), "file": str(file) if file else None})
-    return f"{file or view.video_url}\n{result(view)}" if view.state is JobState.SUCCEEDED else ""
+def _describe_job(options: _Options, outcome: _Outcome) -> str:
+    """Return what is known about the job of an interrupted command."""
+    view = outcome.view
+    if outcome.file:
+        return f"The video is finished: {outcome.file}"
+    if view and view.state is JobState.SUCCEEDED:
+        return f"The video is finished, but not downloaded; the same command with --id {options.job_id} downloads it"
+    if view and view.state.ended:
+        return f"The job is {view.state}; see {options.status_command}"
+    if outcome.is_stored:
+        return f"The job is not cancelled, {options.continuation}; see {options.status_command}"
+    if outcome.is_sent:
+        return f"The job may be stored; it is not cancelled; see {options.status_command}"
+    return "No job was made"

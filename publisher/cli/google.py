@@ -1,4 +1,4 @@
-"""`reelbus setup` makes what must exist at Google; `reelbus emulators` runs Google's emulators on this machine."""
+"""`reelbus setup` makes the resources at Google; `reelbus emulators` runs Google's emulators on this machine."""
 
 import asyncio
 import json
@@ -38,13 +38,13 @@ class _Name(click.ParamType[str]):
 
 @click.command(cls=Command)
 @click.option(
-    "--location", type=_Name(), metavar="PLACE", help="Where to make the bucket if there is none, e.g. us-central1."
+    "--location", type=_Name(), metavar="PLACE", help="Where to make the bucket if it does not exist, e.g. us-central1."
 )
 @json_option
 def setup(location: str | None, as_json: bool) -> None:
-    """Make topics, subscriptions and bucket at Google, as the settings name them.
+    """Make the topics, subscriptions and bucket at Google that the settings name.
 
-    Safe to repeat: what is there stays, and only what differs is changed.
+    The command can be repeated: it changes only what differs from the settings.
     """
     done = asyncio.run(set_up(configuration(), location=location))
     changes, hints = ([asdict(change) for change in done.changes], done.hints) if done else ([], [])
@@ -64,7 +64,7 @@ _GRACE_S = 10.0
 
 
 class _Stopped(BaseException):
-    """Somebody asked for the end. Not an `Exception`: nothing on the way may take it for a failure."""
+    """A signal asked for the end. Not an `Exception`, so that no handler of failures catches it."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -75,15 +75,15 @@ class _Stopped(BaseException):
     "--project",
     type=_Name(),
     metavar="NAME",
-    help="Have REELBUS_BUS, _JOBS and _VIDEOS lead there too, in that project.",
+    help="Also set REELBUS_BUS, _JOBS and _VIDEOS, to that project on the emulators.",
 )
 @json_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def emulators(project: str | None, as_json: bool, command: tuple[str, ...]) -> None:
     """Run Google's emulators on this machine until Ctrl-C or SIGTERM.
 
-    They keep everything in memory. Prints the environment that leads to them, once they answer. With a COMMAND
-    (`reelbus emulators -- COMMAND ...`) that runs in this environment instead, and its status is the status here.
+    The emulators keep all data in memory. When they answer, the environment that leads to them is printed. A COMMAND
+    (`reelbus emulators -- COMMAND ...`) is run in this environment instead, and its status is the exit code.
     """
     if command and shutil.which(command[0]) is None:
         raise Invalid(f"command {command[0]!r} can't be run: there is no such program", field="command")
@@ -94,7 +94,9 @@ def emulators(project: str | None, as_json: bool, command: tuple[str, ...]) -> N
             if command:
                 status = _run(command, environment)
             else:
-                _print(environment, as_json)
+                lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+                click.echo(json.dumps(environment) if as_json else "\n".join(lines))
+                sys.stdout.flush()
                 signal.pause()
     except _Stopped as stopped:
         status = 128 + stopped.number if command else 0
@@ -111,12 +113,6 @@ def _settings(project: str | None) -> dict[str, str]:
     }
 
 
-def _print(environment: Mapping[str, str], as_json: bool) -> None:
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
-    click.echo(json.dumps(environment) if as_json else "\n".join(lines))
-    sys.stdout.flush()
-
-
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         process = subprocess.Popen(command, env={**os.environ, **environment})
@@ -125,23 +121,19 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         status = process.wait()
     except _Stopped:
-        _end(process)
+        process.terminate()
+        try:
+            process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         raise
     return status if status >= 0 else 128 - status
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(_GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
 @contextmanager
 def _end_on_signals() -> Iterator[None]:
-    """The first signal ends it, in good order; what comes after that is not heard until everything has stopped."""
+    """Raise `_Stopped` at the first signal. Later signals are ignored until the context has ended."""
 
     def stop(number: int, _: FrameType | None) -> None:
         for each in _SIGNALS:

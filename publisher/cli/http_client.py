@@ -1,4 +1,4 @@
-"""`HttpClient`: the calls of a facade. A job survives a dropped connection or a restart: its id finds it again.
+"""`HttpClient` calls a facade. After a dropped connection or a restart of the facade it finds its job by the id.
 
 In order: the facade's errors as our own, the event stream, the API key, the client.
 """
@@ -32,20 +32,20 @@ class _Body(BaseModel):
 
 
 def check(response: httpx.Response) -> None:
-    """Raises what the facade says. The body must have been read."""
+    """Raise the error that the facade answered, if it did. The body must have been read."""
     if not response.is_success:
         raise _error(response)
 
 
 def names_job(response: httpx.Response, job_id: str) -> bool:
-    """True for the refusal of a waiting call whose job exists all the same."""
+    """Return True if the answer names the job. A call that may not wait is refused, although its job exists."""
     body = _body(response)
     return body is not None and body.video_id == job_id
 
 
 def _error(response: httpx.Response) -> ReelbusError:
     body = _body(response)
-    words = body.detail if body else f"{response.url} answers {response.status_code}, and not as reelbus would"
+    words = body.detail if body else f"{response.url} answers {response.status_code}, and not as reelbus does"
     for prefix in _PREFIXES:
         words = words.removeprefix(prefix)
     match response.status_code:
@@ -56,7 +56,7 @@ def _error(response: httpx.Response) -> ReelbusError:
         case 409:
             return Conflict(words)
         case 401 if body:
-            return Invalid(f"REELBUS_API_KEY must be a key that the facade knows; it says: {words}")
+            return Invalid(f"REELBUS_API_KEY must be a key that the facade accepts; it answers: {words}")
         case 400 | 403 | 413 | 415 | 421 | 422 if body:
             return Invalid(words)
         case _:
@@ -76,11 +76,11 @@ def _retry_after_s(response: httpx.Response) -> float:
 
 
 _SILENCE_S = 45.0
-"""A heartbeat comes every 15 s; three of them missing means that nobody is there."""
+"""A heartbeat comes every 15 s. If three of them are missing, the facade is gone."""
 
 
 class _Reported(BaseModel):
-    """What `state` and `progress` events have in common."""
+    """The fields that `state` and `progress` events share."""
 
     state: JobState
     progress: float = 0.0
@@ -90,7 +90,7 @@ class _Reported(BaseModel):
 
 
 async def events(client: httpx.AsyncClient, path: str) -> AsyncGenerator[JobUpdate, None]:
-    """Until the stream ends, which may be before the job does. Raises `NotFound` and `Unavailable`."""
+    """Yield updates until the stream ends, perhaps before the job. Raises `NotFound` and `Unavailable`."""
     timeout = httpx.Timeout(10.0, read=_SILENCE_S)
     try:
         async with client.stream("GET", path, headers={"Accept": "text/event-stream"}, timeout=timeout) as response:
@@ -105,7 +105,7 @@ async def events(client: httpx.AsyncClient, path: str) -> AsyncGenerator[JobUpda
 
 
 def _to_job_update(event: ServerSentEvent) -> JobUpdate | None:
-    """An event of a newer facade that says something else is passed over."""
+    """Return the update of an event; None if a newer facade sent an event that is not known here."""
     try:
         if event.event == "done":
             return to_update(JobView.model_validate_json(event.data))
@@ -119,7 +119,7 @@ _VISIBLE = re.compile(r"[!-~]{1,4096}")
 
 
 class ApiKeyAuth(httpx.Auth):
-    """The key for one facade. A video may lie elsewhere, for example in a bucket: the key doesn't go there."""
+    """Sends the key to one facade only: a video may be stored elsewhere, for example in a bucket."""
 
     def __init__(self, url: str, key: str) -> None:
         if not _VISIBLE.fullmatch(key):
@@ -128,7 +128,7 @@ class ApiKeyAuth(httpx.Auth):
         self._key = key
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """One request, with the key where it goes to the facade."""
+        """Add the key if the request goes to the facade."""
         if _origin(request.url) == self._origin:
             request.headers["Authorization"] = f"Bearer {self._key}"
         yield request
@@ -143,17 +143,17 @@ _SUBMIT_TRIES = 5
 _WAIT_S = 20
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0, read=_WAIT_S + 15.0)
 _AWAY_AT_MOST_S = 120.0
-"""A facade that is away for longer is not just being restarted."""
+"""A restart of a facade takes less."""
 
 
 class HttpClient:
-    """The facade's calls."""
+    """Implements `JobClient` by calls of a facade."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
     async def submit(self, request: VideoRequest) -> None:
-        """The id was chosen before, so that the call can be repeated where its answer was lost."""
+        """Create the job. The request has its id, so that the call can be repeated if its answer is lost."""
         body = request.model_dump(mode="json", exclude_unset=True)
         for tries_left in reversed(range(_SUBMIT_TRIES)):
             try:
@@ -167,13 +167,13 @@ class HttpClient:
                 await asyncio.sleep(error.retry_after_s)
 
     async def follow(self, job_id: str) -> AsyncGenerator[JobUpdate, None]:
-        """The event stream; where that breaks off, a call that waits, and the stream again."""
+        """Yield the updates of the event stream. If it breaks off, wait by a call, and open the stream again."""
         loop = asyncio.get_running_loop()
         received_at = loop.time()
         while True:
             try:
-                async with aclosing(self._look(job_id)) as look:
-                    async for update in look:
+                async with aclosing(self._follow_once(job_id)) as updates:
+                    async for update in updates:
                         received_at = loop.time()
                         if update:
                             yield update
@@ -185,21 +185,21 @@ class HttpClient:
                 await asyncio.sleep(min(error.retry_after_s, 2.0))
 
     async def status(self, job_id: str) -> JobView:
-        """`GET /api/videos/{id}`."""
-        return _read(JobView, await self._call("GET", f"/{job_id}"))
+        """Call `GET /api/videos/{id}`."""
+        return _parse(JobView, await self._call("GET", f"/{job_id}"))
 
     async def list(self, filters: Filters) -> Listing:
-        """`GET /api/videos`."""
+        """Call `GET /api/videos`."""
         given = {"state": filters.state, "project_id": filters.project_id, "cursor": filters.cursor}
         query = {name: value for name, value in given.items() if value is not None}
-        return _read(Listing, await self._call("GET", "", params={**query, "limit": filters.limit}))
+        return _parse(Listing, await self._call("GET", "", params={**query, "limit": filters.limit}))
 
     async def cancel(self, job_id: str) -> JobView:
-        """`DELETE /api/videos/{id}`."""
-        return _read(JobView, await self._call("DELETE", f"/{job_id}"))
+        """Call `DELETE /api/videos/{id}`."""
+        return _parse(JobView, await self._call("DELETE", f"/{job_id}"))
 
     async def fetch(self, view: JobView, to: Path) -> None:
-        """From the address that the facade gives."""
+        """Download the video from the address that the facade answered."""
         if view.video_url is None:
             raise NotFound(f"job {view.video_id} has no video")
         try:
@@ -212,8 +212,8 @@ class HttpClient:
         except httpx.HTTPError as error:
             raise _away(error) from error
 
-    async def _look(self, job_id: str) -> AsyncGenerator[JobUpdate | None, None]:
-        """Yield None at the end of a stream that was there: heartbeats alone also show that the facade is."""
+    async def _follow_once(self, job_id: str) -> AsyncGenerator[JobUpdate | None, None]:
+        """Yield None at the end of a stream that had events, because they show that the facade is running."""
         received = False
         try:
             async with aclosing(events(self._client, f"/api/videos/{job_id}/events")) as stream:
@@ -221,17 +221,15 @@ class HttpClient:
                     received = True
                     yield update
         except (Unavailable, SSEError):
-            pass  # a proxy may not let streams through
+            pass  # a proxy may not pass streams on
         if received:
             yield None
-        yield to_update(await self._wait_until_ended(job_id))
-
-    async def _wait_until_ended(self, job_id: str) -> JobView:
         try:
-            return _read(JobView, await self._call("GET", f"/{job_id}", params={"wait": _WAIT_S}))
-        except Invalid:  # this facade keeps nobody waiting for so long
+            response = await self._call("GET", f"/{job_id}", params={"wait": _WAIT_S})
+            yield to_update(_parse(JobView, response))
+        except Invalid:  # this facade lets no caller wait for so long
             await asyncio.sleep(1.0)
-            return await self.status(job_id)
+            yield to_update(await self.status(job_id))
 
     async def _call(self, method: str, path: str, **more: Any) -> httpx.Response:
         try:
@@ -242,11 +240,11 @@ class HttpClient:
 
 @asynccontextmanager
 async def open_http_client(url: str, *, api_key: str = "") -> AsyncIterator[HttpClient]:
-    """The facade at this address. Raises `Invalid` for an address or a key that can't be sent."""
+    """Open a client of the facade. Raises `Invalid` for an address or a key that can't be sent."""
     try:
         client = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, auth=ApiKeyAuth(url, api_key) if api_key else None)
     except httpx.InvalidURL as error:
-        raise Invalid(f"url {url!r} is no address: {error}", field="url") from error
+        raise Invalid(f"url must be an address, not {url!r}: {error}", field="url") from error
     async with client:
         yield HttpClient(client)
 
@@ -255,9 +253,9 @@ def _away(error: httpx.HTTPError) -> Unavailable:
     return Unavailable(f"the facade does not answer: {str(error) or type(error).__name__}", retry_after_s=1.0)
 
 
-def _read(model: type[M], response: httpx.Response) -> M:
+def _parse(model: type[M], response: httpx.Response) -> M:
     check(response)
     try:
         return model.model_validate_json(response.content)
     except ValidationError as error:
-        raise Unavailable(f"{response.url} does not answer as reelbus would") from error
+        raise Unavailable(f"{response.url} does not answer as reelbus does") from error

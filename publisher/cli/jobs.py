@@ -10,7 +10,7 @@ from rich.text import Text
 
 from publisher.cli.clients import Filters
 from publisher.cli.configuration import configuration
-from publisher.cli.errors import Command, NoVideo, WaitOver
+from publisher.cli.errors import Command, NoVideo, WaitExpired
 from publisher.cli.money import agree, pay_option
 from publisher.cli.options import Seconds, json_option, open_client, url_option
 from publisher.cli.output import console, cost, echo, format_ending, format_job, moment
@@ -25,14 +25,14 @@ from schemas.errors import Charged, Invalid
 
 @click.command(cls=Command)
 @click.argument("job_id", metavar="ID")
-@click.option("--wait", "wait_s", type=Seconds(min=0), metavar="N", help="Wait N seconds for its end.")
+@click.option("--wait", "wait_s", type=Seconds(min=0), metavar="N", help="Wait N seconds at most for its end.")
 @json_option
 @url_option
 def status(job_id: str, wait_s: float | None, as_json: bool, url: str | None) -> None:
-    """Show how a video stands.
+    """Show the state of a job.
 
-    Exits with 0 for every job that there is. With --wait the code says how it ended: 0 with a video, 1 without one, 5
-    not yet.
+    Exits with 0 for every job that exists. With --wait the code says how the job ended: 0 with a video, 1 without one,
+    and 5 if it has not ended.
     """
     view = asyncio.run(_status(job_id, wait_s or 0, url))
     file = local_file(configuration(), view.gcs_path) if url is None and view.gcs_path else None
@@ -41,7 +41,7 @@ def status(job_id: str, wait_s: float | None, as_json: bool, url: str | None) ->
         return
     if view.state.ended:
         raise NoVideo(format_ending(view))
-    raise WaitOver(f"Not ended after {wait_s:g} s: {view.state}")
+    raise WaitExpired(f"Not ended after {wait_s:g} s: {view.state}")
 
 
 async def _status(job_id: str, wait_s: float, url: str | None) -> JobView:
@@ -50,8 +50,8 @@ async def _status(job_id: str, wait_s: float, url: str | None) -> JobView:
         if view.state.ended or not wait_s:
             return view
         with suppress(TimeoutError):
-            async with asyncio.timeout(wait_s), aclosing(client.follow(job_id)) as following:
-                async for update in following:
+            async with asyncio.timeout(wait_s), aclosing(client.follow(job_id)) as updates:
+                async for update in updates:
                     if update.end:
                         return update.end
         return await client.status(job_id)
@@ -64,14 +64,16 @@ _PROMPT_AT_LEAST = 12
 @click.option("--state", metavar="STATE", help="Only jobs in this state, e.g. queued, generating, failed.")
 @click.option("--project", "project_id", metavar="ID", help="Only jobs of this project.")
 @click.option("--caller", "jobs_of", metavar="NAME", help="Only jobs of this caller with a key; not with --url.")
-@click.option("--limit", type=int, default=50, show_default=True, metavar="N", help="At most so many.")
-@click.option("--cursor", metavar="CURSOR", help="Go on where the page before ended.")
+@click.option("--limit", type=int, default=50, show_default=True, metavar="N", help="The most jobs to list.")
+@click.option("--cursor", metavar="CURSOR", help="List the page after the one that showed this cursor.")
 @json_option
 @url_option
 def list_videos(as_json: bool, url: str | None, **filters: object) -> None:
-    """List videos, the newest first."""
+    """List jobs, the newest first."""
     if url and filters["jobs_of"]:
-        raise Invalid("--caller looks into the stores; a facade (--url) shows a caller its own jobs")
+        raise Invalid(
+            "--caller reads the stores, and can't be used with --url: a facade shows a caller only its own jobs"
+        )
     page = asyncio.run(_list(Filters(**filters), url))  # type: ignore[arg-type]  # click has checked them
     if as_json:
         click.echo(page.model_dump_json())
@@ -88,7 +90,7 @@ async def _list(filters: Filters, url: str | None) -> Listing:
 
 
 def _table(page: Listing, width: int) -> Table:
-    """Where the terminal is narrow the prompt gives way, then the columns from the right: an id is whole, or no use."""
+    """Fit the table into the width: shorten the prompts, then drop columns from the right. Ids stay whole."""
     with_caller = any(view.caller for view in page.videos)
     rows = [_row(view, with_caller) for view in page.videos]
     widths = {name: max(map(len, (name, *(row[name] for row in rows)))) + 2 for name in rows[0]}
@@ -120,9 +122,9 @@ def _row(view: JobView, with_caller: bool) -> dict[str, str]:
 @json_option
 @url_option
 def cancel(job_id: str, as_json: bool, url: str | None) -> None:
-    """End a job that nobody wants any more.
+    """Cancel a job.
 
-    What a model has taken in already stays charged.
+    A clip that a model has accepted stays charged.
     """
     view = asyncio.run(_cancel(job_id, url))
     click.echo(view.model_dump_json() if as_json else _words(view))
@@ -135,9 +137,9 @@ async def _cancel(job_id: str, url: str | None) -> JobView:
 
 def _words(view: JobView) -> str:
     if not view.state.ended:
-        return f"{view.video_id} is being submitted; it is cancelled as soon as that is decided"
+        return f"{view.video_id} is being submitted; it is cancelled as soon as the outcome of the submit is known"
     if view.state is not JobState.CANCELLED:
-        return f"{view.video_id} had ended before: {view.state}"
+        return f"{view.video_id} had ended already: {view.state}"
     charge = "nothing was charged" if view.charged is Charged.NO else f"charged: {cost(view)}"
     return f"{view.video_id} is cancelled; {charge}"
 
@@ -147,16 +149,16 @@ def _words(view: JobView) -> str:
 @pay_option
 @json_option
 def replay(job_id: str, pay: bool, as_json: bool) -> None:
-    """Let a job that ended without a video live again.
+    """Queue a job that ended without a video again.
 
-    A clip that was paid and made is used. What would have to be paid is only shown, unless --pay is given. A job that
-    has not ended stays as it is.
+    Clips that were paid and made are used. Without --pay the command only shows which clips it would pay for. A job
+    that has not ended stays unchanged.
     """
-    seen, lives_again = asyncio.run(_replay(job_id, pay=pay))
-    if not lives_again:
-        words = "it has not ended, and stays as it is"
+    seen, is_replayed = asyncio.run(_replay(job_id, pay=pay))
+    if not is_replayed:
+        words = "it has not ended, and stays unchanged"
     else:
-        words = "what was paid and made is used" + ("" if pay else ", and nothing else is paid")
+        words = "clips that were paid and made are used" + ("" if pay else ", and nothing else is paid")
     click.echo(seen.model_dump_json() if as_json else f"{seen.video_id} is {seen.state}; {words}")
 
 

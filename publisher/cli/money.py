@@ -1,8 +1,8 @@
-"""`reelbus plan`: what a video would cost, before a cent is spent. Without a network, and without an account.
+"""`reelbus plan` and `spend`, and the agreement that a replay needs before it pays: the commands about money.
 
-`reelbus spend`: what was spent, from the ledgers.
-
-Asks for `--pay` before a replay pays for anything, and says for what and how much.
+`plan` shows clips, time and price of a video that is not made; it uses no network and no account. `spend` sums what
+the ledgers of all jobs say. `agree` is used by every command that replays: without `--pay` such a command stops, and
+lists the clips that it would pay for with their prices.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from publisher.spend import Amounts, Spend
 from publisher.spend import spend as spend_of
 from schemas.domain.clip import Plan, PlannedClip
 
-_PROMPT = "A video whose plan is asked for."
+_PROMPT = "A video that is only planned."
 
 
 @click.command(cls=Command)
@@ -35,87 +35,82 @@ _PROMPT = "A video whose plan is asked for."
 @click.option("-q", "--quality", metavar="fast|quality", help="[default: fast]")
 @click.option("--aspect-ratio", metavar="16:9|9:16", help="[default: 16:9]")
 @click.option("--resolution", metavar="720p|1080p|4k", help="[default: 720p]")
-@click.option("--audio/--no-audio", "generate_audio", default=None, help="With sound or silent.  [default: audio]")
-@click.option("--model", metavar="NAME", help="A model by its name, instead of the one that --quality means.")
+@click.option(
+    "--audio/--no-audio", "generate_audio", default=None, help="Make the video with or without sound.  [default: audio]"
+)
+@click.option("--model", metavar="NAME", help="A model by its name, instead of the models of --quality.")
 @json_option
-def plan(as_json: bool, **asked: object) -> None:
-    """Show clips, billed seconds and price before a cent is spent.
+def plan(as_json: bool, **given: object) -> None:
+    """Show clips, billed seconds and price of a video, without making it.
 
-    Of the model that the settings name: REELBUS_PROVIDER, REELBUS_FAST_MODELS, REELBUS_QUALITY_MODELS. The video is cut
-    to the exact length afterwards, which costs nothing.
+    The plan is that of the model in REELBUS_PROVIDER, REELBUS_FAST_MODELS and REELBUS_QUALITY_MODELS. A worker cuts the
+    video to the exact length afterwards, which costs nothing.
     """
-    request = build_request(prompt=_PROMPT, **asked)
+    request = build_request(prompt=_PROMPT, **given)
     quote = _Quote(open_planner(configuration())(request), request.duration_seconds)
-    click.echo(quote.as_json() if as_json else quote.for_people())
+    click.echo(quote.to_json() if as_json else quote.to_text())
     for warning in quote.plan.warnings:
         click.echo(f"warning: {warning}", err=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Quote:
-    """A plan, and the length that was asked for."""
+    """A plan, and the length that was requested."""
 
     plan: Plan
     duration_seconds: int
 
     @property
-    def billed_seconds(self) -> float:
-        return sum(clip.billed_seconds for clip in self.plan.clips)
-
-    @property
-    def made_seconds(self) -> float:
+    def seconds(self) -> float:
+        """The length of all clips together, before the cut."""
         return sum(clip.seconds for clip in self.plan.clips)
 
     @property
-    def expected_s(self) -> float:
+    def seconds_to_pay(self) -> float:
+        return sum(clip.billed_seconds for clip in self.plan.clips)
+
+    @property
+    def usual_time_s(self) -> float:
         """How long the models usually take, one clip after the other."""
         return sum(clip.expected_s for clip in self.plan.clips)
 
-    def as_json(self) -> str:
+    def to_json(self) -> str:
         return json.dumps(
             {
                 "clips": self.plan.model_dump(mode="json")["clips"],
-                "billed_seconds": self.billed_seconds,
+                "billed_seconds": self.seconds_to_pay,
                 "price_usd": float(self.plan.price_usd),
                 "duration_seconds": self.duration_seconds,
-                "cut_seconds": self.made_seconds - self.duration_seconds,
-                "expected_s": self.expected_s,
+                "cut_seconds": self.seconds - self.duration_seconds,
+                "expected_s": self.usual_time_s,
             }
         )
 
-    def for_people(self) -> str:
-        # A price may be a fraction of a cent. With the same digits in all lines they add up to the total.
+    def to_text(self) -> str:
+        # A price may be a fraction of a cent. All prices have the same digits, so that they add up to the total.
         prices = [clip.price_usd for clip in self.plan.clips]
         digits = max(2, *(-int(price.normalize().as_tuple().exponent) for price in prices))
         lines = [self._line(number, clip, digits) for number, clip in enumerate(self.plan.clips, 1)]
-        total = f"total  {self.billed_seconds:g} s billed  ${self.plan.price_usd:.{digits}f}"
-        return "\n".join((*lines, self._cut(), f"time   about {_minutes(self.expected_s)}", total))
+        extra = self.seconds - self.duration_seconds
+        if extra > 0:
+            cut = f"to {self.duration_seconds} s: the last {extra:g} s of the {self.seconds:g} s made are cut off"
+        else:
+            cut = f"none: {self.seconds:g} s are made and delivered"
+        minutes, seconds = divmod(math.ceil(self.usual_time_s), 60)
+        time = " ".join([f"{minutes} min"] * (minutes > 0) + [f"{seconds} s"] * (seconds > 0 or not minutes))
+        total = f"total  {self.seconds_to_pay:g} s billed  ${self.plan.price_usd:.{digits}f}"
+        return "\n".join((*lines, f"cut    {cut}", f"time   about {time}", total))
 
     def _line(self, number: int, clip: PlannedClip, digits: int) -> str:
         what = f"extends by {clip.seconds:g} s" if clip.extends else f"makes {clip.seconds:g} s"
         return f"{number:<5}  {clip.model}  {what}  {clip.billed_seconds:g} s billed  ${clip.price_usd:.{digits}f}"
-
-    def _cut(self) -> str:
-        over = self.made_seconds - self.duration_seconds
-        if over <= 0:
-            return f"cut    none: {self.made_seconds:g} s are made and delivered"
-        return (
-            f"cut    to {self.duration_seconds} s: the last {over:g} s of the {self.made_seconds:g} s made are cut off"
-        )
-
-
-def _minutes(seconds: float) -> str:
-    whole = math.ceil(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
 
 
 _MONEY = ("CHARGED", "UNKNOWN", "RESERVED")
 
 
 @click.command(cls=Command)
-@click.option("--by", metavar="model|project|day|label:KEY", help="One line for each.")
+@click.option("--by", metavar="model|project|day|label:KEY", help="Show one line for each of these.")
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d"]),
@@ -124,32 +119,33 @@ _MONEY = ("CHARGED", "UNKNOWN", "RESERVED")
 )
 @json_option
 def spend(by: str | None, since: datetime | None, as_json: bool) -> None:
-    """Show what was spent, from the ledgers.
+    """Show what was spent, from the ledgers of all jobs.
 
-    Charged, perhaps charged, and held back of a budget by clips that are not paid. Reads every record of the job store.
+    The columns are what was charged, what may have been charged, and what clips that are not paid reserve of a budget.
+    The command reads every record of the job store.
     """
-    found = asyncio.run(_spend(by, since))
+    spent = asyncio.run(_spend(by, since))
     if as_json:
-        click.echo(found.model_dump_json())
-    elif found.total:
-        console().print(_table(found))
+        click.echo(spent.model_dump_json())
+    elif spent.total:
+        console().print(_table(spent))
     else:
-        click.echo("Nothing was spent: no paid model was asked. The local renderer is free.")
+        click.echo("Nothing was spent: no paid model was used. The local renderer is free.")
 
 
 async def _spend(by: str | None, since: datetime | None) -> Spend:
-    async with open_context(configuration(), make=False) as desk:
-        return await spend_of(desk, by=by, since=since.date() if since else None)
+    async with open_context(configuration(), make=False) as ctx:
+        return await spend_of(ctx, by=by, since=since.date() if since else None)
 
 
-def _table(found: Spend) -> Table:
+def _table(spent: Spend) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column((found.by or "").partition(":")[2] or (found.by or "").upper())
+    table.add_column((spent.by or "").partition(":")[2] or (spent.by or "").upper())
     for name in ("CLIPS", *_MONEY):
         table.add_column(name, justify="right", no_wrap=True)
-    for group in found.groups:
+    for group in spent.groups:
         table.add_row(*_cells("-" if group.key is None else group.key, group))
-    table.add_row(*_cells("total", found.total))
+    table.add_row(*_cells("total", spent.total))
     return table
 
 
@@ -160,11 +156,14 @@ def _cells(name: str, amounts: Amounts) -> list[Text]:
 
 T = TypeVar("T")
 
-pay_option = click.option("--pay", is_flag=True, help="Agree to what it pays for. Without this nothing is paid.")
+pay_option = click.option("--pay", is_flag=True, help="Agree to the payments. Without it nothing is paid.")
 
 
 async def agree(plan: Planner, replay: Callable[[Agreement], Awaitable[T]], *, pay: bool) -> T:
-    """What `replay` gives. With `pay`, say on stderr what it pays for first; without, raise `BadInput` instead."""
+    """Return what `replay` returns, if it pays for nothing or a person agreed with `pay`.
+
+    The payments are printed on stderr before they are made. Without `pay`, raise `BadInput` that lists them.
+    """
     try:
         return await replay(Agreement(plan=plan))
     except PaymentDue as due:

@@ -36,14 +36,16 @@ T = TypeVar("T")
 
 @click.group()
 def dead() -> None:
-    """Look at messages that were given up, replay them or drop them."""
+    """List, show, replay and drop dead letters."""
 
 
 @dead.command("list", cls=Command)
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, metavar="N")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, metavar="N", help="The most to list."
+)
 @json_option
 def list_dead_letters_command(limit: int, as_json: bool) -> None:
-    """List them, the newest first."""
+    """List dead letters, the newest first."""
     dead_letters = _with_context(lambda ctx: list_dead_letters(ctx, limit=limit))
     if as_json:
         click.echo(json.dumps({"dead_letters": [_json(dead_letter) for dead_letter in dead_letters]}))
@@ -55,7 +57,7 @@ def list_dead_letters_command(limit: int, as_json: bool) -> None:
 @click.argument("letter_id", metavar="ID")
 @json_option
 def show(letter_id: str, as_json: bool) -> None:
-    """Show one of them. Its body may hold a prompt."""
+    """Show one dead letter. Its body may contain a prompt."""
     shown = _json(_with_context(lambda ctx: show_dead_letter(ctx, letter_id)))
     if as_json:
         click.echo(json.dumps(shown))
@@ -69,23 +71,23 @@ def show(letter_id: str, as_json: bool) -> None:
 @pay_option
 @json_option
 def replay(letter_id: str, pay: bool, as_json: bool) -> None:
-    """Publish one again. What it would have to pay for is only shown, unless --pay is given."""
+    """Publish a dead letter again. Without --pay the command only shows what it would pay for."""
     plan = open_planner(configuration())
 
     async def publish(ctx: PublisherContext) -> None:
         await agree(plan, lambda agreed: replay_dead_letter(ctx, letter_id, agreed=agreed), pay=pay)
 
     _with_context(publish)
-    click.echo(json.dumps({"replayed": letter_id}) if as_json else f"{letter_id} is on its way again")
+    click.echo(json.dumps({"replayed": letter_id}) if as_json else f"{letter_id} is published again")
 
 
 @dead.command(cls=Command)
 @click.argument("letter_id", metavar="ID")
 @json_option
 def drop(letter_id: str, as_json: bool) -> None:
-    """Throw one away. Its job, where there is one, stays as it is and ends by itself."""
+    """Delete a dead letter. Its job, if it has one, stays unchanged and ends by itself."""
     _with_context(lambda ctx: delete_dead_letter(ctx, letter_id))
-    click.echo(json.dumps({"dropped": letter_id}) if as_json else f"{letter_id} is dropped")
+    click.echo(json.dumps({"dropped": letter_id}) if as_json else f"{letter_id} is deleted")
 
 
 def _with_context(use: Callable[[PublisherContext], Awaitable[T]]) -> T:
@@ -130,7 +132,7 @@ _DAYS_AT_MOST = 36_500
 
 
 class _Which(TypedDict):
-    """The jobs that are not named by their ids."""
+    """The conditions for jobs that are not named by their ids."""
 
     project_id: str | None
     caller: str | None
@@ -141,7 +143,7 @@ class _Age(click.ParamType[timedelta]):
     name = "age"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """30d, 12h; what is none ends the command."""
+        """Return the age of `30d` or `12h`, or end the command."""
         found = re.fullmatch(r"([0-9]{1,7})([dh])", str(value))
         age = timedelta(**{"days" if found[2] == "d" else "hours": int(found[1])}) if found else timedelta()
         if not timedelta() < age <= timedelta(days=_DAYS_AT_MOST):
@@ -153,20 +155,20 @@ class _Age(click.ParamType[timedelta]):
 @click.argument("job_ids", metavar="[ID]...", nargs=-1)
 @click.option("--project", "project_id", metavar="ID", help="All ended jobs of this project.")
 @click.option(
-    "--caller", metavar="NAME", help="Of this caller with a key: all ended jobs, or those named by its own ids."
+    "--caller", metavar="NAME", help="All ended jobs of this caller with a key, or those that are named by its own ids."
 )
 @click.option("--older-than", type=_Age(), metavar="AGE", help="All jobs that ended so long ago, e.g. 30d or 12h.")
-@click.option("--dry-run", is_flag=True, help="Say what would be erased, and erase nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be erased, and erase nothing.")
 @json_option
 def purge(job_ids: tuple[str, ...], as_json: bool, dry_run: bool, **which: Unpack[_Which]) -> None:
     """Erase prompts, images and videos of ended jobs.
 
-    What a job was, how it ended and what it cost stay, so that a repeat of its request never pays again. There is no
-    way back. Completions that were published before can't be called back.
+    A job's kind, its ending and its cost stay stored, so that a repeat of its request never pays again. Erased data
+    can't be restored, and completions that were published before stay published.
     """
     conditions = which["project_id"] or which["older_than"]
     if conditions if job_ids else not (conditions or which["caller"]):
-        raise Invalid("name jobs, or say --project or --older-than (or both of these), or --caller")
+        raise Invalid("give either ids of jobs, or --project, --older-than or both, or --caller")
     report = asyncio.run(_purge(job_ids, which, dry_run))
     click.echo(report.model_dump_json() if as_json else _words(report))
     if job_ids and report.kept:
@@ -184,7 +186,8 @@ def _words(report: Purge) -> str:
     verb = "would be erased" if report.dry_run else "is erased"
     lines = [f"{job_id} {verb}" for job_id in report.erased]
     lines += [
-        f"{job_id}: not all of it could be seen and deleted now; a worker goes on" for job_id in report.unfinished
+        f"{job_id}: some of its data could not be read or deleted now; a worker continues"
+        for job_id in report.unfinished
     ]
     lines += [f"{kept.job_id} is kept: {kept.reason}" for kept in report.kept]
     return "\n".join(lines) or "No jobs."
@@ -199,7 +202,7 @@ def key() -> None:
 @click.argument("name", metavar="NAME")
 @json_option
 def new(name: str, as_json: bool) -> None:
-    """Make a key for this caller. It is shown once; the facade's settings get a digest of it."""
+    """Make a key for this caller. It is shown only once; the settings of the facade hold its digest."""
     try:
         secret, known = new_key(name)
     except ValidationError as error:
@@ -218,7 +221,8 @@ def new(name: str, as_json: bool) -> None:
 def backup(to: Path, as_json: bool) -> None:
     """Copy jobs, messages and videos of the embedded default to a new folder TO.
 
-    Services may go on meanwhile. docs/operations.md says how to restore it, and what that means for money.
+    Services may use the data at the same time. docs/operations.md says how to restore a backup, and which payments a
+    restored backup can repeat.
     """
     done = asyncio.run(back_up(configuration(), to.absolute()))
     words = f"{done.jobs} jobs and {done.files} files ({done.bytes:,} bytes) are in {done.folder}"

@@ -28,7 +28,7 @@ from schemas.wire.validation import parse_object, to_invalid
 
 
 class Seconds(click.FloatRange):
-    """A number of seconds. `nan` passes every comparison of a range, and `inf` is no time that a clock can count to."""
+    """A finite number of seconds. `nan` passes the comparisons of a range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the seconds, or end the command."""
@@ -69,13 +69,13 @@ def _check_url(_: click.Context, __: click.Parameter, value: str | None) -> str 
 
 
 url_option = click.option(
-    "--url", callback=_check_url, metavar="URL", help="Ask a running facade, e.g. http://localhost:8000."
+    "--url", callback=_check_url, metavar="URL", help="Use a running facade, e.g. http://localhost:8000."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 
 def open_client(url: str | None) -> AbstractAsyncContextManager[JobClient]:
-    """The facade at that address, or the stores of the settings."""
+    """Open a client of the facade at that address; without one, of the stores that the settings name."""
     return (
         open_local_client()
         if url is None
@@ -83,9 +83,9 @@ def open_client(url: str | None) -> AbstractAsyncContextManager[JobClient]:
     )
 
 
-def build_request(**asked: object) -> VideoRequest:
-    """The request, with an id of its own where none was given. Raises `Invalid` in the words of the HTTP door."""
-    body: dict[str, Any] = {name: value for name, value in asked.items() if value not in (None, {})}
+def build_request(**given: object) -> VideoRequest:
+    """Build the request, with a new id if none was given. Raises `Invalid` in the words of the facade."""
+    body: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, {})}
     body.setdefault("job_id", new_job_id())
     try:
         return VideoRequest.model_validate(body)
@@ -94,7 +94,7 @@ def build_request(**asked: object) -> VideoRequest:
 
 
 def scene(text: bytes) -> object:
-    """A scene as it stands in a JSON file. Raises `Invalid`."""
+    """Parse the scene in the text of a JSON file. Raises `Invalid`."""
     return parse_object(text, what="scene")
 
 
@@ -106,7 +106,7 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def image(given: str) -> str:
-    """A reference image: an address as it is, a file as a data: URL."""
+    """Return a reference image: an address unchanged, a file as a data: URL. Raises `Invalid`."""
     if given.startswith("gs://") or is_data_url(given):
         return given
     path = Path(given)
@@ -120,14 +120,14 @@ def image(given: str) -> str:
         raise Invalid(words, field="reference_image") from error
     except ValueError as error:  # a null byte in its name
         raise Invalid(f"reference_image can't be read: {error}", field="reference_image") from error
-    # Its true kind is told from its first bytes when it is stored.
+    # Its true type is read from its first bytes when it is stored.
     named = image_type_of_name(path.name)
-    kind = named if named in IMAGE_TYPES else IMAGE_TYPES[0]
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    media_type = named if named in IMAGE_TYPES else IMAGE_TYPES[0]
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
 def labels(pairs: tuple[str, ...]) -> dict[str, str]:
-    """From `key=value` pairs."""
+    """Parse `key=value` pairs. Raises `Invalid`."""
     split = [pair.partition("=") for pair in pairs]
     for key, sign, _ in split:
         if not sign:
@@ -138,10 +138,10 @@ def labels(pairs: tuple[str, ...]) -> dict[str, str]:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _read(reader: Callable[[Any], object]) -> Callable[[click.Context, click.Parameter, Any], object]:
+def _parse_with(parse: Callable[[Any], object]) -> Callable[[click.Context, click.Parameter, Any], object]:
     def callback(_: click.Context, __: click.Parameter, value: Any) -> object:
         try:
-            return None if value is None else reader(value)
+            return None if value is None else parse(value)
         except Invalid as error:
             raise to_click_error(error) from error
 
@@ -151,7 +151,7 @@ def _read(reader: Callable[[Any], object]) -> Callable[[click.Context, click.Par
 _SCENE_MAX_BYTES = IMAGE_MAX_BYTES
 
 
-def _scene(given: str) -> object:
+def _read_scene(given: str) -> object:
     try:
         with click.open_file("-", "rb") if given == "-" else open_file(Path(given)) as file:
             text = file.read(_SCENE_MAX_BYTES + 1)
@@ -169,42 +169,49 @@ _OPTIONS = (
     click.option("-q", "--quality", metavar="fast|quality", help="[default: fast]"),
     click.option(
         "--scene",
-        callback=_read(_scene),
+        callback=_parse_with(_read_scene),
         metavar="FILE",
         help="A scene as JSON (- for stdin): title, description, visual, cameraFlow, script, …",
     ),
     click.option(
         "--image",
         "reference_image",
-        callback=_read(image),
+        callback=_parse_with(image),
         metavar="FILE",
         help="First frame: PNG, JPEG or WebP, or a gs:// address.",
     ),
     click.option("--aspect-ratio", metavar="16:9|9:16", help="[default: 16:9]"),
     click.option("--resolution", metavar="720p|1080p|4k", help="[default: 720p]"),
     click.option("--style", metavar="TEXT", help="For example: watercolour."),
-    click.option("--negative-prompt", metavar="TEXT", help="What must not be seen."),
-    click.option("--seed", metavar="N", help="The same seed gives the same video, where the model can."),
-    click.option("--audio/--no-audio", "generate_audio", default=None, help="With sound or silent.  [default: audio]"),
-    click.option("--model", metavar="NAME", help="A model by its name, instead of the one that --quality means."),
-    click.option("--project", "project_id", metavar="ID", help="The project that it belongs to."),
-    click.option("--scene-index", metavar="N", help="Its place among the project's scenes."),
-    click.option("--label", "labels", multiple=True, callback=_read(labels), metavar="K=V", help="May be repeated."),
-    click.option("--max-cost", "max_cost_usd", metavar="USD", help="Refuse a plan that costs more."),
-    click.option("--start-before", metavar="TIME", help="Expire where it was not started by then (ISO 8601)."),
+    click.option("--negative-prompt", metavar="TEXT", help="What the video must not show."),
+    click.option("--seed", metavar="N", help="The same seed gives the same video, if the model supports it."),
+    click.option(
+        "--audio/--no-audio",
+        "generate_audio",
+        default=None,
+        help="Make the video with or without sound.  [default: audio]",
+    ),
+    click.option("--model", metavar="NAME", help="A model by its name, instead of the models of --quality."),
+    click.option("--project", "project_id", metavar="ID", help="The project of the video."),
+    click.option("--scene-index", metavar="N", help="The position of the video among the project's scenes."),
+    click.option(
+        "--label", "labels", multiple=True, callback=_parse_with(labels), metavar="K=V", help="May be repeated."
+    ),
+    click.option("--max-cost", "max_cost_usd", metavar="USD", help="Reject a plan that costs more."),
+    click.option("--start-before", metavar="TIME", help="Expire if the job has not started by then (ISO 8601)."),
     click.option(
         "--on-unknown-submit",
         metavar="fail|resubmit",
-        help="If nobody can tell whether the model took it in.  [default: fail]",
+        help="If it is unknown whether the model accepted a clip.  [default: fail]",
     ),
     click.option(
-        "--id", "job_id", metavar="ID", help="The job's id: a repeated call gets the same job.  [default: new]"
+        "--id", "job_id", metavar="ID", help="The id of the job: a repeated command gets the same job.  [default: new]"
     ),
 )
 
 
 def request_options(command: F) -> F:
-    """All of them."""
+    """Add all options of a request to the command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

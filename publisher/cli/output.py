@@ -1,4 +1,4 @@
-"""How jobs are printed: a job in a few lines, and its progress as a bar at a terminal or as lines elsewhere."""
+"""Print jobs: a job in a few lines, and its progress as a bar at a terminal or as lines elsewhere."""
 
 import os
 import sys
@@ -28,13 +28,13 @@ def echo(text: str, *, nl: bool = True) -> None:
 
 
 def format_job(view: JobView, *, file: Path | None = None) -> str:
-    """What a person wants to know about a job; with the `file` if the video is on this machine."""
+    """Return a job in lines of name and value; `file` is its video, if that is on this machine."""
     rows = {
         "id": view.video_id,
-        "state": _state(view),
+        "state": _describe_state(view),
         "notice": view.notice,
         "prompt": view.prompt if len(view.prompt) <= 100 else view.prompt[:99] + "…",
-        "asked for": f"{view.duration_seconds} s, {view.quality}, {view.aspect_ratio}, {view.resolution}",
+        "requested": f"{view.duration_seconds} s, {view.quality}, {view.aspect_ratio}, {view.resolution}",
         "project": view.project_id,
         "caller": _caller(view),
         "model": view.model,
@@ -51,34 +51,34 @@ def format_job(view: JobView, *, file: Path | None = None) -> str:
 
 
 def result(view: JobView) -> str:
-    """One line about a finished video."""
+    """Return one line about a finished video."""
     size = f"{view.width}x{view.height}"
     return " · ".join((f"{view.duration_seconds} s", size, view.model or "?", cost(view), view.video_id))
 
 
 def format_ending(view: JobView) -> str:
-    """Why there is no video."""
+    """Return the reason why the job has no video."""
     return view.error.message if view.error else f"The job is {view.state}"
 
 
 def cost(view: JobView) -> str:
-    """Money, and whether that is all of it."""
+    """Return the known cost, and whether the job may have cost more."""
     doubt = ", perhaps more" if view.charged is Charged.UNKNOWN else ""
     return f"${view.cost_usd:.2f}{doubt}"
 
 
 def moment(text: str) -> str:
-    """ISO 8601 in UTC, to the second."""
+    """Return a moment in ISO 8601, in UTC and to the second."""
     return text[:19] + "Z"
 
 
 def _caller(view: JobView) -> str | None:
-    """Whose job it is, and the id that this caller knows, if that is another one."""
+    """Return the caller of the job, and the id that the caller chose if the stored id is another one."""
     own_id = to_shown_id(view.caller, view.video_id)
-    return f"{view.caller}, who calls it {own_id}" if own_id != view.video_id else view.caller
+    return f"{view.caller}, with the id {own_id}" if own_id != view.video_id else view.caller
 
 
-def _state(view: JobView) -> str:
+def _describe_state(view: JobView) -> str:
     words = [str(view.state)]
     if view.state is JobState.QUEUED and view.queue_position:
         words.append(f"number {view.queue_position}")
@@ -93,20 +93,20 @@ def _state(view: JobView) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobUpdate:
-    """Where the job stands now."""
+    """The state of the job now."""
 
     state: JobState
     progress: float = 0.0
     queue_position: int | None = None
     waiting_for: str | None = None
     notice: str | None = None
-    """What keeps it from going on, if that is no state of the job."""
+    """What keeps the job from continuing, if that is no state of the job."""
     end: JobView | None = None
     """The whole job, once it has ended."""
 
     @property
     def headline(self) -> str:
-        """The state, and why it stays there."""
+        """The state, and what the job waits for."""
         if self.notice:
             return f"{self.state}; {self.notice}"
         if self.waiting_for:
@@ -117,7 +117,7 @@ class JobUpdate:
 
 
 def to_update(view: JobView) -> JobUpdate:
-    """What a whole view tells."""
+    """Return the update that a view contains."""
     return JobUpdate(
         state=view.state,
         progress=view.progress,
@@ -133,7 +133,7 @@ Show = Callable[[JobUpdate], None]
 
 @contextmanager
 def open_progress(job_id: str) -> Iterator[Show]:
-    """On stderr: stdout belongs to the result."""
+    """Show progress on stderr, because stdout is for the result."""
     if sys.stderr.isatty():
         with _bar(job_id) as show:
             yield show
@@ -154,11 +154,11 @@ def _bar(job_id: str) -> Iterator[Show]:
 
 class _Lines:
     def __init__(self) -> None:
-        self._said = ""
+        self._last_line = ""
 
     def __call__(self, update: JobUpdate) -> None:
-        if update.headline != self._said:
-            self._said = update.headline
+        if update.headline != self._last_line:
+            self._last_line = update.headline
             click.echo(update.headline, err=True)
 
 
@@ -166,5 +166,5 @@ _WIDTH_OF_A_FILE = 160
 
 
 def console() -> Console:
-    """Stdout, as wide as the terminal; in a file or a pipe nothing is folded to fit 80 columns."""
+    """Return stdout, as wide as the terminal. In a file or a pipe no line is folded to 80 columns."""
     return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)

@@ -15,38 +15,46 @@ from publisher.resolve import resolve as resolve_clip
 from schemas.errors import Invalid
 
 _LIVE = """\
---charged      the record says charged, and the job fails
---not-charged  the record says not charged, and the clip is sent afresh
+--charged      the clip is recorded as charged, and the job fails
+--not-charged  the clip is recorded as not charged, and is sent again
 --resubmit     the clip is sent again, and may be paid twice"""
 _ENDED = """\
---charged      the record says charged; the job stays ended
---not-charged  the record says not charged; the job stays ended
---resubmit     the job lives again and the clip is sent again, and may be paid twice"""
+--charged      the clip is recorded as charged; the job stays ended
+--not-charged  the clip is recorded as not charged; the job stays ended
+--resubmit     the job is queued again and the clip is sent again, and may be paid twice"""
 
 
 @click.command(cls=Command)
 @click.argument("job_id", metavar="ID")
-@click.option("--clip", type=click.IntRange(min=0), metavar="N", help="Which clip, where several are in doubt.")
-@click.option("--charged", "words", flag_value="charged", multiple=True, help="The model took it and charged for it.")
-@click.option("--not-charged", "words", flag_value="not_charged", multiple=True, help="The model never took it.")
+@click.option("--clip", type=click.IntRange(min=0), metavar="N", help="Which clip, if several are in unresolved.")
 @click.option(
-    "--resubmit", "words", flag_value="resubmit", multiple=True, help="Send it again, at the risk of a double charge."
+    "--charged",
+    "decisions",
+    flag_value="charged",
+    multiple=True,
+    help="The model accepted the clip and charged for it.",
+)
+@click.option(
+    "--not-charged", "decisions", flag_value="not_charged", multiple=True, help="The model never accepted the clip."
+)
+@click.option(
+    "--resubmit", "decisions", flag_value="resubmit", multiple=True, help="Send the clip again; it may be paid twice."
 )
 @json_option
-def resolve(job_id: str, clip: int | None, words: tuple[str, ...], as_json: bool) -> None:
-    """Say what became of a clip that nobody knows about.
+def resolve(job_id: str, clip: int | None, decisions: tuple[str, ...], as_json: bool) -> None:
+    """Resolve a clip whose charge is unknown.
 
-    Without --charged, --not-charged or --resubmit it prints the evidence and what each of them would do. A film that
-    lies under the clip's prefix is used instead of anybody's word.
+    Without --charged, --not-charged or --resubmit the command prints the evidence, and what each option would do. If a
+    video is stored under the clip's prefix, it is used instead of the decision.
     """
-    if len(words) > 1:
-        raise Invalid("only one of --charged, --not-charged and --resubmit can be meant")
-    if not words:
+    if len(decisions) > 1:
+        raise Invalid("only one of --charged, --not-charged and --resubmit can be given")
+    if not decisions:
         known = asyncio.run(_evidence(job_id))
-        click.echo(known.model_dump_json() if as_json else _print_outcome(known))
+        click.echo(known.model_dump_json() if as_json else _format_evidence(known))
         return
-    done = asyncio.run(_resolve(job_id, Decision(words[0]), clip))
-    click.echo(json.dumps(_json(done)) if as_json else _said(done))
+    done = asyncio.run(_resolve(job_id, Decision(decisions[0]), clip))
+    click.echo(json.dumps(_to_json(done)) if as_json else _format_resolution(done))
 
 
 async def _evidence(job_id: str) -> Evidence:
@@ -59,45 +67,46 @@ async def _resolve(job_id: str, decision: Decision, clip: int | None) -> Resolut
         return await resolve_clip(ctx, job_id, decision, clip=clip)
 
 
-def _print_outcome(known: Evidence) -> str:
+def _format_evidence(known: Evidence) -> str:
     head = (
         f"{known.job_id} is {known.state} (life {known.life}), charged: {known.charged}, ${known.cost_usd:.2f} so far"
     )
     choices = _ENDED if known.state.ended else _LIVE
-    return "\n\n".join([head, *map(_clip, known.doubts), f"In the logs: {known.log}", choices])
+    return "\n\n".join([head, *map(_format_clip, known.doubts), f"In the logs: {known.log}", choices])
 
 
-def _clip(doubt: UnresolvedClip) -> str:
+def _format_clip(unresolved: UnresolvedClip) -> str:
+    sent_at = moment(unresolved.sent_at.isoformat()) if unresolved.sent_at else "?"
     rows = {
-        "model": f"{doubt.model}, ${doubt.price_usd:.2f}",
-        "sent": f"{moment(doubt.sent_at.isoformat()) if doubt.sent_at else '?'} by {doubt.sent_by or '?'}",
-        "nonce": doubt.nonce,
-        "operation": doubt.operation,
-        "cause": doubt.cause,
-        "prefix": _attempt(doubt.present) if doubt.present else None,
-        "lost": "; ".join(map(_attempt, doubt.lost)),
-        "late": ", ".join(doubt.late),
+        "model": f"{unresolved.model}, ${unresolved.price_usd:.2f}",
+        "sent": f"{sent_at} by {unresolved.sent_by or '?'}",
+        "nonce": unresolved.nonce,
+        "operation": unresolved.operation,
+        "cause": unresolved.cause,
+        "prefix": _format_attempt(unresolved.present) if unresolved.present else None,
+        "lost": "; ".join(map(_format_attempt, unresolved.lost)),
+        "late": ", ".join(unresolved.late),
     }
     lines = [f"  {name:<10} {value}" for name, value in rows.items() if value]
-    return "\n".join([f"clip {doubt.clip}: {doubt.state}, attempt {doubt.attempt}", *lines])
+    return "\n".join([f"clip {unresolved.clip}: {unresolved.state}, attempt {unresolved.attempt}", *lines])
 
 
-def _attempt(attempt: Attempt) -> str:
+def _format_attempt(attempt: Attempt) -> str:
     if attempt.video:
         return f"{attempt.prefix} holds {', '.join(attempt.files)}: it will be used"
     return f"{attempt.prefix} holds {', '.join(attempt.files) or 'nothing'}"
 
 
-def _said(done: Resolution) -> str:
+def _format_resolution(done: Resolution) -> str:
     job = done.job
-    stands = f"{job.job_id} is {job.state}, charged: {job.charged}, ${job.cost_usd:.2f}"
+    state = f"{job.job_id} is {job.state}, charged: {job.charged}, ${job.cost_usd:.2f}"
     if not done.adopted:
-        return stands
-    used = "`reelbus replay` makes the video of it for free" if job.ended else "the job goes on with it"
-    return f"{stands}; {done.adopted} was there, and {used}"
+        return state
+    used = "`reelbus replay` makes the video from it for free" if job.ended else "the job continues with it"
+    return f"{state}; {done.adopted} is stored, and {used}"
 
 
-def _json(done: Resolution) -> dict[str, object]:
+def _to_json(done: Resolution) -> dict[str, object]:
     job = done.job
     return {
         "job_id": job.job_id,

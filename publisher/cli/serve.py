@@ -54,7 +54,7 @@ def serve(host: str | None, port: int | None, ready_fd: int | None, parent_fd: i
         exit_with_parent(parent_fd, grace_s=PARENT_GRACE_S)
     open_logs(settings.log_level)
     if not asyncio.run(_serve(settings, ready_fd)):
-        raise OutOfReach("The facade could not start; see the log above")
+        raise OutOfReach("the facade could not start; see the log above")
 
 
 async def _serve(settings: PublisherSettings, ready_fd: int | None) -> bool:
@@ -163,7 +163,7 @@ def worker(arguments: tuple[str, ...]) -> None:
 @click.command(context_settings=_PASS_THROUGH, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def reconcile(arguments: tuple[str, ...]) -> None:
-    """Look once at every job that got stuck."""
+    """Check every job that is stuck, once."""
     exec_worker("reconcile", *arguments)
 
 

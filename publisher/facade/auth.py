@@ -35,7 +35,7 @@ class Authenticator:
 
     def __init__(self, settings: PublisherSettings, check_token: TokenCheck | None) -> None:
         self._keys = settings.api_keys
-        self._allowed = settings.allowed_emails
+        self._allowed = settings.id_token_accounts
         self._check_token = check_token
         self.open = not settings.knows_callers
 

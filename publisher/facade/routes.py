@@ -91,7 +91,7 @@ async def readyz(call: Call) -> Response:
     """Answer 200 if the stores answer, completions are received, the disk has room, and the process is not stopping."""
     if call.state["waiters"].draining:
         return JSONResponse({"status": "draining"}, status_code=503)
-    missing = None if call.state["waiters"].listening else "completions"
+    missing = None if call.state["waiters"].is_listening else "completions"
     try:
         async with asyncio.timeout(_LOOK_AT_MOST_S):
             await call.state["ctx"].jobs.get("readyz")

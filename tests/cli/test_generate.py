@@ -88,7 +88,7 @@ def test_the_wait_is_over(processes: Processes) -> None:
     code, out, err = processes.run(*SHORT, "--url", url, "--timeout", "0.3", "--id", "one", "--json")
     assert code == 5
     assert json.loads(out)["state"] == "queued"
-    assert f"it goes on; look: reelbus status one --url {url}" in err
+    assert f"it continues; see reelbus status one --url {url}" in err
 
 
 def test_the_job_fails(processes: Processes, shell: Shell) -> None:

@@ -65,7 +65,7 @@ async def test_refusals_are_our_own_errors(status: int, detail: str, kind: type[
 @pytest.mark.parametrize("status", [200, 404, 502])
 async def test_another_server_is_out_of_reach_and_not_believed(status: int) -> None:
     async with _client(lambda _: httpx.Response(status, text="<html>")) as client:
-        with pytest.raises(Unavailable, match="as reelbus would"):
+        with pytest.raises(Unavailable, match="as reelbus does"):
             await HttpClient(client).status("one")
 
 

@@ -78,12 +78,12 @@ def test_before_the_job_is_stored(processes: Processes, shell: Shell, at: str) -
 def test_while_the_job_is_stored(processes: Processes) -> None:
     """Whether it is can't be known at that moment."""
     err = _interrupted(processes, "publisher.submit:submit")
-    assert "Interrupted. The job may be stored, and is not cancelled then; look: reelbus status one" in err
+    assert "Interrupted. The job may be stored; it is not cancelled; see reelbus status one" in err
 
 
 def test_while_it_waits(processes: Processes, shell: Shell) -> None:
     err = _interrupted(processes, "publisher.cli.generate:_follow")
-    assert "Interrupted. The job is not cancelled, a worker goes on with it, or this command with --id one" in err
+    assert "Interrupted. The job is not cancelled, a worker continues it, or this command with --id one" in err
     job = _job(shell)
     assert job
     assert not job.cancel_requested
@@ -92,15 +92,15 @@ def test_while_it_waits(processes: Processes, shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("at", "words"),
     [
-        ("publisher.cli.generate:download", "not in a file here; the same command with --id one fetches it"),
-        ("publisher.cli.generate:_answer", "The video is finished: "),
+        ("publisher.cli.generate:download", "not downloaded; the same command with --id one downloads it"),
+        ("publisher.cli.output:result", "The video is finished: "),
     ],
 )
 def test_once_the_video_is_finished(processes: Processes, at: str, words: str) -> None:
     err = _interrupted(processes, at, "-o", "one.mp4")
     assert words in err
     files = [each.name for each in processes.folder.iterdir() if each.name not in ("hook", "data")]
-    assert files == (["one.mp4"] if "_answer" in at else [])
+    assert files == (["one.mp4"] if "result" in at else [])
 
 
 def test_twice(processes: Processes) -> None:

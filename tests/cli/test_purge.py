@@ -65,7 +65,7 @@ def test_an_age_that_is_none(shell: Shell, age: str) -> None:
 def test_either_jobs_or_a_rule(shell: Shell, arguments: list[str]) -> None:
     result = shell("purge", *arguments)
     assert result.exit_code == 2
-    assert "name jobs, or say --project or --older-than" in complaint(result)
+    assert "give either ids of jobs, or --project, --older-than or both" in complaint(result)
 
 
 def test_an_erased_job_is_neither_replayed_nor_made_again(shell: Shell) -> None:
@@ -98,7 +98,7 @@ def test_by_caller(shell: Shell) -> None:
     assert other in listed
     assert "zebra" in listed
     assert first not in listed
-    assert "zebra, who calls it one" in shell("status", other).stdout
+    assert "zebra, with the id one" in shell("status", other).stdout
 
 
 def test_a_facade_lists_for_its_caller_alone(shell: Shell) -> None:

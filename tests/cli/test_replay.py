@@ -27,7 +27,7 @@ def cancelled(shell: Shell) -> str:
 def test_for_people(shell: Shell, cancelled: str) -> None:
     result = shell("replay", cancelled)
     assert result.exit_code == 0
-    assert result.stdout == "one is queued; what was paid and made is used, and nothing else is paid\n"
+    assert result.stdout == "one is queued; clips that were paid and made are used, and nothing else is paid\n"
     assert "queued" in shell("status", cancelled).stdout
 
 

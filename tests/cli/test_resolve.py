@@ -148,14 +148,14 @@ def test_a_film_that_lies_there_is_used_instead_of_any_word(shell: Shell, word: 
     _doubtful(shell, "lose")
     shell.with_desk(_land)
     result = shell("resolve", "one", word)
-    assert result.stdout == f"one is storing, charged: yes, $0.40; {FILM} was there, and the job goes on with it\n"
+    assert result.stdout == f"one is storing, charged: yes, $0.40; {FILM} is stored, and the job continues with it\n"
     assert _job(shell).clips[0].output == FILM
 
 
 def test_a_film_that_lies_there_after_the_end_makes_the_replay_free(shell: Shell) -> None:
     _doubtful(shell, "lose", "judge")
     shell.with_desk(_land)
-    assert "`reelbus replay` makes the video of it for free" in shell("resolve", "one", "--not-charged").stdout
+    assert "`reelbus replay` makes the video from it for free" in shell("resolve", "one", "--not-charged").stdout
     assert (_job(shell).clips[0].state, _job(shell).cost_usd) == (ClipState.LATE, Decimal("0.40"))
     shell("replay", "one")
     assert (_job(shell).state, _job(shell).clips[0].output) == (JobState.STORING, FILM)

@@ -106,7 +106,7 @@ def test_for_people(shell: Shell) -> None:
 
 def test_where_nothing_was_spent(shell: Shell) -> None:
     shell.queued("one")
-    assert shell("spend").stdout == "Nothing was spent: no paid model was asked. The local renderer is free.\n"
+    assert shell("spend").stdout == "Nothing was spent: no paid model was used. The local renderer is free.\n"
 
 
 @pytest.mark.parametrize("by", ["week", "label", "label:", "model:x"])
