@@ -52,6 +52,12 @@ PUBSUB = Traits(
 )
 
 
+LOCAL_BUSES = {
+    "sqlite": ("sqlite://{folder}/bus.db", EMBEDDED),
+}
+"""The buses that need no emulator, by the scheme of their address."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BusBackend:
     """A bus as several processes see it."""
@@ -90,10 +96,16 @@ def _project(request: pytest.FixtureRequest) -> Project | None:
     return found
 
 
-@pytest.fixture(params=ADAPTERS)
+@pytest.fixture(params=[*LOCAL_BUSES, ADAPTERS[-1]])
 async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BusBackend]:
-    project = _project(request)
-    url, traits = (project.bus_url, PUBSUB) if project else (f"sqlite://{tmp_path}/bus.db", EMBEDDED)
+    if request.param in LOCAL_BUSES:
+        project = None
+        url, traits = LOCAL_BUSES[request.param]
+        url = url.format(folder=tmp_path)
+    else:
+        project = _project(request)
+        assert project
+        url, traits = project.bus_url, PUBSUB
     async with each_port(lambda adapters: open_real(adapters, url, traits.ack_deadline_s)) as (
         open_bus,
         close_bus,

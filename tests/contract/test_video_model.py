@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.adapters import PROVIDERS
 from infra.clock import SystemClock
+from infra.gcp.vertex.models import Family
 from schemas.errors import Category, Charged, Failure, Invalid, SubmitRefused, SubmitUnknown, Unavailable
 from schemas.ports import Foreign, GenerationDone, GenerationFailed, GenerationRunning, Missing
 from tests.contract.video_models import ADAPTERS, FAMILIES, NOBODY_LISTENS, PAID, ModelBackend
@@ -119,7 +121,7 @@ async def test_what_is_recovered_is_of_one_attempt(backend: ModelBackend) -> Non
 
 async def test_an_operation_of_another_model_is_foreign(backend: ModelBackend) -> None:
     model = await backend.open()
-    own = "animatic" if backend.server is None else "vertex"
+    own = ADAPTERS.get(backend.family, "vertex")
     others = [row.operation for name, row in FAMILIES.items() if ADAPTERS[name] != own]
     for operation in (*others, "", "elsewhere:1", "work", "veo:", "omni:projects/p"):
         assert await model.poll(operation, request=backend.request) == Foreign(), operation
@@ -347,6 +349,6 @@ def _check_not_sent(failure: Failure) -> None:
 
 
 def test_every_family_has_a_row() -> None:
-    from infra.gcp.vertex.models import Family
-
-    assert {"animatic", *Family} == set(FAMILIES)
+    assert set(ADAPTERS) == set(FAMILIES)
+    assert set(ADAPTERS.values()) == set(PROVIDERS)
+    assert set(Family) <= set(FAMILIES)
