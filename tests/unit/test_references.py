@@ -28,7 +28,7 @@ _MODULE = re.compile(rf"(?<![\w./@\"'-])((?:{'|'.join(PACKAGES)})(?:\.\w+)+)\b(?
 _FILE = re.compile(r"(?<![\w/.*<-])([a-z_]\w*\.py)\b")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _MAKE = re.compile(r"`make ([a-z][a-z-]*)")
-_CODE_BLOCK = re.compile(r"^```(?:python|js|mermaid)\n.*?^```$", re.MULTILINE | re.DOTALL)
+_CODE_BLOCK = re.compile(r"^```(?:python|js|mermaid|diff)\n.*?^```$", re.MULTILINE | re.DOTALL)
 
 
 @cache
