@@ -21,7 +21,6 @@ from schemas.wire.message import job_id_of
 logger = logging.getLogger(__name__)
 
 
-_IN_FLIGHT = 256
 _RETRY_FIRST_S = 0.5
 _RETRY_AT_MOST_S = 30.0
 
@@ -72,14 +71,13 @@ class CompletionListener:
     async def _receive(self) -> None:
         name = f"facade-{uuid.uuid4().hex}"
         subscription = Subscription(name=name, topic=COMPLETIONS, ephemeral=True)
-        async with self._ctx.bus.subscribe(subscription, limit=_IN_FLIGHT) as deliveries:
+        async with self._ctx.bus.follow(subscription) as messages:
             self.is_listening = True
             self._tried.set()
             self._on_completion(None)  # what was published before this subscription existed did not reach it
-            async for delivery in deliveries:
-                if job_id := job_id_of(delivery.message):
+            async for message in messages:
+                if job_id := job_id_of(message):
                     self._on_completion(job_id)
-                await delivery.ack()
 
 
 Until: TypeAlias = Callable[[], Awaitable[None]]

@@ -10,6 +10,7 @@ from sqlite3 import Connection
 from infra.embedded import bus_sql
 from infra.embedded.bus_sql import LeasedMessage
 from infra.embedded.database import Database
+from infra.embedded.follower import Follower
 from infra.embedded.notify import Notifier
 from infra.embedded.subscription import Leases
 from infra.subscription_stream import LeaseRenewer, SubscriptionStream
@@ -39,6 +40,7 @@ class SqliteBus:
         self._ephemeral_for_ms = int(ack_deadline_s * _EPHEMERAL_FOR_DEADLINES * 1000)
         self._own: dict[str, Subscription] = {}
         self._streams: set[SubscriptionStream[LeasedMessage]] = set()
+        self._followers: set[Follower] = set()
         self._renewer = LeaseRenewer(
             partial(database.write_blocking, self._renew), every_s=ack_deadline_s / _RENEWALS_PER_DEADLINE
         )
@@ -87,6 +89,18 @@ class SqliteBus:
             if subscription.ephemeral:
                 await self._forget(subscription.name)
 
+    @asynccontextmanager
+    async def follow(self, subscription: Subscription) -> AsyncIterator[AsyncIterator[Message]]:
+        await self.ensure(subscription)
+        follower = Follower(self._database, subscription.name, poll_interval_s=self._poll_interval_s)
+        self._followers.add(follower)
+        try:
+            with self._wake.listen(subscription.topic, follower.nudge):
+                yield follower
+        finally:
+            self._followers.discard(follower)
+            await self._forget(subscription.name)
+
     async def dead_letters(self, *, limit: int = 100, id: str | None = None) -> list[DeadLetter]:
         if id is None:
             return await self._database.read(partial(bus_sql.newest, limit=limit))
@@ -126,4 +140,6 @@ class SqliteBus:
     def _renew(self, connection: Connection) -> None:
         self._leases.renew(connection)
         bus_sql.ensure(connection, tuple(self._own.values()), self._ephemeral_for_ms)
+        for follower in tuple(self._followers):
+            follower.delete_read(connection)
         bus_sql.sweep(connection)

@@ -119,6 +119,14 @@ class Bus(Protocol):
         closed. An ephemeral subscription is deleted at the end of its context.
         """
 
+    def follow(self, subscription: Subscription) -> AbstractAsyncContextManager[AsyncIterator[Message]]:
+        """Receive every message of a topic through an ephemeral subscription, without settling any.
+
+        For a process that takes messages as hints, and reads the truth elsewhere: a message may come twice, and is lost
+        if the process, the bus or the iteration fails. Creates the subscription, which ends with its context. The
+        iterator raises `Unavailable`; the caller then follows again, and has missed what was published meanwhile.
+        """
+
     async def dead_letters(self, *, limit: int = 100, id: str | None = None) -> list[DeadLetter]:
         """Return the dead letters, the newest first; with `id`, only that one."""
 

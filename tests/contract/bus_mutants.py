@@ -48,6 +48,11 @@ class Wrapper:
         async with self.bus.subscribe(subscription, limit=limit) as flow:
             yield self.deliver(flow)
 
+    @asynccontextmanager
+    async def follow(self, subscription: Subscription) -> AsyncIterator[AsyncIterator[Message]]:
+        async with self.bus.follow(subscription) as messages:
+            yield messages
+
     async def dead_letters(self, *, limit: int = 100, id: str | None = None) -> list[DeadLetter]:
         return await self.bus.dead_letters(limit=limit, id=id)
 
@@ -297,6 +302,52 @@ class EndsIdleEphemeral(Wrapper):
         return delivery
 
 
+class SharesFollowers(Wrapper):
+    """Two processes that follow a topic get only some of the messages each."""
+
+    @asynccontextmanager
+    async def follow(self, subscription: Subscription) -> AsyncIterator[AsyncIterator[Message]]:
+        shared = replace(subscription, name=f"shared-{subscription.topic}")
+        async with self.bus.subscribe(shared, limit=5) as flow:
+            yield _ack_each(flow)
+
+
+class KeepsFollowers(Wrapper):
+    """A follower's subscription does not end with its context."""
+
+    @asynccontextmanager
+    async def follow(self, subscription: Subscription) -> AsyncIterator[AsyncIterator[Message]]:
+        async with super().follow(subscription) as messages:
+            self.bus._own.clear()
+            yield messages
+
+
+class KeepsWhatWasFollowed(Wrapper):
+    """What a follower has read is never deleted."""
+
+    @asynccontextmanager
+    async def follow(self, subscription: Subscription) -> AsyncIterator[AsyncIterator[Message]]:
+        async with super().follow(subscription) as messages:
+            self.bus._followers.clear()
+            yield messages
+
+
+class FollowsByHintsAlone(Wrapper):
+    """A follower that gets no hint never reads again."""
+
+    @asynccontextmanager
+    async def follow(self, subscription: Subscription) -> AsyncIterator[AsyncIterator[Message]]:
+        self.bus._poll_interval_s = 3600
+        async with super().follow(subscription) as messages:
+            yield messages
+
+
+async def _ack_each(flow: AsyncIterator[Delivery]) -> AsyncIterator[Message]:
+    async for delivery in flow:
+        await delivery.ack()
+        yield delivery.message
+
+
 class IgnoresTheLimit(Wrapper):
     @asynccontextmanager
     async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
@@ -389,6 +440,10 @@ MUTANTS: dict[type[Wrapper], str] = {
     KeepsEphemeral: "test_an_ephemeral_subscription_ends_with_its_context",
     KeepsDeadProcessesSubscriptions: "test_a_killed_process_s_ephemeral_subscription_goes",
     EndsIdleEphemeral: "test_an_ephemeral_subscription_lives_as_long_as_its_process",
+    SharesFollowers: "test_each_follower_receives_everything",
+    KeepsFollowers: "test_a_follower_ends_with_its_context",
+    KeepsWhatWasFollowed: "test_what_a_follower_has_read_does_not_stay",
+    FollowsByHintsAlone: "test_a_follower_reads_on_without_wake_up_hints",
     IgnoresTheLimit: "test_never_more_than_the_limit_unsettled",
     KeepsTheSlot: "test_a_settled_message_makes_room_for_the_next",
     NeedsTheHint: "test_delivery_goes_on_without_wake_up_hints",

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 import pytest
 
@@ -568,3 +569,69 @@ async def test_delivery_goes_on_without_wake_up_hints(
         delivery = await take_one(flow)
         assert text_of(delivery) == "without a hint"
         await delivery.ack()
+
+
+async def _texts(messages: AsyncIterator[Message], count: int) -> list[str]:
+    async with asyncio.timeout(PATIENCE_S):
+        return [(await anext(messages)).data.decode() for _ in range(count)]
+
+
+async def test_each_follower_receives_everything(backend: BusBackend, unique: str, topic: str) -> None:
+    following, publishing = await backend.open(), await backend.open()
+    one, other = (Subscription(name=f"follower-{unique}-{index}", topic=topic, ephemeral=True) for index in range(2))
+    async with following.follow(one) as first, publishing.follow(other) as second:
+        for number in range(300):
+            await publishing.publish(topic, message(str(number)))
+        for messages in (first, second):
+            assert sorted(await _texts(messages, 300), key=int) == [str(number) for number in range(300)]
+
+
+async def test_a_follower_ends_with_its_context(bus: Bus, unique: str, topic: str) -> None:
+    own = Subscription(name=f"follower-{unique}", topic=topic, ephemeral=True)
+    async with bus.follow(own):
+        await bus.publish(topic, message("unread"))
+    assert not await bus.list_waiting(own)
+    await bus.publish(topic, message("missed"))
+    async with bus.follow(replace(own, name=f"{own.name}-again")) as messages:
+        await bus.publish(topic, message("fresh"))
+        assert await _texts(messages, 1) == ["fresh"]
+
+
+async def test_a_follower_reads_on_without_wake_up_hints(backend: BusBackend, unique: str, topic: str) -> None:
+    following, publishing = await backend.open(), await backend.open()
+    own = Subscription(name=f"follower-{unique}", topic=topic, ephemeral=True)
+    async with following.follow(own) as messages:
+        await publishing.publish(topic, message("first"))
+        assert await _texts(messages, 1) == ["first"]
+        backend.lose_hints()
+        following_on = asyncio.create_task(_texts(messages, 1))
+        for _ in range(2):
+            await following.list_waiting(own)  # so the follower has read nothing new, and waits
+        await publishing.publish(topic, message("without a hint"))
+        assert await following_on == ["without a hint"]
+
+
+async def test_what_a_follower_has_read_does_not_stay(backend: BusBackend, unique: str, topic: str) -> None:
+    bus = await backend.open()
+    if not bus.sees_waiting:
+        pytest.skip("Pub/Sub does not tell what waits; a follower there acks each message")
+    own = Subscription(name=f"follower-{unique}", topic=topic, ephemeral=True)
+    async with bus.follow(own) as messages:
+        for number in range(5):
+            await bus.publish(topic, message(str(number)))
+        await _texts(messages, 4)
+        async with asyncio.timeout(PATIENCE_S):
+            while len(await bus.list_waiting(own)) > 1:  # noqa: ASYNC110 - the port reports no event for it
+                await asyncio.sleep(0.05)
+        assert await _texts(messages, 1) == ["4"]
+
+
+async def test_a_follower_that_can_t_read_says_so(backend: BusBackend, unique: str, topic: str) -> None:
+    if backend.disconnect is None:
+        pytest.skip("a test can't cut the emulator off; tests/gcp sees the client's errors translated")
+    bus = await backend.open()
+    own = Subscription(name=f"follower-{unique}", topic=topic, ephemeral=True)
+    async with bus.follow(own) as messages:
+        backend.disconnect()
+        with pytest.raises(Unavailable):
+            await _texts(messages, 1)

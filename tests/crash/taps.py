@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from schemas.ports import Bus, Delivery, Subscription
+from schemas.wire.message import Message
 from tests.crash.labels import Labels, place_of
 from tests.crash.points import Points
 
@@ -44,6 +45,20 @@ class BusTap(Tap):
         async with cast("Bus", self._target).subscribe(subscription, limit=limit) as deliveries:
             self._points.passed(f"after bus.subscribe {place}")
             yield self._tapped(deliveries, place)
+
+    @asynccontextmanager
+    async def follow(self, subscription: Subscription) -> AsyncIterator[AsyncIterator[Message]]:
+        """As the bus does."""
+        place = place_of(subscription)
+        self._points.passed(f"before bus.follow {place}")
+        async with cast("Bus", self._target).follow(subscription) as messages:
+            self._points.passed(f"after bus.follow {place}")
+            yield self._followed(messages, place)
+
+    async def _followed(self, messages: AsyncIterator[Message], place: str) -> AsyncIterator[Message]:
+        async for message in messages:
+            self._points.passed(f"at message {place}")
+            yield message
 
     async def _tapped(self, deliveries: AsyncIterator[Delivery], place: str) -> AsyncIterator[Delivery]:
         async for delivery in deliveries:

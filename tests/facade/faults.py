@@ -51,6 +51,9 @@ class _Bus:
     ) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
         return self._bus.subscribe(subscription, limit=limit)
 
+    def follow(self, subscription: Subscription) -> AbstractAsyncContextManager[AsyncIterator[Message]]:
+        return self._bus.follow(subscription)
+
     async def dead_letters(self, *, limit: int = 100, id: str | None = None) -> list[DeadLetter]:
         return await self._bus.dead_letters(limit=limit, id=id)
 
@@ -77,13 +80,13 @@ class FlakyBus(_Bus):
         self.repaired = asyncio.Event()
 
     @asynccontextmanager
-    async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
+    async def follow(self, subscription: Subscription) -> AsyncIterator[AsyncIterator[Message]]:
         if self.refused < 3:
             self.refused += 1
             raise Unavailable
-        async with self._bus.subscribe(subscription, limit=limit) as deliveries:
+        async with self._bus.follow(subscription) as messages:
             self.repaired.set()
-            yield deliveries
+            yield messages
 
 
 class BrokenBus(_Bus):
@@ -91,11 +94,9 @@ class BrokenBus(_Bus):
 
     mended = False
 
-    def subscribe(
-        self, subscription: Subscription, *, limit: int
-    ) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
+    def follow(self, subscription: Subscription) -> AbstractAsyncContextManager[AsyncIterator[Message]]:
         if self.mended:
-            return self._bus.subscribe(subscription, limit=limit)
+            return self._bus.follow(subscription)
         raise ZeroDivisionError
 
 
@@ -109,18 +110,18 @@ class BreakingBus(_Bus):
         self._subscriptions = 0
 
     @asynccontextmanager
-    async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
+    async def follow(self, subscription: Subscription) -> AsyncIterator[AsyncIterator[Message]]:
         self._subscriptions += 1
         if self._subscriptions > 1:
             self.begun_again.set()
-        async with self._bus.subscribe(subscription, limit=limit) as deliveries:
-            yield deliveries if self.begun_again.is_set() else self._until_it_breaks(deliveries)
+        async with self._bus.follow(subscription) as messages:
+            yield messages if self.begun_again.is_set() else self._until_it_breaks(messages)
 
-    async def _until_it_breaks(self, deliveries: AsyncIterator[Delivery]) -> AsyncIterator[Delivery]:
+    async def _until_it_breaks(self, messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
         await self.breaks.wait()
         if self.breaks.is_set():
             raise RuntimeError("this subscription is broken")
-        yield await anext(deliveries)
+        yield await anext(messages)
 
 
 class HastyClock:

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 _BATCH = BatchSettings(max_messages=100, max_latency=0.005)
 """5 ms collect the messages of many callers into one request. A video takes a minute, so the delay does not matter."""
+_FOLLOWED_AT_ONCE = 256
 _RETRY = Retry(
     predicate=if_exception_type(
         api.Aborted, api.InternalServerError, api.ResourceExhausted, api.ServiceUnavailable, api.Unknown
@@ -107,6 +108,11 @@ class PubSubBus:
             if subscription.ephemeral:
                 await self._delete_ephemeral(subscription.name)
 
+    @asynccontextmanager
+    async def follow(self, subscription: Subscription) -> AsyncIterator[AsyncIterator[Message]]:
+        async with self.subscribe(subscription, limit=_FOLLOWED_AT_ONCE) as deliveries:
+            yield _ack_each(deliveries)
+
     async def dead_letters(self, *, limit: int = 100, id: str | None = None) -> list[DeadLetter]:
         with translate_errors("Pub/Sub"):
             return await asyncio.to_thread(self._read_dead_letters, limit, id)
@@ -183,3 +189,9 @@ class PubSubBus:
         if not subscription.ephemeral:
             return subscription.name
         return self._ephemeral.setdefault(subscription.name, f"{subscription.name}-{secrets.token_hex(4)}")
+
+
+async def _ack_each(deliveries: AsyncIterator[Delivery]) -> AsyncIterator[Message]:
+    async for delivery in deliveries:
+        await delivery.ack()
+        yield delivery.message
