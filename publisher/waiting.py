@@ -1,6 +1,6 @@
 """Lets thousands of callers wait for the end of their jobs, with one subscription for all of them.
 
-The subscription is ephemeral and lives as long as the process. Completions make an answer quick; a regular read of each
+The subscription is ephemeral: it ends with the process. Completions make an answer quick; a regular read of each
 waiting job makes it correct: a lost completion delays an answer, but never prevents it.
 """
 
@@ -85,14 +85,14 @@ Until: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class Draining(ReelbusError):
-    """The server is stopping; the job goes on."""
+    """The server is stopping; the job continues."""
 
 
 class TooManyWaiters(Unavailable):
-    """Too many callers are waiting; the job goes on."""
+    """Too many callers are waiting; the job continues."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit:,} callers are waiting, which is the limit; the job goes on, ask for it later")
+        super().__init__(f"{limit:,} callers are waiting, which is the limit; the job continues, ask for it later")
 
 
 class Waiter:

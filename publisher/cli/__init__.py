@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in self._entries.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse what stands before the command. Say where an option of a command belongs."""
+        """Parse the options before the command. If one belongs to a command, the error names the right place."""
         command = next((arg for arg in args if arg in self._entries), "COMMAND")
         try:
             return super().parse_args(ctx, args)
