@@ -1,5 +1,8 @@
 """What is refused is refused before anything happens, in the words of the HTTP door."""
 
+import os
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -91,3 +94,19 @@ def test_a_file_without_an_end(shell: Shell, option: str) -> None:
     result = shell("generate", PROMPT, option, "/dev/zero")
     assert result.exit_code == 2
     assert "must have at most 20,000,000 bytes" in complaint(result)
+
+
+def test_a_scene_from_a_pipe_that_is_being_written(shell: Shell) -> None:
+    """As a shell makes it of `--scene <(command)`. The text is longer than what a pipe holds."""
+    read_fd, write_fd = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(write_fd, "wb") as writer:
+            writer.write(b" " * 200_000 + b'{"colour": "red"}')
+
+    writing = threading.Thread(target=write)
+    with closing(os.fdopen(read_fd, "rb")):
+        writing.start()
+        result = shell("generate", "--scene", f"/dev/fd/{read_fd}")
+        writing.join()
+    assert "scene.colour is not a known key" in complaint(result)
