@@ -6,7 +6,7 @@ It runs on the whole line, before fonts are chosen.
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 
 _DEEPEST = 125
 _BRACKETS = (
@@ -146,13 +146,9 @@ class _Explicit:
         kind = self.kinds[at]
         if kind in _EMBEDDINGS or kind in _ISOLATES:
             self._open(at, kind)
-        elif kind == "PDI":
-            self._close_isolate(at)
-            self._settle(at)
-        elif kind == "PDF":
-            self._close_embedding()
-            self._settle(at)
         else:
+            if kind in ("PDI", "PDF"):
+                self._close(at)
             self._settle(at)
 
     def _settle(self, at: int) -> None:
@@ -176,22 +172,19 @@ class _Explicit:
         elif not self._lost_isolates:
             self._lost_embeddings += 1
 
-    def _close_isolate(self, at: int) -> None:
-        if at not in self.starts:
-            return
-        if self._lost_isolates:
-            self._lost_isolates -= 1
-            return
-        self._lost_embeddings = 0
-        while not self._stack.pop()[2]:
-            pass
-
-    def _close_embedding(self) -> None:
-        if self._lost_isolates:
-            return
-        if self._lost_embeddings:
+    def _close(self, at: int) -> None:
+        if self.kinds[at] == "PDI":
+            if at not in self.starts:
+                return
+            if self._lost_isolates:
+                self._lost_isolates -= 1
+                return
+            self._lost_embeddings = 0
+            while not self._stack.pop()[2]:
+                pass
+        elif self._lost_embeddings and not self._lost_isolates:
             self._lost_embeddings -= 1
-        elif len(self._stack) > 1 and not self._stack[-1][2]:
+        elif not self._lost_isolates and len(self._stack) > 1 and not self._stack[-1][2]:
             self._stack.pop()
 
 
@@ -245,12 +238,7 @@ class _Sequence:
     def resolve(self) -> None:
         self._resolve_marks_and_arabic()
         self._resolve_signs_and_latin()
-        for first, last in sorted(self._bracket_pairs()):
-            # N0: a pair of brackets runs as its content does, if that runs as the line does, or as what is before.
-            inside = {_STRONG[kind] for kind in self._kinds[first + 1 : last] if kind in _STRONG}
-            if inside:
-                before = (_STRONG[kind] for kind in reversed(self._kinds[:first]) if kind in _STRONG)
-                self._set_pair(first, last, self._own if self._own in inside else next(before, self._edges[0]))
+        self._resolve_brackets()
         for first, last in _stretches(self._kinds, _NEUTRAL):
             # N1 and N2: neutrals between two of one direction have it; others have the direction of the line.
             left = _STRONG[self._kinds[first - 1]] if first else self._edges[0]
@@ -292,6 +280,19 @@ class _Sequence:
             elif kind == "EN" and strong == "L":
                 kinds[at] = "L"
 
+    def _resolve_brackets(self) -> None:
+        """N0: a pair of brackets runs as its content does, if that runs as the line does, or as what is before."""
+        for first, last in sorted(self._bracket_pairs()):
+            inside = {_STRONG[kind] for kind in self._kinds[first + 1 : last] if kind in _STRONG}
+            if not inside:
+                continue
+            before = (_STRONG[kind] for kind in reversed(self._kinds[:first]) if kind in _STRONG)
+            direction = self._own if self._own in inside else next(before, self._edges[0])
+            for at in (first, last):
+                marks = takewhile(lambda mark: self._given[mark] == "NSM", range(at + 1, len(self._kinds)))
+                for place in (at, *marks):
+                    self._kinds[place] = direction
+
     def _bracket_pairs(self) -> Iterator[tuple[int, int]]:
         """BD16."""
         open_: list[tuple[str, int]] = []
@@ -308,21 +309,6 @@ class _Sequence:
                 if match is not None:
                     yield open_[match][1], at
                     del open_[match:]
-
-    def _set_pair(self, first: int, last: int, direction: str) -> None:
-        for at in (first, last):
-            self._kinds[at] = direction
-            for mark in range(at + 1, len(self._kinds)):
-                if self._given[mark] != "NSM":
-                    break
-                self._kinds[mark] = direction
-
-    def _resolve_neutrals(self) -> None:
-        """N1 and N2: what stands between two of one direction has it; else the direction of the line."""
-        for first, last in _stretches(self._kinds, _NEUTRAL):
-            before = _STRONG[self._kinds[first - 1]] if first else self._edges[0]
-            after = _STRONG[self._kinds[last]] if last < len(self._kinds) else self._edges[1]
-            self._kinds[first:last] = [before if before == after else self._own] * (last - first)
 
 
 def _stretches(kinds: list[str], wanted: tuple[str, ...]) -> list[tuple[int, int]]:

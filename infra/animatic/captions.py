@@ -180,7 +180,16 @@ def _turn(pages: list[Page], layout: Layout, accent: Colour, place: tuple[int, f
 
 def _divide(board: Storyboard, layout: Layout) -> tuple[Block | None, tuple[Note, ...]]:
     """Return the headline and the notes below it. A text that has no room in the headline is a note, uncut."""
-    notes = tuple(_notes(board))
+    texts = (
+        ("ACTION", board.description),
+        ("VISUAL", board.visual),
+        ("SCRIPT", board.script),
+        ("CAMERA", board.camera),
+        ("MUSIC", board.music),
+        ("STYLE", board.style),
+    )
+    cleaned = [(label, tuple(filter(None, map(clean, text.splitlines())))) for label, text in texts]
+    notes = tuple(Note(label=label, paragraphs=paragraphs) for label, paragraphs in cleaned if paragraphs)
     title = clean(board.title)
     if not title and len(notes) >= 1 and notes[0].label in ("ACTION", "SCRIPT") and len(notes[0].paragraphs) == 1:
         share = 1.0 if layout.tall else 0.74
@@ -193,21 +202,6 @@ def _divide(board: Storyboard, layout: Layout) -> tuple[Block | None, tuple[Note
     block = shrink(title, layout, sizes, room)
     whole = Note(label="TITLE", paragraphs=(title,))
     return block, (whole, *notes) if block.cut else notes
-
-
-def _notes(board: Storyboard) -> Iterator[Note]:
-    texts = (
-        ("ACTION", board.description),
-        ("VISUAL", board.visual),
-        ("SCRIPT", board.script),
-        ("CAMERA", board.camera),
-        ("MUSIC", board.music),
-        ("STYLE", board.style),
-    )
-    for label, text in texts:
-        paragraphs = tuple(filter(None, map(clean, text.splitlines())))
-        if paragraphs:
-            yield Note(label=label, paragraphs=paragraphs)
 
 
 def _set_cues(words: _Words, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import av
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from schemas.errors import Invalid
 from schemas.services.image_header import image_kind, png_chunks
@@ -139,16 +139,16 @@ def _load(data: bytes) -> Image.Image:
             if "cut off" in str(error):
                 raise
             raise _NotDrawn(str(error).replace("reference_image", "The reference image") + ".") from error
-        factor = _factor(image)
-        if image.format in ("JPEG", "MPO"):
-            image.draft(image.mode, (image.width // factor, image.height // factor))
-        if image.format == "WEBP" and factor > 1:
-            small = _shrink_webp(data, (image.width // factor, image.height // factor))
-        else:
-            image.load()
-            small = _shrink(image, depth)
-        turn = _TURNS.get(_orientation(image))
-        flat = _flatten(small, profile or image.info.get("icc_profile"))
+        small = _shrink(image, data, depth)
+        profile = profile or image.info.get("icc_profile")
+        try:
+            turn = _TURNS.get(int(image.getexif().get(_ORIENTATION, 1)))
+        except _BROKEN:  # a picture with broken metadata is shown as it is stored
+            turn = None
+    alpha = small.getchannel("A") if small.mode.endswith("A") else None
+    flat = to_srgb(small.convert(small.mode.removesuffix("A")) if alpha else small, profile)
+    if alpha and alpha.getextrema() != (255, 255):
+        flat = lay_on_paper(flat, alpha)
     return flat if turn is None else flat.transpose(turn)
 
 
@@ -177,11 +177,22 @@ def _factor(image: Image.Image) -> int:
     return max(1, round(math.sqrt(image.width * image.height / _ENOUGH_PIXELS)))
 
 
-def _shrink(image: Image.Image, depth: int) -> Image.Image:
+def _shrink(image: ImageFile.ImageFile, data: bytes, depth: int) -> Image.Image:
     """Return the image in one of the modes L, LA, RGB, RGBA and CMYK, a large one smaller.
 
     It works in strips: a whole large picture would be in memory several times at once.
     """
+    factor = _factor(image)
+    size = (image.width // factor, image.height // factor)
+    if image.format == "WEBP" and factor > 1:
+        # Pillow reads a WebP as an animation, in four times the memory of the picture.
+        with av.open(BytesIO(data), "r", format="webp_pipe") as container:
+            frame = next(iter(container.decode(video=0)))
+            small = frame.reformat(width=size[0], height=size[1], format="rgba", interpolation="AREA")
+            return Image.fromarray(small.to_ndarray())
+    if image.format in ("JPEG", "MPO"):
+        image.draft(image.mode, size)
+    image.load()
     factor = _factor(image)
     if factor == 1:
         return _expand(image, depth)
@@ -194,14 +205,6 @@ def _shrink(image: Image.Image, depth: int) -> Image.Image:
     for number, strip in enumerate(strips):
         whole.paste(strip, (0, number * _STRIP_PX))
     return whole
-
-
-def _shrink_webp(data: bytes, size: tuple[int, int]) -> Image.Image:
-    """Shrink with FFmpeg: Pillow reads a WebP as an animation, in four times the memory of the picture."""
-    with av.open(BytesIO(data), "r", format="webp_pipe") as container:
-        frame = next(iter(container.decode(video=0)))
-        small = frame.reformat(width=size[0], height=size[1], format="rgba", interpolation="AREA")
-        return Image.fromarray(small.to_ndarray())
 
 
 def _expand(image: Image.Image, depth: int) -> Image.Image:
@@ -238,19 +241,3 @@ def _expand_16_bits(image: Image.Image, key: Any) -> Image.Image:
     if key is not None:
         grey.putalpha(Image.fromarray(np.where(pixels == key, 0, 255).astype(np.uint8)))
     return grey
-
-
-def _flatten(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if not image.mode.endswith("A"):
-        return to_srgb(image, profile)
-    alpha = image.getchannel("A")
-    colours = to_srgb(image.convert(image.mode.removesuffix("A")), profile)
-    return colours if alpha.getextrema() == (255, 255) else lay_on_paper(colours, alpha)
-
-
-def _orientation(image: Image.Image) -> int:
-    """Return how the camera was held. A picture with broken metadata is shown as it is stored."""
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except _BROKEN:
-        return 1

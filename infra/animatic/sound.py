@@ -138,7 +138,12 @@ class _Bed:
 
     def second(self, second: int, duration_seconds: int) -> Samples:
         time = second + np.arange(SAMPLE_RATE_HZ, dtype=np.float64) / SAMPLE_RATE_HZ
-        mixed = self._pad(time) + self._plucks(time) + self._drums(time)
+        mixed = self._pad(time) + self._plucks(time)
+        if self.mood.pulse:
+            drums, step_s = np.zeros((2, time.size)), self.mood.beat_s * 2
+            for number in range(max(0, int((time[0] - _DRUM_RINGS_S) / step_s)), int(time[-1] / step_s) + 1):
+                drums += _struck(58.0, time - number * step_s, 7.0)
+            mixed += drums * self.mood.pulse
         # The fades take no more than half of a very short film.
         fade_in = np.clip(time / min(_FADE_IN_S, duration_seconds / 4), 0, 1)
         fade_out = np.clip((duration_seconds - time) / min(_FADE_OUT_S, duration_seconds / 3), 0, 1)
@@ -193,15 +198,6 @@ class _Bed:
                 left = 0.5 + 0.3 * np.sin(number * 2.4)
                 mixed += np.array([[left], [1 - left]]) * _struck(_hertz(note), time - number * step, 4.5)
         return mixed * self.mood.pluck
-
-    def _drums(self, time: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        mixed = np.zeros((2, time.size))
-        if not self.mood.pulse:
-            return mixed
-        step = self.mood.beat_s * 2
-        for number in range(max(0, int((time[0] - _DRUM_RINGS_S) / step)), int(time[-1] / step) + 1):
-            mixed += _struck(58.0, time - number * step, 7.0)
-        return mixed * self.mood.pulse
 
 
 def _hertz(note: int) -> float:

@@ -101,15 +101,17 @@ def _extends(held: str, char: str) -> bool:
 
 def visible_part(cluster: str) -> str:
     """Return the cluster without characters that only change the look of others: most fonts draw a box for them."""
-    drawn = "".join(" " if char.isspace() else char for char in cluster if char.isspace() or _is_drawn(char))
+    drawn = ""
+    for char in cluster:
+        if char.isspace():
+            drawn += " "
+        elif unicodedata.category(char)[0] == "M":
+            # Marks that enclose a letter (a keycap, a circle) are left out: fonts that have them lack most letters.
+            is_drawn = unicodedata.category(char) != "Me" and not "\ufe00" <= char <= "\ufe0f" and char < "\U000e0100"
+            drawn += char if is_drawn else ""
+        elif char in _JOINERS or has_visible_text(char):
+            drawn += char
     return drawn if drawn.isspace() or has_visible_text(drawn) else ""
-
-
-def _is_drawn(char: str) -> bool:
-    """Marks that enclose a letter (a keycap, a circle) are left out: fonts that have them lack most letters."""
-    if unicodedata.category(char)[0] == "M":
-        return unicodedata.category(char) != "Me" and not "\ufe00" <= char <= "\ufe0f" and char < "\U000e0100"
-    return char in _JOINERS or has_visible_text(char)
 
 
 def is_emoji(cluster: str) -> bool:
@@ -223,7 +225,14 @@ def chunk(text: str, measure: Measure) -> Iterator[str]:
     pieces = list(_narrow(atoms(clean(text)), measure.width_px, measure.width_of))
     chunks = []
     while pieces:
-        count = _count_pieces(pieces, measure)
+        most = 1
+        while most < len(pieces) and measure.fits("".join(pieces[: most + 1])):
+            most += 1
+        count = most
+        for ends in (_CLAUSE_ENDS, _SENTENCE_ENDS) if most < len(pieces) else ():  # the end of a sentence is better
+            breaks = [at for at in range(1, most + 1) if pieces[at - 1].rstrip().endswith(ends)]
+            if breaks and breaks[-1] >= most * _EARLIEST_BREAK:
+                count = breaks[-1]
         chunks.append("".join(pieces[:count]).strip())
         pieces = pieces[count:]
     return _carry_directions(chunks)
@@ -254,20 +263,6 @@ def shorten(text: str, limit: float, length_of: Callable[[str], float]) -> str:
     if sentences:
         kept = kept[: sentences[-1]]
     return kept.rstrip(" ,;:—–-.") + ELLIPSIS if kept else ""
-
-
-def _count_pieces(rest: list[str], measure: Measure) -> int:
-    """Return how many of the pieces make the next caption."""
-    most = 1
-    while most < len(rest) and measure.fits("".join(rest[: most + 1])):
-        most += 1
-    if most == len(rest):
-        return most
-    for ends in (_SENTENCE_ENDS, _CLAUSE_ENDS):
-        breaks = [at for at in range(1, most + 1) if rest[at - 1].rstrip().endswith(ends)]
-        if breaks and breaks[-1] >= most * _EARLIEST_BREAK:
-            return breaks[-1]
-    return most
 
 
 def _lines(text: str, width_px: float, width_of: Callable[[str], float]) -> Iterator[str]:

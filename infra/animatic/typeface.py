@@ -210,13 +210,7 @@ def _has_all(face: Path, drawn: str) -> bool:
 def _has(face: Path, char: str) -> bool:
     if char in " \u200c\u200d":
         return True
-    return bytes(_probe(face).getmask(char)) != _blank(face)
-
-
-@lru_cache(maxsize=64)
-def _blank(face: Path) -> bytes:
-    """Return what a font draws for a character that it does not have."""
-    return bytes(_probe(face).getmask(_UNASSIGNED))
+    return bytes(_probe(face).getmask(char)) != bytes(_probe(face).getmask(_UNASSIGNED))
 
 
 @lru_cache(maxsize=64)
