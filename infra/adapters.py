@@ -83,7 +83,7 @@ class Adapters:
         raise _unknown_scheme("jobs", address, "sqlite", "firestore")
 
     async def heartbeats(self, jobs_url: str) -> Heartbeats:
-        """Open the workers' signs of life, which are stored beside the jobs."""
+        """Open the heartbeats of the workers, which are stored beside the jobs."""
         address = urlsplit(jobs_url)
         match address.scheme:
             case "sqlite":
@@ -101,7 +101,7 @@ class Adapters:
         """Open the video store. `base_url` is for the local folder, `reference_buckets` for a bucket.
 
         With `check` also try what would otherwise fail after a video was paid. A service that can't be reached at the
-        moment is no mistake in the settings: that is only logged.
+        moment is not an error of the settings: it is only logged.
         """
         address = urlsplit(url)
         match address.scheme:

@@ -1,4 +1,4 @@
-"""When `reconcile` looks at a job next: after twice the time with each check, and afresh with each change of state."""
+"""When `reconcile` checks a job next: after twice the time of the check before, and anew after each change of state."""
 
 from datetime import datetime, timedelta
 

@@ -35,7 +35,7 @@ from schemas.domain.tombstone import erasure_blocker, mark_swept, tombstone_of
 from schemas.errors import Category, Charged, Failure, ImpossibleStep
 
 _ADOPTS = (ClipState.PLANNED, ClipState.UNKNOWN)
-"""In these states a clip can still use an operation that turns up late."""
+"""In these states a clip can still use an operation that is reported late."""
 HISTORY_AT_MOST = 200
 
 

@@ -23,7 +23,7 @@ def erasure_blocker(job: Job, at: datetime) -> str | None:
         return f"the end of job {job.job_id} is not announced yet; a worker, or `reelbus reconcile`, does that"
     until = (job.since(job.state) or at) + LATE_RESULT_WINDOW
     if job.has_unresolved_charges and at < until:
-        return f"a paid clip of job {job.job_id} may still turn up until {isoformat(until)}; wait, or resolve it"
+        return f"a paid clip of job {job.job_id} may still appear until {isoformat(until)}; wait, or resolve it"
     return None
 
 

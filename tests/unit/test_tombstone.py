@@ -109,7 +109,7 @@ def test_no_word_of_the_caller_is_left(job: Job) -> None:
     [
         (played(started(), accepted()), "has not ended (generating)"),
         (played(wished()), "is not announced yet"),
-        (played(started(), lost(), judged()), "may still turn up until 2026-02-01T12:10:00.000Z"),
+        (played(started(), lost(), judged()), "may still appear until 2026-02-01T12:10:00.000Z"),
     ],
 )
 def test_a_job_with_something_left_to_happen_is_kept(job: Job, words: str) -> None:
