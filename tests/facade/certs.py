@@ -1,4 +1,4 @@
-"""Whoever signs Google's ID tokens here, and a local server that hands out the certificate, as Google's does."""
+"""A signer of ID tokens in the place of Google, and a local server for its certificate."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ EMAIL = "robot@project.iam.gserviceaccount.com"
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Somebody who signs tokens."""
+    """A key that signs tokens, with its certificate."""
 
     kid: str
     key: rsa.RSAPrivateKey

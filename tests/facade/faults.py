@@ -90,7 +90,7 @@ class FlakyBus(_Bus):
 
 
 class BrokenBus(_Bus):
-    """Its subscriptions break in a way that nobody foresaw, until it is `mended`."""
+    """Its subscriptions end with an unexpected error, until it is `mended`."""
 
     mended = False
 

@@ -75,7 +75,7 @@ async def test_a_head_that_trickles_is_closed(tmp_path: Path) -> None:
         trickling.cancel()
 
 
-async def test_a_body_nobody_reads_keeps_no_connection(tmp_path: Path) -> None:
+async def test_a_body_that_is_not_read_keeps_no_connection(tmp_path: Path) -> None:
     """Refused by its head; what the caller goes on sending is thrown away for a while, and no longer."""
     async with server_at(tmp_path, head_within_s=0.3) as server:
         head = b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"

@@ -1,4 +1,4 @@
-"""More requests at once than are taken in: they queue, nobody is forgotten, and who has left gets no job."""
+"""More requests at once than are processed: they queue, each is answered, and a disconnected caller gets no job."""
 
 import asyncio
 import json
@@ -100,7 +100,7 @@ async def test_a_server_that_goes_down_makes_no_jobs_for_those_in_the_queue(tmp_
         assert await _jobs(door) == 0
 
 
-async def test_those_who_wait_for_their_videos_or_their_twins_are_in_nobodys_way(
+async def test_callers_that_wait_for_videos_or_identical_calls_hold_no_slot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coalescing, "MOMENT_S", 3600)

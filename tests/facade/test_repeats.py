@@ -29,7 +29,7 @@ async def test_a_key_may_always_come_back(door: Door) -> None:
     assert await door.queued(job_id="order-1") == "order-1"
 
 
-async def test_switched_off_nobody_is_told_to_come_back_after_a_drain(tmp_path: Path) -> None:
+async def test_without_reattaching_no_caller_is_told_to_repeat_after_a_drain(tmp_path: Path) -> None:
     async with door_to(settings_for(tmp_path, reattach_s=0)) as door, hand_at(door.desk) as hand:
         calls = [asyncio.create_task(door.post()), asyncio.create_task(door.post(job_id="order-1"))]
         taken = {await hand.take() for _ in calls}
@@ -39,9 +39,9 @@ async def test_switched_off_nobody_is_told_to_come_back_after_a_drain(tmp_path: 
     assert keyed.json()["error"]["retryable"] is True
 
 
-async def test_switched_off_nobody_is_told_to_come_back_to_a_full_house(tmp_path: Path) -> None:
+async def test_without_reattaching_no_caller_is_told_to_repeat_if_too_many_wait(tmp_path: Path) -> None:
     async with door_to(settings_for(tmp_path, reattach_s=0, max_waits=1)) as door:
-        with door.state["waiters"].register("somebody-elses"):
+        with door.state["waiters"].register("of-another-caller"):
             _not_to_repeat(await door.post())
 
 

@@ -1,4 +1,4 @@
-"""One trace id from the caller to the record, the message and the log; and an error that nobody foresaw."""
+"""One trace id from the caller to the record, the message and the log; and an unexpected error."""
 
 import json
 import logging

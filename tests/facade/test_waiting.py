@@ -71,7 +71,7 @@ async def test_a_full_house_names_the_limit_and_the_job_that_goes_on(tmp_path: P
 
 async def test_a_full_house_answers_at_once_who_would_take_a_202(tmp_path: Path) -> None:
     async with door_to(settings_for(tmp_path, max_waits=1)) as door:
-        with door.state["waiters"].register("somebody-elses"):
+        with door.state["waiters"].register("of-another-caller"):
             assert (await door.post({"Prefer": "wait=60"})).status_code == 202
 
 
@@ -228,7 +228,7 @@ async def test_news_in_the_turn_in_which_the_wait_expires(door: Door) -> None:
     assert raised == []
 
 
-async def test_nobody_new_waits_while_draining(door: Door) -> None:
+async def test_no_new_caller_waits_while_draining(door: Door) -> None:
     job_id = await door.queued()
     door.state["waiters"].drain()
     with pytest.raises(Draining):
