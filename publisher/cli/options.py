@@ -197,6 +197,11 @@ _OPTIONS = (
     click.option(
         "--label", "labels", multiple=True, callback=_parse_with(labels), metavar="K=V", help="May be repeated."
     ),
+    click.option(
+        "--priority",
+        metavar="interactive|batch",
+        help="batch: let interactive requests go first.  [default: interactive]",
+    ),
     click.option("--max-cost", "max_cost_usd", metavar="USD", help="Reject a plan that costs more."),
     click.option("--start-before", metavar="TIME", help="Expire if the job has not started by then (ISO 8601)."),
     click.option(

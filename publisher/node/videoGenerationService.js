@@ -850,7 +850,9 @@ function uploaded(video) {
   log("uploaded %j", { video_id, gcs_path, video_url: video_url?.split("?")[0], model, cost_usd });
 }
 var SHOWN = new Set(
-  "job_id quality aspect_ratio resolution model project_id start_before max_cost_usd on_unknown_submit".split(" "),
+  "job_id quality aspect_ratio resolution model project_id start_before max_cost_usd on_unknown_submit priority".split(
+    " ",
+  ),
 );
 function shown({ scene, ...rest }) {
   const facts = Object.entries(rest).map(([name, value]) =>
@@ -969,6 +971,7 @@ var OPTIONAL = {
   max_cost_usd: usd,
   on_unknown_submit: oneOf("fail", "resubmit"),
   labels,
+  priority: oneOf("interactive", "batch"),
 };
 var DEFAULTS = {
   quality: "fast",
@@ -1281,11 +1284,15 @@ import { randomUUID as randomUUID2 } from "node:crypto";
 
 import { randomBytes } from "node:crypto";
 var REQUESTS = "video-requests";
+var BATCH_REQUESTS = "video-requests-batch";
 var COMPLETIONS = "video-completions";
 var COMPLETED = /^reelbus\.video\.(?:succeeded|failed|cancelled|expired|rejected)\.v1$/;
 var TRACE = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
-var requestMessage = (request, trace) =>
-  message(request, "reelbus.video.requested.v1", request.job_id, request.job_id, trace);
+var topicOf = (request) => (request.priority === "batch" ? BATCH_REQUESTS : REQUESTS);
+var requestMessage = (request, trace) => {
+  const priority = request.priority === "batch" ? "batch" : void 0;
+  return message({ ...request, priority }, "reelbus.video.requested.v1", request.job_id, request.job_id, trace);
+};
 var cancelMessage = (cancel, trace) =>
   message(cancel, "reelbus.video.cancel.v1", `${cancel.job_id}.cancel`, cancel.job_id, trace);
 var isForeign = ({ attributes }) => Boolean(attributes["ce-type"]) && !COMPLETED.test(attributes["ce-type"]);
@@ -1608,7 +1615,7 @@ var PubSubClient = class {
   }
   async #publish(order, trace) {
     asked("publish", order);
-    await this.#bus.publish(REQUESTS, requestMessage(order, trace));
+    await this.#bus.publish(topicOf(order), requestMessage(order, trace));
   }
   async #listening(signal) {
     if (!this.#listens) throw new ReelbusError("this client does not listen; it can only submit and cancel");

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from schemas.former import former_names
 from schemas.ports.bus import (
+    BATCH_REQUESTS,
+    BATCH_WORKERS,
     COMPLETIONS,
     DEAD_REQUESTS,
     DEAD_WORKERS,
@@ -18,6 +20,7 @@ from schemas.ports.bus import (
     DeadLetter,
     Delivery,
     Subscription,
+    topic_of,
 )
 from schemas.ports.clock import Clock
 from schemas.ports.editor import Editor, Probe
@@ -43,6 +46,8 @@ from schemas.ports.video_model import (
 from schemas.ports.video_store import StoredFile, VideoStore
 
 __all__ = [
+    "BATCH_REQUESTS",
+    "BATCH_WORKERS",
     "COMPLETIONS",
     "COUNTED_AHEAD",
     "DEAD_REQUESTS",
@@ -73,6 +78,7 @@ __all__ = [
     "Subscription",
     "VideoModel",
     "VideoStore",
+    "topic_of",
 ]
 
 if not TYPE_CHECKING:  # for the type checker only what is here exists

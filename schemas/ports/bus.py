@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Protocol
 
 from schemas.wire.message import Message
+from schemas.wire.request import VideoRequest
 
 REQUESTS = "video-requests"
+BATCH_REQUESTS = "video-requests-batch"
 COMPLETIONS = "video-completions"
 DEAD_REQUESTS = "video-requests-dead"
 MAX_DELIVERIES = 20
@@ -28,9 +30,16 @@ class Subscription:
 
 
 WORKERS = Subscription(name="video-workers", topic=REQUESTS, dead_letter_topic=DEAD_REQUESTS)
-"""The subscription that all workers share."""
+"""The subscription that all workers share for interactive requests and for cancels."""
+BATCH_WORKERS = Subscription(name="video-batch-workers", topic=BATCH_REQUESTS, dead_letter_topic=DEAD_REQUESTS)
+"""The subscription that all workers share for batch requests."""
 DEAD_WORKERS = Subscription(name="video-dead-workers", topic=DEAD_REQUESTS)
 """The subscription by which workers learn that a request was dead-lettered, so that they end its job."""
+
+
+def topic_of(request: VideoRequest) -> str:
+    """Return the topic of the request's lane."""
+    return BATCH_REQUESTS if request.priority == "batch" else REQUESTS
 
 
 class Delivery(Protocol):

@@ -28,7 +28,7 @@ from schemas.errors import Invalid
 from schemas.versioning import STORED, Asked
 from schemas.wire.media_types import is_data_url, is_padded, plain_data_url
 from schemas.wire.scene import BLANKS, Scene, build_prompt, duration_of, has_visible_texts
-from schemas.wire.types import AS_WHOLE, JobId, Moment, Usd, WholeNumber
+from schemas.wire.types import AS_WHOLE, JobId, Moment, Priority, Usd, WholeNumber
 from schemas.wire.validation import has_visible_text
 
 PROMPT_MIN = 10
@@ -56,6 +56,7 @@ BY_REELBUS = frozenset(
         "max_cost_usd",
         "on_unknown_submit",
         "labels",
+        "priority",
     ]
 )
 """The fields that reelbus itself carries out. Every other field is for the model: a model uses it or refuses it."""
@@ -138,6 +139,9 @@ class VideoRequest(Asked):
     on_unknown_submit: OnUnknownSubmit = OnUnknownSubmit.FAIL
     labels: dict[LabelKey, LabelValue] = Field(
         default_factory=dict, max_length=32, json_schema_extra={"additionalProperties": False}
+    )
+    priority: Priority = Field(
+        default="interactive", description="The lane: batch work may wait while interactive requests wait too."
     )
 
     @model_validator(mode="before")

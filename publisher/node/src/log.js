@@ -23,7 +23,9 @@ export function uploaded(video) {
 
 /** Texts that are no words of the caller's. Of every other text, also of a field that comes later, only the length is shown. */
 const SHOWN = new Set(
-  "job_id quality aspect_ratio resolution model project_id start_before max_cost_usd on_unknown_submit".split(" "),
+  "job_id quality aspect_ratio resolution model project_id start_before max_cost_usd on_unknown_submit priority".split(
+    " ",
+  ),
 );
 
 function shown({ scene, ...rest }) {

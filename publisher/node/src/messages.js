@@ -3,14 +3,20 @@
 import { randomBytes } from "node:crypto";
 
 export const REQUESTS = "video-requests";
+const BATCH_REQUESTS = "video-requests-batch";
 export const COMPLETIONS = "video-completions";
 
 const COMPLETED = /^reelbus\.video\.(?:succeeded|failed|cancelled|expired|rejected)\.v1$/;
 const TRACE = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
 
-/** The message of a checked request. */
-export const requestMessage = (request, trace) =>
-  message(request, "reelbus.video.requested.v1", request.job_id, request.job_id, trace);
+/** The topic of a request's lane. */
+export const topicOf = (request) => (request.priority === "batch" ? BATCH_REQUESTS : REQUESTS);
+
+/** The message of a checked request. Workers of release 0.1.0 do not know `priority`, so its default is not sent. */
+export const requestMessage = (request, trace) => {
+  const priority = request.priority === "batch" ? "batch" : undefined;
+  return message({ ...request, priority }, "reelbus.video.requested.v1", request.job_id, request.job_id, trace);
+};
 
 /** The message of a cancel. */
 export const cancelMessage = (cancel, trace) =>

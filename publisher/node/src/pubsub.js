@@ -6,7 +6,7 @@ import { text } from "./fields.js";
 import { checkForBus } from "./image.js";
 import { invalid } from "./invalid.js";
 import { asked, answered } from "./log.js";
-import { cancelMessage, requestMessage, REQUESTS, traceOf } from "./messages.js";
+import { cancelMessage, requestMessage, REQUESTS, topicOf, traceOf } from "./messages.js";
 import { Replies } from "./replies.js";
 import { checkedRequest, jobId } from "./request.js";
 import { about, withId } from "./unanswered.js";
@@ -120,7 +120,7 @@ export class PubSubClient {
 
   async #publish(order, trace) {
     asked("publish", order);
-    await this.#bus.publish(REQUESTS, requestMessage(order, trace));
+    await this.#bus.publish(topicOf(order), requestMessage(order, trace));
   }
 
   async #listening(signal) {

@@ -38,6 +38,7 @@ const OPTIONAL = {
   max_cost_usd: usd,
   on_unknown_submit: oneOf("fail", "resubmit"),
   labels,
+  priority: oneOf("interactive", "batch"),
 };
 const DEFAULTS = {
   quality: "fast",

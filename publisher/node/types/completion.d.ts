@@ -115,6 +115,10 @@ export interface VideoRequest {
    */
   on_unknown_submit?: "fail" | "resubmit" | (string & {});
   labels?: Labels;
+  /**
+   * The lane: batch work may wait while interactive requests wait too.
+   */
+  priority?: "interactive" | "batch" | (string & {});
 }
 /**
  * One scene of a storyboard, with the callers' names. Its texts make the prompt of a request without one.

@@ -10,6 +10,10 @@ export type Resolution = "720p" | "1080p" | "4k";
  * What the worker does if it can't find out whether a submit was accepted.
  */
 export type OnUnknownSubmit = "fail" | "resubmit";
+/**
+ * The lane: batch work may wait while interactive requests wait too.
+ */
+export type Priority = "interactive" | "batch";
 
 /**
  * A request for one video (`reelbus.video.requested.v1`). A null counts as an absent key.
@@ -55,6 +59,7 @@ export interface VideoRequest {
   max_cost_usd?: number | null;
   on_unknown_submit?: OnUnknownSubmit;
   labels?: Labels;
+  priority?: Priority;
 }
 /**
  * One scene of a storyboard, with the callers' names. Its texts make the prompt of a request without one.
