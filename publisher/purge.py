@@ -5,7 +5,6 @@ A repeat of an erased job's request never pays again. Completions that were publ
 
 import logging
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +16,7 @@ from schemas.domain.tombstone import erasure_blocker
 from schemas.errors import Invalid
 from schemas.ports import JobQuery
 from schemas.services.erasure import Eraser
+from schemas.services.job_pages import read_pages
 
 logger = logging.getLogger(__name__)
 
@@ -76,13 +76,10 @@ async def purge_old(
     # Unfinished jobs of a project or a caller are reported as kept; without either they are not reported.
     states = frozenset() if project_id or caller else _FINAL_STATES
     query = JobQuery(states=states, project_id=project_id, caller=caller, created_before=ended_before, limit=_PAGE_SIZE)
-    while True:
-        page = await ctx.jobs.list(query)
-        jobs = [job for job in page.jobs if not job.erased_at and _has_ended_before(job, ended_before)]
+    async for page in read_pages(ctx.jobs, query):
+        jobs = [job for job in page if not job.erased_at and _has_ended_before(job, ended_before)]
         await _erase(ctx, jobs, report)
-        if page.cursor is None:
-            return report
-        query = replace(query, cursor=page.cursor)
+    return report
 
 
 def _has_ended_before(job: Job, moment: datetime | None) -> bool:

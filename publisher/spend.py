@@ -11,6 +11,7 @@ from schemas.domain.clip import Clip
 from schemas.domain.job import Job
 from schemas.errors import Invalid
 from schemas.ports import JobQuery
+from schemas.services.job_pages import read_pages
 from schemas.wire.types import Usd
 
 PAGE_SIZE = 200
@@ -64,17 +65,12 @@ async def spend(ctx: PublisherContext, *, by: str | None = None, since: date | N
     """Sum the amounts of all jobs, grouped by `by`. Reads every record. Raises `Invalid` for an unknown `by`."""
     key_of = _parse_by(by) if by else None
     sums: dict[str | None, Amounts] = {}
-    cursor: str | None = None
-    while True:
-        page = await ctx.jobs.list(JobQuery(limit=PAGE_SIZE, cursor=cursor))
-        for job, clip in ((each, clip) for each in page.jobs for clip in each.clips):
+    async for page in read_pages(ctx.jobs, JobQuery(limit=PAGE_SIZE)):
+        for job, clip in ((each, clip) for each in page for clip in each.clips):
             amounts = amounts_of(clip)
             if amounts and (since is None or submit_day(job, clip) >= since):
                 key = key_of(job, clip) if key_of else None
                 sums[key] = sums.get(key, Amounts()) + amounts
-        cursor = page.cursor
-        if cursor is None:
-            break
     groups = sorted(
         (Group(key=key, **dict(amounts)) for key, amounts in sums.items()), key=lambda group: group.key or ""
     )

@@ -16,12 +16,12 @@ from schemas.domain.job import Job
 from schemas.errors import NotFound, ReelbusError, Unavailable
 from schemas.former import former_names
 from schemas.ports import COMPLETIONS, Subscription
+from schemas.services.backoff import Backoff
 from schemas.wire.message import job_id_of
 
 logger = logging.getLogger(__name__)
 
 
-_RETRY_FIRST_S = 0.5
 _RETRY_AT_MOST_S = 30.0
 
 
@@ -35,7 +35,7 @@ class CompletionListener:
         self._ctx = ctx
         self._on_completion = on_completion
         self._tried = asyncio.Event()
-        self._retry_s = _RETRY_FIRST_S
+        self._backoff = Backoff(first_s=0.5, most_s=_RETRY_AT_MOST_S)
         self.is_listening = False
         """True while completions are received; without them callers are answered by reads of the store alone."""
 
@@ -64,9 +64,8 @@ class CompletionListener:
             self.is_listening = False
             self._tried.set()
             if self._ctx.clock.boot() - began > _RETRY_AT_MOST_S:  # one that breaks at once is no fresh start
-                self._retry_s = _RETRY_FIRST_S
-            await self._ctx.clock.sleep(self._retry_s * random.uniform(0.5, 1.0))
-            self._retry_s = min(self._retry_s * 2, _RETRY_AT_MOST_S)
+                self._backoff.reset()
+            await self._ctx.clock.sleep(self._backoff.next_s())
 
     async def _receive(self) -> None:
         name = f"facade-{uuid.uuid4().hex}"

@@ -1,4 +1,4 @@
-"""Takes requests off the bus and carries each one to its end: worker, delivery policy, generation, assembly."""
+"""The worker: takes requests off the bus and runs each job to its end. Delivery policy, generation, assembly."""
 
 import schemas  # it leads imports of modules that have moved to their new places
 

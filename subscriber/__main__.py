@@ -16,31 +16,37 @@ from schemas.wire.validation import invalid_setting
 from subscriber.settings import WorkerSettings
 
 PARENT_GRACE_S = 60
-"""A worker that lost its parent and can't drain in this time is killed; a paid call takes 30 s at most."""
+"""If its parent has ended and the worker can't drain in this time, it is killed. A paid call takes 30 s at most."""
 
 
-# The hidden options are for `reelbus up` and `reelbus generate`: on one file descriptor the worker says that it is
-# ready, the other one is a pipe that is closed when they are gone.
+# The hidden options are for `reelbus up` and `reelbus generate`: the worker writes to one file descriptor when it is
+# ready, and the other one is a pipe that closes when the command ends.
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--ready-fd", type=int, hidden=True)
 @click.option("--parent-fd", type=int, hidden=True)
 @click.pass_context
 def main(context: click.Context, ready_fd: int | None, parent_fd: int | None) -> None:
-    """Take requests off the bus and carry each one to its end. SIGTERM drains: finish or hand back, then exit 0."""
+    """Take requests off the bus and run each job to its end. SIGTERM drains: finish or hand back, then exit 0."""
     if context.invoked_subcommand is None:
-        _exit_with(lambda settings: _work(settings, ready_fd, parent_fd))
+        _exit_with(lambda settings: asyncio.run(_run_worker(settings, ready_fd, parent_fd)))
 
 
 @main.command("reconcile")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def reconcile_once(dry_run: bool, as_json: bool) -> None:
-    """One pass over the jobs that nobody moves: lost messages, completions that are due, late paid clips."""
-    _exit_with(lambda settings: _reconcile(settings, dry_run, as_json))
+    """Check once all jobs that no worker moves: lost messages, completions that are due, late paid clips."""
+
+    def run(settings: WorkerSettings) -> None:
+        report = asyncio.run(_run_one_pass(settings, dry_run))
+        words = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in report.items())
+        click.echo(json.dumps(report) if as_json else words)
+
+    _exit_with(run)
 
 
 def _exit_with(run: Callable[[WorkerSettings], object]) -> None:
-    """Exit status: 0 fine, 2 a setting is wrong, 4 a service is out of reach."""
+    """Run with the settings. Exit with 0 if that succeeds, 2 if a setting is wrong, 4 if a service is out of reach."""
     from subscriber.compose import configure_logs
 
     try:
@@ -64,18 +70,21 @@ def _die(status: int, words: str) -> None:
     sys.exit(status)
 
 
-def _work(settings: WorkerSettings, ready_fd: int | None, parent_fd: int | None) -> None:
-    asyncio.run(_worker(settings, ready_fd, parent_fd))
-
-
-async def _worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int | None) -> None:
+async def _run_worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int | None) -> None:
     from subscriber.compose import exit_with_parent, open_context
     from subscriber.worker import Worker
 
     stop = asyncio.Event()
-    _stop_on_signals(stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     if parent_fd is not None:
         exit_with_parent(parent_fd, grace_s=PARENT_GRACE_S)
+
+    def report_ready() -> None:
+        if ready_fd is not None:
+            os.write(ready_fd, b"ready\n")
+            os.close(ready_fd)
+
     async with open_context(settings) as ctx:
         worker = Worker(
             ctx=ctx,
@@ -85,28 +94,10 @@ async def _worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int
             reconcile_every_s=settings.reconcile_every_s,
             retention=settings.retention,
         )
-        await worker.run(stop, ready=lambda: _tell(ready_fd))
+        await worker.run(stop, ready=report_ready)
 
 
-def _stop_on_signals(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-
-
-def _tell(ready_fd: int | None) -> None:
-    if ready_fd is not None:
-        os.write(ready_fd, b"ready\n")
-        os.close(ready_fd)
-
-
-def _reconcile(settings: WorkerSettings, dry_run: bool, as_json: bool) -> None:
-    report = asyncio.run(_one_pass(settings, dry_run))
-    words = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in report.items())
-    click.echo(json.dumps(report) if as_json else words)
-
-
-async def _one_pass(settings: WorkerSettings, dry_run: bool) -> dict[str, int]:
+async def _run_one_pass(settings: WorkerSettings, dry_run: bool) -> dict[str, int]:
     from subscriber.compose import open_context
     from subscriber.reconcile import reconcile, retain
     from subscriber.retention import Retention

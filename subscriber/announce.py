@@ -1,6 +1,6 @@
-"""Tells everybody downstream how a job ended. May be repeated: the event's id is the same each time.
+"""Publish how a job ended, and release what it reserved of the budgets and never spent.
 
-Frees what an ended job reserved of the budgets and never spent.
+A completion may be published again: the id of its event is the same each time.
 """
 
 import logging
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 async def announce(ctx: WorkerContext, job: Job) -> Job:
-    """Publishes the completion of an ended job; the record is touched only where it still owed one."""
+    """Publish the completion of an ended job. The record changes only if its completion was due."""
     url = await ctx.videos.url_for(job.result.gcs_path) if job.result and not job.erased_at else None
     completion = completion_of(job, video_url=url)
     message = encode_completion(
@@ -35,7 +35,7 @@ async def announce(ctx: WorkerContext, job: Job) -> Job:
 async def reject(
     ctx: WorkerContext, delivery: Delivery, job_id: str | None, reason: ReelbusError, *, conflict: bool = False
 ) -> None:
-    """Answers a message that is no job of ours; the one it may name is not touched."""
+    """Publish why a message is refused. The job whose id the message may name does not change."""
     completion = rejection(job_id, str(reason), field=getattr(reason, "field", None), conflict=conflict)
     about = {"action": "rejected", "job_id": job_id, "message_id": delivery.message_id, "reason": str(reason)}
     logger.warning("rejected a message", extra=about)
@@ -44,7 +44,10 @@ async def reject(
 
 
 async def release_unused_budget(ctx: WorkerContext, job: Job) -> None:
-    """Whoever takes it off the record gives it back, so that it is freed once. Never raises: nobody waits for it."""
+    """Release what the job never spent, once: only the process that takes it off the record releases it.
+
+    It may be skipped: an outage is logged, and does not fail the job.
+    """
     if not (job.ended and job.unused_reservations):
         return
     try:
@@ -54,4 +57,4 @@ async def release_unused_budget(ctx: WorkerContext, job: Job) -> None:
             ctx.guard.queue_release(known.unused_reservations)
     except (Conflict, NotFound, Unavailable) as error:
         about = {"action": "reservation_kept", "job_id": job.job_id, "reason": str(error)}
-        logger.info("an unused reservation stays for now", extra=about)
+        logger.info("could not release an unused reservation yet", extra=about)

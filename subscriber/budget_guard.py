@@ -16,7 +16,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from schemas.domain.budget import (
-    BudgetShard,
     Limit,
     Reservation,
     Reserved,
@@ -41,7 +40,7 @@ LAST_TRIES = 5
 
 @dataclass(slots=True)
 class BudgetGuard:
-    """The limits of one worker. Without any it reads and writes nothing."""
+    """The limits of one worker. If there are none, it reads and writes nothing."""
 
     limits: tuple[Limit, ...] = ()
     store: Budgets | None = None
@@ -50,7 +49,12 @@ class BudgetGuard:
     async def check(self, job: Job, plan: Plan, at: datetime) -> Reservation | Failure:
         """Return what the next clip reserves, or why it can't be sent. Nothing is reserved before `reserve`."""
         reservation = Reservation()
-        for limit, amount in _shards_of(self.limits, job, plan, at):
+        clip = job.clip_in(ClipState.PLANNED)
+        price = plan.clips[clip.index if clip and job.started else 0].price_usd
+        for limit in self.limits:
+            amount = limit.amount_to_reserve(price, clip.reserved if clip else (), at)
+            if not amount or not limit.covers(job.request):
+                continue
             assert self.store is not None
             taken = await _reserve(self.store, limit, at, amount)
             if isinstance(taken, Failure):
@@ -78,13 +82,21 @@ class BudgetGuard:
             self._collect(batch)
             return
         for found in shards:
-            await self._give_back(self.store, found, batch[found.name])
+            usd = batch[found.name]
+            try:
+                if found.revision:
+                    await self.store.give_back(release(found, usd))
+            except Conflict:
+                self._collect({found.name: usd})
+            except Unavailable:  # it may be written: a second release could free the money twice
+                about = {"action": "reservation_lost", "slice": found.name}
+                logger.warning("can't release what was reserved", extra=about)
 
     @asynccontextmanager
     async def flush_at_exit(self) -> AsyncIterator[None]:
         """Write releases in batches while the context lasts, and the last ones at its end."""
         stop = asyncio.Event()
-        writing = asyncio.create_task(self._until(stop))
+        writing = asyncio.create_task(self._flush_until(stop))
         try:
             yield
         finally:
@@ -93,43 +105,24 @@ class BudgetGuard:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
 
-    async def _until(self, stop: asyncio.Event) -> None:
+    async def _flush_until(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), WRITE_BACK_EVERY_S)
-            await self._write_what_there_is()
+            await self._try_flush()
         for _ in range(LAST_TRIES):
-            await self._write_what_there_is()
+            await self._try_flush()
 
-    async def _write_what_there_is(self) -> None:
+    async def _try_flush(self) -> None:
         try:
             if self._returned:
                 await self.flush_releases()
         except Exception:  # the next batch tries again
-            logger.exception("could not write back", extra={"action": "write_back_failed"})
-
-    async def _give_back(self, store: Budgets, found: BudgetShard, usd: Decimal) -> None:
-        try:
-            if found.revision:
-                await store.give_back(release(found, usd))
-        except Conflict:
-            self._collect({found.name: usd})
-        except Unavailable:  # it may have been written: to repeat it could free money twice
-            logger.warning(
-                "can't give back what was reserved", extra={"action": "reservation_lost", "slice": found.name}
-            )
+            logger.exception("could not release a batch", extra={"action": "write_back_failed"})
 
     def _collect(self, batch: Mapping[str, Decimal]) -> None:
         for name, usd in batch.items():
             self._returned[name] += usd
-
-
-def _shards_of(limits: Iterable[Limit], job: Job, plan: Plan, at: datetime) -> list[tuple[Limit, Decimal]]:
-    """Return the limits that cover the next clip, and what it still has to reserve in each."""
-    clip = job.clip_in(ClipState.PLANNED)
-    price = plan.clips[clip.index if clip and job.started else 0].price_usd
-    missing = [(each, each.amount_to_reserve(price, clip.reserved if clip else (), at)) for each in limits]
-    return [(limit, amount) for limit, amount in missing if amount and limit.covers(job.request)]
 
 
 async def _reserve(store: Budgets, limit: Limit, at: datetime, amount: Decimal) -> Reservation | Failure:

@@ -30,8 +30,12 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]:
-    """Every port of a worker, opened by its address and closed in reverse."""
-    async with _scratch(settings) as scratch, Adapters() as adapters, _guard(adapters, settings) as guard:
+    """Open every port of a worker by its address. They close in reverse order."""
+    async with (
+        _open_scratch(settings) as scratch,
+        Adapters() as adapters,
+        _open_budget_guard(adapters, settings) as guard,
+    ):
         videos = await adapters.videos(
             settings.videos_url,
             base_url=settings.facade_url,
@@ -57,8 +61,8 @@ async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]
 
 
 @asynccontextmanager
-async def _guard(adapters: Adapters, settings: WorkerSettings) -> AsyncIterator[BudgetGuard]:
-    """The budget guard. What it has still to write at the end is written before the stores close."""
+async def _open_budget_guard(adapters: Adapters, settings: WorkerSettings) -> AsyncIterator[BudgetGuard]:
+    """Open the budget guard. It writes its last releases before the stores close."""
     if not settings.budgets:
         yield BudgetGuard()
         return
@@ -68,10 +72,10 @@ async def _guard(adapters: Adapters, settings: WorkerSettings) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def _scratch(settings: WorkerSettings) -> AsyncIterator[Path]:
-    """This process's own folder. What killed ones left is deleted now, and with every round of `reconcile`."""
-    await asyncio.to_thread(_prepare, settings)
-    sweeping = asyncio.create_task(_sweep_scratch(settings.scratch_dir, settings.reconcile_every_s))
+async def _open_scratch(settings: WorkerSettings) -> AsyncIterator[Path]:
+    """Make this process's own folder. What killed workers left is deleted now, and as often as `reconcile` runs."""
+    await asyncio.to_thread(_prepare_scratch, settings)
+    sweeping = asyncio.create_task(_delete_stale_for_ever(settings.scratch_dir, settings.reconcile_every_s))
     try:
         with open_scratch_dir(settings.scratch_dir) as folder:
             yield folder
@@ -80,8 +84,8 @@ async def _scratch(settings: WorkerSettings) -> AsyncIterator[Path]:
         await asyncio.gather(sweeping, return_exceptions=True)
 
 
-def _prepare(settings: WorkerSettings) -> None:
-    """Raises `Invalid` for a data folder that can be none, and `Unavailable` for one that can't be used now."""
+def _prepare_scratch(settings: WorkerSettings) -> None:
+    """Raise `Invalid` for a path that can't be a data folder, and `Unavailable` for one that can't be used now."""
     make_data_folder(settings.data_dir)
     try:
         delete_stale(settings.scratch_dir)
@@ -89,14 +93,14 @@ def _prepare(settings: WorkerSettings) -> None:
         raise Unavailable(f"the scratch folder {settings.scratch_dir} can't be used: {error.strerror}") from error
 
 
-async def _sweep_scratch(scratch: Path, every_s: float) -> None:
+async def _delete_stale_for_ever(scratch: Path, every_s: float) -> None:
     while True:
         await asyncio.sleep(every_s)
         try:
             if swept := await asyncio.to_thread(delete_stale, scratch, make=False):
                 logger.info("deleted what a killed worker left", extra={"action": "scratch_swept", "count": swept})
-        except Exception:  # the next round may do better
-            logger.exception("scratch can't be swept", extra={"action": "scratch_unswept"})
+        except Exception:  # the next round tries again
+            logger.exception("the scratch folder can't be swept", extra={"action": "scratch_unswept"})
 
 
 if not TYPE_CHECKING:  # for the type checker only what is here exists

@@ -1,8 +1,7 @@
-"""Where a downstream team takes its completions: each goes to the team's handler once, and is acked after success.
+"""The idempotent consumer for a downstream team: its handler gets each completion once, and success acks the message.
 
-It knows no transport. `Inbox.receive` is a callback for google-cloud-pubsub, `Inbox.take` serves everything else.
-
-What a subscriber has done with already: ids of events, so that a repeat can be dropped.
+It knows no transport. `Inbox.receive` is a callback for google-cloud-pubsub; `Inbox.take` serves everything else. The
+ids of handled events are remembered, so that a repeat can be dropped.
 """
 
 import logging
@@ -18,17 +17,17 @@ logger = logging.getLogger(__name__)
 
 
 class SeenEvents(Protocol):
-    """Remembers event ids. A table of your own will do, and outlives a restart; used by one thread at a time."""
+    """Remembers event ids. A database table can do that across restarts. One thread uses it at a time."""
 
     def __contains__(self, event_id: object, /) -> bool:
         """True for an id that was added."""
 
     def add(self, event_id: str, /) -> None:
-        """Remembers it. Adding twice does nothing."""
+        """Remember the id. Adding it twice does nothing."""
 
 
 class RecentEvents:
-    """The last ids of this process; the oldest is forgotten first."""
+    """Remembers the newest ids of this process, `limit` at most."""
 
     def __init__(self, limit: int = 10_000) -> None:
         self._ids: dict[str, None] = {}
@@ -44,7 +43,7 @@ class RecentEvents:
 
 
 class Received(Protocol):
-    """A message in hand, as google-cloud-pubsub gives it to a callback."""
+    """A message as google-cloud-pubsub gives it to a callback."""
 
     @property
     def data(self) -> bytes:
@@ -55,17 +54,17 @@ class Received(Protocol):
         """CloudEvents and trace context."""
 
     def ack(self) -> None:
-        """Done with it."""
+        """Settle it: it is not delivered again."""
 
     def nack(self) -> None:
         """Deliver it again later."""
 
 
 class Inbox:
-    """Hands each completion to `handle`, whatever thread it comes in on. `handle` raises where it did not succeed.
+    """Hands each completion to `handle`, on any thread. `handle` raises an exception if it did not succeed.
 
-    `seen` is this process's memory unless one is given that outlives it. A crash after `handle` and before `seen`
-    remembers makes one repeat: where that must not be, keep `Completion.event_id` in the transaction of what you do.
+    Without `seen` the ids are forgotten when the process ends. A crash after `handle` and before `seen.add` leads to
+    one repeat. If your handler must not repeat, save `Completion.event_id` in the transaction of its own changes.
     """
 
     def __init__(self, handle: Callable[[Completion], None], seen: SeenEvents | None = None) -> None:
@@ -75,18 +74,18 @@ class Inbox:
         self._lock = Lock()
 
     def receive(self, message: Received) -> None:
-        """Handles it and acks, or nacks. Never raises: that would end a streaming pull."""
+        """Handle the message and ack it, or nack it. Never raises: an exception would end a streaming pull."""
         if self.take(message.data, message.attributes):
             message.ack()
         else:
             message.nack()
 
     def take(self, data: bytes, attributes: Mapping[str, str]) -> bool:
-        """True where the message may be acked: it is handled, now or before. False: deliver it again. Never raises.
+        """Return True if the message may be acked, since it is handled, and False to have it delivered again.
 
-        A type that this version does not know is acked unread: later versions announce more. Keys that it does not know
-        are kept in `Completion.model_extra`. What is broken is not acked: your subscription's
-        dead-letter policy takes it.
+        Never raises. A type that this version does not know is acked unread: later versions announce more. Keys that it
+        does not know are kept in `Completion.model_extra`. A broken message is not acked, and goes to the dead-letter
+        queue of your subscription.
         """
         try:
             completion = decode_completion(Message(data=data, attributes=attributes))
@@ -98,17 +97,17 @@ class Inbox:
             return False
         event_id = attributes.get("ce-id") or completion.event_id
         try:
-            return self._once(event_id, completion)
-        except Exception:  # whatever the handler or the memory raises: the message comes again
+            return self._handle_once(event_id, completion)
+        except Exception:  # the handler or `seen` may raise anything: the message comes again
             logger.exception("completion was not handled", extra={"action": "completion_unhandled", "event": event_id})
             return False
 
-    def _once(self, event_id: str, completion: Completion) -> bool:
+    def _handle_once(self, event_id: str, completion: Completion) -> bool:
         with self._lock:
             if event_id in self._seen:
                 return True
             if event_id in self._under_way:
-                return False  # a repeat that is quicker than the first: whether that one succeeds isn't known yet
+                return False  # another thread handles the same event, and may fail
             self._under_way.add(event_id)
         try:
             self._handle(completion)

@@ -1,7 +1,6 @@
-"""What every step of a worker needs: the ports, the worker's name, its deadlines, the prices and the backoff."""
+"""What every step of a worker needs: its open ports, its name, its deadlines and the prices."""
 
 import logging
-import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,31 +28,29 @@ class Prices:
     difference_usd: Decimal = Decimal(0)
 
     def settle(self, job: Job, clip: Clip, price_usd: Decimal | None) -> Decimal | None:
-        """Return the price to write into the ledger; None if the provider named none."""
+        """Return the price to write into the ledger; None if the provider names none."""
         planned = clip.planned.price_usd
         if price_usd is None or not planned:
             return None
         if abs(price_usd - planned) > planned * TOLERANCE:
             self.differences += 1
             self.difference_usd += price_usd - planned
-            logger.warning("a clip costs something else than planned", extra=self._about(job, clip, price_usd))
+            about = {
+                "action": "price_differs",
+                "job_id": job.job_id,
+                "model": clip.planned.model,
+                "planned_usd": str(planned),
+                "price_usd": str(price_usd),
+                "differences": self.differences,
+                "difference_usd": str(self.difference_usd),
+            }
+            logger.warning("the price of a clip differs from the plan", extra=about)
         return price_usd
-
-    def _about(self, job: Job, clip: Clip, price_usd: Decimal) -> dict[str, object]:
-        return {
-            "action": "price_differs",
-            "job_id": job.job_id,
-            "model": clip.planned.model,
-            "planned_usd": str(clip.planned.price_usd),
-            "price_usd": str(price_usd),
-            "differences": self.differences,
-            "difference_usd": str(self.difference_usd),
-        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerContext:
-    """The open ports of one worker, and its settings."""
+    """The open ports and the settings of one worker."""
 
     bus: Bus
     jobs: JobStore
@@ -75,22 +72,3 @@ class WorkerContext:
     def store_time(self, job: Job, seen_at_boot: float) -> datetime:
         """Return the store's time now, for a job that was read at `seen_at_boot` of the boot clock."""
         return (job.read_at or self.clock.now()) + timedelta(seconds=self.clock.boot() - seen_at_boot)
-
-
-@dataclass(slots=True)
-class Backoff:
-    """How long to wait before the next try: from about `first_s`, doubled with each try, to about `most_s`."""
-
-    first_s: float = 1.0
-    most_s: float = 60.0
-    tries: int = 0
-
-    def next_s(self) -> float:
-        """Return the seconds to wait now: half to all of the doubled span, so that workers spread out."""
-        span = min(self.most_s, self.first_s * float(2 ** min(self.tries, 20)))
-        self.tries += 1
-        return span * random.uniform(0.5, 1.0)
-
-    def reset(self) -> None:
-        """Start again at `first_s`."""
-        self.tries = 0

@@ -4,7 +4,6 @@ import logging
 
 from schemas.domain import events as ev
 from schemas.domain.clip import Clip
-from schemas.domain.events import Step
 from schemas.domain.job import Job
 from schemas.domain.object_names import clip_prefix
 from schemas.domain.state_machine import advance
@@ -22,11 +21,10 @@ INLINE = "inline.mp4"
 
 
 async def poll_once(ctx: WorkerContext, job: Job, clip: Clip) -> Job | None:
-    """The job after the operation ended, or None while it runs. Raises `Unavailable`, and `OtherModel` if only a worker
-    of another model can ask.
+    """Return the job after the operation ended, or None while it runs.
 
-    With the last clip done the job is `storing`, and not written down yet: that can be redone for free, so that it
-    need not cost a write of its own.
+    After the last clip the job is `storing`, and that is not saved yet: it can be found again for free, so it needs no
+    write of its own. Raises `Unavailable`, and `OtherModel` if only a worker of another model can poll.
     """
     answer = await ctx.model.poll(clip.operation or "", request=job.request)
     ended = await _end_of(ctx, job, clip, answer)
@@ -37,10 +35,11 @@ async def poll_once(ctx: WorkerContext, job: Job, clip: Clip) -> Job | None:
     if ended is None and isinstance(answer, Foreign):
         raise OtherModel(f"clip {clip.index} of job {job.job_id} is made by {clip.planned.model}")
     after = advance(job, ended) if ended else None
-    if after is None or after.state is JobState.STORING:
+    if ended is None or after is None or after.state is JobState.STORING:
         return after
-    saved = await ctx.jobs.save(after)
-    if _is_free_of_charge(ended):
+    saved = await save_event(ctx.jobs, job, ended)
+    is_refused = isinstance(ended, ev.ClipFailed) and ended.failure.charged is Charged.NO
+    if is_refused or isinstance(ended, ev.ClipWithdrawn):
         await forget_attempt(ctx, saved, clip)
     return saved
 
@@ -51,7 +50,7 @@ async def give_up_generation(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
     ended = await _end_of(ctx, job, clip, answer)
     if ended is None:
         failure = _MISSING if isinstance(answer, Missing) else _FOREIGN if isinstance(answer, Foreign) else _LOST
-        ended = await _found_or(ctx, clip, failure)
+        ended = await _done_or_failed(ctx, clip, failure)
         if isinstance(ended, ev.ClipFailed):
             logger.warning("a generation was lost", extra={"action": "generation_lost", "job_id": job.job_id})
     return await save_event(ctx.jobs, job, ended)
@@ -60,7 +59,7 @@ async def give_up_generation(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
 async def _end_of(
     ctx: WorkerContext, job: Job, clip: Clip, answer: Answer
 ) -> ev.ClipDone | ev.ClipFailed | ev.ClipWithdrawn | None:
-    """How the operation ended; None while it runs, or while nothing but its folder can tell."""
+    """Return how the operation ended; None while it runs, or while only a file under its prefix could tell."""
     match answer:
         case GenerationRunning():
             return None
@@ -71,26 +70,32 @@ async def _end_of(
             price = ctx.prices.settle(job, clip, answer.price_usd)
             return ev.ClipDone(at=ctx.clock.now(), clip=clip.index, output=output, price_usd=price)
         case GenerationDone(outputs=(), films=(film, *_)) if clip.prefix:
-            logger.info("the film came inside the answer", extra={"action": "film_inline", "job_id": job.job_id})
+            logger.info("the video came inside the answer", extra={"action": "film_inline", "job_id": job.job_id})
             output = f"{clip.prefix}{INLINE}"
             await ctx.videos.put(output, film, content_type="video/mp4")
             price = ctx.prices.settle(job, clip, answer.price_usd)
             return ev.ClipDone(at=ctx.clock.now(), clip=clip.index, output=output, price_usd=price)
         case GenerationDone(outputs=outputs):
-            return await _found_or(ctx, clip, _STRANGE if outputs else _NOTHING_MADE)
-        case GenerationFailed(failure=failure) if _may_wait(failure):
+            return await _done_or_failed(ctx, clip, _STRANGE if outputs else _NOTHING_MADE)
+        case GenerationFailed(failure=failure) if _may_send_again(failure):
             logger.info("the model is too busy", extra={"action": "clip_withdrawn", "job_id": job.job_id})
             return ev.ClipWithdrawn(at=ctx.clock.now(), clip=clip.index, cause=failure)
         case GenerationFailed(failure=failure):
-            return await _found_or(ctx, clip, failure)
+            return await _done_or_failed(ctx, clip, failure)
 
 
-async def _found_or(ctx: WorkerContext, clip: Clip, failure: Failure) -> ev.ClipDone | ev.ClipFailed:
+def _may_send_again(failure: Failure) -> bool:
+    """True if the model was busy and certainly charged nothing: the same clip may be sent again after a while."""
+    is_busy = failure.category in (Category.QUOTA, Category.CAPACITY)
+    return is_busy and failure.retryable and failure.charged is Charged.NO
+
+
+async def _done_or_failed(ctx: WorkerContext, clip: Clip, failure: Failure) -> ev.ClipDone | ev.ClipFailed:
     """Look for a paid video, which may be stored although the operation failed or is not known any more."""
     found = () if failure.charged is Charged.NO else await ctx.model.recover(clip.prefix or "")
     if found:
         return ev.ClipDone(at=ctx.clock.now(), clip=clip.index, output=found[0])
-    return _failed(ctx, clip, failure)
+    return ev.ClipFailed(at=ctx.clock.now(), clip=clip.index, failure=failure)
 
 
 async def search(ctx: WorkerContext, job: Job, clip: Clip) -> Job | None:
@@ -113,23 +118,6 @@ async def resolve_unknown(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
         return await save_event(ctx.jobs, job, ev.Resubmit(at=ctx.clock.now(), clip=clip.index))
     logger.warning("gave up an unknown submit", extra={"action": "submit_unknown_failed", "job_id": job.job_id})
     return await save_event(ctx.jobs, job, ev.SubmitGivenUp(at=ctx.clock.now(), failure=_UNKNOWN))
-
-
-def _is_free_of_charge(ended: Step | None) -> bool:
-    """Return True if the model says that the operation was not charged."""
-    return isinstance(ended, ev.ClipWithdrawn) or (
-        isinstance(ended, ev.ClipFailed) and ended.failure.charged is Charged.NO
-    )
-
-
-def _may_wait(failure: Failure) -> bool:
-    """No capacity, and certainly nothing charged: the same clip may be sent again, after a while."""
-    busy = failure.category in (Category.QUOTA, Category.CAPACITY)
-    return busy and failure.retryable and failure.charged is Charged.NO
-
-
-def _failed(ctx: WorkerContext, clip: Clip, failure: Failure) -> ev.ClipFailed:
-    return ev.ClipFailed(at=ctx.clock.now(), clip=clip.index, failure=failure)
 
 
 _NOTHING_MADE = Failure(
@@ -166,6 +154,6 @@ _FOREIGN = Failure(
 _UNKNOWN = Failure(
     category=Category.UPSTREAM,
     code="submit_unknown",
-    message="Nobody can tell whether the model accepted the clip, and no video turned up; it was not sent again.",
+    message="It is not known whether the model accepted the clip, and no video turned up; it was not sent again.",
     charged=Charged.UNKNOWN,
 )

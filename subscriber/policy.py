@@ -3,8 +3,8 @@
 | the record says | the worker |
 |---|---|
 | ended | announces the same completion again, and acks |
-| a clip is submitting, and young | holds the message and looks again |
-| a clip is submitting, and old | plans it again if a marker shows that nothing was sent; else marks it unknown |
+| a clip has been submitting for a short time | holds the message and reads the record again |
+| … for longer than the owner may need | plans it again if a marker shows that nothing was sent; else marks it unknown |
 | a clip is unknown | sends a free one again; searches for a paid one as long as generations take; then resolves it |
 | a clip is accepted | polls; past its deadline it polls and searches a last time, and gives it up |
 | all clips are done | assembles and stores; past the deadline it tries once more, and fails, the paid clips kept |
@@ -39,21 +39,22 @@ class Deadlines:
 
 LOOK_AGAIN_S = 10.0
 WATCHED_AT_LEAST_S = 600.0
+"""A worker trusts the wall clock only after it has seen the state for so long itself, or for a third of the span."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
     """How long this worker itself has seen the clip in its present state, on the boot-time clock.
 
-    The wall clock may jump by hours, forwards and back. So it ends nothing that may be paid by itself.
+    The wall clock may jump by hours, forwards and back. So it alone ends nothing that may be paid.
     """
 
     seconds: float
     whole: bool
-    """True if this worker saw the state begin: then the wall clock has nothing to add."""
+    """True if this worker saw the state begin: then the boot-time clock alone decides."""
 
-    def is_over(self, since: datetime, span_s: float, now: datetime) -> bool:
-        """True once the span has passed: on the boot-time clock, or on the wall clock and for long enough here, too."""
+    def has_passed(self, since: datetime, span_s: float, now: datetime) -> bool:
+        """True once the span has passed on the boot-time clock; or on the wall clock and for long enough here, too."""
         if self.seconds > span_s:
             return True
         long_enough = self.seconds >= min(span_s / 3, WATCHED_AT_LEAST_S)
@@ -74,7 +75,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class GiveUpSubmit:
-    """The submit's owner has not come back: fence it off, or mark the outcome unknown."""
+    """The submit's owner did not come back: fence it off, or mark the outcome unknown."""
 
     clip: Clip
 
@@ -95,7 +96,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class ResolveUnknown:
-    """The search has ended; look a last time, then decide."""
+    """The search has ended: look a last time, then fail the job or send the clip again."""
 
     clip: Clip
 
@@ -129,12 +130,12 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class GiveUpStoring:
-    """Storing was tried for long enough: once more, then no more."""
+    """The deadline for storing has passed: try once more, then fail the job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """It was not started in time."""
+    """The job was not started in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,52 +160,54 @@ Action = (
 )
 
 
-def decide(job: Job, now: datetime, windows: Deadlines, watch: Watch) -> Action:
-    """What to do next. `now` is the store's time."""
+def decide(job: Job, now: datetime, deadlines: Deadlines, watch: Watch) -> Action:
+    """Return what to do next. `now` is the store's time."""
     if job.ended:
         return Announce()
     if clip := job.clip_in(ClipState.SUBMITTING):
-        return _of_a_submit(job, clip, now, windows, watch)
+        return _decide_submitting(job, clip, now, deadlines, watch)
     if clip := job.clip_in(ClipState.UNKNOWN):
-        return _of_the_unknown(job, clip, now, windows, watch)
+        return _decide_unknown(job, clip, now, deadlines, watch)
     if clip := job.clip_in(ClipState.ACCEPTED):
-        over = watch.is_over(clip.accepted_at or now, generation_span_s(job, windows), now)
-        return GiveUpGeneration(clip) if over else Poll(clip)
+        has_passed = watch.has_passed(clip.accepted_at or now, generation_span_s(job, deadlines), now)
+        return GiveUpGeneration(clip) if has_passed else Poll(clip)
     if job.state is JobState.STORING:
         since = job.since(JobState.STORING) or now
-        if watch.is_over(since, windows.storing_s, now):
+        if watch.has_passed(since, deadlines.storing_s, now):
             return GiveUpStoring()
-        return Store(waits_for_files=not watch.is_over(since, windows.generation_s, now))
+        return Store(waits_for_files=not watch.has_passed(since, deadlines.generation_s, now))
     if now <= next_submit_until(job):
         return Submit()
     return Expire() if job.state is JobState.QUEUED else GiveUpWaiting()
 
 
-def generation_span_s(job: Job, windows: Deadlines) -> float:
-    """A free clip is made by us, perhaps after a night in which nothing ran: it is given more time."""
-    return windows.storing_s if job.is_free else windows.generation_s
+def _decide_submitting(job: Job, clip: Clip, now: datetime, deadlines: Deadlines, watch: Watch) -> Action:
+    """Either clock counts: taking over early harms no owner, whose marker, answer or refusal is valid all the same.
 
-
-def _of_a_submit(job: Job, clip: Clip, now: datetime, windows: Deadlines, watch: Watch) -> Action:
-    """Either clock will do: to take over early harms no owner, whose marker, answer or refusal still counts. A free
-    submit needs no mercy beyond its owner's own window: sending it twice costs nothing."""
-    wait = windows.submit_within_s if job.is_free else windows.submitting_hold_s
+    A free submit is left alone only for as long as its owner may send it: sending it twice costs nothing.
+    """
+    wait = deadlines.submit_within_s if job.is_free else deadlines.submitting_hold_s
     age = max(watch.seconds, (now - (clip.submitting_at or now)).total_seconds())
     return Hold(min(wait - age, LOOK_AGAIN_S)) if age < wait else GiveUpSubmit(clip)
 
 
+def _decide_unknown(job: Job, clip: Clip, now: datetime, deadlines: Deadlines, watch: Watch) -> Action:
+    if job.is_free:
+        return SubmitAgain(clip)
+    span_s = deadlines.submitting_hold_s + deadlines.generation_s
+    return ResolveUnknown(clip) if watch.has_passed(clip.submitting_at or now, span_s, now) else Search(clip)
+
+
+def generation_span_s(job: Job, deadlines: Deadlines) -> float:
+    """Return how long an accepted clip may take. A free one gets more time: the renderer may be off for a night."""
+    return deadlines.storing_s if job.is_free else deadlines.generation_s
+
+
 def next_submit_until(job: Job) -> datetime:
-    """The deadline of the job, or as long again after the clip before."""
+    """Return until when the next clip may be submitted: the job's deadline, or as long again after the clip before."""
     return max([job.deadline, *(clip.done_at + QUEUED_AT_MOST for clip in job.clips if clip.done_at)])
 
 
-def _of_the_unknown(job: Job, clip: Clip, now: datetime, windows: Deadlines, watch: Watch) -> Action:
-    if job.is_free:
-        return SubmitAgain(clip)
-    span_s = windows.submitting_hold_s + windows.generation_s
-    return ResolveUnknown(clip) if watch.is_over(clip.submitting_at or now, span_s, now) else Search(clip)
-
-
 def may_resubmit(job: Job) -> bool:
-    """Whether the caller accepted to pay perhaps twice."""
+    """True if the caller accepted that the clip may be paid twice."""
     return job.request.on_unknown_submit is OnUnknownSubmit.RESUBMIT and not job.cancel_requested

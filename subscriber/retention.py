@@ -1,10 +1,8 @@
-"""Ends what was kept for long enough: files under `work/` first, then everything but the tombstone.
+"""Delete what was kept for long enough: files under `work/` first, then everything but the tombstone.
 
-In bounded portions, so that a pass never takes long. A walk goes through all ended jobs that are old enough, the
-newest first; the next one begins hours later and looks only at those that came of age since, and a week's worth before
-them, for jobs that ended late. What else was missed is found when the process starts anew.
-
-How long things are kept.
+It works in bounded portions, so that a pass never takes long. A scan goes through all ended jobs that are old enough,
+the newest first. The next scan begins hours later. It reads the jobs that reached the age since then, and a week's jobs
+before them, since some end late. A new process begins with a full scan, which finds what the short ones missed.
 """
 
 import logging
@@ -25,12 +23,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetentionPolicy:
-    """How long after its end something is kept; None: for ever."""
+    """How long after a job's end its data is kept; None: for ever."""
 
     job: timedelta | None = None
     """Everything but the tombstone."""
     work: timedelta | None = None
-    """Its files under `work/`."""
+    """The job's files under `work/`."""
 
 
 PORTION = 50
@@ -41,7 +39,7 @@ _ENDS = frozenset(state for state in JobState if state.ended)
 
 @dataclass(slots=True)
 class JobScan:
-    """Through the jobs that ended longer ago than `age`, a portion at a time."""
+    """Reads the jobs that ended longer ago than `age`, a portion at a time."""
 
     age: timedelta
     next_at: datetime | None = None
@@ -50,11 +48,11 @@ class JobScan:
     _cursor: str | None = None
 
     def is_idle(self, now: datetime) -> bool:
-        """True between two walks."""
+        """True between two scans."""
         return self.next_at is not None and now < self.next_at
 
     async def next_batch(self, jobs: JobStore, now: datetime) -> list[Job]:
-        """The next jobs that are old enough; none while it rests."""
+        """Return the next jobs that are old enough; none between two scans."""
         if self.is_idle(now):
             return []
         self.next_at = None
@@ -64,12 +62,12 @@ class JobScan:
         self._cursor = page.cursor
         if page.cursor is None or (self._floor and page.jobs and page.jobs[-1].created_at < self._floor):
             self.next_at, self._cutoff, self._cursor, self._floor = now + REST, None, None, cutoff - MARGIN
-        return [job for job in page.jobs if not job.erased_at and _has_ended_before(job, cutoff)]
+        return [job for job in page.jobs if not job.erased_at and (job.since(job.state) or job.created_at) < cutoff]
 
 
 @dataclass(slots=True)
 class Retention:
-    """The rules at work in one process."""
+    """Applies a policy in one process."""
 
     ctx: WorkerContext
     rules: RetentionPolicy
@@ -82,12 +80,12 @@ class Retention:
 
     @property
     def is_idle(self) -> bool:
-        """True where nothing more is to be done for some hours."""
+        """True if nothing is left to do for some hours."""
         now = self.ctx.clock.now()
-        return all(walk is None or walk.is_idle(now) for walk in (self._erasing, self._emptying))
+        return all(scan is None or scan.is_idle(now) for scan in (self._erasing, self._emptying))
 
     async def erase(self, *, dry_run: bool = False) -> int:
-        """How many jobs of the next portion were erased, or would be. Raises `Unavailable`."""
+        """Erase the next portion. Return how many jobs were erased, or would be. Raises `Unavailable`."""
         if self._erasing is None:
             return 0
         now = self.ctx.clock.now()
@@ -95,12 +93,18 @@ class Retention:
         if dry_run:
             return len(due)
         eraser = eraser_of(self.ctx)
-        marked = [erased for job in due if (erased := await _mark(eraser, job))]
+        marked: list[Job] = []
+        for job in due:
+            try:
+                marked.append(await eraser.mark(job.job_id))
+            except ReelbusError as error:  # the other jobs are erased all the same
+                extra = {"action": "erasing_failed", "job_id": job.job_id, "reason": str(error)}
+                logger.warning("a job could not be erased", extra=extra)
         await eraser.finish(marked)
         return len(marked)
 
     async def empty(self, *, dry_run: bool = False) -> int:
-        """How many jobs of the next portion lost their files under `work/`, or would. Raises `Unavailable`."""
+        """Delete the next portion's files under `work/`. Return of how many jobs, or would be. Raises `Unavailable`."""
         if self._emptying is None:
             return 0
         due = await self._emptying.next_batch(self.ctx.jobs, self.ctx.clock.now())
@@ -110,34 +114,17 @@ class Retention:
         files = await self.ctx.videos.list(job_prefix(job.job_id))
         if dry_run or not files:
             return bool(files)
-        gone = any([await self._delete_files(job, file.name) for file in files])
-        if gone:
+        deleted = 0
+        for file in files:
+            newest = await self.ctx.jobs.get(job.job_id)
+            if newest and (newest.life, newest.state) == (job.life, job.state):  # a replayed job needs its files
+                await self.ctx.videos.delete(file.name)
+                deleted += 1
+        if deleted:
             logger.info("deleted an old job's work files", extra={"action": "work_deleted", "job_id": job.job_id})
-        return gone
-
-    async def _delete_files(self, job: Job, name: str) -> bool:
-        """False where the job was replayed just now, and needs the file."""
-        newest = await self.ctx.jobs.get(job.job_id)
-        if newest is None or (newest.life, newest.state) != (job.life, job.state):
-            return False
-        await self.ctx.videos.delete(name)
-        return True
+        return deleted > 0
 
 
 def eraser_of(ctx: WorkerContext) -> Eraser:
-    """The eraser over a worker's ports."""
+    """Return an eraser over the worker's ports."""
     return Eraser(jobs=ctx.jobs, videos=ctx.videos, bus=ctx.bus, clock=ctx.clock)
-
-
-async def _mark(eraser: Eraser, job: Job) -> Job | None:
-    """One that can't be erased now keeps the others from nothing."""
-    try:
-        return await eraser.mark(job.job_id)
-    except ReelbusError as error:
-        extra = {"action": "erasing_failed", "job_id": job.job_id, "reason": str(error)}
-        logger.warning("a job could not be erased", extra=extra)
-        return None
-
-
-def _has_ended_before(job: Job, moment: datetime) -> bool:
-    return (job.since(job.state) or job.created_at) < moment

@@ -15,9 +15,10 @@ from schemas.domain.events import Step
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged, Conflict, Failure, LocalDisk, NewerRecord, OtherModel, Unavailable
+from schemas.services.backoff import Backoff
 from schemas.services.update import get_job, save_event
 from subscriber import assembly, generation, policy
-from subscriber.context import Backoff, WorkerContext
+from subscriber.context import WorkerContext
 from subscriber.submission import give_up_submit, submit_next
 
 logger = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
-"""Where workers keep half-made files: each in a folder of its own, which goes when its owner goes.
+"""The folder for unfinished files: each worker has its own one, which is deleted when the worker ends.
 
-The owner holds a lock on its folder, and the system takes that from whoever dies, by whatever signal. So a folder that
-can be locked is a dead one's, however young it is.
+A worker holds a lock on its folder, and the system releases the lock when the process ends, by whatever signal. So a
+folder that can be locked belongs to an ended worker, however young the folder is.
 """
 
 import fcntl
@@ -18,16 +18,16 @@ from tempfile import TemporaryDirectory
 from schemas.errors import DISK_ERRNOS, unavailable_of
 
 KEPT_S = 86_400.0
-"""What no worker of this version made lies there for so long: its owner holds no lock."""
+"""How long a file or folder stays that no worker of this version made: its owner holds no lock."""
 _OWN = re.compile(r"[0-9a-f]{32}")
 
 
 @contextmanager
 def open_scratch_dir(scratch: Path) -> Iterator[Path]:
-    """A new folder under `scratch`, for as long as the context lasts. Blocks for moments. Raises `OSError`."""
+    """Make a folder under `scratch`, and delete it when the context ends. Blocks for moments. Raises `OSError`."""
     folder = scratch / secrets.token_hex(16)
     with _open_locked(scratch) as door:
-        fcntl.flock(door, fcntl.LOCK_EX)  # until it is locked, a folder of ours looks like a dead one's
+        fcntl.flock(door, fcntl.LOCK_EX)  # until our folder is locked, another worker could take it for a stale one
         folder.mkdir()
         lock = _open(folder)
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -39,9 +39,9 @@ def open_scratch_dir(scratch: Path) -> Iterator[Path]:
 
 
 def delete_stale(scratch: Path, *, make: bool = True) -> int:
-    """Delete what dead workers left behind, and say how many folders and files that were. Blocks.
+    """Delete what ended workers left behind, and return how many folders and files that were. Blocks.
 
-    With `make` the folder exists after this; a worker that runs makes no data folder that was deleted under it.
+    `make` creates the scratch folder. A running worker does not: its data folder may have been deleted on purpose.
     """
     if make:
         for folder in (scratch.parent, scratch):
@@ -54,8 +54,8 @@ def delete_stale(scratch: Path, *, make: bool = True) -> int:
 
 
 def _delete_if_stale(path: Path) -> bool:
-    with suppress(OSError):  # it goes with its owner in this very moment, or another one's rights keep it
-        if not _is_dead(path):
+    with suppress(OSError):  # its owner deletes it at this moment, or this process may not delete it
+        if not _is_stale(path):
             return False
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -65,7 +65,7 @@ def _delete_if_stale(path: Path) -> bool:
     return False
 
 
-def _is_dead(path: Path) -> bool:
+def _is_stale(path: Path) -> bool:
     if not _OWN.fullmatch(path.name):
         return path.lstat().st_mtime < time.time() - KEPT_S
     with _open_locked(path) as handle:
@@ -91,9 +91,9 @@ def _open(folder: Path) -> int:
 
 @contextmanager
 def work_folder(scratch: Path, purpose: str) -> Iterator[Path]:
-    """A folder for one piece of work, deleted after it.
+    """Make a folder for one piece of work, and delete it afterwards.
 
-    What is wrong with the disk or the scratch folder is `Unavailable`: it says nothing about a video.
+    Raises `Unavailable` for any error of the disk or the scratch folder: it says nothing about a video.
     """
     with ExitStack() as stack:
         try:

@@ -1,7 +1,4 @@
-"""The worker's settings, read once from the environment and `.env` in the composition root.
-
-The setting REELBUS_BUDGETS: a JSON list of limits.
-"""
+"""The worker's settings, read once from the environment and `.env` in the composition root."""
 
 import json
 from datetime import timedelta
@@ -31,8 +28,8 @@ def _decode(value: Any) -> Any:
     return limits
 
 
-def _one_each(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
-    """Two limits on the same money would share their slices."""
+def _check_distinct(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
+    """Raise `ValueError` for two limits of the same scope and period: they would share their shards."""
     known = set()
     for limit in limits:
         if (limit.scope, limit.period) in known:
@@ -41,8 +38,8 @@ def _one_each(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
     return limits
 
 
-Limits = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_decode), AfterValidator(_one_each)]
-"""Raises a sentence that names what is wrong."""
+Limits = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_decode), AfterValidator(_check_distinct)]
+"""The setting REELBUS_BUDGETS, a JSON list. An invalid one raises a sentence that names what is wrong."""
 
 
 class WorkerSettings(Settings):
@@ -54,10 +51,10 @@ class WorkerSettings(Settings):
         description="Jobs that one worker carries at once; 0: 100, or twice the cores where it renders.",
     )
     prefetch: int = Field(
-        default=0, ge=0, description="Messages held beside them, so that a cancel gets through; 0: a quarter as many."
+        default=0, ge=0, description="Messages held beside them, so that a cancel is received; 0: a quarter as many."
     )
-    ack_deadline_s: float = Field(default=15, gt=0, description="A dead worker's messages come again after that.")
-    drain_s: float = Field(default=8, ge=0, description="How long a stopping worker goes on with what it holds.")
+    ack_deadline_s: float = Field(default=15, gt=0, description="When a killed worker's messages come again.")
+    drain_s: float = Field(default=8, ge=0, description="How long a stopping worker goes on with its jobs.")
     reconcile_every_s: float = Field(default=60, gt=0)
     cancel_look_s: float = Field(default=60, gt=0, description="How often a running job's record is read again.")
 
@@ -73,16 +70,16 @@ class WorkerSettings(Settings):
         default=30, ge=0, le=36_500, description="Files under work/ of jobs that ended so long ago go; 0: never."
     )
 
-    submit_within_s: float = Field(default=10, gt=0, description="An owner whose time is over does not send.")
+    submit_within_s: float = Field(default=10, gt=0, description="How long after its claim a worker may send.")
     submit_timeout_s: float = Field(default=30, gt=0, description="How long one submit may take to be answered.")
     submitting_hold_s: float = Field(default=90, gt=0, description="Age after which a submit counts as unknown.")
     generation_s: float = Field(default=1800, gt=0, description="The longest that a generation can take.")
-    storing_s: float = Field(default=86_400, gt=0, description="How long storing is tried.")
-    search_every_s: float = Field(default=15, gt=0, description="Pause between looks at an unknown clip's prefix.")
+    storing_s: float = Field(default=86_400, gt=0, description="How long the worker tries to store a finished video.")
+    search_every_s: float = Field(default=15, gt=0, description="Pause between searches for an unknown clip.")
 
     @model_validator(mode="after")
-    def _the_hold_outlasts_the_window(self) -> Self:
-        """A submit is left alone for longer than its owner may still send it, the call itself included, and a third."""
+    def _check_submitting_hold(self) -> Self:
+        """A submit is left alone for longer than its owner may need: until it sends, and a third more than the call."""
         least = self.submit_within_s + self.submit_timeout_s * 4 / 3
         if self.submitting_hold_s < least:
             raise ValueError(
@@ -93,22 +90,22 @@ class WorkerSettings(Settings):
 
     @property
     def jobs_at_once(self) -> int:
-        """How many jobs one worker carries. The local renderer is kept busy by few; the rest is left to others."""
+        """How many jobs one worker runs. A few keep the local renderer busy; the rest is left to other workers."""
         return self.in_flight or (2 * self.renderers if self.provider_url.startswith("animatic") else 100)
 
     @property
     def messages_beside(self) -> int:
-        """Pub/Sub's client goes on only below 80 % of what it may hold: a quarter more keeps all slots busy."""
+        """How many messages it holds beside them: Pub/Sub's client pulls only below 80 % of its limit."""
         return self.prefetch or max(2, self.jobs_at_once // 4)
 
     @property
     def scratch_dir(self) -> Path:
-        """Where half-made files lie."""
+        """The folder for unfinished files."""
         return self.data_dir.absolute() / "scratch"
 
     @property
     def retention(self) -> RetentionPolicy:
-        """How long something is kept. In a bucket a lifecycle rule ends what lies under `work/`, without a worker."""
+        """How long data is kept. In a bucket a lifecycle rule deletes the files under `work/`, not a worker."""
         work = self.work_days if self.videos_url.startswith("file:") else 0
         return RetentionPolicy(
             job=timedelta(days=self.retention_days) if self.retention_days else None,
@@ -117,7 +114,7 @@ class WorkerSettings(Settings):
 
     @property
     def deadlines(self) -> Deadlines:
-        """The deadlines that the delivery policy judges by."""
+        """The deadlines of the delivery policy."""
         return Deadlines(
             submit_within_s=self.submit_within_s,
             submit_timeout_s=self.submit_timeout_s,

@@ -1,12 +1,11 @@
-"""The worker: takes deliveries as long as it runs, and when it stops finishes or hands back what it holds.
+"""The worker takes deliveries for as long as it runs. When it stops, it finishes or hands back what it holds.
 
-The worker's edge: whatever goes wrong in the handling of a delivery, the message comes again.
+If the handling of a delivery fails, for whatever reason, the message comes again.
 
-How far this worker's deliveries have come: jobs that were published later may still wait in the bus.
-
-Pub/Sub tells nobody which messages wait. But a worker that has free slots and is given nothing has seen all that there
-is, and one whose slots are full has seen what was published until its newest delivery. Only a queued job from before
-that can have lost its message.
+`Progress` says how far this worker's deliveries have come: requests that were published later may still wait in the
+bus. Pub/Sub can't say which messages wait. But a worker with free slots that receives nothing has received all messages
+that there are, and a worker without free slots has received what was published before its newest delivery. Only a
+queued job from before that time can have lost its message.
 """
 
 import asyncio
@@ -20,9 +19,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.errors import Moved, Unavailable
 from schemas.ports import DEAD_WORKERS, WORKERS, Clock, Delivery, Subscription
+from schemas.services.backoff import Backoff, backoff_s
 from schemas.wire.message import Message
 from schemas.wire.types import Moment
-from subscriber.context import Backoff, WorkerContext
+from subscriber.context import WorkerContext
 from subscriber.handler import Handler, InFlightJobs, handle_dead
 from subscriber.reconcile import Known, reconcile, retain
 from subscriber.retention import Retention, RetentionPolicy
@@ -31,10 +31,17 @@ logger = logging.getLogger(__name__)
 
 
 RETRY_AT_MOST_S = 300.0
+QUIET_S = 30.0
+"""A worker with free slots receives what waits well within this time."""
+FULL_FROM = 0.75
+"""Pub/Sub's client takes nothing more above 80 % of what it may hold, and begins again below."""
+DEAD_LETTERS_AT_ONCE = 4
+BEAT_EVERY_S = 60.0
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
 async def nack_on_error(delivery: Delivery, handle: Callable[[Delivery], Awaitable[None]]) -> None:
-    """Handles the delivery. Cancelled, it is handed back at once; failed, after a while that grows with each try."""
+    """Handle the delivery. Hand it back at once if that is cancelled, and with a growing delay if it fails."""
     try:
         await handle(delivery)
     except asyncio.CancelledError:
@@ -42,34 +49,22 @@ async def nack_on_error(delivery: Delivery, handle: Callable[[Delivery], Awaitab
         raise
     except Unavailable as error:
         logger.warning("a dependency is out of reach", extra={"action": "unavailable", "reason": str(error)})
-        await _hand_back(delivery, max(error.retry_after_s, _delay_s(delivery)))
-    except Exception:  # the outermost edge of a delivery: it comes again, the worker goes on
+        await _hand_back(delivery, max(error.retry_after_s, backoff_s(1, RETRY_AT_MOST_S, delivery.attempt)))
+    except Exception:  # the only place that catches every exception of a delivery: the worker goes on
         logger.exception("a message could not be handled", extra={"action": "handling_failed"})
-        await _hand_back(delivery, _delay_s(delivery))
-
-
-def _delay_s(delivery: Delivery) -> float:
-    return min(RETRY_AT_MOST_S, float(2 ** min(delivery.attempt, 10)))
+        await _hand_back(delivery, backoff_s(1, RETRY_AT_MOST_S, delivery.attempt))
 
 
 async def _hand_back(delivery: Delivery, delay_s: float) -> None:
-    """A bus that can't even take it back loses the lease with this process, and delivers it again then."""
     try:
         await delivery.nack(delay_s=delay_s)
-    except Unavailable:
+    except Unavailable:  # the lease ends with this process, and then the bus delivers the message again
         logger.warning("could not hand a message back", extra={"action": "nack_failed"})
-
-
-QUIET_S = 30.0
-"""A worker with free slots is given what waits well within this time."""
-FULL_FROM = 0.75
-"""Pub/Sub's client takes nothing more above 80 % of what it may hold, and begins again below."""
-_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
 @dataclass(slots=True)
 class Progress:
-    """What one worker holds of the request topic, and the newest that it was given."""
+    """Counts what one worker holds of the request topic, and remembers its newest delivery."""
 
     clock: Clock
     limit: int
@@ -81,34 +76,30 @@ class Progress:
         self.free_since = self.clock.boot()
 
     def take(self, message: Message) -> None:
-        """A message was delivered."""
+        """Count a message that was delivered."""
         self.held += 1
         if self.held >= self.limit * FULL_FROM:
             self.free_since = None
-        with suppress(KeyError, ValidationError):  # a publisher of its own may send no time
+        with suppress(KeyError, ValidationError):  # a publisher that is not ours may send no time
             published = _MOMENT.validate_python(message.attributes["ce-time"])
             self.newest = max(self.newest or published, published)
 
     def settle(self) -> None:
-        """A delivery was settled."""
+        """Count a delivery that was settled."""
         self.held -= 1
         if self.free_since is None and self.held < self.limit * FULL_FROM:
             self.free_since = self.clock.boot()
 
-    def reached(self, now: datetime) -> datetime | None:
-        """The publish time up to which everything was delivered; None while nothing can be said."""
+    def watermark(self, now: datetime) -> datetime | None:
+        """Return the publish time up to which everything was delivered; None if that can't be told yet."""
         if self.free_since is not None and self.clock.boot() - self.free_since >= QUIET_S:
             return now
         return min(self.newest, now) if self.newest else None
 
 
-DEAD_LETTERS_AT_ONCE = 4
-BEAT_EVERY_S = 60.0
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Worker:
-    """One worker process. `in_flight` jobs at once, and `prefetch` messages beside them."""
+    """One worker process. It runs `in_flight` jobs at once, and holds `prefetch` messages beside them."""
 
     ctx: WorkerContext
     in_flight: int
@@ -120,7 +111,7 @@ class Worker:
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self, stop: asyncio.Event, *, ready: Callable[[], None]) -> None:
-        """Works until `stop` is set, then drains. Calls `ready` once its subscriptions exist and it can submit."""
+        """Work until `stop` is set, then drain. Call `ready` once the subscriptions exist and the worker can submit."""
         handler = Handler(self.ctx, InFlightJobs(asyncio.Semaphore(self.in_flight)))
         for subscription in (WORKERS, DEAD_WORKERS):
             await self.ctx.bus.ensure(subscription)
@@ -139,30 +130,37 @@ class Worker:
         loops = [
             asyncio.create_task(self._take(WORKERS, self.in_flight + self.prefetch, handle)),
             asyncio.create_task(self._take(DEAD_WORKERS, DEAD_LETTERS_AT_ONCE, lambda it: handle_dead(handler, it))),
-            asyncio.create_task(self._reconcile_for_ever(handler.registry, progress)),
+            asyncio.create_task(self._reconcile_for_ever(handler.in_flight_jobs, progress)),
             asyncio.create_task(self._beat_for_ever()),
         ]
         ready()
         logger.info("ready", extra={"action": "worker_ready", "owner": self.ctx.owner})
         try:
-            await _first_of(stop, loops)
+            await _wait_for_stop(stop, loops)
         finally:
-            logger.info("stopping", extra={"action": "worker_stopping", "carried": handler.registry.size})
+            logger.info("stopping", extra={"action": "worker_stopping", "carried": handler.in_flight_jobs.size})
             await _cancel_all(loops)
-            await self._drain(handler)
+            # Finish what ends in time, then hand the rest back. A paid call under way is waited for.
+            if self._running:
+                await asyncio.wait(tuple(self._running), timeout=self.drain_s)
+            await handler.in_flight_jobs.shut_down()
+            await _cancel_all(list(self._running))
             logger.info("stopped", extra={"action": "worker_stopped"})
 
     async def _prepare(self, stop: asyncio.Event) -> bool:
-        """True once the model can send. A claim before that would be left behind if this process were killed while the
-        client library loads. False if the worker is stopped first."""
-        preparing = asyncio.create_task(self._until_prepared())
+        """Return True once the model can send, and False if the worker is stopped first.
+
+        A worker that claimed a clip before that would leave its claim behind if it were killed while the client library
+        loads.
+        """
+        preparing = asyncio.create_task(self._prepare_model())
         try:
-            await _first_of(stop, [preparing])
+            await _wait_for_stop(stop, [preparing])
         finally:
             await _cancel_all([preparing])
         return not stop.is_set()
 
-    async def _until_prepared(self) -> None:
+    async def _prepare_model(self) -> None:
         backoff = Backoff()
         while True:
             try:
@@ -176,16 +174,18 @@ class Worker:
     async def _take(
         self, subscription: Subscription, limit: int, handle: Callable[[Delivery], Awaitable[None]]
     ) -> None:
-        """Deliveries for ever, each in a task of its own; the bus's limit bounds how many there are."""
+        """Take deliveries until cancelled, each in a task of its own. The bus's `limit` bounds how many there are."""
         backoff = Backoff()
         while True:
             try:
                 async with self.ctx.bus.subscribe(subscription, limit=limit) as deliveries:
                     backoff.reset()
                     async for delivery in deliveries:
-                        self._start(nack_on_error(delivery, handle))
+                        task = asyncio.ensure_future(nack_on_error(delivery, handle))
+                        self._running.add(task)
+                        task.add_done_callback(self._running.discard)
             except Moved:
-                raise  # nothing that this worker did from now on would be found again
+                raise  # the data folder was moved: no other process would find what this worker does from now on
             except Unavailable as error:
                 logger.warning("the bus is out of reach", extra={"action": "bus_unavailable", "reason": str(error)})
             except Exception:  # a bug, here or in the bus: the next subscription may do better
@@ -194,17 +194,11 @@ class Worker:
                 )
             await self.ctx.clock.sleep(backoff.next_s())
 
-    def _start(self, handling: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(handling)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    async def _reconcile_for_ever(self, registry: InFlightJobs, progress: Progress) -> None:
+    async def _reconcile_for_ever(self, jobs: InFlightJobs, progress: Progress) -> None:
         retention = Retention(self.ctx, self.retention)
         while True:
             try:
-                delivered_until = progress.reached(self.ctx.clock.now())
-                known = Known(holds=registry.holds, delivered_until=delivered_until)
+                known = Known(holds=jobs.holds, delivered_until=progress.watermark(self.ctx.clock.now()))
                 report = await reconcile(self.ctx, known=known)
                 await retain(retention, report)
             except Exception:  # the next pass may do better; the deliveries go on meanwhile
@@ -217,24 +211,17 @@ class Worker:
             await self._beat()
 
     async def _beat(self) -> None:
-        """Leave a sign of life for those who wait. A worker works without it as well."""
+        """Write a heartbeat for callers that wait. The worker works without it as well."""
         if self.ctx.heartbeats is None:
             return
         try:
             await self.ctx.heartbeats.beat(self.ctx.owner)
         except Unavailable as error:
-            logger.warning("no heartbeat was left", extra={"action": "heartbeat_failed", "reason": str(error)})
-
-    async def _drain(self, handler: Handler) -> None:
-        """Finish what ends in time; hand the rest back. A paid call under way is waited for."""
-        if self._running:
-            await asyncio.wait(tuple(self._running), timeout=self.drain_s)
-        await handler.registry.shut_down()
-        await _cancel_all(list(self._running))
+            logger.warning("could not write a heartbeat", extra={"action": "heartbeat_failed", "reason": str(error)})
 
 
-async def _first_of(stop: asyncio.Event, loops: list[asyncio.Task[None]]) -> None:
-    """Until somebody wants it to stop. A loop that ends by itself has failed: its error is the worker's."""
+async def _wait_for_stop(stop: asyncio.Event, loops: list[asyncio.Task[None]]) -> None:
+    """Wait until `stop` is set or one of the loops ends. Raises the error of a loop that failed."""
     stopping = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([stopping, *loops], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()

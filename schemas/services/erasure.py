@@ -1,7 +1,7 @@
-"""Erases ended jobs: the record first, then letters and files, then a note that all is gone.
+"""Erase ended jobs: first the record, then dead letters and files; at last the record says that all of it is deleted.
 
-In that order, so that a crash half-way leaves a tombstone that says so, and `reconcile` goes on with it. The names of
-the files follow from the id and the day, so that what turns up later is found as well.
+In that order, so that a crash leaves a tombstone from which `reconcile` goes on. The names of the files follow from the
+job's id and day, so that files which appear later are found as well.
 """
 
 import logging
@@ -23,12 +23,12 @@ logger = logging.getLogger(__name__)
 
 LETTERS_LOOKED_AT = 10_000
 LETTERS_HIDE_FOR = timedelta(minutes=10)
-"""As long as any bus lets somebody keep a message for himself. A look so long afterwards sees what the first missed."""
+"""The longest that any bus leases a dead letter to another reader. A look after that time finds what was hidden."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Eraser:
-    """The ports that erasing takes. `mark` some jobs, then `finish` them together: looking at letters is slow."""
+    """The ports that erasing needs. `mark` some jobs, then `finish` them together: reading dead letters is slow."""
 
     jobs: JobStore
     videos: VideoStore
@@ -36,64 +36,64 @@ class Eraser:
     clock: Clock
 
     async def mark(self, job_id: str) -> Job:
-        """The tombstone. Raises `NotFound`, and `Invalid` for a job that can't be erased (yet)."""
-        job = await update_job(self.jobs, job_id, self._erase_event)
+        """Return the tombstone. Raises `NotFound`, and `Invalid` for a job that can't be erased, or not yet."""
+
+        def erase(job: Job) -> Erased:
+            at = self.clock.now()
+            if reason := None if job.erased_at else erasure_blocker(job, at):
+                raise Invalid(reason, field="job_id")
+            return Erased(at=at)
+
+        job = await update_job(self.jobs, job_id, erase)
         logger.info("job erased", extra={"action": "job_erased", "job_id": job_id})
         return job
 
     async def finish(self, erased: Sequence[Job]) -> list[Job]:
-        """Deletes what tombstones left behind; gives those that have to be finished later, which `reconcile` does."""
-        hidden = await self._drop_letters({job.job_id for job in erased}) if erased else frozenset()
-        return [job for job in erased if not await self._mark_swept(job, hidden)]
+        """Delete what the tombstones left behind. Return those that `reconcile` has to finish later."""
+        hidden = await self._delete_letters({job.job_id for job in erased}) if erased else frozenset()
+        unfinished = []
+        for job in erased:
+            try:
+                is_finished = await self._delete_files(job, letters_may_be_left=job.job_id in hidden)
+            except ReelbusError as error:  # the tombstone says that there is more to delete
+                extra = {"action": "sweep_failed", "job_id": job.job_id, "reason": str(error)}
+                logger.warning("an erased job's files could not be deleted yet", extra=extra)
+                is_finished = False
+            if not is_finished:
+                unfinished.append(job)
+        return unfinished
 
-    def _erase_event(self, job: Job) -> Erased | None:
-        at = self.clock.now()
-        if reason := None if job.erased_at else erasure_blocker(job, at):
-            raise Invalid(reason, field="job_id")
-        return Erased(at=at)
-
-    async def _drop_letters(self, job_ids: Collection[str]) -> Collection[str]:
-        """Gives the jobs that have letters which could be seen and not be dropped, or may have unseen ones."""
+    async def _delete_letters(self, job_ids: Collection[str]) -> Collection[str]:
+        """Delete the jobs' dead letters. Return the jobs whose letters another reader holds, or that may have more."""
         letters = await self.bus.dead_letters(limit=LETTERS_LOOKED_AT)
-        theirs = [(job_id, letter.id) for letter in letters if (job_id := job_id_of(letter.message)) in job_ids]
-        hidden = {job_id for job_id, letter_id in theirs if job_id and not await self._drop_page(letter_id)}
+        hidden: set[str] = set()
+        for letter in letters:
+            job_id = job_id_of(letter.message)
+            if job_id is None or job_id not in job_ids:
+                continue
+            try:
+                await self.bus.delete_dead_letter(letter.id)
+            except NotFound:  # it is deleted, or another reader holds it
+                logger.info("a dead letter was gone already", extra={"action": "letter_gone", "letter_id": letter.id})
+                if self.bus.dead_letter_reads_are_exclusive:
+                    hidden.add(job_id)
         if len(letters) < LETTERS_LOOKED_AT:
             return hidden
-        logger.warning(
-            "too many dead letters to see all", extra={"action": "letters_beyond_reach", "seen": len(letters)}
-        )
+        extra = {"action": "letters_beyond_reach", "seen": len(letters)}
+        logger.warning("there are more dead letters than one look reads", extra=extra)
         return job_ids
 
-    async def _drop_page(self, letter_id: str) -> bool:
-        """False where it is gone for us and perhaps only in somebody else's hands."""
-        try:
-            await self.bus.delete_dead_letter(letter_id)
-        except NotFound:
-            logger.info("a dead letter was gone already", extra={"action": "letter_gone", "letter_id": letter_id})
-            return not self.bus.dead_letter_reads_are_exclusive
-        return True
-
-    def _letters_may_hide(self, job: Job) -> bool:
-        """Of what somebody else looked at in that moment we saw nothing: a look later on tells."""
-        since = job.erased_at or self.clock.now()
-        return self.bus.dead_letter_reads_are_exclusive and self.clock.now() < since + LETTERS_HIDE_FOR
-
-    async def _mark_swept(self, job: Job, hidden: Collection[str]) -> bool:
-        try:
-            return await self._sweep(job, letters_left=job.job_id in hidden or self._letters_may_hide(job))
-        except ReelbusError as error:  # the tombstone says that there is more to do
-            extra = {"action": "sweep_failed", "job_id": job.job_id, "reason": str(error)}
-            logger.warning("an erased job's files could not be deleted yet", extra=extra)
-            return False
-
-    async def _sweep(self, job: Job, *, letters_left: bool) -> bool:
+    async def _delete_files(self, job: Job, *, letters_may_be_left: bool) -> bool:
+        now = self.clock.now()
+        if self.bus.dead_letter_reads_are_exclusive and now < (job.erased_at or now) + LETTERS_HIDE_FOR:
+            letters_may_be_left = True  # another reader may hold a letter that this look did not show
         work = await self.videos.list(job_prefix(job.job_id))
         for name in (*(file.name for file in work), job.final_name, job.poster_name):
             await self.videos.delete(name)
         if not await release_reference(job.request, self.jobs, self.videos, self.clock.now()):
             return False
         at = self.clock.now()
-        is_last = job.sweep_until is None or at >= job.sweep_until
-        if not (letters_left and is_last):  # else nobody would come back for the letters
+        is_last_check = job.sweep_until is None or at >= job.sweep_until
+        if not (letters_may_be_left and is_last_check):  # otherwise no later check would find the letters
             await update_job(self.jobs, job.job_id, lambda _: FilesDeleted(at=at))
-        return not letters_left
+        return not letters_may_be_left

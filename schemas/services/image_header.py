@@ -1,8 +1,8 @@
-"""What an image's own bytes say: its kind, its size in pixels, and whether it is whole. No pixel is decoded.
+"""Read an image's kind, its size in pixels and whether it is whole from its bytes. No pixel is decoded.
 
-A picture of a few kilobytes can claim to be 50,000 pixels wide and fill the memory of whoever opens it. So the doors
-read the structure, and only the structure. They refuse what no decoder draws before anybody pays for it; colour
-profiles, texts and other parts that concern no pixel may be as large or as broken as they like.
+An image of a few kilobytes can claim to be 50,000 pixels wide, and would fill the memory of a process that decodes it.
+So only its structure is read. An image that no decoder draws is refused before it costs money. Colour profiles, texts
+and other parts that concern no pixel may be large or broken.
 """
 
 import re
@@ -41,11 +41,11 @@ class _Header:
     height: int
     animated: bool = False
     kind: str = ""
-    """What it is, if it is of a kind that no viewer draws."""
+    """What the image is, if no viewer draws it."""
 
 
 def image_kind(image: bytes) -> Literal["png", "jpg", "webp"]:
-    """The extension that fits its bytes: an address may lie about its type. Raises `Invalid`, naming the limit."""
+    """Return the extension that fits the bytes: an address may name a wrong one. Raises `Invalid`, naming the limit."""
     try:
         header = _header(image)
         if header is not None and header.width * header.height <= PIXELS_AT_MOST and not header.animated:
@@ -66,11 +66,11 @@ def image_kind(image: bytes) -> Literal["png", "jpg", "webp"]:
 
 def _header(image: bytes) -> _Header | None:
     if image.startswith(_PNG):
-        return _png(image)
+        return _read_png(image)
     if image.startswith(_JPEG):
-        return _jpeg(image)
+        return _read_jpeg(image)
     if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
-        return _webp(image)
+        return _read_webp(image)
     raise _invalid("must be a PNG, JPEG or WebP image; its bytes are something else")
 
 
@@ -78,12 +78,13 @@ def _is_whole(image: bytes, header: _Header) -> bool:
     match header.extension:
         case "png":
             return _has_all_rows(image, header)
-        case "jpg":
-            return _has_all_scans(image, header)
+        case "jpg":  # it ends with a marker of its own: half a photograph has none, even if its thumbnail has
+            markers = {marker for marker, _ in _jpeg_segments(image)}
+            return _SCAN in markers and (_QUANTIZATION in markers or bool(header.kind))
     return True
 
 
-def _png(image: bytes) -> _Header | None:
+def _read_png(image: bytes) -> _Header | None:
     names = {name for name, _ in png_chunks(image)}
     if not {b"IHDR", b"IDAT", b"IEND"} <= names:
         return None
@@ -94,7 +95,7 @@ def _png(image: bytes) -> _Header | None:
 
 
 def png_chunks(image: bytes) -> Iterator[tuple[bytes, int]]:
-    """Each chunk's name, and where its data begins; those that are whole."""
+    """Yield each whole chunk's name, and where its data begins."""
     at = len(_PNG)
     for _ in range(_PARTS_AT_MOST):
         end = at + 12 + _number(image, at, 4)
@@ -107,7 +108,7 @@ def png_chunks(image: bytes) -> Iterator[tuple[bytes, int]]:
 
 
 def _has_all_rows(image: bytes, header: _Header) -> bool:
-    """Inflates the pixels, keeping none of them: a PNG with half its data has all its chunks."""
+    """Inflate the pixels, and keep none of them: a PNG with half its data can have all its chunks."""
     at = next(png_chunks(image))[1]
     depth, colour, compression, filtering, interlace = image[at + 8 : at + 13]
     bits = depth * _CHANNELS.get(colour, 0)
@@ -123,12 +124,12 @@ def _has_all_rows(image: bytes, header: _Header) -> bool:
                 return False
             has_palette = has_palette or name == b"PLTE"
             if name == b"IDAT":
-                missing -= _inflated(inflater, data, missing)
+                missing -= _inflate(inflater, data, missing)
     return missing <= 0 and (has_palette or colour != 3)
 
 
 def _bytes_of_rows(width: int, height: int, bits: int, *, interlaced: bool) -> int:
-    """Each row has one byte for its filter before its pixels."""
+    """Return the size of all rows. Each has one byte for its filter before its pixels."""
     total = 0
     for left, top, across, down in _PASSES if interlaced else ((0, 0, 1, 1),):
         columns, rows = -(-(width - left) // across), -(-(height - top) // down)
@@ -137,8 +138,8 @@ def _bytes_of_rows(width: int, height: int, bits: int, *, interlaced: bool) -> i
     return total
 
 
-def _inflated(inflater: "zlib._Decompress", data: memoryview, wanted: int) -> int:
-    """How many bytes the data becomes; it stops at those that are wanted."""
+def _inflate(inflater: "zlib._Decompress", data: memoryview, wanted: int) -> int:
+    """Inflate up to `wanted` bytes, and return how many that were."""
     found = 0
     try:
         for at in range(0, len(data), _DEFLATED_AT_ONCE):
@@ -151,7 +152,7 @@ def _inflated(inflater: "zlib._Decompress", data: memoryview, wanted: int) -> in
     return found
 
 
-def _jpeg(image: bytes) -> _Header | None:
+def _read_jpeg(image: bytes) -> _Header | None:
     for marker, at in _jpeg_segments(image):
         if marker in _FRAMES:
             bits, channels = image[at + 2], image[at + 7]
@@ -162,9 +163,9 @@ def _jpeg(image: bytes) -> _Header | None:
 
 
 def _jpeg_segments(image: bytes) -> Iterator[tuple[int, int]]:
-    """Each marker with where its length stands, up to the end of the image. Raises `IndexError` behind the end.
+    """Yield each marker with the place of its length, up to the end of the image. Raises `IndexError` behind the end.
 
-    The data between two markers is passed over, as decoders do.
+    The data between two markers is skipped, as decoders do.
     """
     at = 2
     for _ in range(_PARTS_AT_MOST):
@@ -180,13 +181,7 @@ def _jpeg_segments(image: bytes) -> Iterator[tuple[int, int]]:
     raise IndexError
 
 
-def _has_all_scans(image: bytes, header: _Header) -> bool:
-    """The image ends by its own marker: half a photograph has none, whatever its thumbnail has."""
-    markers = {marker for marker, _ in _jpeg_segments(image)}
-    return _SCAN in markers and (_QUANTIZATION in markers or bool(header.kind))
-
-
-def _webp(image: bytes) -> _Header | None:
+def _read_webp(image: bytes) -> _Header | None:
     end = int.from_bytes(image[4:8], "little") + 8
     if end > len(image):
         return None
@@ -205,7 +200,7 @@ def _webp(image: bytes) -> _Header | None:
 
 
 def _webp_chunks(image: bytes, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Each chunk's name, where its data begins, and its size; those that are whole."""
+    """Yield each whole chunk's name, where its data begins, and its size."""
     at = 12
     for _ in range(_PARTS_AT_MOST):
         if at + 8 > end or at + 8 + (size := _little(image, at + 4, 4)) > end:
@@ -215,7 +210,7 @@ def _webp_chunks(image: bytes, end: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _webp_frame(image: bytes, name: bytes, at: int, size: int) -> tuple[int, int] | None:
-    """Its size, if it begins as a key frame or a lossless image does."""
+    """Return its width and height if it begins like a key frame or a lossless image."""
     if size < 10:
         return None
     if name == b"VP8L":
@@ -227,7 +222,7 @@ def _webp_frame(image: bytes, name: bytes, at: int, size: int) -> tuple[int, int
 
 
 def _number(image: bytes, at: int, size: int) -> int:
-    """Big-endian. Raises `IndexError` behind the end."""
+    """Return a big-endian number. Raises `IndexError` behind the end."""
     return int.from_bytes(_part(image, at, size), "big")
 
 

@@ -1,17 +1,16 @@
-"""Puts an inline image into the video store and lets the request go on with its address.
+"""Put an inline image into the video store, and let the request name its address (the claim-check pattern).
 
-A Firestore document holds 1 MiB, a message 10 MB, and a worker that holds images stalls its flow control; so whoever
-meets an inline image first stores it. The name is the image's digest: the same image is stored once, and a repeated
-request keeps its fingerprint.
+A Firestore document holds 1 MiB, a message 10 MB, and a worker that holds images stalls its flow control. So the first
+process that reads an inline image stores it. Its name is the image's digest: the same image is stored once, and a
+repeated request keeps its fingerprint.
 
 The images of a caller with a key have names of their own (`schemas.wire.caller_names`). The caller may name only what
 a job of its own uses. Neither a refusal nor the time an upload takes tells whether another caller has stored an image.
 
-Who uses a stored image: many jobs may share one, and it goes with the last of them.
-
-Beside each image lies one empty file for each job that names it, written before the image is and before the job is.
-That order is what saves an image that is taken in while it is being deleted: whoever deletes looks at these files once
-more afterwards, and puts the image back if one has come. If it came later than that, so did the image itself.
+Many jobs may share an image, and it is deleted with the last of them. Beside each image one empty file is stored for
+each job that names it: the referrer. It is written before the image and before the job. That order protects an image
+that is stored while another process deletes it. That process lists the referrers once more after the deletion, and puts
+the image back if there is a new one. A referrer that comes even later is followed by the image itself.
 """
 
 import asyncio
@@ -35,22 +34,22 @@ from schemas.wire.media_types import IMAGES
 from schemas.wire.request import IMAGE_MAX_BYTES, INLINE_IMAGE_MAX_BYTES_ON_BUS, VideoRequest
 
 JOB_FOLLOWS_WITHIN = timedelta(hours=1)
-"""A job that does not exist so long after it named its image never will."""
+"""A job that does not exist so long after its referrer was stored will never exist."""
 _LOOKED_AT = 50
-"""Referrers, the newest first."""
+"""How many referrers are read, the newest first."""
 IMAGE_TYPES = {extension: IMAGES[extension] for extension in ("png", "jpg", "webp")}
 """By the extension of the stored name."""
 
 
 async def add_reference(request: VideoRequest, videos: VideoStore) -> None:
-    """Says that this job uses the image that it names, where that lies in our store."""
+    """Store the referrer of this job, if the image that it names is in our store."""
     image = name_in_store(request.reference_image)
     if image:
         await videos.put(referrer_name(image, request.job_id), b"", content_type="text/plain")
 
 
 async def is_used_by(caller: str, image: str, jobs: JobStore, videos: VideoStore) -> bool:
-    """True if a job of this caller uses the image. An image that nobody uses takes as long as one of another caller."""
+    """True if a job of this caller uses the image. An unused image takes as long as one of another caller."""
     files = sorted(await _referrers(image, videos), key=lambda file: file.stored_at, reverse=True)[:_LOOKED_AT]
     names = [file.name for file in files] or [referrer_name(image, "none")]
     found = await asyncio.gather(*(jobs.get(name.rpartition("/")[2]) for name in names))
@@ -58,14 +57,13 @@ async def is_used_by(caller: str, image: str, jobs: JobStore, videos: VideoStore
 
 
 async def undo_reference(request: VideoRequest, known: Job, jobs: JobStore, videos: VideoStore, at: datetime) -> None:
-    """Takes away what a request brought along that became no job, since its id stands for `known`."""
+    """Release the image of a request that became no job, since the job `known` has its id."""
     if known.erased_at or known.request.reference_image != request.reference_image:
         await release_reference(request, jobs, videos, at)
 
 
 async def release_reference(request: VideoRequest, jobs: JobStore, videos: VideoStore, at: datetime) -> bool:
-    """The job does not use its image any more; deletes that unless another job uses it. False where that can't be told
-    yet."""
+    """Delete the job's referrer, and the image unless another job uses it. Return False if that can't be told yet."""
     image = name_in_store(request.reference_image)
     if image is None:
         return True
@@ -75,28 +73,22 @@ async def release_reference(request: VideoRequest, jobs: JobStore, videos: Video
 
 
 async def _is_used(image: str, jobs: JobStore, videos: VideoStore, at: datetime) -> bool | None:
-    """None where it can't be told yet. Forgets whoever does not use it any more."""
+    """True if a job uses the image; None if a job may be about to. Deletes the referrers of jobs that don't."""
     for file in await _referrers(image, videos):
-        used = await _uses(file, jobs, at)
-        if used is not False:
-            return used
+        try:
+            job = await jobs.get(file.name.rpartition("/")[2])
+        except NewerRecord:
+            return True  # a worker of a newer version decides about that job and its image
+        if job is None and file.stored_at > at - JOB_FOLLOWS_WITHIN:
+            return None
+        if job and job.erased_at is None:
+            return True
         await videos.delete(file.name)
     return False
 
 
-async def _uses(file: StoredFile, jobs: JobStore, at: datetime) -> bool | None:
-    """None where the job may be about to come."""
-    try:
-        other = await jobs.get(file.name.rpartition("/")[2])
-    except NewerRecord:
-        return True  # a newer version decides about that job and its image
-    if other is None:
-        return None if file.stored_at > at - JOB_FOLLOWS_WITHIN else False
-    return other.erased_at is None
-
-
 async def _delete(image: str, videos: VideoStore) -> bool:
-    """False where somebody named it meanwhile: then it is there."""
+    """Delete the image. Return False if a job named it meanwhile: then the image stays stored."""
     try:
         content = await _content(image, videos)
     except NotFound:
@@ -111,7 +103,7 @@ async def _delete(image: str, videos: VideoStore) -> bool:
 
 
 async def _content(image: str, videos: VideoStore) -> bytes:
-    """In memory: a copy on the disk could outlive this process."""
+    """Read the image into memory: a copy on the disk could outlive this process."""
     with TemporaryDirectory(prefix="image-") as folder:
         copy = Path(folder, "image")
         await videos.fetch(image, copy)
@@ -137,23 +129,23 @@ class ImageOwner:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StagedImage:
-    """A request that names its image by its address, and the image, where it came along."""
+    """A request that names its image by its address, and the image itself if the request brought it."""
 
     request: VideoRequest
     image: bytes | None = None
     must_be_there: bool = False
-    """An image that did not come along must have been stored before."""
+    """True if the image must be stored already, since the request did not bring it."""
     other_names: tuple[str, ...] = ()
     """How the same request may name the same image in an earlier job of this caller."""
 
     @property
     def name(self) -> str | None:
-        """Where the image lies in our store, or will lie."""
+        """The name of the image in our store, stored or not yet."""
         return name_in_store(self.request.reference_image)
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
-        """What an earlier job for this request may have as its fingerprint, the request's own first."""
+        """The fingerprints that an earlier job for this request may have, the request's own first."""
         others = (_with_image(self.request, name) for name in self.other_names)
         return tuple(dict.fromkeys(request.fingerprint() for request in (self.request, *others)))
 
@@ -163,7 +155,10 @@ class StagedImage:
 
 
 async def claim_image(request: VideoRequest, videos: VideoStore, *, from_bus: bool = False) -> VideoRequest:
-    """The request with its image in the store. Raises `Invalid` for what is no image, too large, or out of reach."""
+    """Store the image, and return the request that names it.
+
+    Raises `Invalid` for a file that is no image, is too large, or can't be read from here.
+    """
     claim = await store_image(await stage_image(request, videos, from_bus=from_bus), videos)
     return claim.request
 
@@ -171,7 +166,7 @@ async def claim_image(request: VideoRequest, videos: VideoStore, *, from_bus: bo
 async def stage_image(
     request: VideoRequest, videos: VideoStore, *, from_bus: bool = False, owner: ImageOwner | None = None
 ) -> StagedImage:
-    """Judge the image and give it its name; nothing is written.
+    """Check the image and name it. Nothing is written.
 
     Raises `Invalid` as `claim_image` does, and with an `owner` also for a stored image that none of its jobs uses.
     """
@@ -179,16 +174,20 @@ async def stage_image(
     if reference is None:
         return StagedImage(request=request)
     if not reference.startswith(("data:", REFERENCE_SCHEME)):
-        _check_readable(reference, videos)
+        readable = tuple(videos.reads)
+        if not reference.startswith(readable):
+            where = f"; here it may be under {' or '.join(sorted(readable))}" if readable else ""
+            words = f"reference_image can't be read from {reference[:300]}{where}; or send it as a data: URL"
+            raise Invalid(words, field="reference_image")
     if owner and (name := _name_in_our_store(reference, videos.reads)):
         return await _open_stored(request, name, videos, owner)
     if reference.startswith(REFERENCE_SCHEME):
-        # From the bus it was claimed already, mostly, and a missing one fails the job by its name.
+        # The publisher of a message from the bus has mostly stored it. If it is missing, the job fails and names it.
         return StagedImage(request=request, must_be_there=not from_bus)
     if not reference.startswith("data:"):
         return StagedImage(request=request)
     limit = INLINE_IMAGE_MAX_BYTES_ON_BUS if from_bus else IMAGE_MAX_BYTES
-    image, digest, extension = await asyncio.to_thread(_read, reference, limit)
+    image, digest, extension = await asyncio.to_thread(_decode_image, reference, limit)
     name, plain = (
         REFERENCE_SCHEME + reference_name(image_digest(caller, digest), extension)
         for caller in (owner.caller if owner else None, None)
@@ -197,7 +196,7 @@ async def stage_image(
 
 
 async def _open_stored(request: VideoRequest, name: str, videos: VideoStore, owner: ImageOwner) -> StagedImage:
-    """By the digest of an image that the owner sent, or by the name that it has in messages."""
+    """Find an image by the digest of what the owner sent, or by the name that it has in messages."""
     digest, _, extension = name.removeprefix(REFERENCES).partition(".")
     own = reference_name(image_digest(owner.caller, digest), extension)
     is_own = bool(await videos.list(own))
@@ -213,9 +212,9 @@ def _with_image(request: VideoRequest, reference: str) -> VideoRequest:
 
 
 def _name_in_our_store(reference: str, reads: Collection[str]) -> str | None:
-    """The stored image that a reference names, also by its address in our bucket; None for another file.
+    """Return the stored image that a reference names, also by its address in our bucket; None for another file.
 
-    Raises `Invalid` for an address that begins like a stored image's and is none: nobody's images are named like that.
+    Raises `Invalid` for an address that begins like a stored image's and is none.
     """
     if name := name_in_store(reference):
         return name
@@ -229,7 +228,7 @@ def _name_in_our_store(reference: str, reads: Collection[str]) -> str | None:
 
 
 async def store_image(claim: StagedImage, videos: VideoStore) -> StagedImage:
-    """Note that the job uses it, and then store it: an order that `schemas.services.reference_images` relies on.
+    """Store the referrer of the job and then the image: the docstring of this module says why in this order.
 
     Return the claim without the image, which is large.
     """
@@ -245,24 +244,13 @@ async def store_image(claim: StagedImage, videos: VideoStore) -> StagedImage:
     return replace(claim, image=None)
 
 
-def _read(reference: str, limit: int) -> tuple[bytes, str, str]:
-    """The image, its digest, and the extension that fits it."""
-    image = _decode(reference, limit)
-    return image, hashlib.sha256(image).hexdigest(), image_kind(image)
-
-
-def _check_readable(reference: str, videos: VideoStore) -> None:
-    if not reference.startswith(tuple(videos.reads)):
-        readable = f"; here it may lie under {' or '.join(sorted(videos.reads))}" if videos.reads else ""
-        words = f"reference_image can't be read from {reference[:300]}{readable}; or send it as a data: URL"
-        raise Invalid(words, field="reference_image")
-
-
-def _decode(reference: str, limit: int) -> bytes:
+def _decode_image(reference: str, limit: int) -> tuple[bytes, str, str]:
+    """Return the image of a data: URL, its digest, and the extension that fits it."""
     encoded = reference.partition(",")[2]
     if len(encoded) * 3 // 4 > limit + 2:
         raise Invalid(f"reference_image must have at most {limit:,} bytes", field="reference_image")
     try:
-        return base64.b64decode(encoded, validate=True)
+        image = base64.b64decode(encoded, validate=True)
     except binascii.Error as error:
         raise Invalid("reference_image must be valid base64", field="reference_image") from error
+    return image, hashlib.sha256(image).hexdigest(), image_kind(image)

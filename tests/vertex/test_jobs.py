@@ -96,7 +96,7 @@ async def test_what_was_accepted_and_not_told_is_adopted_and_paid_once(shop: tup
 
 
 async def test_a_quota_is_waited_for(shop: tuple[WireVertex, Carried], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("subscriber.context.Backoff.next_s", lambda _: 0.01)
+    monkeypatch.setattr("schemas.services.backoff.Backoff.next_s", lambda _: 0.01)
     vertex, carried = shop
     vertex.then(Step(status=429, message="Quota exceeded"), Step())
     job = await carried(duration_seconds=4, quality="quality")
@@ -105,7 +105,7 @@ async def test_a_quota_is_waited_for(shop: tuple[WireVertex, Carried], monkeypat
 
 
 async def test_capacity_is_waited_for(shop: tuple[WireVertex, Carried], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("subscriber.context.Backoff.next_s", lambda _: 0.01)
+    monkeypatch.setattr("schemas.services.backoff.Backoff.next_s", lambda _: 0.01)
     vertex, carried = shop
     vertex.then(Step(ending="error", error={"code": 8, "message": "High load."}), Step())
     job = await carried(duration_seconds=4)
@@ -116,7 +116,7 @@ async def test_capacity_is_waited_for(shop: tuple[WireVertex, Carried], monkeypa
 async def test_a_retired_model_is_replaced_before_anything_is_paid(
     shop: tuple[WireVertex, Carried], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("subscriber.context.Backoff.next_s", lambda _: 0.01)
+    monkeypatch.setattr("schemas.services.backoff.Backoff.next_s", lambda _: 0.01)
     vertex, carried = shop
     vertex.studio.retired.add(VEO)
     job = await carried(duration_seconds=4, quality="quality")

@@ -78,20 +78,20 @@ async def test_what_is_no_queued_job_is_looked_after_however_far_deliveries_came
 def test_a_worker_knows_how_far_its_deliveries_have_come() -> None:
     clock = Driven()
     progress = Progress(clock, limit=4)
-    assert progress.reached(clock.now()) is None, "it has just begun"
+    assert progress.watermark(clock.now()) is None, "it has just begun"
     clock.passed_s = QUIET_S
-    assert progress.reached(clock.now()) == clock.now(), "it has free slots, and nothing comes"
+    assert progress.watermark(clock.now()) == clock.now(), "it has free slots, and nothing comes"
     first, second = clock.now(), clock.now() + timedelta(seconds=1)
     for at in (second, first, first, first):
         progress.take(Message(data=b"", attributes={"ce-time": at.isoformat()}))
     progress.settle()
     clock.passed_s += 10 * QUIET_S
-    assert progress.reached(clock.now()) == second, "its slots are full, or as good as full"
+    assert progress.watermark(clock.now()) == second, "its slots are full, or as good as full"
     for _ in range(2):
         progress.settle()
-    assert progress.reached(clock.now()) == second
+    assert progress.watermark(clock.now()) == second
     clock.passed_s += QUIET_S
-    assert progress.reached(clock.now()) == clock.now()
+    assert progress.watermark(clock.now()) == clock.now()
 
 
 def test_a_message_without_a_time_says_nothing() -> None:
@@ -99,7 +99,7 @@ def test_a_message_without_a_time_says_nothing() -> None:
     progress = Progress(clock, limit=1)
     for attributes in ({}, {"ce-time": "soon"}):
         progress.take(Message(data=b"", attributes=attributes))
-    assert progress.reached(clock.now()) is None
+    assert progress.watermark(clock.now()) is None
 
 
 async def test_a_pass_of_reconcile_costs_a_job_that_waits_for_its_turn_nothing(bench: Bench) -> None:
