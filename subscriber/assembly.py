@@ -69,7 +69,7 @@ async def store(ctx: WorkerContext, job: Job, *, waits_for_files: bool = False) 
         logger.exception("the clips can't be delivered as they came", extra=_about(job, "assembly_given_up"))
         reason = f"The finished clips could not be assembled ({type(cause).__name__})."
         words = f"{reason} They are kept, and a replay costs nothing."
-        ending = _failed_event(ctx, job, Category.INTERNAL, "not_assembled", words, retryable=True)
+        ending = _to_failed(ctx, job, Category.INTERNAL, "not_assembled", words, retryable=True)
     return await _save_ending(ctx, job, ending)
 
 
@@ -105,10 +105,10 @@ async def _deliver_or_fail(ctx: WorkerContext, job: Job, *, waits_for_files: boo
         reason: ReelbusError = error
     except Invalid as error:
         reason = error
-    return _failed_event(ctx, job, Category.UPSTREAM, "bad_output", f"The model's video can't be used: {reason}.")
+    return _to_failed(ctx, job, Category.UPSTREAM, "bad_output", f"The model's video can't be used: {reason}.")
 
 
-def _failed_event(
+def _to_failed(
     ctx: WorkerContext, job: Job, category: Category, code: str, words: str, *, retryable: bool = False
 ) -> ev.Failed:
     logger.warning("the job has no video", extra={**_about(job, "assembly_failed"), "reason": words})

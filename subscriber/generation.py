@@ -50,7 +50,7 @@ async def give_up_generation(ctx: WorkerContext, job: Job, clip: Clip) -> Job:
     ended = await _end_of(ctx, job, clip, answer)
     if ended is None:
         failure = _MISSING if isinstance(answer, Missing) else _FOREIGN if isinstance(answer, Foreign) else _LOST
-        ended = await _done_or_failed(ctx, clip, failure)
+        ended = await _find_or_fail(ctx, clip, failure)
         if isinstance(ended, ev.ClipFailed):
             logger.warning("a generation was lost", extra={"action": "generation_lost", "job_id": job.job_id})
     return await save_event(ctx.jobs, job, ended)
@@ -76,12 +76,12 @@ async def _end_of(
             price = ctx.prices.settle(job, clip, answer.price_usd)
             return ev.ClipDone(at=ctx.clock.now(), clip=clip.index, output=output, price_usd=price)
         case GenerationDone(outputs=outputs):
-            return await _done_or_failed(ctx, clip, _STRANGE if outputs else _NOTHING_MADE)
+            return await _find_or_fail(ctx, clip, _STRANGE if outputs else _NOTHING_MADE)
         case GenerationFailed(failure=failure) if _may_send_again(failure):
             logger.info("the model is too busy", extra={"action": "clip_withdrawn", "job_id": job.job_id})
             return ev.ClipWithdrawn(at=ctx.clock.now(), clip=clip.index, cause=failure)
         case GenerationFailed(failure=failure):
-            return await _done_or_failed(ctx, clip, failure)
+            return await _find_or_fail(ctx, clip, failure)
 
 
 def _may_send_again(failure: Failure) -> bool:
@@ -90,7 +90,7 @@ def _may_send_again(failure: Failure) -> bool:
     return is_busy and failure.retryable and failure.charged is Charged.NO
 
 
-async def _done_or_failed(ctx: WorkerContext, clip: Clip, failure: Failure) -> ev.ClipDone | ev.ClipFailed:
+async def _find_or_fail(ctx: WorkerContext, clip: Clip, failure: Failure) -> ev.ClipDone | ev.ClipFailed:
     """Look for a paid video, which may be stored although the operation failed or is not known any more."""
     found = () if failure.charged is Charged.NO else await ctx.model.recover(clip.prefix or "")
     if found:

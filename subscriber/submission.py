@@ -177,7 +177,7 @@ async def _attempt(ctx: WorkerContext, job: Job, plan: Plan, reservation: Reserv
     claimed = await _claim(ctx, job, replace(started, reserved=reservation.reserved), reservation)
     if claimed is None:
         return None
-    clip = _submitting_clip(claimed, started.nonce)
+    clip = _clip_of_nonce(claimed, started.nonce)
     assert clip is not None
 
     # 3. Put the marker of a paid attempt.
@@ -202,7 +202,7 @@ async def _claim(ctx: WorkerContext, job: Job, started: ev.SubmitStarted, reserv
         return await save_event(ctx.jobs, job, started)
     except (Conflict, Unavailable) as error:
         newest = await _get_job_with_retries(ctx, job)
-        if _submitting_clip(newest, started.nonce):
+        if _clip_of_nonce(newest, started.nonce):
             return newest
         if reservation.slices and isinstance(error, Conflict) and newest.revision == job.revision:
             return None
@@ -324,7 +324,7 @@ async def _get_job_with_retries(ctx: WorkerContext, job: Job) -> Job:
             await ctx.clock.sleep(RETRY_WRITE_S)
 
 
-def _submitting_clip(job: Job, nonce: str) -> Clip | None:
+def _clip_of_nonce(job: Job, nonce: str) -> Clip | None:
     clip = job.clip_in(ClipState.SUBMITTING)
     return clip if clip and clip.nonce == nonce else None
 
