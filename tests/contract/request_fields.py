@@ -18,6 +18,7 @@ from schemas.wire.request import BY_REELBUS, VideoRequest
 
 ROOT = Path(__file__).parent.parent.parent
 NODE = ROOT / "publisher" / "node"
+SCENE = {"title": "A boat", "description": "It leaves the harbour.", "script": "Ahoy!"}
 Request = type[VideoRequest]
 Send = Callable[[VideoRequest], Awaitable[str]]
 """Plans a request and sends its first clip; returns what the provider got. Raises `Invalid` for a refused request."""
@@ -120,13 +121,17 @@ def other_values(model: Request, name: str) -> Iterator[Any]:
 
 
 async def missing_in_family(model: Request, maker: str, send: Send, base: dict[str, Any]) -> list[str]:
-    """Send a request, and others that differ in one field: the provider gets another call, or the field is refused."""
+    """Send a request, and others that differ in one field: the provider gets another call, or the field is refused.
+
+    A request with a scene is sent too, since a field may only matter for one.
+    """
     missing = []
-    plain = await send(model.model_validate(base))
+    bases = (base, {**base, "scene": SCENE})
+    plain = [await send(model.model_validate(body)) for body in bases]
     for name in model.fields_for_models():
         for value in other_values(model, name):
             try:
-                sent = await send(model.model_validate({**base, name: value}))
+                sent = [await send(model.model_validate({**body, name: value})) for body in bases]
             except Invalid as error:
                 if error.field != name or maker not in str(error):
                     missing.append(f"{name}: {maker} refuses {value!r} without naming both: {error}")

@@ -66,13 +66,15 @@ async def sender(opener: Open, folder: Path) -> AsyncIterator[tuple[Send, str, d
 
 @pytest.mark.parametrize("guard", guards.ENTRIES)
 def test_each_field_is_at_every_entry(guard: Callable[[type[VideoRequest]], list[str]]) -> None:
-    assert guard(VideoRequest) == []
+    found = guard(VideoRequest)
+    assert not found, "\n".join(found)
 
 
 @EACH
 async def test_a_model_uses_or_refuses_each_field(opener: Open, tmp_path: Path) -> None:
     async with sender(opener, tmp_path) as (send, maker, body):
-        assert await guards.missing_in_family(VideoRequest, maker, send, body) == []
+        found = await guards.missing_in_family(VideoRequest, maker, send, body)
+    assert not found, "\n".join(found)
 
 
 async def test_each_field_is_used_by_a_model(tmp_path: Path) -> None:
@@ -80,14 +82,12 @@ async def test_each_field_is_used_by_a_model(tmp_path: Path) -> None:
     for name, opener in BACKENDS.items():
         async with sender(opener, tmp_path / name) as (send, _, body):
             unused -= {field for field in unused if await guards.is_used(VideoRequest, field, send, body)}
-    assert not unused
+    assert not unused, f"no model uses {', '.join(sorted(unused))}: add it to the fields of one"
 
 
 @pytest.mark.parametrize("guard", guards.ENTRIES[:-1])
 def test_an_entry_without_a_new_field_is_caught(guard: Callable[[type[VideoRequest]], list[str]]) -> None:
-    found = guard(WiderRequest)
-    assert found
-    assert all(line.startswith("camera_motion: ") for line in found)
+    assert any(line.startswith("camera_motion: ") for line in guard(WiderRequest))
 
 
 def test_a_field_that_reelbus_only_promises_to_carry_out_is_caught() -> None:
