@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.gcp.vertex import transport
 from schemas.errors import ReelbusError
 from schemas.ports import VideoModel
 from tests.contract import test_video_model as suite
@@ -62,10 +61,10 @@ async def test_a_connection_that_is_kept_is_caught(wrap: Wrap, monkeypatch: pyte
     kept = httpx.AsyncHTTPTransport()
 
     @asynccontextmanager
-    async def open_connection(*_: object) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+    async def use_kept(**_: object) -> AsyncIterator[httpx.AsyncHTTPTransport]:
         yield kept
 
-    monkeypatch.setattr(transport.VertexTransport, "_new_connection", open_connection)
+    monkeypatch.setattr(httpx, "AsyncHTTPTransport", use_kept)
     with pytest.raises(AssertionError):
         await suite.test_a_submit_is_one_post_on_a_new_connection(wrap(Wrapper))
     await kept.aclose()

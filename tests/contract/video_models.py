@@ -6,7 +6,7 @@ its own, and, if it is paid, the scripted server that it talks to.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +16,12 @@ from infra.animatic.model import Animatic
 from infra.animatic.pool import RenderPool
 from infra.clock import SystemClock
 from infra.embedded.videos import FolderVideos
-from infra.gcp.vertex import transport
+from infra.paid import transport
 from schemas.domain.clip import Clip
 from schemas.domain.object_names import work_prefix
 from schemas.ports import GenerationDone, GenerationFailed, GenerationRunning, VideoModel, VideoStore
 from schemas.wire.request import VideoRequest
+from tests.contract.plain_model import PREFIX, PlainModel
 from tests.vertex import rig
 from tests.vertex.server import WireVertex
 
@@ -35,14 +36,15 @@ Boot = Callable[[], float]
 class ModelBackend:
     """A model as several processes see it."""
 
-    family: str
+    adapter: str
     request: VideoRequest
     videos: VideoStore
     open_at: Callable[[str, Boot], Awaitable[VideoModel]]
     """Opens the adapter of one more process, at this address and with this boot clock."""
+    folder: Path
+    """Where the video store is."""
     server: WireVertex | None = None
     """The scripted server; None if the model is free and has none."""
-    folder: Path = field(default=Path())
 
     async def open(self, url: str = "", boot: Boot | None = None) -> VideoModel:
         return await self.open_at(url or (self.server.url if self.server else ""), boot or SystemClock().boot)
@@ -102,7 +104,7 @@ async def _animatic(folder: Path) -> AsyncIterator[ModelBackend]:
             return model
 
         request = rig.a_request(duration_seconds=1)
-        yield ModelBackend(family="animatic", request=request, videos=videos, open_at=open_at, folder=folder)
+        yield ModelBackend(adapter="animatic", request=request, videos=videos, open_at=open_at, folder=folder)
 
 
 def on_vertex(model_id: str) -> Callable[[Path], AbstractAsyncContextManager[ModelBackend]]:
@@ -118,15 +120,35 @@ def on_vertex(model_id: str) -> Callable[[Path], AbstractAsyncContextManager[Mod
                 return model
 
             yield ModelBackend(
-                family=model_id,
+                adapter="vertex",
                 request=rig.a_request(model=model_id, duration_seconds=4),
                 videos=base.videos,
                 open_at=open_at,
-                server=base.vertex,
                 folder=folder,
+                server=base.vertex,
             )
 
     return open_backend
+
+
+@asynccontextmanager
+async def _plain(folder: Path) -> AsyncIterator[ModelBackend]:
+    async with rig.rig_in(folder) as base, AsyncExitStack() as stack:
+
+        async def open_at(url: str, boot: Boot) -> VideoModel:
+            model = PlainModel(url, base.videos, rig.BUCKET, boot)
+            stack.push_async_callback(model.aclose)
+            return model
+
+        request = rig.a_request(duration_seconds=4)
+        yield ModelBackend(
+            adapter="plain",
+            request=request,
+            videos=base.videos,
+            open_at=open_at,
+            folder=folder,
+            server=base.vertex,
+        )
 
 
 def _shorten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +161,8 @@ FAMILIES = {
     "animatic": FamilyRow(_animatic, "work/Job_1/0/1/operation.json", None),
     "veo": FamilyRow(on_vertex(rig.VEO), _VEO_OPERATION, _shorten),
     "omni": FamilyRow(on_vertex(rig.OMNI), _OMNI_OPERATION, _shorten),
+    "plain": FamilyRow(_plain, f"{PREFIX}projects/p/operations/1", _shorten),
 }
 PAID = [name for name, row in FAMILIES.items() if row.shorten_answers]
-ADAPTERS = {"animatic": "animatic", "veo": "vertex", "omni": "vertex"}
+ADAPTERS = {"animatic": "animatic", "veo": "vertex", "omni": "vertex", "plain": "plain"}
 """Which adapter serves a family: an operation of one adapter is foreign to every other."""

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.gcp.vertex.echo import without_echo
 from infra.gcp.vertex.failures import early_stop_failure, no_video_failure, operation_failure, refusal_of
+from infra.paid.echo import without_echo
 from schemas.errors import Category
 from tests.unit.test_vertex_failures import body
 

@@ -7,21 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.gcp.vertex.failures import (
-    answer_lost_failure,
     early_stop_failure,
     foreign_bucket_failure,
     message_of,
     no_video_failure,
-    not_sent_failure,
     operation_failure,
     refusal_of,
     safety_failure,
     support_reasons,
     to_sentence,
-    unclear_answer_failure,
 )
 from infra.gcp.vertex.operations import GeneratedFiles, Location, Operation
 from infra.gcp.vertex.requests import label_value
+from infra.paid.failures import answer_lost_failure, not_sent_failure, unclear_answer_failure
 from schemas.errors import Category, Charged, Failure, NotFound
 from schemas.ports import GenerationDone, GenerationFailed
 

@@ -10,7 +10,7 @@ import pytest
 from google.auth.exceptions import DefaultCredentialsError, RefreshError
 from google.oauth2.credentials import Credentials
 
-from infra.gcp.vertex import transport
+from infra.paid import transport
 from schemas.errors import Category, Charged, SubmitError, SubmitRefused, SubmitUnknown
 from tests.vertex.rig import OMNI, VEO, Rig, a_request, adapter
 from tests.vertex.script import Step

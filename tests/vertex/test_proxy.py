@@ -10,7 +10,7 @@ from google.oauth2.credentials import Credentials
 
 from infra.gcp.settings import VertexSettings
 from infra.gcp.vertex.adapter import Vertex, open_vertex
-from infra.gcp.vertex.proxies import Proxies
+from infra.paid.proxies import Proxies
 from schemas.errors import Charged, Invalid, SubmitRefused, SubmitUnknown, Unavailable
 from schemas.ports import GenerationDone
 from tests.vertex.rig import OMNI, VEO, Rig, a_request

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import pytest
 
 from infra.gcp.vertex.failures import refusal_of
-from infra.gcp.vertex.transport import retry_after_s
+from infra.paid.transport import retry_after_s
 from schemas.errors import Category, Charged, SubmitRefused, SubmitUnknown, Unavailable
 from schemas.ports import GenerationRunning
 from tests.unit.test_vertex_failures import body

@@ -1,7 +1,7 @@
 """The paid models of Vertex AI behind the `VideoModel` port, and how the settings become that adapter.
 
-`submit` sends one paid request: `infra.gcp.vertex.transport` enforces that, whatever the client library does. A new
-family of models is a module beside `veo` and `omni`, a row of `_FAMILIES`, and rows in `infra.gcp.vertex.models`.
+`submit` sends one paid request: `infra.paid` enforces that, whatever the client library does. A new family of models
+is a module beside `veo` and `omni`, a row of `_FAMILIES`, and rows in `infra.gcp.vertex.models`.
 """
 
 import asyncio
@@ -9,35 +9,32 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from infra.clock import SystemClock
 from infra.gcp.settings import VertexSettings
 from infra.gcp.vertex import omni, veo
-from infra.gcp.vertex.client import Clients
-from infra.gcp.vertex.echo import texts_of
+from infra.gcp.vertex.client import Clients, PollBuilder
 from infra.gcp.vertex.failures import (
     MODEL_NOT_FOUND,
     MODEL_RETIRED,
-    NOT_SENT_IN_TIME,
     PREVIOUS_MISSING,
     UNAUTHENTICATED,
-    not_written_failure,
-    object_of,
-    unclear_answer_failure,
 )
 from infra.gcp.vertex.models import GLOBAL, MODELS, Family, Model, ModelPreferences, models_with
 from infra.gcp.vertex.operations import GeneratedFiles, Location, Operation
 from infra.gcp.vertex.planning import Planner, check_location, retirement_warning
-from infra.gcp.vertex.polling import PollCapture, PollTemplates
 from infra.gcp.vertex.prices import read_prices
-from infra.gcp.vertex.proxies import check_proxy
 from infra.gcp.vertex.requests import ClipRequest
-from infra.gcp.vertex.tokens import Unauthenticated
-from infra.gcp.vertex.transport import CURRENT_PERMIT, SubmitPermit
+from infra.paid.echo import texts_of
+from infra.paid.failures import NOT_SENT_IN_TIME, object_of
+from infra.paid.permit import SubmitPermit, send_once
+from infra.paid.proxies import check_proxy
+from infra.paid.transport import received_answer
 from schemas.domain.clip import Clip, Plan
-from schemas.errors import Failure, Invalid, NotFound, SubmitError, SubmitRefused, SubmitUnknown, Unavailable
+from schemas.errors import Failure, Invalid, NotFound, SubmitRefused, Unavailable
 from schemas.ports import Answer, Clock, Foreign, GenerationFailed, GenerationRunning, Missing, VideoStore
 from schemas.wire.request import VideoRequest
 
@@ -56,16 +53,18 @@ class _Family(NamedTuple):
     """How the models of one family are called."""
 
     submit: "Callable[[AsyncClient, ClipRequest], Awaitable[None]]"
-    poll: "Callable[[AsyncClient, Operation, Sequence[str]], Awaitable[_Outcome]]"
+    poll_request: PollBuilder
     is_running: Callable[[Mapping[str, Any]], bool]
     """True if an answer to a poll says that, and nothing else."""
+    read_answer: "Callable[[AsyncClient, Operation, Sequence[str]], Awaitable[_Outcome]]"
+    """Reads any other answer to a poll with the library."""
     resource_of: Callable[[Location, str], str]
     """The resource of the operation that an answer to a submit names."""
 
 
 _FAMILIES: Mapping[Family, _Family] = {
-    Family.VEO: _Family(veo.submit, veo.poll, veo.is_running, veo.resource_of),
-    Family.OMNI: _Family(omni.submit, omni.poll, omni.is_running, omni.resource_of),
+    Family.VEO: _Family(veo.submit, veo.poll_request, veo.is_running, veo.read_answer, veo.resource_of),
+    Family.OMNI: _Family(omni.submit, omni.poll_request, omni.is_running, omni.read_answer, omni.resource_of),
 }
 
 
@@ -89,7 +88,6 @@ class Vertex:
         self._videos, self._bucket = videos, bucket
         self._planner = planner
         self._clients = Clients(base_url=base_url)
-        self._templates = PollTemplates()
         self._clock = clock or SystemClock()
         planner.boot = self._clock.boot
 
@@ -133,15 +131,21 @@ class Vertex:
             parsed = Operation.parse(operation)
         except NotFound:
             return Foreign()
+        family = _FAMILIES[parsed.family]
         try:
-            try:
-                answer = await self._ask(parsed, texts_of(request))
-            except Unauthenticated:
-                await self._renew_token()
-                answer = await self._ask(parsed, texts_of(request))
+            body = await self._clients.poll(parsed, family.poll_request)
+            if family.is_running(object_of(body)):
+                return GenerationRunning()
+            client = await self._clients.at(parsed.location)
+            with received_answer(body):
+                answer = await family.read_answer(client, parsed, texts_of(request))
         except NotFound:
             logger.warning("an operation is not known at present", extra={"action": "operation_missing"})
             return Missing()
+        except SubmitRefused as refusal:
+            raise Unavailable(refusal.failure.message) from refusal
+        except ValueError as error:
+            raise Unavailable("Vertex AI answered a poll in a form that its client can't read") from error
         if not isinstance(answer, GeneratedFiles):
             return answer
         model = self._planner.preferences.registry.get(answer.model.rpartition("/")[2])
@@ -165,7 +169,6 @@ class Vertex:
             return await self._send(clip_request, send_before)
         except SubmitRefused as refusal:
             if refusal.failure.code == UNAUTHENTICATED:
-                logger.warning("an access token was refused", extra={"action": "token_refused"})
                 await self._clients.renew_token()
             elif clip_request.previous and refusal.failure.code == PREVIOUS_MISSING:
                 logger.warning("an interaction can't be extended by its id", extra={"action": "previous_missing"})
@@ -179,22 +182,8 @@ class Vertex:
         location, family = self._location_of(clip_request.model), clip_request.model.family
         client = await self._client(location, send_before)
         permit = SubmitPermit(send_before=send_before, boot=self._clock.boot, texts=texts_of(clip_request.request))
-        token = CURRENT_PERMIT.set(permit)
-        try:
-            await _FAMILIES[family].submit(client, clip_request)
-        except Exception as error:
-            # The library's own errors may quote the prompt: they are neither chained nor logged.
-            if not permit.accepted and isinstance(error, SubmitError):
-                raise
-            if not permit.used:
-                raise SubmitRefused(not_written_failure(error)) from None
-            if not permit.accepted:
-                raise SubmitUnknown(unclear_answer_failure(200)) from None
-            about = {"action": "submit_answer_odd", "reason": type(error).__name__}
-            logger.warning("the client library can't read the answer to a submit", extra=about)
-        finally:
-            CURRENT_PERMIT.reset(token)
-        return str(Operation(family=family, resource=_FAMILIES[family].resource_of(location, permit.accepted)))
+        name = await send_once(permit, partial(_FAMILIES[family].submit, client, clip_request))
+        return str(Operation(family=family, resource=_FAMILIES[family].resource_of(location, name)))
 
     async def _client(self, location: Location, send_before: float) -> "AsyncClient":
         """Return the client of a location. The first call loads the library and fetches a token.
@@ -207,34 +196,6 @@ class Vertex:
                 return await self._clients.at(location)
         except TimeoutError as error:
             raise SubmitRefused(NOT_SENT_IN_TIME) from error
-
-    async def _renew_token(self) -> None:
-        logger.warning("an access token was refused", extra={"action": "token_refused"})
-        try:
-            await self._clients.renew_token()
-        except SubmitRefused as refusal:
-            raise Unavailable(refusal.failure.message) from refusal
-
-    async def _ask(self, operation: Operation, texts: Sequence[str]) -> _Outcome:
-        """Poll once.
-
-        The client library writes the first poll at a model, and reads every answer but "still running".
-        """
-        family = _FAMILIES[operation.family]
-        try:
-            answer = await self._clients.send_poll(self._templates, operation)
-            if answer is not None and family.is_running(object_of(answer)):
-                return GenerationRunning()
-            client, capture = await self._clients.at(operation.location), PollCapture(answer)
-            with capture.scope():
-                outcome = await family.poll(client, operation, texts)
-            if answer is None:
-                self._templates.remember(operation, capture.written)
-            return outcome
-        except SubmitRefused as refusal:
-            raise Unavailable(refusal.failure.message) from refusal
-        except ValueError as error:
-            raise Unavailable("Vertex AI answered a poll in a form that its client can't read") from error
 
     def _location_of(self, model: Model) -> Location:
         """Return where a model is called: `global` if it is offered only there, else what the settings say."""

@@ -9,24 +9,15 @@ for Vertex AI it writes nothing. So `charged` is `no` only if Google says so or 
 `unknown`.
 """
 
-import json
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from infra.gcp.vertex.echo import without_echo
+from infra.paid.echo import without_echo
+from infra.paid.failures import object_of
 from schemas.errors import Category, Charged, Failure
 
 SENTENCE_AT_MOST = 400
-
-
-def object_of(body: bytes) -> dict[str, Any]:
-    """Parse the JSON object in a body; return an empty one for any other body."""
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
 
 
 def message_of(body: bytes, texts: Sequence[str] = ()) -> str:
@@ -144,19 +135,6 @@ def _failure(
     return Failure(category=category, code=code, message=message, retryable=retryable, charged=charged)
 
 
-NOT_SENT_IN_TIME = Failure(
-    category=Category.TIMEOUT,
-    code="not_sent",
-    message="The connection to the model took too long, so the request was not sent.",
-    retryable=True,
-    charged=Charged.NO,
-)
-SENT_TWICE = Failure(
-    category=Category.INTERNAL,
-    code="sent_twice",
-    message="A second request for one submit was stopped; the first may have been accepted.",
-    charged=Charged.UNKNOWN,
-)
 _RETIRED = re.compile(
     r"\bmodels?\b(?:(?!\. ).){0,300}?\b(?:(?:is|are|was) no longer (?:available|supported|offered)"
     r"|(?:has been|have been|was|is) (?:retired|shut ?down|discontinued|decommissioned))\b",
@@ -237,37 +215,7 @@ def _find_refusal(status: int, message: str) -> _Refusal | None:
     return None
 
 
-def unclear_answer_failure(status: int) -> Failure:
-    """Return the failure for an answer that does not say if the request was accepted."""
-    words = "an answer that is no operation" if status == 200 else f"HTTP {status}"
-    return _unknown("unclear_answer", f"The model answered the submit with {words}; it may have been accepted.")
-
-
-def answer_lost_failure(error: Exception) -> Failure:
-    """Return the failure for a connection that broke or timed out after the first byte of the request."""
-    return _unknown(
-        "answer_lost", f"The answer to the submit was lost ({type(error).__name__}); it may have been accepted."
-    )
-
-
-def not_sent_failure(error: Exception) -> Failure:
-    """Return the failure for a connection that broke before the first byte."""
-    words = f"The model can't be reached ({type(error).__name__}); nothing was sent."
-    return Failure(category=Category.UPSTREAM, code="unreachable", message=words, retryable=True, charged=Charged.NO)
-
-
-def not_written_failure(error: Exception) -> Failure:
-    """Return the failure for a request that the client library can't write, without its message: it may quote the
-    prompt."""
-    words = f"The request could not be written ({type(error).__name__}); nothing was sent."
-    return Failure(category=Category.INTERNAL, code="not_written", message=words, charged=Charged.NO)
-
-
 def no_token_failure(error: Exception, *, retryable: bool) -> Failure:
     """Return the failure for a missing access token."""
     words = f"The worker got no access token from Google ({type(error).__name__}); nothing was sent."
     return Failure(category=Category.AUTH, code="no_token", message=words, retryable=retryable, charged=Charged.NO)
-
-
-def _unknown(code: str, words: str) -> Failure:
-    return Failure(category=Category.UPSTREAM, code=code, message=words, charged=Charged.UNKNOWN)

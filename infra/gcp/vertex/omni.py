@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from infra.gcp.vertex.echo import without_echo
+import httpx
+
 from infra.gcp.vertex.failures import early_stop_failure, no_video_failure, operation_failure, safety_failure
 from infra.gcp.vertex.models import Family
 from infra.gcp.vertex.operations import GeneratedFiles, Location, Operation, decode_base64
 from infra.gcp.vertex.requests import ClipRequest, labels_for, prompt_for
+from infra.paid.echo import without_echo
 from schemas.errors import Charged, Failure, NotFound
 from schemas.ports import GenerationFailed, GenerationRunning
 
@@ -44,10 +46,15 @@ async def submit(client: "AsyncClient", clip: ClipRequest) -> None:
     )
 
 
-async def poll(
+def poll_request(api: str, operation: Operation) -> httpx.Request:
+    """Build the poll: `GET …/interactions/{id}`."""
+    return httpx.Request("GET", f"{api}/{operation.resource}")
+
+
+async def read_answer(
     client: "AsyncClient", operation: Operation, texts: Sequence[str]
 ) -> GenerationRunning | GeneratedFiles | GenerationFailed:
-    """Poll once."""
+    """Read the received answer to a poll with the library."""
     answer: Any = await client.interactions.get(operation.id)
     return outcome(answer, texts)
 

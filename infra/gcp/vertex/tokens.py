@@ -5,7 +5,7 @@ import math
 from typing import TYPE_CHECKING
 
 from infra.gcp.vertex.failures import no_token_failure
-from schemas.errors import SubmitRefused, Unavailable
+from schemas.errors import SubmitRefused
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -14,10 +14,6 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 FETCH_S = 8.0
 RENEW_EVERY_S = 5.0
 """If Google refuses the new token as well, a thousand polls do not each renew it."""
-
-
-class Unauthenticated(Unavailable):
-    """Google refused the access token of a poll."""
 
 
 class Tokens:

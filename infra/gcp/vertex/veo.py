@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from infra.gcp.vertex.failures import no_video_failure, operation_failure
 from infra.gcp.vertex.operations import GeneratedFiles, Location, Operation
 from infra.gcp.vertex.requests import ClipRequest, labels_for, prompt_for
@@ -18,10 +20,16 @@ async def submit(client: "AsyncClient", clip: ClipRequest) -> None:
     await client.models.generate_videos(model=clip.model.id, source=_source(clip), config=_config(clip))
 
 
-async def poll(
+def poll_request(api: str, operation: Operation) -> httpx.Request:
+    """Build the poll: `POST …:fetchPredictOperation`, which is free."""
+    model = operation.resource.rpartition("/operations/")[0]
+    return httpx.Request("POST", f"{api}/{model}:fetchPredictOperation", json={"operationName": operation.resource})
+
+
+async def read_answer(
     client: "AsyncClient", operation: Operation, texts: Sequence[str]
 ) -> GenerationRunning | GeneratedFiles | GenerationFailed:
-    """Poll once."""
+    """Read the received answer to a poll with the library."""
     from google.genai.types import GenerateVideosOperation
 
     named = GenerateVideosOperation.model_validate({"name": operation.resource})
