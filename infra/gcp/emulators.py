@@ -107,7 +107,8 @@ class _Process:
             status = self._process.poll()
             if status is not None or time.monotonic() > deadline:
                 ended = "does not answer" if status is None else f"ended by itself with status {status}"
-                raise Unavailable(f"{self.emulator.name} {ended}; its log ends with: {self._log_tail()}")
+                tail = " ".join(self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").split()) or "nothing"
+                raise Unavailable(f"{self.emulator.name} {ended}; its log ends with: {tail}")
             time.sleep(_CHECK_EVERY_S)
 
     def _answers(self) -> bool:
@@ -116,9 +117,6 @@ class _Process:
                 return bool(response.status == 200)
         except (urllib.error.URLError, OSError, HTTPException):
             return False
-
-    def _log_tail(self) -> str:
-        return " ".join(self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").split()) or "nothing"
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):

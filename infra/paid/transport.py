@@ -44,7 +44,7 @@ class Provider(Protocol):
     name: str
     """As messages name it."""
 
-    def accepted_name(self, answer: Mapping[str, Any]) -> str:
+    def operation_name(self, answer: Mapping[str, Any]) -> str:
         """Return the name of the operation that a good answer to a submit names; empty if it names none."""
 
     def refusal_of(
@@ -131,7 +131,7 @@ class PaidTransport(httpx.AsyncBaseTransport):
                 raise SubmitUnknown(answer_lost_failure(error)) from error
             raise SubmitRefused(not_sent_failure(error)) from error
         self._note_refused_token(request, response)
-        permit.accepted = self._provider.accepted_name(object_of(body)) if response.status_code == 200 else ""
+        permit.accepted = self._provider.operation_name(object_of(body)) if response.status_code == 200 else ""
         if permit.accepted:
             return _response(request, body)
         wait_s = retry_after_s(response.headers, at_most_s=SUBMIT_AT_MOST_S)
@@ -173,7 +173,7 @@ _RECEIVED: ContextVar[bytes | None] = ContextVar("RECEIVED", default=None)
 
 
 @contextmanager
-def received_answer(body: bytes) -> Iterator[None]:
+def reply_with(body: bytes) -> Iterator[None]:
     """Answer the requests of a client library in this context with a body that was received already.
 
     So a library reads the answer to a poll that the adapter sent.

@@ -39,7 +39,7 @@ class PlainAnswers:
 
     name = "The plain provider"
 
-    def accepted_name(self, answer: Mapping[str, Any]) -> str:
+    def operation_name(self, answer: Mapping[str, Any]) -> str:
         return str(answer.get("name", ""))
 
     def refusal_of(

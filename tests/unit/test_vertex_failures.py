@@ -126,6 +126,40 @@ def test_a_file_that_is_elsewhere() -> None:
 
 
 @pytest.mark.parametrize(
+    "uri",
+    [
+        "gs://films/work/j/0/1/7/a b.mp4",
+        "https://storage.googleapis.com/films/work/j/0/1/7/a%20b.mp4",
+        "https://films.storage.googleapis.com/work/j/0/1/7/a%20b.mp4",
+        "https://storage.googleapis.com/films/work/j/0/1/7/a%20b.mp4?X-Goog-Signature=00",
+        "https://STORAGE.googleapis.com:443/films/work/j/0/1/7/a%20b.mp4",
+    ],
+)
+def test_a_file_of_the_bucket_by_any_address(uri: str) -> None:
+    assert GeneratedFiles(uris=(uri,)).in_store("films") == GenerationDone(outputs=("work/j/0/1/7/a b.mp4",))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "films/x.mp4",
+        "gs://films",
+        "gs://films-of-others/x.mp4",
+        "https://storage.googleapis.com/films-of-others/x.mp4",
+        "https://storage.googleapis.com/films",
+        "https://others.storage.googleapis.com/films/x.mp4",
+        "https://films.storage.googleapis.com.example.com/x.mp4",
+        "https://example.com/films/x.mp4",
+        "http://storage.googleapis.com/films/x.mp4",
+        "https://[films/x.mp4",
+    ],
+)
+def test_a_file_of_no_bucket_of_ours(uri: str) -> None:
+    assert GeneratedFiles(uris=(uri,)).in_store("films") == GenerationFailed(failure=foreign_bucket_failure(uri))
+
+
+@pytest.mark.parametrize(
     ("said", "reasons"),
     [
         ("Support codes: 15236754", ("a celebrity",)),

@@ -108,7 +108,7 @@ async def test_every_ending_is_read_as_the_library_reads_it(
         return httpx.Response(200, json=json.loads(await self.poll(request)), request=request)
 
     # From here on the library asks for itself, and reads its own answer.
-    monkeypatch.setattr(adapter, "received_answer", lambda _: nullcontext())
+    monkeypatch.setattr(adapter, "reply_with", lambda _: nullcontext())
     monkeypatch.setattr(PaidTransport, "handle_async_request", send)
     assert await rig.model.poll(operation) == ours
     assert rig.vertex.books.polls == polls + 2

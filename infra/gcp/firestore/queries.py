@@ -44,7 +44,11 @@ def page_query(jobs: AsyncCollectionReference, query: JobQuery) -> AsyncQuery:
         page = page.where(filter=FieldFilter(name, operator, value))
     page = _order(page, _ORDERS[order_of(query)])
     if position is not None:
-        page = page.start_after(_fields(position))
+        try:
+            at = _EPOCH + timedelta(milliseconds=position.at_ms)
+        except OverflowError as error:
+            raise Invalid("cursor is not one that this listing gave out", field="cursor") from error
+        page = page.start_after({_COLUMN[position.order]: at, "job_id": position.job_id})
     return page.limit(query.limit + 1)
 
 
@@ -103,11 +107,3 @@ def _order(query: AsyncQuery, order: Index) -> AsyncQuery:
     for name, direction in order:
         query = query.order_by(name, direction=direction)
     return query
-
-
-def _fields(position: Position) -> dict[str, Any]:
-    try:
-        at = _EPOCH + timedelta(milliseconds=position.at_ms)
-    except OverflowError as error:
-        raise Invalid("cursor is not one that this listing gave out", field="cursor") from error
-    return {_COLUMN[position.order]: at, "job_id": position.job_id}

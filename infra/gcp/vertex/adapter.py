@@ -32,7 +32,7 @@ from infra.paid.echo import texts_of
 from infra.paid.failures import NOT_SENT_IN_TIME, object_of
 from infra.paid.permit import SubmitPermit, send_once
 from infra.paid.proxies import check_proxy
-from infra.paid.transport import received_answer
+from infra.paid.transport import reply_with
 from schemas.domain.clip import Clip, Plan
 from schemas.errors import Failure, Invalid, NotFound, SubmitRefused, Unavailable
 from schemas.ports import Answer, Clock, Foreign, GenerationFailed, GenerationRunning, Missing, VideoStore
@@ -137,7 +137,7 @@ class Vertex:
             if family.is_running(object_of(body)):
                 return GenerationRunning()
             client = await self._clients.at(parsed.location)
-            with received_answer(body):
+            with reply_with(body):
                 answer = await family.read_answer(client, parsed, texts_of(request))
         except NotFound:
             logger.warning("an operation is not known at present", extra={"action": "operation_missing"})

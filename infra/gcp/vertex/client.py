@@ -38,7 +38,7 @@ class VertexAnswers:
     name = "Vertex AI"
     refusal_of = staticmethod(refusal_of)
 
-    def accepted_name(self, answer: Mapping[str, Any]) -> str:
+    def operation_name(self, answer: Mapping[str, Any]) -> str:
         """Return the id of an interaction, or the name of a prediction; empty if there is none."""
         return next((answer[key] for key in ("id", "name") if isinstance(answer.get(key), str) and answer[key]), "")
 

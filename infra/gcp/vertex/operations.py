@@ -3,11 +3,14 @@
 import base64
 from dataclasses import dataclass, field
 from decimal import Decimal
+from urllib.parse import unquote, urlsplit
 
 from infra.gcp.vertex.failures import foreign_bucket_failure
 from infra.gcp.vertex.models import Family
 from schemas.errors import NotFound
 from schemas.ports import GenerationDone, GenerationFailed
+
+_STORAGE = "storage.googleapis.com"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,11 +71,27 @@ class GeneratedFiles:
 
     def in_store(self, bucket: str, price_usd: Decimal | None = None) -> GenerationDone | GenerationFailed:
         """Return the same files by their names in the video store."""
-        root = f"gs://{bucket}/"
-        names = tuple(uri.removeprefix(root) for uri in self.uris if uri.startswith(root))
+        names = tuple(name for uri in self.uris if (name := name_in(bucket, uri)))
         if names or self.films:
             return GenerationDone(outputs=names, films=() if names else self.films, price_usd=price_usd)
         return GenerationFailed(failure=foreign_bucket_failure(self.uris[0] if self.uris else ""))
+
+
+def name_in(bucket: str, uri: str) -> str:
+    """Return the name of a file in a bucket, by its `gs://` or `https://` address; empty if the file is elsewhere.
+
+    Source of the `https://` forms: https://cloud.google.com/storage/docs/request-endpoints, "XML API".
+    """
+    root = f"gs://{bucket}/"
+    if uri.startswith(root):
+        return uri.removeprefix(root)
+    try:
+        address = urlsplit(uri)
+        root = {_STORAGE: f"/{bucket}/", f"{bucket}.{_STORAGE}": "/"}[address.hostname or ""]
+    except (ValueError, KeyError):
+        return ""
+    is_inside = address.scheme == "https" and address.path.startswith(root)
+    return unquote(address.path.removeprefix(root)) if is_inside else ""
 
 
 def decode_base64(data: object) -> bytes:

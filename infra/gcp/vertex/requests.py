@@ -45,21 +45,17 @@ class ClipRequest:
             failure = Failure(category=Category.INTERNAL, code="unknown_plan", message=words, charged=Charged.NO)
             raise SubmitRefused(failure)
         image = None if clip.planned.extends else request.reference_image
+        stored_image = name_in_store(image) if image else None
         return cls(
             model=model,
             request=request,
             seconds=round(clip.planned.seconds),
             target=f"gs://{bucket}/{clip.prefix}",
-            image=_uri_of(image, bucket) if image else None,
+            image=f"gs://{bucket}/{stored_image}" if stored_image else image,
             image_type=image_type(image) if image else None,
             extends=f"gs://{bucket}/{sources[-1]}" if clip.planned.extends else None,
             previous=previous if clip.planned.extends else "",
         )
-
-
-def _uri_of(reference: str, bucket: str) -> str:
-    name = name_in_store(reference)
-    return f"gs://{bucket}/{name}" if name else reference
 
 
 def prompt_for(model: Model, request: VideoRequest) -> str:

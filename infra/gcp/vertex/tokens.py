@@ -48,24 +48,19 @@ class Tokens:
         await self.fresh()
 
     def _refresh_credentials(self) -> "Credentials":
+        from google.auth import default
         from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
         from google.auth.transport.requests import Request
+        from google.oauth2.credentials import Credentials as StaticCredentials
 
         try:
-            self._credentials = self._credentials or self._find_credentials()
+            if self._anonymous:
+                self._credentials = StaticCredentials("anonymous")  # type: ignore[no-untyped-call]
+            elif self._credentials is None:
+                self._credentials = default(scopes=[SCOPE])[0]
             if not self._credentials.valid:
                 self._credentials.refresh(Request())  # type: ignore[no-untyped-call]
         except GoogleAuthError as error:
             permanent = isinstance(error, DefaultCredentialsError)
             raise SubmitRefused(no_token_failure(error, retryable=not permanent)) from error
         return self._credentials
-
-    def _find_credentials(self) -> "Credentials":
-        if self._anonymous:
-            from google.oauth2.credentials import Credentials as Static
-
-            return Static("anonymous")  # type: ignore[no-untyped-call]
-        from google.auth import default
-
-        credentials: Credentials = default(scopes=[SCOPE])[0]
-        return credentials
