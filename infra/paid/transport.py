@@ -38,7 +38,7 @@ _BROKEN = (httpx.HTTPError, OSError)
 _ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30)
 
 
-class Provider(Protocol):
+class AnswerClassifier(Protocol):
     """What the answers of a provider mean."""
 
     name: str
@@ -103,8 +103,8 @@ class PaidTransport(httpx.AsyncBaseTransport):
     library: the adapter builds them and sends them with `poll`.
     """
 
-    def __init__(self, provider: Provider) -> None:
-        self._provider = provider
+    def __init__(self, classifier: AnswerClassifier) -> None:
+        self._classifier = classifier
         self._tls = httpx.create_ssl_context()
         self._proxies = Proxies()
         self._polls = PollConnections(self._tls, self._proxies, most=POLLS_AT_ONCE)
@@ -131,11 +131,11 @@ class PaidTransport(httpx.AsyncBaseTransport):
                 raise SubmitUnknown(answer_lost_failure(error)) from error
             raise SubmitRefused(not_sent_failure(error)) from error
         self._note_refused_token(request, response)
-        permit.accepted = self._provider.operation_name(object_of(body)) if response.status_code == 200 else ""
+        permit.accepted = self._classifier.operation_name(object_of(body)) if response.status_code == 200 else ""
         if permit.accepted:
             return _response(request, body)
         wait_s = retry_after_s(response.headers, at_most_s=SUBMIT_AT_MOST_S)
-        refusal = self._provider.refusal_of(response.status_code, body, permit.texts, comes_again=wait_s is not None)
+        refusal = self._classifier.refusal_of(response.status_code, body, permit.texts, comes_again=wait_s is not None)
         if refusal:
             raise SubmitRefused(refusal, retry_after_s=wait_s)
         raise SubmitUnknown(unclear_answer_failure(response.status_code))
@@ -143,7 +143,7 @@ class PaidTransport(httpx.AsyncBaseTransport):
     async def poll(self, request: httpx.Request) -> bytes:
         """Send a poll and return the body of a good answer. Raises `NotFound`, `Unauthenticated` and `Unavailable`."""
         request.extensions["timeout"] = _POLL_TIMEOUT
-        provider = self._provider.name
+        provider = self._classifier.name
         try:
             answer = await self._polls.exchange(request)
         except _BROKEN as error:

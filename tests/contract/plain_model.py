@@ -34,8 +34,8 @@ _ENDS = {
 }
 
 
-class PlainAnswers:
-    """The `Provider`: what the answers mean."""
+class PlainClassifier:
+    """The `AnswerClassifier`: what the answers mean."""
 
     name = "The plain provider"
 
@@ -65,7 +65,7 @@ class PlainModel:
 
     def __init__(self, url: str, videos: VideoStore, bucket: str, boot: Callable[[], float]) -> None:
         self._url, self._videos, self._bucket, self._boot = f"{url}/{_PATH}", videos, bucket, boot
-        self._transport = PaidTransport(PlainAnswers())
+        self._transport = PaidTransport(PlainClassifier())
         self._http = httpx.AsyncClient(transport=self._transport)
 
     async def prepare(self) -> None:

@@ -18,7 +18,7 @@ from schemas.ports import Foreign, GenerationDone, GenerationFailed, GenerationR
 from tests.contract.video_models import ADAPTERS, FAMILIES, NOBODY_LISTENS, PAID, ModelBackend
 from tests.vertex.script import Step
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 """The longest that a case waits for what has to come."""
 REFUSALS = {
     "400": Step(status=400),

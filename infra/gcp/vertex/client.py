@@ -1,8 +1,8 @@
 """The clients of Google's library, one per location, and the polls, which go without it.
 
 The first call loads the library in a thread (1.3 s). It needs much processor time to write a request, most of it to
-inspect its own type hints, so hundreds of polls a minute would keep a processor busy. Therefore the two polls, which
-are documented, are built here; the library reads what they bring if an operation has ended.
+inspect its own type hints. So the two documented polls are built without it, and it reads their answer only if an
+operation has ended.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ PollBuilder = Callable[[str, Operation], httpx.Request]
 """Builds the poll of an operation at the API's address."""
 
 
-class VertexAnswers:
-    """The `Provider`: what the answers of Vertex AI mean."""
+class VertexClassifier:
+    """The `AnswerClassifier`: what the answers of Vertex AI mean."""
 
     name = "Vertex AI"
     refusal_of = staticmethod(refusal_of)
@@ -107,7 +107,7 @@ class Clients:
     async def _open_transport(self) -> PaidTransport:
         async with self._lock:
             if self._transport is None:
-                self._transport = await asyncio.to_thread(PaidTransport, VertexAnswers())
+                self._transport = await asyncio.to_thread(PaidTransport, VertexClassifier())
             return self._transport
 
 
