@@ -5,7 +5,8 @@
 .PHONY: help demo demo-pythons demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale check generated format clean lock packages install-run install-dev install-bench
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
-PYTEST = $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore tests/mixed
+# Compiled modules are kept, whatever the environment says: the tests start a process hundreds of times.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore tests/mixed
 CHAOS = $(JOBS:%=--jobs %) $(KILLS:%=--kills %) $(SEED:%=--seed %) $(MINUTES:%=--minutes %)
 
 help: ## Show this list

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.journal import Journal
+from tests.support.processes import Streamed, fork_streamed
 
 READY_WITHIN_S = 60
 _LINE_BYTES = 1 << 22
@@ -31,8 +32,10 @@ class Part:
     environment: Mapping[str, str]
     folder: Path
     journal: Journal
+    is_forked: bool = False
+    """By the fork server; a start of its own loads for seconds, in which the process can be hurt."""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-    _process: asyncio.subprocess.Process | None = None
+    _process: asyncio.subprocess.Process | Streamed | None = None
     _ends_by_us: bool = False
     _is_over: bool = False
 
@@ -97,16 +100,8 @@ class Part:
     async def _once(self) -> None:
         self._ends_by_us = False
         reading, writing = os.pipe()
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", *self.command, "--ready-fd", str(writing), "--parent-fd", str(_LIFELINE)),
-            env=dict(self.environment),
-            cwd=self.folder,
-            pass_fds=[writing, _LIFELINE],
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-            limit=_LINE_BYTES,
-        )
+        command = (*self.command, "--ready-fd", str(writing), "--parent-fd", str(_LIFELINE))
+        self._process = await self._start(command, (writing, _LIFELINE))
         os.close(writing)
         waiting = asyncio.create_task(self._until_ready(reading))
         await self._listen(self._process)
@@ -114,6 +109,22 @@ class Part:
         await waiting
         self.ready.clear()
         await self._judge(status)
+
+    async def _start(self, command: Sequence[str], fds: Sequence[int]) -> asyncio.subprocess.Process | Streamed:
+        if self.is_forked:
+            return await fork_streamed(
+                *command, env=self.environment, cwd=self.folder, pass_fds=fds, stderr=asyncio.subprocess.PIPE
+            )
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", *command),
+            env=dict(self.environment),
+            cwd=self.folder,
+            pass_fds=fds,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            limit=_LINE_BYTES,
+        )
 
     async def _until_ready(self, reading: int) -> None:
         reader = asyncio.StreamReader()
@@ -123,7 +134,7 @@ class Part:
             self.ready.set()
         transport.close()
 
-    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+    async def _listen(self, process: asyncio.subprocess.Process | Streamed) -> None:
         assert process.stderr
         async for line in process.stderr:
             self.journal.hear(f"{self.name}-{process.pid}", line.decode(errors="replace").rstrip())

@@ -4,7 +4,6 @@ Real processes, the first one stopped (SIGSTOP) at exactly one point; the other 
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -46,7 +45,7 @@ class Street:
         """One that takes requests, until it is asked to stop."""
         windows = {**WINDOWS, "VERTEX_BASE_URL": self.vertex.url}
         environment = {**environment_of(self.folder, windows), **variables}
-        part = Part("worker", ("tests.chaos.worker",), environment, self.folder, self.journal)
+        part = Part("worker", ("tests.chaos.worker",), environment, self.folder, self.journal, is_forked=True)
         keeping = asyncio.create_task(part.keep())
         try:
             await part.ready.wait()
@@ -68,13 +67,23 @@ class Street:
         """The ended job, before and after the worker that had begun it woke up and went home."""
         async with self.worker(CHAOS_STOP=point) as zombie:
             await submit(self.desk, REQUEST)
-            await asyncio.to_thread(os.waitid, os.P_PID, zombie.pid, os.WSTOPPED | os.WNOWAIT)
+            await _stopped(zombie.pid)
             async with self.worker():
                 before = await self.ended(REQUEST)
             assert not self.journal.actions["write_refused"]
         after = await self.desk.jobs.get(REQUEST.job_id)
         assert after
         return before, after
+
+
+async def _stopped(pid: int) -> None:
+    """Until a signal has stopped this process."""
+    while not _is_stopped(pid):  # noqa: ASYNC110 - the kernel tells only its parent, the fork server
+        await asyncio.sleep(0.02)
+
+
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 @pytest.fixture

@@ -6,28 +6,33 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.processes import ROOT, Process, fork
+
+__all__ = ["ROOT", "Processes", "Running", "watched"]
+
+ENDED_WITHIN_S = 25
 
 
 class Running:
     """A command under way. All processes that it started share its stderr: when that ends, they are all gone."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: "Process | subprocess.Popen[bytes]", stdout: TextIO, stderr: TextIO) -> None:
         self.process = process
+        self._stdout, self._stderr = stdout, stderr
 
     def line(self) -> str:
         """The next line on stdout, once it is there."""
-        assert self.process.stdout
-        return self.process.stdout.readline()
+        return self._stdout.readline()
 
     def complaint(self, pattern: str) -> str:
         """Waits for a line on stderr that matches, and gives its first group."""
-        assert self.process.stderr
-        for line in self.process.stderr:
+        for line in self._stderr:
             if found := re.search(pattern, line):
                 return found[1]
         raise AssertionError(f"it ended without saying {pattern}")
@@ -38,8 +43,25 @@ class Running:
 
     def end(self) -> tuple[int, str, str]:
         """Exit code, stdout and stderr, once it and everything that it started is gone."""
-        out, err = self.process.communicate(timeout=25)
-        return self.process.returncode, out, err
+        with ThreadPoolExecutor(2) as pool:
+            reading = [pool.submit(stream.read) for stream in (self._stdout, self._stderr)]
+            try:
+                out, err = (each.result(ENDED_WITHIN_S) for each in reading)
+            except TimeoutError:
+                self.kill()
+                raise
+        self.close()
+        return self.process.wait(ENDED_WITHIN_S), out, err
+
+    def kill(self) -> None:
+        """SIGKILL for it, and for what it started in its session."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Read no more of what it says."""
+        self._stdout.close()
+        self._stderr.close()
 
     def child(self, words: str) -> int:
         """The id of its child with these words in the command."""
@@ -57,23 +79,44 @@ class Processes:
 
     def start(self, *arguments: str, **variables: str) -> Running:
         """`reelbus …` in that folder, in a session of its own."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "publisher", *arguments],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "REELBUS_DATA_DIR": str(self.folder / "data"), **variables},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        running = Running(process)
+        return self._start(arguments, variables, fork_it=True)
+
+    def start_anew(self, *arguments: str, **variables: str) -> Running:
+        """The same with an interpreter of its own, for what happens while it loads."""
+        return self._start(arguments, variables, fork_it=False)
+
+    def _start(self, arguments: Sequence[str], variables: Mapping[str, str], *, fork_it: bool) -> Running:
+        ours = {"PYTHONPATH": str(ROOT), "REELBUS_DATA_DIR": str(self.folder / "data"), "REELBUS_RENDERERS": "1"}
+        environment = {**os.environ, **ours, **variables}
+        (out, out_there), (err, err_there) = os.pipe(), os.pipe()
+        process: Process | subprocess.Popen[bytes]
+        if fork_it:
+            process = fork(
+                "publisher", *arguments, env=environment, cwd=self.folder, stdout=out_there, stderr=err_there
+            )
+        else:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "publisher", *arguments],
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out_there,
+                stderr=err_there,
+                start_new_session=True,
+            )
+        os.close(out_there)
+        os.close(err_there)
+        running = Running(process, os.fdopen(out), os.fdopen(err))
         self._started.append(running)
         return running
 
     def run(self, *arguments: str, **variables: str) -> tuple[int, str, str]:
         """From the start to the end."""
         return self.start(*arguments, **variables).end()
+
+    def run_anew(self, *arguments: str, **variables: str) -> tuple[int, str, str]:
+        """The same with an interpreter of its own."""
+        return self.start_anew(*arguments, **variables).end()
 
     def up(self) -> tuple[Running, str]:
         """Facade and worker, ready, and where the facade is."""
@@ -88,10 +131,9 @@ class Processes:
     def end(self) -> None:
         """Whatever a failed test left; children lead groups of their own, and end with their parent."""
         for running in self._started:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(running.process.pid, signal.SIGKILL)
-            with suppress(ValueError):
-                running.process.communicate(timeout=25)
+            running.kill()
+            running.process.wait(ENDED_WITHIN_S)
+            running.close()
 
 
 def _address(line: str) -> str:

@@ -45,7 +45,7 @@ def _interrupted(processes: Processes, at: str, *more: str) -> str:
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(_INTERRUPTER)
     path = os.pathsep.join((str(hook), str(ROOT)))
-    code, out, err = processes.run(*SHORT, *more, PYTHONPATH=path, INTERRUPT_AT=at, REELBUS_DRAIN_S="0")
+    code, out, err = processes.run_anew(*SHORT, *more, PYTHONPATH=path, INTERRUPT_AT=at, REELBUS_DRAIN_S="0")
     assert (code, out) == (130, ""), err
     assert "Traceback" not in err
     assert "Interrupted" in err

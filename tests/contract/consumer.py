@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -16,6 +16,7 @@ from importlib import import_module
 
 from infra.adapters import Adapters
 from schemas.ports import Bus, Subscription
+from tests.support.processes import ROOT, Streamed, fork_streamed
 
 PATIENCE_S = 30.0
 REAL = "tests.contract.consumer:open_real"
@@ -29,7 +30,7 @@ async def open_real(adapters: Adapters, url: str, ack_deadline_s: float) -> Bus:
 class Consumer:
     """A consuming process as its parent sees it."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Streamed) -> None:
         self._process = process
 
     async def read(self) -> str:
@@ -48,8 +49,8 @@ class Consumer:
 async def consumer(opener: str, url: str, deadline_s: float, subscription: Subscription) -> AsyncIterator[Consumer]:
     """Start one that has subscribed. Leaving the block kills it."""
     arguments = (opener, url, str(deadline_s), json.dumps(asdict(subscription)))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.contract.consumer", *arguments, stdout=PIPE, env=os.environ
+    process = await fork_streamed(
+        "tests.contract.consumer", *arguments, stdout=PIPE, stderr=2, env=os.environ, cwd=ROOT
     )
     child = Consumer(process)
     try:

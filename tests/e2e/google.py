@@ -1,12 +1,10 @@
 """Google as the processes of one test meet it, and as somebody sees it who does not look through our adapters."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from tempfile import TemporaryFile
 
 import httpx
 from google.cloud.firestore import Client as Firestore
@@ -20,9 +18,8 @@ from schemas.ports import COMPLETIONS
 from schemas.wire.completion import Completion
 from schemas.wire.message import Message, decode_completion
 from tests.gcp.emulated import Project
+from tests.support.processes import ROOT, fork
 from tests.vertex.script import Books, Step
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -84,22 +81,22 @@ def google_at(project: Project) -> Iterator[tuple[Google, Mapping[str, str]]]:
 
 
 def _set_up(settings: Mapping[str, str]) -> None:
-    command = [sys.executable, "-m", "publisher", "setup"]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    with TemporaryFile() as said:
+        setup = fork("publisher", "setup", env={**os.environ, **settings}, cwd=ROOT, stderr=said.fileno())
+        assert setup.wait() == 0, said.seek(0) or said.read().decode()
 
 
 @contextmanager
 def _vertex(bucket: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "tests.vertex.server", "--bucket", bucket]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            yield process.stdout.readline().strip()
-        finally:
-            process.kill()
+    reading, writing = os.pipe()
+    server = fork("tests.vertex.server", "--bucket", bucket, env=os.environ, cwd=ROOT, stdout=writing)
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as said:
+            yield said.readline().strip()
+    finally:
+        server.kill()
+        server.wait()
 
 
 def _ear(project: str) -> str:

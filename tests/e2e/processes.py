@@ -4,14 +4,14 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+
+from tests.support.processes import Process, fork
 
 READY_WITHIN_S = 30
 
@@ -20,12 +20,13 @@ READY_WITHIN_S = 30
 class Part:
     """One process, the leader of its own group."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     ready: str
 
     def kill(self) -> None:
         """SIGKILL for it and everything that it started."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
     def stop(self) -> int:
@@ -77,16 +78,22 @@ class House:
     def start(self, module: str, *arguments: str) -> Part:
         """A process that said it is ready."""
         reading, writing = os.pipe()
-        command = [sys.executable, "-m", module, *arguments, "--ready-fd", str(writing)]
-        ours = {"REELBUS_DATA_DIR": str(self.folder), "REELBUS_ACK_DEADLINE_S": "2", **self.settings}
+        ours = {
+            "REELBUS_DATA_DIR": str(self.folder),
+            "REELBUS_ACK_DEADLINE_S": "2",
+            "REELBUS_RENDERERS": "1",
+            **self.settings,
+        }
         with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                command,
+            process = fork(
+                module,
+                *arguments,
+                "--ready-fd",
+                str(writing),
                 env={**os.environ, **ours},
                 cwd=self.folder,
                 pass_fds=[writing],
-                stderr=log,
-                start_new_session=True,
+                stderr=log.fileno(),
             )
         os.close(writing)
         with os.fdopen(reading) as pipe:

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import sys
 from pathlib import Path
 
 import httpx
@@ -11,6 +10,7 @@ import pytest
 from schemas.errors import Moved
 from tests.facade.doors import ASYNC, GENERATE, PROMPT, door_to, settings_for
 from tests.facade.process import server_at
+from tests.support.processes import Streamed, fork_streamed
 
 EXIT_UNAVAILABLE = 4
 
@@ -61,14 +61,9 @@ async def test_a_worker_stops(tmp_path: Path) -> None:
         assert (await client.get("/readyz")).status_code == 503
 
 
-async def _worker(data: Path) -> asyncio.subprocess.Process:
-    worker = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "subscriber",
-        env={"PATH": "/usr/bin:/bin", "REELBUS_DATA_DIR": str(data), "REELBUS_RENDERERS": "1"},
-        stderr=asyncio.subprocess.PIPE,
-    )
+async def _worker(data: Path) -> Streamed:
+    environment = {"PATH": "/usr/bin:/bin", "REELBUS_DATA_DIR": str(data), "REELBUS_RENDERERS": "1"}
+    worker = await fork_streamed("subscriber", env=environment, cwd=Path.cwd(), stderr=asyncio.subprocess.PIPE)
     assert worker.stderr is not None
     while line := await worker.stderr.readline():
         if b"worker_ready" in line:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-import sys
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -12,8 +12,7 @@ from pathlib import Path
 
 from publisher.settings import PublisherSettings
 from tests.facade.doors import settings_for
-
-_ROOT = Path(__file__).resolve().parents[2]
+from tests.support.processes import ROOT, Streamed, fork_streamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Server:
     """A running facade. `settings` open the same folder from here."""
 
     settings: PublisherSettings
-    process: asyncio.subprocess.Process
+    process: Streamed
     log: asyncio.StreamReader
 
     @property
@@ -49,18 +48,16 @@ async def server_at(folder: Path, **settings: object) -> AsyncIterator[Server]:
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port = probe.getsockname()[1]
     changes = {"data_dir": folder, **settings}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
+    process = await fork_streamed(
         "publisher.facade.server",
         cwd=folder,
         env={
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(_ROOT),
+            "PYTHONPATH": str(ROOT),
             "PORT": str(port),
             **{f"REELBUS_{name.upper()}": str(value) for name, value in changes.items()},
         },
-        stderr=asyncio.subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stderr is not None
     server = Server(settings_for(folder, port=port, **settings), process, process.stderr)

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from schemas.errors import AlreadyExists
 from schemas.ports import Delivery, Subscription
 from schemas.wire.message import Message
 from schemas.wire.request import VideoRequest
+from tests.support.processes import ROOT, Streamed, fork_streamed
 
 WORKERS = Subscription(name="workers", topic="topic")
 OWN = Subscription(name="own", topic="topic", ephemeral=True)
@@ -90,7 +91,7 @@ async def race(folder: Path) -> None:
 class Other:
     """Another process, and what it says."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Streamed) -> None:
         assert process.stdin
         assert process.stdout
         self.process, self._stdin, self._stdout = process, process.stdin, process.stdout
@@ -106,9 +107,8 @@ class Other:
 
 @asynccontextmanager
 async def another(role: str, folder: Path) -> AsyncIterator[Other]:
-    command = (sys.executable, "-m", "tests.unit.test_embedded_processes", role, str(folder))
-    root = Path(__file__).parents[2]
-    process = await asyncio.create_subprocess_exec(*command, cwd=root, stdin=PIPE, stdout=PIPE)
+    module = "tests.unit.test_embedded_processes"
+    process = await fork_streamed(module, role, str(folder), env=os.environ, cwd=ROOT, stdin=PIPE, stdout=PIPE)
     try:
         other = Other(process)
         assert await other.says() == "ready"

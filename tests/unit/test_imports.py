@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ json.dump({"seen": seen, "done": done, "reads": reads, "google": google, "missin
 """
 
 
+@cache
 def imported(*names: str, root: Path = ROOT) -> dict[str, Any]:
     """What importing every module under these names did, in a fresh process without any environment."""
     run = subprocess.run(

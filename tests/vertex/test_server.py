@@ -1,7 +1,8 @@
 """The wire-level Vertex AI as a process of its own, as a demo has it, written to and read by others over HTTP."""
 
-import asyncio
-import sys
+import os
+import signal
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,19 +11,18 @@ import pytest
 
 from infra.embedded.videos import FolderVideos
 from infra.media.probe import probe
+from tests.support.processes import ROOT, fork_streamed
 from tests.vertex.rig import BUCKET, Rig, a_request, adapter
 from tests.vertex.script import Books
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 async def url(tmp_path: Path) -> AsyncIterator[str]:
-    arguments = ("-m", "tests.vertex.server", "--bucket", BUCKET, "--folder", str(tmp_path))
-    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    arguments = ("--bucket", BUCKET, "--folder", str(tmp_path))
+    process = await fork_streamed("tests.vertex.server", *arguments, env=os.environ, cwd=ROOT, stdout=PIPE)
     assert process.stdout
     yield (await process.stdout.readline()).decode().strip()
-    process.terminate()
+    process.send_signal(signal.SIGTERM)
     await process.wait()
 
 
