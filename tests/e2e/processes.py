@@ -81,7 +81,8 @@ class House:
         ours = {
             "REELBUS_DATA_DIR": str(self.folder),
             "REELBUS_ACK_DEADLINE_S": "2",
-            "REELBUS_RENDERERS": "1",
+            "REELBUS_RENDERERS": "1",  # a start costs half as much
+            "REELBUS_IN_FLIGHT": "4",
             **self.settings,
         }
         with self.log.open("ab") as log:

@@ -77,6 +77,7 @@ async def test_a_worker_that_is_killed_changes_nothing_for_who_waits(house: Hous
     with house.facade() as (_, url):
         async with node(url) as js:
             asking = js.ask("generate", {"prompt": PROMPT, "duration_seconds": 3, "job_id": "cut-off"})
+            await logged(house, "submit_published")
             with house.worker() as worker:
                 watching = js.ask("onProgress", "cut-off")
                 while (await _next_state(js)) != "generating":

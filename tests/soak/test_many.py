@@ -1,6 +1,7 @@
 """Many jobs at once while workers are killed; and films of the longest length. Minutes, not seconds: `make soak`."""
 
 import asyncio
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def house(tmp_path: Path) -> House:
     folder = tmp_path / "data"
     folder.mkdir()
     (tmp_path / "log").touch()
-    return House(folder, tmp_path / "log")
+    return House(folder, tmp_path / "log", {"REELBUS_RENDERERS": str(os.cpu_count() or 1)})
 
 
 @pytest.mark.slow
