@@ -114,7 +114,19 @@ def set_captions(board: Storyboard, layout: Layout, accent: Colour) -> list[Over
     if board.image is None:
         return _set_card(board, layout, accent, length_s)
     words = _Words(title=clean(board.title), action=clean(board.description), script=clean(board.script))
-    captions = _set_cues(words, layout, accent, length_s)
+    captions: list[Overlay] = []
+    room = layout.caption_room()
+    cues = cue(words.passages, min(0.4, length_s / 8), length_s, room)
+    if cues:
+        height_px = layout.bottom_px + _caption_zone_px(layout)
+        captions.append(_scrim(layout, (cues[0].start_s, cues[-1].end_s), height_px, length_s))
+    for each in cues:
+        kicker = each.kind.upper() if words.has_labels else ""
+        block = Block(lines=wrap(each.text, room), type=layout.caption, kicker=kicker, accent=accent)
+        block = replace(block, right_to_left=each.right_to_left)
+        inks = paint(block, layout, layout.height - layout.bottom_px - block.height_px)
+        fade_out_s = _fade_out_s(each.end_s, length_s)
+        captions.append(Overlay(start_s=each.start_s, end_s=each.end_s, fade_out_s=fade_out_s, inks=inks))
     if not words.title:
         return captions
     title = replace(shrink(words.title, layout, _LOWER_THIRD_SIZES, (2, 0.9, BOLD)), bar=True, accent=accent)
@@ -202,23 +214,6 @@ def _divide(board: Storyboard, layout: Layout) -> tuple[Block | None, tuple[Note
     block = shrink(title, layout, sizes, room)
     whole = Note(label="TITLE", paragraphs=(title,))
     return block, (whole, *notes) if block.cut else notes
-
-
-def _set_cues(words: _Words, layout: Layout, accent: Colour, length_s: float) -> list[Overlay]:
-    room = layout.caption_room()
-    cues = cue(words.passages, min(0.4, length_s / 8), length_s, room)
-    if not cues:
-        return []
-    height_px = layout.bottom_px + _caption_zone_px(layout)
-    overlays = [_scrim(layout, (cues[0].start_s, cues[-1].end_s), height_px, length_s)]
-    for each in cues:
-        kicker = each.kind.upper() if words.has_labels else ""
-        block = Block(lines=wrap(each.text, room), type=layout.caption, kicker=kicker, accent=accent)
-        block = replace(block, right_to_left=each.right_to_left)
-        inks = paint(block, layout, layout.height - layout.bottom_px - block.height_px)
-        fade_out_s = _fade_out_s(each.end_s, length_s)
-        overlays.append(Overlay(start_s=each.start_s, end_s=each.end_s, fade_out_s=fade_out_s, inks=inks))
-    return overlays
 
 
 def _caption_zone_px(layout: Layout) -> int:

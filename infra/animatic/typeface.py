@@ -24,18 +24,7 @@ def join(text: str) -> str:
     """Return the text with Arabic letters replaced by the forms in which they join their neighbours."""
     if not any("\u0600" <= char <= "\u06ff" for char in text):
         return text
-    letters, marks = _with_marks(text)
-    joined = []
-    for at, letter in enumerate(letters):
-        before = at > 0 and _joins(letters[at - 1], "initial")
-        after = at + 1 < len(letters) and _joins(letter, "initial") and _joins(letters[at + 1], "final")
-        form = _FORMS[before + 2 * after]
-        joined.append(_forms().get(letter, {}).get(form, letter) + marks[at])
-    return "".join(joined)
-
-
-def _with_marks(text: str) -> tuple[list[str], list[str]]:
-    """Split into letters, with lam and alef as one, and the marks on each: marks don't separate letters."""
+    # Lam with alef counts as one letter, and marks don't separate letters.
     letters: list[str] = []
     marks: list[str] = []
     for char in text:
@@ -46,7 +35,13 @@ def _with_marks(text: str) -> tuple[list[str], list[str]]:
         else:
             letters.append(char)
             marks.append("")
-    return letters, marks
+    joined = []
+    for at, letter in enumerate(letters):
+        before = at > 0 and _joins(letters[at - 1], "initial")
+        after = at + 1 < len(letters) and _joins(letter, "initial") and _joins(letters[at + 1], "final")
+        form = _FORMS[before + 2 * after]
+        joined.append(_forms().get(letter, {}).get(form, letter) + marks[at])
+    return "".join(joined)
 
 
 def _joins(letter: str, form: str) -> bool:

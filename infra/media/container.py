@@ -29,9 +29,13 @@ class NotPlayable(ValueError):
 @contextmanager
 def open_video(path: Path) -> Iterator[InputContainer]:
     """Open a file for reading. Raises `NotPlayable`; a full disk or a missing file stays an `OSError`."""
+    with path.open("rb") as file:
+        head = file.read(_TS_PACKET_BYTES + 1)
+    is_ts = len(head) > _TS_PACKET_BYTES and head[0] == head[_TS_PACKET_BYTES] == ord("G")
+    kind = next((name for at, mark, name in _SIGNATURES if head[at : at + len(mark)] == mark), "mp4")
     try:
         # Without a format the library also opens playlists, which name other files and addresses to open.
-        container = av.open(str(path), format=_format_of(path), metadata_errors="replace")
+        container = av.open(str(path), format="mpegts" if is_ts else kind, metadata_errors="replace")
     except (av.FFmpegError, EOFError) as error:
         if is_local(error):
             raise
@@ -121,11 +125,3 @@ def read_boxes(path: Path) -> list[tuple[bytes, bool]]:
             if at < end:
                 found.append((b"", False))
     return found
-
-
-def _format_of(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(_TS_PACKET_BYTES + 1)
-    if len(head) > _TS_PACKET_BYTES and head[0] == head[_TS_PACKET_BYTES] == ord("G"):
-        return "mpegts"
-    return next((name for at, mark, name in _SIGNATURES if head[at : at + len(mark)] == mark), "mp4")
