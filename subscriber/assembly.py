@@ -125,7 +125,13 @@ async def _deliver(ctx: WorkerContext, job: Job, *, edits: bool) -> ev.Stored:
             probe = await ctx.editor.assemble(clips, duration_seconds=job.request.duration_seconds, to=final)
         else:
             probe = await ctx.editor.keep(clips, to=final, defect="it could not be edited")
-        defect = _defect_of(job, probe)
+        defect = None
+        if probe.defect is not None:  # saved as the last clip's `cause`, which every version can read
+            words = f"The model's video is delivered as well as it can be: {probe.defect}."
+            logger.warning(
+                "a video is not as requested", extra={**_about(job, "delivered_as_it_came"), "reason": words}
+            )
+            defect = Failure(category=Category.UPSTREAM, code=DELIVERED_AS_IT_CAME, message=words, charged=job.charged)
         if not await ctx.videos.put(job.final_name, final, content_type="video/mp4"):
             probe = await _adopt(ctx, job, final, probe)
         result = Result(
@@ -211,15 +217,6 @@ async def _put_poster(ctx: WorkerContext, job: Job, final: Path) -> str | None:
         logger.warning("the video has no poster", exc_info=True, extra=_about(job, "no_poster"))
         return None
     return job.poster_name
-
-
-def _defect_of(job: Job, probe: Probe) -> Failure | None:
-    """Return what is wrong with the video. It is saved as the last clip's `cause`, which every version can read."""
-    if probe.defect is None:
-        return None
-    words = f"The model's video is delivered as well as it can be: {probe.defect}."
-    logger.warning("a video is not as requested", extra={**_about(job, "delivered_as_it_came"), "reason": words})
-    return Failure(category=Category.UPSTREAM, code=DELIVERED_AS_IT_CAME, message=words, charged=job.charged)
 
 
 def _about(job: Job, action: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ A dead letter ends the job of its request. The dead letter itself is kept until 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -231,12 +232,14 @@ async def _settle_unknown(ctx: WorkerContext, delivery: Delivery, unknown: Unkno
         since = _MOMENT.validate_python(delivery.message.attributes[HELD_SINCE])
     except (KeyError, ValidationError):  # no worker held the message before, or the attribute is none of ours
         since = None
+    latest = (since or now) + QUEUED_AT_MOST
+    start_before = unknown.command.start_before if isinstance(unknown.command, VideoRequest) else None
     if job and job.ended:
         await announce(ctx, job)
         await delivery.ack()
     elif since is None:
         await _publish_again(ctx, delivery, {HELD_SINCE: isoformat(now)})
-    elif now < _hold_until(unknown, since):
+    elif now < min(start_before or latest, latest):
         return False
     elif job and job.state is JobState.QUEUED and now >= job.deadline:
         await announce(ctx, await save_event(ctx.jobs, job, ev.Expired(at=now)))
@@ -264,12 +267,6 @@ async def _job_of_unknown(ctx: WorkerContext, unknown: UnknownContent) -> Job | 
     return job
 
 
-def _hold_until(unknown: UnknownContent, since: datetime) -> datetime:
-    start_before = unknown.command.start_before if isinstance(unknown.command, VideoRequest) else None
-    latest = since + QUEUED_AT_MOST
-    return min(start_before, latest) if start_before else latest
-
-
 async def _publish_again(ctx: WorkerContext, delivery: Delivery, attributes: Mapping[str, str]) -> None:
     message = delivery.message
     await ctx.bus.publish(REQUESTS, Message(data=message.data, attributes={**message.attributes, **attributes}))
@@ -283,7 +280,11 @@ async def handle_dead(handler: Handler, delivery: Delivery) -> None:
     if letter_id is not None and not await ctx.bus.dead_letters(id=letter_id):
         await delivery.ack()  # the operator replayed it before this worker received it: its job goes on
         return
-    job = await _job_of_dead_letter(ctx, delivery.message)
+    job = None
+    with suppress(Invalid, NewerVersion, IdReused):  # it is no request, or it names the id of a different one
+        request = decode_command(delivery.message)
+        if isinstance(request, VideoRequest):
+            job = await get_or_create_job(ctx, request, traceparent=delivery.message.traceparent)
     if job is None:
         logger.warning("a dead letter names no job", extra={"action": "dead_letter_kept"})
     elif job.ended:
@@ -297,14 +298,3 @@ async def handle_dead(handler: Handler, delivery: Delivery) -> None:
             await update_job(ctx.jobs, job.job_id, lambda newest: None if newest.ended or newest.started else failed)
         )
     await delivery.ack()
-
-
-async def _job_of_dead_letter(ctx: WorkerContext, message: Message) -> Job | None:
-    """Return the job of the dead request; None for a message that is no request or names another request's id."""
-    try:
-        request = decode_command(message)
-        if not isinstance(request, VideoRequest):
-            return None
-        return await get_or_create_job(ctx, request, traceparent=message.traceparent)
-    except (Invalid, NewerVersion, IdReused):
-        return None

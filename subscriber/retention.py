@@ -107,22 +107,19 @@ class Retention:
         """Delete the next portion's files under `work/`. Return of how many jobs, or would be. Raises `Unavailable`."""
         if self._emptying is None:
             return 0
-        due = await self._emptying.next_batch(self.ctx.jobs, self.ctx.clock.now())
-        return sum([await self._delete_work(job, dry_run) for job in due])
-
-    async def _delete_work(self, job: Job, dry_run: bool) -> bool:
-        files = await self.ctx.videos.list(job_prefix(job.job_id))
-        if dry_run or not files:
-            return bool(files)
-        deleted = 0
-        for file in files:
-            newest = await self.ctx.jobs.get(job.job_id)
-            if newest and (newest.life, newest.state) == (job.life, job.state):  # a replayed job needs its files
-                await self.ctx.videos.delete(file.name)
-                deleted += 1
-        if deleted:
-            logger.info("deleted an old job's work files", extra={"action": "work_deleted", "job_id": job.job_id})
-        return deleted > 0
+        emptied = 0
+        for job in await self._emptying.next_batch(self.ctx.jobs, self.ctx.clock.now()):
+            deleted = 0
+            files = await self.ctx.videos.list(job_prefix(job.job_id))
+            for file in () if dry_run else files:
+                newest = await self.ctx.jobs.get(job.job_id)
+                if newest and (newest.life, newest.state) == (job.life, job.state):  # a replayed job needs its files
+                    await self.ctx.videos.delete(file.name)
+                    deleted += 1
+            if deleted:
+                logger.info("deleted an old job's work files", extra={"action": "work_deleted", "job_id": job.job_id})
+            emptied += bool(files) if dry_run else deleted > 0
+        return emptied
 
 
 def eraser_of(ctx: WorkerContext) -> Eraser:

@@ -34,6 +34,7 @@ _WAITED_TOO_LONG = Failure(
 )
 
 
+_LOGGED = {"duration_seconds", "quality", "aspect_ratio", "resolution", "generate_audio"}
 _Write = policy.SubmitAgain | policy.Expire | policy.GiveUpWaiting
 """The actions that only save an event."""
 
@@ -72,7 +73,11 @@ class JobRunner:
         """
         self.watched_since = self.ctx.clock.boot()
         if not self.job.ended:
-            logger.info("took a job on", extra={**self._about("job_taken"), **_request_details(self.job)})
+            # Log nothing that the caller wrote freely. The request may name any model: log the planned one.
+            details: dict[str, object] = self.job.request.model_dump(mode="json", include=_LOGGED)
+            planned = {"model": self.job.clips[0].planned.model} if self.job.clips else {}
+            state = {"with_image": self.job.request.reference_image is not None, "state": str(self.job.state)}
+            logger.info("took a job on", extra={**self._about("job_taken"), **details, **planned, **state})
         while not self.job.ended:
             await self._try_step()
         if self.job.state is not JobState.SUCCEEDED:
@@ -225,17 +230,6 @@ def _event_of(action: _Write, at: datetime) -> Step:
             return ev.Failed(at=at, failure=_WAITED_TOO_LONG)
         case _:
             assert_never(action)
-
-
-def _request_details(job: Job) -> dict[str, object]:
-    """Return what the request asks for, for the log, without anything that the caller wrote freely.
-
-    The model is the planned one: the request may name any. Before there is a plan the log names none.
-    """
-    wanted = {"duration_seconds", "quality", "aspect_ratio", "resolution", "generate_audio"}
-    details: dict[str, object] = job.request.model_dump(mode="json", include=wanted)
-    planned = {"model": job.clips[0].planned.model} if job.clips else {}
-    return {**details, **planned, "with_image": job.request.reference_image is not None, "state": str(job.state)}
 
 
 def _phase_of(job: Job) -> tuple[object, ...]:
