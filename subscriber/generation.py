@@ -69,10 +69,10 @@ async def _end_of(
         case GenerationDone(outputs=(output, *_)) if output.startswith(clip_prefix(job.job_id, clip.index)):
             price = ctx.prices.settle(job, clip, answer.price_usd)
             return ev.ClipDone(at=ctx.clock.now(), clip=clip.index, output=output, price_usd=price)
-        case GenerationDone(outputs=(), films=(film, *_)) if clip.prefix:
+        case GenerationDone(outputs=(), films=(video, *_)) if clip.prefix:
             logger.info("the video came inside the answer", extra={"action": "film_inline", "job_id": job.job_id})
             output = f"{clip.prefix}{INLINE}"
-            await ctx.videos.put(output, film, content_type="video/mp4")
+            await ctx.videos.put(output, video, content_type="video/mp4")
             price = ctx.prices.settle(job, clip, answer.price_usd)
             return ev.ClipDone(at=ctx.clock.now(), clip=clip.index, output=output, price_usd=price)
         case GenerationDone(outputs=outputs):

@@ -48,7 +48,7 @@ class WorkerSettings(Settings):
     in_flight: int = Field(
         default=0,
         ge=0,
-        description="Jobs that one worker carries at once; 0: 100, or twice the cores where it renders.",
+        description="Jobs that one worker runs at once; 0: 100, or twice the cores where it renders.",
     )
     prefetch: int = Field(
         default=0, ge=0, description="Messages held beside them, so that a cancel is received; 0: a quarter as many."

@@ -42,4 +42,4 @@ async def update_job(jobs: JobStore, job_id: str, event_for: Callable[[Job], Ste
             return await jobs.save(after)
         except Conflict:
             continue
-    raise Conflict(f"job {job_id} is changed too often by others")
+    raise Conflict(f"job {job_id} changed too often: other processes were faster each time")
