@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from schemas.domain.job import Job
 from schemas.errors import Unavailable
@@ -21,6 +22,8 @@ from schemas.ports import (
     VideoStore,
 )
 from schemas.wire.message import Message
+
+T = TypeVar("T")
 
 
 class _Bus:
@@ -110,14 +113,23 @@ class BreakingBus(_Bus):
         self._subscriptions = 0
 
     @asynccontextmanager
+    async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
+        self._count()
+        async with self._bus.subscribe(subscription, limit=limit) as deliveries:
+            yield deliveries if self.begun_again.is_set() else self._until_it_breaks(deliveries)
+
+    @asynccontextmanager
     async def follow(self, subscription: Subscription) -> AsyncIterator[AsyncIterator[Message]]:
-        self._subscriptions += 1
-        if self._subscriptions > 1:
-            self.begun_again.set()
+        self._count()
         async with self._bus.follow(subscription) as messages:
             yield messages if self.begun_again.is_set() else self._until_it_breaks(messages)
 
-    async def _until_it_breaks(self, messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    def _count(self) -> None:
+        self._subscriptions += 1
+        if self._subscriptions > 1:
+            self.begun_again.set()
+
+    async def _until_it_breaks(self, messages: AsyncIterator[T]) -> AsyncIterator[T]:
         await self.breaks.wait()
         if self.breaks.is_set():
             raise RuntimeError("this subscription is broken")
