@@ -42,7 +42,7 @@ class SqliteBus:
         self._streams: set[SubscriptionStream[LeasedMessage]] = set()
         self._followers: set[Follower] = set()
         self._renewer = LeaseRenewer(
-            partial(database.write_blocking, self._renew), every_s=ack_deadline_s / _RENEWALS_PER_DEADLINE
+            partial(database.write_blocking, self._renew, flush=False), every_s=ack_deadline_s / _RENEWALS_PER_DEADLINE
         )
         self._renewer.start()
 

@@ -2,6 +2,9 @@
 
 Each process writes from one thread. Operations that wait while it is busy are committed together: a commit costs a
 flush of the disk, and a hundred operations in one cost hardly more than one. Errors of the file become `Unavailable`.
+
+An operation that promises nothing across a power cut says so. A commit of such operations alone is not flushed: a power
+cut may undo it. The next flushed commit of any process carries it along, since SQLite reads its log back as a prefix.
 """
 
 import asyncio
@@ -47,6 +50,8 @@ _TRANSIENT = frozenset(
     }
 )
 _DISK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY})
+_FLUSHED, _UNFLUSHED = "FULL", "NORMAL"
+"""Values of SQLite's `synchronous`: https://www.sqlite.org/pragma.html#pragma_synchronous"""
 
 
 def now_ms() -> int:
@@ -101,7 +106,7 @@ def _connect(path: Path, undo: ExitStack) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     undo.callback(connection.close)
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {_FLUSHED}")
     # Four times as often as SQLite's default. On a small disk the log must not use the space that writing it back
     # needs: then nothing could ever be written again.
     connection.execute("PRAGMA wal_autocheckpoint = 250")
@@ -112,6 +117,7 @@ def _connect(path: Path, undo: ExitStack) -> sqlite3.Connection:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Waiting:
     operation: Operation[Any]
+    flush: bool
     future: "asyncio.Future[Any]"
 
 
@@ -154,6 +160,7 @@ class Database:
         self._waiting: deque[_Waiting] = deque()
         self._group: asyncio.Future[list[_Savepoint]] | None = None
         self._closed = False
+        self._synchronous = _FLUSHED
         self._wall_clock = WallClock()
 
     @classmethod
@@ -161,18 +168,21 @@ class Database:
         """Raises `Unavailable` if the file can't be made or read."""
         return await asyncio.to_thread(cls, path)
 
-    async def write(self, operation: Operation[T]) -> T:
-        """Run the operation in a transaction; durable once this returns. If it raises, its changes are undone."""
+    async def write(self, operation: Operation[T], *, flush: bool = True) -> T:
+        """Run the operation in a transaction; durable once this returns. If it raises, its changes are undone.
+
+        Without `flush` a power cut may undo the changes afterwards; the end of a process never does.
+        """
         self._check_open()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(operation=operation, future=future))
+        self._waiting.append(_Waiting(operation=operation, flush=flush, future=future))
         self._next_group()
         return await future
 
-    def write_blocking(self, operation: Operation[T]) -> T:
+    def write_blocking(self, operation: Operation[T], *, flush: bool = True) -> T:
         """`write` for a thread of its own, which must go on even while the event loop is blocked."""
         self._check_open()
-        (attempt,) = self._writing.submit(self._commit, [operation]).result()
+        (attempt,) = self._writing.submit(self._commit, [operation], flush).result()
         if attempt.error:
             raise attempt.error
         result: T = attempt.result
@@ -199,8 +209,8 @@ class Database:
             return
         size = min(len(self._waiting), GROUP_AT_MOST)
         group = [each for each in (self._waiting.popleft() for _ in range(size)) if not each.future.done()]
-        operations = [each.operation for each in group]
-        self._group = asyncio.get_running_loop().run_in_executor(self._writing, self._commit, operations)
+        operations, flush = [each.operation for each in group], any(each.flush for each in group)
+        self._group = asyncio.get_running_loop().run_in_executor(self._writing, self._commit, operations, flush)
         self._group.add_done_callback(partial(self._answer, group))
 
     def _answer(self, group: Sequence[_Waiting], committed: "asyncio.Future[list[_Savepoint]]") -> None:
@@ -217,9 +227,10 @@ class Database:
                 waiting.future.set_result(attempts[index].result)
         self._next_group()
 
-    def _commit(self, operations: Sequence[Operation[Any]]) -> list[_Savepoint]:
+    def _commit(self, operations: Sequence[Operation[Any]], flush: bool) -> list[_Savepoint]:
         with translate_errors(), self._wall_clock.restore_on_error():
             try:
+                self._choose_flush(flush or self._wall_clock.is_set())
                 self._writer.execute("BEGIN IMMEDIATE")
                 self._wall_clock.follow(self._writer)
                 attempts = [self._attempt(operation) for operation in operations]
@@ -230,6 +241,13 @@ class Database:
                     self._writer.execute("ROLLBACK")
                 raise
         return attempts
+
+    def _choose_flush(self, flush: bool) -> None:
+        """Flush the next commit or not. SQLite ignores a change inside a transaction."""
+        wanted = _FLUSHED if flush else _UNFLUSHED
+        if wanted != self._synchronous:
+            self._writer.execute(f"PRAGMA synchronous = {wanted}")
+            self._synchronous = wanted
 
     def _attempt(self, operation: Operation[Any]) -> _Savepoint:
         with _Savepoint(self._writer) as attempt:

@@ -231,7 +231,7 @@ class SqliteHeartbeats:
 
     async def beat(self, owner: str) -> None:
         row = (zlib.crc32(owner.encode()) % _SLOTS, owner)
-        await self._database.write(lambda connection: connection.execute(_BEAT, (*row, now_ms())))
+        await self._database.write(lambda connection: connection.execute(_BEAT, (*row, now_ms())), flush=False)
 
     async def last_beat(self) -> LastBeat | None:
         def read(connection: sqlite3.Connection) -> LastBeat | None:

@@ -40,7 +40,7 @@ class Leases:
     async def take(self, subscription: Subscription, limit: int) -> bus_sql.LeasedBatch:
         """Lease up to `limit` visible messages."""
         batch = await self._database.write(
-            partial(bus_sql.claim, name=subscription.name, limit=limit, lease_ms=self._lease_ms)
+            partial(bus_sql.claim, name=subscription.name, limit=limit, lease_ms=self._lease_ms), flush=False
         )
         self._topics.update((held.lease, subscription.topic) for held in batch.held)
         self._report(batch.given_up_to, subscription)
@@ -51,7 +51,8 @@ class Leases:
         if held.lease not in self._topics:
             return
         try:
-            given_up_to = await self._database.write(lambda connection: settlement(connection, held.lease))
+            flush = settlement is not bus_sql.ack  # a message whose ack is undone is delivered again
+            given_up_to = await self._database.write(lambda connection: settlement(connection, held.lease), flush=flush)
         finally:
             self._topics.pop(held.lease, None)
         if settlement is not bus_sql.ack:

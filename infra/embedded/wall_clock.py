@@ -49,13 +49,18 @@ class WallClock:
             self.ahead_ms = before
             raise
 
+    def is_set(self) -> bool:
+        """Return True if the clock was set since the last call of `follow`, or if there was none."""
+        return self.ahead_ms is None or abs(_ahead_ms() - self.ahead_ms) >= STEP_MS
+
     def follow(self, connection: sqlite3.Connection) -> None:
         """Move the file's times if the clock was set since the last call. Runs in a write transaction."""
-        ahead_ms = time.time_ns() // 1_000_000 - int(SystemClock().boot() * 1000)
-        if self.ahead_ms is not None and abs(ahead_ms - self.ahead_ms) < STEP_MS:
+        if not self.is_set():
             return
+        ahead_ms = _ahead_ms()
         boot_id = _boot_id()
         if boot_id is None:
+            self.ahead_ms = ahead_ms
             return
         noted = connection.execute("SELECT boot_id, ahead_ms FROM wall_clock").fetchone()
         step_ms = ahead_ms - noted[1] if noted and noted[0] == boot_id else 0
@@ -67,6 +72,10 @@ class WallClock:
         if noted is None or noted[0] != boot_id or abs(step_ms) >= STEP_MS:
             connection.execute(_NOTE, (boot_id, ahead_ms))
         self.ahead_ms = ahead_ms
+
+
+def _ahead_ms() -> int:
+    return time.time_ns() // 1_000_000 - int(SystemClock().boot() * 1000)
 
 
 def _boot_id() -> str | None:

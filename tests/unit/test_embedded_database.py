@@ -2,17 +2,24 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from infra.embedded import bus_sql
 from infra.embedded import database as connection_module
+from infra.embedded.bus_sql import LeasedMessage
 from infra.embedded.database import GROUP_AT_MOST, Database
+from infra.embedded.jobs import SqliteHeartbeats
+from infra.embedded.notify import Notifier
 from infra.embedded.schema import MIGRATIONS
+from infra.embedded.subscription import Leases
 from schemas.errors import Conflict, Invalid, Unavailable
+from schemas.ports import WORKERS
+from schemas.wire.message import Message
 
 
 def note(connection: sqlite3.Connection, text: str) -> str:
@@ -151,9 +158,51 @@ async def test_what_is_no_database_is_unavailable(tmp_path: Path) -> None:
         await Database.open(tmp_path / "test.db" / "below-a-file.db")
 
 
-async def test_every_commit_is_flushed(database: Database) -> None:
-    assert database._writer.execute("PRAGMA synchronous").fetchone() == (2,)
+NOT_FLUSHED, FLUSHED = 1, 2
+"""How SQLite numbers `PRAGMA synchronous = NORMAL` and `FULL`."""
+
+
+def last_commit(database: Database) -> int:
     assert database._writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    (number,) = database._writer.execute("PRAGMA synchronous").fetchone()
+    return int(number)
+
+
+async def test_a_commit_is_flushed_unless_all_of_its_operations_do_without(database: Database) -> None:
+    assert last_commit(database) == FLUSHED
+    await asyncio.gather(*(database.write(partial(note, text=str(index)), flush=False) for index in range(3)))
+    assert last_commit(database) == NOT_FLUSHED
+    await asyncio.gather(*(database.write(partial(note, text=str(index)), flush=index == 7) for index in range(5, 9)))
+    assert last_commit(database) == FLUSHED, "5 was committed alone, 6 to 8 together"
+    await asyncio.to_thread(database.write_blocking, partial(note, text="thread"), flush=False)
+    assert last_commit(database) == NOT_FLUSHED
+    await asyncio.to_thread(database.write_blocking, partial(note, text="another"))
+    assert last_commit(database) == FLUSHED
+    with pytest.raises(Conflict):
+        await database.write(partial(note_and_fail, text="undone"), flush=False)
+    assert last_commit(database) == NOT_FLUSHED, "an operation that fails chooses as well"
+    await database.write(partial(note, text="last"))
+    assert last_commit(database) == FLUSHED
+
+
+async def test_only_leases_acks_and_heartbeats_are_not_flushed(database: Database) -> None:
+    leases = Leases(database, Notifier(database.path.parent / "wake"), ack_deadline_s=60).of(WORKERS)
+    await database.write(partial(bus_sql.ensure, subscriptions=[WORKERS], ephemeral_for_ms=0))
+    settlements: dict[Callable[[LeasedMessage], Awaitable[None]], int] = {
+        leases.ack: NOT_FLUSHED,
+        partial(leases.nack, delay_s=0): FLUSHED,
+        partial(leases.dead_letter, cause="unreadable"): FLUSHED,
+    }
+    for settle, expected in settlements.items():
+        await database.write(partial(bus_sql.publish, topic=WORKERS.topic, message=Message(data=b"{}", attributes={})))
+        assert last_commit(database) == FLUSHED
+        (held,) = (await leases.lease(1)).messages
+        assert last_commit(database) == NOT_FLUSHED
+        await settle(held)
+        assert last_commit(database) == expected
+        await database.write(lambda connection: connection.execute("DELETE FROM deliveries"))
+    await SqliteHeartbeats(database).beat("worker")
+    assert last_commit(database) == NOT_FLUSHED
 
 
 async def test_a_file_of_the_release_before_gets_what_lies_beside_the_versions(tmp_path: Path) -> None:
