@@ -14,6 +14,7 @@ from infra.clock import SystemClock
 from infra.embedded.disk import Disk
 from infra.embedded.folder import has_data, make_data_folder
 from infra.embedded.videos import read_or_create_secret
+from infra.event_loop import run_service
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
 from publisher.context import PublisherContext
@@ -40,6 +41,7 @@ __all__ = [
     "open_logs",
     "open_planner",
     "open_token_check",
+    "run_service",
     "set_up",
 ]
 

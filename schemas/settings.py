@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 from dotenv.parser import parse_stream
@@ -59,6 +59,9 @@ class Addresses(BaseModel):
     host: str = Field(default="127.0.0.1", description="Address that the facade listens on.")
     port: int = Field(default=8000, ge=0, le=65535, validation_alias="PORT", description="The facade's port.")
 
+    event_loop: Literal["auto", "asyncio", "uvloop"] = Field(
+        default="auto", description="The event loop of the services; auto: uvloop if it is installed."
+    )
     log_level: str = Field(default="INFO", pattern=r"(?i)^(debug|info|warning|error)$")
 
     @field_validator("public_url")

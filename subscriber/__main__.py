@@ -28,7 +28,9 @@ PARENT_GRACE_S = 60
 def main(context: click.Context, ready_fd: int | None, parent_fd: int | None) -> None:
     """Take requests off the bus and run each job to its end. SIGTERM drains: finish or hand back, then exit 0."""
     if context.invoked_subcommand is None:
-        _exit_with(lambda settings: asyncio.run(_run_worker(settings, ready_fd, parent_fd)))
+        from subscriber.compose import run_service
+
+        _exit_with(lambda settings: run_service(_run_worker(settings, ready_fd, parent_fd), settings.event_loop))
 
 
 @main.command("reconcile")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from infra.adapters import Adapters
 from infra.clock import SystemClock
 from infra.embedded.folder import make_data_folder
+from infra.event_loop import run_service
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
 from schemas.errors import Unavailable
@@ -23,7 +24,7 @@ from subscriber.rate_limit import SubmitRateLimiter
 from subscriber.scratch import delete_stale, open_scratch_dir
 from subscriber.settings import WorkerSettings
 
-__all__ = ["configure_logs", "exit_with_parent", "open_context"]
+__all__ = ["configure_logs", "exit_with_parent", "open_context", "run_service"]
 
 logger = logging.getLogger(__name__)
 

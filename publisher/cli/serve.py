@@ -25,7 +25,7 @@ from publisher.cli.processes import (
     open_child,
     open_parent_pipe,
 )
-from publisher.compose import exit_with_parent, open_logs
+from publisher.compose import exit_with_parent, open_logs, run_service
 from publisher.facade.server import serve as serve_facade
 from publisher.settings import PublisherSettings
 
@@ -53,7 +53,7 @@ def serve(host: str | None, port: int | None, ready_fd: int | None, parent_fd: i
     if parent_fd is not None:
         exit_with_parent(parent_fd, grace_s=PARENT_GRACE_S)
     open_logs(settings.log_level)
-    if not asyncio.run(_serve(settings, ready_fd)):
+    if not run_service(_serve(settings, ready_fd), settings.event_loop):
         raise OutOfReach("the facade could not start; see the log above")
 
 

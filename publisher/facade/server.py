@@ -17,7 +17,7 @@ from typing import Any
 
 import uvicorn
 
-from publisher.compose import open_logs
+from publisher.compose import open_logs, run_service
 from publisher.facade.app import build_app, open_state
 from publisher.facade.call import State
 from publisher.facade.connections import Connections, LimitedProtocol
@@ -121,7 +121,7 @@ def _config(state: State) -> uvicorn.Config:
         build_app(state),
         host=state["settings"].host,
         port=state["settings"].port,
-        loop="asyncio",
+        loop="none",  # it runs in a loop that exists already
         http=protocol,
         backlog=_ACCEPTED_AT_ONCE,
         proxy_headers=False,  # nothing depends on the address of the caller that a proxy reports
@@ -138,7 +138,7 @@ def main() -> None:
     """`python -m publisher.facade.server`."""
     settings = PublisherSettings()
     open_logs(settings.log_level)
-    asyncio.run(serve(settings))
+    run_service(serve(settings), settings.event_loop)
 
 
 if __name__ == "__main__":
