@@ -141,7 +141,9 @@ class VideoRequest(Asked):
         default_factory=dict, max_length=32, json_schema_extra={"additionalProperties": False}
     )
     priority: Priority = Field(
-        default="interactive", description="The lane: batch work may wait while interactive requests wait too."
+        default="interactive",
+        description="The lane: batch work may wait while interactive requests wait too.",
+        exclude_if=lambda lane: lane == "interactive",  # release 0.1.0 refuses a key that it does not know
     )
 
     @model_validator(mode="before")
