@@ -23,7 +23,7 @@ from publisher.worker_watch import WorkerWatch
 from schemas.domain.clip import Plan
 from schemas.errors import Invalid
 from schemas.former import former_names
-from schemas.ports import DEAD_WORKERS, WORKERS
+from schemas.ports import BATCH_WORKERS, DEAD_WORKERS, WORKERS
 from schemas.wire.request import VideoRequest
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ async def open_context(
             reports=FrameReports(settings.reports_dir),
         )
         # A message that is published before its subscription exists is lost, and the first worker may start later.
-        await ctx.bus.ensure(WORKERS)
-        await ctx.bus.ensure(DEAD_WORKERS)
+        for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS):
+            await ctx.bus.ensure(subscription)
         yield ctx
 
 

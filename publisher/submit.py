@@ -18,7 +18,7 @@ from schemas.domain.state_machine import advance
 from schemas.domain.states import JobState
 from schemas.domain.tombstone import to_gone
 from schemas.errors import AlreadyExists, Conflict, IdReused, ReelbusError, Unavailable
-from schemas.ports import REQUESTS
+from schemas.ports import topic_of
 from schemas.services.reference_images import ImageOwner, StagedImage, stage_image, store_image, undo_reference
 from schemas.services.update import update_job
 from schemas.wire.caller_names import to_shown_id
@@ -32,7 +32,7 @@ async def publish_request(ctx: PublisherContext, job: Job, *, traceparent: str |
     """Publish the request of a job. Raises `Unavailable`, and notes in the record that it may not have left."""
     message = encode_request(job.request, at=ctx.clock.now(), traceparent=traceparent or job.traceparent)
     try:
-        await ctx.bus.publish(REQUESTS, message)
+        await ctx.bus.publish(topic_of(job.request), message)
     except Unavailable:
         with suppress(ReelbusError):  # `reconcile` reads each job in any case, only later
             await update_job(ctx.jobs, job.job_id, lambda newest: None if newest.ended else Unsent(at=ctx.clock.now()))

@@ -35,7 +35,7 @@ from schemas.errors import (
     NotFound,
     OtherModel,
 )
-from schemas.ports import MAX_DELIVERIES, REQUESTS, Delivery
+from schemas.ports import MAX_DELIVERIES, REQUESTS, Delivery, topic_of
 from schemas.services.backoff import backoff_s
 from schemas.services.reference_images import stage_image, store_image, undo_reference
 from schemas.services.update import get_job, save_event, update_job
@@ -269,8 +269,21 @@ async def _job_of_unknown(ctx: WorkerContext, unknown: UnknownContent) -> Job | 
 
 async def _publish_again(ctx: WorkerContext, delivery: Delivery, attributes: Mapping[str, str]) -> None:
     message = delivery.message
-    await ctx.bus.publish(REQUESTS, Message(data=message.data, attributes={**message.attributes, **attributes}))
+    again = Message(data=message.data, attributes={**message.attributes, **attributes})
+    await ctx.bus.publish(_topic_of(message), again)
     await delivery.ack()
+
+
+def _topic_of(message: Message) -> str:
+    """Return the topic of the message's lane. What this version can't read goes to the interactive lane."""
+    command: VideoRequest | CancelRequest | None
+    try:
+        command = decode_command(message)
+    except UnknownContent as unknown:
+        command = unknown.command
+    except (Invalid, NewerVersion):
+        command = None
+    return topic_of(command) if isinstance(command, VideoRequest) else REQUESTS
 
 
 async def handle_dead(handler: Handler, delivery: Delivery) -> None:

@@ -15,7 +15,7 @@ from schemas.domain import events as ev
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
 from schemas.errors import Conflict
-from schemas.ports import REQUESTS, WORKERS, JobQuery
+from schemas.ports import BATCH_WORKERS, WORKERS, JobQuery, topic_of
 from schemas.services.job_pages import read_pages
 from schemas.services.update import save_event
 from schemas.wire.message import REQUESTED, encode_request
@@ -104,7 +104,7 @@ async def _job_ids_in_bus(ctx: WorkerContext) -> frozenset[str]:
     """Return the jobs whose request the bus still has; empty if the bus can't tell."""
     if not ctx.bus.sees_waiting:
         return frozenset()
-    messages = await ctx.bus.list_waiting(WORKERS)
+    messages = [*await ctx.bus.list_waiting(WORKERS), *await ctx.bus.list_waiting(BATCH_WORKERS)]
     return frozenset(each.get("job_id", "") for each in messages if each.get("ce-type") == REQUESTED)
 
 
@@ -121,7 +121,7 @@ async def _check_job(ctx: WorkerContext, job: Job, report: Report, dry_run: bool
         report.republished += 1
         if not dry_run:
             request = encode_request(job.request, at=ctx.clock.now(), traceparent=job.traceparent)
-            await ctx.bus.publish(REQUESTS, request)
+            await ctx.bus.publish(topic_of(job.request), request)
             logger.info("published a request again", extra={"action": "republished", "job_id": job.job_id})
     else:
         report.found_late += await _find_late(ctx, job, dry_run)

@@ -21,7 +21,7 @@ from infra.gcp.pubsub.admin import Subscriptions
 from infra.gcp.settings import BucketSettings, bucket_settings, database_in, project_in
 from schemas.domain.object_names import WORK
 from schemas.errors import Invalid, NotFound
-from schemas.ports import COMPLETIONS, DEAD_REQUESTS, DEAD_WORKERS, REQUESTS, WORKERS
+from schemas.ports import BATCH_REQUESTS, BATCH_WORKERS, COMPLETIONS, DEAD_REQUESTS, DEAD_WORKERS, REQUESTS, WORKERS
 
 WORK_KEPT_DAYS = 30
 """Longer than any job looks for a clip that it paid for, and than most callers take to ask for the original."""
@@ -135,9 +135,10 @@ async def set_up(urls: Mapping[str, str], *, location: str | None) -> Setup:
         to = f"--project={project} {member}"
         # Pub/Sub itself forwards dead letters: https://cloud.google.com/pubsub/docs/handling-failures
         topic = f"topics add-iam-policy-binding {DEAD_REQUESTS} {to} --role=roles/pubsub.publisher"
-        subscription = f"subscriptions add-iam-policy-binding {WORKERS.name} {to} --role=roles/pubsub.subscriber"
-        hint = "Pub/Sub forwards dead letters only with these roles:"
-        setup.hints.extend((hint, f"gcloud pubsub {topic}", f"gcloud pubsub {subscription}"))
+        setup.hints.extend(("Pub/Sub forwards dead letters only with these roles:", f"gcloud pubsub {topic}"))
+        for each in (WORKERS, BATCH_WORKERS):
+            binding = f"add-iam-policy-binding {each.name} {to} --role=roles/pubsub.subscriber"
+            setup.hints.append(f"gcloud pubsub subscriptions {binding}")
     if database:
         await _database(*database, setup)
     return setup
@@ -159,9 +160,9 @@ def _bucket(settings: BucketSettings, location: str | None, setup: Setup) -> Non
 def _topics(project: str, setup: Setup) -> None:
     with PublisherClient() as publisher, SubscriberClient() as subscriber:
         subscriptions = Subscriptions(publisher, subscriber, project)
-        for topic in (REQUESTS, COMPLETIONS, DEAD_REQUESTS):
+        for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS):
             subscriptions.ensure_topic(topic, setup.report)
-        for subscription in (WORKERS, DEAD_WORKERS):
+        for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS):
             subscriptions.ensure(subscription, subscription.name, setup.report)
         publisher.stop()
 

@@ -34,15 +34,22 @@ def test_it_says_what_it_changed_and_changes_nothing_twice(shell: Shell, project
         ("bucket", project.bucket): "created",
         ("lifecycle", f"{project.bucket}/work/"): "ignored",  # the server has no such thing
         ("topic", "video-requests"): "created",
+        ("topic", "video-requests-batch"): "created",
         ("topic", "video-completions"): "created",
         ("topic", "video-requests-dead"): "created",
         ("subscription", "video-requests-dead-shelf"): "created",
         ("subscription", "video-workers"): "created",
+        ("subscription", "video-batch-workers"): "created",
         ("subscription", "video-dead-workers"): "created",
         ("database", "(default)"): "answers",
     }
     assert {change["done"] for change in second["changes"]} == {"kept", "ignored", "answers"}
     assert any("roles/pubsub.publisher" in hint for hint in second["hints"])
+    bound = [hint for hint in second["hints"] if "roles/pubsub.subscriber" in hint]
+    assert [name for hint in bound for name in ("video-workers", "video-batch-workers") if name in hint.split()] == [
+        "video-workers",
+        "video-batch-workers",
+    ]
 
 
 @pytest.mark.emulator

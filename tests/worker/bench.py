@@ -10,7 +10,7 @@ from typing import Any
 from infra.adapters import Adapters
 from infra.clock import SystemClock
 from schemas.domain.job import Job, new_job
-from schemas.ports import COMPLETIONS, DEAD_WORKERS, REQUESTS, WORKERS, Delivery, Subscription
+from schemas.ports import BATCH_WORKERS, COMPLETIONS, DEAD_WORKERS, REQUESTS, WORKERS, Delivery, Subscription, topic_of
 from schemas.services.update import get_job
 from schemas.wire.completion import Completion
 from schemas.wire.message import Message, decode_completion, encode_request
@@ -36,7 +36,7 @@ class Bench:
     async def send(self, **fields: Any) -> VideoRequest:
         """Publishes a request as a direct publisher does."""
         request = a_request(**fields)
-        await self.ctx.bus.publish(REQUESTS, encode_request(request, at=self.ctx.clock.now()))
+        await self.ctx.bus.publish(topic_of(request), encode_request(request, at=self.ctx.clock.now()))
         return request
 
     async def send_raw(self, data: bytes, **attributes: str) -> None:
@@ -105,7 +105,7 @@ async def bench_in(folder: Path, film: bytes) -> AsyncIterator[Bench]:
             deadlines=WINDOWS,
             search_every_s=0.05,
         )
-        for subscription in (WORKERS, DEAD_WORKERS):
+        for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS):
             await ctx.bus.ensure(subscription)
         async with ctx.bus.subscribe(LISTENER, limit=100) as completions:
             yield Bench(ctx, model, completions)

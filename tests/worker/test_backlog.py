@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from schemas.domain import events as ev
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
-from schemas.ports import REQUESTS, WORKERS, Bus, Subscription
+from schemas.ports import BATCH_WORKERS, WORKERS, Bus, Subscription, topic_of
 from schemas.services.update import save_event
 from schemas.wire.message import Message, encode_request
 from subscriber.context import WorkerContext
@@ -35,6 +35,14 @@ async def test_a_job_whose_message_still_waits_is_not_published_again(bench: Ben
     assert (await bench.job("lost")).checks == lost.checks + 1
     assert sorted(await _waiting(bench)) == ["lost", "waiting"]
     assert (await reconcile(bench.ctx)).looked_at == 0
+
+
+async def test_a_lost_batch_request_is_published_in_its_own_lane(bench: Bench) -> None:
+    await _overdue(bench, "waiting", published=True, priority="batch")
+    await _overdue(bench, "lost", published=False, priority="batch")
+    assert (await reconcile(bench.ctx)).republished == 1
+    assert await _waiting(bench, BATCH_WORKERS) == ["waiting", "lost"]
+    assert await _waiting(bench) == []
 
 
 async def test_a_job_whose_message_is_leased_is_not_published_again(bench: Bench) -> None:
@@ -148,15 +156,16 @@ async def test_a_job_that_another_worker_sent_while_it_waited_is_not_sent_again(
     assert bench.model.accepted == ["work/job-1/0/1/"]
 
 
-async def _overdue(bench: Bench, job_id: str, *, published: bool) -> Job:
-    job = await bench.queued(job_id=job_id)
+async def _overdue(bench: Bench, job_id: str, *, published: bool, **fields: Any) -> Job:
+    job = await bench.queued(job_id=job_id, **fields)
     if published:
-        await bench.ctx.bus.publish(REQUESTS, encode_request(job.request, at=bench.ctx.clock.now()))
+        message = encode_request(job.request, at=bench.ctx.clock.now())
+        await bench.ctx.bus.publish(topic_of(job.request), message)
     return await bench.ctx.jobs.save(job.model_copy(update={"next_check_at": bench.ctx.clock.now() - OVERDUE}))
 
 
-async def _waiting(bench: Bench) -> list[str]:
-    return [each["job_id"] for each in await bench.ctx.bus.list_waiting(WORKERS)]
+async def _waiting(bench: Bench, subscription: Subscription = WORKERS) -> list[str]:
+    return [each["job_id"] for each in await bench.ctx.bus.list_waiting(subscription)]
 
 
 def _blind(bench: Bench) -> WorkerContext:

@@ -17,10 +17,10 @@ from publisher.jobs import cancel
 from schemas.domain.job import Job, new_job
 from schemas.domain.states import JobState
 from schemas.errors import NewerRecord
-from schemas.ports import MAX_DELIVERIES, REQUESTS, WORKERS, Delivery
+from schemas.ports import BATCH_REQUESTS, BATCH_WORKERS, MAX_DELIVERIES, REQUESTS, WORKERS, Delivery
 from schemas.versioning import STORED
 from schemas.wire.completion import Outcome
-from schemas.wire.message import HELD_SINCE, encode_request
+from schemas.wire.message import HELD_SINCE, Message, encode_request
 from schemas.wire.request import VideoRequest
 from subscriber import handler as holding
 from subscriber.handler import Handler, InFlightJobs
@@ -67,6 +67,17 @@ def _write(path: Path, job_id: str, change: str) -> None:
     """As a newer version writes a record that this one can't read."""
     with closing(sqlite3.connect(path / "reelbus.db")) as database, database:
         database.execute(f"UPDATE jobs SET record = {change} WHERE job_id = ?", (job_id,))
+
+
+async def test_a_held_batch_request_stays_in_its_lane(bench: Bench) -> None:
+    body = json.dumps({**OF_TOMORROW, "priority": "batch"}).encode()
+    await bench.ctx.bus.publish(BATCH_REQUESTS, Message(data=body, attributes={"job_id": "job-9"}))
+    handler = Handler(bench.ctx, InFlightJobs(asyncio.Semaphore(1)))
+    async with bench.ctx.bus.subscribe(BATCH_WORKERS, limit=1) as deliveries, asyncio.timeout(20):
+        for _ in range(MAX_DELIVERIES + 1):
+            await handler(await anext(deliveries))
+    assert len(await bench.ctx.bus.list_waiting(BATCH_WORKERS)) == 1
+    assert await bench.ctx.bus.list_waiting(WORKERS) == []
 
 
 @pytest.mark.parametrize("more", [{}, {"resolution": "8k"}, {"scene": {"title": "Dawn", "mood": "calm"}}])
