@@ -30,7 +30,7 @@ _FIELDS_AT_MOST = 200
 _PARTS_AT_LEAST = 1_000
 _PART_AT_LEAST_BYTES = 16
 """The lowest average size of the parts of a body with more than a thousand: each part costs as much as kilobytes."""
-_BARE_LF = re.compile(rb"(?<!\r)\n")
+_BAD_LINE_END = re.compile(rb"(?<!\r)\n|\n[ \t]")
 
 
 class StrictConnection(h11.Connection):
@@ -66,6 +66,8 @@ class StrictConnection(h11.Connection):
 
     def _check_head(self, request: h11.Request) -> None:
         names = [name for name, _ in request.headers]
+        if not request.http_version.startswith(b"1."):
+            self._refuse(505, "The facade speaks HTTP/1.1 and HTTP/1.0 only")
         size = len(request.target) + sum(len(name) + len(value) + 4 for name, value in request.headers)
         if size > HEAD_AT_MOST_BYTES or len(names) > _FIELDS_AT_MOST:
             limits = f"{HEAD_AT_MOST_BYTES:,} bytes and {_FIELDS_AT_MOST} fields"
@@ -81,12 +83,15 @@ class StrictConnection(h11.Connection):
 
 
 class _StrictBuffer(ReceiveBuffer):
-    """The bytes that have arrived and were not read. A line of a head or a trailer must not end with a bare LF."""
+    """The bytes that have arrived and were not read.
+
+    A line of a head or a trailer must end with CR and LF, and must not continue in the next line (RFC 9112, 5.2).
+    """
 
     def maybe_extract_lines(self) -> list[bytearray] | None:
         end = 0 if self._data.startswith(b"\r\n") else self._data.find(b"\r\n\r\n")
-        if _BARE_LF.search(self._data, 0, len(self._data) if end < 0 else end):
-            raise h11.LocalProtocolError("a line ends with LF alone")
+        if _BAD_LINE_END.search(self._data, 0, len(self._data) if end < 0 else end):
+            raise h11.LocalProtocolError("a line ends with LF alone, or continues in the next one")
         return super().maybe_extract_lines()
 
 

@@ -129,6 +129,7 @@ async def test_an_answer_that_is_not_read_is_given_up(tmp_path: Path) -> None:
             assert len((await client.get("/videos/generated-videos/long.mp4")).content) == 30_000_000
 
 
+_CHUNKED = _POST + b"Transfer-Encoding: chunked\r\n\r\n"
 _UNCLEAR = [
     (_POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     (_POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400),
@@ -143,6 +144,28 @@ _UNCLEAR = [
     (b"GET /livez HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 300 + b"\r\n", 431),
     (b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 431),
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+    (_POST + b"X: y\r\n Content-Length: 2\r\n\r\n{}", 400),
+    (_POST + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400),
+    (_CHUNKED + b"2\r\n{}\r\n0\r\nX: y\r\n\tz\r\n\r\n", 400),
+    (b"GET /livez HTTP/1.1\rHost: localhost\r\r", 400),
+    (_POST + b"X: y\rContent-Length: 2\r\n\r\n{}", 400),
+    (_POST + b"X: y\0\r\nContent-Length: 2\r\n\r\n{}", 400),
+    (_POST + b"Content-Length : 2\r\n\r\n{}", 400),
+    (_POST + b"Content-Length: +2\r\n\r\n{}", 400),
+    (_POST + b"Content-Length: 2, 3\r\n\r\n{}", 400),
+    (_POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
+    (_POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501),
+    (_POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", 400),
+    (_CHUNKED + b"2\n{}\r\n0\r\n\r\n", 400),
+    (_CHUNKED + b"2\r\n{}\n0\r\n\r\n", 400),
+    (_CHUNKED + b"0x2\r\n{}\r\n0\r\n\r\n", 400),
+    (_CHUNKED + b"1" + b"0" * 20 + b"2\r\n{}\r\n0\r\n\r\n", 400),
+    (b"GET  /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    (b"GET /livez HTTP/1.1\r\n\r\n", 400),
+    (b"GET /livez HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400),
+    (b"GET /livez\r\n\r\n", 400),
+    (b"GET /livez HTTP/0.9\r\nHost: localhost\r\n\r\n", 505),
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
 ]
 
 
@@ -158,12 +181,34 @@ async def test_what_two_servers_could_read_in_two_ways_is_refused(tmp_path: Path
             assert (await client.get("/api/videos")).json()["videos"] == []
 
 
-async def test_a_chunked_body_and_pipelined_calls_are_fine(tmp_path: Path) -> None:
+_CLEAR = [
+    (_CHUNKED + b"1\r\n{\r\n2;x=y\r\n\n}\r\n0\r\nX: y\r\n\r\n", 400),
+    (_CHUNKED + b'0002;x="y;z"\r\n{}\r\n0\r\nContent-Length: 500\r\n\r\n', 400),
+    (_POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400),
+    (_POST + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n{}", 400),
+    (b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 200),
+    (b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 18\r\n\r\nGET / HTTP/1.1\r\n\r\n", 200),
+    (b"GET http://localhost/livez HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+    (b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    (b"CONNECT /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+]
+"""A POST without a prompt is a 400, once its body was read."""
+
+
+async def test_each_pipelined_call_has_one_answer(tmp_path: Path) -> None:
     async with server_at(tmp_path) as server:
-        chunked = _POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n2;x=y\r\n\n}\r\n0\r\nX: y\r\n\r\n"
-        async with _line(server, chunked + _WHOLE) as line:
-            assert (await line.answer())[0] == 400, "a prompt is missing"
-            assert (await line.answer())[0] == 200
+        for request, status in _CLEAR:
+            async with _line(server, request + _WHOLE) as line:
+                assert (await line.answer())[0] == status, request
+                assert await line.answer() == (200, b'{"status":"alive"}'), request
+
+
+async def test_a_body_that_was_announced_is_asked_for(tmp_path: Path) -> None:
+    head = _POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    async with server_at(tmp_path) as server, _line(server, head) as line:
+        assert await line.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        line.writer.write(b"{}" + _WHOLE)
+        assert [(await line.answer())[0] for _ in range(2)] == [400, 200]
 
 
 async def test_bodies_share_a_room_and_small_ones_need_none(tmp_path: Path) -> None:
