@@ -50,7 +50,7 @@ STOPPED_BY = {
     "emulators": (("--", "no-such-program"), "command 'no-such-program' can't be run"),
 }
 """By command that would start something: what stands beside a value that is accepted, and the error that ends it."""
-PORT_STOPPED_BY = (("--host", "192.0.2.1"), "host 192.0.2.1 is reached from the network")
+PORT_STOPPED_BY = (("--host", "192.0.2.1"), "host 192.0.2.1 can be reached from the network")
 NEEDED = {"prompt": PROMPT, "job_id": "job-1", "letter_id": "1", "name": "acme", "to": "copy"}
 OTHER_NAMES = {"project_id": "project", "start_before": "moment", "as_json": "--json", "arguments": "argument"}
 PASSED_ON = ("worker", "reconcile")
@@ -70,7 +70,7 @@ class Case:
     def names(self) -> list[str]:
         """What an error may call it."""
         name = str(self.parameter.name)
-        hint = self.parameter.make_metavar(click.Context(self.command)).strip("[].")
+        hint = self.parameter.make_metavar(click.Context(self.command, **self.command.context_settings)).strip("[].")
         return [*self.parameter.opts, name, *filter(None, [hint, OTHER_NAMES.get(name)])]
 
     def stop(self) -> tuple[tuple[str, ...], str]:
@@ -103,7 +103,8 @@ class Case:
 
 
 def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[Case]:
-    context = click.Context(command)
+    # With its settings: click keeps the help option that it makes for the first context.
+    context = click.Context(command, **command.context_settings)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             inner = command.get_command(context, name)

@@ -60,7 +60,7 @@ FIELDS: dict[str, tuple[dict[str, Any], str]] = {
     "a number that is none": ({"seed": "0x10"}, "seed must be a whole number"),
     "a number beyond all bounds": ({"duration_seconds": 10**19}, "duration_seconds must be at most 30"),
     "a price beyond all bounds": ({"max_cost_usd": 1e300}, "max_cost_usd must be at most 1000000000"),
-    "a moment beyond all bounds": ({"start_before": "9999-12-31T23:59:59-14:00"}, "start_before must lie between"),
+    "a moment beyond all bounds": ({"start_before": "9999-12-31T23:59:59-14:00"}, "start_before must be between"),
 }
 """By name: what differs from a good request, and how the refusal begins."""
 
