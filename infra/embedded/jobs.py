@@ -13,6 +13,7 @@ from typing import Any
 
 from infra.cursor import Position, decode_cursor, encode_cursor, order_of
 from infra.embedded.database import Database, moment, now_ms
+from infra.embedded.schema import LANE, QUEUE_KEY
 from schemas.domain.job import Job, job_of_record, record_of
 from schemas.domain.states import JobState
 from schemas.errors import AlreadyExists, Conflict, Invalid, NewerRecord
@@ -107,11 +108,13 @@ _SAVE = """
         stored_at = ?, record = ?, revision = revision + 1
     WHERE job_id = ? AND CAST(revision AS TEXT) = ? RETURNING revision
 """
-_AHEAD = """
+_AHEAD = f"""
     SELECT count(*) FROM (
-        SELECT 1 FROM jobs WHERE state = 'queued' AND created_at <= ? AND (created_at < ? OR job_id < ?) LIMIT ?
+        SELECT 1 FROM jobs WHERE state = 'queued' AND {QUEUE_KEY} = ? AND {LANE} = ?
+            AND created_at <= ? AND (created_at < ? OR job_id < ?) LIMIT ?
     )
 """
+_QUEUED = f"SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = 'queued' AND {QUEUE_KEY} = ? LIMIT ?)"
 
 
 class SqliteJobs:
@@ -140,9 +143,16 @@ class SqliteJobs:
         if job.state is not JobState.QUEUED:
             return None
         created_at = milliseconds(job.created_at)
-        values = (created_at, created_at, job.job_id, COUNTED_AHEAD)
-        found = await self._database.read(lambda connection: int(connection.execute(_AHEAD, values).fetchone()[0]))
+        found = await self._count(
+            _AHEAD, (job.queue_key, job.request.priority, created_at, created_at, job.job_id, COUNTED_AHEAD)
+        )
         return found if found < COUNTED_AHEAD else None
+
+    async def count_queued(self, key: str, *, at_most: int) -> int:
+        return await self._count(_QUEUED, (key, at_most))
+
+    async def _count(self, sql: str, values: tuple[str | int, ...]) -> int:
+        return await self._database.read(lambda connection: int(connection.execute(sql, values).fetchone()[0]))
 
 
 def _create(connection: sqlite3.Connection, job: Job) -> Job:

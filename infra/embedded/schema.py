@@ -97,8 +97,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES + _JOBS, _CALLERS, _BUDGETS
 """What each version adds. Released versions never change. `user_version` of the file counts those that it has."""
 
 
-# Not counted as a version: a program of the release before can open the file, and does not use these tables.
+# Not counted as a version: a program of the release before can open the file. It maintains the index, and does not use
+# the tables. The lane is read from the record, since such a program would leave a column of its own empty.
+QUEUE_KEY = "coalesce(caller, project_id, '')"
+LANE = "CASE WHEN json_valid(record) THEN coalesce(json_extract(record, '$.request.priority'), 'interactive') END"
 _BESIDE = (
+    f"CREATE INDEX IF NOT EXISTS jobs_in_turn ON jobs ({QUEUE_KEY}, {LANE}, created_at, job_id) WHERE state = 'queued'",
     """CREATE TABLE IF NOT EXISTS worker_beats (
         slot INTEGER PRIMARY KEY,
         owner TEXT NOT NULL,

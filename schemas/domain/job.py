@@ -95,6 +95,11 @@ class Job(Stored):
         return any(clip.state is not ClipState.PLANNED or clip.lost_prefixes or clip.late for clip in self.clips)
 
     @property
+    def queue_key(self) -> str:
+        """Whose share of its lane the job uses, see `queue_key_of`."""
+        return queue_key_of(self.caller, self.request)
+
+    @property
     def is_free(self) -> bool:
         """True if the frozen plan costs nothing, so that submitting again is harmless."""
         return bool(self.clips) and all(clip.planned.price_usd == 0 for clip in self.clips)
@@ -152,6 +157,11 @@ class Job(Stored):
     def since(self, state: JobState) -> datetime | None:
         """Return when the job last entered that state."""
         return next((step.at for step in reversed(self.history) if step.state is state), None)
+
+
+def queue_key_of(caller: str | None, request: VideoRequest) -> str:
+    """Return the key of a request's jobs in its lane: the caller, else the project, else nothing."""
+    return caller or request.project_id or ""
 
 
 def new_job(request: VideoRequest, at: datetime, *, traceparent: str | None = None, caller: str | None = None) -> Job:

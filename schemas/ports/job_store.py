@@ -63,10 +63,13 @@ class JobStore(Protocol):
         """
 
     async def ahead_of(self, job: Job) -> int | None:
-        """Return how many queued jobs are older than this queued one.
+        """Return how many queued jobs of the same lane and `queue_key` are older than this queued one.
 
         None from `COUNTED_AHEAD` on, or if counting is expensive for the store.
         """
+
+    async def count_queued(self, key: str, *, at_most: int) -> int:
+        """Return how many jobs with this `queue_key` are queued, in both lanes. Counting stops at `at_most`."""
 
 
 class Budgets(Protocol):

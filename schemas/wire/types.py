@@ -6,7 +6,7 @@ import secrets
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -27,6 +27,7 @@ JobId = Annotated[str, StringConstraints(pattern=JOB_ID_PATTERN)]
 
 Priority = Literal["interactive", "batch"]
 """The lane of a request. Batch work may wait: one submit in ten while interactive requests wait too."""
+LANES: tuple[Priority, ...] = get_args(Priority)
 
 
 def isoformat(at: datetime) -> str:

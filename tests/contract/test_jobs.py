@@ -12,13 +12,21 @@ from schemas.domain.states import JobState
 from schemas.errors import AlreadyExists, Conflict, Invalid
 from schemas.ports import COUNTED_AHEAD, JobQuery, JobStore
 from schemas.wire.request import VideoRequest
+from schemas.wire.types import Priority
 from tests.contract.conftest import JobsBackend
 
 NOON = datetime(2024, 1, 1, 12, 0, 0, 123_000, tzinfo=UTC)
 
 
-def a_job(job_id: str, *, minute: int = 0, project_id: str | None = None, **update: Any) -> Job:
-    request = VideoRequest(job_id=job_id, prompt="a slow pan over a desk", project_id=project_id)
+def a_job(
+    job_id: str,
+    *,
+    minute: int = 0,
+    project_id: str | None = None,
+    priority: Priority = "interactive",
+    **update: Any,
+) -> Job:
+    request = VideoRequest(job_id=job_id, prompt="a slow pan over a desk", project_id=project_id, priority=priority)
     return new_job(request, NOON + timedelta(minutes=minute)).model_copy(update=update)
 
 
@@ -282,6 +290,45 @@ async def test_how_many_are_ahead(jobs: JobStore) -> None:
     await jobs.save(stored[0].model_copy(update={"state": JobState.GENERATING}))
     counts = [await jobs.ahead_of(job) for job in stored[1:]]
     assert counts in ([0, 1, 2, 3, 4], [None] * 5)  # a store that can't tell cheaply says so
+
+
+_QUEUED: tuple[dict[str, Any], ...] = (
+    {"caller": "acme", "project_id": "p"},
+    {"caller": "acme", "project_id": "q"},
+    {"caller": "acme", "priority": "batch"},
+    {"caller": "other", "project_id": "p"},
+    {"project_id": "p"},
+    {"project_id": "p", "priority": "batch"},
+    {},
+)
+
+
+@pytest.mark.parametrize(
+    ("last", "ahead"),
+    [
+        ({"caller": "acme", "project_id": "p"}, 2),
+        ({"caller": "acme", "priority": "batch"}, 1),
+        ({"project_id": "p"}, 1),
+        ({"project_id": "p", "priority": "batch"}, 1),
+        ({}, 1),
+        ({"project_id": "q"}, 0),
+    ],
+)
+async def test_jobs_of_other_lanes_and_keys_are_not_ahead(jobs: JobStore, last: dict[str, Any], ahead: int) -> None:
+    for number, fields in enumerate(_QUEUED):
+        await jobs.create(a_job(f"j{number}", minute=number, **fields))
+    job = await jobs.create(a_job("last", minute=30, **last))
+    assert await jobs.ahead_of(job) in (ahead, None)
+
+
+async def test_the_queued_jobs_of_a_key_are_counted_in_both_lanes(jobs: JobStore) -> None:
+    for number, fields in enumerate(_QUEUED):
+        await jobs.create(a_job(f"j{number}", minute=number, **fields))
+    ended = await jobs.create(a_job("ended", caller="acme"))
+    await jobs.save(ended.model_copy(update={"state": JobState.CANCELLED}))
+    counts = [await jobs.count_queued(key, at_most=10) for key in ("acme", "other", "p", "q", "")]
+    assert counts == [3, 1, 2, 0, 1]
+    assert await jobs.count_queued("acme", at_most=2) == 2
 
 
 async def test_a_long_queue_is_not_counted_to_its_end(jobs: JobStore) -> None:

@@ -176,6 +176,9 @@ class BlindJobs:
     async def ahead_of(self, job: Job) -> int | None:
         return None
 
+    async def count_queued(self, key: str, *, at_most: int) -> int:
+        return 0
+
 
 class KeepsNothing(BlindJobs):
     """A job store that takes no change in."""
@@ -236,3 +239,6 @@ class UnreachableJobs:
 
     async def ahead_of(self, job: Job) -> int | None:
         return None
+
+    async def count_queued(self, key: str, *, at_most: int) -> int:
+        return 0

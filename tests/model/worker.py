@@ -70,6 +70,9 @@ class DatedJobs:
     async def ahead_of(self, job: Job) -> int | None:
         return None
 
+    async def count_queued(self, key: str, *, at_most: int) -> int:
+        return 0
+
     def _dated(self, job: Job) -> Job:
         return job.model_copy(update={"stored_at": self.clock.now(), "read_at": self.clock.now()})
 

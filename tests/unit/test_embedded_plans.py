@@ -75,6 +75,7 @@ async def test_the_job_store_scans_nothing(database: Database) -> None:
     job = await jobs.create(new_job(VideoRequest(job_id="j1", prompt="a slow pan over a desk"), NOON))
     statements = traced(database._reader)
     await jobs.ahead_of(job)
+    await jobs.count_queued("acme", at_most=10)
     await jobs.get("j1")
     every_states = (frozenset[JobState](), frozenset({JobState.QUEUED}), frozenset(JobState))
     for states, project_id, fingerprint, due in product(every_states, (None, "p"), (None, "f"), (None, NOON)):
@@ -83,8 +84,23 @@ async def test_the_job_store_scans_nothing(database: Database) -> None:
     for states, project_id, fingerprint in product(every_states, (None, "p"), (None, "f")):
         await jobs.list(JobQuery(states=states, project_id=project_id, fingerprint=fingerprint, caller="c"))
     await jobs.list(JobQuery(created_before=NOON + timedelta(days=1)))
-    assert len(statements) >= 39
+    assert len(statements) >= 40
     assert scans(database._reader, statements) == []
+
+
+async def test_a_position_is_counted_in_the_queue_of_its_lane_and_key(database: Database) -> None:
+    jobs = SqliteJobs(database)
+    job = await jobs.create(new_job(VideoRequest(job_id="j1", prompt="a slow pan over a desk"), NOON))
+    statements = traced(database._reader)
+    await jobs.ahead_of(job)
+    await jobs.count_queued("acme", at_most=10)
+    database._reader.set_trace_callback(None)
+    plans = [[row[3] for row in database._reader.execute(f"EXPLAIN QUERY PLAN {sql}")] for sql in statements]
+    searches = [step for plan in plans for step in plan if step.startswith("SEARCH jobs")]
+    assert sorted(step.partition("INDEX ")[2] for step in searches) == [
+        "jobs_in_turn (<expr>=? AND <expr>=? AND created_at<?)",
+        "jobs_in_turn (<expr>=?)",
+    ]
 
 
 @pytest.mark.parametrize("states", [frozenset[JobState](), frozenset({JobState.QUEUED}), frozenset(JobState)])

@@ -292,6 +292,9 @@ class Forgetful(JobStore):
     async def ahead_of(self, job: Job) -> int | None:
         return await self.store.ahead_of(job)
 
+    async def count_queued(self, key: str, *, at_most: int) -> int:
+        return await self.store.count_queued(key, at_most=at_most)
+
 
 async def test_an_operation_that_ends_for_want_of_capacity_waits_and_is_sent_again(bench: Bench) -> None:
     bench.model.outcome = GenerationFailed(failure=CAPACITY)

@@ -135,6 +135,9 @@ class Watched(JobStore):
     async def ahead_of(self, job: Job) -> int | None:
         return await self.store.ahead_of(job)
 
+    async def count_queued(self, key: str, *, at_most: int) -> int:
+        return await self.store.count_queued(key, at_most=at_most)
+
     def _watch(self, job: Job) -> Job:
         if job.job_id == self.job_id:
             self.seen.set()

@@ -12,6 +12,7 @@ from proto.datetime_helpers import DatetimeWithNanoseconds
 
 from schemas.domain.job import Job, job_of_record, record_of
 from schemas.errors import Conflict
+from schemas.wire.types import Priority
 
 COLLECTION = "jobs"
 
@@ -39,6 +40,7 @@ def document(job: Job) -> dict[str, Any]:
         "project_id": job.request.project_id,
         "fingerprint": job.fingerprint,
         "caller": job.caller,
+        "queue": queue_of(job.request.priority, job.queue_key),
         "created_at": in_milliseconds(job.created_at),
         "next_check_at": in_milliseconds(job.next_check_at) if job.next_check_at else None,
         "reattach_until": in_milliseconds(job.reattach_until) if job.reattach_until else None,
@@ -46,6 +48,11 @@ def document(job: Job) -> dict[str, Any]:
         # A write without a change leaves the update time as it was: two such writes would both pass the precondition.
         "write": secrets.token_hex(8),
     }
+
+
+def queue_of(lane: Priority, key: str) -> str:
+    """Return the name of a key's jobs in one lane."""
+    return f"{lane}/{key}"
 
 
 def job_of(snapshot: Snapshot) -> Job:

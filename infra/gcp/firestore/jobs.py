@@ -15,6 +15,7 @@ from google.cloud.firestore_v1 import SERVER_TIMESTAMP
 from google.cloud.firestore_v1.async_aggregation import AsyncAggregationQuery
 from google.cloud.firestore_v1.async_client import AsyncClient
 from google.cloud.firestore_v1.async_document import AsyncDocumentReference
+from google.cloud.firestore_v1.async_query import AsyncQuery
 from google.cloud.firestore_v1.base_query import BaseQuery
 
 from infra.cursor import encode_cursor
@@ -30,7 +31,7 @@ from infra.gcp.firestore.documents import (
     stamp,
     update_time,
 )
-from infra.gcp.firestore.queries import ahead_query, page_query, position_of
+from infra.gcp.firestore.queries import ahead_query, page_query, position_of, queued_query
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
 from schemas.errors import AlreadyExists, NewerRecord
@@ -99,10 +100,13 @@ class FirestoreJobs:
         if job.state is not JobState.QUEUED:
             return None
         with translate_errors("Firestore"):
-            ahead = ahead_query(self.collection, job).limit(COUNTED_AHEAD)
-            counted = await AsyncAggregationQuery(ahead).count().get(timeout=READ_TIMEOUT_S)
-        found = int(counted[0][0].value)
+            found = await _count(ahead_query(self.collection, job).limit(COUNTED_AHEAD))
         return found if found < COUNTED_AHEAD else None
+
+    async def count_queued(self, key: str, *, at_most: int) -> int:
+        """Google bills one read for each thousand that are counted."""
+        with translate_errors("Firestore"):
+            return await _count(queued_query(self.collection, key).limit(at_most))
 
     async def aclose(self) -> None:
         """Close its connections."""
@@ -111,6 +115,11 @@ class FirestoreJobs:
     def document(self, job_id: str) -> AsyncDocumentReference:
         """Return the reference of the job's document."""
         return self.collection.document(document_id(job_id))
+
+
+async def _count(query: AsyncQuery) -> int:
+    counted = await AsyncAggregationQuery(query).count().get(timeout=READ_TIMEOUT_S)
+    return int(counted[0][0].value)
 
 
 def _read(snapshot: Snapshot) -> Job | None:

@@ -13,11 +13,12 @@ from google.cloud.firestore_v1.async_collection import AsyncCollectionReference
 from google.cloud.firestore_v1.async_query import AsyncQuery
 
 from infra.cursor import Position, decode_cursor, order_of
-from infra.gcp.firestore.documents import Snapshot, in_milliseconds
+from infra.gcp.firestore.documents import Snapshot, in_milliseconds, queue_of
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
 from schemas.errors import Invalid
 from schemas.ports import JobQuery
+from schemas.wire.types import LANES
 
 Index = tuple[tuple[str, str], ...]
 """The fields in their order, each with its direction."""
@@ -53,9 +54,17 @@ def page_query(jobs: AsyncCollectionReference, query: JobQuery) -> AsyncQuery:
 
 
 def ahead_query(jobs: AsyncCollectionReference, job: Job) -> AsyncQuery:
-    """Build the query of the queued jobs that are older."""
+    """Build the query of the queued jobs of the same lane and key that are older."""
+    queue = queue_of(job.request.priority, job.queue_key)
     queued = jobs.where(filter=FieldFilter("state", "==", JobState.QUEUED.value))
+    queued = queued.where(filter=FieldFilter("queue", "==", queue))
     return _order(queued, _AGE).end_before({"created_at": in_milliseconds(job.created_at), "job_id": job.job_id})
+
+
+def queued_query(jobs: AsyncCollectionReference, key: str) -> AsyncQuery:
+    """Build the query of a key's queued jobs in both lanes. Indexes of single fields answer it."""
+    queued = jobs.where(filter=FieldFilter("state", "==", JobState.QUEUED.value))
+    return queued.where(filter=FieldFilter("queue", "in", [queue_of(lane, key) for lane in LANES]))
 
 
 def position_of(query: JobQuery, snapshot: Snapshot) -> Position:
@@ -73,7 +82,8 @@ def indexes() -> list[Index]:
         for size in range(len(equalities) + 1)
         for names in combinations(equalities, size)
     ]
-    return [*listings, (("state", _UP), *_AGE)]
+    ahead = (("queue", _UP), ("state", _UP), *_AGE)
+    return [*listings, (("state", _UP), *_AGE), ahead]  # without the queue: the release before counts so
 
 
 def _conditions(query: JobQuery) -> list[tuple[str, str, Any]]:
