@@ -7,6 +7,7 @@ other process can open.
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from schemas.errors import Moved
@@ -50,10 +51,23 @@ def _file_at(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder and its parent if absent. An existing folder keeps its rights: the operator may have set them."""
-    for each in (folder.parent, folder):
-        each.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
+def make_folder(folder: Path, mode: int = _FOLDER_MODE) -> None:
+    """Make the folder and its parents if absent, and flush their names. An existing folder keeps its rights."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent, mode)
+    folder.mkdir(mode, exist_ok=True)
+    with suppress(PermissionError):  # a folder that can be written to, but not read
+        flush_folder(folder.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in the folder survive a power cut. Blocks."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def make_file(path: Path) -> None:

@@ -16,13 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from infra.embedded.data_folder import make_folder, mode_in
+from infra.embedded.data_folder import flush_folder, make_folder, mode_in
 from schemas.domain.object_names import is_safe
 from schemas.errors import Invalid, NotFound, Unavailable, unavailable_of
 from schemas.ports import StoredFile
 
 _INCOMING = ".incoming"
 """The folder in which files are written before they get their names. No safe name begins with a dot."""
+_FOLDER_MODE = 0o777
+"""Less the process's umask: a web server may serve the folder."""
 _STALE_AFTER_S = 24 * 3600
 _SECRET_NAME = ".link-secret"
 """No safe name of a file begins with a dot: the secret is never served."""
@@ -74,6 +76,7 @@ class FolderVideos:
         incoming = self._incoming / secrets.token_hex(16)
         with _translate_errors():
             if target.exists():
+                flush_folder(target.parent)  # the process that stored it may not have come to it yet
                 return False
             try:
                 _write(incoming, source, mode_in(self._root))
@@ -107,7 +110,7 @@ class FolderVideos:
         path = self._path(name)
         with _translate_errors(), suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
             path.unlink()
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
 
     def _path(self, name: str) -> Path:
         """Return the path of a name. It is always inside the root, even if the folder holds links."""
@@ -145,33 +148,17 @@ def _write(path: Path, source: Path | bytes, mode: int) -> None:
 def _link(incoming: Path, target: Path) -> bool:
     """Give the file its name, unless that is taken. A hard link, unlike a rename, never replaces a file."""
     try:
-        _make_folder(target.parent)
+        make_folder(target.parent, _FOLDER_MODE)
         os.link(incoming, target)
+        is_new = True
     except (FileExistsError, NotADirectoryError) as error:
-        if error.errno == errno.EEXIST and error.filename2 is not None:
-            return False
-        raise Invalid(
-            f"{target.name} can't be stored: a part of its name is a file and not a folder", field="name"
-        ) from error
-    _flush_folder(target.parent)
-    return True
-
-
-def _make_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _flush_folder(folder.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    """A name survives a power cut only once its folder is on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        is_new = False
+        if error.errno != errno.EEXIST or error.filename2 is None:
+            raise Invalid(
+                f"{target.name} can't be stored: a part of its name is a file and not a folder", field="name"
+            ) from error
+    flush_folder(target.parent)  # also a name that another process gave: its own flush may come later
+    return is_new
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -211,6 +198,7 @@ def read_or_create_secret(folder: Path) -> bytes:
                 os.fsync(file.fileno())
             with suppress(FileExistsError):  # another process was first: its secret counts
                 os.link(own, path)
+            flush_folder(folder)
         return path.read_bytes()
     except OSError as error:
         raise unavailable_of("the secret of the video folder", error) from error
