@@ -60,8 +60,12 @@ PASSED_ON = ("worker", "reconcile")
 @dataclass(frozen=True)
 class Case:
     path: tuple[str, ...]
-    command: click.Command
+    context: click.Context
     parameter: click.Parameter
+
+    @property
+    def command(self) -> click.Command:
+        return self.context.command
 
     def __str__(self) -> str:
         return " ".join((*self.path, self.parameter.opts[-1]))
@@ -70,7 +74,7 @@ class Case:
     def names(self) -> list[str]:
         """What an error may call it."""
         name = str(self.parameter.name)
-        hint = self.parameter.make_metavar(click.Context(self.command, **self.command.context_settings)).strip("[].")
+        hint = self.parameter.make_metavar(self.context).strip("[].")
         return [*self.parameter.opts, name, *filter(None, [hint, OTHER_NAMES.get(name)])]
 
     def stop(self) -> tuple[tuple[str, ...], str]:
@@ -102,16 +106,16 @@ class Case:
         return [*self.path, *given, *(needed if beside[:1] != ("--",) else ()), *beside]
 
 
-def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[Case]:
-    # With its settings: click keeps the help option that it makes for the first context.
-    context = click.Context(command, **command.context_settings)
+def walk(command: click.Command, path: tuple[str, ...], parent: click.Context | None = None) -> Iterator[Case]:
+    # With its settings and its parent's: click keeps the help option that it makes for the first context.
+    context = click.Context(command, parent=parent, **command.context_settings)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
             assert inner
-            yield from walk(inner, (*path, name))
+            yield from walk(inner, (*path, name), context)
     for parameter in command.get_params(context):
-        yield Case(path, command, parameter)
+        yield Case(path, context, parameter)
 
 
 CASES = [case for case in walk(reelbus, ()) if case.path[:1] not in [(name,) for name in PASSED_ON]]
