@@ -17,7 +17,7 @@ from infra.embedded.videos import read_or_create_secret
 from infra.event_loop import run_service
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
-from publisher.context import PublisherContext
+from publisher.context import PublisherContext, QueueLimit
 from publisher.settings import PublisherSettings
 from publisher.worker_watch import WorkerWatch
 from schemas.domain.clip import Plan
@@ -65,6 +65,7 @@ async def open_context(
             settings = settings.model_copy(update={"data_dir": folder, **empty})
         elif settings.is_embedded:
             await asyncio.to_thread(make_data_folder, settings.data_dir)
+        most = settings.max_queued_per_caller
         adapters = await stack.enter_async_context(Adapters())
         ctx = PublisherContext(
             bus=await adapters.bus(settings.bus_url),
@@ -78,6 +79,7 @@ async def open_context(
             clock=SystemClock(),
             workers=WorkerWatch(await adapters.heartbeats(settings.jobs_url), SystemClock()),
             reports=FrameReports(settings.reports_dir),
+            queue_limit=QueueLimit(jobs=most, starts_per_minute=settings.submits_per_minute) if most else None,
         )
         # A message that is published before its subscription exists is lost, and the first worker may start later.
         for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS):

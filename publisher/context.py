@@ -12,6 +12,14 @@ from schemas.wire.caller_names import to_shown_id, to_stored_id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class QueueLimit:
+    """The most queued jobs of one caller or project, and how fast jobs start."""
+
+    jobs: int
+    starts_per_minute: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PublisherContext:
     """The publisher's open ports. Only `publisher.compose` makes one from settings."""
 
@@ -23,6 +31,8 @@ class PublisherContext:
     """Reports how long no worker was seen; None if the deployment does not watch its workers."""
     reports: ProgressReports | None = None
     """What models report of their operations; None if every progress is an estimate."""
+    queue_limit: QueueLimit | None = None
+    """None if a caller may queue as many jobs as it likes."""
 
 
 async def find(ctx: PublisherContext, job_id: str, *, caller: str | None = None) -> Job:

@@ -96,6 +96,9 @@ class PublisherSettings(Settings):
     )
     intake_at_once: int = Field(default=64, gt=0, description="How many requests one process admits at a time.")
     max_waits: int = Field(default=10_000, gt=0, description="How many callers may wait in one process at a time.")
+    max_queued_per_caller: int = Field(
+        default=0, ge=0, description="How many jobs of one caller, or else project, may be queued; 0 = no limit."
+    )
     allowed_hosts: str = Field(
         default="",
         description="Host names of the facade beside localhost and that of the public URL, with commas.",

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from publisher.context import PublisherContext, place_of
+from publisher.queue_limit import too_many_queued
 from schemas.domain.events import Reconciled, Unsent
 from schemas.domain.job import Job, new_job
 from schemas.domain.state_machine import advance
@@ -75,13 +76,15 @@ async def submit(
 
     The ids of a `caller` are its own: another caller's job of the same id is another job.
 
-    Raises `Invalid` for a bad image, `IdReused`, `Gone` if the job was erased, and `SubmitUncertain` (an
-    `Unavailable`) if the store or the bus failed: a job that was stored but not published is published by the same
-    call again, or by `reconcile`.
+    Raises `Invalid` for a bad image, `IdReused`, `Gone` if the job was erased, and `TooManyQueued`. Raises
+    `SubmitUncertain` (an `Unavailable`) if the store or the bus failed: a job that was stored but not published is
+    published by the same call again, or by `reconcile`.
     """
     if caller is not None:
         request = request.model_copy(update={"job_id": await place_of(ctx, request.job_id, caller)})
     staged = await stage_image(request, ctx.videos, owner=ImageOwner(caller, ctx.jobs) if caller is not None else None)
+    if refusal := await too_many_queued(ctx, request, caller):
+        raise refusal
     if staged.name and (known := await ctx.jobs.get(request.job_id)):
         return await _resume_known_job(ctx, staged, caller, known)  # before the image is stored: it may be refused
     await store_image(staged, ctx.videos)

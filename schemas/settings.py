@@ -53,6 +53,7 @@ class Addresses(BaseModel):
     prices: str = Field(default="", description="A TOML or JSON file with prices instead of the built-in ones.")
     vertex_base_url: str = Field(default="", description="Another address of Vertex AI: a private endpoint, a proxy.")
     renderers: int = Field(default=os.cpu_count() or 1, ge=1, description="Processes of the local renderer.")
+    submits_per_minute: float = Field(default=50, gt=0, description="The quota of one model, shared by all workers.")
     public_url: str = Field(
         default="", description="How viewers reach the facade, for example https://video.example.com"
     )
@@ -151,6 +152,7 @@ NAMES = frozenset(name.upper() for name in Addresses.model_fields) | frozenset(
         "LINK_S",
         "LOOK_EVERY_S",
         "MAX_CONNECTIONS",
+        "MAX_QUEUED_PER_CALLER",
         "MAX_WAITS",
         "OPEN_TO_ALL",
         "PREFETCH",
@@ -160,7 +162,6 @@ NAMES = frozenset(name.upper() for name in Addresses.model_fields) | frozenset(
         "SEARCH_EVERY_S",
         "SEND_WITHIN_S",
         "STORING_S",
-        "SUBMITS_PER_MINUTE",
         "SUBMITTING_HOLD_S",
         "SUBMIT_TIMEOUT_S",
         "SUBMIT_WITHIN_S",

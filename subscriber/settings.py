@@ -58,7 +58,6 @@ class WorkerSettings(Settings):
     reconcile_every_s: float = Field(default=60, gt=0)
     cancel_look_s: float = Field(default=60, gt=0, description="How often a running job's record is read again.")
 
-    submits_per_minute: float = Field(default=50, gt=0, description="The quota of one model, shared by all workers.")
     workers: int = Field(default=1, ge=1, description="How many workers share that quota.")
 
     budgets: Limits = Field(default=(), description="Limits of spending, as a JSON list; see docs/budgets.md.")

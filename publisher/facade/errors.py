@@ -17,6 +17,7 @@ from publisher.facade.auth import Forbidden, Unauthorized
 from publisher.facade.files import NotSatisfiable
 from publisher.facade.hosts import ForeignOrigin, Misdirected
 from publisher.facade.request_body import Overloaded, TooLarge, TooSlow, UnsupportedType
+from publisher.queue_limit import TooManyQueued
 from publisher.submit import SubmitUncertain
 from publisher.waiting import Draining, TooManyWaiters
 from schemas.domain.projections import JobView
@@ -106,6 +107,7 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (UnsupportedType, _Kind(415, Category.INVALID_REQUEST, "unsupported_media_type")),
     (Draining, _Kind(503, Category.CAPACITY, "draining", retryable=True, retry_after_s=2)),
     (TooManyWaiters, _Kind(503, Category.CAPACITY, "too_many_waits", retryable=True)),
+    (TooManyQueued, _Kind(429, Category.QUOTA, "too_many_queued", retryable=True)),
     (Overloaded, _Kind(503, Category.CAPACITY, "too_busy", retryable=True)),
     (Unavailable, _Kind(503, Category.UPSTREAM, "unavailable", retryable=True, retry_after_s=5)),
 )

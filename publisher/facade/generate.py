@@ -18,6 +18,7 @@ from publisher.facade.middleware import caller_of, traceparent_of
 from publisher.facade.request_body import Slot, Upload
 from publisher.facade.request_headers import job_id_of_key, preferences_of, video_request
 from publisher.facade.responses import failure_response, progress_response, status_url, timeout_response, video_response
+from publisher.queue_limit import too_many_queued
 from publisher.submit import SubmitUncertain, publish_if_due, submit_staged
 from publisher.waiting import Draining, TooManyWaiters, Waiter
 from schemas.domain.job import Job
@@ -134,7 +135,7 @@ class _GenerateCall:
     async def _build_request(self, body: bytes) -> StagedImage:
         """Return the request with the id under which its job is stored, after its image was stored.
 
-        This is the only place where the image of a call is stored.
+        This is the only place where the image of a call is stored. Raises `TooManyQueued`.
         """
         request, self._has_own_id = await video_request(body, job_id_of_key(self._call.headers))
         owner = None
@@ -143,11 +144,21 @@ class _GenerateCall:
             if self._has_own_id:  # an id that was made just now is unique without its caller
                 job_id = await place_of(self._ctx, request.job_id, self._caller)
                 request = request.model_copy(update={"job_id": job_id})
-        return await store_image(await stage_image(request, self._ctx.videos, owner=owner), self._ctx.videos)
+        staged = await stage_image(request, self._ctx.videos, owner=owner)
+        refusal = await too_many_queued(self._ctx, staged.request, self._caller)
+        if refusal and not (self._may_reattach and await find_unanswered(self._ctx, staged.fingerprints, self._caller)):
+            raise refusal
+        return await store_image(staged, self._ctx.videos)
+
+    @property
+    def _may_reattach(self) -> bool:
+        """True if the call may return to a job whose answer an identical call did not get."""
+        named = self._has_own_id and not self._preferences.reattach
+        return not named and self._call.state["settings"].reattach_s > 0
 
     async def _find_unanswered(self, staged: StagedImage, slot: Slot) -> Job | None:
         """Return the job whose answer an identical call of this caller did not get."""
-        if (self._has_own_id and not self._preferences.reattach) or self._call.state["settings"].reattach_s <= 0:
+        if not self._may_reattach:
             return None
         fingerprints = staged.fingerprints
         self._coalesced = self._call.state["coalescer"].join((self._caller, fingerprints[0]))

@@ -143,7 +143,7 @@ _GENERATE = {
     415: error_answer("The body is not JSON."),
     421: _REFUSED[421],
     422: error_answer("The model's safety filter refused."),
-    429: error_answer("The model's quota is used up.", "Retry-After"),
+    429: error_answer("The model's quota is used up, or too many jobs of this caller are queued.", "Retry-After"),
     500: _FAILED,
     503: _UNAVAILABLE,
     504: error_answer(

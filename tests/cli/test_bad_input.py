@@ -16,6 +16,7 @@ REFUSED = [
     (["--duration", "long"], "duration_seconds must be a whole number"),
     (["--quality", "ultra"], "quality must be 'fast' or 'quality'"),
     (["--aspect-ratio", "4:3"], "aspect_ratio must be '16:9' or '9:16'"),
+    (["--priority", "urgent"], "priority must be 'interactive' or 'batch'"),
     (["--seed", "-1"], "seed must be at least 0"),
     (["--max-cost", "-1"], "max_cost_usd must be at least 0"),
     (["--label", "colour"], "labels must be given as key=value, not 'colour'"),

@@ -4,8 +4,10 @@ import json
 import signal
 from pathlib import Path
 
+from publisher.context import PublisherContext
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
+from schemas.ports import BATCH_WORKERS
 from tests.cli.commands import PROMPT, Shell
 from tests.cli.processes import Processes, watched
 
@@ -41,6 +43,16 @@ def test_in_place_for_scripts_and_the_same_id_again(processes: Processes) -> Non
     code, _, err = processes.run("generate", "Quite another prompt", "--id", "one")
     assert code == 2
     assert "is already used by a different request" in err
+
+
+def test_a_batch_request_waits_in_its_lane(processes: Processes) -> None:
+    _, url = processes.serve()
+    assert processes.run(*SHORT, "--priority", "batch", "--id", "one", "--url", url, "--timeout", "1")[0] == 5
+
+    async def waiting(desk: PublisherContext) -> list[str]:
+        return [each["job_id"] for each in await desk.bus.list_waiting(BATCH_WORKERS)]
+
+    assert Shell(processes.folder / "data").with_desk(waiting) == ["one"]
 
 
 def test_through_a_facade(processes: Processes, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from infra.gcp.firestore.documents import (
     stamp,
     update_time,
 )
-from infra.gcp.firestore.queries import ahead_query, page_query, position_of, queued_query
+from infra.gcp.firestore.queries import ahead_query, page_query, position_of, queue_query
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
 from schemas.errors import AlreadyExists, NewerRecord
@@ -106,7 +106,7 @@ class FirestoreJobs:
     async def count_queued(self, key: str, *, at_most: int) -> int:
         """Google bills one read for each thousand that are counted."""
         with translate_errors("Firestore"):
-            return await _count(queued_query(self.collection, key).limit(at_most))
+            return await _count(queue_query(self.collection, key).limit(at_most))
 
     async def aclose(self) -> None:
         """Close its connections."""

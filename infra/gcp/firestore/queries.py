@@ -61,7 +61,7 @@ def ahead_query(jobs: AsyncCollectionReference, job: Job) -> AsyncQuery:
     return _order(queued, _AGE).end_before({"created_at": in_milliseconds(job.created_at), "job_id": job.job_id})
 
 
-def queued_query(jobs: AsyncCollectionReference, key: str) -> AsyncQuery:
+def queue_query(jobs: AsyncCollectionReference, key: str) -> AsyncQuery:
     """Build the query of a key's queued jobs in both lanes. Indexes of single fields answer it."""
     queued = jobs.where(filter=FieldFilter("state", "==", JobState.QUEUED.value))
     return queued.where(filter=FieldFilter("queue", "in", [queue_of(lane, key) for lane in LANES]))
