@@ -61,7 +61,7 @@ class Job(Stored):
     cancel_requested: bool = False
     cancel_reason: str | None = None
     waiting_for: str | None = None
-    """What the job waits for, if its state does not say so: `quota`, `capacity`, `submit_outcome`, `local_disk`."""
+    """What the job waits for, if its state does not say so: `turn`, `batch`, `quota`, `capacity` and others."""
     completion_due: bool = False
     """The process that ended the job held no message of it, so that `reconcile` must announce the end."""
     next_check_at: Moment | None = None

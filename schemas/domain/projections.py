@@ -119,8 +119,13 @@ class JobView(BaseModel):
         description="Frames written of all frames by the local renderer, at most 0.95 until the video is stored; for "
         "other models estimated from the time that they usually take.",
     )
-    queue_position: int | None = Field(default=None, description="1 is next; only while queued, where known.")
-    waiting_for: str | None = None
+    queue_position: int | None = Field(
+        default=None,
+        description="1 is next of its caller, or else project, in its lane; only while queued, where known.",
+    )
+    waiting_for: str | None = Field(
+        default=None, description="What the job waits for, if its state does not say so: `turn`, `batch`, `quota`, …"
+    )
     cancel_requested: bool = False
     prompt: str
     duration_seconds: int

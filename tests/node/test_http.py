@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.processes import House, Part
-from tests.node.driver import Node, Refused, logged, node, refusal
+from tests.node.driver import Node, Refused, logged, node, refusal, until
 
 PROMPT = "A paper boat on a city river"
 SHORT = {"prompt": PROMPT, "duration_seconds": 1}
@@ -174,6 +174,20 @@ async def test_a_cancel_is_told_to_who_waits(house: House) -> None:
             error = await refusal(asking)
     assert (error["category"], error["status"], error["charged"]) == ("cancelled", 409, "no")
     assert error["videoId"] == "unwanted"
+
+
+async def test_a_request_beyond_the_limit_is_sent_again_until_it_has_room(house: House) -> None:
+    limited = House(
+        house.folder, house.log, {"REELBUS_MAX_QUEUED_PER_CALLER": "1", "REELBUS_SUBMITS_PER_MINUTE": "600"}
+    )
+    with limited.facade() as (_, url):
+        async with node(url) as js:
+            await js.call("submit", {**SHORT, "job_id": "first"})
+            second = js.ask("submit", {**SHORT, "job_id": "second", "priority": "batch"})
+            await until(lambda: any(line.get("code") == "too_many_queued" for line in house.logged()))
+            assert not second.done()
+            await js.call("cancel", "first")
+            assert (await second)["video_id"] == "second"
 
 
 async def test_a_facade_that_keeps_nobody_waiting_is_asked_again_and_again(house: House) -> None:

@@ -2,10 +2,12 @@
 
 import base64
 import io
+import json
 
 import pytest
 from PIL import Image
 
+from schemas.ports import BATCH_WORKERS, WORKERS
 from tests.e2e.processes import House
 from tests.gcp.emulated import Project
 from tests.node.driver import Refused, node, refusal
@@ -143,6 +145,16 @@ async def test_who_waits_asks_again_now_and_then_in_case_an_answer_was_lost(proj
         js.abort(0)
         with pytest.raises(Refused, match="enough"):
             await asking
+
+
+async def test_each_request_goes_to_its_lane_and_only_batch_is_named(project: Project, topics: Topics) -> None:
+    async with node(project.bus_url, listen=False) as js:
+        for priority in ("batch", "interactive"):
+            await js.call("submit", {**SHORT, "job_id": priority, "priority": priority})
+        [batch] = await topics.pull(BATCH_WORKERS.name, at_most=1)
+        [interactive] = await topics.pull(WORKERS.name, at_most=1)
+    sent = [json.loads(message.data) for message in (batch, interactive)]
+    assert [(body["job_id"], body.get("priority")) for body in sent] == [("batch", "batch"), ("interactive", None)]
 
 
 async def test_the_same_call_again_after_an_abort_is_the_same_job(

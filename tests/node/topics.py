@@ -11,7 +11,15 @@ from infra.gcp.pubsub.admin import Subscriptions
 from publisher.compose import open_context
 from publisher.settings import PublisherSettings
 from schemas.domain.states import JobState
-from schemas.ports import COMPLETIONS, DEAD_REQUESTS, DEAD_WORKERS, REQUESTS, WORKERS
+from schemas.ports import (
+    BATCH_REQUESTS,
+    BATCH_WORKERS,
+    COMPLETIONS,
+    DEAD_REQUESTS,
+    DEAD_WORKERS,
+    REQUESTS,
+    WORKERS,
+)
 from tests.e2e.processes import House
 
 
@@ -23,9 +31,9 @@ class Topics:
         self.subscriber = SubscriberClient()
         self._project = project
         made = Subscriptions(self.publisher, self.subscriber, project)
-        for topic in (REQUESTS, COMPLETIONS, DEAD_REQUESTS):
+        for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS):
             made.ensure_topic(topic)
-        for subscription in (WORKERS, DEAD_WORKERS):
+        for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS):
             made.ensure(subscription, subscription.name)
         self._made = made
         self.subscriber.create_subscription(name=made.path("a-spy"), topic=made.topic_path(REQUESTS))

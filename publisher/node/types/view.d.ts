@@ -49,9 +49,12 @@ export interface JobView {
    */
   progress: number;
   /**
-   * 1 is next; only while queued, where known.
+   * 1 is next of its caller, or else project, in its lane; only while queued, where known.
    */
   queue_position?: number | null;
+  /**
+   * What the job waits for, if its state does not say so: `turn`, `batch`, `quota`, …
+   */
   waiting_for?: string | null;
   cancel_requested?: boolean;
   prompt: string;
