@@ -97,8 +97,12 @@ class Adapters:
                 return FirestoreHeartbeats(jobs)
         raise _unknown_scheme("jobs", address, "sqlite", "firestore")
 
-    async def videos(self, url: str, *, base_url: str, reference_buckets: str = "", check: bool = False) -> VideoStore:
+    async def videos(
+        self, url: str, *, base_url: str, reference_buckets: str = "", scratch: Path | None = None, check: bool = False
+    ) -> VideoStore:
         """Open the video store. `base_url` is for the local folder, `reference_buckets` for a bucket.
+
+        `scratch` is a folder whose finished files nothing writes to: a local folder then links instead of copying.
 
         With `check` also try what would otherwise fail after a video was paid. A service that can't be reached at the
         moment is not an error of the settings: it is only logged.
@@ -108,7 +112,7 @@ class Adapters:
             case "file":
                 from infra.embedded.videos import FolderVideos
 
-                return await FolderVideos.open(_local_path("videos", address), base_url)
+                return await FolderVideos.open(_local_path("videos", address), base_url, scratch)
             case "gs":
                 settings = bucket_settings(address, reference_buckets=reference_buckets)
                 with google_installed():

@@ -41,6 +41,7 @@ async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]
             settings.videos_url,
             base_url=settings.facade_url,
             reference_buckets=settings.reference_buckets,
+            scratch=scratch,
             check=True,
         )
         yield WorkerContext(

@@ -1,6 +1,9 @@
 """The video store in a folder, and the secret that all processes on that folder share.
 
 A file gets its name in one step, when it is complete, and only if the name is free.
+
+A worker's scratch folder is usually on the same file system. Then its files and the stored ones are hard links to the
+same content, which nothing writes to any more: each side deletes its own name. Elsewhere they are copies.
 """
 
 import asyncio
@@ -9,6 +12,7 @@ import filecmp
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +29,8 @@ _INCOMING = ".incoming"
 """The folder in which files are written before they get their names. No safe name begins with a dot."""
 _FOLDER_MODE = 0o777
 """Less the process's umask: a web server may serve the folder."""
+_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
+"""Errors after which a copy may succeed: another file system, another owner, too many links, no links at all."""
 _STALE_AFTER_S = 24 * 3600
 _SECRET_NAME = ".link-secret"
 """No safe name of a file begins with a dot: the secret is never served."""
@@ -32,11 +38,16 @@ _SECRET_BYTES = 32
 
 
 class FolderVideos:
-    """`VideoStore` in a folder that a facade serves under `base_url`."""
+    """`VideoStore` in a folder that a facade serves under `base_url`.
 
-    def __init__(self, root: Path, base_url: str) -> None:
+    Files below `scratch` may become links to stored files and the other way round: a file there is never written to
+    once it is put or fetched, only deleted or replaced by another file of its name.
+    """
+
+    def __init__(self, root: Path, base_url: str, scratch: Path | None = None) -> None:
         """Make the folder if absent. Blocks: `open` does it in a thread."""
         self._base_url = base_url.rstrip("/")
+        self._scratch = scratch
         with _translate_errors():
             make_folder(root)
             self._root = root.resolve()
@@ -45,9 +56,9 @@ class FolderVideos:
             _sweep(self._incoming)
 
     @classmethod
-    async def open(cls, root: Path, base_url: str) -> "FolderVideos":
+    async def open(cls, root: Path, base_url: str, scratch: Path | None = None) -> "FolderVideos":
         """Raises `Unavailable` if the folder can't be made."""
-        return await asyncio.to_thread(cls, root, base_url)
+        return await asyncio.to_thread(cls, root, base_url, scratch)
 
     @property
     def reads(self) -> frozenset[str]:
@@ -78,6 +89,10 @@ class FolderVideos:
             if target.exists():
                 flush_folder(target.parent)  # the process that stored it may not have come to it yet
                 return False
+            if isinstance(source, Path) and self._may_link(source):
+                with _copy_instead():
+                    _flush_file(source, mode_in(self._root))
+                    return _link(source, target)
             try:
                 _write(incoming, source, mode_in(self._root))
                 is_same = (
@@ -96,6 +111,11 @@ class FolderVideos:
         with _translate_errors():
             if not source.is_file():
                 raise NotFound(f"there is no file {name}")
+            if self._may_link(to):
+                to.unlink(missing_ok=True)  # a copy into a linked file would change the stored one
+                with _copy_instead():
+                    os.link(source, to)
+                    return
             shutil.copyfile(source, to)
 
     def _list(self, prefix: str) -> Sequence[StoredFile]:
@@ -111,6 +131,11 @@ class FolderVideos:
         with _translate_errors(), suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
             path.unlink()
             flush_folder(path.parent)
+
+    def _may_link(self, local: Path) -> bool:
+        """Return True for a scratch file. A link ignores a group that the store's folder gives to its new files."""
+        is_scratch = self._scratch is not None and local.is_relative_to(self._scratch)
+        return is_scratch and not self._root.stat().st_mode & stat.S_ISGID
 
     def _path(self, name: str) -> Path:
         """Return the path of a name. It is always inside the root, even if the folder holds links."""
@@ -130,6 +155,16 @@ def _translate_errors() -> Iterator[None]:
         raise unavailable_of("the video folder", error) from error
 
 
+@contextmanager
+def _copy_instead() -> Iterator[None]:
+    """Leave the block silently if the file can't be linked."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+
+
 def _unsafe(name: str) -> Invalid:
     return Invalid(f"{name[:200]!r} is not a valid name of a file in the video store", field="name")
 
@@ -143,6 +178,16 @@ def _write(path: Path, source: Path | bytes, mode: int) -> None:
                 shutil.copyfileobj(original, file, 1 << 20)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _flush_file(path: Path, mode: int) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        if stat.S_IMODE(os.fstat(handle).st_mode) != mode:
+            os.fchmod(handle, mode)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _link(incoming: Path, target: Path) -> bool:

@@ -6,6 +6,7 @@ Each call of the port runs in a thread: the codecs release the interpreter's loc
 import asyncio
 import heapq
 import logging
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -75,9 +76,9 @@ def _translate_errors(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 def assemble(clips: Sequence[Path], *, duration_seconds: int, to: Path) -> Probe:
     """Join the clips in order and end after exactly `duration_seconds`, with as little loss of quality as possible.
 
-    A clip that is right already is copied byte for byte. Picture and sound are each copied without a new encoding if
-    possible. Anything else is encoded in the first clip's size and frame rate. If a video can't be edited, the longest
-    clip is delivered as it came, with `Probe.defect`. Raises `NotPlayable` for a file that is certainly no video.
+    A clip that is right already stays as it is, byte for byte. Picture and sound are each copied without a new encoding
+    if possible. Anything else is encoded in the first clip's size and frame rate. If a video can't be edited, the
+    longest clip is delivered as it came, with `Probe.defect`. Raises `NotPlayable` for a file that is no video.
     """
     read = [read_clip(clip) for clip in clips]
     if not read:
@@ -107,15 +108,23 @@ def keep(clips: Sequence[Path], *, to: Path, defect: str) -> Probe:
 def _copy_longest(clips: Sequence[Clip], to: Path, defect: str) -> Probe:
     longest = max(clips, key=lambda clip: clip.length)
     with write_atomically(to) as part:
-        shutil.copyfile(longest.path, part)
+        _link_or_copy(longest.path, part)
     return probe_of(longest, defect=defect)
+
+
+def _link_or_copy(clip: Path, to: Path) -> None:
+    """Give the same content another name. Nothing here writes to an existing file, so a link is as good as a copy."""
+    try:
+        os.link(clip, to)
+    except OSError:
+        shutil.copyfile(clip, to)
 
 
 def _make(clips: Sequence[Clip], length: Fraction, to: Path) -> Probe:
     """Write the video and check it. If a copy has the wrong length, encode it instead."""
     if len(clips) == 1 and transcode.is_right(clips[0], length):
-        shutil.copyfile(clips[0].path, to)
-        return probe(to)
+        _link_or_copy(clips[0].path, to)
+        return probe_of(clips[0])
     if len(clips) == 1 and transcode.may_copy_picture(clips[0], length):
         _write(clips, length, to, copies_picture=True)
         if (made := _probe_if_right(to, length, decode=True)) is not None:

@@ -80,7 +80,9 @@ def cut_power(data_dir: Path, notes: Path, random: Random) -> Loss:
     if random.random() < 0.3:  # the system may have written more of the log by itself
         kept = max(kept, random.randint(kept, index.frames))
     cut_log(data_dir, kept)
-    emptied = _empty(path for path, source in flushed.sources.items() if source not in flushed.files)
+    videos = f"{data_dir / 'videos'}/"
+    unflushed = (path for path, source in flushed.sources.items() if source not in flushed.files)
+    emptied = _empty(path for path in unflushed if path.startswith(videos))
     names = sum(_lose(Path(path)) for path in flushed.pending if random.random() < 0.7)
     if random.random() < 0.5:
         shutil.rmtree(data_dir / "scratch", ignore_errors=True)

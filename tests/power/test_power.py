@@ -106,4 +106,5 @@ def check_the_files(house: House, job: Job) -> None:
     final = house.data / "videos" / job.result.gcs_path
     assert final.stat().st_size == job.result.size_bytes
     assert probe(final, decode=True).frames == job.request.duration_seconds * 24
+    assert final.samefile(house.data / "videos" / (job.clips[0].output or "")), "nothing was cut: it needs no copy"
     assert (house.data / "videos" / job.poster_name).stat().st_size > 0

@@ -1,5 +1,6 @@
 """The video store in a folder: nobody climbs out of it, and nobody sees a half-written file."""
 
+import errno
 import os
 import resource
 from collections.abc import Iterator
@@ -171,3 +172,86 @@ async def test_what_a_bad_disk_made_of_a_file_gets_no_name(
     assert await videos.list("generated-videos/") == []
     monkeypatch.undo()
     assert await videos.put("generated-videos/a.mp4", source, content_type="video/mp4")
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    (tmp_path / "scratch").mkdir()
+    return tmp_path / "scratch"
+
+
+@pytest.fixture
+def linking(tmp_path: Path, scratch: Path) -> FolderVideos:
+    return FolderVideos(tmp_path / "videos", "http://localhost:8000/", scratch)
+
+
+async def test_scratch_files_are_linked_and_each_side_deletes_its_own_name(
+    linking: FolderVideos, scratch: Path, tmp_path: Path
+) -> None:
+    made, stored = scratch / "made.mp4", tmp_path / "videos" / "work" / "a.mp4"
+    made.write_bytes(b"film")
+    made.chmod(0o644)
+    assert await linking.put("work/a.mp4", made, content_type=MP4)
+    assert stored.samefile(made)
+    assert stored.stat().st_mode & 0o777 == 0o600, "the scratch file's own rights are not what a stored file has"
+    made.unlink()
+    await linking.fetch("work/a.mp4", scratch / "clip.mp4")
+    assert stored.samefile(scratch / "clip.mp4")
+    await linking.delete("work/a.mp4")
+    assert (scratch / "clip.mp4").read_bytes() == b"film"
+    assert await linking.put("final.mp4", scratch / "clip.mp4", content_type=MP4)
+    assert not await linking.put("final.mp4", scratch / "clip.mp4", content_type=MP4)
+
+
+async def test_a_second_fetch_leaves_the_stored_file_alone(linking: FolderVideos, scratch: Path) -> None:
+    """A copy into the first one's link would put the one file's bytes under the other one's name."""
+    for name in ("a", "b"):
+        assert await linking.put(f"work/{name}.mp4", name.encode(), content_type=MP4)
+    for name in ("a", "b", "b"):
+        await linking.fetch(f"work/{name}.mp4", scratch / "clip.mp4")
+        assert (scratch / "clip.mp4").read_bytes() == name.encode()
+    await linking.fetch("work/a.mp4", scratch / "another.mp4")
+    assert (scratch / "another.mp4").read_bytes() == b"a"
+
+
+async def test_files_elsewhere_are_copied(linking: FolderVideos, tmp_path: Path) -> None:
+    """What a person has fetched may be edited by that person."""
+    outside = tmp_path / "outside.mp4"
+    outside.write_bytes(b"film")
+    assert await linking.put("work/a.mp4", outside, content_type=MP4)
+    outside.write_bytes(b"edited")
+    await linking.fetch("work/a.mp4", outside)
+    assert outside.read_bytes() == b"film"
+    outside.write_bytes(b"edited")
+    await linking.fetch("work/a.mp4", tmp_path / "copy.mp4")
+    assert (tmp_path / "copy.mp4").read_bytes() == b"film"
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM, errno.EMLINK])
+async def test_where_a_link_is_refused_files_are_copied(
+    linking: FolderVideos, scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Another file system, another owner, too many links."""
+    link = os.link
+
+    def refuse(source: Path, target: Path) -> None:
+        if Path(source).is_relative_to(scratch) or Path(target).is_relative_to(scratch):
+            raise OSError(number, os.strerror(number), str(source), None, str(target))
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", refuse)
+    (scratch / "made.mp4").write_bytes(b"film")
+    assert await linking.put("work/a.mp4", scratch / "made.mp4", content_type=MP4)
+    await linking.fetch("work/a.mp4", scratch / "clip.mp4")
+    stored = tmp_path / "videos" / "work" / "a.mp4"
+    assert stored.read_bytes() == (scratch / "clip.mp4").read_bytes() == b"film"
+    assert len({path.stat().st_ino for path in (stored, scratch / "made.mp4", scratch / "clip.mp4")}) == 3
+
+
+async def test_a_folder_with_a_group_of_its_own_gets_copies(
+    linking: FolderVideos, scratch: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "videos").chmod(0o2770)
+    (scratch / "made.mp4").write_bytes(b"film")
+    assert await linking.put("work/a.mp4", scratch / "made.mp4", content_type=MP4)
+    assert not (tmp_path / "videos" / "work" / "a.mp4").samefile(scratch / "made.mp4")

@@ -1,5 +1,7 @@
 """The final file: exactly as long as it was asked for, with the frames that it should have."""
 
+import errno
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from infra.media.editor import assemble
+from infra.media.editor import FileEditor, assemble
 from infra.media.probe import Probe, probe
 
 HEARD = 48_000
@@ -61,6 +63,38 @@ def test_a_clip_that_is_right_is_copied_byte_for_byte(tmp_path: Path) -> None:
     source = clip(tmp_path / "a.mp4", 48)
     assemble([source], duration_seconds=2, to=tmp_path / "to.mp4")
     assert (tmp_path / "to.mp4").read_bytes() == source.read_bytes()
+
+
+async def test_no_edit_writes_into_a_clip_or_a_finished_file(tmp_path: Path) -> None:
+    """They may be links to stored files. Several edits to one target follow each other, as after a failure."""
+    clips = [clip(tmp_path / "a.mp4", 48), clip(tmp_path / "b.mp4", 30, fast=False), clip(tmp_path / "c.mp4", 24, b=2)]
+    editor, to = FileEditor(), tmp_path / "to.mp4"
+    kept: dict[Path, bytes] = {each: each.read_bytes() for each in clips}
+    for number, (used, seconds) in enumerate(
+        [(clips[:1], 2), (clips[1:2], 1), (clips[:1], 1), (clips, 4), (clips[2:], 1), (clips[:1], 3)]
+    ):
+        await editor.assemble(used, duration_seconds=seconds, to=to)
+        finished = tmp_path / f"stored-{number}.mp4"
+        os.link(to, finished)
+        kept[finished] = finished.read_bytes()
+        await editor.poster(to, tmp_path / "poster.jpg")
+        await editor.probe(to)
+        await editor.measure(to)
+    await editor.keep(clips, to=to, defect="it could not be edited")
+    assert [path.name for path, content in kept.items() if path.read_bytes() != content] == []
+
+
+def test_a_clip_is_copied_where_a_link_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    source, to = clip(tmp_path / "a.mp4", 48), tmp_path / "to.mp4"
+    assemble([source], duration_seconds=2, to=to)
+    assert to.samefile(source)
+    monkeypatch.setattr(os, "link", refuse)
+    assemble([source], duration_seconds=2, to=to)
+    assert not to.samefile(source)
+    assert to.read_bytes() == source.read_bytes()
 
 
 def test_a_clip_without_faststart_gets_it_and_keeps_its_frames(tmp_path: Path) -> None:
