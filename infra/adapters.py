@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from infra.gcp.settings import bucket_settings, database_in, project_in
 from schemas.domain.clip import Plan
 from schemas.errors import Invalid, Unavailable
-from schemas.ports import Budgets, Bus, Editor, Heartbeats, JobStore, VideoModel, VideoStore
+from schemas.ports import Budgets, Bus, Editor, Heartbeats, JobStore, ParkedJobs, VideoModel, VideoStore
 from schemas.settings import Addresses
 from schemas.wire.request import VideoRequest
 
@@ -95,6 +95,21 @@ class Adapters:
                 from infra.gcp.firestore.jobs import FirestoreHeartbeats
 
                 return FirestoreHeartbeats(jobs)
+        raise _unknown_scheme("jobs", address, "sqlite", "firestore")
+
+    async def parked(self, jobs_url: str) -> ParkedJobs:
+        """Open the parked jobs, which are stored beside the jobs."""
+        address = urlsplit(jobs_url)
+        match address.scheme:
+            case "sqlite":
+                from infra.embedded.parked import SqliteParkedJobs
+
+                return SqliteParkedJobs(await self.database(_local_path("jobs", address)))
+            case "firestore":
+                jobs = self._firestore(address)
+                from infra.gcp.firestore.parked import FirestoreParkedJobs
+
+                return FirestoreParkedJobs(jobs)
         raise _unknown_scheme("jobs", address, "sqlite", "firestore")
 
     async def videos(

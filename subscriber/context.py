@@ -8,7 +8,7 @@ from pathlib import Path
 
 from schemas.domain.clip import Clip
 from schemas.domain.job import Job
-from schemas.ports import Bus, Clock, Editor, Heartbeats, JobStore, VideoModel, VideoStore
+from schemas.ports import Bus, Clock, Editor, Heartbeats, JobStore, ParkedJobs, VideoModel, VideoStore
 from subscriber.budget_guard import BudgetGuard
 from subscriber.policy import Deadlines
 from subscriber.rate_limit import SubmitRateLimiter
@@ -65,6 +65,8 @@ class WorkerContext:
     guard: BudgetGuard = field(default_factory=BudgetGuard)
     prices: Prices = field(default_factory=Prices)
     heartbeats: Heartbeats | None = None
+    parked: ParkedJobs | None = None
+    """Without it every job runs in the order of the bus."""
     deadlines: Deadlines = field(default_factory=Deadlines)
     search_every_s: float = 15
     cancel_look_s: float = 60

@@ -44,6 +44,10 @@ from schemas.wire.request import CancelRequest, VideoRequest
 from schemas.wire.types import Moment, isoformat
 from subscriber.announce import announce, reject, release_unused_budget
 from subscriber.context import WorkerContext
+from subscriber.fair_queue import Share
+from subscriber.fair_slots import FairSlots
+from subscriber.fairness import share_of
+from subscriber.parking import Parking
 from subscriber.runner import JobRunner
 
 logger = logging.getLogger(__name__)
@@ -73,6 +77,8 @@ class Handler:
 
     ctx: WorkerContext
     in_flight_jobs: "InFlightJobs"
+    parking: Parking | None = None
+    """Without it every job runs in the order of the bus."""
 
     async def __call__(self, delivery: Delivery) -> None:
         """Settle the delivery of a request or a cancel."""
@@ -93,14 +99,36 @@ class Handler:
         if isinstance(command, CancelRequest):
             await self._cancel(delivery, command)
         elif job:
-            ending = self.finish(job)
+            ending = self._run_or_park(delivery, job)
             del command, job  # a thousand deliveries may wait for an hour: only the runner keeps a record
+            await ending
+
+    async def _run_or_park(self, delivery: Delivery, job: Job) -> None:
+        """Run the job, unless its key holds enough messages: then it is parked, and the delivery settled."""
+        share, parking = share_of(job), self.parking
+        if parking is None or self.in_flight_jobs.holds(job.job_id):
+            ending = self._run(delivery, job)
+            del job
+            await ending
+        elif admitted := await parking.admit(job):
+            ending = self._run(delivery, admitted)
+            del job, admitted
             try:
                 await ending
-            except (NewerRecord, OtherModel) as error:
-                await hold(self.ctx, delivery, error)
-            else:
-                await delivery.ack()
+            finally:
+                parking.leave(share)
+        else:
+            await delivery.ack()
+
+    async def _run(self, delivery: Delivery, job: Job) -> None:
+        ending = self.finish(job)
+        del job
+        try:
+            await ending
+        except (NewerRecord, OtherModel) as error:
+            await hold(self.ctx, delivery, error)
+        else:
+            await delivery.ack()
 
     async def finish(self, job: Job) -> None:
         """Run the job to its end, and announce that. Keeps no record while it waits."""
@@ -157,7 +185,7 @@ async def get_or_create_job(ctx: WorkerContext, request: VideoRequest, *, tracep
 class InFlightJobs:
     """The jobs of this process, each with its runner; as many run at once as there are `slots`."""
 
-    slots: asyncio.Semaphore
+    slots: FairSlots
     closed: bool = False
     _tasks: dict[str, asyncio.Task[Job]] = field(default_factory=dict)
     _runners: dict[str, JobRunner] = field(default_factory=dict)
@@ -173,12 +201,12 @@ class InFlightJobs:
             if self.closed:
                 raise asyncio.CancelledError
             self._runners[job.job_id] = runner = build_runner(job)
-            task = self._tasks[job.job_id] = asyncio.create_task(self._run_in_slot(job.job_id, runner))
+            task = self._tasks[job.job_id] = asyncio.create_task(self._run_in_slot(job.job_id, share_of(job), runner))
         return asyncio.shield(task)
 
-    async def _run_in_slot(self, job_id: str, runner: JobRunner) -> Job:
+    async def _run_in_slot(self, job_id: str, share: Share, runner: JobRunner) -> Job:
         try:
-            async with self.slots:
+            async with self.slots.hold(share):
                 if self.closed:
                     raise asyncio.CancelledError
                 return await runner.run()

@@ -21,6 +21,7 @@ from schemas.services.update import save_event
 from schemas.wire.message import REQUESTED, encode_request
 from subscriber.announce import announce
 from subscriber.context import WorkerContext
+from subscriber.fairness import may_park, was_parked
 from subscriber.retention import Retention, eraser_of
 
 logger = logging.getLogger(__name__)
@@ -117,15 +118,22 @@ async def _check_job(ctx: WorkerContext, job: Job, report: Report, dry_run: bool
         report.announced += 1
         if not dry_run:
             await announce(ctx, job)
-    elif not job.ended:
+    elif not job.ended and not await _is_parked(ctx, job):
         report.republished += 1
         if not dry_run:
             request = encode_request(job.request, at=ctx.clock.now(), traceparent=job.traceparent)
             await ctx.bus.publish(topic_of(job.request), request)
             logger.info("published a request again", extra={"action": "republished", "job_id": job.job_id})
-    else:
+    elif job.ended:
         report.found_late += await _find_late(ctx, job, dry_run)
     return job
+
+
+async def _is_parked(ctx: WorkerContext, job: Job) -> bool:
+    """True if a worker brings the job back when it is its turn. A job past its deadline is brought back now, to expire."""
+    if ctx.parked is None or not was_parked(job) or not may_park(job, ctx.clock.now()):
+        return False
+    return await ctx.parked.holds(job.job_id)
 
 
 async def _find_late(ctx: WorkerContext, job: Job, dry_run: bool) -> int:

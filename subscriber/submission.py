@@ -46,6 +46,7 @@ from schemas.errors import (
 )
 from schemas.services.update import get_job, save_event
 from subscriber.context import WorkerContext
+from subscriber.fairness import share_of
 from subscriber.marker import (
     delete_marker,
     fence,
@@ -119,7 +120,7 @@ def _over_max_cost(job: Job, plan: Plan) -> Failure | None:
 
 async def _submit_in_turn(ctx: WorkerContext, job: Job, plan: Plan, model: str, begin_before: float) -> Job:
     reservation: Reservation | Failure | None = await ctx.guard.check(job, plan, ctx.clock.now())
-    if plan.price_usd and isinstance(reservation, Reservation) and await ctx.rate_limiter.acquire(model):
+    if plan.price_usd and isinstance(reservation, Reservation) and await ctx.rate_limiter.acquire(model, share_of(job)):
         reservation = None  # the budgets may have changed during the wait
         job = await _reload_unmoved(ctx, job)
     while True:

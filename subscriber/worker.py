@@ -10,20 +10,24 @@ queued job from before that time can have lost its message.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.errors import Moved, Unavailable
-from schemas.ports import DEAD_WORKERS, WORKERS, Clock, Delivery, Subscription
+from schemas.ports import BATCH_WORKERS, DEAD_WORKERS, WORKERS, Clock, Delivery, Subscription
 from schemas.services.backoff import Backoff, backoff_s
 from schemas.wire.message import Message
-from schemas.wire.types import Moment
+from schemas.wire.types import Moment, Priority
 from subscriber.context import WorkerContext
+from subscriber.fair_slots import FairSlots
+from subscriber.fairness import LaneLoad
 from subscriber.handler import Handler, InFlightJobs, handle_dead
+from subscriber.parking import Parking
 from subscriber.reconcile import Known, reconcile, retain
 from subscriber.retention import Retention, RetentionPolicy
 
@@ -35,6 +39,7 @@ QUIET_S = 30.0
 """A worker with free slots receives what waits well within this time."""
 FULL_FROM = 0.75
 """Pub/Sub's client takes nothing more above 80 % of what it may hold, and begins again below."""
+_SUBSCRIPTIONS: Mapping[Priority, Subscription] = {"interactive": WORKERS, "batch": BATCH_WORKERS}
 DEAD_LETTERS_AT_ONCE = 4
 BEAT_EVERY_S = 60.0
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
@@ -97,6 +102,12 @@ class Progress:
         return min(self.newest, now) if self.newest else None
 
 
+def watermark_of(lanes: Collection[Progress], now: datetime) -> datetime | None:
+    """Return the publish time up to which every lane was delivered; None if that can't be told yet."""
+    found = [at for lane in lanes if (at := lane.watermark(now))]
+    return min(found) if len(found) == len(lanes) else None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Worker:
     """One worker process. It runs `in_flight` jobs at once, and holds `prefetch` messages beside them."""
@@ -112,27 +123,34 @@ class Worker:
 
     async def run(self, stop: asyncio.Event, *, ready: Callable[[], None]) -> None:
         """Work until `stop` is set, then drain. Call `ready` once the subscriptions exist and the worker can submit."""
-        handler = Handler(self.ctx, InFlightJobs(asyncio.Semaphore(self.in_flight)))
-        for subscription in (WORKERS, DEAD_WORKERS):
+        lanes = self._lanes()
+        parking = Parking(self.ctx, self.ctx.parked, lanes) if self.ctx.parked else None
+        handler = Handler(self.ctx, InFlightJobs(FairSlots(self.in_flight)), parking)
+        for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS):
             await self.ctx.bus.ensure(subscription)
         if not await self._prepare(stop):
             return
         await self._beat()
-        progress = Progress(self.ctx.clock, self.in_flight + self.prefetch)
+        progress = {name: Progress(self.ctx.clock, lane.limit) for name, lane in lanes.items()}
 
-        async def handle(delivery: Delivery) -> None:
-            progress.take(delivery.message)
+        async def handle(delivery: Delivery, lane: Progress) -> None:
+            lane.take(delivery.message)
             try:
                 await handler(delivery)
             finally:
-                progress.settle()
+                lane.settle()
 
         loops = [
-            asyncio.create_task(self._take(WORKERS, self.in_flight + self.prefetch, handle)),
+            asyncio.create_task(self._take(_SUBSCRIPTIONS[name], lane.limit, partial(handle, lane=progress[name])))
+            for name, lane in lanes.items()
+        ]
+        loops += [
             asyncio.create_task(self._take(DEAD_WORKERS, DEAD_LETTERS_AT_ONCE, lambda it: handle_dead(handler, it))),
-            asyncio.create_task(self._reconcile_for_ever(handler.in_flight_jobs, progress)),
+            asyncio.create_task(self._reconcile_for_ever(handler.in_flight_jobs, progress.values())),
             asyncio.create_task(self._beat_for_ever()),
         ]
+        if parking:
+            loops.append(asyncio.create_task(parking.bring_back_for_ever()))
         ready()
         logger.info("ready", extra={"action": "worker_ready", "owner": self.ctx.owner})
         try:
@@ -146,6 +164,13 @@ class Worker:
             await handler.in_flight_jobs.shut_down()
             await _cancel_all(list(self._running))
             logger.info("stopped", extra={"action": "worker_stopped"})
+
+    def _lanes(self) -> dict[Priority, LaneLoad]:
+        """Return how many messages of each lane this worker may hold. Batch jobs never hold all slots."""
+        batch = LaneLoad("batch", max(2, self.in_flight))
+        if self.ctx.parked is None:  # then all that are held may run
+            batch.limit = batch.capacity
+        return {"interactive": LaneLoad("interactive", max(2, self.in_flight + self.prefetch)), "batch": batch}
 
     async def _prepare(self, stop: asyncio.Event) -> bool:
         """Return True once the model can send, and False if the worker is stopped first.
@@ -194,11 +219,11 @@ class Worker:
                 )
             await self.ctx.clock.sleep(backoff.next_s())
 
-    async def _reconcile_for_ever(self, jobs: InFlightJobs, progress: Progress) -> None:
+    async def _reconcile_for_ever(self, jobs: InFlightJobs, lanes: Collection[Progress]) -> None:
         retention = Retention(self.ctx, self.retention)
         while True:
             try:
-                known = Known(holds=jobs.holds, delivered_until=progress.watermark(self.ctx.clock.now()))
+                known = Known(holds=jobs.holds, delivered_until=watermark_of(lanes, self.ctx.clock.now()))
                 report = await reconcile(self.ctx, known=known)
                 await retain(retention, report)
             except Exception:  # the next pass may do better; the deliveries go on meanwhile

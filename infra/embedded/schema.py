@@ -113,6 +113,17 @@ _BESIDE = (
         boot_id TEXT NOT NULL,
         ahead_ms INTEGER NOT NULL        -- of the boot-time clock
     )""",
+    # AUTOINCREMENT: a version never comes again, also if a job is parked after it was removed.
+    """CREATE TABLE IF NOT EXISTS parked_jobs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        job_id TEXT NOT NULL UNIQUE,
+        priority TEXT NOT NULL,
+        key TEXT NOT NULL,
+        tag INTEGER NOT NULL,
+        version INTEGER NOT NULL DEFAULT 1
+    )""",
+    "CREATE INDEX IF NOT EXISTS parked_jobs_in_turn ON parked_jobs (priority, tag, id)",
+    "CREATE INDEX IF NOT EXISTS parked_jobs_of_key ON parked_jobs (priority, key, tag)",
 )
 
 

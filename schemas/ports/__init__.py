@@ -34,6 +34,7 @@ from schemas.ports.job_store import (
     LastBeat,
     ProgressReports,
 )
+from schemas.ports.parked_jobs import ParkedJob, ParkedJobs
 from schemas.ports.video_model import (
     Answer,
     Foreign,
@@ -72,6 +73,8 @@ __all__ = [
     "JobStore",
     "LastBeat",
     "Missing",
+    "ParkedJob",
+    "ParkedJobs",
     "Probe",
     "ProgressReports",
     "StoredFile",

@@ -1,6 +1,5 @@
 """The world: real stores in a folder, a bus and a model that may do all that they are allowed to, worker processes."""
 
-import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from schemas.services.update import update_job
 from schemas.wire.message import encode_request
 from schemas.wire.request import VideoRequest
 from subscriber.context import WorkerContext
+from subscriber.fair_slots import FairSlots
 from subscriber.handler import Handler, InFlightJobs
 from subscriber.policy import Deadlines
 from subscriber.rate_limit import SubmitRateLimiter
@@ -68,7 +68,7 @@ class World:
         self.started += 1
         name = f"worker-{self.started}"
         ctx = self._shop(name, self.clock_of(name))
-        worker = WorkerProcess(name, self.stage, self.post, Handler(ctx, InFlightJobs(asyncio.Semaphore(10))))
+        worker = WorkerProcess(name, self.stage, self.post, Handler(ctx, InFlightJobs(FairSlots(10))))
         self.workers.append(worker)
         return worker
 

@@ -23,6 +23,7 @@ from schemas.wire.completion import Outcome
 from schemas.wire.message import HELD_SINCE, Message, encode_request
 from schemas.wire.request import VideoRequest
 from subscriber import handler as holding
+from subscriber.fair_slots import FairSlots
 from subscriber.handler import Handler, InFlightJobs
 from subscriber.reconcile import reconcile
 from subscriber.runner import JobRunner
@@ -50,7 +51,7 @@ async def _stored(bench: Bench, **more: Any) -> Job:
 
 async def _look(bench: Bench, times: int) -> list[Delivery]:
     """Deliveries that an own handler settled, one after the other."""
-    handler = Handler(bench.ctx, InFlightJobs(asyncio.Semaphore(1)))
+    handler = Handler(bench.ctx, InFlightJobs(FairSlots(1)))
     seen = []
     async with bench.ctx.bus.subscribe(WORKERS, limit=1) as deliveries, asyncio.timeout(20):
         for _ in range(times):

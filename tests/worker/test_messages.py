@@ -1,6 +1,5 @@
 """Whatever comes on the topic is answered or kept, and touches no job that it does not own."""
 
-import asyncio
 import base64
 
 import pytest
@@ -11,6 +10,7 @@ from schemas.ports import DEAD_WORKERS, REQUESTS, WORKERS
 from schemas.wire.completion import Outcome
 from schemas.wire.message import encode_request
 from subscriber import handler
+from subscriber.fair_slots import FairSlots
 from tests.worker.bench import Bench, a_request
 
 PIXEL = base64.b64decode(
@@ -149,7 +149,7 @@ async def test_each_rejected_message_is_answered_under_its_own_id(bench: Bench) 
 async def test_a_redelivery_is_rejected_under_the_same_id(bench: Bench) -> None:
     """A worker that dies between its answer and the dead letter answers again."""
     await bench.send_raw(b'{"job_id": "bad", "prompt": "too short"}')
-    handle = handler.Handler(bench.ctx, handler.InFlightJobs(asyncio.Semaphore(1)))
+    handle = handler.Handler(bench.ctx, handler.InFlightJobs(FairSlots(1)))
 
     async def die(_: str) -> None:
         raise Unavailable("the process ends here")

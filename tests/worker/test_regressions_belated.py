@@ -13,6 +13,7 @@ from schemas.domain.states import ClipState, JobState
 from schemas.ports import GenerationDone, GenerationFailed, GenerationRunning
 from schemas.services.update import save_event
 from schemas.wire.request import OnUnknownSubmit
+from subscriber.fair_slots import FairSlots
 from subscriber.generation import resolve_unknown
 from subscriber.handler import Handler, InFlightJobs
 from subscriber.rate_limit import SubmitRateLimiter
@@ -115,7 +116,7 @@ async def test_the_film_of_another_job_is_not_used(bench: Bench) -> None:
 
 
 async def test_a_job_that_waits_for_a_slot_beyond_its_start_before_is_not_begun(bench: Bench) -> None:
-    handler = Handler(bench.ctx, InFlightJobs(asyncio.Semaphore(1)))
+    handler = Handler(bench.ctx, InFlightJobs(FairSlots(1)))
     gate = bench.model.gate = asyncio.Event()
     first = asyncio.ensure_future(handler.finish(await bench.queued(job_id="first")))
     await bench.model.at_gate.wait()

@@ -13,6 +13,7 @@ from schemas.ports import DEAD_REQUESTS, REQUESTS, GenerationRunning, JobPage, J
 from schemas.wire.completion import Outcome
 from schemas.wire.message import encode_cancel, encode_request
 from schemas.wire.request import CancelRequest
+from subscriber.fair_slots import FairSlots
 from subscriber.generation import poll_once
 from subscriber.handler import InFlightJobs
 from subscriber.runner import JobRunner
@@ -54,7 +55,7 @@ async def test_a_worker_that_stops_begins_no_job_that_waits_for_its_slot(bench: 
 
 
 async def test_a_job_that_comes_after_the_stop_is_not_begun(bench: Bench) -> None:
-    registry = InFlightJobs(asyncio.Semaphore(1))
+    registry = InFlightJobs(FairSlots(1))
     await registry.shut_down()
     with pytest.raises(asyncio.CancelledError):
         await registry.run(await bench.queued(), lambda job: JobRunner(bench.ctx, job))

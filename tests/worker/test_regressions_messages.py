@@ -1,6 +1,5 @@
 """Messages that were once lost, or that once ended the wrong job, found in reviews."""
 
-import asyncio
 
 import pytest
 
@@ -12,6 +11,7 @@ from schemas.wire.message import Message
 from schemas.wire.request import VideoRequest
 from subscriber import handler as holding
 from subscriber import worker
+from subscriber.fair_slots import FairSlots
 from subscriber.handler import Handler, InFlightJobs, handle_dead
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PaidModel
@@ -90,7 +90,7 @@ async def _given_up(bench: Bench) -> None:
 
 
 def _handler(bench: Bench) -> Handler:
-    return Handler(bench.ctx, InFlightJobs(asyncio.Semaphore(1)))
+    return Handler(bench.ctx, InFlightJobs(FairSlots(1)))
 
 
 class Confused(PaidModel):

@@ -1,0 +1,119 @@
+"""Which jobs wait for their key's turn outside the bus, and which come back. Pure.
+
+A worker runs at most three quarters of the messages that it may hold of a lane. It settles the message of every other
+job and parks the job, so that the bus always delivers the next message: the parked jobs, of which the keys take turns,
+decide who is next, and not the order of the bus. Pub/Sub's client stops at 80 % of its limit.
+
+While another key has jobs here or is parked, one key runs at most half of what the worker may hold.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas.domain.job import Job
+from schemas.domain.states import JobState
+from schemas.ports import ParkedJob
+from schemas.wire.types import Priority
+from subscriber.fair_queue import Share
+
+WAITS_FOR: Mapping[Priority, str] = {"interactive": "turn", "batch": "batch"}
+"""What the record of a parked job says that it waits for."""
+EXPECTED_S = 30.0
+"""A request that was published again comes within this time, or another worker received it."""
+
+
+def share_of(job: Job) -> Share:
+    """Return whose turn the job uses up, and its lane."""
+    return Share(job.caller or job.request.project_id or "", job.request.priority)
+
+
+def may_park(job: Job, now: datetime) -> bool:
+    """True for a job of which nothing was ever submitted, and which is neither cancelled nor past its deadline."""
+    is_new = job.state is JobState.QUEUED and not job.clips and not job.started
+    return is_new and not job.cancel_requested and now < job.deadline
+
+
+def was_parked(job: Job) -> bool:
+    """True if the record says that the job was parked. Then its next delivery is its turn: it is never parked twice."""
+    return job.waiting_for in WAITS_FOR.values()
+
+
+@dataclass(slots=True)
+class LaneLoad:
+    """The jobs of one lane that one worker runs, expects, or knows to be parked."""
+
+    priority: Priority
+    limit: int
+    """Messages that the worker may hold."""
+    held: Counter[str] = field(default_factory=Counter)
+    """Jobs by key: those that run, and those that are expected."""
+    expected: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Jobs whose request this worker published again: their key, and the boot time until which it is expected."""
+    parked_keys: set[str] = field(default_factory=set)
+    """Keys that may have parked jobs."""
+    parkings: int = 0
+    """How many jobs this worker parked: a read of the parked jobs may miss one that is parked meanwhile."""
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs may run at once."""
+        return max(1, self.limit * 3 // 4)
+
+    @property
+    def room(self) -> int:
+        """How many more jobs may run."""
+        return self.capacity - self.held.total()
+
+    def has_room(self, key: str) -> bool:
+        """True if one more job of the key may run."""
+        is_alone = not (self.held.keys() | self.parked_keys) - {key}
+        most = self.capacity if is_alone else max(1, self.limit // 2)
+        return self.room > 0 and self.held[key] < most
+
+    def must_park(self, key: str, job_id: str) -> bool:
+        """True if a new job has to wait. While jobs are parked, every new one gets its place among them."""
+        return job_id not in self.expected and (bool(self.parked_keys) or not self.has_room(key))
+
+    def full_keys(self) -> list[str]:
+        """Return the keys that may have no more jobs here."""
+        return sorted(key for key in self.held if not self.has_room(key))
+
+    def start(self, key: str, job_id: str) -> None:
+        """Count a job that runs now, also one that was not expected."""
+        if self.expected.pop(job_id, None) is None:
+            self.held[key] += 1
+
+    def end(self, key: str) -> None:
+        """Count a job out."""
+        self.held[key] -= 1
+        if not self.held[key]:
+            del self.held[key]
+
+    def park(self, key: str) -> None:
+        """Note a job that is about to be parked."""
+        self.parked_keys.add(key)
+        self.parkings += 1
+
+    def expect(self, job: ParkedJob, now: float) -> None:
+        """Note a job whose request is about to be published again."""
+        self.start(job.key, job.job_id)
+        self.expected[job.job_id] = (job.key, now + EXPECTED_S)
+
+    def expect_no_more(self, job_id: str) -> None:
+        """Note that the job does not come."""
+        if found := self.expected.pop(job_id, None):
+            self.end(found[0])
+
+    def forget_late(self, now: float) -> None:
+        """Expect no longer what another worker received."""
+        for job_id in [job_id for job_id, (_, until) in self.expected.items() if until <= now]:
+            self.expect_no_more(job_id)
+
+    def note_read(self, found: Sequence[ParkedJob], *, asked: int, without: Sequence[str], parkings: int) -> None:
+        """Note what a read of the next parked jobs showed. `parkings` is the count from before the read."""
+        keys = {job.key for job in found}
+        self.parked_keys |= keys
+        if len(found) < asked and parkings == self.parkings:
+            self.parked_keys &= keys.union(without)
