@@ -1,10 +1,10 @@
 """Which jobs wait for their key's turn outside the bus, and which come back. Pure.
 
-A worker runs at most three quarters of the messages that it may hold of a lane. It settles the message of every other
-job and parks the job, so that the bus always delivers the next message: the parked jobs, of which the keys take turns,
-decide who is next, and not the order of the bus. Pub/Sub's client stops at 80 % of its limit.
+A worker holds more messages of a lane than it runs jobs. It parks the jobs beyond those and settles their messages, so
+that the bus always delivers the next one. So the parked jobs decide who is next, and not the order of the bus; and
+among the parked jobs the keys take turns.
 
-While another key has jobs here or is parked, one key runs at most half of what the worker may hold.
+While another key has jobs in this worker or is parked, one key runs at most two thirds of what the worker may run.
 """
 
 from collections import Counter
@@ -45,8 +45,8 @@ class LaneLoad:
     """The jobs of one lane that one worker runs, expects, or knows to be parked."""
 
     priority: Priority
-    limit: int
-    """Messages that the worker may hold."""
+    capacity: int
+    """How many jobs may run at once. The worker holds more messages than that."""
     held: Counter[str] = field(default_factory=Counter)
     """Jobs by key: those that run, and those that are expected."""
     expected: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -57,11 +57,6 @@ class LaneLoad:
     """How many jobs this worker parked: a read of the parked jobs may miss one that is parked meanwhile."""
 
     @property
-    def capacity(self) -> int:
-        """How many jobs may run at once."""
-        return max(1, self.limit * 3 // 4)
-
-    @property
     def room(self) -> int:
         """How many more jobs may run."""
         return self.capacity - self.held.total()
@@ -69,7 +64,7 @@ class LaneLoad:
     def has_room(self, key: str) -> bool:
         """True if one more job of the key may run."""
         is_alone = not (self.held.keys() | self.parked_keys) - {key}
-        most = self.capacity if is_alone else max(1, self.limit // 2)
+        most = self.capacity if is_alone else max(1, self.capacity * 2 // 3)
         return self.room > 0 and self.held[key] < most
 
     def must_park(self, key: str, job_id: str) -> bool:

@@ -29,7 +29,9 @@ from subscriber.fairness import WAITS_FOR, LaneLoad, may_park, share_of, was_par
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 5.0
-"""Other workers park jobs too: a worker with room looks this often."""
+"""How often a worker looks for jobs that are or were parked."""
+IDLE_LOOK_EVERY_S = 30.0
+"""How often it looks if it knows of none: another worker may have parked jobs and ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,9 @@ class Parking:
                     logger.warning("parked jobs can't be brought back yet", extra=extra)
                 except Exception:  # the next look may do better
                     logger.exception("parked jobs can't be brought back", extra={"action": "parked_failed"})
+            are_known = any(lane.parked_keys for lane in self.lanes.values())
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
+                async with asyncio.timeout(LOOK_EVERY_S if are_known else IDLE_LOOK_EVERY_S):
                     await self._changed.wait()
 
     async def bring_back(self, lane: LaneLoad) -> None:
@@ -98,7 +101,7 @@ class Parking:
                 return
 
     async def _park(self, job: Job, lane: LaneLoad) -> Job:
-        """Return the job as it is stored now. If it has moved on meanwhile, it is not parked, and its row does no harm."""
+        """Return the job as it is stored now. If it has moved on meanwhile, its row is removed when its turn comes."""
         key, priority = share_of(job)
         lane.park(key)
         at = self.ctx.clock.now()

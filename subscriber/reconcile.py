@@ -130,7 +130,7 @@ async def _check_job(ctx: WorkerContext, job: Job, report: Report, dry_run: bool
 
 
 async def _is_parked(ctx: WorkerContext, job: Job) -> bool:
-    """True if a worker brings the job back when it is its turn. A job past its deadline is brought back now, to expire."""
+    """True if a worker brings the job back when it is its turn. A job past its deadline is published now, to expire."""
     if ctx.parked is None or not was_parked(job) or not may_park(job, ctx.clock.now()):
         return False
     return await ctx.parked.holds(job.job_id)

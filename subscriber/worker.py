@@ -41,6 +41,8 @@ FULL_FROM = 0.75
 """Pub/Sub's client takes nothing more above 80 % of what it may hold, and begins again below."""
 _SUBSCRIPTIONS: Mapping[Priority, Subscription] = {"interactive": WORKERS, "batch": BATCH_WORKERS}
 DEAD_LETTERS_AT_ONCE = 4
+PARKED_AT_ONCE = 32
+"""A flood on the bus is parked in groups of so many, which share their commits."""
 BEAT_EVERY_S = 60.0
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
@@ -131,7 +133,7 @@ class Worker:
         if not await self._prepare(stop):
             return
         await self._beat()
-        progress = {name: Progress(self.ctx.clock, lane.limit) for name, lane in lanes.items()}
+        progress = {name: Progress(self.ctx.clock, self._messages_of(lane)) for name, lane in lanes.items()}
 
         async def handle(delivery: Delivery, lane: Progress) -> None:
             lane.take(delivery.message)
@@ -141,7 +143,9 @@ class Worker:
                 lane.settle()
 
         loops = [
-            asyncio.create_task(self._take(_SUBSCRIPTIONS[name], lane.limit, partial(handle, lane=progress[name])))
+            asyncio.create_task(
+                self._take(_SUBSCRIPTIONS[name], self._messages_of(lane), partial(handle, lane=progress[name]))
+            )
             for name, lane in lanes.items()
         ]
         loops += [
@@ -166,11 +170,19 @@ class Worker:
             logger.info("stopped", extra={"action": "worker_stopped"})
 
     def _lanes(self) -> dict[Priority, LaneLoad]:
-        """Return how many messages of each lane this worker may hold. Batch jobs never hold all slots."""
-        batch = LaneLoad("batch", max(2, self.in_flight))
-        if self.ctx.parked is None:  # then all that are held may run
-            batch.limit = batch.capacity
-        return {"interactive": LaneLoad("interactive", max(2, self.in_flight + self.prefetch)), "batch": batch}
+        """Return how many jobs of each lane may run here. Batch jobs never have all slots if there are two or more."""
+        batch = max(1, self.in_flight * 3 // 4)
+        return {"interactive": LaneLoad("interactive", self.in_flight), "batch": LaneLoad("batch", batch)}
+
+    def _messages_of(self, lane: LaneLoad) -> int:
+        """Return how many messages of the lane this worker holds: those of the jobs that run, and those that it parks.
+
+        Pub/Sub's client takes no more at 80 % of its limit, so that the jobs that run must stay below.
+        """
+        beside = self.prefetch if lane.priority == "interactive" else 0
+        if self.ctx.parked is None:
+            return lane.capacity + beside
+        return lane.capacity + max(beside, lane.capacity // 3 + 1, PARKED_AT_ONCE)
 
     async def _prepare(self, stop: asyncio.Event) -> bool:
         """Return True once the model can send, and False if the worker is stopped first.

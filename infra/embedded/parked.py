@@ -8,8 +8,8 @@ from infra.embedded.database import Database
 from schemas.ports import ParkedJob
 from schemas.wire.types import Priority
 
-# A tag counts the rounds of a lane: one job of each key in each round (start-time fair queueing). A new row's tag is one
-# more than the last of its key, but at least that of the round which is served now, the lowest one that is stored.
+# A tag counts the rounds of a lane, with one job of each key in each round (start-time fair queueing). A new row's tag
+# is one more than the last of its key, but at least that of the present round, which is the lowest that is stored.
 _PARK = """
     INSERT INTO parked_jobs (job_id, priority, key, tag) VALUES (:job_id, :priority, :key, max(
         coalesce((SELECT min(tag) FROM parked_jobs WHERE priority = :priority), 0),

@@ -1,6 +1,5 @@
 """Messages that were once lost, or that once ended the wrong job, found in reviews."""
 
-
 import pytest
 
 from schemas.domain.states import JobState

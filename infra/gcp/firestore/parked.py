@@ -98,4 +98,4 @@ class FirestoreParkedJobs:
         """Return one more than the last tag of the key, but at least the lowest of the lane."""
         lowest = await lane_query(self._collection, priority).limit(1).get(timeout=READ_TIMEOUT_S)
         last = await last_query(self._collection, priority, key).get(timeout=READ_TIMEOUT_S)
-        return max([0, *(each.get("tag") for each in lowest), *(each.get("tag") + 1 for each in last)])
+        return max([0, *(int(each.get("tag")) for each in lowest), *(int(each.get("tag")) + 1 for each in last)])
