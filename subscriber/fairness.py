@@ -1,10 +1,11 @@
 """Which jobs wait for their key's turn outside the bus, and which come back. Pure.
 
-A worker holds more messages of a lane than it runs jobs. It parks the jobs beyond those and settles their messages, so
-that the bus always delivers the next one. So the parked jobs decide who is next, and not the order of the bus; and
-among the parked jobs the keys take turns.
+A worker has a limited number of jobs of each lane. It parks the jobs beyond those and settles their messages, so that
+the bus always delivers the next one. So the parked jobs decide who is next, and not the order of the bus; and among the
+parked jobs the keys take turns.
 
-While another key has jobs in this worker or is parked, one key runs at most two thirds of what the worker may run.
+While another key has jobs in this worker or is parked, one key has at most two thirds of them: half of the messages
+that the worker may hold.
 """
 
 from collections import Counter
@@ -26,7 +27,7 @@ EXPECTED_S = 30.0
 
 def share_of(job: Job) -> Share:
     """Return whose turn the job uses up, and its lane."""
-    return Share(job.caller or job.request.project_id or "", job.request.priority)
+    return Share(job.queue_key, job.request.priority)
 
 
 def may_park(job: Job, now: datetime) -> bool:
@@ -42,13 +43,13 @@ def was_parked(job: Job) -> bool:
 
 @dataclass(slots=True)
 class LaneLoad:
-    """The jobs of one lane that one worker runs, expects, or knows to be parked."""
+    """The jobs of one lane that one worker has, expects, or knows to be parked."""
 
     priority: Priority
     capacity: int
-    """How many jobs may run at once. The worker holds more messages than that."""
+    """How many jobs may run here or wait for a slot. The worker may hold a third more messages, or even more."""
     held: Counter[str] = field(default_factory=Counter)
-    """Jobs by key: those that run, and those that are expected."""
+    """Jobs by key: those that run or wait for a slot, and those that are expected."""
     expected: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Jobs whose request this worker published again: their key, and the boot time until which it is expected."""
     parked_keys: set[str] = field(default_factory=set)
@@ -58,11 +59,11 @@ class LaneLoad:
 
     @property
     def room(self) -> int:
-        """How many more jobs may run."""
+        """How many more jobs it may have."""
         return self.capacity - self.held.total()
 
     def has_room(self, key: str) -> bool:
-        """True if one more job of the key may run."""
+        """True if it may have one more job of the key."""
         is_alone = not (self.held.keys() | self.parked_keys) - {key}
         most = self.capacity if is_alone else max(1, self.capacity * 2 // 3)
         return self.room > 0 and self.held[key] < most

@@ -51,14 +51,16 @@ class WorkerSettings(Settings):
         description="Jobs that one worker runs at once; 0: 100, or twice the cores where it renders.",
     )
     prefetch: int = Field(
-        default=0, ge=0, description="Messages held beside them, so that a cancel is received; 0: a quarter as many."
+        default=0,
+        ge=0,
+        description="Messages held beside them; 0: a quarter as many, and at least 40 if REELBUS_WORKERS is 1.",
     )
     ack_deadline_s: float = Field(default=15, gt=0, description="When a killed worker's messages come again.")
     drain_s: float = Field(default=8, ge=0, description="How long a stopping worker goes on with its jobs.")
     reconcile_every_s: float = Field(default=60, gt=0)
     cancel_look_s: float = Field(default=60, gt=0, description="How often a running job's record is read again.")
 
-    workers: int = Field(default=1, ge=1, description="How many workers share that quota.")
+    workers: int = Field(default=1, ge=1, description="How many workers share the quota and the jobs.")
 
     budgets: Limits = Field(default=(), description="Limits of spending, as a JSON list; see docs/budgets.md.")
 
@@ -94,8 +96,8 @@ class WorkerSettings(Settings):
 
     @property
     def messages_beside(self) -> int:
-        """How many messages it holds beside them: Pub/Sub's client pulls only below 80 % of its limit."""
-        return self.prefetch or max(2, self.jobs_at_once // 4)
+        """How many messages it holds beside them. A worker with others leaves them what it can't begin."""
+        return self.prefetch or max(2 if self.workers > 1 else 40, self.jobs_at_once // 4)
 
     @property
     def scratch_dir(self) -> Path:

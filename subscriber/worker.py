@@ -170,19 +170,22 @@ class Worker:
             logger.info("stopped", extra={"action": "worker_stopped"})
 
     def _lanes(self) -> dict[Priority, LaneLoad]:
-        """Return how many jobs of each lane may run here. Batch jobs never have all slots if there are two or more."""
+        """Return how many jobs of each lane may have their messages here.
+
+        One of two or more slots is never a batch job's. A quarter of the messages beside the jobs is left for cancels.
+        """
+        interactive = max(self.in_flight, (self.in_flight + self.prefetch) * 3 // 4)
         batch = max(1, self.in_flight * 3 // 4)
-        return {"interactive": LaneLoad("interactive", self.in_flight), "batch": LaneLoad("batch", batch)}
+        return {"interactive": LaneLoad("interactive", interactive), "batch": LaneLoad("batch", batch)}
 
     def _messages_of(self, lane: LaneLoad) -> int:
-        """Return how many messages of the lane this worker holds: those of the jobs that run, and those that it parks.
+        """Return how many messages of the lane this worker holds: those of its jobs, and those that it is parking.
 
-        Pub/Sub's client takes no more at 80 % of its limit, so that the jobs that run must stay below.
+        Pub/Sub's client takes no more at 80 % of its limit, so that the jobs must need less than that.
         """
-        beside = self.prefetch if lane.priority == "interactive" else 0
         if self.ctx.parked is None:
-            return lane.capacity + beside
-        return lane.capacity + max(beside, lane.capacity // 3 + 1, PARKED_AT_ONCE)
+            return self.in_flight + self.prefetch if lane.priority == "interactive" else lane.capacity
+        return lane.capacity + max(lane.capacity // 3 + 1, PARKED_AT_ONCE)
 
     async def _prepare(self, stop: asyncio.Event) -> bool:
         """Return True once the model can send, and False if the worker is stopped first.

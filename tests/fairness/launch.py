@@ -52,12 +52,6 @@ class DyingAdapters(FairAdapters):
         return cast("ParkedJobs", Tap("parked", await super().parked(jobs_url), self._points, self._labels))
 
 
-async def _none(self: Any, url: str) -> None:
-    return None
-
-
 if __name__ == "__main__":
-    if "FAIR_NONE" in os.environ:
-        FairAdapters.parked = _none
     vars(subscriber.compose)["Adapters"] = DyingAdapters if "FAIR_POINTS" in os.environ else FairAdapters
     main(prog_name="reelbus worker")
