@@ -97,7 +97,7 @@ class Adapters:
                 return FirestoreHeartbeats(jobs)
         raise _unknown_scheme("jobs", address, "sqlite", "firestore")
 
-    async def parked(self, jobs_url: str) -> ParkedJobs:
+    async def jobs_parked(self, jobs_url: str) -> ParkedJobs:
         """Open the parked jobs, which are stored beside the jobs."""
         address = urlsplit(jobs_url)
         match address.scheme:

@@ -56,7 +56,7 @@ async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]
             rate_limiter=SubmitRateLimiter(SystemClock(), settings.submits_per_minute / settings.workers),
             guard=guard,
             heartbeats=await adapters.heartbeats(settings.jobs_url),
-            parked=await adapters.parked(settings.jobs_url),
+            parked=await adapters.jobs_parked(settings.jobs_url),
             deadlines=settings.deadlines,
             search_every_s=settings.search_every_s,
             cancel_look_s=settings.cancel_look_s,

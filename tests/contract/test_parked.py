@@ -29,7 +29,7 @@ async def open_parked(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIt
 
         async def opened() -> ParkedJobs:
             adapters = await stack.enter_async_context(Adapters())
-            return await adapters.parked(url)
+            return await adapters.jobs_parked(url)
 
         yield opened
 

@@ -47,9 +47,9 @@ class DyingAdapters(FairAdapters):
         """Tapped."""
         return cast("JobStore", Tap("jobs", await super().jobs(url), self._points, self._labels))
 
-    async def parked(self, jobs_url: str) -> ParkedJobs:
+    async def jobs_parked(self, jobs_url: str) -> ParkedJobs:
         """Tapped."""
-        return cast("ParkedJobs", Tap("parked", await super().parked(jobs_url), self._points, self._labels))
+        return cast("ParkedJobs", Tap("parked", await super().jobs_parked(jobs_url), self._points, self._labels))
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def _write(path: Path, job_id: str, change: str) -> None:
 async def test_a_held_batch_request_stays_in_its_lane(bench: Bench) -> None:
     body = json.dumps({**OF_TOMORROW, "priority": "batch"}).encode()
     await bench.ctx.bus.publish(BATCH_REQUESTS, Message(data=body, attributes={"job_id": "job-9"}))
-    handler = Handler(bench.ctx, InFlightJobs(asyncio.Semaphore(1)))
+    handler = Handler(bench.ctx, InFlightJobs(FairSlots(1)))
     async with bench.ctx.bus.subscribe(BATCH_WORKERS, limit=1) as deliveries, asyncio.timeout(20):
         for _ in range(MAX_DELIVERIES + 1):
             await handler(await anext(deliveries))
