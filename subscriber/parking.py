@@ -135,6 +135,8 @@ class Parking:
         finally:
             if not is_expected:
                 lane.expect_no_more(parked.job_id)
-        action = "unparked" if is_expected else "parked_removed"
-        logger.info("took a job out of the parked ones", extra={"action": action, "job_id": parked.job_id})
+        if is_expected:
+            logger.info("brought a parked job back", extra={"action": "unparked", "job_id": parked.job_id})
+        else:
+            logger.info("removed a parked job", extra={"action": "parked_removed", "job_id": parked.job_id})
         return True
