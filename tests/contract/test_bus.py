@@ -15,7 +15,7 @@ from schemas.wire.message import Message
 from tests.contract.conftest import BusBackend
 from tests.contract.consumer import Consumer, consumer
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 Deliveries = AsyncIterator[Delivery]
 
@@ -479,7 +479,9 @@ async def test_a_killed_consumer_s_message_comes_again_and_counts(backend: BusBa
         await killed.kill()
     async with bus.subscribe(workers, limit=1) as flow:
         delivery = await take_one(flow)
-        assert (text_of(delivery), delivery.attempt) == ("survives", 2)
+        assert text_of(delivery) == "survives"
+        # Pub/Sub may have sent it once more to the dead process's connection, before that was closed.
+        assert delivery.attempt == 2 or (backend.traits.counts_unread and delivery.attempt > 2)
         await delivery.ack()
 
 

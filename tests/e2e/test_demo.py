@@ -29,7 +29,7 @@ def test_heartbeats_and_a_facade_that_stops_waiting_do_not_end_it(tmp_path: Path
 
 
 def test_a_worker_that_does_not_start_is_named(tmp_path: Path) -> None:
-    broken = {"REELBUS_RENDERERS": "none", "REELBUS_DATA_DIR": str(tmp_path / "data")}
+    broken = {"REELBUS_DRAIN_S": "none", "REELBUS_DATA_DIR": str(tmp_path / "data")}
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / "demo.py"],
         env={**os.environ, **broken},
