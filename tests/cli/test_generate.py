@@ -29,7 +29,7 @@ def test_in_place(processes: Processes) -> None:
 
 
 def test_in_place_for_scripts_and_the_same_id_again(processes: Processes) -> None:
-    command = (*SHORT, "--id", "one", "--json", "--label", "kind=test")
+    command = (*SHORT, "--id", "one", "--json", "--label", "kind=test", "--priority", "batch")
     code, out, err = processes.run(*command)
     assert code == 0, err
     answer = json.loads(out)
