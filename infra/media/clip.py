@@ -4,7 +4,7 @@ Times are seconds on the container's own timeline. A player begins at the clip's
 hides do not count. Both tracks move together if the timeline does not begin at zero.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import av
-from av.container import InputContainer
 from av.packet import Packet
 from av.sidedata.sidedata import Type
+from av.video.stream import VideoStream
 
-from infra.media.container import not_playable, open_video, picture_in, read_frames, read_packets, sounds_in
+from infra.media.container import decode, not_playable, open_video, picture_in, read_packets, sounds_in
 
 _STANDARD = tuple(
     Fraction(*rate)
@@ -122,39 +122,46 @@ class Clip:
 
 
 def read_clip(path: Path) -> Clip:
-    """Read every packet and decode one frame. Raises `NotPlayable` for a file that is certainly no video."""
+    """Read every packet and decode one frame of each track. Raises `NotPlayable` for what is certainly no video."""
     with open_video(path) as container:
         video = picture_in(container)
         if video is None:
             what = "its codec is unknown" if container.streams.video else "it has no picture"
             raise not_playable(path, what)
-        sounds = {each.index: _Times(each.time_base or Fraction(1, 1000)) for each in sounds_in(container)}
-        times = _Times(video.time_base or Fraction(1, 1000))
+        tracks = {each.index: _Track(each, each.time_base or Fraction(1, 1000)) for each in sounds_in(container)}
+        picture = tracks[video.index] = _Track(video, video.time_base or Fraction(1, 1000))
         promised = len(video.index_entries) if "mp4" in container.format.name else 0
-        for packet in read_packets(container, video, *(container.streams[index] for index in sounds)):
-            if packet.size:
-                (times if packet.stream.index == video.index else sounds[packet.stream.index]).note(packet)
-    if not times.shown:
-        raise not_playable(path, f"0 of {promised} frames are there")
-    return Clip(
-        path=path,
-        container=container.format.name,
-        picture=_picture(path, times),
-        sound=_sound(path, sounds),
-        complaint=_complaint(promised, times, sounds.values()),
-    )
+        for packet in read_packets(container, *(track.stream for track in tracks.values())):
+            tracks[packet.stream.index].note(packet)
+        if not picture.shown:
+            raise not_playable(path, f"0 of {promised} frames are there")
+        if picture.first is None:
+            raise not_playable(path, "no frame of it can be decoded")
+        return Clip(
+            path=path,
+            container=container.format.name,
+            picture=_picture(picture, video),
+            sound=next((_sound(each) for each in tracks.values() if each is not picture and each.is_heard), None),
+            complaint=_complaint(promised, picture, tracks.values()),
+        )
 
 
 @dataclass(slots=True)
-class _Times:
-    """When a player shows the packets of one track, in the order in which they are stored."""
+class _Track:
+    """When a player shows the packets of one track, in the order in which they are stored; and its first frame."""
 
+    stream: Any
     base: Fraction
     shown: list[tuple[int, int]] = field(default_factory=list)
     hidden: int = 0
     corrupt: int = 0
+    first: Any = None
 
     def note(self, packet: "Packet[Any]") -> None:
+        if self.first is None and not packet.is_corrupt:
+            self.first = next(iter(decode(packet)), None)
+        if not packet.size:
+            return
         last = self.shown[-1] if self.shown else (0, 0)
         pts = packet.pts if packet.pts is not None else packet.dts
         if packet.is_corrupt:
@@ -163,6 +170,11 @@ class _Times:
             self.hidden += 1
         else:
             self.shown.append((sum(last) if pts is None else pts, max(0, packet.duration or 0)))
+
+    @property
+    def is_heard(self) -> bool:
+        """True for an audio track that can be decoded."""
+        return bool(self.shown) and self.first is not None
 
     @property
     def start(self) -> Fraction:
@@ -175,49 +187,50 @@ class _Times:
     def starts(self) -> list[Fraction]:
         return [pts * self.base for pts, _ in sorted(self.shown)]
 
+    def is_steady(self) -> bool:
+        """Return True if no packet is shown a quarter of the average step too early or too late."""
+        starts = sorted(pts for pts, _ in self.shown)
+        steps, span = len(starts) - 1, starts[-1] - starts[0]
+        if not span:
+            return not steps
+        return all(abs((pts - starts[0]) * steps - number * span) * 4 <= span for number, pts in enumerate(starts))
+
     def is_gapless(self) -> bool:
+        gap = int(_GAP_S / self.base)
         ends = (pts + length for pts, length in self.shown)
-        return all(
-            abs(end - start) * self.base <= _GAP_S for end, (start, _) in zip(ends, self.shown[1:], strict=False)
-        )
+        return all(abs(end - start) <= gap for end, (start, _) in zip(ends, self.shown[1:], strict=False))
 
 
-def _complaint(promised: int, times: _Times, sounds: Any) -> str | None:
-    there = len(times.shown) + times.hidden
-    if times.corrupt or any(sound.corrupt for sound in sounds):
+def _complaint(promised: int, picture: _Track, tracks: Iterable[_Track]) -> str | None:
+    there = len(picture.shown) + picture.hidden
+    if any(track.corrupt for track in tracks):
         return "the file ends too soon"
     return f"{there} of {promised} frames are there" if there < promised - 1 else None
 
 
-def _picture(path: Path, times: _Times) -> Picture:
-    with open_video(path) as container:
-        video = picture_in(container)
-        assert video is not None
-        frame = _first_frame(container, video)
-        if frame is None:
-            raise not_playable(path, "no frame of it can be decoded")
-        starts = times.starts()
-        step = _step(starts, times)
-        is_steady = all(abs(start - starts[0] - number * step) <= step / 4 for number, start in enumerate(starts))
-        aspect = video.sample_aspect_ratio or video.codec_context.sample_aspect_ratio
-        return Picture(
-            index=video.index,
-            codec=video.codec_context.name,
-            width=frame.width,
-            height=frame.height,
-            pixels=frame.format.name,
-            aspect=Fraction(aspect) if aspect and Fraction(1, 8) <= aspect <= 8 else Fraction(1),
-            turn=_turn(frame),
-            interlaced=bool(frame.interlaced_frame),
-            start=starts[0],
-            end=max(times.end, starts[-1] + (step if times.end <= starts[-1] else 0)),
-            frames=len(starts),
-            step=step,
-            rate=_rate(starts, step, is_steady=is_steady),
-            is_steady=is_steady,
-            is_in_order=sorted(times.shown) == times.shown,
-            has_hidden=times.hidden > 0,
-        )
+def _picture(track: _Track, video: VideoStream) -> Picture:
+    frame, starts = track.first, track.starts()
+    step = _step(starts, track)
+    is_steady = track.is_steady()
+    aspect = video.sample_aspect_ratio or video.codec_context.sample_aspect_ratio
+    return Picture(
+        index=video.index,
+        codec=video.codec_context.name,
+        width=frame.width,
+        height=frame.height,
+        pixels=frame.format.name,
+        aspect=Fraction(aspect) if aspect and Fraction(1, 8) <= aspect <= 8 else Fraction(1),
+        turn=_turn(frame),
+        interlaced=bool(frame.interlaced_frame),
+        start=starts[0],
+        end=max(track.end, starts[-1] + (step if track.end <= starts[-1] else 0)),
+        frames=len(starts),
+        step=step,
+        rate=_rate(starts, step, is_steady=is_steady),
+        is_steady=is_steady,
+        is_in_order=sorted(track.shown) == track.shown,
+        has_hidden=track.hidden > 0,
+    )
 
 
 def _turn(frame: av.VideoFrame) -> Turn:
@@ -232,10 +245,10 @@ def _turn(frame: av.VideoFrame) -> Turn:
     return Turn(mirrors_x=a < 0, mirrors_y=d < 0)
 
 
-def _step(starts: Sequence[Fraction], times: _Times) -> Fraction:
+def _step(starts: Sequence[Fraction], track: _Track) -> Fraction:
     if len(starts) > 1 and starts[-1] > starts[0]:
         return (starts[-1] - starts[0]) / (len(starts) - 1)
-    return times.end - starts[0] if 0 < times.end - starts[0] <= 1 else _USUAL_STEP
+    return track.end - starts[0] if 0 < track.end - starts[0] <= 1 else _USUAL_STEP
 
 
 def _rate(starts: Sequence[Fraction], step: Fraction, *, is_steady: bool) -> Fraction:
@@ -251,23 +264,13 @@ def _rate(starts: Sequence[Fraction], step: Fraction, *, is_steady: bool) -> Fra
     return rate.limit_denominator(1001) * ceil(_SLOWEST / rate)
 
 
-def _sound(path: Path, tracks: dict[int, _Times]) -> Sound | None:
-    """Return the first audio track that can be decoded."""
-    with open_video(path) as container:
-        for index, times in tracks.items():
-            track = container.streams[index]
-            if times.shown and (frame := _first_frame(container, track)) is not None:
-                return Sound(
-                    index=index,
-                    codec=track.codec_context.name,
-                    channels=frame.layout.nb_channels,
-                    start=times.start,
-                    end=times.end,
-                    is_gapless=times.is_gapless(),
-                    packet=max(length for _, length in times.shown) * times.base,
-                )
-    return None
-
-
-def _first_frame(container: InputContainer, track: Any) -> Any:
-    return next(read_frames(container, track), None)
+def _sound(track: _Track) -> Sound:
+    return Sound(
+        index=track.stream.index,
+        codec=track.stream.codec_context.name,
+        channels=track.first.layout.nb_channels,
+        start=track.start,
+        end=track.end,
+        is_gapless=track.is_gapless(),
+        packet=max(length for _, length in track.shown) * track.base,
+    )
