@@ -67,6 +67,7 @@ async def test_every_length_comes_out_exact_and_is_billed_as_planned(
     google: Google, house: House, tmp_path: Path
 ) -> None:
     orders = {f"{quality}-{seconds}": (quality, seconds) for quality in ("fast", "quality") for seconds in LENGTHS_S}
+    google.then(*[Step(shrink=8)] * 100)
     with house.facade() as (_, url), house.worker():
         async with client_of(url) as client, asyncio.TaskGroup() as group:
             for job_id, (quality, seconds) in orders.items():

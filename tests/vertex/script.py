@@ -43,6 +43,8 @@ class Step(BaseModel):
     ending: Ending = "film"
     """`inline`: the film's bytes come in the answer; `added`: an extension's file holds the added seconds alone."""
     error: dict[str, Any] = Field(default_factory=lambda: {"code": 13, "message": "Internal error."})
+    shrink: int = 1
+    """The picture is so many times less wide and high than was ordered, for tests that look at lengths alone."""
     video_tokens: int = 0
     """What an interaction counts; 0: it counts nothing."""
     polls: int = 0

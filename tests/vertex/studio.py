@@ -114,7 +114,8 @@ class Studio:
             return
         before = 0 if step.ending == "added" else self._length_before(work)
         length = work.seconds + before
-        data = await asyncio.to_thread(film, length, work.width, work.height, audio=work.audio)
+        width, height = work.width // step.shrink, work.height // step.shrink
+        data = await asyncio.to_thread(film, length, width, height, audio=work.audio)
         if step.ending == "inline":
             self.jobs[name].films.append(data)
             self._lengths[name] = length

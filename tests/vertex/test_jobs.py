@@ -77,7 +77,7 @@ async def test_an_extension_that_holds_the_added_part_alone_is_joined(
     shop: tuple[WireVertex, Carried], tmp_path: Path, model: str, seconds: int
 ) -> None:
     vertex, carried = shop
-    vertex.then(Step(), *[Step(ending="added")] * 3)
+    vertex.then(Step(shrink=8), *[Step(ending="added", shrink=8)] * 3)
     job = await carried(model=model, duration_seconds=seconds)
     assert job.state is JobState.SUCCEEDED, job.failure
     assert job.result
