@@ -7,12 +7,15 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
 from PIL import Image
 
 from infra.animatic.render import render
 from infra.animatic.storyboard import Storyboard
 
 Frames = npt.NDArray[np.int16]
+_TO_GREY = VideoReformatter()
+"""It keeps its tables from frame to frame; a frame's own `reformat` computes them anew, which takes milliseconds."""
 
 EMPTY: dict[str, Any] = {
     "width": 320,
@@ -54,7 +57,8 @@ def film(path: Path, **changes: Any) -> Path:
 def grey(path: Path) -> Frames:
     """All frames, decoded, as brightness."""
     with av.open(str(path)) as container:
-        return np.array([frame.to_ndarray(format="gray") for frame in container.decode(video=0)], np.int16)
+        shown = [_TO_GREY.reformat(frame, format="gray") for frame in container.decode(video=0)]
+        return np.array([frame.to_ndarray() for frame in shown], np.int16)
 
 
 def sound(path: Path) -> npt.NDArray[np.float32]:

@@ -9,9 +9,12 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
 
 FLASH_S = 0.1
 _TICKS = 24_000
+_TO_PIXELS, _TO_GREY = VideoReformatter(), VideoReformatter()
+"""Each keeps its tables from frame to frame; a frame's own `reformat` computes them anew, which takes milliseconds."""
 _CHANNELS = {"mono": 1, "stereo": 2, "5.1": 6}
 
 
@@ -58,7 +61,7 @@ class Film:
     def _frame(self, moment: float) -> av.VideoFrame:
         bright = any(flash <= moment < flash + FLASH_S for flash in self.flashes)
         picture = np.full((self.size[1], self.size[0], 3), 235 if bright else 40, np.uint8)
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=self.pixels)
+        frame = _TO_PIXELS.reformat(av.VideoFrame.from_ndarray(picture, format="rgb24"), format=self.pixels)
         frame.pts, frame.time_base = round((moment + self.late_s) * _TICKS), Fraction(1, _TICKS)
         return frame
 
@@ -130,8 +133,10 @@ def play(path: Path) -> Shown:
 
 def _lights(path: Path) -> tuple[list[tuple[float, float]], float]:
     with av.open(str(path)) as container:
-        frames = list(container.decode(video=0))
-        lights = [(frame.time or 0.0, float(frame.to_ndarray(format="gray").mean())) for frame in frames]
+        lights = [
+            (frame.time or 0.0, float(_TO_GREY.reformat(frame, format="gray").to_ndarray().mean()))
+            for frame in container.decode(video=0)
+        ]
         return lights, 1 / float(container.streams.video[0].average_rate or 24)
 
 
