@@ -77,7 +77,7 @@ class FairHouse:
 
     async def until_submitted(self, names: Sequence[str]) -> list[str]:
         """The order, once the model was asked for all of these."""
-        await self._until(lambda: set(names) <= set(self.order))
+        await self.until(lambda: set(names) <= set(self.order))
         return self.order
 
     async def until_ended(self, count: int) -> list[Job]:
@@ -91,9 +91,9 @@ class FairHouse:
 
     async def until_logged(self, action: str, count: int) -> None:
         """Until the workers have logged an action so often."""
-        await self._until(lambda: self.logged()[action] >= count)
+        await self.until(lambda: self.logged()[action] >= count)
 
-    async def _until(self, is_so: Callable[[], bool]) -> None:
+    async def until(self, is_so: Callable[[], bool]) -> None:
         """The other processes say nothing to this one: look often."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
