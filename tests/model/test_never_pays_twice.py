@@ -27,7 +27,23 @@ from tests.model.world import World
 from tests.worker.clips import write_clip
 
 AWAY = Unavailable("out of reach")
-LOSABLE = ("create", "save", "publish", "ack", "nack", "get", "put", "fetch", "list", "recover", "delete")
+LOSABLE = (
+    "create",
+    "save",
+    "publish",
+    "ack",
+    "nack",
+    "get",
+    "put",
+    "fetch",
+    "list",
+    "recover",
+    "delete",
+    "park",
+    "next",
+    "remove",
+    "holds",
+)
 picks = st.integers(0, 1_000_000)
 
 
@@ -57,8 +73,14 @@ class NeverPaysTwice(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.runner.run(work)
 
-    @initialize(clips=st.integers(1, 2), choice=st.sampled_from(OnUnknownSubmit), recorded=st.booleans())
-    def begin(self, clips: int, choice: OnUnknownSubmit, recorded: bool) -> None:
+    @initialize(
+        clips=st.integers(1, 2),
+        choice=st.sampled_from(OnUnknownSubmit),
+        recorded=st.booleans(),
+        capacity=st.integers(0, 2),
+    )
+    def begin(self, clips: int, choice: OnUnknownSubmit, recorded: bool, capacity: int) -> None:
+        self.world.capacity = capacity
         self._publish(clips, choice, recorded)
         self.run(self._started())
 
@@ -167,6 +189,15 @@ class NeverPaysTwice(RuleBasedStateMachine):
 
     async def _reconciled(self, worker: Any) -> None:
         worker.reconcile()
+        await self.world.stage.settle()
+
+    @precondition(lambda self: self.world.workers and self.world.capacity)
+    @rule(which=picks)
+    def parked_jobs_are_brought_back(self, which: int) -> None:
+        self.run(self._brought_back(self.world.workers[which % len(self.world.workers)]))
+
+    async def _brought_back(self, worker: Any) -> None:
+        worker.bring_back()
         await self.world.stage.settle()
 
     @invariant()

@@ -97,6 +97,12 @@ class WorkerProcess:
         """Its minute is over."""
         self._begin(reconcile(self.handler.ctx))
 
+    def bring_back(self) -> None:
+        """It has room for parked jobs, if it parks any."""
+        if parking := self.handler.parking:
+            for lane in parking.lanes.values():
+                self._begin(parking.bring_back(lane))
+
     async def crash(self) -> None:
         await self.stage.crash(self.name)
         self.post.lose_leases(self.name)

@@ -10,13 +10,16 @@ from infra.adapters import Adapters
 from infra.media.editor import FileEditor
 from schemas.domain import events as ev
 from schemas.domain.job import Job, new_job
-from schemas.ports import REQUESTS, JobQuery, JobStore, VideoStore
+from schemas.ports import REQUESTS, JobQuery, JobStore, ParkedJobs, VideoStore
 from schemas.services.update import update_job
 from schemas.wire.message import encode_request
 from schemas.wire.request import VideoRequest
+from schemas.wire.types import LANES, Priority
 from subscriber.context import WorkerContext
 from subscriber.fair_slots import FairSlots
+from subscriber.fairness import LaneLoad
 from subscriber.handler import Handler, InFlightJobs
+from subscriber.parking import Parking
 from subscriber.policy import Deadlines
 from subscriber.rate_limit import SubmitRateLimiter
 from tests.model.post import Post
@@ -36,7 +39,10 @@ class World:
     film: bytes
     jobs: JobStore
     videos: VideoStore
+    parked: ParkedJobs
     stack: AsyncExitStack
+    capacity: int = 0
+    """Jobs that a worker has before it parks the next one; 0: it parks none."""
     stage: Stage = field(default_factory=Stage)
     post: Post = field(default_factory=Post)
     time: WorldTime = field(default_factory=lambda: WorldTime(BEGAN))
@@ -52,8 +58,9 @@ class World:
         adapters = await stack.enter_async_context(Adapters())
         jobs = await adapters.jobs(f"sqlite://{folder}/reelbus.db")
         videos = await adapters.videos(f"file://{folder}/videos", base_url="http://facade")
+        parked = await adapters.jobs_parked(f"sqlite://{folder}/reelbus.db")
         (folder / "scratch").mkdir()
-        return cls(folder, film, jobs, videos, stack)
+        return cls(folder, film, jobs, videos, parked, stack)
 
     async def close(self) -> None:
         for worker in self.workers:
@@ -68,7 +75,9 @@ class World:
         self.started += 1
         name = f"worker-{self.started}"
         ctx = self._shop(name, self.clock_of(name))
-        worker = WorkerProcess(name, self.stage, self.post, Handler(ctx, InFlightJobs(FairSlots(10))))
+        lanes: dict[Priority, LaneLoad] = {lane: LaneLoad(lane, self.capacity) for lane in LANES}
+        parking = Parking(ctx, ctx.parked, lanes) if ctx.parked else None
+        worker = WorkerProcess(name, self.stage, self.post, Handler(ctx, InFlightJobs(FairSlots(10)), parking))
         self.workers.append(worker)
         return worker
 
@@ -81,6 +90,7 @@ class World:
             jobs=gated(DatedJobs(self.jobs, clock)),
             videos=gated(self.videos),
             model=gated(self.provider),
+            parked=gated(self.parked) if self.capacity else None,
             editor=gated(FileEditor()),
             clock=clock,
             owner=name,
@@ -141,7 +151,8 @@ class World:
     async def _at_rest(self) -> bool:
         """True once every job has ended and nobody looks after it any more; else an hour passes."""
         jobs = await self.all_jobs()
-        if not self.post.letters and all(job.ended and job.next_check_at is None for job in jobs):
+        parked = [job for lane in LANES for job in await self.parked.next(lane, limit=1)]
+        if not self.post.letters and not parked and all(job.ended and job.next_check_at is None for job in jobs):
             return True
         for worker in self.workers:
             self.post.lose_leases(worker.name)  # what nobody works at was settled in vain, and comes again
@@ -149,5 +160,6 @@ class World:
             await self.provider.deliver(operation)
         self.time.passed_s += 3600
         self.workers[-1].reconcile()
+        self.workers[-1].bring_back()
         await self.stage.settle()
         return False
