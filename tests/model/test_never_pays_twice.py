@@ -44,6 +44,8 @@ LOSABLE = (
     "remove",
     "holds",
 )
+CALLS_TO_BE_ADMITTED = 2
+"""The record is read, and created if there is none."""
 picks = st.integers(0, 1_000_000)
 
 
@@ -77,12 +79,18 @@ class NeverPaysTwice(RuleBasedStateMachine):
         clips=st.integers(1, 2),
         choice=st.sampled_from(OnUnknownSubmit),
         recorded=st.booleans(),
-        capacity=st.integers(0, 2),
+        capacity=st.sampled_from([0, 1, 1]),
     )
     def begin(self, clips: int, choice: OnUnknownSubmit, recorded: bool, capacity: int) -> None:
+        """A worker that parks has one job more than it takes, and no room for the next one."""
         self.world.capacity = capacity
         self._publish(clips, choice, recorded)
         self.run(self._started())
+        if capacity:
+            self._publish(clips, choice, recorded)
+            for letter in self.world.post.free():
+                self.run(self._taken(letter, self.world.workers[0]))
+                self._let_through(CALLS_TO_BE_ADMITTED)
 
     async def _started(self) -> None:
         self.world.start_worker()
@@ -126,6 +134,11 @@ class NeverPaysTwice(RuleBasedStateMachine):
         for each in which:
             if ready := self._ready():
                 self.run(self.world.stage.let(ready[each % len(ready)]))
+
+    def _let_through(self, calls: int) -> None:
+        for _ in range(calls):
+            if ready := self._ready():
+                self.run(self.world.stage.let(ready[0]))
 
     @precondition(lambda self: self._losable())
     @rule(which=picks, fate=st.sampled_from(["never arrives", "answer lost", "own write looks foreign"]))
