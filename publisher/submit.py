@@ -49,6 +49,8 @@ async def publish_if_due(ctx: PublisherContext, job: Job) -> Job:
     # A job in `submitting` has a worker, or a window in which no other worker may claim it.
     if job.ended or job.state is JobState.SUBMITTING or job.next_check_at is None or job.next_check_at > now:
         return job
+    if job.waits_for_turn and now < job.deadline:
+        return job  # a repeated call brings no parked job back before its turn
     try:
         job = await ctx.jobs.save(advance(job, Reconciled(at=now)))
     except Conflict:  # a worker has it, or another call published it

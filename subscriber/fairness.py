@@ -9,7 +9,7 @@ that the worker may hold.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,8 +19,6 @@ from schemas.ports import ParkedJob
 from schemas.wire.types import Priority
 from subscriber.fair_queue import Share
 
-WAITS_FOR: Mapping[Priority, str] = {"interactive": "turn", "batch": "batch"}
-"""What the record of a parked job says that it waits for."""
 EXPECTED_S = 30.0
 """A request that was published again comes within this time, or another worker received it."""
 
@@ -34,11 +32,6 @@ def may_park(job: Job, now: datetime) -> bool:
     """True for a job of which nothing was ever submitted, and which is neither cancelled nor past its deadline."""
     is_new = job.state is JobState.QUEUED and not job.clips and not job.started
     return is_new and not job.cancel_requested and now < job.deadline
-
-
-def was_parked(job: Job) -> bool:
-    """True if the record says that the job was parked. Then its next delivery is its turn: it is never parked twice."""
-    return job.waiting_for in WAITS_FOR.values()
 
 
 @dataclass(slots=True)

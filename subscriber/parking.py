@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from schemas.domain import events as ev
-from schemas.domain.job import Job
+from schemas.domain.job import WAITS_FOR_TURN, Job
 from schemas.errors import Conflict, NewerRecord, Unavailable
 from schemas.ports import ParkedJob, ParkedJobs, topic_of
 from schemas.services.update import save_event, update_job
@@ -24,7 +24,7 @@ from schemas.wire.message import encode_request
 from schemas.wire.types import Priority
 from subscriber.context import WorkerContext
 from subscriber.fair_queue import Share
-from subscriber.fairness import WAITS_FOR, LaneLoad, may_park, share_of, was_parked
+from subscriber.fairness import LaneLoad, may_park, share_of
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Parking:
         key, priority = share_of(job)
         lane = self.lanes[priority]
         if may_park(job, self.ctx.clock.now()):
-            if was_parked(job):
+            if job.waits_for_turn:  # its next delivery is its turn: no job is parked twice
                 await self.store.remove(job.job_id)
             elif lane.must_park(key, job.job_id):
                 job = await self._park(job, lane)
@@ -105,7 +105,7 @@ class Parking:
         key, priority = share_of(job)
         lane.park(key)
         at = self.ctx.clock.now()
-        waits = ev.Waits(at=at, waiting_for=WAITS_FOR[priority])
+        waits = ev.Waits(at=at, waiting_for=WAITS_FOR_TURN[priority])
         await self.store.park(job.job_id, key=key, priority=priority)
         try:
             job = await save_event(self.ctx.jobs, job, waits)

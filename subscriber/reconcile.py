@@ -21,7 +21,7 @@ from schemas.services.update import save_event
 from schemas.wire.message import REQUESTED, encode_request
 from subscriber.announce import announce
 from subscriber.context import WorkerContext
-from subscriber.fairness import may_park, was_parked
+from subscriber.fairness import may_park
 from subscriber.retention import Retention, eraser_of
 
 logger = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ async def _check_job(ctx: WorkerContext, job: Job, report: Report, dry_run: bool
 
 async def _is_parked(ctx: WorkerContext, job: Job) -> bool:
     """True if a worker brings the job back when it is its turn. A job past its deadline is published now, to expire."""
-    if ctx.parked is None or not was_parked(job) or not may_park(job, ctx.clock.now()):
+    if ctx.parked is None or not job.waits_for_turn or not may_park(job, ctx.clock.now()):
         return False
     return await ctx.parked.holds(job.job_id)
 

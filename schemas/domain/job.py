@@ -3,6 +3,7 @@
 Every store keeps it as the same JSON text: without defaults, and with the keys of later versions.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -16,10 +17,12 @@ from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged, Failure, NewerRecord
 from schemas.versioning import Stored
 from schemas.wire.request import StoredRequest, VideoRequest
-from schemas.wire.types import Moment
+from schemas.wire.types import Moment, Priority
 
 QUEUED_AT_MOST = timedelta(hours=24)
 FIRST_CHECK_AFTER = timedelta(minutes=2)
+WAITS_FOR_TURN: Mapping[Priority, str] = {"interactive": "turn", "batch": "batch"}
+"""What a parked job waits for, by its lane: its message is settled, and a worker publishes it again."""
 LATE_RESULT_WINDOW = timedelta(hours=24)
 """For how long after a job's end its files and charges may still appear, and are searched for."""
 
@@ -93,6 +96,11 @@ class Job(Stored):
     def started(self) -> bool:
         """True after a submit froze the plan, if a clip may have been charged."""
         return any(clip.state is not ClipState.PLANNED or clip.lost_prefixes or clip.late for clip in self.clips)
+
+    @property
+    def waits_for_turn(self) -> bool:
+        """True after the job was parked, until its first submit."""
+        return self.waiting_for in WAITS_FOR_TURN.values()
 
     @property
     def queue_key(self) -> str:
