@@ -19,7 +19,7 @@ from schemas.ports import ParkedJob
 from schemas.wire.types import Priority
 from subscriber.fair_queue import Share
 
-EXPECTED_S = 30.0
+EXPECTED_S = 5.0
 """A request that was published again comes within this time, or another worker received it."""
 
 
