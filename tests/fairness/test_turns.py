@@ -222,7 +222,7 @@ class Turns(RuleBasedStateMachine):
 
 LONG = settings.get_current_profile_name() == "long"
 Turns.TestCase.settings = settings(
-    max_examples=300 if LONG else 8,
+    max_examples=300 if LONG else 6,
     stateful_step_count=30,
     deadline=None,
     derandomize=not LONG,
