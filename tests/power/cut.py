@@ -67,6 +67,7 @@ class Loss:
     """What a power cut took."""
 
     names: int
+    """Outside the scratch folder."""
     frames: int
     emptied: int
 
@@ -83,7 +84,8 @@ def cut_power(data_dir: Path, notes: Path, random: Random) -> Loss:
     videos = f"{data_dir / 'videos'}/"
     unflushed = (path for path, source in flushed.sources.items() if source not in flushed.files)
     emptied = _empty(path for path in unflushed if path.startswith(videos))
-    names = sum(_lose(Path(path)) for path in flushed.pending if random.random() < 0.7)
+    lost = [path for path in flushed.pending if random.random() < 0.7 and _lose(Path(path))]
+    names = sum(not path.startswith(f"{data_dir / 'scratch'}/") for path in lost)
     if random.random() < 0.5:
         shutil.rmtree(data_dir / "scratch", ignore_errors=True)
     notes.write_bytes(b"")
