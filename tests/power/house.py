@@ -110,7 +110,8 @@ class House:
     async def _order_and_wait(self, parts: Mapping[str, Part], orders: int) -> None:
         """Order, and wait until every job has ended that a caller knows of."""
         url, worker = await asyncio.gather(*(part.ready for part in parts.values()))
-        assert all((url, worker)), (self.root / "log").read_text()[-3000:]
+        statuses = {kind: part.process.returncode for kind, part in parts.items()}
+        assert all((url, worker)), f"{statuses}\n{(self.root / 'log').read_text()[-3000:]}"
         for _ in range(orders):
             self.orders[f"job-{len(self.orders)}"] = self.random.choice(("omni", "omni", "image"))
         async with httpx.AsyncClient(base_url=url, timeout=60) as client:

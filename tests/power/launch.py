@@ -13,12 +13,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from infra.embedded.database import Database
 from tests.crash.launch import run
-from tests.power.wal import read_index
+from tests.power.wal import INDEX, index_in
 
 _DATA_DIR = Path(os.environ["REELBUS_DATA_DIR"])
 _STOP_AT = int(os.environ.get("POWER_STOP_AT", "0"))
@@ -59,6 +60,12 @@ def fsync(fd: int) -> None:
     note("flushed", number)
 
 
+@cache
+def open_index() -> int:
+    """Kept open: closing it would drop SQLite's locks on it (https://www.sqlite.org/howtocorrupt.html, 2.2)."""
+    return os.open(_DATA_DIR / INDEX, os.O_RDONLY | os.O_CLOEXEC)
+
+
 def commit(self: Database, operations: Sequence[Any], flush: bool) -> Any:
     """Commit, and note how. One process at a time, so that the log's end is that of this commit."""
     fcntl.flock(_turn, fcntl.LOCK_EX)
@@ -66,7 +73,7 @@ def commit(self: Database, operations: Sequence[Any], flush: bool) -> Any:
         note("committing")
         attempts = _commit(self, operations, flush)
         (synchronous,) = self._writer.execute("PRAGMA synchronous").fetchone()
-        index = read_index(_DATA_DIR)
+        index = index_in(open_index())
         note("committed", synchronous, index.salt.hex(), index.frames)
     finally:
         fcntl.flock(_turn, fcntl.LOCK_UN)

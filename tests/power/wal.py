@@ -21,15 +21,24 @@ class Index:
     """How many a checkpoint has begun to write into the database file. It flushes them first."""
 
 
+_HEAD = struct.Struct("=16xI12x8s88xI4x")
+
+
 def read_index(folder: Path) -> Index:
-    """Nothing, if the file is absent or has no content yet."""
+    """Nothing, if the file is absent. A process that uses the database must not call it: it would lose its locks."""
     try:
-        head = (folder / INDEX).read_bytes()[:136]
+        with (folder / INDEX).open("rb") as file:
+            return index_in(file.fileno())
     except FileNotFoundError:
         return Index()
-    if len(head) < 136:
+
+
+def index_in(fd: int) -> Index:
+    """Read the open file; nothing, if it has no content yet."""
+    head = os.pread(fd, _HEAD.size, 0)
+    if len(head) < _HEAD.size:
         return Index()
-    frames, salt, checkpointed = struct.unpack("=16xI12x8s88xI4x", head)
+    frames, salt, checkpointed = _HEAD.unpack(head)
     return Index(salt=salt, frames=frames, checkpointed=checkpointed)
 
 
