@@ -142,7 +142,10 @@ class Adapters:
     async def model(
         self, url: str, *, videos: VideoStore, scratch: Path, settings: Addresses | None = None
     ) -> VideoModel:
-        """Open the video model of a provider. `scratch` is an existing folder for unfinished files."""
+        """Open the video model of a provider. `scratch` is an existing folder for unfinished files.
+
+        A file there that was put into the store, or fetched from it, is not written to afterwards: it may be a link.
+        """
         provider, address = find_provider(url)
         model = provider.open_model(address, settings or Addresses(), videos, scratch)
         self.close_at_exit(model.aclose)

@@ -33,6 +33,7 @@ class VideoStore(Protocol):
     async def fetch(self, name: str, to: Path) -> None:
         """Copy the file to a local one. `name` may also be the URI of an image under `reads`.
 
+        In a worker's scratch folder the copy may be a link to the stored file: nothing writes into it.
         Raises `NotFound`, and `Invalid` for an unsafe name, another URI and an image that is too large.
         """
 
