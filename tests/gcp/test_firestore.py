@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from google.api_core.exceptions import DeadlineExceeded
 from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
@@ -101,6 +102,35 @@ def test_the_file_of_indexes_is_what_the_code_needs() -> None:
         "fieldOverrides": [{"collectionGroup": "jobs", "fieldPath": name, "indexes": []} for name in NOT_INDEXED],
     }
     assert json.loads(INDEXES.read_text()) == wanted
+
+
+class _NoIndex(grpc.GenericRpcHandler):  # type: ignore[misc, unused-ignore]
+    """Refuses every query, as Firestore does without the index. The emulator needs none."""
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        async def refuse(_: bytes, call: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+            await call.abort(grpc.StatusCode.FAILED_PRECONDITION, "The query requires an index")
+
+        return grpc.unary_stream_rpc_method_handler(refuse)
+
+
+async def test_without_its_index_a_position_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((_NoIndex(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{port}")
+    jobs = FirestoreJobs("project")
+    try:
+        assert await jobs.ahead_of(a_job()) is None
+        with pytest.raises(Unavailable, match="requires an index"):
+            await jobs.list(JobQuery())
+    finally:
+        await jobs.aclose()
+        await server.stop(None)
+    assert [record.__dict__["action"] for record in caplog.records] == ["index_missing"]
 
 
 def test_two_ranges_at_once_are_refused(offline: FirestoreJobs) -> None:

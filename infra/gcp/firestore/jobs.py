@@ -96,11 +96,19 @@ class FirestoreJobs:
         return JobPage(jobs=jobs, cursor=encode_cursor(position_of(query, page[-1])) if more else None)
 
     async def ahead_of(self, job: Job) -> int | None:
-        """Count at most a thousand, for which Google bills one read: https://cloud.google.com/firestore/pricing"""
+        """Count at most a thousand, for which Google bills one read: https://cloud.google.com/firestore/pricing
+
+        None also before the operator has deployed the index: a job can be shown without its position.
+        """
         if job.state is not JobState.QUEUED:
             return None
         with translate_errors("Firestore"):
-            found = await _count(ahead_query(self.collection, job).limit(COUNTED_AHEAD))
+            try:
+                found = await _count(ahead_query(self.collection, job).limit(COUNTED_AHEAD))
+            except FailedPrecondition as error:
+                extra = {"action": "index_missing", "reason": str(error)}
+                logger.warning("the position in the queue can't be counted", extra=extra)
+                return None
         return found if found < COUNTED_AHEAD else None
 
     async def count_queued(self, key: str, *, at_most: int) -> int:
