@@ -9,6 +9,10 @@ import atexit
 import fcntl
 import gc
 import json
+import multiprocessing
+import multiprocessing.context
+import multiprocessing.forkserver
+import multiprocessing.util
 import os
 import runpy
 import selectors
@@ -19,12 +23,14 @@ import traceback
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 
 _REQUEST_AT_MOST = 200_000
 _FDS_AT_MOST = 16
 _ABOVE_ALL = 500
 """File descriptors of a test have lower numbers."""
 _CALLED_WITHIN_S = 60
+_WORKER = "subscriber"
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,8 @@ def become(order: Order, received: list[int]) -> int:
     os.environ.clear()
     os.environ.update(order.environment)
     sys.argv[1:] = order.arguments
+    if order.module == _WORKER:
+        fork_what_is_spawned()
     try:
         runpy.run_module(order.module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
@@ -150,6 +158,34 @@ def become(order: Order, received: list[int]) -> int:
         traceback.print_exc()
         return 1
     return 0
+
+
+def fork_what_is_spawned() -> None:
+    """Fork a worker's renderers too, which saves 0.6 s of CPU for each worker.
+
+    multiprocessing's own fork server does it. It is forked here, where no thread runs yet.
+    """
+    context = multiprocessing.get_context("forkserver")
+    spawn = multiprocessing.util.spawnv_passfds
+    multiprocessing.util.spawnv_passfds = _fork_command  # type: ignore[assignment]
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        multiprocessing.util.spawnv_passfds = spawn
+    vars(multiprocessing.context)["_concrete_contexts"]["spawn"] = context
+
+
+def _fork_command(_: str, arguments: list[str], fds: list[int]) -> int:
+    """`python … -c CODE` with these descriptors, as `spawnv_passfds` starts it."""
+    if pid := os.fork():
+        return pid
+    try:
+        kept = sorted({0, 1, 2, *fds})
+        for low, high in pairwise([*kept, _ABOVE_ALL]):
+            os.closerange(low + 1, high)
+        exec(arguments[-1], {})  # multiprocessing's own two lines
+    finally:
+        os._exit(0)
 
 
 def main() -> None:

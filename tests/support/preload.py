@@ -6,6 +6,7 @@ _MODULES = (
     "PIL.Image",
     "av",
     "infra.animatic.model",
+    "infra.animatic.render",
     "infra.embedded.bus",
     "infra.embedded.jobs",
     "infra.embedded.videos",
