@@ -38,7 +38,7 @@ soak: install-dev node ## Minutes: 200 jobs at once through two killed workers, 
 	$(PYTEST) -m slow tests/soak tests
 
 crash-matrix: install-dev ## Kill the worker and the facade at every step of a job; what it cost, and what was lost
-	$(BIN)/pytest -q -p no:xdist tests/crash
+	$(BIN)/pytest -q -p no:xdist tests/crash tests/fairness/test_kills.py
 
 crash-points: install-dev ## List the steps of a job anew, after they have changed
 	$(BIN)/python -m tests.crash.record
