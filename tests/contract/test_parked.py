@@ -140,3 +140,10 @@ async def test_ids_that_firestore_reserves_are_parked_too(parked: ParkedJobs) ->
     await parked.park("__id__", key="", priority=INTERACTIVE)
     assert await parked.holds("__id__")
     assert await order(parked, without=("a",)) == ["__id__"]
+
+
+async def test_a_flood_that_is_parked_at_once_still_has_one_job_in_each_round(parked: ParkedJobs) -> None:
+    flood = [f"a{number}" for number in range(32)]
+    await asyncio.gather(*(park(parked, name) for name in flood))
+    await park(parked, "b1", "b2")
+    assert [name[0] for name in await order(parked)] == list("abab") + ["a"] * 30

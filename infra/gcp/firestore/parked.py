@@ -1,8 +1,11 @@
 """The parked jobs in Firestore: one document for each, beside the jobs.
 
-Processes that park at the same moment may give two jobs of a key the same tag, so that both are served in one round.
+One process gives the jobs of a key different tags. Processes that park at the same moment may give two of them the same
+tag, so that both are served in one round.
 """
 
+import asyncio
+import time
 from collections.abc import Collection, Sequence
 
 from google.api_core.exceptions import AlreadyExists as Taken
@@ -22,6 +25,9 @@ COLLECTION = "parked"
 PAGE = 100
 PAGES = 10
 """`next` reads no more pages than this. If all their jobs are of left-out keys, it returns none."""
+TAG_KEPT_S = 5.0
+"""A process reads the last tag of a key again after this time: other processes park jobs of it too."""
+TAGS_AT_MOST = 10_000
 INDEXES = (
     (("priority", "ASCENDING"), ("tag", "ASCENDING"), ("parked_at", "ASCENDING")),
     (("key", "ASCENDING"), ("priority", "ASCENDING"), ("tag", "DESCENDING")),
@@ -47,12 +53,16 @@ class FirestoreParkedJobs:
     def __init__(self, jobs: FirestoreJobs) -> None:
         self._client = jobs.client
         self._collection = jobs.client.collection(COLLECTION)
+        self._tagging = asyncio.Lock()
+        self._tags: dict[tuple[Priority, str], tuple[int, float]] = {}
+        """The last tag of a key, and until when it counts."""
 
     async def park(self, job_id: str, *, key: str, priority: Priority) -> None:
         document = self._collection.document(document_id(job_id))
         fields = {"job_id": job_id, "key": key, "priority": priority, "parked_at": SERVER_TIMESTAMP, "times": 1}
         with translate_errors("Firestore"):
-            fields["tag"] = await self._next_tag(priority, key)
+            async with self._tagging:  # a flood parks many jobs of a key at once
+                fields["tag"] = await self._next_tag(priority, key)
             try:
                 await document.create(fields, retry=None, timeout=WRITE_TIMEOUT_S)
             except Taken:
@@ -96,6 +106,15 @@ class FirestoreParkedJobs:
 
     async def _next_tag(self, priority: Priority, key: str) -> int:
         """Return one more than the last tag of the key, but at least the lowest of the lane."""
-        lowest = await lane_query(self._collection, priority).limit(1).get(timeout=READ_TIMEOUT_S)
-        last = await last_query(self._collection, priority, key).get(timeout=READ_TIMEOUT_S)
-        return max([0, *(int(each.get("tag")) for each in lowest), *(int(each.get("tag")) + 1 for each in last)])
+        last, until = self._tags.get((priority, key), (0, 0.0))
+        if time.monotonic() < until:
+            tag = last + 1
+        else:
+            if len(self._tags) >= TAGS_AT_MOST:
+                self._tags.clear()
+            lowest = await lane_query(self._collection, priority).limit(1).get(timeout=READ_TIMEOUT_S)
+            of_key = await last_query(self._collection, priority, key).get(timeout=READ_TIMEOUT_S)
+            tag = max([0, *(int(each.get("tag")) for each in lowest), *(int(each.get("tag")) + 1 for each in of_key)])
+            until = time.monotonic() + TAG_KEPT_S
+        self._tags[priority, key] = (tag, until)
+        return tag
