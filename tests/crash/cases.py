@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image
 
+from schemas.ports import BATCH_WORKERS, WORKERS, Subscription
 from tests.vertex.rig import OMNI, VEO_FAST
 from tests.vertex.script import Step
 
@@ -29,11 +30,11 @@ def _picture() -> str:
 
 ASKED: Mapping[str, Mapping[str, Any]] = {
     "extension": {"model": VEO_FAST, "duration_seconds": 11},
-    "image": {"model": OMNI, "duration_seconds": 3, "reference_image": _picture()},
+    "image": {"model": OMNI, "duration_seconds": 3, "reference_image": _picture(), "priority": "batch"},
     "veo": {"model": VEO_FAST, "duration_seconds": 4},
     "omni": {"model": OMNI, "duration_seconds": 3},
 }
-"""Lengths that the models make exactly, so that no time goes into encoding."""
+"""Lengths that the models make exactly, so that no time goes into encoding. Each lane has an order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,11 @@ class Case:
     def asked(self) -> dict[str, Any]:
         """The request without its id."""
         return {"prompt": "A harbour at dawn, gulls", **ASKED[self.order], **self.fields}
+
+    @property
+    def lane(self) -> Subscription:
+        """The subscription by which the workers receive the request."""
+        return BATCH_WORKERS if self.asked.get("priority") == "batch" else WORKERS
 
 
 def points_file(side: str, ground: str, order: str) -> Path:

@@ -13,7 +13,7 @@ from publisher.context import PublisherContext
 from publisher.submit import submit
 from schemas.domain.job import Job
 from schemas.errors import Unavailable
-from schemas.ports import COMPLETIONS, DEAD_WORKERS, REQUESTS, WORKERS, Subscription
+from schemas.ports import BATCH_WORKERS, COMPLETIONS, DEAD_WORKERS, WORKERS, Subscription, topic_of
 from schemas.wire.message import Message, encode_request
 from schemas.wire.request import VideoRequest
 from tests.crash.cases import HELD, Case
@@ -69,7 +69,7 @@ class House:
             with suppress(Unavailable):  # an emulator is slow at first: then as the others do
                 await submit(self.desk, request)
                 return
-        await self.desk.bus.publish(REQUESTS, encode_request(request, at=self.desk.clock.now()))
+        await self.desk.bus.publish(topic_of(request), encode_request(request, at=self.desk.clock.now()))
 
     async def told(self, count: int = 1) -> None:
         """So many completions came."""
@@ -122,7 +122,7 @@ async def house_of(case: Case, job_id: str, ground: Ground) -> AsyncIterator[Hou
             videos=await adapters.videos(at["videos"], base_url="http://facade"),
             clock=SystemClock(),
         )
-        for subscription in (WORKERS, DEAD_WORKERS, EAR):
+        for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS, EAR):
             await desk.bus.ensure(subscription)
         house = House(case, job_id, folder, ground, vertex, desk)
         async with _listening(house):

@@ -15,12 +15,16 @@ from tests.crash.parts import Part
 from tests.crash.points import read_points
 
 TOLD = "after bus.publish video-completions #1"
-DONE = "after delivery video-workers.ack #1"
 PATIENCE_S = 250
 API = "/api/videos/generate"
 
 
 TRIES, AGAIN_AFTER_S = 30, 1.0
+
+
+def done(house: House) -> str:
+    """Return the point at which the request's message is settled."""
+    return f"after delivery {house.case.lane.name}.ack #1"
 
 
 class Wrong(Exception):
@@ -73,7 +77,7 @@ async def _worker_killed(house: House) -> Left:
     passed = read_points(house.record)
     part = await house.start("worker")
     # A message that was not acked comes again, and is answered with a completion however often that is out already.
-    await _while_alive(part, house.told((TOLD in passed) + (DONE not in passed)))
+    await _while_alive(part, house.told((TOLD in passed) + (done(house) not in passed)))
     await _stop(part)
     return left
 
