@@ -34,7 +34,7 @@ node: ## Install what the Node package's tests need; without npm they are skippe
 	@if command -v npm >/dev/null; then $(MAKE) -s publisher/node/node_modules/.package-lock.json; \
 	else echo "no npm: the Node package is not tested" >&2; fi
 
-soak: install-dev node ## Minutes: 200 jobs at once through two killed workers, the longest films, what waits for leases
+soak: install-dev node ## Minutes: 200 jobs at once through two killed workers, 200 power cuts, the longest films, what waits for leases
 	$(PYTEST) -m slow tests/soak tests
 
 crash-matrix: install-dev ## Kill the worker and the facade at every step of a job; what it cost, and what was lost
