@@ -51,8 +51,12 @@ class Parking:
         key, priority = share_of(job)
         lane = self.lanes[priority]
         if may_park(job, self.ctx.clock.now()):
-            if job.waits_for_turn:  # its next delivery is its turn: no job is parked twice
-                await self.store.remove(job.job_id)
+            if job.waits_for_turn:
+                if lane.must_park(key, job.job_id) and await self.store.holds(job.job_id):
+                    # The message came twice. The job keeps its place, also if another worker is just removing its row.
+                    await self.store.park(job.job_id, key=key, priority=priority)
+                    return None
+                await self.store.remove(job.job_id)  # it is its turn: a job without a row is not parked again
             elif lane.must_park(key, job.job_id):
                 job = await self._park(job, lane)
                 if may_park(job, self.ctx.clock.now()):

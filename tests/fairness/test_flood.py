@@ -21,6 +21,13 @@ ROUND = 2
 PACE = {"FAIR_PRICE": "0.40", "REELBUS_SUBMITS_PER_MINUTE": "1200"}
 """A paid model, of which the worker has a share of 20 submits a second."""
 
+PATIENT = {
+    "REELBUS_ACK_DEADLINE_S": "60",
+    "REELBUS_SUBMIT_TIMEOUT_S": "300",
+    "REELBUS_SUBMITTING_HOLD_S": "500",
+}
+"""The model is busy for as long as the emulators need for the flood."""
+
 
 @pytest.mark.slow
 async def test_ten_jobs_do_not_wait_for_a_flood(tmp_path: Path) -> None:
@@ -47,6 +54,7 @@ async def test_ten_jobs_do_not_wait_for_a_flood_on_the_emulators(tmp_path: Path,
     project.create_bucket()
     addresses = {"bus": project.bus_url, "jobs": project.jobs_url, "videos": project.videos_url}
     async with fair_house(tmp_path, **addresses) as house:
+        house.settings = PATIENT
         await _flood_and_count(house, FLOOD)
 
 
