@@ -80,7 +80,8 @@ def cut_power(data_dir: Path, notes: Path, random: Random) -> Loss:
     kept = max(kept, index.checkpointed)
     if random.random() < 0.3:  # the system may have written more of the log by itself
         kept = max(kept, random.randint(kept, index.frames))
-    cut_log(data_dir, kept)
+    if any(index.salt):  # else no process came to the log: what an earlier cut left is on the disk
+        cut_log(data_dir, kept)
     videos = f"{data_dir / 'videos'}/"
     unflushed = (path for path, source in flushed.sources.items() if source not in flushed.files)
     emptied = _empty(path for path in unflushed if path.startswith(videos))
