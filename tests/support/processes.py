@@ -28,6 +28,8 @@ class Process:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._status: int | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+        """Done once the status is known, whichever call reads it."""
         self.pid: int = self._hear()["pid"]
 
     @property
@@ -52,11 +54,15 @@ class Process:
         loop = asyncio.get_running_loop()
         told: asyncio.Future[None] = loop.create_future()
         if self.returncode is None:
-            loop.add_reader(self._connection, partial(_resolve, told))
+            self._waiting.append(told)
+            loop.add_reader(self._connection, self._end)
             try:
                 await told
             finally:
-                loop.remove_reader(self._connection)
+                self._waiting.remove(told)
+                if not self._waiting:
+                    loop.remove_reader(self._connection)
+                    self._close()
         return self._end()
 
     def send_signal(self, number: int) -> None:
@@ -76,8 +82,15 @@ class Process:
     def _end(self) -> int:
         if self._status is None:
             self._status = int(self._hear()["status"])
-            self._connection.close()
+            for told in self._waiting:
+                _resolve(told)
+            self._close()
         return self._status
+
+    def _close(self) -> None:
+        """Keep the connection while an event loop watches it."""
+        if self._status is not None and not self._waiting:
+            self._connection.close()
 
     def _hear(self) -> dict[str, int]:
         news: dict[str, int] = json.loads(self._connection.recv(_SAID_AT_MOST) or '{"status": -9}')
