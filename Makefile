@@ -2,7 +2,7 @@
 # that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations into .venv at once would break it
-.PHONY: help demo demo-pythons demo-gcp serve node test test-gcp soak crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale check generated format clean lock packages install-run install-dev install-bench
+.PHONY: help demo demo-pythons demo-gcp serve node test test-gcp soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale check generated format clean lock packages install-run install-dev install-bench
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 # Compiled modules are kept, whatever the environment says: the tests start a process hundreds of times.
@@ -34,8 +34,11 @@ node: ## Install what the Node package's tests need; without npm they are skippe
 	@if command -v npm >/dev/null; then $(MAKE) -s publisher/node/node_modules/.package-lock.json; \
 	else echo "no npm: the Node package is not tested" >&2; fi
 
-soak: install-dev node ## Minutes: 200 jobs at once through two killed workers, 200 power cuts, the longest films, what waits for leases
+soak: install-dev node ## Minutes: 200 jobs at once through two killed workers, 40 power cuts, the longest films, what waits for leases
 	$(PYTEST) -m slow tests/soak tests
+
+long: install-dev node ## A quarter of an hour: 200 power cuts, and a flood of 2,000 jobs on the emulators
+	CUTS=50 FLOOD=2000 $(PYTEST) -m slow tests/power tests/fairness
 
 crash-matrix: install-dev ## Kill the worker and the facade at every step of a job; what it cost, and what was lost
 	$(BIN)/pytest -q -p no:xdist tests/crash tests/fairness/test_kills.py
