@@ -4,9 +4,9 @@ Each cut comes right at a note of one of the two: before or after a name is made
 another company's and goes on. Nothing is paid twice, no job that a caller knows of is lost, and every job ends.
 """
 
+import os
 import shutil
 import sqlite3
-import os
 import sys
 from collections import Counter
 from contextlib import closing
