@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,15 +57,27 @@ async def download(client: JobClient, view: JobView, output: Path) -> Path:
     An older file of that name is replaced once the video is complete.
     """
     target = _target_of(view, output)
-    part = target.with_name(_part_name(target.name))
+    folder = target.with_name(_part_name(target.name))
     try:
-        await client.fetch(view, part)
-        os.replace(part, target)
+        folder.mkdir(exist_ok=True)
+        await client.fetch(view, folder / "video")
+        os.replace(folder / "video", target)
     except OSError as error:
         raise Unavailable(f"{target} can't be written: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        _delete(folder)
     return target.absolute()
+
+
+def _delete(folder: Path) -> None:
+    """Delete the folder of an unfinished file.
+
+    After Ctrl-C a thread may still copy the file: without its folder it can't make it again.
+    """
+    for _ in range(3):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
 
 
 def _target_of(view: JobView, output: Path) -> Path:
