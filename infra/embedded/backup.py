@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.embedded.data_folder import flush_folder
 from infra.embedded.database import translate_errors
 from schemas.errors import Invalid, Unavailable, unavailable_of
 
@@ -48,7 +49,10 @@ def back_up(database: Path, videos: Path | None, to: Path) -> Backup:
         for path, _ in _files(partial):
             with path.open("rb") as file:
                 os.fsync(file.fileno())
+        for folder, _, _ in os.walk(partial):
+            flush_folder(Path(folder))
         partial.rename(to)
+        flush_folder(to.parent)
     except OSError as error:
         raise unavailable_of(f"the folder of the backup, {to},", error) from error
     finally:

@@ -31,7 +31,7 @@ class SqliteParkedJobs:
 
     async def park(self, job_id: str, *, key: str, priority: Priority) -> None:
         row = {"job_id": job_id, "priority": priority, "key": key}
-        # Not flushed: the message is settled by a later commit, and a power cut takes that one as well.
+        # Not flushed: the record is saved next, in the same file, by a flushed commit, before the message is acked.
         await self._database.write(lambda connection: connection.execute(_PARK, row), flush=False)
 
     async def next(self, priority: Priority, *, limit: int, without: Collection[str] = ()) -> Sequence[ParkedJob]:

@@ -31,6 +31,8 @@ _FOLDER_MODE = 0o777
 """Less the process's umask: a web server may serve the folder."""
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
 """Errors after which a copy may succeed: another file system, another owner, too many links, no links at all."""
+_FLUSHED_AT_MOST = 10_000
+"""Folders whose flushed names a process remembers: a few for each job."""
 _STALE_AFTER_S = 24 * 3600
 _SECRET_NAME = ".link-secret"
 """No safe name of a file begins with a dot: the secret is never served."""
@@ -48,6 +50,8 @@ class FolderVideos:
         """Make the folder if absent. Blocks: `open` does it in a thread."""
         self._base_url = base_url.rstrip("/")
         self._scratch = scratch
+        self._flushed: set[Path] = set()
+        """Folders whose names this process has flushed, and those of their parents."""
         with _translate_errors():
             make_folder(root)
             self._root = root.resolve()
@@ -87,12 +91,13 @@ class FolderVideos:
         incoming = self._incoming / secrets.token_hex(16)
         with _translate_errors():
             if target.exists():
-                flush_folder(target.parent)  # the process that stored it may not have come to it yet
+                self._make_folder(target.parent)  # the process that stored it may not have flushed its names yet
+                flush_folder(target.parent)
                 return False
             if isinstance(source, Path) and self._may_link(source):
                 with _copy_instead():
                     _flush_file(source, mode_in(self._root))
-                    return _link(source, target)
+                    return self._give_name(source, target)
             try:
                 _write(incoming, source, mode_in(self._root))
                 is_same = (
@@ -102,9 +107,32 @@ class FolderVideos:
                 )
                 if not is_same:
                     raise Unavailable("a file was damaged on its way to the video folder, and is not kept")
-                return _link(incoming, target)
+                return self._give_name(incoming, target)
             finally:
                 incoming.unlink(missing_ok=True)
+
+    def _give_name(self, source: Path, target: Path) -> bool:
+        """Give a flushed file its name, unless that is taken. Raises `Invalid` if a part of the name is a file."""
+        try:
+            self._make_folder(target.parent)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise Invalid(
+                f"{target.name} can't be stored: a part of its name is a file and not a folder", field="name"
+            ) from error
+        return _link(source, target)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder and its parents if absent. Their names survive a power cut, whichever process made them."""
+        is_there = folder.is_dir()
+        if folder == self._root or (is_there and folder in self._flushed):
+            return
+        self._make_folder(folder.parent)
+        if not is_there:
+            folder.mkdir(_FOLDER_MODE, exist_ok=True)
+        flush_folder(folder.parent)
+        if len(self._flushed) >= _FLUSHED_AT_MOST:
+            self._flushed.clear()
+        self._flushed.add(folder)
 
     def _fetch(self, name: str, to: Path) -> None:
         source = self._path(name)
@@ -190,18 +218,13 @@ def _flush_file(path: Path, mode: int) -> None:
         os.close(handle)
 
 
-def _link(incoming: Path, target: Path) -> bool:
-    """Give the file its name, unless that is taken. A hard link, unlike a rename, never replaces a file."""
+def _link(source: Path, target: Path) -> bool:
+    """Return True if the file got the name. A hard link, unlike a rename, never replaces a file."""
     try:
-        make_folder(target.parent, _FOLDER_MODE)
-        os.link(incoming, target)
+        os.link(source, target)
         is_new = True
-    except (FileExistsError, NotADirectoryError) as error:
+    except FileExistsError:
         is_new = False
-        if error.errno != errno.EEXIST or error.filename2 is None:
-            raise Invalid(
-                f"{target.name} can't be stored: a part of its name is a file and not a folder", field="name"
-            ) from error
     flush_folder(target.parent)  # also a name that another process gave: its own flush may come later
     return is_new
 

@@ -255,3 +255,18 @@ async def test_a_folder_with_a_group_of_its_own_gets_copies(
     (scratch / "made.mp4").write_bytes(b"film")
     assert await linking.put("work/a.mp4", scratch / "made.mp4", content_type=MP4)
     assert not (tmp_path / "videos" / "work" / "a.mp4").samefile(scratch / "made.mp4")
+
+
+async def test_the_names_of_folders_that_another_process_made_are_flushed(
+    videos: FolderVideos, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """That process may have been killed before it flushed them."""
+    flushed: list[Path] = []
+    monkeypatch.setattr(embedded_videos, "flush_folder", flushed.append)
+    root = videos._root
+    (root / "work/one/0").mkdir(parents=True)
+    await videos.put("work/one/0/a.mp4", b"a", content_type="video/mp4")
+    assert {root, root / "work", root / "work/one", root / "work/one/0"} <= set(flushed)
+    flushed.clear()
+    await videos.put("work/one/0/b.mp4", b"b", content_type="video/mp4")
+    assert flushed == [root / "work/one/0"]
