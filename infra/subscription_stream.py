@@ -201,7 +201,7 @@ class SubscriptionStream(Generic[L]):
         self._hand_off.put(batch.messages)
         self._more = len(batch.messages) == free
         if self._more:
-            return None
+            return 0.0 if self._free else None  # a message may have been settled during the read
         return self._poll_interval_s if batch.next_in_s is None else min(self._poll_interval_s, batch.next_in_s)
 
 

@@ -155,3 +155,20 @@ async def test_a_cancelled_wait_loses_no_message() -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert (await anext(stream)).message_id == "a"
+
+
+async def test_a_slot_that_becomes_free_during_a_read_is_used_at_once() -> None:
+    source = source_of("a")
+    async with streaming(source, limit=2) as stream:
+        first = await anext(stream)
+        lease = source.lease
+
+        async def lease_and_settle(limit: int) -> LeasedBatch[Held]:
+            source.lease = lease  # type: ignore[method-assign]
+            await first.ack()
+            return await lease(limit)
+
+        source.lease = lease_and_settle  # type: ignore[method-assign]
+        source.waiting += [Held("b"), Held("c")]
+        stream.nudge()
+        assert [(await anext(stream)).message_id for _ in range(2)] == ["b", "c"]
