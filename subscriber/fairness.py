@@ -4,8 +4,7 @@ A worker has a limited number of jobs of each lane. It parks the jobs beyond tho
 the bus always delivers the next one. So the parked jobs decide who is next, and not the order of the bus; and among the
 parked jobs the keys take turns.
 
-While another key has jobs in this worker or is parked, one key has at most two thirds of them: half of the messages
-that the worker may hold.
+While another key has jobs in this worker or is parked, one key has at most two thirds of them.
 """
 
 from collections import Counter
@@ -60,6 +59,11 @@ class LaneLoad:
         is_alone = not (self.held.keys() | self.parked_keys) - {key}
         most = self.capacity if is_alone else max(1, self.capacity * 2 // 3)
         return self.room > 0 and self.held[key] < most
+
+    @property
+    def has_room_for_parked(self) -> bool:
+        """True if a parked job of a key that is known could run here."""
+        return any(self.has_room(key) for key in self.parked_keys)
 
     def must_park(self, key: str, job_id: str) -> bool:
         """True if a new job has to wait. While jobs are parked, every new one gets its place among them."""

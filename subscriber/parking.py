@@ -73,9 +73,13 @@ class Parking:
 
     async def bring_back_for_ever(self) -> None:
         """Publish parked jobs again as soon as this worker has room for them."""
+        look_at = 0.0
         while True:
             self._changed.clear()
+            is_due = self.ctx.clock.boot() >= look_at
             for lane in self.lanes.values():
+                if not is_due and not lane.has_room_for_parked:
+                    continue  # a read would find nothing for this worker: on Firestore it costs money
                 try:
                     await self.bring_back(lane)
                 except Unavailable as error:
@@ -83,9 +87,13 @@ class Parking:
                     logger.warning("parked jobs can't be brought back yet", extra=extra)
                 except Exception:  # the next look may do better
                     logger.exception("parked jobs can't be brought back", extra={"action": "parked_failed"})
-            are_known = any(lane.parked_keys for lane in self.lanes.values())
+            now = self.ctx.clock.boot()
+            if is_due:
+                look_at = now + IDLE_LOOK_EVERY_S
+            if any(lane.parked_keys for lane in self.lanes.values()):
+                look_at = min(look_at, now + LOOK_EVERY_S)
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S if are_known else IDLE_LOOK_EVERY_S):
+                async with asyncio.timeout(max(0.0, look_at - now)):
                     await self._changed.wait()
 
     async def bring_back(self, lane: LaneLoad) -> None:
@@ -101,7 +109,7 @@ class Parking:
                     lane.expect(parked, self.ctx.clock.boot())
                     chosen.append(parked)
             published = await asyncio.gather(*(self._publish_again(lane, parked) for parked in chosen))
-            if not chosen or not all(published):
+            if not chosen or not all(published) or not lane.has_room_for_parked:
                 return
 
     async def _park(self, job: Job, lane: LaneLoad) -> Job:

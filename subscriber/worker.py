@@ -112,7 +112,10 @@ def watermark_of(lanes: Collection[Progress], now: datetime) -> datetime | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Worker:
-    """One worker process. It runs `in_flight` jobs at once, and holds `prefetch` messages beside them."""
+    """One worker process. It runs `in_flight` jobs at once, and holds `prefetch` messages beside them.
+
+    Where jobs can be parked, a few more messages of each lane are in its hands: those that it is parking.
+    """
 
     ctx: WorkerContext
     in_flight: int

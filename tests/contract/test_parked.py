@@ -101,6 +101,11 @@ async def test_a_job_that_is_parked_twice_keeps_its_place(parked: ParkedJobs) ->
     assert await order(parked) == ["a1", "b1", "a2"]
 
 
+async def test_a_job_that_is_parked_again_costs_its_key_no_turn(parked: ParkedJobs) -> None:
+    await park(parked, "a1", "b1", "a1", "a1", "a1", "a2", "b2", "b3")
+    assert await order(parked) == ["a1", "b1", "a2", "b2", "b3"]
+
+
 async def test_another_process_sees_what_is_parked_and_keeps_its_order(open_parked: Open) -> None:
     first, second = await open_parked(), await open_parked()
     await park(first, "a1", "a2", "a3")

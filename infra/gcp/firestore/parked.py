@@ -66,6 +66,7 @@ class FirestoreParkedJobs:
             try:
                 await document.create(fields, retry=None, timeout=WRITE_TIMEOUT_S)
             except Taken:
+                self._tags.pop((priority, key), None)  # the job keeps its tag: the next one of its key is not used
                 try:
                     await document.update({"times": Increment(1)}, retry=None, timeout=WRITE_TIMEOUT_S)
                 except NotFound:  # another process has removed it at this moment
