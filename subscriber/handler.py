@@ -151,6 +151,9 @@ class Handler:
                 await reject(self.ctx, delivery, cancel.job_id, error)
                 await delivery.ack()
             return
+        except NewerRecord as error:
+            await hold(self.ctx, delivery, error)
+            return
         self.in_flight_jobs.wake(cancel.job_id)
         if job.completion_due:
             await announce(self.ctx, job)

@@ -20,8 +20,8 @@ from schemas.errors import NewerRecord
 from schemas.ports import BATCH_REQUESTS, BATCH_WORKERS, MAX_DELIVERIES, REQUESTS, WORKERS, Delivery
 from schemas.versioning import STORED
 from schemas.wire.completion import Outcome
-from schemas.wire.message import HELD_SINCE, Message, encode_request
-from schemas.wire.request import VideoRequest
+from schemas.wire.message import HELD_SINCE, Message, encode_cancel, encode_request
+from schemas.wire.request import CancelRequest, VideoRequest
 from subscriber import handler as holding
 from subscriber.fair_slots import FairSlots
 from subscriber.handler import Handler, InFlightJobs
@@ -176,6 +176,16 @@ async def test_a_job_whose_record_cannot_be_read_is_held_and_keeps_no_other(benc
         assert (await bench.hear()).job_id == "of-today"
     with pytest.raises(NewerRecord):
         await bench.job("job-9")
+
+
+async def test_a_cancel_of_a_job_whose_record_cannot_be_read_is_held(bench: Bench, tmp_path: Path) -> None:
+    await bench.queued(job_id="job-9")
+    _write(tmp_path, "job-9", "json_set(record, '$.state', 'paused')")
+    request = CancelRequest(job_id="job-9", reason="no need")
+    await bench.ctx.bus.publish(REQUESTS, encode_cancel(request, at=bench.ctx.clock.now()))
+    looks = await _look(bench, MAX_DELIVERIES + 1)
+    assert [each.attempt for each in looks] == [*range(1, MAX_DELIVERIES), 1, 2]
+    assert await bench.ctx.bus.dead_letters() == []
 
 
 async def test_a_record_that_a_newer_worker_moved_on_sets_its_carrier_free(bench: Bench, tmp_path: Path) -> None:
