@@ -1,6 +1,6 @@
-"""Removes quotations of the caller's texts from Google's messages.
+"""Removes quotations of the caller's texts from a provider's messages.
 
-Google's messages may quote the prompt. A quoted prompt must not decide the kind of failure (a prompt may contain
+A provider's messages may quote the prompt. A quoted prompt must not decide the kind of failure (a prompt may contain
 "safety policy"), and it must not get into an error or a log. So every message passes `without_echo` before it is
 classified.
 """

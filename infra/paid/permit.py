@@ -50,7 +50,7 @@ class SubmitPermit:
             self.reaching.reschedule(None)
 
 
-CURRENT_PERMIT: ContextVar[SubmitPermit | None] = ContextVar("PERMITTED", default=None)
+CURRENT_PERMIT: ContextVar[SubmitPermit | None] = ContextVar("CURRENT_PERMIT", default=None)
 
 
 def take_permit() -> SubmitPermit:

@@ -1,4 +1,4 @@
-"""The proxies to Vertex AI: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, read as for Cloud Storage.
+"""The proxies to a provider: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, read as for Cloud Storage.
 
 A loopback address is never called through a proxy.
 """
