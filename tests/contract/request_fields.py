@@ -129,7 +129,9 @@ async def missing_in_family(model: Request, maker: str, send: Send, base: dict[s
     bases = (base, {**base, "scene": SCENE})
     plain = [await send(model.model_validate(body)) for body in bases]
     for name in model.fields_for_models():
-        for value in other_values(model, name):
+        values = list(other_values(model, name))
+        assert values, f"other_values knows no other value of {name}"
+        for value in values:
             try:
                 sent = [await send(model.model_validate({**body, name: value})) for body in bases]
             except Invalid as error:
@@ -142,7 +144,7 @@ async def missing_in_family(model: Request, maker: str, send: Send, base: dict[s
 
 
 async def is_used(model: Request, name: str, send: Send, base: dict[str, Any]) -> bool:
-    """Return True if the provider gets at least one value of the field."""
+    """Return True if the model takes at least one value of the field."""
     for value in other_values(model, name):
         try:
             await send(model.model_validate({**base, name: value}))

@@ -34,9 +34,9 @@ class Flushed:
 
     @classmethod
     def read(cls, notes: Path, database_folder: str) -> "Flushed":
-        """Up to the last whole line."""
+        """Read the notes of all processes. A line that the cut interrupted is no note."""
         found, begun, last_pid_line = cls(), dict[tuple[str, str], tuple[int, str]](), dict[str, int]()
-        for number, line in enumerate(notes.read_text().splitlines()):
+        for number, line in enumerate(notes.read_text().rpartition("\n")[0].splitlines()):
             match line.split("\t"):
                 case _, "made", path:
                     found.pending[path] = number

@@ -80,6 +80,7 @@ def check_what_is_left(house: House) -> None:
 
 
 async def check_the_end(house: House) -> None:
+    assert house.orders, "nothing was ordered: this proves nothing"
     assert house.ended == house.promised == house.orders.keys()
     async with Adapters() as adapters:
         address = f"sqlite://{house.data / DATABASE}"
@@ -90,6 +91,7 @@ async def check_the_end(house: House) -> None:
     assert jobs.keys() == house.orders.keys()
     assert {job.failure.code if job.failure else str(job.state) for job in jobs.values()} <= ENDS
     assert announced == {f"{job.job_id}.1.{job.state}" for job in jobs.values()}
+    assert any(job.result for job in jobs.values())
     check_the_bill(house, jobs)
     for job in jobs.values():
         check_the_files(house, job)

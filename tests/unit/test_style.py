@@ -1,8 +1,5 @@
 """Check the rules for names, words and files of docs/architecture.md that can be counted.
 
-`style_ceilings.json` says how many offenders each package may still have.
-Lower a number after you have corrected some; never raise one.
-
 A private function that a decorator registers (`@apply.register`, `@app.command()`) or hands to a library (pydantic's
 `@field_validator`) has a caller that the source does not name. It is not counted as used once.
 """
