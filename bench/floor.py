@@ -10,8 +10,8 @@ from bench.deployments import make_clip
 from bench.peers.steps import put
 
 JOBS = 60
-COMMITS = 8
-"""Of a job of one clip: record and request, claim, submitting, generating, storing, end, completion, ack."""
+COMMITS = 6
+"""Flushed ones of a job of one clip: record, request, submitting, generating, end, completion. A lease has none."""
 _RECORD = json.dumps({"filling": "x" * 2000})
 _POSTER = b"\xff\xd8\xff\xd9"
 

@@ -98,7 +98,10 @@ class Round:
 
 
 def measure() -> Sequence[Figure]:
-    """With the codecs' work, which all sides share, and without it. A peer that is not installed is left out."""
+    """With the codecs' work, which all sides share, and without it.
+
+    A peer whose server is not installed is left out.
+    """
     return [*_measure("plain", ", without codecs"), *_measure("codecs", "")]
 
 

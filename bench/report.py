@@ -45,7 +45,8 @@ def _row(it: Figure) -> str:
     low, high = it.spread
     sign = "≥" if it.more_is_better else "≤"
     ratio = f"{it.figure:.2f} ({low:.2f} to {high:.2f})"
-    return f"| {it.name} | {_side(it.ours)} | {_side(it.theirs)} | {ratio} | {sign} {it.goal:g} | {it.verdict} |"
+    note = f"; {it.note}" if it.note else ""
+    return f"| {it.name} | {_side(it.ours)} | {_side(it.theirs)}{note} | {ratio} | {sign} {it.goal:g} | {it.verdict} |"
 
 
 def _side(side: Side) -> str:

@@ -1,4 +1,4 @@
-"""Serves an application with the facade's own server settings, and says where once it answers."""
+"""Serves an application with the facade's own server settings and event loop, and says where once it answers."""
 
 import os
 
@@ -22,7 +22,7 @@ def serve(app: Starlette, ready_fd: int) -> None:
         uvicorn.Config(
             app,
             port=0,
-            loop="asyncio",
+            loop="auto",  # uvloop, as in the facade
             http="h11",
             ws="none",
             lifespan="auto",

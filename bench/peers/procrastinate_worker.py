@@ -12,6 +12,7 @@ from typing import Any
 from psycopg_pool import AsyncConnectionPool
 
 from bench.peers import procrastinate_queue as queue
+from infra.event_loop import run_service
 
 
 async def run(conninfo: str, concurrency: int, ready_fd: int) -> None:
@@ -34,7 +35,7 @@ def main() -> None:
     """Run until SIGTERM; then finish the jobs in hand."""
     conninfo, concurrency, ready_fd = sys.argv[1:]
     logging.basicConfig(level=logging.INFO)
-    asyncio.run(run(conninfo, int(concurrency), int(ready_fd)))
+    run_service(run(conninfo, int(concurrency), int(ready_fd)), "auto")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The work of one job, the same on every side: a clip in the store, the assembled video and its poster, on the disk."""
+"""The work of one job, the same on every side: a clip in the store, the assembled video and its poster, on the disk.
+
+Files are linked where reelbus links them: the clip into the scratch folder, the finished files into the store.
+"""
 
 import os
-import secrets
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,9 +24,9 @@ def finish(job_id: str, clip: str) -> dict[str, Any]:
     """Assemble the video, store it and its poster, and return the caller's answer."""
     folder, at = store(), datetime.now(UTC)
     names = final_name(at, job_id), poster_name(at, job_id)
-    with TemporaryDirectory(prefix="assembly-") as scratch:
+    with TemporaryDirectory(prefix="assembly-", dir=folder.parent) as scratch:
         fetched, final, still = (Path(scratch, name) for name in ("clip-0.mp4", "final.mp4", "poster.jpg"))
-        shutil.copyfile(folder / clip, fetched)
+        os.link(folder / clip, fetched)
         probe = _edit(fetched, final, still)
         put(final, folder / names[0])
         put(still, folder / names[1])
@@ -42,14 +43,13 @@ def store() -> Path:
 def put(source: Path, target: Path) -> None:
     """Store a file as our folder does: whole, flushed, under a name that is never reused; the name is flushed too."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    incoming = target.with_name(f".{secrets.token_hex(8)}")
-    with source.open("rb") as original, incoming.open("xb") as file:
-        shutil.copyfileobj(original, file, 1 << 20)
-        file.flush()
-        os.fsync(file.fileno())
-    os.link(incoming, target)
-    incoming.unlink()
-    handle = os.open(target.parent, os.O_RDONLY)
+    _flush(source)
+    os.link(source, target)
+    _flush(target.parent)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
