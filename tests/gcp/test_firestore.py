@@ -15,6 +15,7 @@ from google.cloud.firestore_v1.types import StructuredQuery
 from proto.datetime_helpers import DatetimeWithNanoseconds
 
 from infra.adapters import Adapters
+from infra.gcp.doctor.database import NOT_INDEXED
 from infra.gcp.firestore import parked as parked_jobs
 from infra.gcp.firestore.documents import document, document_id, stamp, update_time
 from infra.gcp.firestore.jobs import FirestoreJobs
@@ -28,7 +29,6 @@ from tests.gcp.emulated import Project
 
 INDEXES = Path(__file__).parents[2] / "infra/deploy/firestore.indexes.json"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-NOT_INDEXED = ("record", "write", "reattach_until")
 _OPERATORS = StructuredQuery.FieldFilter.Operator
 _DIRECTIONS = StructuredQuery.Direction
 

@@ -75,14 +75,7 @@ class Subscriptions:
         Raises `Invalid` if a subscription of that name is on another topic.
         """
         if subscription.dead_letter_topic and not subscription.ephemeral:
-            dead_letters = types.Subscription(
-                name=self.path(dead_letter_subscription_of(subscription.dead_letter_topic)),
-                topic=self.topic_path(subscription.dead_letter_topic),
-                ack_deadline_seconds=ACK_DEADLINE_S,
-                message_retention_duration=_DEAD_LETTER_RETENTION[0],
-                expiration_policy=types.ExpirationPolicy(),
-            )
-            self._ensure(dead_letters, report)
+            self._ensure(self.dead_letter_configuration_of(subscription.dead_letter_topic), report)
         self._ensure(self.configuration_of(subscription, name), report)
 
     def delete(self, name: str) -> None:
@@ -91,6 +84,16 @@ class Subscriptions:
             self._subscriber.delete_subscription(subscription=self.path(name), timeout=ADMIN_TIMEOUT_S)
         except NotFound:
             return
+
+    def dead_letter_configuration_of(self, topic: str) -> types.Subscription:
+        """Build the configuration of the subscription that stores the dead letters of a topic."""
+        return types.Subscription(
+            name=self.path(dead_letter_subscription_of(topic)),
+            topic=self.topic_path(topic),
+            ack_deadline_seconds=ACK_DEADLINE_S,
+            message_retention_duration=_DEAD_LETTER_RETENTION[0],
+            expiration_policy=types.ExpirationPolicy(),
+        )
 
     def configuration_of(self, subscription: Subscription, name: str) -> types.Subscription:
         """Build the configuration that Pub/Sub gets."""
