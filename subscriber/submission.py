@@ -56,6 +56,7 @@ from subscriber.marker import (
     put_marker,
     puts_marker,
 )
+from subscriber.rate_limit import Turn
 
 logger = logging.getLogger(__name__)
 
@@ -120,16 +121,32 @@ def _over_max_cost(job: Job, plan: Plan) -> Failure | None:
 
 async def _submit_in_turn(ctx: WorkerContext, job: Job, plan: Plan, model: str, begin_before: float) -> Job:
     reservation: Reservation | Failure | None = await ctx.guard.check(job, plan, ctx.clock.now())
-    if plan.price_usd and isinstance(reservation, Reservation) and await ctx.rate_limiter.acquire(model, share_of(job)):
-        reservation = None  # the budgets may have changed during the wait
-        job = await _reload_unmoved(ctx, job)
+    if not plan.price_usd or isinstance(reservation, Failure):
+        return await _attempt_until_settled(ctx, job, plan, reservation, begin_before=begin_before)
+    async with ctx.rate_limiter.hold_turn(model, share_of(job)) as turn:
+        if turn.waited:
+            reservation = None  # the budgets may have changed during the wait
+            job = await _reload_unmoved(ctx, job)
+        return await _attempt_until_settled(ctx, job, plan, reservation, turn, begin_before=begin_before)
+
+
+async def _attempt_until_settled(
+    ctx: WorkerContext,
+    job: Job,
+    plan: Plan,
+    reservation: Reservation | Failure | None,
+    turn: Turn | None = None,
+    *,
+    begin_before: float,
+) -> Job:
+    """Return the job after one attempt. It is repeated only if another process changed the record or a budget shard."""
     while True:
         try:
             async with ctx.rate_limiter.concurrency if plan.price_usd else nullcontext():
                 if ctx.clock.boot() > begin_before:
                     return job
                 reservation = reservation or await ctx.guard.check(job, plan, ctx.clock.now())
-                after = await _finish_before_cancelling(_attempt(ctx, job, plan, reservation))
+                after = await _finish_before_cancelling(_attempt(ctx, job, plan, reservation, turn))
         except Conflict:
             job = await _reload_unmoved(ctx, job)  # a change that moves no clip does not cost the worker its turn
         else:
@@ -160,8 +177,13 @@ async def _finish_before_cancelling(attempt: Coroutine[Any, Any, Job | None]) ->
         raise
 
 
-async def _attempt(ctx: WorkerContext, job: Job, plan: Plan, reservation: Reservation | Failure) -> Job | None:
-    """Return the job after steps 1 to 5; None if nothing was sent because another worker changed a budget shard."""
+async def _attempt(
+    ctx: WorkerContext, job: Job, plan: Plan, reservation: Reservation | Failure, turn: Turn | None
+) -> Job | None:
+    """Return the job after steps 1 to 5; None if nothing was sent because another worker changed a budget shard.
+
+    The attempt of a paid clip uses its turn only if it sends.
+    """
     send_before = ctx.clock.boot() + ctx.deadlines.submit_within_s
     started = ev.SubmitStarted(at=ctx.clock.now(), plan=plan, owner=ctx.owner, nonce=new_nonce())
 
@@ -188,7 +210,7 @@ async def _attempt(ctx: WorkerContext, job: Job, plan: Plan, reservation: Reserv
             return await _save_outcome(ctx, claimed, not_sent)
 
     # 4. Send once, and 5. save the outcome.
-    return await _send(ctx, claimed, clip, send_before)
+    return await _send(ctx, claimed, clip, send_before, turn)
 
 
 async def _claim(ctx: WorkerContext, job: Job, started: ev.SubmitStarted, reservation: Reservation) -> Job | None:
@@ -242,7 +264,7 @@ async def _put_own_marker(ctx: WorkerContext, job: Job, clip: Clip, send_before:
     return None
 
 
-async def _send(ctx: WorkerContext, job: Job, clip: Clip, send_before: float) -> Job:
+async def _send(ctx: WorkerContext, job: Job, clip: Clip, send_before: float, turn: Turn | None) -> Job:
     nonce = clip.nonce or ""
     sources = tuple(line.output or "" for line in job.clips[: clip.index])
     # The operation that made the clip before; empty if the clip extends none, or if the record names none.
@@ -250,6 +272,8 @@ async def _send(ctx: WorkerContext, job: Job, clip: Clip, send_before: float) ->
     try:
         if ctx.clock.boot() >= send_before:
             raise SubmitRefused(_NOT_SENT)
+        if turn:
+            ctx.rate_limiter.use(turn)
         async with asyncio.timeout(ctx.deadlines.submit_timeout_s):
             operation = await ctx.model.submit(job.request, clip, sources, send_before=send_before, previous=previous)
     except SubmitRefused as refusal:

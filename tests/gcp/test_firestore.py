@@ -46,6 +46,17 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> FirestoreJobs:
     return FirestoreJobs("project")
 
 
+async def test_what_is_stored_with_the_jobs_shares_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
+    url = "firestore://project"
+    async with Adapters() as adapters:
+        jobs = await adapters.jobs(url)
+        assert isinstance(jobs, FirestoreJobs)
+        stores = [await adapters.budgets(url), await adapters.heartbeats(url), await adapters.jobs_parked(url)]
+        assert [vars(store)["_collection"]._client is jobs.client for store in stores] == [True] * 3
+        assert await adapters.jobs(url) is jobs
+
+
 def a_job(job_id: str = "j1") -> Job:
     return new_job(VideoRequest(job_id=job_id, prompt="a slow pan over a desk"), NOON)
 
