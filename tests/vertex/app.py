@@ -74,7 +74,11 @@ async def _taken(request: Request, work: Work, name: str, body: dict[str, Any], 
         await _until_hung_up(request)
     if step.body is not None:
         return Response(step.body, step.status, media_type="application/json")
-    return JSONResponse(answer, step.good_status) if step.status == 200 else _error(step.status, step.message, step.headers)
+    return (
+        JSONResponse(answer, step.good_status)
+        if step.status == 200
+        else _error(step.status, step.message, step.headers)
+    )
 
 
 async def _fetch(request: Request) -> Response:

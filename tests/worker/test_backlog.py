@@ -1,6 +1,5 @@
 """A healthy backlog: reconcile neither publishes it again nor holds it up, and still finds what was lost."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
