@@ -47,6 +47,7 @@ class _GenerateCall:
         "_ctx",
         "_has_own_id",
         "_job_id",
+        "_may_exist",
         "_overflow",
         "_preferences",
         "_wait_s",
@@ -66,6 +67,8 @@ class _GenerateCall:
         """The error for a caller that would wait, if too many callers wait already."""
         self._has_own_id = False
         """True if the caller named the id or the key of its job: the same call again finds the same job."""
+        self._may_exist = False
+        """True if a job with that id may exist."""
         self._coalesced: CoalescedCall | None = None
         """Set if the next identical call may return to this job, in case this call gets no answer. That is so for a
         caller without an id, or with `Prefer: reattach`."""
@@ -133,6 +136,7 @@ class _GenerateCall:
     async def _stage_request(self, body: bytes) -> StagedImage:
         """Return the request with the id under which its job is stored. Nothing is stored yet."""
         request, self._has_own_id = await video_request(body, job_id_of_key(self._call.headers))
+        self._may_exist = self._has_own_id
         owner = None
         if self._caller is not None:
             owner = ImageOwner(self._caller, self._ctx.jobs)
@@ -151,8 +155,10 @@ class _GenerateCall:
         if self._coalesced.should_wait:
             slot.release()
             await self._coalesced.wait_briefly()
-        if self._has_own_id and await self._ctx.jobs.get(staged.request.job_id):
-            return None  # the same call again: its job is the one with its id
+        if self._may_exist:
+            self._may_exist = await self._ctx.jobs.get(staged.request.job_id) is not None
+            if self._may_exist:
+                return None  # the same call again: its job is the one with its id
         return await find_unanswered(self._ctx, fingerprints, self._caller)
 
     async def _find_or_create(self, staged: StagedImage, unanswered: Job | None) -> Job:
@@ -169,7 +175,7 @@ class _GenerateCall:
                 staged,
                 traceparent=traceparent_of(self._call),
                 caller=self._caller,
-                may_exist=self._has_own_id,
+                may_exist=self._may_exist,
             )
         job = await find(self._ctx, unanswered.job_id)  # it may have ended before this caller was registered
         with suppress(Unavailable):  # then `reconcile` publishes its request

@@ -48,7 +48,7 @@ class Fragile(House):
 
 
 async def test_a_process_that_ends_by_itself_does_not_count_as_cut(tmp_path: Path) -> None:
-    async with house_at(tmp_path, seed=1) as house:
+    async with house_at(tmp_path, seed=0) as house:  # whose victim is the worker
         fragile = Fragile(house.root, house.vertex, house.random)
         with pytest.raises(AssertionError, match="'worker': -9"):
             await fragile.live(stop_at=0, orders=0)

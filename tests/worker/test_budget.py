@@ -25,6 +25,7 @@ from subscriber.rate_limit import SubmitRateLimiter
 from subscriber.runner import JobRunner
 from subscriber.settings import WorkerSettings
 from subscriber.submission import submit_next
+from tests.unit.test_pace import Jumping
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import PRICE, QUOTA, SAFETY, accept_and_lose_the_answer, refuse
 from tests.worker.test_money import Hasty
@@ -287,7 +288,7 @@ async def test_a_clip_of_yesterday_counts_today_when_it_is_sent_today(guarded: G
 async def test_after_a_wait_for_its_turn_a_job_looks_again(guarded: Guarded) -> None:
     guard = guarded.limits({"limit_usd": "10", "slices": 1})
     guard.store = blinking = Blinking(guarded.store, lose=0)
-    ctx = replace(guarded.bench.ctx, rate_limiter=SubmitRateLimiter(Hasty(), per_minute=1), clock=Hasty())
+    ctx = replace(guarded.bench.ctx, rate_limiter=SubmitRateLimiter(Jumping(), per_minute=1), clock=Hasty())
     for number in range(2):
         await submit_next(ctx, await guarded.bench.queued(job_id=f"job-{number}"))
     assert blinking.reads == 4  # one and all of the first, which cuts the limit; two of the second, which waited

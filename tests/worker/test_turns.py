@@ -111,7 +111,7 @@ async def test_a_submit_that_was_refused_used_its_turn(bench: Bench) -> None:
 async def turns_at_once(pace: SubmitRateLimiter) -> int:
     """How many jobs need not wait now: six in one moment, if no turn was used."""
     pace.clock = Jumping()
-    turns = [await pace.acquire("paid-1") for _ in range(7)]
+    turns = [await SubmitRateLimiter.acquire(pace, "paid-1") for _ in range(7)]
     return [turn.waited for turn in turns].index(True)
 
 
