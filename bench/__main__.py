@@ -36,9 +36,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every process that it started ends with it
     figures: list[Figure] = []
     for name in names:
-        found = _measured(name)
-        keep(found)  # at once, so that a benchmark that fails takes none of the others' figures with it
-        figures.extend(found)
+        figures.extend(_measured(name))
+    keep(figures)
     pictures.main()
     sys.stdout.write(table(figures))
 

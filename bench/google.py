@@ -10,6 +10,7 @@ import httpx
 
 from bench.deployments import WARM, Answers, Deployment, make_clip, open_reelbus_on
 from bench.figure import Figure, Side
+from bench.ground import set_up
 from bench.process import running
 from infra.gcp.emulators import find_emulators
 from infra.gcp.emulators import run_emulators as emulators_running
@@ -72,6 +73,7 @@ def _both() -> Iterator[tuple[Deployment, Mapping[str, str]]]:
             "REELBUS_VIDEOS": f"gs://{bucket}",
             "BENCH_EDITOR": "plain",
         }
+        set_up({**environment, **adapters})
         house = stack.enter_context(open_reelbus_on(folder, {**environment, **adapters}))
         house.ask(WARM, 8, "warm")
         _bare(folder, environment, -1)

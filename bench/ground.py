@@ -1,5 +1,8 @@
 """What a worker stands on: a bus, a job store, a bucket and a model on the wire, each a process of its own."""
 
+import os
+import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
@@ -53,6 +56,8 @@ def ground(kind: Kind, *, film_s: float, servers: Mapping[str, str] | None = Non
         bucket, project = f"bench-{unique}", f"project-{unique}"
         httpx.post(f"{servers['STORAGE_EMULATOR_HOST']}/storage/v1/b", json={"name": bucket}).raise_for_status()
         vertex = stack.enter_context(_vertex(bucket, servers, folder, film_s))
+        if kind == "google":
+            set_up({**servers, **_google(project), "REELBUS_VIDEOS": f"gs://{bucket}"})
         yield Ground(
             folder=folder,
             environment={
@@ -66,6 +71,12 @@ def ground(kind: Kind, *, film_s: float, servers: Mapping[str, str] | None = Non
             },
             vertex=vertex.said,
         )
+
+
+def set_up(environment: Mapping[str, str]) -> None:
+    """Make the topics and subscriptions that the environment names, and the bucket if it is missing."""
+    command = [sys.executable, "-m", "publisher", "setup"]
+    subprocess.run(command, env={**os.environ, **environment}, check=True, capture_output=True)
 
 
 def _google(project: str) -> dict[str, str]:

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--name", required=True)
     asked = parser.parse_args()
-    open_logs("INFO")
+    open_logs(PublisherSettings())
     asyncio.run(publish(asked.count, asked.name))
     sys.stdout.write("published\n")
 

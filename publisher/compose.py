@@ -1,7 +1,7 @@
 """The composition root: the only module of the publisher that opens adapters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,17 +15,16 @@ from infra.embedded.disk import Disk
 from infra.embedded.folder import has_data, make_data_folder
 from infra.embedded.videos import read_or_create_secret
 from infra.event_loop import run_service
+from infra.gcp.settings import trace_project
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
 from publisher.context import PublisherContext, QueueLimit
-from publisher.doctor import examine_workers, no_jobs_yet
 from publisher.settings import PublisherSettings
 from publisher.worker_watch import WorkerWatch
 from schemas.domain.clip import Plan
 from schemas.errors import Invalid
 from schemas.former import former_names
-from schemas.ports import BATCH_WORKERS, DEAD_WORKERS, WORKERS
-from schemas.ports.findings import Finding, Verdict
+from schemas.services.subscriptions import check_subscriptions
 from schemas.wire.request import VideoRequest
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "back_up",
-    "examine",
     "exit_with_parent",
     "link_secret",
     "local_file",
@@ -48,8 +46,6 @@ __all__ = [
     "set_up",
 ]
 
-_NEEDED_FOR_JOBS = frozenset({"settings", "folder", "database", "packages", "credentials"})
-"""Kinds of findings without which no job can be read."""
 _GOOGLE = ("pubsub://", "firestore://", "gs://")
 
 
@@ -86,9 +82,7 @@ async def open_context(
             reports=FrameReports(settings.reports_dir),
             queue_limit=QueueLimit(jobs=most, starts_per_minute=settings.submits_per_minute) if most else None,
         )
-        # A message that is published before its subscription exists is lost, and the first worker may start later.
-        for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS):
-            await ctx.bus.ensure(subscription)
+        await check_subscriptions(ctx.bus)
         yield ctx
 
 
@@ -142,9 +136,10 @@ def open_planner(settings: PublisherSettings) -> Callable[[VideoRequest], Plan]:
     return provider.open_planner(address, settings)
 
 
-def open_logs(level: str) -> None:
+def open_logs(settings: PublisherSettings) -> None:
     """Send log lines to standard error from now on."""
-    configure_logs(level)
+    project = trace_project(settings.bus_url, settings.jobs_url, settings.provider_url)
+    configure_logs(settings.log_level, project=project)
 
 
 async def set_up(settings: PublisherSettings, *, location: str | None) -> "Setup | None":
@@ -155,20 +150,6 @@ async def set_up(settings: PublisherSettings, *, location: str | None) -> "Setup
     with google_installed():
         from infra.gcp.setup import set_up as set_up_google
     return await set_up_google(urls, location=location)
-
-
-async def examine(settings: PublisherSettings, processes: Sequence[str]) -> list[Finding]:
-    """Look at everything that the settings name. Nothing is made, changed or paid."""
-    from infra.doctor import examine as examine_adapters
-
-    found = await examine_adapters(settings, processes)
-    if any(finding.verdict is Verdict.WRONG and finding.kind in _NEEDED_FOR_JOBS for finding in found):
-        return found
-    if not await asyncio.to_thread(_has_data, settings):
-        return [*found, no_jobs_yet()]
-    async with Adapters() as adapters:
-        jobs, heartbeats = await adapters.jobs(settings.jobs_url), await adapters.heartbeats(settings.jobs_url)
-        return [*found, await examine_workers(jobs, heartbeats)]
 
 
 async def back_up(settings: PublisherSettings, to: Path) -> "Backup":

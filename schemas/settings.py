@@ -57,7 +57,7 @@ class Addresses(BaseModel):
     public_url: str = Field(
         default="", description="How viewers reach the facade, for example https://video.example.com"
     )
-    host: str = Field(default="127.0.0.1", description="Address that the facade listens on.")
+    host: str = Field(default="127.0.0.1", description="Address that a service listens on.")
     port: int = Field(default=8000, ge=0, le=65535, validation_alias="PORT", description="The facade's port.")
 
     event_loop: Literal["auto", "asyncio", "uvloop"] = Field(
@@ -143,6 +143,7 @@ NAMES = frozenset(name.upper() for name in Addresses.model_fields) | frozenset(
         "EVENTS_LOOK_EVERY_S",
         "GENERATION_S",
         "HEAD_WITHIN_S",
+        "HEALTH_PORT",
         "HEARTBEAT_S",
         "ID_TOKEN_AUDIENCE",
         "ID_TOKEN_CERTS_URL",

@@ -5,8 +5,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 from pydantic import ValidationError
@@ -14,6 +16,9 @@ from pydantic import ValidationError
 from schemas.errors import Invalid, ReelbusError, Unavailable
 from schemas.wire.validation import invalid_setting
 from subscriber.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from subscriber.context import WorkerContext
 
 PARENT_GRACE_S = 60
 """If its parent has ended and the worker can't drain in this time, it is killed. A paid call takes 30 s at most."""
@@ -47,19 +52,13 @@ def reconcile_once(dry_run: bool, as_json: bool) -> None:
     _exit_with(run)
 
 
-@main.command("settings", hidden=True)
-def check_settings() -> None:
-    """Read the settings, for `reelbus doctor`. Exit with 0 if a worker can start with them."""
-    _exit_with(lambda settings: None)
-
-
 def _exit_with(run: Callable[[WorkerSettings], object]) -> None:
     """Run with the settings. Exit with 0 if that succeeds, 2 if a setting is wrong, 4 if a service is out of reach."""
-    from subscriber.compose import configure_logs
+    from subscriber.compose import open_logs
 
     try:
         settings = WorkerSettings()
-        configure_logs(settings.log_level)
+        open_logs(settings)
         run(settings)
     except ValidationError as error:
         _die(2, str(invalid_setting(error)))
@@ -89,11 +88,12 @@ async def _run_worker(settings: WorkerSettings, ready_fd: int | None, parent_fd:
         exit_with_parent(parent_fd, grace_s=PARENT_GRACE_S)
 
     def report_ready() -> None:
+        show_ready()
         if ready_fd is not None:
             os.write(ready_fd, b"ready\n")
             os.close(ready_fd)
 
-    async with open_context(settings) as ctx:
+    async with open_context(settings) as ctx, _open_health(ctx, settings) as show_ready:
         worker = Worker(
             ctx=ctx,
             in_flight=settings.jobs_at_once,
@@ -103,6 +103,18 @@ async def _run_worker(settings: WorkerSettings, ready_fd: int | None, parent_fd:
             retention=settings.retention,
         )
         await worker.run(stop, ready=report_ready)
+
+
+@asynccontextmanager
+async def _open_health(ctx: "WorkerContext", settings: WorkerSettings) -> AsyncIterator[Callable[[], None]]:
+    """Serve the probes if the settings name a port. The server is not loaded otherwise."""
+    if not settings.health_port:
+        yield lambda: None
+        return
+    from subscriber.health import open_health
+
+    async with open_health(ctx, settings.host, settings.health_port) as health:
+        yield health.show_ready
 
 
 async def _run_one_pass(settings: WorkerSettings, dry_run: bool) -> dict[str, int]:

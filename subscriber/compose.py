@@ -14,6 +14,7 @@ from infra.adapters import Adapters
 from infra.clock import SystemClock
 from infra.embedded.folder import make_data_folder
 from infra.event_loop import run_service
+from infra.gcp.settings import trace_project
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
 from schemas.errors import Unavailable
@@ -24,9 +25,15 @@ from subscriber.rate_limit import SubmitRateLimiter
 from subscriber.scratch import delete_stale, open_scratch_dir
 from subscriber.settings import WorkerSettings
 
-__all__ = ["configure_logs", "exit_with_parent", "open_context", "run_service"]
+__all__ = ["exit_with_parent", "open_context", "open_logs", "run_service"]
 
 logger = logging.getLogger(__name__)
+
+
+def open_logs(settings: WorkerSettings) -> None:
+    """Send log lines to standard error from now on."""
+    project = trace_project(settings.bus_url, settings.jobs_url, settings.provider_url)
+    configure_logs(settings.log_level, project=project)
 
 
 @asynccontextmanager

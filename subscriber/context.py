@@ -1,5 +1,6 @@
 """What every step of a worker needs: its open ports, its name, its deadlines and the prices."""
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -68,6 +69,10 @@ class WorkerContext:
     parked: ParkedJobs | None = None
     """Without it every job runs in the order of the bus."""
     deadlines: Deadlines = field(default_factory=Deadlines)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the worker stops: from then on it sends no submit."""
+    sending: set[str] = field(default_factory=set)
+    """The jobs whose attempt is under way, from its claim to the stored outcome."""
     search_every_s: float = 15
     cancel_look_s: float = 60
 

@@ -16,8 +16,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from schemas.domain import events as ev
 from schemas.domain.job import QUEUED_AT_MOST, Job, new_job
@@ -40,7 +41,8 @@ from schemas.services.reference_images import stage_image, store_image, undo_ref
 from schemas.services.update import get_job, save_event, update_job
 from schemas.wire.message import HELD_SINCE, Message, NewerVersion, UnknownContent, decode_command, job_id_of
 from schemas.wire.request import CancelRequest, VideoRequest
-from schemas.wire.types import isoformat, parse_moment
+from schemas.wire.trace import TRACEPARENT
+from schemas.wire.types import Moment, isoformat
 from subscriber.announce import announce, reject, release_unused_budget
 from subscriber.context import WorkerContext
 from subscriber.fair_queue import Share
@@ -60,6 +62,7 @@ NEWER_WORKER = "newer_worker"
 EARLY_CANCEL_DELAY_S = 5.0
 EARLY_CANCEL_TRIES = 5
 """A cancel may overtake its request: only after this many deliveries does it count as one for an unknown job."""
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 _GIVEN_UP = Failure(
     category=Category.INTERNAL,
     code="dead_lettered",
@@ -206,6 +209,7 @@ class InFlightJobs:
         return asyncio.shield(task)
 
     async def _run_in_slot(self, job_id: str, share: Share, runner: JobRunner) -> Job:
+        TRACEPARENT.set(runner.job.traceparent)  # of this task alone
         try:
             async with self.slots.hold(share):
                 if self.closed:
@@ -227,6 +231,13 @@ class InFlightJobs:
     def size(self) -> int:
         """How many jobs run right now or wait for a slot."""
         return len(self._tasks)
+
+    def hand_back_unsent(self) -> None:
+        """Take no new job, and stop every runner whose job nothing is under way for: it may go on elsewhere at once."""
+        self.closed = True
+        for job_id, task in self._tasks.items():
+            if not self._runners[job_id].is_under_way:
+                task.cancel()
 
     async def shut_down(self) -> None:
         """Stop every runner, and take no new job. A runner that waits for the answer of a paid call gets it first."""
@@ -258,7 +269,7 @@ async def _settle_unknown(ctx: WorkerContext, delivery: Delivery, unknown: Unkno
     now = ctx.clock.now()
     job = await _job_of_unknown(ctx, unknown)
     try:
-        since = parse_moment(delivery.message.attributes[HELD_SINCE])
+        since = _MOMENT.validate_python(delivery.message.attributes[HELD_SINCE])
     except (KeyError, ValidationError):  # no worker held the message before, or the attribute is none of ours
         since = None
     latest = (since or now) + QUEUED_AT_MOST

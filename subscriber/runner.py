@@ -65,6 +65,12 @@ class JobRunner:
         if self.cancel_scope and not self.cancel_scope.expired():
             self.cancel_scope.reschedule(0)
 
+    @property
+    def is_under_way(self) -> bool:
+        """True if a submit waits for its outcome, a clip is being made, or the video is being stored."""
+        is_made = self.job.clip_in(ClipState.ACCEPTED) is not None or self.job.state is JobState.STORING
+        return is_made or self.job.ended or self.job.job_id in self.ctx.sending
+
     async def run(self) -> Job:
         """Return the ended job. While a dependency is out of reach the runner waits and tries again.
 
@@ -183,6 +189,8 @@ class JobRunner:
         """Go on at once, or wait with the message in hand for the model's quota or capacity."""
         self._set_job(job)
         if job.waiting_for and not job.ended:
+            if self.ctx.stopping.is_set():
+                raise asyncio.CancelledError
             await self._pause(self.backoff.next_s())
         else:
             self.backoff.reset()

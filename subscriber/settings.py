@@ -58,6 +58,9 @@ class WorkerSettings(Settings):
     ack_deadline_s: float = Field(default=15, gt=0, description="When a killed worker's messages come again.")
     drain_s: float = Field(default=8, ge=0, description="How long a stopping worker goes on with its jobs.")
     reconcile_every_s: float = Field(default=60, gt=0)
+    health_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of the worker's /livez and /readyz, on REELBUS_HOST; 0: none."
+    )
     cancel_look_s: float = Field(default=60, gt=0, description="How often a running job's record is read again.")
 
     workers: int = Field(default=1, ge=1, description="How many workers share the quota and the jobs.")

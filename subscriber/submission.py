@@ -8,7 +8,7 @@
 3. For a paid model: put the attempt's marker into the video store if none is stored. If another worker's marker is
    stored, nothing is sent. A definite refusal deletes the marker again.
 4. Send once, and only within `submit_within_s` of a boot-time clock read before step 2. Another worker may have
-   replaced a worker that slept longer, so that one sends nothing.
+   replaced a worker that slept longer, so that one sends nothing. A worker that was told to stop sends nothing either.
 5. Save the outcome. An operation in hand is a paid video: the worker saves its name however long that takes.
 
 A kill between 2 and 5 leaves the clip in `submitting`. `subscriber.policy` says when the next worker takes over, and
@@ -20,7 +20,7 @@ import logging
 import math
 import random
 from collections.abc import Coroutine
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -56,7 +56,6 @@ from subscriber.marker import (
     put_marker,
     puts_marker,
 )
-from subscriber.rate_limit import Turn
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +71,10 @@ _NOT_SENT = Failure(
     message="The worker was held up for too long between its claim and its send; nothing was sent.",
     retryable=True,
     charged=Charged.NO,
+)
+
+_STOPPED = _NOT_SENT.model_copy(
+    update={"message": "The worker was stopped between its claim and its send; nothing was sent."}
 )
 
 
@@ -121,32 +124,18 @@ def _over_max_cost(job: Job, plan: Plan) -> Failure | None:
 
 async def _submit_in_turn(ctx: WorkerContext, job: Job, plan: Plan, model: str, begin_before: float) -> Job:
     reservation: Reservation | Failure | None = await ctx.guard.check(job, plan, ctx.clock.now())
-    if not plan.price_usd or isinstance(reservation, Failure):
-        return await _attempt_until_settled(ctx, job, plan, reservation, begin_before=begin_before)
-    async with ctx.rate_limiter.hold_turn(model, share_of(job)) as turn:
-        if turn.waited:
-            reservation = None  # the budgets may have changed during the wait
-            job = await _reload_unmoved(ctx, job)
-        return await _attempt_until_settled(ctx, job, plan, reservation, turn, begin_before=begin_before)
-
-
-async def _attempt_until_settled(
-    ctx: WorkerContext,
-    job: Job,
-    plan: Plan,
-    reservation: Reservation | Failure | None,
-    turn: Turn | None = None,
-    *,
-    begin_before: float,
-) -> Job:
-    """Return the job after one attempt. It is repeated only if another process changed the record or a budget shard."""
+    if plan.price_usd and isinstance(reservation, Reservation) and await ctx.rate_limiter.acquire(model, share_of(job)):
+        reservation = None  # the budgets may have changed during the wait
+        job = await _reload_unmoved(ctx, job)
     while True:
         try:
             async with ctx.rate_limiter.concurrency if plan.price_usd else nullcontext():
+                if ctx.stopping.is_set():
+                    raise asyncio.CancelledError  # hands the message back: another worker sends
                 if ctx.clock.boot() > begin_before:
                     return job
                 reservation = reservation or await ctx.guard.check(job, plan, ctx.clock.now())
-                after = await _finish_before_cancelling(_attempt(ctx, job, plan, reservation, turn))
+                after = await _finish_before_cancelling(ctx, job, _attempt(ctx, job, plan, reservation))
         except Conflict:
             job = await _reload_unmoved(ctx, job)  # a change that moves no clip does not cost the worker its turn
         else:
@@ -164,26 +153,28 @@ async def _reload_unmoved(ctx: WorkerContext, job: Job) -> Job:
     return newest
 
 
-async def _finish_before_cancelling(attempt: Coroutine[Any, Any, Job | None]) -> Job | None:
-    """Let a worker that stops wait for the answer of a call that may already be paid.
+async def _finish_before_cancelling(
+    ctx: WorkerContext, job: Job, attempt: Coroutine[Any, Any, Job | None]
+) -> Job | None:
+    """Let a worker that stops wait for the answer of a call that may already be paid, however often it is cancelled.
 
     A job whose turn has not come is cancelled at once, since this shields the attempt alone.
     """
     sending = asyncio.ensure_future(attempt)
+    ctx.sending.add(job.job_id)
     try:
         return await asyncio.shield(sending)
     except asyncio.CancelledError:
-        await asyncio.wait([sending])
+        while not sending.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([sending])
         raise
+    finally:
+        ctx.sending.discard(job.job_id)
 
 
-async def _attempt(
-    ctx: WorkerContext, job: Job, plan: Plan, reservation: Reservation | Failure, turn: Turn | None
-) -> Job | None:
-    """Return the job after steps 1 to 5; None if nothing was sent because another worker changed a budget shard.
-
-    The attempt of a paid clip uses its turn only if it sends.
-    """
+async def _attempt(ctx: WorkerContext, job: Job, plan: Plan, reservation: Reservation | Failure) -> Job | None:
+    """Return the job after steps 1 to 5; None if nothing was sent because another worker changed a budget shard."""
     send_before = ctx.clock.boot() + ctx.deadlines.submit_within_s
     started = ev.SubmitStarted(at=ctx.clock.now(), plan=plan, owner=ctx.owner, nonce=new_nonce())
 
@@ -210,7 +201,7 @@ async def _attempt(
             return await _save_outcome(ctx, claimed, not_sent)
 
     # 4. Send once, and 5. save the outcome.
-    return await _send(ctx, claimed, clip, send_before, turn)
+    return await _send(ctx, claimed, clip, send_before)
 
 
 async def _claim(ctx: WorkerContext, job: Job, started: ev.SubmitStarted, reservation: Reservation) -> Job | None:
@@ -264,16 +255,16 @@ async def _put_own_marker(ctx: WorkerContext, job: Job, clip: Clip, send_before:
     return None
 
 
-async def _send(ctx: WorkerContext, job: Job, clip: Clip, send_before: float, turn: Turn | None) -> Job:
+async def _send(ctx: WorkerContext, job: Job, clip: Clip, send_before: float) -> Job:
     nonce = clip.nonce or ""
     sources = tuple(line.output or "" for line in job.clips[: clip.index])
     # The operation that made the clip before; empty if the clip extends none, or if the record names none.
     previous = (job.clips[clip.index - 1].operation or "") if clip.planned.extends and clip.index else ""
     try:
+        if ctx.stopping.is_set():
+            raise SubmitRefused(_STOPPED)
         if ctx.clock.boot() >= send_before:
             raise SubmitRefused(_NOT_SENT)
-        if turn:
-            ctx.rate_limiter.use(turn)
         async with asyncio.timeout(ctx.deadlines.submit_timeout_s):
             operation = await ctx.model.submit(job.request, clip, sources, send_before=send_before, previous=previous)
     except SubmitRefused as refusal:

@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from schemas.errors import Moved, Unavailable
 from schemas.ports import BATCH_WORKERS, DEAD_WORKERS, WORKERS, Clock, Delivery, Subscription
 from schemas.services.backoff import Backoff, backoff_s
+from schemas.services.subscriptions import check_subscriptions
 from schemas.wire.message import Message
-from schemas.wire.types import Priority, parse_moment
+from schemas.wire.trace import TRACEPARENT
+from schemas.wire.types import Moment, Priority
 from subscriber.context import WorkerContext
 from subscriber.fair_slots import FairSlots
 from subscriber.fairness import LaneLoad
@@ -44,10 +46,15 @@ DEAD_LETTERS_AT_ONCE = 4
 PARKED_AT_ONCE = 32
 """A flood on the bus is parked in groups of so many, which share their commits."""
 BEAT_EVERY_S = 60.0
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
 async def nack_on_error(delivery: Delivery, handle: Callable[[Delivery], Awaitable[None]]) -> None:
-    """Handle the delivery. Hand it back at once if that is cancelled, and with a growing delay if it fails."""
+    """Handle the delivery. Hand it back at once if that is cancelled, and with a growing delay if it fails.
+
+    It runs in a task of its own, whose log lines name the trace of the message.
+    """
+    TRACEPARENT.set(delivery.message.traceparent)
     try:
         await handle(delivery)
     except asyncio.CancelledError:
@@ -87,7 +94,7 @@ class Progress:
         if self.held >= self.limit * FULL_FROM:
             self.free_since = None
         with suppress(KeyError, ValidationError):  # a publisher that is not ours may send no time
-            published = parse_moment(message.attributes["ce-time"])
+            published = _MOMENT.validate_python(message.attributes["ce-time"])
             self.newest = max(self.newest or published, published)
 
     def settle(self) -> None:
@@ -130,8 +137,7 @@ class Worker:
         lanes = self._lanes()
         parking = Parking(self.ctx, self.ctx.parked, lanes) if self.ctx.parked else None
         handler = Handler(self.ctx, InFlightJobs(FairSlots(self.in_flight)), parking)
-        for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS):
-            await self.ctx.bus.ensure(subscription)
+        await check_subscriptions(self.ctx.bus)
         if not await self._prepare(stop):
             return
         await self._beat()
@@ -163,6 +169,8 @@ class Worker:
             await _wait_for_stop(stop, loops)
         finally:
             logger.info("stopping", extra={"action": "worker_stopping", "carried": handler.in_flight_jobs.size})
+            self.ctx.stopping.set()
+            handler.in_flight_jobs.hand_back_unsent()
             await _cancel_all(loops)
             # Finish what ends in time, then hand the rest back. A paid call under way is waited for.
             if self._running:

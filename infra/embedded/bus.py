@@ -70,6 +70,12 @@ class SqliteBus:
         if subscription.ephemeral:
             self._own[subscription.name] = subscription
 
+    async def check(self, subscription: Subscription) -> Sequence[str]:
+        """Create the subscription if it does not exist: the embedded bus has no operator who could."""
+        if subscription.ephemeral or not await self._database.read(partial(bus_sql.has, subscription=subscription)):
+            await self.ensure(subscription)
+        return ()
+
     @asynccontextmanager
     async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
         await self.ensure(subscription)
@@ -113,7 +119,7 @@ class SqliteBus:
     async def delete_dead_letter(self, id: str) -> None:
         await self._database.write(partial(bus_sql.take, id=id))
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Stop every stream, return all leases to the bus, and drop the ephemeral subscriptions."""
         for stream in tuple(self._streams):
             await stream.stop()

@@ -59,6 +59,13 @@ def ensure(connection: sqlite3.Connection, subscriptions: Iterable[Subscription]
         connection.execute(_ENSURE, row)
 
 
+def has(connection: sqlite3.Connection, subscription: Subscription) -> bool:
+    """Return whether this very subscription exists, so that `ensure` would change nothing."""
+    row = "SELECT 1 FROM subscriptions WHERE (name, topic, max_deliveries) = (?, ?, ?) AND dead_letter_topic IS ?"
+    values = (subscription.name, subscription.topic, subscription.max_deliveries, subscription.dead_letter_topic)
+    return connection.execute(row, values).fetchone() is not None
+
+
 def drop(connection: sqlite3.Connection, name: str) -> None:
     """Let the subscription expire now. `sweep` deletes its messages."""
     connection.execute("UPDATE subscriptions SET expires_at = 0 WHERE name = ?", (name,))

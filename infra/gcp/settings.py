@@ -3,10 +3,11 @@
 Imports nothing of Google's, so that a wrong URL is reported before the client libraries are loaded.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from typing import Literal, Self
-from urllib.parse import SplitResult, parse_qsl
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -23,16 +24,17 @@ def project_in(url: SplitResult) -> str:
     return _names(url, "REELBUS_BUS", "pubsub://project", at_most=1)[0]
 
 
+def trace_project(*urls: str) -> str:
+    """Return the project of the first of these addresses that is in one; else GOOGLE_CLOUD_PROJECT, or nothing."""
+    schemes = ("pubsub", "firestore", "vertex")
+    projects = (parts.netloc for parts in map(urlsplit, urls) if parts.scheme in schemes)
+    return next(filter(None, projects), os.environ.get("GOOGLE_CLOUD_PROJECT", ""))
+
+
 def database_in(url: SplitResult) -> tuple[str, str]:
     """Return project and database of `firestore://project/database`. Raises `Invalid`."""
     project, *database = _names(url, "REELBUS_JOBS", "firestore://project/database", at_most=2)
     return project, database[0] if database else DEFAULT_DATABASE
-
-
-def place_in(url: SplitResult) -> tuple[str, str]:
-    """Return project and location of `vertex://project/location`; the location may be empty. Raises `Invalid`."""
-    project, *location = _names(url, "REELBUS_PROVIDER", "vertex://project or vertex://project/location", at_most=2)
-    return project, location[0] if location else ""
 
 
 def _names(url: SplitResult, setting: str, wanted: str, *, at_most: int) -> list[str]:

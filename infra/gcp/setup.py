@@ -21,7 +21,8 @@ from infra.gcp.pubsub.admin import Subscriptions
 from infra.gcp.settings import BucketSettings, bucket_settings, database_in, project_in
 from schemas.domain.object_names import WORK
 from schemas.errors import Invalid, NotFound
-from schemas.ports import BATCH_REQUESTS, BATCH_WORKERS, COMPLETIONS, DEAD_REQUESTS, DEAD_WORKERS, REQUESTS, WORKERS
+from schemas.ports import BATCH_REQUESTS, BATCH_WORKERS, COMPLETIONS, DEAD_REQUESTS, REQUESTS, WORKERS
+from schemas.services.subscriptions import SHARED
 
 WORK_KEPT_DAYS = 30
 """Longer than any job looks for a clip that it paid for, and than most callers take to ask for the original."""
@@ -77,17 +78,16 @@ def _create(client: Client, name: str, location: str | None) -> Bucket:
 
 def _expire_work_files(bucket: Bucket) -> str:
     before = list(bucket.lifecycle_rules)
-    if has_work_rule(before):
+    if _has_work_rule(before):
         return "kept"  # with the age that the operator chose
     bucket.add_lifecycle_delete_rule(age=WORK_KEPT_DAYS, matches_prefix=[WORK])
     bucket.patch(timeout=_TIMEOUT_S)
-    if not has_work_rule(bucket.lifecycle_rules):
+    if not _has_work_rule(bucket.lifecycle_rules):
         return "ignored"
     return "updated" if before else "created"
 
 
-def has_work_rule(rules: Iterable[Mapping[str, Any]]) -> bool:
-    """Return True if a rule of the bucket is about the files under `work/` alone."""
+def _has_work_rule(rules: Iterable[Mapping[str, Any]]) -> bool:
     return any(rule.get("condition", {}).get("matchesPrefix") == [WORK] for rule in rules)
 
 
@@ -163,7 +163,7 @@ def _topics(project: str, setup: Setup) -> None:
         subscriptions = Subscriptions(publisher, subscriber, project)
         for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS):
             subscriptions.ensure_topic(topic, setup.report)
-        for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS):
+        for subscription in SHARED:
             subscriptions.ensure(subscription, subscription.name, setup.report)
         publisher.stop()
 

@@ -1,11 +1,13 @@
 """The proxies to a provider: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, read as for Cloud Storage.
 
-A loopback address is never called through a proxy.
+The client of Cloud Storage reads them with `requests`, which is not installed for every provider. So the same rules are
+written here; a test compares the two. A loopback address is never called through a proxy.
 """
 
 import os
-from ipaddress import ip_address
-from urllib.parse import urlsplit
+from ipaddress import IPv4Address, IPv4Network, ip_address
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
 import httpx
 
@@ -16,10 +18,6 @@ class Proxies:
     """The proxies of this process's environment, read once for each host."""
 
     def __init__(self) -> None:
-        """Load the library that reads the environment, which blocks for a moment."""
-        import requests.utils
-
-        del requests
         self._known: dict[tuple[str, str], str | None] = {}
 
     def proxy_for(self, scheme: str, netloc: str) -> str | None:
@@ -39,12 +37,10 @@ def check_proxy(url: str) -> None:
 
 
 def _proxy_for(url: str) -> str | None:
-    from requests.utils import get_environ_proxies, select_proxy  # google-auth and Cloud Storage use the same
-
-    if _is_loopback(urlsplit(url).hostname or ""):
-        return None
-    proxy: str | None = select_proxy(url, get_environ_proxies(url))
-    if not proxy:
+    target = urlsplit(url)
+    proxies = getproxies_environment()
+    proxy = proxies.get(target.scheme) or proxies.get("all")
+    if not proxy or _is_loopback(target.hostname or "") or _is_direct(target, proxies.get("no", "")):
         return None
     address = proxy if "://" in proxy else f"http://{proxy}"
     parts = urlsplit(address)
@@ -52,6 +48,25 @@ def _proxy_for(url: str) -> str | None:
         words = "the proxy in the environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY) must be http://… or https://…"
         raise httpx.UnsupportedProtocol(f"{words}, not {parts.scheme}://…")
     return address
+
+
+def _is_direct(target: SplitResult, no_proxy: str) -> bool:
+    """Return whether NO_PROXY names the host: by its name or domain, address, or network in CIDR form."""
+    host = target.hostname or ""
+    if proxy_bypass(f"{host}:{target.port}" if target.port else host):
+        return True
+    try:
+        address = IPv4Address(host)
+    except ValueError:
+        return False
+    return any(_holds(name, address) for name in no_proxy.replace(" ", "").split(","))
+
+
+def _holds(name: str, address: IPv4Address) -> bool:
+    try:
+        return address in IPv4Network(name, strict=False)  # an address alone is a network of one
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

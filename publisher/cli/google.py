@@ -19,8 +19,9 @@ import click
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command
 from publisher.cli.options import json_option
+from publisher.cli.processes import command as program
 from publisher.compose import open_emulators, set_up
-from schemas.errors import Invalid
+from schemas.errors import Invalid, Unavailable
 
 
 class _Name(click.ParamType[str]):
@@ -75,7 +76,7 @@ class _Stopped(BaseException):
     "--project",
     type=_Name(),
     metavar="NAME",
-    help="Also set REELBUS_BUS, _JOBS and _VIDEOS, to that project on the emulators.",
+    help="Also set REELBUS_BUS, _JOBS and _VIDEOS, to that project on the emulators, and make what they name.",
 )
 @json_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
@@ -91,6 +92,8 @@ def emulators(project: str | None, as_json: bool, command: tuple[str, ...]) -> N
     try:
         with _end_on_signals(), open_emulators() as addresses:
             environment = {**addresses, **_settings(project)}
+            if project:
+                _set_up(environment)
             if command:
                 status = _run(command, environment)
             else:
@@ -111,6 +114,15 @@ def _settings(project: str | None) -> dict[str, str]:
         "REELBUS_JOBS": f"firestore://{project}/(default)",
         "REELBUS_VIDEOS": f"gs://{project}",
     }
+
+
+def _set_up(environment: Mapping[str, str]) -> None:
+    """Make what the settings name, in a process of its own: Google's clients read their addresses at their start."""
+    done = subprocess.run(
+        program("publisher", "setup"), env={**os.environ, **environment}, stdout=subprocess.DEVNULL, check=False
+    )
+    if done.returncode:
+        raise Unavailable("the emulators could not be set up; see above")
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:

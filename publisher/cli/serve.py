@@ -52,7 +52,7 @@ def serve(host: str | None, port: int | None, ready_fd: int | None, parent_fd: i
     settings = bind_settings(host, port)
     if parent_fd is not None:
         exit_with_parent(parent_fd, grace_s=PARENT_GRACE_S)
-    open_logs(settings.log_level)
+    open_logs(settings)
     if not run_service(_serve(settings, ready_fd), settings.event_loop):
         raise OutOfReach("the facade could not start; see the log above")
 

@@ -22,6 +22,7 @@ from publisher.facade.errors import error_response, note_refusal
 from publisher.facade.hosts import OPEN_PATHS
 from publisher.settings import PublisherSettings
 from schemas.errors import ReelbusError
+from schemas.wire.trace import TRACEPARENT
 from schemas.wire.types import child_of
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,11 @@ class TraceMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        traceparent = scope["traceparent"] = child_of(Headers(scope=scope).get("traceparent"))
+        # Where telemetry began a span for the call, the span is the trace context.
+        traceparent = scope["traceparent"] = scope.get("traceparent") or child_of(
+            Headers(scope=scope).get("traceparent")
+        )
+        token = TRACEPARENT.set(traceparent)
         answer = _TraceResponder(send, traceparent)
         began = time.monotonic()
         try:
@@ -66,6 +71,7 @@ class TraceMiddleware:
             }
             level = logging.DEBUG if scope["path"] in OPEN_PATHS else logging.INFO
             logger.log(level, "request answered", extra=extra)
+            TRACEPARENT.reset(token)
 
 
 class _TraceResponder:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from starlette.responses import JSONResponse, Response
@@ -15,6 +16,7 @@ from publisher.jobs import LIMIT_MAX, cancel, list_jobs
 from publisher.settings import WAIT_AT_MOST_S
 from publisher.waiting import Draining, TooManyWaiters
 from schemas.errors import Invalid, Moved, Unavailable
+from schemas.ports import WORKERS
 
 _FILTERS = frozenset({"state", "project_id", "cursor", "limit"})
 
@@ -88,32 +90,34 @@ async def livez(_: Call) -> Response:
 
 
 async def readyz(call: Call) -> Response:
-    """Answer 200 if the stores answer, completions are received, the disk has room, and the process is not stopping."""
+    """Answer 200 if store and bus answer, completions are received, the disk has room, and the process goes on."""
     if call.state["waiters"].draining:
         return JSONResponse({"status": "draining"}, status_code=503)
-    missing = None if call.state["waiters"].is_listening else "completions"
-    try:
-        async with asyncio.timeout(_LOOK_AT_MOST_S):
-            await call.state["ctx"].jobs.get("readyz")
-    except Moved as error:
-        return _unavailable("data", reason=str(error))
-    except (TimeoutError, Unavailable):
-        missing = "jobs"
-    if not missing:
-        try:
-            async with asyncio.timeout(_LOOK_AT_MOST_S):
-                await call.state["check_disk"]()
-        except Unavailable as error:
-            return _unavailable("disk", reason=str(error))
-        except TimeoutError:
-            missing = "disk"
-    if missing:
-        return _unavailable(missing)
+    if missing := await _find_missing(call):
+        return missing
     # Without a worker the facade is still ready: it accepts jobs, and they wait.
     workers = call.state["ctx"].workers
     silence = await workers.silence() if workers else None
     notice = {"notice": silence.words} if silence and not silence.is_fresh else {}
     return JSONResponse({"status": "ready", **notice})
+
+
+async def _find_missing(call: Call) -> Response | None:
+    ctx = call.state["ctx"]
+    looks: Mapping[str, Callable[[], Awaitable[object]]] = {
+        "jobs": lambda: ctx.jobs.get("readyz"),
+        "bus": lambda: ctx.bus.check(WORKERS),
+        "disk": call.state["check_disk"],
+    }
+    for name, look in looks.items():
+        try:
+            async with asyncio.timeout(_LOOK_AT_MOST_S):
+                await look()
+        except Moved as error:
+            return _unavailable("data", reason=str(error))
+        except (TimeoutError, Unavailable) as error:
+            return _unavailable(name, reason=str(error)) if name == "disk" and str(error) else _unavailable(name)
+    return None if call.state["waiters"].is_listening else _unavailable("completions")
 
 
 def _unavailable(missing: str, **more: str) -> Response:

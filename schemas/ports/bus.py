@@ -116,12 +116,20 @@ class Bus(Protocol):
         """Publish the message; durable once this returns. After `Unavailable` it may or may not be published."""
 
     async def ensure(self, subscription: Subscription) -> None:
-        """Create the subscription if it does not exist. Idempotent."""
+        """Create the subscription if it does not exist, and update what differs. Idempotent. For set-up only."""
+
+    async def check(self, subscription: Subscription) -> Sequence[str]:
+        """Return how the subscription differs from what `ensure` makes, one sentence for each difference.
+
+        Raises `Unavailable` if the bus does not answer, or if an operator has to create the subscription first. A bus
+        without an operator creates it.
+        """
 
     def subscribe(
         self, subscription: Subscription, *, limit: int
     ) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
-        """Receive messages, with at most `limit` of them unsettled. Creates the subscription.
+        """Receive messages, with at most `limit` of them unsettled. Creates an ephemeral subscription; another one must
+        exist.
 
         Leaving the context stops the delivery. Messages that no consumer received go back at once, uncounted if the bus
         can do that (Pub/Sub counts every delivery). Received ones stay leased until they are settled or the bus is

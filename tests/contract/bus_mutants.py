@@ -43,6 +43,9 @@ class Wrapper:
     async def ensure(self, subscription: Subscription) -> None:
         await self.bus.ensure(subscription)
 
+    async def check(self, subscription: Subscription) -> Sequence[str]:
+        return await self.bus.check(subscription)
+
     @asynccontextmanager
     async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
         async with self.bus.subscribe(subscription, limit=limit) as flow:

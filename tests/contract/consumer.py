@@ -64,7 +64,10 @@ async def _consume(opener: str, url: str, deadline_s: str, subscription: str) ->
     module, _, name = opener.partition(":")
     async with Adapters() as adapters:
         bus = await getattr(import_module(module), name)(adapters, url, float(deadline_s))
-        async with bus.subscribe(Subscription(**json.loads(subscription)), limit=1) as flow:
+        wanted = Subscription(**json.loads(subscription))
+        if not wanted.ephemeral:
+            await bus.ensure(wanted)
+        async with bus.subscribe(wanted, limit=1) as flow:
             _say("ready")
             async for delivery in flow:
                 _say(f"{delivery.message.data.decode()} {delivery.attempt}")

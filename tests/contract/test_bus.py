@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -37,6 +37,15 @@ async def take_one(flow: Deliveries) -> Delivery:
     return (await take(flow, 1))[0]
 
 
+@asynccontextmanager
+async def receive(bus: Bus, subscription: Subscription, *, limit: int) -> AsyncIterator[Deliveries]:
+    """The deliveries of a subscription that set-up has made."""
+    if not subscription.ephemeral:
+        await bus.ensure(subscription)
+    async with bus.subscribe(subscription, limit=limit) as deliveries:
+        yield deliveries
+
+
 @pytest.fixture
 def topic(unique: str) -> str:
     return f"topic-{unique}"
@@ -60,7 +69,7 @@ def mourners(unique: str, topic: str) -> Subscription:
 
 async def test_a_message_arrives_as_it_was_sent(bus: Bus, workers: Subscription) -> None:
     sent = Message(data=b"\x00\xffnot text", attributes={"job_id": "a", "title": "Ä “quoted” \n line"})
-    async with bus.subscribe(workers, limit=1) as flow:
+    async with receive(bus, workers, limit=1) as flow:
         await bus.publish(workers.topic, sent)
         delivery = await take_one(flow)
         assert delivery.message.data == sent.data
@@ -74,7 +83,7 @@ async def test_it_waits_for_a_subscriber_that_comes_later(backend: BusBackend, w
     await publisher.ensure(workers)
     await publisher.publish(workers.topic, message("early"))
     await backend.close(publisher)
-    async with (await backend.open()).subscribe(workers, limit=1) as flow:
+    async with receive(await backend.open(), workers, limit=1) as flow:
         delivery = await take_one(flow)
         assert text_of(delivery) == "early"
         await delivery.ack()
@@ -84,7 +93,7 @@ async def test_what_came_before_the_subscription_does_not_reach_it(bus: Bus, wor
     await bus.publish(workers.topic, message("before"))
     await bus.ensure(workers)
     await bus.publish(workers.topic, message("after"))
-    async with bus.subscribe(workers, limit=1) as flow:
+    async with receive(bus, workers, limit=1) as flow:
         delivery = await take_one(flow)
         assert text_of(delivery) == "after"
         await delivery.ack()
@@ -94,7 +103,7 @@ async def test_ensure_again_keeps_what_waits(bus: Bus, workers: Subscription) ->
     await bus.ensure(workers)
     await bus.publish(workers.topic, message("kept"))
     await bus.ensure(workers)
-    async with bus.subscribe(workers, limit=1) as flow:
+    async with receive(bus, workers, limit=1) as flow:
         delivery = await take_one(flow)
         assert text_of(delivery) == "kept"
         await delivery.ack()
@@ -102,13 +111,13 @@ async def test_ensure_again_keeps_what_waits(bus: Bus, workers: Subscription) ->
 
 async def test_an_acked_message_never_comes_again(backend: BusBackend, workers: Subscription) -> None:
     first = await backend.open()
-    async with first.subscribe(workers, limit=1) as flow:
+    async with receive(first, workers, limit=1) as flow:
         await first.publish(workers.topic, message("done"))
         await (await take_one(flow)).ack()
     await backend.close(first)
     second = await backend.open()
     await second.publish(workers.topic, message("next"))
-    async with second.subscribe(workers, limit=5) as flow:
+    async with receive(second, workers, limit=5) as flow:
         delivery = await take_one(flow)
         assert text_of(delivery) == "next"
         await delivery.ack()
@@ -120,7 +129,7 @@ async def test_every_subscription_gets_its_own_copy(bus: Bus, unique: str, topic
         await bus.ensure(subscription)
     await bus.publish(topic, message("all"))
     for subscription in subscriptions:
-        async with bus.subscribe(subscription, limit=1) as flow:
+        async with receive(bus, subscription, limit=1) as flow:
             delivery = await take_one(flow)
             assert text_of(delivery) == "all"
             await delivery.ack()
@@ -136,7 +145,7 @@ async def test_hundreds_of_messages_shared_by_two_processes_all_arrive(
     complete = asyncio.Event()
 
     async def consume(bus: Bus) -> None:
-        async with bus.subscribe(workers, limit=20) as flow:
+        async with receive(bus, workers, limit=20) as flow:
             async for delivery in flow:
                 first_try = delivery.attempt == 1
                 if first_try and text_of(delivery).endswith(("3", "7")):
@@ -162,7 +171,7 @@ async def test_never_more_than_the_limit_unsettled(bus: Bus, workers: Subscripti
     await bus.ensure(workers)
     for index in range(10):
         await bus.publish(workers.topic, message(str(index)))
-    async with bus.subscribe(workers, limit=3) as flow, bus.subscribe(other, limit=1) as clock:
+    async with receive(bus, workers, limit=3) as flow, receive(bus, other, limit=1) as clock:
         held = await take(flow, 3)
         following = asyncio.create_task(take_one(flow))
         await bus.publish(other.topic, message("tick"))  # what came later is here, and the fourth is not
@@ -180,9 +189,9 @@ async def test_what_is_beyond_the_limit_is_left_to_others(backend: BusBackend, w
     await first.ensure(workers)
     for index in range(10):
         await first.publish(workers.topic, message(str(index)))
-    async with first.subscribe(workers, limit=3) as held:
+    async with receive(first, workers, limit=3) as held:
         kept = await take(held, 3)
-        async with second.subscribe(workers, limit=10) as rest:
+        async with receive(second, workers, limit=10) as rest:
             others = await take(rest, 7)  # so the first has no more than three
             assert len({text_of(delivery) for delivery in (*kept, *others)}) == 10
             for delivery in (*kept, *others):
@@ -194,7 +203,7 @@ async def test_a_settled_message_makes_room_for_the_next(bus: Bus, workers: Subs
     for index in range(5):
         await bus.publish(workers.topic, message(str(index)))
     seen = set()
-    async with bus.subscribe(workers, limit=1) as flow:
+    async with receive(bus, workers, limit=1) as flow:
         for _ in range(5):
             delivery = await take_one(flow)
             seen.add(text_of(delivery))
@@ -203,7 +212,7 @@ async def test_a_settled_message_makes_room_for_the_next(bus: Bus, workers: Subs
 
 
 async def test_a_nacked_message_comes_again_and_counts(bus: Bus, workers: Subscription) -> None:
-    async with bus.subscribe(workers, limit=1) as flow:
+    async with receive(bus, workers, limit=1) as flow:
         await bus.publish(workers.topic, message("again"))
         for attempt in (1, 2, 3):
             delivery = await take_one(flow)
@@ -213,7 +222,7 @@ async def test_a_nacked_message_comes_again_and_counts(bus: Bus, workers: Subscr
 
 
 async def test_a_delayed_nack_keeps_it_away_for_the_delay(bus: Bus, workers: Subscription) -> None:
-    async with bus.subscribe(workers, limit=5) as flow:
+    async with receive(bus, workers, limit=5) as flow:
         await bus.publish(workers.topic, message("later"))
         delivery = await take_one(flow)
         started = time.monotonic()
@@ -226,7 +235,7 @@ async def test_a_delayed_nack_keeps_it_away_for_the_delay(bus: Bus, workers: Sub
 
 async def test_without_a_dead_letter_topic_it_is_delivered_for_ever(bus: Bus, unique: str, topic: str) -> None:
     stubborn = Subscription(name=f"stubborn-{unique}", topic=topic, max_deliveries=2)
-    async with bus.subscribe(stubborn, limit=1) as flow:
+    async with receive(bus, stubborn, limit=1) as flow:
         await bus.publish(topic, message("again"))
         for _ in range(6):
             await (await take_one(flow)).nack()
@@ -236,7 +245,7 @@ async def test_without_a_dead_letter_topic_it_is_delivered_for_ever(bus: Bus, un
 async def test_after_its_last_delivery_it_is_a_dead_letter(
     bus: Bus, dying: Subscription, mourners: Subscription
 ) -> None:
-    async with bus.subscribe(dying, limit=1) as flow, bus.subscribe(mourners, limit=1) as dead:
+    async with receive(bus, dying, limit=1) as flow, receive(bus, mourners, limit=1) as dead:
         await bus.publish(dying.topic, message("poison"))
         for _ in range(dying.max_deliveries):
             await (await take_one(flow)).nack()
@@ -256,7 +265,7 @@ async def test_after_its_last_delivery_it_is_a_dead_letter(
 
 
 async def test_a_replayed_dead_letter_begins_anew(bus: Bus, dying: Subscription) -> None:
-    async with bus.subscribe(dying, limit=1) as flow:
+    async with receive(bus, dying, limit=1) as flow:
         await bus.publish(dying.topic, message("poison"))
         await (await take_one(flow)).dead_letter("not today")
         (letter,) = [each for each in await bus.dead_letters() if each.subscription == dying.name]
@@ -271,7 +280,7 @@ async def test_a_replayed_dead_letter_begins_anew(bus: Bus, dying: Subscription)
 
 
 async def test_a_dropped_dead_letter_is_gone_and_its_neighbour_stays(bus: Bus, dying: Subscription) -> None:
-    async with bus.subscribe(dying, limit=1) as flow:
+    async with receive(bus, dying, limit=1) as flow:
         for text in ("drop me", "keep me"):
             await bus.publish(dying.topic, message(text))
             await (await take_one(flow)).dead_letter("test")
@@ -283,7 +292,7 @@ async def test_a_dropped_dead_letter_is_gone_and_its_neighbour_stays(bus: Bus, d
 
 
 async def test_a_buried_message_tells_why(bus: Bus, dying: Subscription, mourners: Subscription) -> None:
-    async with bus.subscribe(dying, limit=1) as flow, bus.subscribe(mourners, limit=1) as dead:
+    async with receive(bus, dying, limit=1) as flow, receive(bus, mourners, limit=1) as dead:
         await bus.publish(dying.topic, message("broken"))
         await (await take_one(flow)).dead_letter("it is no JSON: “{”")
         obituary = await take_one(dead)
@@ -294,7 +303,7 @@ async def test_a_buried_message_tells_why(bus: Bus, dying: Subscription, mourner
 
 
 async def test_dead_letters_are_listed_newest_first(bus: Bus, dying: Subscription) -> None:
-    async with bus.subscribe(dying, limit=1) as flow:
+    async with receive(bus, dying, limit=1) as flow:
         for text in ("one", "two", "three"):
             await bus.publish(dying.topic, message(text))
             await (await take_one(flow)).dead_letter("test")
@@ -311,7 +320,7 @@ async def test_no_such_dead_letter(bus: Bus, id: str) -> None:
 
 
 async def test_settling_twice_does_nothing(bus: Bus, dying: Subscription) -> None:
-    async with bus.subscribe(dying, limit=2) as flow:
+    async with receive(bus, dying, limit=2) as flow:
         await bus.publish(dying.topic, message("once"))
         delivery = await take_one(flow)
         await delivery.ack()
@@ -328,7 +337,7 @@ async def test_a_message_is_kept_while_its_handler_runs_longer_than_the_deadline
     backend: BusBackend, workers: Subscription
 ) -> None:
     first, second = await backend.open(), await backend.open()
-    async with first.subscribe(workers, limit=1) as mine, second.subscribe(workers, limit=1) as theirs:
+    async with receive(first, workers, limit=1) as mine, receive(second, workers, limit=1) as theirs:
         await first.publish(workers.topic, message("long"))
         arriving = [asyncio.create_task(take_one(flow)) for flow in (mine, theirs)]
         done, waiting = await asyncio.wait(arriving, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
@@ -344,7 +353,7 @@ async def _given_up(task: "asyncio.Task[Delivery]") -> None:
 
 
 async def test_giving_up_on_waiting_loses_nothing(bus: Bus, workers: Subscription) -> None:
-    async with bus.subscribe(workers, limit=1) as flow:
+    async with receive(bus, workers, limit=1) as flow:
         waiting = asyncio.create_task(take_one(flow))
         await asyncio.sleep(0)
         await _given_up(waiting)
@@ -359,9 +368,9 @@ async def test_what_was_not_handed_out_goes_back_uncounted(backend: BusBackend, 
     await first.ensure(workers)
     for index in range(5):
         await first.publish(workers.topic, message(str(index)))
-    async with first.subscribe(workers, limit=5) as flow:
+    async with receive(first, workers, limit=5) as flow:
         seen = await take_one(flow)
-    async with second.subscribe(workers, limit=5) as flow:
+    async with receive(second, workers, limit=5) as flow:
         others = await take(flow, 4)
         assert backend.traits.counts_unread or {delivery.attempt for delivery in others} == {1}
         assert text_of(seen) not in {text_of(delivery) for delivery in others}
@@ -372,10 +381,10 @@ async def test_what_was_not_handed_out_goes_back_uncounted(backend: BusBackend, 
 
 async def test_closing_the_bus_hands_on_what_was_unsettled(backend: BusBackend, workers: Subscription) -> None:
     first, second = await backend.open(), await backend.open()
-    async with first.subscribe(workers, limit=1) as flow:
+    async with receive(first, workers, limit=1) as flow:
         await first.publish(workers.topic, message("unfinished"))
         delivery = await take_one(flow)
-    async with second.subscribe(workers, limit=1) as flow:
+    async with receive(second, workers, limit=1) as flow:
         await backend.close(first)
         again = await take_one(flow)
         assert (text_of(again), again.attempt) == ("unfinished", 2)
@@ -386,7 +395,7 @@ async def test_closing_the_bus_hands_on_what_was_unsettled(backend: BusBackend, 
 async def test_each_ephemeral_subscription_gets_everything(backend: BusBackend, unique: str, topic: str) -> None:
     buses = [await backend.open() for _ in range(2)]
     mine, theirs = (Subscription(name=f"own-{unique}-{index}", topic=topic, ephemeral=True) for index in range(2))
-    async with buses[0].subscribe(mine, limit=5) as one, buses[1].subscribe(theirs, limit=5) as other:
+    async with receive(buses[0], mine, limit=5) as one, receive(buses[1], theirs, limit=5) as other:
         for text in ("a", "b", "c"):
             await buses[0].publish(topic, message(text))
         for flow in (one, other):
@@ -398,10 +407,10 @@ async def test_each_ephemeral_subscription_gets_everything(backend: BusBackend, 
 
 async def test_an_ephemeral_subscription_ends_with_its_context(bus: Bus, unique: str, topic: str) -> None:
     own = Subscription(name=f"own-{unique}", topic=topic, ephemeral=True)
-    async with bus.subscribe(own, limit=1):
+    async with receive(bus, own, limit=1):
         await bus.publish(topic, message("unread"))
     await bus.publish(topic, message("missed"))
-    async with bus.subscribe(own, limit=1) as flow:
+    async with receive(bus, own, limit=1) as flow:
         await bus.publish(topic, message("fresh"))
         delivery = await take_one(flow)
         assert text_of(delivery) == "fresh"
@@ -414,7 +423,7 @@ async def test_an_ephemeral_subscription_lives_as_long_as_its_process(
     bus = await backend.open()
     own = Subscription(name=f"own-{unique}", topic=topic, ephemeral=True)
     other = Subscription(name=f"clock-{unique}", topic=f"{topic}-clock")
-    async with bus.subscribe(own, limit=1) as flow, bus.subscribe(other, limit=1) as clock:
+    async with receive(bus, own, limit=1) as flow, receive(bus, other, limit=1) as clock:
         # The bus's own delay measures the time.
         await bus.publish(other.topic, message("tick"))
         await (await take_one(clock)).nack(delay_s=backend.traits.owned_for_s)
@@ -427,7 +436,7 @@ async def test_an_ephemeral_subscription_makes_no_dead_letters(bus: Bus, unique:
     own = Subscription(
         name=f"own-{unique}", topic=topic, ephemeral=True, dead_letter_topic=f"{topic}-dead", max_deliveries=2
     )
-    async with bus.subscribe(own, limit=1) as flow:
+    async with receive(bus, own, limit=1) as flow:
         await bus.publish(topic, message("again"))
         for _ in range(4):
             await (await take_one(flow)).nack()
@@ -442,7 +451,7 @@ async def test_a_bus_that_shows_what_waits_shows_leased_messages_too(bus: Bus, w
     await bus.ensure(workers)
     for text in ("waits", "leased"):
         await bus.publish(workers.topic, message(text))
-    async with bus.subscribe(workers, limit=1) as flow:
+    async with receive(bus, workers, limit=1) as flow:
         delivery = await take_one(flow)
         assert sorted(each["job_id"] for each in await bus.list_waiting(workers)) == ["leased", "waits"]
         await delivery.ack()
@@ -453,7 +462,7 @@ async def test_a_bus_that_shows_what_waits_shows_leased_messages_too(bus: Bus, w
 async def test_a_redelivery_has_the_same_message_id_and_another_message_another(
     bus: Bus, workers: Subscription
 ) -> None:
-    async with bus.subscribe(workers, limit=1) as flow:
+    async with receive(bus, workers, limit=1) as flow:
         seen = []
         await bus.publish(workers.topic, message("same"))
         for settle in ("nack", "ack"):
@@ -477,7 +486,7 @@ async def test_a_killed_consumer_s_message_comes_again_and_counts(backend: BusBa
     async with _consumer(backend, workers) as killed:
         assert await killed.read() == "survives 1"
         await killed.kill()
-    async with bus.subscribe(workers, limit=1) as flow:
+    async with receive(bus, workers, limit=1) as flow:
         delivery = await take_one(flow)
         assert text_of(delivery) == "survives"
         # Pub/Sub may have sent it once more to the dead process's connection, before that was closed.
@@ -492,13 +501,13 @@ async def test_a_message_that_kills_its_consumers_becomes_a_dead_letter(
         pytest.skip("the Pub/Sub emulator needs minutes for it: each lease lasts at least 10 s")
     bus = await backend.open()
     await bus.ensure(dying)
-    async with bus.subscribe(mourners, limit=1) as dead:
+    async with receive(bus, mourners, limit=1) as dead:
         await bus.publish(dying.topic, message("killer"))
         for attempt in range(1, dying.max_deliveries + 1):
             async with _consumer(backend, dying) as killed:
                 assert await killed.read() == f"killer {attempt}"
                 await killed.kill()
-        async with bus.subscribe(dying, limit=1) as flow:
+        async with receive(bus, dying, limit=1) as flow:
             obituary = await take_one(dead)
             assert text_of(obituary) == "killer"
             (letter,) = await bus.dead_letters(id=obituary.message.attributes["dead_letter_id"])
@@ -532,7 +541,7 @@ async def test_what_waits_is_seen(bus: Bus, workers: Subscription) -> None:
     await bus.ensure(workers)
     for text in ("leased", "waits"):
         await bus.publish(workers.topic, message(text))
-    async with bus.subscribe(workers, limit=1) as flow:
+    async with receive(bus, workers, limit=1) as flow:
         delivery = await take_one(flow)
         assert sorted(each["job_id"] for each in await bus.list_waiting(workers)) == ["leased", "waits"]
         await delivery.ack()
@@ -563,7 +572,7 @@ async def test_delivery_goes_on_without_wake_up_hints(
 ) -> None:
     consuming, publishing = await backend.open(), await backend.open()
     other = Subscription(name=f"clock-{unique}", topic=f"{topic}-clock")
-    async with consuming.subscribe(workers, limit=1) as flow, consuming.subscribe(other, limit=1) as clock:
+    async with receive(consuming, workers, limit=1) as flow, receive(consuming, other, limit=1) as clock:
         await consuming.publish(other.topic, message("tick"))
         await (await take_one(clock)).ack()  # so the consumer has read its empty subscription, and waits
         backend.lose_hints()

@@ -69,7 +69,7 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     if request.param == "emulator":
         project = request.getfixturevalue("project")
         assert isinstance(project, Project)
-        project.create_bucket()
+        project.set_up()
         urls = {"bus": project.bus_url, "jobs": project.jobs_url, "videos": project.videos_url}
         settings, bucket = settings.model_copy(update=urls), project.bucket
     async with door_to(settings) as door, hand_at(door.desk) as hand:

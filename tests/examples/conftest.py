@@ -62,6 +62,6 @@ def here(tmp_path: Path) -> Place:
 @pytest.fixture
 def cloud(house: House, project: Project) -> House:
     """Its workers are on Google's emulators."""
-    project.create_bucket()
+    project.set_up()
     urls = {"REELBUS_BUS": project.bus_url, "REELBUS_JOBS": project.jobs_url, "REELBUS_VIDEOS": project.videos_url}
     return House(house.folder, house.log, urls)

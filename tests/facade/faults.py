@@ -49,6 +49,9 @@ class _Bus:
     async def ensure(self, subscription: Subscription) -> None:
         await self._bus.ensure(subscription)
 
+    async def check(self, subscription: Subscription) -> Sequence[str]:
+        return await self._bus.check(subscription)
+
     def subscribe(
         self, subscription: Subscription, *, limit: int
     ) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
@@ -65,6 +68,13 @@ class _Bus:
 
     async def delete_dead_letter(self, id: str) -> None:
         await self._bus.delete_dead_letter(id)
+
+
+class UnreachableBus(_Bus):
+    """It answers no question about itself."""
+
+    async def check(self, subscription: Subscription) -> Sequence[str]:
+        raise Unavailable("the bus is out of reach")
 
 
 class DeafBus(_Bus):

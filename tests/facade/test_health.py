@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from publisher.facade.call import State
 from tests.facade.doors import Door, door_over
-from tests.facade.faults import UnreachableJobs
+from tests.facade.faults import UnreachableBus, UnreachableJobs
 from tests.unit.test_embedded_videos import largest_file
 
 
@@ -28,6 +28,13 @@ async def test_not_ready_without_a_store(door: Door) -> None:
         answer = await other.client.get("/api/videos/some-job")
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
         assert answer.json()["error"]["retryable"] is True
+
+
+async def test_not_ready_without_a_bus(door: Door) -> None:
+    async with door_over({**door.state, "ctx": replace(door.desk, bus=UnreachableBus(door.desk.bus))}) as other:
+        answer = await other.client.get("/readyz")
+        assert (answer.status_code, answer.json()["missing"]) == (503, "bus")
+        assert (await other.client.get("/livez")).status_code == 200
 
 
 async def test_a_visitor_finds_its_way(door: Door) -> None:

@@ -55,7 +55,7 @@ async def test_ten_jobs_do_not_wait_for_a_hundred(tmp_path: Path) -> None:
 @pytest.mark.emulator
 @pytest.mark.timeout(600)
 async def test_ten_jobs_do_not_wait_for_a_flood_on_the_emulators(tmp_path: Path, project: Project) -> None:
-    project.create_bucket()
+    project.set_up()
     addresses = {"bus": project.bus_url, "jobs": project.jobs_url, "videos": project.videos_url}
     async with fair_house(tmp_path, **addresses) as house:
         house.settings = PATIENT

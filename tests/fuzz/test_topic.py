@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from infra.adapters import Adapters
 from schemas.ports import DEAD_WORKERS, REQUESTS, WORKERS, Bus, DeadLetter
+from schemas.services.subscriptions import SHARED
 from schemas.wire.completion import Outcome
 from schemas.wire.message import Message, as_published, decode_completion, job_id_of
 from subscriber import handler, worker
@@ -109,7 +110,7 @@ NOISE = (
 async def test_noise_on_pubsub_is_rejected_and_kept(project: Project, tmp_path: Path, film: bytes) -> None:
     async with bench_in(tmp_path, film) as bench, Adapters() as adapters:
         bus = await adapters.bus(project.bus_url)
-        for subscription in (WORKERS, DEAD_WORKERS):
+        for subscription in (*SHARED, LISTENER):
             await bus.ensure(subscription)
         async with bus.subscribe(LISTENER, limit=100) as completions:
             there = Bench(replace(bench.ctx, bus=bus), bench.model, completions)

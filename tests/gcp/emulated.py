@@ -16,6 +16,8 @@ import pytest
 from _pytest.outcomes import Skipped
 
 from schemas.errors import Unavailable
+from schemas.ports import COMPLETIONS
+from schemas.services.subscriptions import SHARED
 from tests.gcp.shared import shared_emulators
 
 _set = ExitStack()
@@ -41,6 +43,20 @@ class Project:
     @property
     def videos_url(self) -> str:
         return f"gs://{self.bucket}"
+
+    def set_up(self) -> None:
+        """Make the bucket, the topics and the subscriptions, as `reelbus setup` does."""
+        from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+
+        from infra.gcp.pubsub.admin import Subscriptions
+
+        self.create_bucket()
+        with PublisherClient() as publisher, SubscriberClient() as subscriber:
+            subscriptions = Subscriptions(publisher, subscriber, self.id)
+            subscriptions.ensure_topic(COMPLETIONS)
+            for subscription in SHARED:
+                subscriptions.ensure(subscription, subscription.name)
+            publisher.stop()
 
     def create_bucket(self) -> None:
         from google.cloud.storage import Client

@@ -164,7 +164,7 @@ async def _working(settings: WorkerSettings) -> AsyncIterator[None]:
 
 @pytest.fixture
 async def pipeline(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pipeline]:
-    project.create_bucket()
+    project.set_up()
     settings = PublisherSettings(
         data_dir=tmp_path, bus=project.bus_url, jobs=project.jobs_url, videos=project.videos_url
     )

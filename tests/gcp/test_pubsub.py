@@ -85,6 +85,7 @@ async def test_pubsub_is_told_the_limit(bus: Bus, monkeypatch: pytest.MonkeyPatc
         return pull(self, passing(), **named)
 
     monkeypatch.setattr(HalfClosingSubscriberClient, "streaming_pull", watched)
+    await bus.ensure(WORKERS)
     async with bus.subscribe(WORKERS, limit=7) as flow:
         await bus.publish(WORKERS.topic, Message(data=b"x"))
         await (await take_one(flow)).ack()
@@ -106,10 +107,33 @@ async def test_ensure_brings_an_old_subscription_in_line(bus: Bus, project: Proj
 
 
 @pytest.mark.emulator
+async def test_a_process_reads_and_complains_and_only_set_up_writes(bus: Bus, project: Project) -> None:
+    with pytest.raises(Unavailable, match=r"no subscription video-requests-dead-shelf: run `reelbus setup`"):
+        await bus.check(WORKERS)
+    await bus.ensure(WORKERS)
+    assert not await bus.check(WORKERS)
+    with SubscriberClient() as subscriber:
+        path = subscriber.subscription_path(project.id, WORKERS.name)
+        theirs = subscriber.get_subscription(subscription=path)
+        theirs.dead_letter_policy.max_delivery_attempts = 5
+        update = {"subscription": theirs, "update_mask": {"paths": ["dead_letter_policy"]}}
+        subscriber.update_subscription(request=update)
+        (difference,) = await bus.check(WORKERS)
+        assert "video-workers: dead_letter_policy" in difference
+        assert "max_delivery_attempts: 5" in difference
+        async with bus.subscribe(WORKERS, limit=1):
+            assert subscriber.get_subscription(subscription=path) == theirs
+        subscriber.delete_subscription(subscription=path)
+        with pytest.raises(Unavailable, match="no subscription video-workers"):
+            await bus.check(WORKERS)
+
+
+@pytest.mark.emulator
 async def test_a_name_on_another_topic_is_refused(bus: Bus) -> None:
     await bus.ensure(WORKERS)
-    with pytest.raises(Invalid, match="video-requests"):
-        await bus.ensure(Subscription(name=WORKERS.name, topic="elsewhere"))
+    for look in (bus.ensure, bus.check):
+        with pytest.raises(Invalid, match="video-requests"):
+            await look(Subscription(name=WORKERS.name, topic="elsewhere"))
 
 
 @pytest.mark.emulator
@@ -124,6 +148,7 @@ async def test_an_ephemeral_subscription_is_deleted_with_its_context(bus: Bus, p
 
 @pytest.mark.emulator
 async def test_a_subscription_that_is_taken_away_ends_the_flow_as_unavailable(bus: Bus, project: Project) -> None:
+    await bus.ensure(WORKERS)
     with SubscriberClient() as subscriber:
         async with bus.subscribe(WORKERS, limit=1) as flow:
             await bus.publish(WORKERS.topic, Message(data=b"x"))

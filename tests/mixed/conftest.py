@@ -48,5 +48,5 @@ def _ground(request: pytest.FixtureRequest, folder: Path) -> Ground:
     if getattr(request, "param", "embedded") == "embedded":
         return Embedded(folder)
     project: Project = request.getfixturevalue("project")
-    project.create_bucket()
+    project.set_up()
     return Cloud(folder, project)

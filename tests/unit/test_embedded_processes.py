@@ -34,9 +34,9 @@ NO_POLL_S = 60.0
 async def a_bus(folder: Path) -> AsyncIterator[SqliteBus]:
     async with AsyncExitStack() as stack:
         database = await Database.open(folder / "test.db")
-        stack.push_async_callback(database.aclose)
+        stack.push_async_callback(database.close)
         bus = SqliteBus(database, ack_deadline_s=DEADLINE_S, poll_interval_s=NO_POLL_S)
-        stack.push_async_callback(bus.aclose)
+        stack.push_async_callback(bus.close)
         yield bus
 
 
@@ -84,7 +84,7 @@ async def race(folder: Path) -> None:
         except AlreadyExists:
             continue
         won += 1
-    await database.aclose()
+    await database.close()
     say(won)
 
 

@@ -44,6 +44,9 @@ class Studio:
         self.retired: set[str] = set()
         self.released = asyncio.Event()
         """What is held may be made."""
+        self.answers = asyncio.Event()
+        """While it is cleared, accepted submits are not answered."""
+        self.answers.set()
         self.accepted = asyncio.Event()
         """Set by the first operation that is accepted."""
         self.jobs: dict[str, Job] = {}

@@ -66,6 +66,7 @@ class Bench:
     ) -> AsyncIterator[asyncio.Event]:
         """A worker at work; the event stops it. `windows` is a former name of `deadlines`."""
         changes |= {"deadlines": windows} if windows else {}
+        changes |= {"stopping": asyncio.Event()}  # another worker of this test may have stopped
         stop, ready = asyncio.Event(), asyncio.Event()
         worker = Worker(
             ctx=replace(self.ctx, **changes), in_flight=16, prefetch=2, drain_s=drain_s, reconcile_every_s=3600

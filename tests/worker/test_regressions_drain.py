@@ -97,7 +97,11 @@ async def _working(bench: Bench, jobs: JobStore, *, in_flight: int, drain_s: flo
     """A worker with few slots; the event stops it."""
     stop, ready = asyncio.Event(), asyncio.Event()
     worker = Worker(
-        ctx=replace(bench.ctx, jobs=jobs), in_flight=in_flight, prefetch=2, drain_s=drain_s, reconcile_every_s=3600
+        ctx=replace(bench.ctx, jobs=jobs, stopping=asyncio.Event()),
+        in_flight=in_flight,
+        prefetch=2,
+        drain_s=drain_s,
+        reconcile_every_s=3600,
     )
     running = asyncio.create_task(worker.run(stop, ready=ready.set))
     try:

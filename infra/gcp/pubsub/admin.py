@@ -1,4 +1,7 @@
-"""Creates and updates what the bus needs on Pub/Sub: topics, subscriptions, and the subscriptions of dead letters.
+"""Creates, updates and compares what the bus needs on Pub/Sub: topics, subscriptions, and those of dead letters.
+
+`reelbus setup` writes. A process only compares: an operator's own tools may have made the subscriptions, and a start
+must not undo what they set. The ephemeral subscription of a facade is the exception: the facade creates and deletes it.
 
 The calls block: run them in a thread. Limits and defaults: https://cloud.google.com/pubsub/docs/subscription-properties
 """
@@ -6,12 +9,12 @@ The calls block: run them in a thread. Limits and defaults: https://cloud.google
 from collections.abc import Callable
 from datetime import timedelta
 
-from google.api_core.exceptions import AlreadyExists, InvalidArgument, NotFound
+from google.api_core.exceptions import AlreadyExists, InvalidArgument, NotFound, PermissionDenied
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import types
 
-from schemas.errors import Invalid
+from schemas.errors import Invalid, Unavailable
 from schemas.ports import Subscription
 
 ADMIN_TIMEOUT_S = 20.0
@@ -74,9 +77,18 @@ class Subscriptions:
 
         Raises `Invalid` if a subscription of that name is on another topic.
         """
-        if subscription.dead_letter_topic and not subscription.ephemeral:
-            self._ensure(self.dead_letter_configuration_of(subscription.dead_letter_topic), report)
-        self._ensure(self.configuration_of(subscription, name), report)
+        if subscription.ephemeral:
+            self._create_ephemeral(self.configuration_of(subscription, name))
+            return
+        for wanted in self._configurations(subscription, name):
+            self._ensure(wanted, report)
+
+    def compare(self, subscription: Subscription, name: str) -> list[str]:
+        """Return how the subscription under that name, and that of its dead letters, differ from what `ensure` makes.
+
+        Raises `Unavailable` if one of them does not exist, and `Invalid` if one of that name is on another topic.
+        """
+        return [words for wanted in self._configurations(subscription, name) for words in self._compare(wanted)]
 
     def delete(self, name: str) -> None:
         """Delete the subscription, if it exists."""
@@ -84,16 +96,6 @@ class Subscriptions:
             self._subscriber.delete_subscription(subscription=self.path(name), timeout=ADMIN_TIMEOUT_S)
         except NotFound:
             return
-
-    def dead_letter_configuration_of(self, topic: str) -> types.Subscription:
-        """Build the configuration of the subscription that stores the dead letters of a topic."""
-        return types.Subscription(
-            name=self.path(dead_letter_subscription_of(topic)),
-            topic=self.topic_path(topic),
-            ack_deadline_seconds=ACK_DEADLINE_S,
-            message_retention_duration=_DEAD_LETTER_RETENTION[0],
-            expiration_policy=types.ExpirationPolicy(),
-        )
 
     def configuration_of(self, subscription: Subscription, name: str) -> types.Subscription:
         """Build the configuration that Pub/Sub gets."""
@@ -115,6 +117,41 @@ class Subscriptions:
             )
         return wanted
 
+    def _configurations(self, subscription: Subscription, name: str) -> list[types.Subscription]:
+        """Return the configurations of the subscription's dead letters, if it has any, and of itself."""
+        wanted = [self.configuration_of(subscription, name)]
+        if subscription.dead_letter_topic:
+            dead_letters = types.Subscription(
+                name=self.path(dead_letter_subscription_of(subscription.dead_letter_topic)),
+                topic=self.topic_path(subscription.dead_letter_topic),
+                ack_deadline_seconds=ACK_DEADLINE_S,
+                message_retention_duration=_DEAD_LETTER_RETENTION[0],
+                expiration_policy=types.ExpirationPolicy(),
+            )
+            wanted.insert(0, dead_letters)
+        return wanted
+
+    def _compare(self, wanted: types.Subscription) -> list[str]:
+        short = _short_name(wanted.name)
+        try:
+            found = self._subscriber.get_subscription(subscription=wanted.name, timeout=ADMIN_TIMEOUT_S)
+        except NotFound as error:
+            raise Unavailable(f"Pub/Sub has no subscription {short}: run `reelbus setup`") from error
+        except PermissionDenied:
+            return [f"{short} can't be compared: these credentials lack pubsub.subscriptions.get"]
+        _check_topic(found, wanted)
+        return [
+            f"{short}: {policy} is {_one_line(getattr(found, policy))}, not {_one_line(getattr(wanted, policy))}"
+            for policy in _find_differences(found, wanted)
+        ]
+
+    def _create_ephemeral(self, wanted: types.Subscription) -> None:
+        """Create the subscription. Ask for nothing else: a facade need not have the right to create a topic."""
+        try:
+            self._subscriber.create_subscription(request=wanted, timeout=ADMIN_TIMEOUT_S)
+        except NotFound:  # the topic does not exist yet: as on any other bus, that is no error
+            self._create(wanted, None)
+
     def _ensure(self, wanted: types.Subscription, report: Report | None) -> None:
         short = _short_name(wanted.name)
         try:
@@ -122,8 +159,7 @@ class Subscriptions:
         except NotFound:
             _report(report, "subscription", short, self._create(wanted, report))
             return
-        if found.topic != wanted.topic:
-            raise Invalid(f"subscription {short} is on topic {_short_name(found.topic)}", field="topic")
+        _check_topic(found, wanted)
         _report(report, "subscription", short, self._update(found, wanted))
 
     def _create(self, wanted: types.Subscription, report: Report | None) -> str:
@@ -142,12 +178,26 @@ class Subscriptions:
         return "created"
 
     def _update(self, found: types.Subscription, wanted: types.Subscription) -> str:
-        paths = [name for name in _POLICIES if getattr(found, name) != getattr(wanted, name)]
+        paths = _find_differences(found, wanted)
         if not paths:
             return "kept"
         request = types.UpdateSubscriptionRequest(subscription=wanted, update_mask=FieldMask(paths=paths))
         self._subscriber.update_subscription(request=request, timeout=ADMIN_TIMEOUT_S)
         return f"updated ({', '.join(paths)})"
+
+
+def _check_topic(found: types.Subscription, wanted: types.Subscription) -> None:
+    if found.topic != wanted.topic:
+        words = f"subscription {_short_name(wanted.name)} is on topic {_short_name(found.topic)}"
+        raise Invalid(words, field="topic")
+
+
+def _find_differences(found: types.Subscription, wanted: types.Subscription) -> list[str]:
+    return [name for name in _POLICIES if getattr(found, name) != getattr(wanted, name)]
+
+
+def _one_line(policy: object) -> str:
+    return " ".join(str(policy).split()) or "not set"
 
 
 def _short_name(path: str) -> str:

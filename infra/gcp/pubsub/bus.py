@@ -54,7 +54,7 @@ class PubSubBus:
         self._dead_letters = DeadLetterQueue(self._subscriber, self._subscriptions.topic_of)
         self._ack_deadline_s = ack_deadline_s
         self._dead_letter_paths: dict[str, None] = {}
-        """The dead-letter subscriptions that this process has ensured; a dictionary keeps them in order."""
+        """The dead-letter subscriptions that this process knows; a dictionary keeps them in order."""
         self._ephemeral: dict[str, str] = {}
         """The names at Pub/Sub of this process's ephemeral subscriptions, by the caller's name.
 
@@ -88,14 +88,20 @@ class PubSubBus:
         name = self._name(subscription)
         with translate_errors("Pub/Sub"):
             await asyncio.to_thread(self._subscriptions.ensure, subscription, name)
-        if subscription.dead_letter_topic and not subscription.ephemeral:
-            self._dead_letter_paths[
-                self._subscriptions.path(dead_letter_subscription_of(subscription.dead_letter_topic))
-            ] = None
+        self._remember_dead_letters(subscription)
+
+    async def check(self, subscription: Subscription) -> Sequence[str]:
+        """Read the subscription and that of its dead letters. Only `reelbus setup` writes them."""
+        with translate_errors("Pub/Sub"):
+            differences = await asyncio.to_thread(self._subscriptions.compare, subscription, subscription.name)
+        self._remember_dead_letters(subscription)
+        return differences
 
     @asynccontextmanager
     async def subscribe(self, subscription: Subscription, *, limit: int) -> AsyncIterator[AsyncIterator[Delivery]]:
-        await self.ensure(subscription)
+        if subscription.ephemeral:
+            await self.ensure(subscription)
+        self._remember_dead_letters(subscription)
         self._streams = {stream for stream in self._streams if not stream.has_ended}
         stream = SubscriptionStream(subscription, on_dead_letter=self._dead_letter, attempts=self._delivery_counter)
         path = self._subscriptions.path(self._name(subscription))
@@ -137,6 +143,11 @@ class PubSubBus:
         self._publisher.stop()
         self._publisher.transport.close()
         self._subscriber.close()
+
+    def _remember_dead_letters(self, subscription: Subscription) -> None:
+        if subscription.dead_letter_topic and not subscription.ephemeral:
+            name = dead_letter_subscription_of(subscription.dead_letter_topic)
+            self._dead_letter_paths[self._subscriptions.path(name)] = None
 
     def _send(self, topic: str, message: Message) -> "Future[str]":
         path = self._subscriptions.topic_path(topic)

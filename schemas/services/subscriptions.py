@@ -1,0 +1,24 @@
+"""The subscriptions of the workers, and the look at them when a process starts.
+
+A process reads and complains. Only `reelbus setup`, or the tool of the operator, changes subscriptions of a service.
+"""
+
+import logging
+
+from schemas.ports import BATCH_WORKERS, DEAD_WORKERS, WORKERS, Bus
+
+logger = logging.getLogger(__name__)
+
+SHARED = (WORKERS, BATCH_WORKERS, DEAD_WORKERS)
+"""A message that is published before its subscription exists is lost, and the first worker may start later."""
+
+
+async def check_subscriptions(bus: Bus) -> None:
+    """Log what differs from what this version wants.
+
+    Raises `Unavailable` if a subscription does not exist, and `Invalid` if one is on another topic.
+    """
+    for subscription in SHARED:
+        for difference in await bus.check(subscription):
+            about = {"action": "subscription_differs", "subscription": subscription.name, "reason": difference}
+            logger.warning("a subscription is not as `reelbus setup` makes it", extra=about)
