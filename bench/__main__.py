@@ -36,8 +36,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every process that it started ends with it
     figures: list[Figure] = []
     for name in names:
-        figures.extend(_measured(name))
-    keep(figures)
+        found = _measured(name)
+        keep(found)  # at once, so that a benchmark that fails takes none of the others' figures with it
+        figures.extend(found)
     pictures.main()
     sys.stdout.write(table(figures))
 

@@ -103,12 +103,12 @@ def _delay(place: Ground, worker: Process, name: str) -> float:
     """Seconds, by the log lines of both processes."""
     publish(place, 1, name)
     job = f"{name}-0"
-    until(lambda: f'"job_id": "{job}"' in worker.log.read_text().rpartition("submit_accepted")[2], name, within_s=60)
-    return _moment(worker.logged("submit_accepted"), job) - _moment(
-        Process(worker.child, "", place.folder / f"{name}.log").logged("submit_published"), job
-    )
+    until(lambda: bool(_moments(worker.logged("submit_accepted"), job)), name, within_s=60)
+    (accepted,) = _moments(worker.logged("submit_accepted"), job)
+    publisher = Process(worker.child, "", place.folder / f"{name}.log")
+    (published,) = _moments(publisher.logged("submit_published"), job)
+    return accepted - published
 
 
-def _moment(lines: Iterator[dict[str, str]], job: str) -> float:
-    (line,) = (line for line in lines if line["job_id"] == job)
-    return datetime.fromisoformat(line["time"]).timestamp()
+def _moments(lines: Iterator[dict[str, str]], job: str) -> list[float]:
+    return [datetime.fromisoformat(line["time"]).timestamp() for line in lines if line["job_id"] == job]

@@ -21,7 +21,6 @@ from schemas.wire.request import VideoRequest
 
 if TYPE_CHECKING:
     from infra.embedded.database import Database
-    from infra.gcp.firestore.jobs import FirestoreJobs
 
 
 logger = logging.getLogger(__name__)
@@ -39,6 +38,7 @@ class Adapters:
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self._databases: dict[Path, Database] = {}
+        self._stores: dict[str, JobStores] = {}
 
     async def __aenter__(self) -> "Adapters":
         return self
@@ -57,60 +57,19 @@ class Adapters:
 
     async def jobs(self, url: str) -> JobStore:
         """Open the job store."""
-        address = urlsplit(url)
-        match address.scheme:
-            case "sqlite":
-                from infra.embedded.jobs import SqliteJobs
-
-                return SqliteJobs(await self.database(_local_path("jobs", address)))
-            case "firestore":
-                return self._firestore(address)
-        raise _unknown_scheme("jobs", address, "sqlite", "firestore")
+        return (await self._open_stores(url)).jobs
 
     async def budgets(self, jobs_url: str) -> Budgets:
         """Open the budgets, which are stored beside the jobs."""
-        address = urlsplit(jobs_url)
-        match address.scheme:
-            case "sqlite":
-                from infra.embedded.budgets import SqliteBudgets
-
-                return SqliteBudgets(await self.database(_local_path("jobs", address)))
-            case "firestore":
-                jobs = self._firestore(address)
-                from infra.gcp.firestore.budgets import FirestoreBudgets
-
-                return FirestoreBudgets(jobs)
-        raise _unknown_scheme("jobs", address, "sqlite", "firestore")
+        return (await self._open_stores(jobs_url)).budgets
 
     async def heartbeats(self, jobs_url: str) -> Heartbeats:
         """Open the heartbeats of the workers, which are stored beside the jobs."""
-        address = urlsplit(jobs_url)
-        match address.scheme:
-            case "sqlite":
-                from infra.embedded.jobs import SqliteHeartbeats
-
-                return SqliteHeartbeats(await self.database(_local_path("jobs", address)))
-            case "firestore":
-                jobs = self._firestore(address)
-                from infra.gcp.firestore.jobs import FirestoreHeartbeats
-
-                return FirestoreHeartbeats(jobs)
-        raise _unknown_scheme("jobs", address, "sqlite", "firestore")
+        return (await self._open_stores(jobs_url)).heartbeats
 
     async def jobs_parked(self, jobs_url: str) -> ParkedJobs:
         """Open the parked jobs, which are stored beside the jobs."""
-        address = urlsplit(jobs_url)
-        match address.scheme:
-            case "sqlite":
-                from infra.embedded.parked import SqliteParkedJobs
-
-                return SqliteParkedJobs(await self.database(_local_path("jobs", address)))
-            case "firestore":
-                jobs = self._firestore(address)
-                from infra.gcp.firestore.parked import FirestoreParkedJobs
-
-                return FirestoreParkedJobs(jobs)
-        raise _unknown_scheme("jobs", address, "sqlite", "firestore")
+        return (await self._open_stores(jobs_url)).parked
 
     async def videos(
         self, url: str, *, base_url: str, reference_buckets: str = "", scratch: Path | None = None, check: bool = False
@@ -163,7 +122,7 @@ class Adapters:
 
         if path not in self._databases:
             database = await Database.open(path)
-            self._stack.push_async_callback(database.close)
+            self._stack.push_async_callback(database.aclose)
             self._databases[path] = database
         return self._databases[path]
 
@@ -171,20 +130,21 @@ class Adapters:
         """Call `close` at the exit, before that of everything opened earlier."""
         self._stack.push_async_callback(close)
 
-    def _firestore(self, url: SplitResult) -> "FirestoreJobs":
-        project, database = database_in(url)
-        with google_installed():
-            from infra.gcp.firestore.jobs import FirestoreJobs
-        jobs = FirestoreJobs(project, database)
-        self.close_at_exit(jobs.aclose)
-        return jobs
+    async def _open_stores(self, url: str) -> "JobStores":
+        """Open the one client of this process for what is stored with the jobs."""
+        address = urlsplit(url)
+        if address.scheme not in STORES:
+            raise _unknown_scheme("jobs", address, *STORES)
+        if url not in self._stores:
+            self._stores[url] = await STORES[address.scheme](self, address)
+        return self._stores[url]
 
 
 async def _open_sqlite_bus(adapters: Adapters, address: SplitResult, ack_deadline_s: float) -> Bus:
     from infra.embedded.bus import SqliteBus
 
     bus = SqliteBus(await adapters.database(_local_path("bus", address)), ack_deadline_s=ack_deadline_s)
-    adapters.close_at_exit(bus.close)
+    adapters.close_at_exit(bus.aclose)
     return bus
 
 
@@ -202,6 +162,44 @@ BUSES: Mapping[str, Callable[[Adapters, SplitResult, float], Awaitable[Bus]]] = 
     "pubsub": _open_pubsub_bus,
 }
 """The buses by the scheme of their address. A new bus is a package and a row here."""
+
+
+class JobStores(NamedTuple):
+    """The jobs and what is stored beside them."""
+
+    jobs: JobStore
+    budgets: Budgets
+    heartbeats: Heartbeats
+    parked: ParkedJobs
+
+
+async def _open_sqlite_stores(adapters: Adapters, address: SplitResult) -> JobStores:
+    from infra.embedded.budgets import SqliteBudgets
+    from infra.embedded.jobs import SqliteHeartbeats, SqliteJobs
+    from infra.embedded.parked import SqliteParkedJobs
+
+    database = await adapters.database(_local_path("jobs", address))
+    return JobStores(
+        SqliteJobs(database), SqliteBudgets(database), SqliteHeartbeats(database), SqliteParkedJobs(database)
+    )
+
+
+async def _open_firestore_stores(adapters: Adapters, address: SplitResult) -> JobStores:
+    project, database = database_in(address)
+    with google_installed():
+        from infra.gcp.firestore.budgets import FirestoreBudgets
+        from infra.gcp.firestore.jobs import FirestoreHeartbeats, FirestoreJobs
+        from infra.gcp.firestore.parked import FirestoreParkedJobs
+    jobs = FirestoreJobs(project, database)
+    adapters.close_at_exit(jobs.aclose)
+    return JobStores(jobs, FirestoreBudgets(jobs), FirestoreHeartbeats(jobs), FirestoreParkedJobs(jobs))
+
+
+STORES: Mapping[str, Callable[[Adapters, SplitResult], Awaitable[JobStores]]] = {
+    "sqlite": _open_sqlite_stores,
+    "firestore": _open_firestore_stores,
+}
+"""The stores by the scheme of their address. A new store is a package and a row here."""
 
 
 class OpenModel(VideoModel, Protocol):

@@ -1,7 +1,7 @@
 """The composition root: the only module of the publisher that opens adapters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,11 +19,13 @@ from infra.gcp.settings import trace_project
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
 from publisher.context import PublisherContext, QueueLimit
+from publisher.doctor import examine_workers, no_jobs_yet
 from publisher.settings import PublisherSettings
 from publisher.worker_watch import WorkerWatch
 from schemas.domain.clip import Plan
 from schemas.errors import Invalid
 from schemas.former import former_names
+from schemas.ports.findings import Finding, Verdict
 from schemas.services.subscriptions import check_subscriptions
 from schemas.wire.request import VideoRequest
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "back_up",
+    "examine",
     "exit_with_parent",
     "link_secret",
     "local_file",
@@ -46,6 +49,8 @@ __all__ = [
     "set_up",
 ]
 
+_NEEDED_FOR_JOBS = frozenset({"settings", "folder", "database", "packages", "credentials"})
+"""Kinds of findings without which no job can be read."""
 _GOOGLE = ("pubsub://", "firestore://", "gs://")
 
 
@@ -150,6 +155,20 @@ async def set_up(settings: PublisherSettings, *, location: str | None) -> "Setup
     with google_installed():
         from infra.gcp.setup import set_up as set_up_google
     return await set_up_google(urls, location=location)
+
+
+async def examine(settings: PublisherSettings, processes: Sequence[str]) -> list[Finding]:
+    """Look at everything that the settings name. Nothing is made, changed or paid."""
+    from infra.doctor import examine as examine_adapters
+
+    found = await examine_adapters(settings, processes)
+    if any(finding.verdict is Verdict.WRONG and finding.kind in _NEEDED_FOR_JOBS for finding in found):
+        return found
+    if not await asyncio.to_thread(_has_data, settings):
+        return [*found, no_jobs_yet()]
+    async with Adapters() as adapters:
+        jobs, heartbeats = await adapters.jobs(settings.jobs_url), await adapters.heartbeats(settings.jobs_url)
+        return [*found, await examine_workers(jobs, heartbeats)]
 
 
 async def back_up(settings: PublisherSettings, to: Path) -> "Backup":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from publisher.context import PublisherContext, find
-from publisher.submit import publish_if_due, publish_request
+from publisher.submit import publish_if_due, publish_or_note
 from schemas.domain.clip import Plan, PlannedClip
 from schemas.domain.events import Replayed
 from schemas.domain.job import QUEUED_AT_MOST, Job
@@ -150,7 +150,7 @@ async def replay(
     job = await update_job(ctx.jobs, job_id, decide)
     is_replayed = job.life != before.life
     try:
-        await (publish_request(ctx, job, traceparent=traceparent) if is_replayed else publish_if_due(ctx, job))
+        await (publish_or_note(ctx, job, traceparent=traceparent) if is_replayed else publish_if_due(ctx, job))
     except Unavailable:
         logger.warning("replay is left to reconcile", extra={"action": "replay_unsent", "job_id": job_id})
     if is_replayed:

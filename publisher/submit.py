@@ -19,21 +19,19 @@ from schemas.domain.state_machine import advance
 from schemas.domain.states import JobState
 from schemas.domain.tombstone import to_gone
 from schemas.errors import AlreadyExists, Conflict, IdReused, ReelbusError, Unavailable
-from schemas.ports import topic_of
+from schemas.services.publish import publish_request
 from schemas.services.reference_images import ImageOwner, StagedImage, stage_image, store_image, undo_reference
 from schemas.services.update import update_job
 from schemas.wire.caller_names import to_shown_id
-from schemas.wire.message import encode_request
 from schemas.wire.request import VideoRequest
 
 logger = logging.getLogger(__name__)
 
 
-async def publish_request(ctx: PublisherContext, job: Job, *, traceparent: str | None = None) -> None:
+async def publish_or_note(ctx: PublisherContext, job: Job, *, traceparent: str | None = None) -> None:
     """Publish the request of a job. Raises `Unavailable`, and notes in the record that it may not have left."""
-    message = encode_request(job.request, at=ctx.clock.now(), traceparent=traceparent or job.traceparent)
     try:
-        await ctx.bus.publish(topic_of(job.request), message)
+        await publish_request(ctx.bus, job, ctx.clock.now(), traceparent=traceparent)
     except Unavailable:
         with suppress(ReelbusError):  # `reconcile` reads each job in any case, only later
             await update_job(ctx.jobs, job.job_id, lambda newest: None if newest.ended else Unsent(at=ctx.clock.now()))
@@ -55,7 +53,7 @@ async def publish_if_due(ctx: PublisherContext, job: Job) -> Job:
         job = await ctx.jobs.save(advance(job, Reconciled(at=now)))
     except Conflict:  # a worker has it, or another call published it
         return await ctx.jobs.get(job.job_id) or job
-    await publish_request(ctx, job)
+    await publish_or_note(ctx, job)
     logger.info("published a request again", extra={"action": "republished", "job_id": job.job_id})
     return job
 
@@ -85,24 +83,28 @@ async def submit(
     if caller is not None:
         request = request.model_copy(update={"job_id": await place_of(ctx, request.job_id, caller)})
     staged = await stage_image(request, ctx.videos, owner=ImageOwner(caller, ctx.jobs) if caller is not None else None)
-    if refusal := await too_many_queued(ctx, request, caller):
-        raise refusal
-    if staged.name and (known := await ctx.jobs.get(request.job_id)):
-        return await _resume_known_job(ctx, staged, caller, known)  # before the image is stored: it may be refused
-    await store_image(staged, ctx.videos)
     return await submit_staged(ctx, staged, traceparent=traceparent, caller=caller)
 
 
 async def submit_staged(
-    ctx: PublisherContext, staged: StagedImage, *, traceparent: str | None, caller: str | None
+    ctx: PublisherContext, staged: StagedImage, *, traceparent: str | None, caller: str | None, may_exist: bool = True
 ) -> Job:
-    """Do the rest of `submit`: the image is stored, and the request has the id under which the job is stored."""
+    """Do the rest of `submit`: the image is staged, and the request has the id under which the job is stored.
+
+    This is the only place where the image of a request is stored. `may_exist` is false for an id that was made just
+    now.
+    """
     request = staged.request
+    if refusal := await too_many_queued(ctx, request, caller):
+        raise refusal
+    if may_exist and staged.name and (known := await ctx.jobs.get(request.job_id)):
+        return await _resume_known_job(ctx, staged, caller, known)  # before the image is stored: it may be refused
+    staged = await store_image(staged, ctx.videos)
     job = new_job(request, ctx.clock.now(), traceparent=traceparent, caller=caller)
     try:
         with _name_uncertain_job(job.job_id, caller):
             created = await ctx.jobs.create(job)
-            await publish_request(ctx, created)
+            await publish_or_note(ctx, created)
     except AlreadyExists:
         return await _resume_known_job(ctx, staged, caller, await ctx.jobs.get(job.job_id))
     logger.info("request published", extra={"action": "submit_published", "job_id": job.job_id})

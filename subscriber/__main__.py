@@ -52,6 +52,12 @@ def reconcile_once(dry_run: bool, as_json: bool) -> None:
     _exit_with(run)
 
 
+@main.command("settings", hidden=True)
+def check_settings() -> None:
+    """Read the settings, for `reelbus doctor`. Exit with 0 if a worker can start with them."""
+    _exit_with(lambda settings: None)
+
+
 def _exit_with(run: Callable[[WorkerSettings], object]) -> None:
     """Run with the settings. Exit with 0 if that succeeds, 2 if a setting is wrong, 4 if a service is out of reach."""
     from subscriber.compose import open_logs

@@ -27,7 +27,7 @@ from schemas.domain.budget import (
 from schemas.domain.clip import Plan
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState
-from schemas.errors import Conflict, Failure, Unavailable
+from schemas.errors import Category, Charged, Conflict, Failure, Unavailable
 from schemas.ports import Budgets
 
 logger = logging.getLogger(__name__)
@@ -134,3 +134,20 @@ async def _reserve(store: Budgets, limit: Limit, at: datetime, amount: Decimal) 
         return reservation
     taken = reserve_across_shards(limit, at, start, await store.read(names), amount)
     return taken if isinstance(taken, Reservation) else budget_exceeded(limit, at, taken, amount)
+
+
+def over_max_cost(job: Job, plan: Plan) -> Failure | None:
+    """Return why the job costs more than the caller allows; None if it does not.
+
+    What was charged late counts against `max_cost_usd` as well, and so does what may have been charged.
+    """
+    beside = sum(
+        (clip.planned.price_usd * (len(clip.late) + clip.unresolved_submits) for clip in job.clips), Decimal(0)
+    )
+    if job.request.allows(plan.price_usd + beside):
+        return None
+    rest = f", beside {beside} that was or may have been charged for it already" if beside else "; nothing was charged"
+    words = f"max_cost_usd is {job.request.max_cost_usd}, and the plan costs {plan.price_usd}{rest}."
+    return Failure(
+        category=Category.BUDGET, code="over_max_cost", message=words, field="max_cost_usd", charged=Charged.NO
+    )

@@ -46,6 +46,8 @@ class LaneLoad:
     """Jobs whose request this worker published again: their key, and the boot time until which it is expected."""
     parked_keys: set[str] = field(default_factory=set)
     """Keys that may have parked jobs."""
+    unreadable: set[str] = field(default_factory=set)
+    """Parked jobs among the next ones whose record only a worker of a newer version can read."""
     parkings: int = 0
     """How many jobs this worker parked: a read of the parked jobs may miss one that is parked meanwhile."""
 
@@ -64,6 +66,10 @@ class LaneLoad:
     def has_room_for_parked(self) -> bool:
         """True if a parked job of a key that is known could run here."""
         return any(self.has_room(key) for key in self.parked_keys)
+
+    def may_bring_back(self, job: ParkedJob) -> bool:
+        """True if this worker may publish the request of a parked job again."""
+        return self.has_room(job.key) and job.job_id not in self.expected and job.job_id not in self.unreadable
 
     def must_park(self, key: str, job_id: str) -> bool:
         """True if a new job has to wait. While jobs are parked, every new one gets its place among them."""
@@ -106,6 +112,7 @@ class LaneLoad:
 
     def note_read(self, found: Sequence[ParkedJob], *, asked: int, without: Sequence[str], parkings: int) -> None:
         """Note what a read of the next parked jobs showed. `parkings` is the count from before the read."""
+        self.unreadable.intersection_update(job.job_id for job in found)
         keys = {job.key for job in found}
         self.parked_keys |= keys
         if len(found) < asked and parkings == self.parkings:

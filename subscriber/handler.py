@@ -16,9 +16,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from schemas.domain import events as ev
 from schemas.domain.job import QUEUED_AT_MOST, Job, new_job
@@ -42,7 +41,7 @@ from schemas.services.update import get_job, save_event, update_job
 from schemas.wire.message import HELD_SINCE, Message, NewerVersion, UnknownContent, decode_command, job_id_of
 from schemas.wire.request import CancelRequest, VideoRequest
 from schemas.wire.trace import TRACEPARENT
-from schemas.wire.types import Moment, isoformat
+from schemas.wire.types import isoformat, parse_moment
 from subscriber.announce import announce, reject, release_unused_budget
 from subscriber.context import WorkerContext
 from subscriber.fair_queue import Share
@@ -62,7 +61,6 @@ NEWER_WORKER = "newer_worker"
 EARLY_CANCEL_DELAY_S = 5.0
 EARLY_CANCEL_TRIES = 5
 """A cancel may overtake its request: only after this many deliveries does it count as one for an unknown job."""
-_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 _GIVEN_UP = Failure(
     category=Category.INTERNAL,
     code="dead_lettered",
@@ -269,7 +267,7 @@ async def _settle_unknown(ctx: WorkerContext, delivery: Delivery, unknown: Unkno
     now = ctx.clock.now()
     job = await _job_of_unknown(ctx, unknown)
     try:
-        since = _MOMENT.validate_python(delivery.message.attributes[HELD_SINCE])
+        since = parse_moment(delivery.message.attributes[HELD_SINCE])
     except (KeyError, ValidationError):  # no worker held the message before, or the attribute is none of ours
         since = None
     latest = (since or now) + QUEUED_AT_MOST

@@ -6,7 +6,8 @@ No step of this can lose a job, wherever the worker is killed:
 2. Bring back: the request is published again, then the row is removed, unless the job was parked again meanwhile.
 
 A kill in between leaves a message or a row too many. A second message joins the job's runner, or is settled with it.
-A row of a job that has started or ended is removed when its turn comes. Two workers may bring the same job back.
+A row of a job that has started or ended is removed when its turn comes. Two workers may bring the same job back. A row
+of a record that this worker can't read stays: a worker of the newer version brings that job back.
 """
 
 import asyncio
@@ -18,9 +19,9 @@ from dataclasses import dataclass, field
 from schemas.domain import events as ev
 from schemas.domain.job import WAITS_FOR_TURN, Job
 from schemas.errors import Conflict, NewerRecord, Unavailable
-from schemas.ports import ParkedJob, ParkedJobs, topic_of
+from schemas.ports import ParkedJob, ParkedJobs
+from schemas.services.publish import publish_request
 from schemas.services.update import save_event, update_job
-from schemas.wire.message import encode_request
 from schemas.wire.types import Priority
 from subscriber.context import WorkerContext
 from subscriber.fair_queue import Share
@@ -100,12 +101,12 @@ class Parking:
         """Publish the next parked jobs of a lane, as many as there is room for."""
         lane.forget_late(self.ctx.clock.boot())
         while (room := lane.room) > 0:
-            without, parkings = lane.full_keys(), lane.parkings
-            found = await self.store.next(lane.priority, limit=room, without=without)
-            lane.note_read(found, asked=room, without=without, parkings=parkings)
+            without, parkings, asked = lane.full_keys(), lane.parkings, room + len(lane.unreadable)
+            found = await self.store.next(lane.priority, limit=asked, without=without)
+            lane.note_read(found, asked=asked, without=without, parkings=parkings)
             chosen = []
             for parked in found:
-                if lane.has_room(parked.key) and parked.job_id not in lane.expected:
+                if lane.may_bring_back(parked):
                     lane.expect(parked, self.ctx.clock.boot())
                     chosen.append(parked)
             published = await asyncio.gather(*(self._publish_again(lane, parked) for parked in chosen))
@@ -131,15 +132,14 @@ class Parking:
         """Publish the request, then remove the row. False if a service is out of reach: the row stays."""
         is_expected = False
         try:
-            try:
-                job = await self.ctx.jobs.get(parked.job_id)
-            except NewerRecord:  # `reconcile` of a worker that can read it publishes it
-                job = None
+            job = await self.ctx.jobs.get(parked.job_id)
             if job and not job.ended and not job.started:
-                request = encode_request(job.request, at=self.ctx.clock.now(), traceparent=job.traceparent)
-                await self.ctx.bus.publish(topic_of(job.request), request)
+                await publish_request(self.ctx.bus, job, self.ctx.clock.now())
                 is_expected = True
             await self.store.remove(parked.job_id, version=parked.version)
+        except NewerRecord:
+            lane.unreadable.add(parked.job_id)
+            return True
         except Unavailable as error:
             extra = {"action": "parked_unavailable", "job_id": parked.job_id, "reason": str(error)}
             logger.warning("a parked job can't be brought back yet", extra=extra)

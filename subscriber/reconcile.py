@@ -15,10 +15,11 @@ from schemas.domain import events as ev
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
 from schemas.errors import Conflict
-from schemas.ports import BATCH_WORKERS, WORKERS, JobQuery, topic_of
+from schemas.ports import BATCH_WORKERS, WORKERS, JobQuery
 from schemas.services.job_pages import read_pages
+from schemas.services.publish import publish_request
 from schemas.services.update import save_event
-from schemas.wire.message import REQUESTED, encode_request
+from schemas.wire.message import REQUESTED
 from subscriber.announce import announce
 from subscriber.context import WorkerContext
 from subscriber.fairness import may_park
@@ -121,8 +122,7 @@ async def _check_job(ctx: WorkerContext, job: Job, report: Report, dry_run: bool
     elif not job.ended and not await _is_parked(ctx, job):
         report.republished += 1
         if not dry_run:
-            request = encode_request(job.request, at=ctx.clock.now(), traceparent=job.traceparent)
-            await ctx.bus.publish(topic_of(job.request), request)
+            await publish_request(ctx.bus, job, ctx.clock.now())
             logger.info("published a request again", extra={"action": "republished", "job_id": job.job_id})
     elif job.ended:
         report.found_late += await _find_late(ctx, job, dry_run)

@@ -22,7 +22,6 @@ import random
 from collections.abc import Coroutine
 from contextlib import nullcontext, suppress
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from schemas.domain import events as ev
@@ -45,6 +44,7 @@ from schemas.errors import (
     Unavailable,
 )
 from schemas.services.update import get_job, save_event
+from subscriber.budget_guard import over_max_cost
 from subscriber.context import WorkerContext
 from subscriber.fairness import share_of
 from subscriber.marker import (
@@ -56,6 +56,7 @@ from subscriber.marker import (
     put_marker,
     puts_marker,
 )
+from subscriber.rate_limit import Turn
 
 logger = logging.getLogger(__name__)
 
@@ -100,33 +101,32 @@ async def submit_next(ctx: WorkerContext, job: Job, *, begin_before: float = mat
     model = plan.clips[next_clip.index if next_clip else 0].model
     if not ctx.model.makes(model):
         raise OtherModel(f"the next clip of job {job.job_id} is planned for {model}")
-    if over := _over_max_cost(job, plan):
+    if over := over_max_cost(job, plan):
         return await save_event(ctx.jobs, job, ev.Failed(at=ctx.clock.now(), failure=over))
     return await _submit_in_turn(ctx, job, plan, model, begin_before)
 
 
-def _over_max_cost(job: Job, plan: Plan) -> Failure | None:
-    """Return why the job costs more than the caller allows; None if it does not.
-
-    What was charged late counts against `max_cost_usd` as well, and so does what may have been charged.
-    """
-    beside = sum(
-        (clip.planned.price_usd * (len(clip.late) + clip.unresolved_submits) for clip in job.clips), Decimal(0)
-    )
-    if job.request.allows(plan.price_usd + beside):
-        return None
-    rest = f", beside {beside} that was or may have been charged for it already" if beside else "; nothing was charged"
-    words = f"max_cost_usd is {job.request.max_cost_usd}, and the plan costs {plan.price_usd}{rest}."
-    return Failure(
-        category=Category.BUDGET, code="over_max_cost", message=words, field="max_cost_usd", charged=Charged.NO
-    )
-
-
 async def _submit_in_turn(ctx: WorkerContext, job: Job, plan: Plan, model: str, begin_before: float) -> Job:
     reservation: Reservation | Failure | None = await ctx.guard.check(job, plan, ctx.clock.now())
-    if plan.price_usd and isinstance(reservation, Reservation) and await ctx.rate_limiter.acquire(model, share_of(job)):
-        reservation = None  # the budgets may have changed during the wait
-        job = await _reload_unmoved(ctx, job)
+    if not plan.price_usd or isinstance(reservation, Failure):
+        return await _attempt_until_settled(ctx, job, plan, reservation, begin_before=begin_before)
+    async with ctx.rate_limiter.hold_turn(model, share_of(job)) as turn:
+        if turn.waited:
+            reservation = None  # the budgets may have changed during the wait
+            job = await _reload_unmoved(ctx, job)
+        return await _attempt_until_settled(ctx, job, plan, reservation, turn, begin_before=begin_before)
+
+
+async def _attempt_until_settled(
+    ctx: WorkerContext,
+    job: Job,
+    plan: Plan,
+    reservation: Reservation | Failure | None,
+    turn: Turn | None = None,
+    *,
+    begin_before: float,
+) -> Job:
+    """Return the job after one attempt. It is repeated only if another process changed the record or a budget shard."""
     while True:
         try:
             async with ctx.rate_limiter.concurrency if plan.price_usd else nullcontext():
@@ -135,7 +135,7 @@ async def _submit_in_turn(ctx: WorkerContext, job: Job, plan: Plan, model: str, 
                 if ctx.clock.boot() > begin_before:
                     return job
                 reservation = reservation or await ctx.guard.check(job, plan, ctx.clock.now())
-                after = await _finish_before_cancelling(ctx, job, _attempt(ctx, job, plan, reservation))
+                after = await _finish_before_cancelling(ctx, job, _attempt(ctx, job, plan, reservation, turn))
         except Conflict:
             job = await _reload_unmoved(ctx, job)  # a change that moves no clip does not cost the worker its turn
         else:
@@ -173,8 +173,13 @@ async def _finish_before_cancelling(
         ctx.sending.discard(job.job_id)
 
 
-async def _attempt(ctx: WorkerContext, job: Job, plan: Plan, reservation: Reservation | Failure) -> Job | None:
-    """Return the job after steps 1 to 5; None if nothing was sent because another worker changed a budget shard."""
+async def _attempt(
+    ctx: WorkerContext, job: Job, plan: Plan, reservation: Reservation | Failure, turn: Turn | None
+) -> Job | None:
+    """Return the job after steps 1 to 5; None if nothing was sent because another worker changed a budget shard.
+
+    The attempt of a paid clip uses its turn only if it sends.
+    """
     send_before = ctx.clock.boot() + ctx.deadlines.submit_within_s
     started = ev.SubmitStarted(at=ctx.clock.now(), plan=plan, owner=ctx.owner, nonce=new_nonce())
 
@@ -201,7 +206,7 @@ async def _attempt(ctx: WorkerContext, job: Job, plan: Plan, reservation: Reserv
             return await _save_outcome(ctx, claimed, not_sent)
 
     # 4. Send once, and 5. save the outcome.
-    return await _send(ctx, claimed, clip, send_before)
+    return await _send(ctx, claimed, clip, send_before, turn)
 
 
 async def _claim(ctx: WorkerContext, job: Job, started: ev.SubmitStarted, reservation: Reservation) -> Job | None:
@@ -255,7 +260,7 @@ async def _put_own_marker(ctx: WorkerContext, job: Job, clip: Clip, send_before:
     return None
 
 
-async def _send(ctx: WorkerContext, job: Job, clip: Clip, send_before: float) -> Job:
+async def _send(ctx: WorkerContext, job: Job, clip: Clip, send_before: float, turn: Turn | None) -> Job:
     nonce = clip.nonce or ""
     sources = tuple(line.output or "" for line in job.clips[: clip.index])
     # The operation that made the clip before; empty if the clip extends none, or if the record names none.
@@ -265,6 +270,8 @@ async def _send(ctx: WorkerContext, job: Job, clip: Clip, send_before: float) ->
             raise SubmitRefused(_STOPPED)
         if ctx.clock.boot() >= send_before:
             raise SubmitRefused(_NOT_SENT)
+        if turn:
+            ctx.rate_limiter.use(turn)
         async with asyncio.timeout(ctx.deadlines.submit_timeout_s):
             operation = await ctx.model.submit(job.request, clip, sources, send_before=send_before, previous=previous)
     except SubmitRefused as refusal:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from schemas.errors import Moved, Unavailable
 from schemas.ports import BATCH_WORKERS, DEAD_WORKERS, WORKERS, Clock, Delivery, Subscription
@@ -24,7 +24,7 @@ from schemas.services.backoff import Backoff, backoff_s
 from schemas.services.subscriptions import check_subscriptions
 from schemas.wire.message import Message
 from schemas.wire.trace import TRACEPARENT
-from schemas.wire.types import Moment, Priority
+from schemas.wire.types import Priority, parse_moment
 from subscriber.context import WorkerContext
 from subscriber.fair_slots import FairSlots
 from subscriber.fairness import LaneLoad
@@ -46,7 +46,6 @@ DEAD_LETTERS_AT_ONCE = 4
 PARKED_AT_ONCE = 32
 """A flood on the bus is parked in groups of so many, which share their commits."""
 BEAT_EVERY_S = 60.0
-_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
 async def nack_on_error(delivery: Delivery, handle: Callable[[Delivery], Awaitable[None]]) -> None:
@@ -94,7 +93,7 @@ class Progress:
         if self.held >= self.limit * FULL_FROM:
             self.free_since = None
         with suppress(KeyError, ValidationError):  # a publisher that is not ours may send no time
-            published = _MOMENT.validate_python(message.attributes["ce-time"])
+            published = parse_moment(message.attributes["ce-time"])
             self.newest = max(self.newest or published, published)
 
     def settle(self) -> None:

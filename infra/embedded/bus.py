@@ -119,7 +119,7 @@ class SqliteBus:
     async def delete_dead_letter(self, id: str) -> None:
         await self._database.write(partial(bus_sql.take, id=id))
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Stop every stream, return all leases to the bus, and drop the ephemeral subscriptions."""
         for stream in tuple(self._streams):
             await stream.stop()

@@ -193,7 +193,7 @@ class Database:
         self._check_open()
         return await asyncio.get_running_loop().run_in_executor(self._reading, self._look, operation)
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Finish what was begun, then close the file."""
         self._closed = True
         while self._group:

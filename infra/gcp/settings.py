@@ -37,6 +37,12 @@ def database_in(url: SplitResult) -> tuple[str, str]:
     return project, database[0] if database else DEFAULT_DATABASE
 
 
+def place_in(url: SplitResult) -> tuple[str, str]:
+    """Return project and location of `vertex://project/location`; the location may be empty. Raises `Invalid`."""
+    project, *location = _names(url, "REELBUS_PROVIDER", "vertex://project or vertex://project/location", at_most=2)
+    return project, location[0] if location else ""
+
+
 def _names(url: SplitResult, setting: str, wanted: str, *, at_most: int) -> list[str]:
     names = [url.netloc, *filter(None, url.path.split("/"))]
     if not url.netloc or len(names) > at_most or url.query or url.fragment:

@@ -78,16 +78,17 @@ def _create(client: Client, name: str, location: str | None) -> Bucket:
 
 def _expire_work_files(bucket: Bucket) -> str:
     before = list(bucket.lifecycle_rules)
-    if _has_work_rule(before):
+    if has_work_rule(before):
         return "kept"  # with the age that the operator chose
     bucket.add_lifecycle_delete_rule(age=WORK_KEPT_DAYS, matches_prefix=[WORK])
     bucket.patch(timeout=_TIMEOUT_S)
-    if not _has_work_rule(bucket.lifecycle_rules):
+    if not has_work_rule(bucket.lifecycle_rules):
         return "ignored"
     return "updated" if before else "created"
 
 
-def _has_work_rule(rules: Iterable[Mapping[str, Any]]) -> bool:
+def has_work_rule(rules: Iterable[Mapping[str, Any]]) -> bool:
+    """Return True if a rule of the bucket is about the files under `work/` alone."""
     return any(rule.get("condition", {}).get("matchesPrefix") == [WORK] for rule in rules)
 
 

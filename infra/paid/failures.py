@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import httpx
+
 from schemas.errors import Category, Charged, Failure
 
 NOT_SENT_IN_TIME = Failure(
@@ -31,7 +33,7 @@ def object_of(body: bytes) -> dict[str, Any]:
 
 def unclear_answer_failure(status: int) -> Failure:
     """Return the failure for an answer that does not say if the request was accepted."""
-    words = "an answer that is no operation" if status == 200 else f"HTTP {status}"
+    words = "an answer that is no operation" if httpx.codes.is_success(status) else f"HTTP {status}"
     return _doubt("unclear_answer", f"The model answered the submit with {words}; it may have been accepted.")
 
 

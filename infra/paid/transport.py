@@ -131,7 +131,7 @@ class PaidTransport(httpx.AsyncBaseTransport):
                 raise SubmitUnknown(answer_lost_failure(error)) from error
             raise SubmitRefused(not_sent_failure(error)) from error
         self._note_refused_token(request, response)
-        permit.accepted = self._classifier.operation_name(object_of(body)) if response.status_code == 200 else ""
+        permit.accepted = self._classifier.operation_name(object_of(body)) if response.is_success else ""
         if permit.accepted:
             return _response(request, body)
         wait_s = retry_after_s(response.headers, at_most_s=SUBMIT_AT_MOST_S)
@@ -155,7 +155,7 @@ class PaidTransport(httpx.AsyncBaseTransport):
         words = f"{provider} answered a poll with HTTP {status}"
         if status == 401:
             raise Unauthenticated(words)
-        if status != 200 or not object_of(answer.content):
+        if not answer.is_success or not object_of(answer.content):
             wait_s = retry_after_s(answer.headers, at_most_s=POLL_AT_MOST_S)
             raise Unavailable(words) if wait_s is None else Unavailable(words, retry_after_s=wait_s)
         return answer.content

@@ -95,6 +95,10 @@ COMMANDS = {
         "publisher.cli.google:setup",
         "Make the topics, subscriptions and bucket at Google that the settings name.",
     ),
+    "doctor": (
+        "publisher.cli.doctor:doctor",
+        "Say whether settings, services and this machine are right, line by line.",
+    ),
     "emulators": (
         "publisher.cli.google:emulators",
         "Run Google's emulators on this machine until Ctrl-C or SIGTERM.",
@@ -105,7 +109,7 @@ COMMANDS = {
 _EPILOG = """\b
 Exit codes:
   0    success
-  1    the job failed, was cancelled or expired; or a server ended by itself
+  1    the job failed, was cancelled or expired; a server ended by itself; or doctor found something wrong
   2    invalid input or usage
   3    the job or dead letter does not exist
   4    a store, the bus, the facade or the worker does not answer

@@ -72,7 +72,7 @@ def _body(response: httpx.Response) -> _Body | None:
 
 def _retry_after_s(response: httpx.Response) -> float:
     given = response.headers.get("retry-after", "")
-    return min(float(given), 30.0) if given.isdecimal() else 2.0
+    return float(given[:9]) if given.isascii() and given.isdecimal() else 2.0
 
 
 _SILENCE_S = 45.0
@@ -140,6 +140,8 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 M = TypeVar("M", bound=BaseModel)
 _SUBMIT_TRIES = 5
+_PAUSE_AT_MOST_S = 30.0
+"""A facade that asks for a longer pause is not called again: the user decides when to come back."""
 _WAIT_S = 20
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0, read=_WAIT_S + 15.0)
 _AWAY_AT_MOST_S = 120.0
@@ -153,7 +155,10 @@ class HttpClient:
         self._client = client
 
     async def submit(self, request: VideoRequest) -> None:
-        """Create the job. The request has its id, so that the call can be repeated if its answer is lost."""
+        """Create the job. The request has its id, so that the call can be repeated if its answer is lost.
+
+        Raises `Unavailable` if the facade refuses it several times, or asks for a pause above `_PAUSE_AT_MOST_S`.
+        """
         body = request.model_dump(mode="json", exclude_unset=True)
         for tries_left in reversed(range(_SUBMIT_TRIES)):
             try:
@@ -164,6 +169,9 @@ class HttpClient:
             except Unavailable as error:
                 if not tries_left or isinstance(error.__cause__, httpx.ConnectError):
                     raise
+                if error.retry_after_s > _PAUSE_AT_MOST_S:
+                    words = f"{error}; the facade asks for a pause of {error.retry_after_s:,.0f} s before the next try"
+                    raise Unavailable(words, retry_after_s=error.retry_after_s) from error
                 await asyncio.sleep(error.retry_after_s)
 
     async def follow(self, job_id: str) -> AsyncGenerator[JobUpdate, None]:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -22,14 +22,13 @@ from schemas.domain.job import Transition
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
 from schemas.wire.caller_names import to_shown_id
-from schemas.wire.types import Moment, isoformat
+from schemas.wire.types import isoformat, parse_moment
 
 _SEND_AT_MOST_S = 30
 _RENDERED = 0.95
 """The progress of a job whose clips all exist."""
 _DONE = "/done"
 """The end of the id of a `done` event. The rest is the moment at which the job ended."""
-_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
 async def events(call: Call) -> Response:
@@ -133,6 +132,6 @@ def _moment_of(last_event_id: str | None) -> datetime | None:
     """Return when the listener was cut off; None for an id that is not ours: then all events are sent."""
     try:
         received = (last_event_id or "").removesuffix(_DONE)  # `done` of the time before a replay
-        return _MOMENT.validate_python(received, strict=False) if received else None
+        return parse_moment(received) if received else None
     except ValidationError:
         return None

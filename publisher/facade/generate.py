@@ -18,14 +18,13 @@ from publisher.facade.middleware import caller_of, traceparent_of
 from publisher.facade.request_body import Slot, Upload
 from publisher.facade.request_headers import job_id_of_key, preferences_of, video_request
 from publisher.facade.responses import failure_response, progress_response, status_url, timeout_response, video_response
-from publisher.queue_limit import too_many_queued
 from publisher.submit import SubmitUncertain, publish_if_due, submit_staged
 from publisher.waiting import Draining, TooManyWaiters, Waiter
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
 from schemas.domain.tombstone import to_gone
 from schemas.errors import Charged, Unavailable
-from schemas.services.reference_images import ImageOwner, StagedImage, stage_image, store_image, undo_reference
+from schemas.services.reference_images import ImageOwner, StagedImage, stage_image
 from schemas.wire.caller_names import to_shown_id
 
 logger = logging.getLogger(__name__)
@@ -48,6 +47,7 @@ class _GenerateCall:
         "_ctx",
         "_has_own_id",
         "_job_id",
+        "_may_exist",
         "_overflow",
         "_preferences",
         "_wait_s",
@@ -67,6 +67,8 @@ class _GenerateCall:
         """The error for a caller that would wait, if too many callers wait already."""
         self._has_own_id = False
         """True if the caller named the id or the key of its job: the same call again finds the same job."""
+        self._may_exist = False
+        """True if a job with that id may exist."""
         self._coalesced: CoalescedCall | None = None
         """Set if the next identical call may return to this job, in case this call gets no answer. That is so for a
         caller without an id, or with `Prefer: reattach`."""
@@ -124,55 +126,43 @@ class _GenerateCall:
                     await check_connected(call)
                     if state["waiters"].draining:
                         raise Draining("The server is stopping; no job was made of this request")
-                staged = await self._build_request(body)
+                staged = await self._stage_request(body)
                 del body
-                upload.release()
                 unanswered = await self._find_unanswered(staged, slot)
                 job = await self._find_or_create(staged, unanswered)
         self._job_id, self._charged = job.job_id, job.charged
         return None if self._wait_s and not job.ended else job
 
-    async def _build_request(self, body: bytes) -> StagedImage:
-        """Return the request with the id under which its job is stored, after its image was stored.
-
-        This is the only place where the image of a call is stored. Raises `TooManyQueued`.
-        """
+    async def _stage_request(self, body: bytes) -> StagedImage:
+        """Return the request with the id under which its job is stored. Nothing is stored yet."""
         request, self._has_own_id = await video_request(body, job_id_of_key(self._call.headers))
+        self._may_exist = self._has_own_id
         owner = None
         if self._caller is not None:
             owner = ImageOwner(self._caller, self._ctx.jobs)
             if self._has_own_id:  # an id that was made just now is unique without its caller
                 job_id = await place_of(self._ctx, request.job_id, self._caller)
                 request = request.model_copy(update={"job_id": job_id})
-        staged = await stage_image(request, self._ctx.videos, owner=owner)
-        refusal = await too_many_queued(self._ctx, staged.request, self._caller)
-        if refusal and not (self._may_reattach and await find_unanswered(self._ctx, staged.fingerprints, self._caller)):
-            raise refusal
-        return await store_image(staged, self._ctx.videos)
-
-    @property
-    def _may_reattach(self) -> bool:
-        """True if the call may return to a job whose answer an identical call did not get."""
-        named = self._has_own_id and not self._preferences.reattach
-        return not named and self._call.state["settings"].reattach_s > 0
+        return await stage_image(request, self._ctx.videos, owner=owner)
 
     async def _find_unanswered(self, staged: StagedImage, slot: Slot) -> Job | None:
         """Return the job whose answer an identical call of this caller did not get."""
-        if not self._may_reattach:
+        named = self._has_own_id and not self._preferences.reattach
+        if named or self._call.state["settings"].reattach_s <= 0:
             return None
         fingerprints = staged.fingerprints
         self._coalesced = self._call.state["coalescer"].join((self._caller, fingerprints[0]))
         if self._coalesced.should_wait:
             slot.release()
             await self._coalesced.wait_briefly()
-        if self._has_own_id and await self._ctx.jobs.get(staged.request.job_id):
-            return None  # the same call again: its job is the one with its id
-        job = await find_unanswered(self._ctx, fingerprints, self._caller)
-        if job:
-            await undo_reference(staged.request, job, self._ctx.jobs, self._ctx.videos, self._ctx.clock.now())
-        return job
+        if self._may_exist:
+            self._may_exist = await self._ctx.jobs.get(staged.request.job_id) is not None
+            if self._may_exist:
+                return None  # the same call again: its job is the one with its id
+        return await find_unanswered(self._ctx, fingerprints, self._caller)
 
     async def _find_or_create(self, staged: StagedImage, unanswered: Job | None) -> Job:
+        """Return the job that an identical call left, or else that of the request's id. Raises `TooManyQueued`."""
         waiters = self._call.state["waiters"]
         if self._wait_s and (overflow := waiters.is_full):
             self._overflow, self._wait_s = overflow, 0
@@ -180,7 +170,13 @@ class _GenerateCall:
         self._job_id = unanswered.job_id if unanswered else staged.request.job_id
         self._waiter = waiters.register(self._job_id, stays=self._wait_s > 0)
         if not unanswered:
-            return await submit_staged(self._ctx, staged, traceparent=traceparent_of(self._call), caller=self._caller)
+            return await submit_staged(
+                self._ctx,
+                staged,
+                traceparent=traceparent_of(self._call),
+                caller=self._caller,
+                may_exist=self._may_exist,
+            )
         job = await find(self._ctx, unanswered.job_id)  # it may have ended before this caller was registered
         with suppress(Unavailable):  # then `reconcile` publishes its request
             job = await publish_if_due(self._ctx, job)

@@ -30,20 +30,27 @@ logger = logging.getLogger(__name__)
 LINES_AT_MOST = 5
 WINDOW_S = 10.0
 _EVENTS_AT_MOST = 1_000
+_FIRST_ERROR = 400
 NOISY = ("asyncio", "uvicorn.error", "publisher.facade.connections", "publisher.facade.middleware")
 """The loggers of connections and requests that failed."""
 
 
 class LogLimit(logging.Filter):
-    """Passes `LINES_AT_MOST` lines about one event in `WINDOW_S`. The next line then says how many were left out."""
+    """Passes `LINES_AT_MOST` lines about one event in `WINDOW_S`. The next line then says how many were left out.
+
+    A request that was answered as it should be is always logged.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the line is written. The first line of its message identifies the event."""
-        event = (record.name, str(record.msg).partition("\n")[0][:200])
+        """Return whether the line is written. The status and the first line of its message identify the event."""
+        status = getattr(record, "status", None)
+        if status is not None and status < _FIRST_ERROR:
+            return True
+        event = (record.name, f"{status} {str(record.msg).partition(chr(10))[0][:200]}")
         now = time.monotonic()
         began, count = self._seen.get(event, (now, 0))
         if now - began >= WINDOW_S:

@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    TypeAdapter,
     WithJsonSchema,
 )
 
@@ -93,6 +94,14 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """A moment with a time zone; in JSON a text in UTC, see `isoformat`."""
+
+
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
+
+
+def parse_moment(text: str) -> datetime:
+    """Return the moment that a text in ISO 8601 names. Raises `ValidationError`."""
+    return _MOMENT.validate_python(text)
 
 
 def new_job_id() -> str:

@@ -38,6 +38,19 @@ async def test_submit_is_repeated_with_the_same_id() -> None:
     assert b'"job_id":"one"' in sent[0]
 
 
+async def test_a_long_pause_is_left_to_the_user() -> None:
+    sent: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.content)
+        return httpx.Response(429, json={"detail": "queued jobs are limited to 2"}, headers={"Retry-After": "600"})
+
+    async with _client(answer) as client:
+        with pytest.raises(Unavailable, match=r"are limited to 2; the facade asks for a pause of 600 s") as refusal:
+            await HttpClient(client).submit(REQUEST)
+    assert (len(sent), refusal.value.retry_after_s) == (1, 600)
+
+
 async def test_submit_of_a_job_that_failed_before_is_no_error() -> None:
     body = {"detail": "Server error during video generation: broke", "video_id": "one"}
     async with _client(lambda _: httpx.Response(500, json=body)) as client:

@@ -170,11 +170,20 @@ async def bus(backend: BusBackend) -> Bus:
     return await backend.open()
 
 
+@asynccontextmanager
+async def store_of_each(
+    request: pytest.FixtureRequest, folder: Path, open_store: Callable[[Adapters, str], Awaitable[Port]]
+) -> AsyncIterator[Callable[[], Awaitable[Port]]]:
+    """Yields what each of several processes would call for its client of what is stored with the jobs."""
+    project = _project(request)
+    url = project.jobs_url if project else f"sqlite://{folder}/jobs.db"
+    async with each_port(lambda adapters: open_store(adapters, url)) as (open_one, _):
+        yield open_one
+
+
 @pytest.fixture(params=ADAPTERS)
 async def jobs_backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[JobsBackend]:
-    project = _project(request)
-    url = project.jobs_url if project else f"sqlite://{tmp_path}/jobs.db"
-    async with each_port(lambda adapters: adapters.jobs(url)) as (open_jobs, _):
+    async with store_of_each(request, tmp_path, Adapters.jobs) as open_jobs:
         yield JobsBackend(open=open_jobs)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,8 +21,7 @@ from schemas.services.update import get_job
 from subscriber.budget_guard import BudgetGuard
 from subscriber.context import WorkerContext
 from subscriber.submission import submit_next
-from tests.contract.conftest import ADAPTERS
-from tests.gcp.emulated import Project
+from tests.contract.conftest import ADAPTERS, store_of_each
 from tests.worker.bench import Bench, a_request, bench_in
 from tests.worker.paid_model import PRICE
 
@@ -61,18 +59,12 @@ Open = Callable[[], Awaitable[Stores]]
 @pytest.fixture(params=ADAPTERS)
 async def open_stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
     """What each of several processes would open."""
-    url = f"sqlite://{tmp_path}/jobs.db"
-    if request.param == "emulator":
-        project = request.getfixturevalue("project")
-        assert isinstance(project, Project)
-        url = project.jobs_url
-    async with AsyncExitStack() as stack:
 
-        async def opened() -> Stores:
-            adapters = await stack.enter_async_context(Adapters())
-            return Stores(await adapters.jobs(url), await adapters.budgets(url))
+    async def both(adapters: Adapters, url: str) -> Stores:
+        return Stores(await adapters.jobs(url), await adapters.budgets(url))
 
-        yield opened
+    async with store_of_each(request, tmp_path, both) as open_both:
+        yield open_both
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +13,7 @@ from infra.clock import SystemClock
 from publisher.worker_watch import SILENT_S, WorkerWatch
 from schemas.errors import Unavailable
 from schemas.ports import Heartbeats, LastBeat
-from tests.contract.conftest import ADAPTERS
-from tests.gcp.emulated import Project
+from tests.contract.conftest import ADAPTERS, store_of_each
 
 Open = Callable[[], Awaitable[Heartbeats]]
 
@@ -23,18 +21,8 @@ Open = Callable[[], Awaitable[Heartbeats]]
 @pytest.fixture(params=ADAPTERS)
 async def open_heartbeats(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
     """What each of several processes would open."""
-    url = f"sqlite://{tmp_path}/jobs.db"
-    if request.param == "emulator":
-        project = request.getfixturevalue("project")
-        assert isinstance(project, Project)
-        url = project.jobs_url
-    async with AsyncExitStack() as stack:
-
-        async def opened() -> Heartbeats:
-            adapters = await stack.enter_async_context(Adapters())
-            return await adapters.heartbeats(url)
-
-        yield opened
+    async with store_of_each(request, tmp_path, Adapters.heartbeats) as open_store:
+        yield open_store
 
 
 async def test_there_is_none_before_the_first(open_heartbeats: Open) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,7 @@ import pytest
 from infra.adapters import Adapters
 from schemas.ports import ParkedJobs
 from schemas.wire.types import Priority
-from tests.contract.conftest import ADAPTERS
-from tests.gcp.emulated import Project
+from tests.contract.conftest import ADAPTERS, store_of_each
 
 Open = Callable[[], Awaitable[ParkedJobs]]
 INTERACTIVE: Priority = "interactive"
@@ -20,18 +18,8 @@ INTERACTIVE: Priority = "interactive"
 @pytest.fixture(params=ADAPTERS)
 async def open_parked(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
     """What each of several processes would open."""
-    url = f"sqlite://{tmp_path}/jobs.db"
-    if request.param == "emulator":
-        project = request.getfixturevalue("project")
-        assert isinstance(project, Project)
-        url = project.jobs_url
-    async with AsyncExitStack() as stack:
-
-        async def opened() -> ParkedJobs:
-            adapters = await stack.enter_async_context(Adapters())
-            return await adapters.jobs_parked(url)
-
-        yield opened
+    async with store_of_each(request, tmp_path, Adapters.jobs_parked) as open_store:
+        yield open_store
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ DOUBTS = {
     "503 accepted": Step(status=503, accept=True),
     "a page": Step(body="<html>", accept=True),
     "no name": Step(body="{}", accept=True),
+    "202 without a name": Step(status=202, body="{}", accept=True),
     "a refusal without a body": Step(status=429, body=""),
     "reset": Step(drop=True),
     "reset accepted": Step(drop=True, accept=True),
@@ -145,6 +146,14 @@ async def test_a_submit_is_one_post_on_a_new_connection(paid: ModelBackend) -> N
     books = paid.wire.books
     assert books.posts == len(books.accepted) == len(set(operations)) == 2
     assert len(set(books.connections)) == 2
+
+
+@pytest.mark.parametrize("status", [201, 202])
+async def test_an_operation_is_accepted_with_any_good_status(paid: ModelBackend, status: int) -> None:
+    paid.wire.then(Step(good_status=status))
+    model = await paid.open()
+    assert isinstance(await paid.end_of(model, await paid.submit(model)), GenerationDone)
+    assert paid.wire.books.posts == 1
 
 
 async def test_submits_at_the_same_time_are_one_post_each(paid: ModelBackend) -> None:

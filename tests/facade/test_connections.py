@@ -261,6 +261,16 @@ def test_one_event_fills_no_log() -> None:
     assert limit.filter(logging.makeLogRecord({"name": "asyncio", "msg": "something else"}))
 
 
+def test_every_answered_request_is_logged_and_a_flood_of_refused_ones_is_not() -> None:
+    limit = LogLimit()
+    record = {"name": "publisher.facade.middleware", "msg": "request answered"}
+    written = {
+        status: sum(limit.filter(logging.makeLogRecord({**record, "status": status})) for _ in range(100))
+        for status in (200, 400, 429)
+    }
+    assert written == {200: 100, 400: LINES_AT_MOST, 429: LINES_AT_MOST}
+
+
 async def _slow(size: int, held: asyncio.Event, more: asyncio.Event) -> AsyncIterator[bytes]:
     yield b" " * (size - 1)
     yield b" "

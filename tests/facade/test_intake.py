@@ -79,7 +79,7 @@ async def test_nothing_is_made_for_one_who_hung_up_in_the_queue(tmp_path: Path) 
     async with door_to(settings_for(tmp_path, intake_at_once=1)) as door:
         hung_up = asyncio.Event()
         with await door.state["admission"].acquire():
-            call = asyncio.create_task(_call(door, hung_up))
+            call = asyncio.create_task(call_and_hang_up(door, hung_up))
             assert not (await asyncio.wait({call}, timeout=0.05))[0]
             hung_up.set()
         assert await call == 499
@@ -122,7 +122,7 @@ async def _jobs(door: Door) -> int:
     return len((await door.desk.jobs.list(JobQuery())).jobs)
 
 
-async def _call(door: Door, hung_up: asyncio.Event) -> int:
+async def call_and_hang_up(door: Door, hung_up: asyncio.Event) -> int:
     """The status that would be written to a caller who hangs up then."""
     body = json.dumps({"prompt": PROMPT}).encode()
     coming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]

@@ -1,14 +1,18 @@
 """A caller with too many queued jobs is refused, without harm to its jobs and to other callers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from publisher.facade import coalescing
 from schemas.ports import BATCH_WORKERS, WORKERS, JobQuery
 from tests.facade.customers import ACME, KEYS, ZEBRA, Customer
 from tests.facade.doors import ASYNC, Door, door_to, settings_for
+from tests.facade.hand import hand_at
+from tests.facade.test_intake import call_and_hang_up
 from tests.images import data_url, png
 
 
@@ -65,6 +69,25 @@ async def test_a_caller_without_an_id_comes_back_to_its_job(door: Door) -> None:
     assert (missed.status_code, again.status_code) == (504, 504)
     assert again.json()["video_id"] == missed.json()["video_id"]
     _check_refused(await door.post(duration_seconds=8), "no project")
+
+
+async def test_a_call_that_is_repeated_while_its_job_is_still_waited_for_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The facade does not know yet that the first caller has hung up."""
+    monkeypatch.setattr(coalescing, "MOMENT_S", 3600)
+    settings = settings_for(tmp_path, max_queued_per_caller=1, submits_per_minute=3)
+    async with door_to(settings) as door, hand_at(door.desk) as hand:
+        hung_up = asyncio.Event()
+        first = asyncio.create_task(call_and_hang_up(door, hung_up))
+        job_id = await hand.take()
+        again = asyncio.create_task(door.post())
+        await asyncio.wait({again}, timeout=0.05)
+        hung_up.set()
+        await first
+        await hand.finish(job_id)
+        answer = await again
+    assert (answer.status_code, answer.json()["video_id"]) == (200, job_id)
 
 
 async def test_each_caller_has_its_own_limit_whatever_its_projects(tmp_path: Path) -> None:

@@ -4,15 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from publisher.facade.coalescing import mark_unanswered
 from schemas.domain.job import Job
 from schemas.errors import Category, Charged, Failure
+from schemas.ports import VideoStore
 from tests.facade.doors import ASYNC, Door, door_over, door_to, settings_for
 from tests.facade.faults import BlindJobs, KeepsNothing, Unaddressed
 from tests.facade.hand import Hand, hand_at
+from tests.images import data_url, png
 
 
 @pytest.fixture
@@ -101,6 +104,31 @@ async def test_it_can_be_switched_off(tmp_path: Path) -> None:
         first, second = (answer.json()["video_id"] for answer in answers)
         assert first != second
         assert (await _record(door, first)).reattach_until is None
+
+
+class CountingVideos:
+    """A real store that counts what is put into it."""
+
+    def __init__(self, videos: VideoStore) -> None:
+        self._videos = videos
+        self.images = 0
+
+    async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
+        self.images += content_type == "image/png"
+        return await self._videos.put(name, source, content_type=content_type)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._videos, name)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "order-1"}])
+async def test_a_call_that_comes_back_does_not_store_its_image_again(door: Door, headers: dict[str, str]) -> None:
+    videos = CountingVideos(door.desk.videos)
+    desk = replace(door.desk, videos=cast("VideoStore", videos))
+    async with door_over({**door.state, "ctx": desk}) as counting:
+        answers = [await counting.post(headers, reference_image=data_url(png())) for _ in range(2)]
+    assert len({answer.json()["video_id"] for answer in answers}) == 1
+    assert videos.images == 1
 
 
 async def test_it_ends(tmp_path: Path) -> None:

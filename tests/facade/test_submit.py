@@ -95,17 +95,17 @@ class _Recorded:
 @pytest.mark.parametrize(
     ("headers", "calls"),
     [
-        ({}, ["put", "put", "list", "create", "ahead_of"]),
-        ({"Idempotency-Key": "one"}, ["put", "put", "create", "ahead_of"]),
+        ({}, ["list", "put", "put", "create", "ahead_of"]),
+        ({"Idempotency-Key": "one"}, ["get", "put", "put", "create", "ahead_of"]),
         (
             {"Idempotency-Key": "one", "Prefer": "respond-async, reattach"},
-            ["put", "put", "get", "list", "create", "ahead_of"],
+            ["get", "list", "put", "put", "create", "ahead_of"],
         ),
     ],
     ids=["no id", "an id", "an id of the call alone"],
 )
 async def test_an_image_is_stored_once(door: Door, headers: dict[str, str], calls: list[str]) -> None:
-    """The image and its reference; then the search for an unanswered job, the record, and the view of the answer."""
+    """The search for an existing job; the image and its reference; then the record, and the view of the answer."""
     made = list[str]()
     jobs: Any = _Recorded(door.desk.jobs, made)
     videos: Any = _Recorded(door.desk.videos, made)

@@ -15,6 +15,7 @@ from google.cloud.firestore_v1.types import StructuredQuery
 from proto.datetime_helpers import DatetimeWithNanoseconds
 
 from infra.adapters import Adapters
+from infra.gcp.doctor.database import NOT_INDEXED
 from infra.gcp.firestore import parked as parked_jobs
 from infra.gcp.firestore.documents import document, document_id, stamp, update_time
 from infra.gcp.firestore.jobs import FirestoreJobs
@@ -28,7 +29,6 @@ from tests.gcp.emulated import Project
 
 INDEXES = Path(__file__).parents[2] / "infra/deploy/firestore.indexes.json"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-NOT_INDEXED = ("record", "write", "reattach_until")
 _OPERATORS = StructuredQuery.FieldFilter.Operator
 _DIRECTIONS = StructuredQuery.Direction
 
@@ -44,6 +44,17 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> FirestoreJobs:
     """Makes requests and sends none."""
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
     return FirestoreJobs("project")
+
+
+async def test_what_is_stored_with_the_jobs_shares_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
+    url = "firestore://project"
+    async with Adapters() as adapters:
+        jobs = await adapters.jobs(url)
+        assert isinstance(jobs, FirestoreJobs)
+        stores = [await adapters.budgets(url), await adapters.heartbeats(url), await adapters.jobs_parked(url)]
+        assert [vars(store)["_collection"]._client is jobs.client for store in stores] == [True] * 3
+        assert await adapters.jobs(url) is jobs
 
 
 def a_job(job_id: str = "j1") -> Job:

@@ -56,6 +56,11 @@ def _state(stat: Path) -> str:
         return "X"
 
 
+def statuses_of(parts: Mapping[str, Part]) -> set[int | None]:
+    """None stands for a process that has not ended."""
+    return {part.process.returncode for part in parts.values()}
+
+
 @dataclass
 class House:
     """One folder over all its lives."""
@@ -88,6 +93,7 @@ class House:
                 part.process.send_signal(signal.SIGSTOP)
             while not all(part.is_stopped for part in parts.values()):  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_EVERY_S)
+            assert statuses_of(parts) == {None}, self._describe(parts)  # one that ended by itself was not cut
         finally:
             living.cancel()
             for part in parts.values():
@@ -106,12 +112,12 @@ class House:
                 part.process.terminate()
                 await part.process.ended()
             await asyncio.gather(*(part.ready for part in parts.values()))
+        assert statuses_of(parts) == {0}, self._describe(parts)
 
     async def _order_and_wait(self, parts: Mapping[str, Part], orders: int) -> None:
         """Order, and wait until every job has ended that a caller knows of."""
         url, worker = await asyncio.gather(*(part.ready for part in parts.values()))
-        statuses = {kind: part.process.returncode for kind, part in parts.items()}
-        assert all((url, worker)), f"{statuses}\n{(self.root / 'log').read_text()[-3000:]}"
+        assert all((url, worker)), self._describe(parts)
         for _ in range(orders):
             self.orders[f"job-{len(self.orders)}"] = self.random.choice(("omni", "omni", "image"))
         async with httpx.AsyncClient(base_url=url, timeout=60) as client:
@@ -127,6 +133,11 @@ class House:
                     if answer.status_code == 200 and answer.json()["state"] in _ENDED:
                         self.ended.add(job_id)
                 await asyncio.sleep(LOOK_EVERY_S)
+
+    def _describe(self, parts: Mapping[str, Part]) -> str:
+        """The exit statuses, and the end of the log."""
+        statuses = {kind: part.process.returncode for kind, part in parts.items()}
+        return f"{statuses}\n{(self.root / 'log').read_text()[-3000:]}"
 
     def _start(self, kind: str, stop_at: int) -> Part:
         ground = Embedded(self.root)

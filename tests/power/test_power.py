@@ -19,7 +19,7 @@ from infra.media.probe import probe
 from schemas.domain.job import Job
 from schemas.ports import COMPLETIONS, JobQuery, Subscription
 from tests.power.cut import Loss
-from tests.power.house import House, house_at
+from tests.power.house import House, Part, house_at
 from tests.power.wal import DATABASE, LOG
 
 EAR = Subscription(name="power-ear", topic=COMPLETIONS)
@@ -34,6 +34,24 @@ CUTS = int(os.environ.get("CUTS", "10"))
 async def test_a_few_power_cuts(tmp_path: Path) -> None:
     async with house_at(tmp_path, seed=7) as house:
         await cut_and_check(house, cuts=4)
+
+
+class Fragile(House):
+    """Its worker is killed before the power is cut."""
+
+    def _start(self, kind: str, stop_at: int) -> Part:
+        part = super()._start(kind, stop_at)
+        if kind == "worker":
+            part.process.kill()
+            part.process.wait()
+        return part
+
+
+async def test_a_process_that_ends_by_itself_does_not_count_as_cut(tmp_path: Path) -> None:
+    async with house_at(tmp_path, seed=0) as house:  # whose victim is the worker
+        fragile = Fragile(house.root, house.vertex, house.random)
+        with pytest.raises(AssertionError, match="'worker': -9"):
+            await fragile.live(stop_at=0, orders=0)
 
 
 @pytest.mark.slow

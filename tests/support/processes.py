@@ -30,7 +30,10 @@ class Process:
         self._status: int | None = None
         self._waiting: list[asyncio.Future[None]] = []
         """Done once the status is known, whichever call reads it."""
-        self.pid: int = self._hear()["pid"]
+        news = self._hear()
+        if "pid" not in news:
+            raise RuntimeError("the fork server ended before it started the process")
+        self.pid: int = news["pid"]
 
     @property
     def returncode(self) -> int | None:

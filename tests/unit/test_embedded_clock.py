@@ -39,9 +39,9 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 async def _bus(stack: AsyncExitStack, file: Path, *, ack_deadline_s: float) -> SqliteBus:
     """The bus of one more process."""
     database = await Database.open(file)
-    stack.push_async_callback(database.close)
+    stack.push_async_callback(database.aclose)
     bus = SqliteBus(database, ack_deadline_s=ack_deadline_s, poll_interval_s=0.05)
-    stack.push_async_callback(bus.close)
+    stack.push_async_callback(bus.aclose)
     return bus
 
 
@@ -124,7 +124,7 @@ async def test_a_job_is_looked_at_when_it_would_have_been(
     stack: AsyncExitStack, file: Path, monkeypatch: pytest.MonkeyPatch, jump_s: int
 ) -> None:
     database = await Database.open(file)
-    stack.push_async_callback(database.close)
+    stack.push_async_callback(database.aclose)
     jobs = SqliteJobs(database)
     created = datetime.now(UTC)
     await jobs.create(new_job(VideoRequest(job_id="job-1", prompt="A harbour at dawn"), created))

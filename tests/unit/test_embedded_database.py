@@ -45,7 +45,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database = await Database.open(tmp_path / "folder" / "test.db")
     await database.write(make_notes)
     yield database
-    await database.close()
+    await database.aclose()
 
 
 async def test_a_failing_operation_undoes_only_itself(database: Database) -> None:
@@ -109,7 +109,7 @@ async def test_a_file_locked_for_too_long_is_unavailable(tmp_path: Path, monkeyp
         assert await database.read(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
         other.execute("ROLLBACK")
     await database.write(lambda connection: None)
-    await database.close()
+    await database.aclose()
 
 
 async def test_the_loop_runs_on_while_the_file_is_locked(database: Database) -> None:
@@ -135,7 +135,7 @@ async def test_closing_finishes_what_was_begun(tmp_path: Path) -> None:
     await database.write(make_notes)
     writing = [asyncio.create_task(database.write(partial(note, text=str(index)))) for index in range(600)]
     await asyncio.sleep(0)
-    await database.close()
+    await database.aclose()
     assert len(await asyncio.gather(*writing)) == 600
     with pytest.raises(Unavailable):
         await database.write(partial(note, text="late"))
@@ -208,10 +208,10 @@ async def test_only_leases_acks_and_heartbeats_are_not_flushed(database: Databas
 async def test_a_file_of_the_release_before_gets_what_lies_beside_the_versions(tmp_path: Path) -> None:
     """Its version stays: a program of the release before opens it after this one."""
     path = tmp_path / "test.db"
-    await (await Database.open(path)).close()
+    await (await Database.open(path)).aclose()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TABLE worker_beats")
-    await (await Database.open(path)).close()
+    await (await Database.open(path)).aclose()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM worker_beats").fetchone() == (0,)
         assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
@@ -226,4 +226,4 @@ async def test_the_log_of_a_small_disk_stays_small(tmp_path: Path) -> None:
             await database.write(lambda connection: connection.execute("INSERT INTO t VALUES (zeroblob(60000))"))
         assert (tmp_path / "reelbus.db-wal").stat().st_size < 1_500_000
     finally:
-        await database.close()
+        await database.aclose()

@@ -31,9 +31,9 @@ class House:
 
     async def bus(self, *, ack_deadline_s: float = 15, poll_interval_s: float = 60) -> SqliteBus:
         database = await Database.open(self.path)
-        self._stack.push_async_callback(database.close)
+        self._stack.push_async_callback(database.aclose)
         bus = SqliteBus(database, ack_deadline_s=ack_deadline_s, poll_interval_s=poll_interval_s)
-        self._stack.push_async_callback(bus.close)
+        self._stack.push_async_callback(bus.aclose)
         return bus
 
     def count(self, sql: str) -> int:
@@ -153,7 +153,7 @@ async def test_closing_the_bus_ends_its_flows(house: House) -> None:
     async with bus.subscribe(WORKERS, limit=1) as flow:
         waiting = asyncio.create_task(take_one(flow))
         await asyncio.sleep(0)
-        await bus.close()
+        await bus.aclose()
         with pytest.raises(StopAsyncIteration):
             await waiting
         assert [delivery async for delivery in flow] == []

@@ -24,7 +24,7 @@ NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database = await Database.open(tmp_path / "test.db")
     yield database
-    await database.close()
+    await database.aclose()
 
 
 def traced(connection: sqlite3.Connection) -> set[str]:
@@ -65,7 +65,7 @@ async def test_the_bus_scans_nothing(database: Database) -> None:
         await bus.replay_dead_letter("1")
         await (await anext(doomed)).dead_letter("test")
         await database.write(bus._renew)
-    await bus.close()
+    await bus.aclose()
     assert len(statements) > 20
     assert scans(database._writer, statements) == []
 

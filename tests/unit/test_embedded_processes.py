@@ -34,9 +34,9 @@ NO_POLL_S = 60.0
 async def a_bus(folder: Path) -> AsyncIterator[SqliteBus]:
     async with AsyncExitStack() as stack:
         database = await Database.open(folder / "test.db")
-        stack.push_async_callback(database.close)
+        stack.push_async_callback(database.aclose)
         bus = SqliteBus(database, ack_deadline_s=DEADLINE_S, poll_interval_s=NO_POLL_S)
-        stack.push_async_callback(bus.close)
+        stack.push_async_callback(bus.aclose)
         yield bus
 
 
@@ -84,7 +84,7 @@ async def race(folder: Path) -> None:
         except AlreadyExists:
             continue
         won += 1
-    await database.close()
+    await database.aclose()
     say(won)
 
 

@@ -134,7 +134,7 @@ async def test_the_data_folder_is_its_owner_s_alone(tmp_path: Path) -> None:
             assert {path.name for path in files} >= {"reelbus.db", "reelbus.db-wal", "a.mp4", ".link-secret"}
             assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}
         finally:
-            await database.close()
+            await database.aclose()
     finally:
         os.umask(before)
     for folder in (data, data / "videos", data / "scratch"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from infra.clock import SystemClock
 from schemas.wire.types import Priority
 from subscriber.fair_queue import BATCH_EVERY, FairQueue, Share
-from subscriber.rate_limit import BURST_S, SubmitRateLimiter
+from subscriber.rate_limit import BURST_S, SubmitRateLimiter, Turn
 
 SHARES = st.builds(Share, st.sampled_from("abcd"), st.sampled_from(("interactive", "batch")))
 
@@ -110,10 +110,12 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-Action = tuple[Literal["ask"], Share] | tuple[Literal["cancel"], int] | tuple[Literal["advance"], float]
+Action = (
+    tuple[Literal["ask"], Share] | tuple[Literal["cancel", "use", "give back"], int] | tuple[Literal["advance"], float]
+)
 ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.tuples(st.just("ask"), SHARES),
-    st.tuples(st.just("cancel"), st.integers(0, 40)),
+    st.tuples(st.sampled_from(("cancel", "use", "give back")), st.integers(0, 40)),
     st.tuples(st.just("advance"), st.floats(0, 3, allow_nan=False)),
 )
 PER_MINUTE = 60.0
@@ -128,12 +130,11 @@ def test_the_rate_is_kept_and_no_turn_is_lost(actions: list[Action]) -> None:
 async def _check_turns(actions: list[Action]) -> None:
     clock = Manual()
     limiter = SubmitRateLimiter(clock, per_minute=PER_MINUTE)
-    served: list[float] = []
+    served: list[Turn] = []
     tasks: list[asyncio.Task[None]] = []
 
     async def ask(share: Share) -> None:
-        await limiter.acquire("veo", share)
-        served.append(clock.at)
+        served.append(await limiter.acquire("veo", share))
 
     for action in actions:
         match action:
@@ -142,22 +143,32 @@ async def _check_turns(actions: list[Action]) -> None:
                 await settle()
             case ("cancel", number) if number < len(tasks):
                 tasks[number].cancel()  # perhaps in the moment in which its turn came
+            case ("use", number) if number < len(served):
+                limiter.use(served[number])
+            case ("give back", number) if number < len(served) and served[number].is_open:
+                limiter.give_back(served.pop(number))
             case ("advance", seconds):
                 await clock.advance(seconds)
-    await clock.advance(len(tasks) * 60 / PER_MINUTE)
-    await asyncio.gather(*tasks, return_exceptions=True)
-    assert len(served) == sum(not task.cancelled() for task in tasks)
-    for first, began in enumerate(served):
-        for last in range(first, len(served)):
-            allowed = 1 + (BURST_S + served[last] - began) * PER_MINUTE / 60
-            assert last - first + 1 <= allowed + 1e-6, f"{last - first + 1} turns in {served[last] - began} s"
+    await settle()
+    left = len(served) + sum(not task.done() for task in tasks)
+    await clock.advance(left * 60 / PER_MINUTE)  # enough without the turns that were given back
+    assert len(served) == left
+    check_rate([turn.at for turn in served])
+
+
+def check_rate(times: list[float]) -> None:
+    """No stretch of time has more turns than the rate and one burst allow."""
+    for first, began in enumerate(times):
+        for last in range(first, len(times)):
+            allowed = 1 + (BURST_S + times[last] - began) * PER_MINUTE / 60
+            assert last - first + 1 <= allowed + 1e-6, f"{last - first + 1} turns in {times[last] - began} s"
 
 
 async def test_the_turn_of_a_job_that_is_cancelled_in_that_moment_goes_to_the_next() -> None:
     clock = Manual()
     limiter = SubmitRateLimiter(clock, per_minute=60)
     for _ in range(6):
-        assert not await limiter.acquire("veo")
+        assert not (await limiter.acquire("veo")).waited
     first, second = (asyncio.create_task(limiter.acquire("veo", Share(key))) for key in "ab")
     sleep = clock.sleep
 
@@ -171,6 +182,61 @@ async def test_the_turn_of_a_job_that_is_cancelled_in_that_moment_goes_to_the_ne
     await clock.advance(1.0)
     assert second.done()
     assert clock.at == 102.0
+
+
+async def test_a_turn_that_is_given_back_goes_to_the_job_that_waits_at_once() -> None:
+    clock = Manual()
+    limiter = SubmitRateLimiter(clock, per_minute=1)
+    turn = await limiter.acquire("veo")
+    waiting = asyncio.create_task(limiter.acquire("veo"))
+    await clock.advance(10.0)
+    assert not waiting.done()
+    limiter.give_back(turn)
+    await settle()
+    assert waiting.done()
+    assert (await waiting).at == 110.0
+
+
+async def test_a_turn_that_was_used_is_not_given_back() -> None:
+    clock = Manual()
+    limiter = SubmitRateLimiter(clock, per_minute=1)
+    async with limiter.hold_turn("veo") as turn:
+        limiter.use(turn)
+    limiter.give_back(turn)
+    waiting = asyncio.create_task(limiter.acquire("veo"))
+    await clock.advance(54.0)
+    assert not waiting.done()
+    await clock.advance(1.0)
+    assert waiting.done()
+
+
+async def test_turns_that_are_given_back_late_add_nothing_to_the_burst() -> None:
+    clock = Manual()
+    limiter = SubmitRateLimiter(clock, per_minute=60)
+    early = [await limiter.acquire("veo") for _ in range(3)]
+    await clock.advance(100.0)
+    used = [await limiter.acquire("veo")]
+    for turn in early:
+        limiter.give_back(turn)
+    waiting = [asyncio.create_task(limiter.acquire("veo")) for _ in range(6)]
+    await settle()
+    assert len(used) + sum(task.done() for task in waiting) == 1 + BURST_S
+    await clock.advance(1.0)
+    assert all(task.done() for task in waiting)
+
+
+async def test_the_pause_that_a_provider_asked_for_outlasts_turns_that_are_given_back() -> None:
+    clock = Manual()
+    limiter = SubmitRateLimiter(clock, per_minute=60)
+    held = [await limiter.acquire("veo") for _ in range(3)]
+    limiter.record_refusal("veo", 40.0)
+    waiting = asyncio.create_task(limiter.acquire("veo"))
+    for turn in held:
+        limiter.give_back(turn)
+    await clock.advance(39.9)
+    assert not waiting.done()
+    await clock.advance(0.1)
+    assert waiting.done()
 
 
 async def test_ten_of_one_key_are_not_behind_the_flood_of_another() -> None:

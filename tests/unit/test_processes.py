@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import socket
 
 import pytest
 
-from tests.support.processes import ROOT, fork
+from tests.support.processes import ROOT, Process, fork
 
 
 @pytest.mark.parametrize("waiting", [1, 2])
@@ -30,3 +31,10 @@ async def test_a_wait_that_is_given_up_leaves_the_others_waiting() -> None:
     process.kill()
     assert await tasks[1] == -9
     os.close(reading)
+
+
+def test_a_fork_server_that_ends_before_a_start_is_named() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.close()
+    with ours, pytest.raises(RuntimeError, match="the fork server ended"):
+        Process(ours)

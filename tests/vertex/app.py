@@ -1,4 +1,4 @@
-"""The doors of the wire-level Vertex AI: the three that Google has, and four for whoever writes the script."""
+"""The doors of the wire-level Vertex AI: those that Google has, and four for whoever writes the script."""
 
 import asyncio
 import json
@@ -32,6 +32,7 @@ def app_over(studio: Studio) -> Starlette:
         Route(_MODEL + ":fetchPredictOperation", _fetch, methods=["POST"]),
         Route(_PLACE + "/interactions", _interact, methods=["POST"]),
         Route(_PLACE + "/interactions/{id:str}", _interaction, methods=["GET"]),
+        Route("/{version:str}/publishers/google/models/{model:str}", _card, methods=["GET"]),
         Route("/_script", _script, methods=["POST", "DELETE"]),
         Route("/_accepted", _books, methods=["GET"]),
         Route("/_retired", _retire, methods=["POST"]),
@@ -74,7 +75,11 @@ async def _taken(request: Request, work: Work, name: str, body: dict[str, Any], 
     await studio.answers.wait()
     if step.body is not None:
         return Response(step.body, step.status, media_type="application/json")
-    return JSONResponse(answer) if step.status == 200 else _error(step.status, step.message, step.headers)
+    return (
+        JSONResponse(answer, step.good_status)
+        if step.status == 200
+        else _error(step.status, step.message, step.headers)
+    )
 
 
 async def _fetch(request: Request) -> Response:
@@ -144,6 +149,13 @@ async def _until_hung_up(request: Request) -> None:
     with suppress(asyncio.CancelledError):  # the server stops
         while (await request.receive())["type"] != "http.disconnect":
             pass
+
+
+async def _card(request: Request) -> Response:
+    """A model's card, which is free."""
+    model = request.path_params["model"]
+    _check_model(_studio(request), model, {*veo_rules.MODELS, *omni_rules.LONGEST_S})
+    return JSONResponse({"name": f"publishers/google/models/{model}", "versionId": "1"})
 
 
 def _studio(request: Request) -> Studio:

@@ -28,6 +28,8 @@ class Step(BaseModel):
 
     status: int = 200
     """Another one is answered instead of an operation."""
+    good_status: int = 200
+    """Of an answer with an operation: a provider other than Google may say 201 or 202."""
     message: str = "Scripted."
     """Of a refusal; what the model `said`; the `status` of an interaction."""
     headers: dict[str, str] = Field(default_factory=dict)

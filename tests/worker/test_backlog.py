@@ -1,6 +1,5 @@
 """A healthy backlog: reconcile neither publishes it again nor holds it up, and still finds what was lost."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,7 +15,7 @@ from schemas.services.update import save_event
 from schemas.wire.message import Message, encode_request
 from subscriber.context import WorkerContext
 from subscriber.fair_queue import Share
-from subscriber.rate_limit import SubmitRateLimiter
+from subscriber.rate_limit import SubmitRateLimiter, Turn
 from subscriber.reconcile import Known, reconcile
 from subscriber.runner import JobRunner
 from subscriber.worker import QUIET_S, Progress
@@ -193,11 +192,11 @@ class Counted(SubmitRateLimiter):
     turns: int = 0
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
-    async def acquire(self, model: str, share: Share = Share()) -> bool:  # noqa: B008
+    async def acquire(self, model: str, share: Share = Share()) -> Turn:  # noqa: B008
         self.turns += 1
-        await asyncio.sleep(0)
+        turn = await super().acquire(model, share)
         if self.meanwhile:
             happens, self.meanwhile = self.meanwhile, None
             await happens()
-            return True
-        return False
+            turn.waited = True
+        return turn

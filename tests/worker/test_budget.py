@@ -25,9 +25,11 @@ from subscriber.rate_limit import SubmitRateLimiter
 from subscriber.runner import JobRunner
 from subscriber.settings import WorkerSettings
 from subscriber.submission import submit_next
+from tests.unit.test_pace import Jumping
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import PRICE, QUOTA, SAFETY, accept_and_lose_the_answer, refuse
 from tests.worker.test_money import Hasty
+from tests.worker.test_turns import Slow, turns_at_once
 
 
 @dataclass
@@ -286,10 +288,20 @@ async def test_a_clip_of_yesterday_counts_today_when_it_is_sent_today(guarded: G
 async def test_after_a_wait_for_its_turn_a_job_looks_again(guarded: Guarded) -> None:
     guard = guarded.limits({"limit_usd": "10", "slices": 1})
     guard.store = blinking = Blinking(guarded.store, lose=0)
-    ctx = replace(guarded.bench.ctx, rate_limiter=SubmitRateLimiter(Hasty(), per_minute=1), clock=Hasty())
+    ctx = replace(guarded.bench.ctx, rate_limiter=SubmitRateLimiter(Jumping(), per_minute=1), clock=Hasty())
     for number in range(2):
         await submit_next(ctx, await guarded.bench.queued(job_id=f"job-{number}"))
     assert blinking.reads == 4  # one and all of the first, which cuts the limit; two of the second, which waited
+
+
+async def test_a_job_that_finds_no_room_after_its_wait_gives_its_turn_back(guarded: Guarded) -> None:
+    guarded.limits({"limit_usd": "0.4"})
+    ctx = guarded.bench.ctx
+    other = await guarded.bench.queued(job_id="other")
+    pace = Slow(ctx.clock, per_minute=60, meanwhile=lambda: submit_next(ctx, other))
+    job = await submit_next(replace(ctx, rate_limiter=pace), await guarded.bench.queued())
+    assert (job.state, job.failure and job.failure.category) == (JobState.FAILED, Category.BUDGET)
+    assert await turns_at_once(pace) == 6
 
 
 async def test_a_free_model_needs_no_budget(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:

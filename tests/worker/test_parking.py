@@ -1,6 +1,8 @@
 """Jobs that wait for their key's turn: what may be parked, and what becomes of a parked job."""
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -130,6 +132,18 @@ async def test_a_job_that_moves_while_it_is_parked_runs(lot: Lot) -> None:
     lot.parking.leave(share_of(job))
     await lot.bring_back()
     assert (await lot.in_bus(), await lot.store.holds("job-1")) == ([], False)
+
+
+async def test_a_parked_job_of_a_newer_version_stays_and_holds_up_no_other(lot: Lot, tmp_path: Path) -> None:
+    await lot.parked()
+    await lot.parked("job-2")
+    with closing(sqlite3.connect(tmp_path / "reelbus.db")) as database, database:
+        newer = "UPDATE jobs SET record = json_set(record, '$.state', 'paused') WHERE job_id = 'job-1'"
+        database.execute(newer)
+    lot.parking.lanes["interactive"].capacity = 1
+    await lot.bring_back()
+    assert await lot.in_bus() == ["job-2"]
+    assert [await lot.store.holds(f"job-{number}") for number in (1, 2)] == [True, False]
 
 
 async def test_a_parked_job_is_cancelled_at_once(lot: Lot) -> None:

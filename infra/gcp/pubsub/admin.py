@@ -97,6 +97,16 @@ class Subscriptions:
         except NotFound:
             return
 
+    def dead_letter_configuration_of(self, topic: str) -> types.Subscription:
+        """Build the configuration of the subscription that stores the dead letters of a topic."""
+        return types.Subscription(
+            name=self.path(dead_letter_subscription_of(topic)),
+            topic=self.topic_path(topic),
+            ack_deadline_seconds=ACK_DEADLINE_S,
+            message_retention_duration=_DEAD_LETTER_RETENTION[0],
+            expiration_policy=types.ExpirationPolicy(),
+        )
+
     def configuration_of(self, subscription: Subscription, name: str) -> types.Subscription:
         """Build the configuration that Pub/Sub gets."""
         wanted = types.Subscription(
@@ -121,14 +131,7 @@ class Subscriptions:
         """Return the configurations of the subscription's dead letters, if it has any, and of itself."""
         wanted = [self.configuration_of(subscription, name)]
         if subscription.dead_letter_topic:
-            dead_letters = types.Subscription(
-                name=self.path(dead_letter_subscription_of(subscription.dead_letter_topic)),
-                topic=self.topic_path(subscription.dead_letter_topic),
-                ack_deadline_seconds=ACK_DEADLINE_S,
-                message_retention_duration=_DEAD_LETTER_RETENTION[0],
-                expiration_policy=types.ExpirationPolicy(),
-            )
-            wanted.insert(0, dead_letters)
+            wanted.insert(0, self.dead_letter_configuration_of(subscription.dead_letter_topic))
         return wanted
 
     def _compare(self, wanted: types.Subscription) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from infra.clock import SystemClock
-from infra.gcp.settings import VertexSettings
+from infra.gcp.settings import VertexSettings, place_in
 from infra.gcp.vertex import omni, veo
 from infra.gcp.vertex.client import Clients, PollBuilder
 from infra.gcp.vertex.failures import (
@@ -224,10 +224,7 @@ def open_planner(settings: VertexSettings, location: str = "") -> Planner:
 
 def open_vertex(url: SplitResult, settings: VertexSettings, videos: VideoStore) -> Vertex:
     """Open the adapter of `vertex://project` or `vertex://project/location`. Raises `Invalid`."""
-    location = url.path.strip("/")
-    if not url.netloc or "/" in location or url.query or url.fragment:
-        wanted = "vertex://project or vertex://project/location"
-        raise Invalid(f"REELBUS_PROVIDER: must be {wanted}, not {url.geturl()}", field="REELBUS_PROVIDER")
+    project, location = place_in(url)
     check_proxy(settings.base_url or _GOOGLE)
     planner = open_planner(settings, location)
     for model in {model.id: model for model in planner.preferences.models}.values():
@@ -235,7 +232,7 @@ def open_vertex(url: SplitResult, settings: VertexSettings, videos: VideoStore) 
             about = {"action": "model_retires", "model": model.id, "reason": warning}
             logger.warning("a model of the settings may be switched off", extra=about)
     return Vertex(
-        project=url.netloc,
+        project=project,
         location=location,
         videos=videos,
         bucket=_bucket(settings.videos_url),

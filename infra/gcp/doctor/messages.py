@@ -1,0 +1,239 @@
+"""Looks at the topics and subscriptions on Pub/Sub: whether they exist, and are as `reelbus setup` makes them."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from google.api_core.exceptions import Forbidden, GoogleAPICallError, MethodNotImplemented, NotFound
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from google.iam.v1.iam_policy_pb2 import GetIamPolicyRequest, TestIamPermissionsRequest
+from google.pubsub_v1 import types
+
+from infra.gcp.doctor.account import CALL_S, Account, explain_google, member_of
+from infra.gcp.pubsub.admin import Subscriptions
+from schemas.ports import (
+    BATCH_REQUESTS,
+    BATCH_WORKERS,
+    COMPLETIONS,
+    DEAD_REQUESTS,
+    DEAD_WORKERS,
+    REQUESTS,
+    WORKERS,
+)
+from schemas.ports.findings import Finding
+
+EMULATOR = "PUBSUB_EMULATOR_HOST"
+SETUP = "reelbus setup, or terraform apply"
+_EMULATOR_RETENTION = timedelta(days=7)
+"""The longest that the emulator stores a message."""
+_AGENT = "@gcp-sa-pubsub.iam.gserviceaccount.com"
+_AGENT_MEMBER = f"serviceAccount:service-PROJECT_NUMBER{_AGENT}"
+_PUBLISHES = {
+    "facade": (REQUESTS, BATCH_REQUESTS, COMPLETIONS),
+    "worker": (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS),
+}
+"""What each process publishes to. A cancel announces its completion itself; a worker publishes lost requests again."""
+
+
+class _Setting(NamedTuple):
+    """One setting of a subscription, and the option of `gcloud pubsub subscriptions update` that sets it."""
+
+    words: str
+    value: Callable[[types.Subscription], Any]
+    option: str
+    unset: str = ""
+    """The option that takes a value away; empty: it may have any value if none is wanted."""
+
+
+_NO_LETTERS = "--clear-dead-letter-policy"
+_SETTINGS = (
+    _Setting(
+        "dead-letter topic", lambda it: it.dead_letter_policy.dead_letter_topic, "--dead-letter-topic={}", _NO_LETTERS
+    ),
+    _Setting(
+        "delivery limit",
+        lambda it: it.dead_letter_policy.max_delivery_attempts,
+        "--max-delivery-attempts={}",
+        _NO_LETTERS,
+    ),
+    _Setting("ack deadline in seconds", lambda it: it.ack_deadline_seconds, "--ack-deadline={}"),
+    _Setting("retention", lambda it: it.message_retention_duration, "--message-retention-duration={}"),
+    _Setting("expiry without a consumer", lambda it: it.expiration_policy.ttl or "never", "--expiration-period={}"),
+    _Setting("shortest pause before a redelivery", lambda it: it.retry_policy.minimum_backoff, "--min-retry-delay={}"),
+    _Setting("longest pause before a redelivery", lambda it: it.retry_policy.maximum_backoff, "--max-retry-delay={}"),
+    _Setting("push endpoint", lambda it: it.push_config.push_endpoint, "--push-endpoint={}", "--push-endpoint=''"),
+)
+
+
+class Messages:
+    """The looks at one project's Pub/Sub. Close it afterwards."""
+
+    def __init__(self, project: str, account: Account) -> None:
+        credentials = None if EMULATOR in os.environ else account.credentials
+        self._publisher = PublisherClient(credentials=credentials)
+        self._subscriber = SubscriberClient(credentials=credentials)
+        self._subscriptions = Subscriptions(self._publisher, self._subscriber, project)
+        self._project, self._account = project, account
+        self._missing = set[str]()
+        """The topics and subscriptions that do not exist: their roles can't be asked for."""
+
+    def __enter__(self) -> "Messages":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._publisher.stop()
+        self._publisher.transport.close()
+        self._subscriber.close()
+
+    def examine(self, processes: Sequence[str]) -> Iterator[Finding]:
+        """Look at all of it, for these processes: `facade`, `worker` or both.
+
+        The first call that is not answered ends it: each of the others would wait as long.
+        """
+        for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS):
+            yield self.examine_topic(topic)
+        for wanted in self.list_wanted():
+            yield from self.examine_subscription(wanted)
+        try:
+            yield from self.examine_roles(processes)
+            yield from self.examine_agent()
+        except MethodNotImplemented:
+            yield Finding.skip("roles", "Pub/Sub", "the emulator has no permissions")
+
+    def list_wanted(self) -> Iterator[types.Subscription]:
+        """Build the configuration of every subscription that workers and operators need."""
+        for each in (WORKERS, BATCH_WORKERS, DEAD_WORKERS):
+            yield self._subscriptions.configuration_of(each, each.name)
+        yield self._subscriptions.dead_letter_configuration_of(DEAD_REQUESTS)
+
+    def examine_topic(self, topic: str) -> Finding:
+        """Look if the topic exists."""
+        try:
+            self._publisher.get_topic(topic=self._subscriptions.topic_path(topic), timeout=CALL_S, retry=None)
+        except NotFound:
+            self._missing.add(topic)
+            return Finding.wrong("topic", topic, "does not exist", SETUP)
+        except Forbidden as error:
+            return explain_google("topic", topic, error)
+        return Finding.ok("topic", topic, "exists")
+
+    def examine_subscription(self, wanted: types.Subscription) -> Iterator[Finding]:
+        """Compare one subscription with the wanted configuration."""
+        name = _short(wanted.name)
+        try:
+            found = self._subscriber.get_subscription(subscription=wanted.name, timeout=CALL_S, retry=None)
+        except NotFound:
+            self._missing.add(name)
+            yield Finding.wrong("subscription", name, "does not exist", SETUP)
+            return
+        except Forbidden as error:
+            yield explain_google("subscription", name, error)
+            return
+        wrong = [*self.examine_settings(name, found, wanted), *self.examine_shape(name, found, wanted)]
+        limit = wanted.dead_letter_policy.max_delivery_attempts
+        words = f"as wanted: {f'{limit} deliveries, then a dead letter' if limit else 'no delivery limit'}"
+        yield from wrong or [Finding.ok("subscription", name, words)]
+
+    def examine_settings(self, name: str, found: types.Subscription, wanted: types.Subscription) -> Iterator[Finding]:
+        """Compare the settings that can be updated."""
+        for setting in _SETTINGS:
+            is_value, value = setting.value(found), setting.value(wanted)
+            if (
+                is_value == value
+                or not (value or setting.unset)
+                or (EMULATOR in os.environ and is_value == _EMULATOR_RETENTION)
+            ):
+                continue
+            words = f"{setting.words} is {_show(is_value)}, and must be {_show(value)}"
+            option = setting.option.format(_show(value).replace(" ", "")) if value else setting.unset
+            remedy = f"gcloud pubsub subscriptions update {name} {option} --project={self._project}"
+            yield Finding.wrong("subscription", name, words, remedy)
+
+    def examine_shape(self, name: str, found: types.Subscription, wanted: types.Subscription) -> Iterator[Finding]:
+        """Look for what can't be updated."""
+        again = f"gcloud pubsub subscriptions delete {name} --project={self._project} && reelbus setup"
+        if found.topic != wanted.topic:
+            words = f"is on topic {_short(found.topic)}, and must be on {_short(wanted.topic)}"
+            yield Finding.wrong("subscription", name, words, again)
+        if found.filter:
+            yield Finding.wrong("subscription", name, f"has a filter, and drops other messages: {found.filter}", again)
+        if found.detached:
+            yield Finding.wrong("subscription", name, "is detached from its topic", again)
+        if found.enable_exactly_once_delivery:
+            words = "delivers exactly once, which costs time and is not needed"
+            remedy = f"gcloud pubsub subscriptions update {name} --no-enable-exactly-once-delivery"
+            yield Finding.note("subscription", name, words, remedy)
+
+    def examine_roles(self, processes: Sequence[str]) -> Iterator[Finding]:
+        """Ask for the permissions on each topic and subscription, which costs nothing."""
+        publishes = dict.fromkeys(topic for process in processes for topic in _PUBLISHES[process])
+        rows = [(self._publisher, topic, "pubsub.topics.publish", "roles/pubsub.publisher") for topic in publishes]
+        subscribes = "roles/pubsub.subscriber"
+        if "facade" in processes:
+            rows.append((self._publisher, COMPLETIONS, "pubsub.topics.attachSubscription", subscribes))
+        if "worker" in processes:
+            names = [_short(wanted.name) for wanted in self.list_wanted()]
+            rows += [(self._subscriber, name, "pubsub.subscriptions.consume", subscribes) for name in names]
+        for client, name, permission, role in rows:
+            if name not in self._missing:
+                yield self.examine_permission(client, name, permission, role)
+
+    def examine_permission(
+        self, client: PublisherClient | SubscriberClient, name: str, permission: str, role: str
+    ) -> Finding:
+        """Test one permission on a topic or a subscription."""
+        is_topic = permission.startswith("pubsub.topics.")
+        path = self._subscriptions.topic_path(name) if is_topic else self._subscriptions.path(name)
+        about = f"{permission} on {name}"
+        request = TestIamPermissionsRequest(resource=path, permissions=[permission])
+        try:
+            granted = client.test_iam_permissions(request=request, timeout=CALL_S, retry=None).permissions
+        except MethodNotImplemented:
+            raise
+        except GoogleAPICallError as error:
+            return explain_google("role", about, error)
+        if permission in granted:
+            return Finding.ok("role", about, f"granted to {self._account.name}")
+        remedy = self._bind(path, role, member_of(self._account))
+        return Finding.wrong("role", about, f"{self._account.name} lacks it", remedy)
+
+    def examine_agent(self) -> Iterator[Finding]:
+        """Look if Pub/Sub's own account may forward dead letters; without both roles it forwards none."""
+        resources = [(self._publisher, self._subscriptions.topic_path(DEAD_REQUESTS), "roles/pubsub.publisher")]
+        for each in (WORKERS, BATCH_WORKERS):
+            resources.append((self._subscriber, self._subscriptions.path(each.name), "roles/pubsub.subscriber"))
+        for client, path, role in resources:
+            if _short(path) in self._missing:
+                continue
+            name = f"{role} of Pub/Sub's service agent on {_short(path)}"
+            try:
+                request = GetIamPolicyRequest(resource=path)
+                bindings = client.get_iam_policy(request=request, timeout=CALL_S, retry=None).bindings
+            except MethodNotImplemented:
+                raise
+            except GoogleAPICallError:
+                words = "these credentials may not read the policy; without the role no dead letter is forwarded"
+                yield Finding.skip("role", name, words, self._bind(path, role, _AGENT_MEMBER))
+                continue
+            members = [member for binding in bindings if binding.role == role for member in binding.members]
+            if any(member.endswith(_AGENT) for member in members):
+                yield Finding.ok("role", name, "granted")
+            else:
+                words = "not granted here: unless the project grants it, no dead letter is forwarded"
+                yield Finding.note("role", name, words, self._bind(path, role, _AGENT_MEMBER))
+
+    def _bind(self, path: str, role: str, member: str) -> str:
+        kind = "topics" if "/topics/" in path else "subscriptions"
+        options = f"--role={role} --member={member} --project={self._project}"
+        return f"gcloud pubsub {kind} add-iam-policy-binding {_short(path)} {options}"
+
+
+def _short(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():g} s"
+    return _short(str(value)) or "none"
