@@ -2,11 +2,11 @@
 # that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations into .venv at once would break it
-.PHONY: help demo demo-pythons demo-gcp serve node test test-gcp soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale check generated format clean lock packages install-run install-dev install-bench
+.PHONY: help demo demo-pythons demo-gcp serve node test test-gcp soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check check generated format clean lock packages install-run install-dev install-bench
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 # Compiled modules are kept, whatever the environment says: the tests start a process hundreds of times.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore tests/mixed
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore tests/mixed --ignore tests/container
 CHAOS = $(JOBS:%=--jobs %) $(KILLS:%=--kills %) $(SEED:%=--seed %) $(MINUTES:%=--minutes %)
 
 help: ## Show this list
@@ -54,6 +54,12 @@ chaos-gcp: install-dev ## The same on Google's emulators, smaller
 
 mixed-versions: install-dev ## This version and the release before on one set of stores: what either begins, either finishes
 	$(BIN)/pytest -q -p no:xdist tests/mixed
+
+image: ## Build the container image localhost/reelbus with buildah; BASE= another base image
+	@scripts/image
+
+image-check: install-dev ## Start the image that `make image` built: it makes a video, has no rights, and stops in time; as root
+	$(BIN)/pytest -q -p no:xdist tests/container
 
 corpus: install-dev ## Record what a release stores and sends, for later versions to read; NAME=0.2.0
 	$(BIN)/python -m tests.corpus.record tests/corpus/$(or $(NAME),$(error NAME= the release))
