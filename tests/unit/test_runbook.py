@@ -1,0 +1,55 @@
+"""Each page of the runbook says four things, and each command in it exists."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from publisher.cli import reelbus
+from subscriber.__main__ import main as worker
+from tests.runbook import PAGES, ROOT, commands_of, commands_to_look
+
+PARTS = ["What it means", "What to look at", "What to do", "What it costs to wait"]
+
+
+def unknown_parts(words: list[str]) -> list[str]:
+    """The names of commands and options in a command line that do not exist."""
+    command: click.Command = reelbus
+    context = click.Context(reelbus)
+    rest = list(words)
+    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        found = command.get_command(context, rest[0])
+        if found is None:
+            return [rest[0]]
+        # What `reconcile` is given goes to the worker's own program.
+        command, rest = worker.commands.get(rest[0], found), rest[1:]
+    options = {name for parameter in command.params for name in parameter.opts} | {"--help", "--version"}
+    arguments = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
+    wrong = [word for word in rest if word.startswith("-") and word not in options]
+    return wrong if arguments or len(rest) == 0 or rest[0].startswith("-") else [*wrong, rest[0]]
+
+
+def test_the_index_names_each_page() -> None:
+    index = (ROOT / "docs/runbook/README.md").read_text()
+    names = re.findall(r"^\| \[(\w+)\]\(\1\.md\)", index, re.MULTILINE)
+    assert sorted(names) == [page.stem for page in PAGES]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_says_four_things_and_is_short(page: Path) -> None:
+    text = page.read_text()
+    assert text.startswith(f"# {page.stem}\n")
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == PARTS
+    assert commands_to_look(page)
+    assert text.count("\n") < 60
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "docs/runbook/README.md"], ids=lambda page: page.stem)
+def test_each_command_of_a_page_exists(page: Path) -> None:
+    assert [(words, wrong) for words in commands_of(page) if (wrong := unknown_parts(words))] == []
+
+
+@pytest.mark.parametrize("words", ["paint", "status ID --colour", "dead bury ID", "reconcile now"])
+def test_a_command_that_does_not_exist_is_found(words: str) -> None:
+    assert unknown_parts(words.split())
