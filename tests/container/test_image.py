@@ -37,9 +37,12 @@ def url(box: Box) -> Iterator[str]:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     settings = {"REELBUS_DATA_DIR": "/data", "REELBUS_OPEN_TO_ALL": "1", "REELBUS_PUBLIC_URL": url, "PORT": str(port)}
-    started = [box.start(role, **settings) for role in ("serve", "worker")]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        probes = free.getsockname()[1]
+    started = [box.start(role, REELBUS_HEALTH_PORT=str(probes), **settings) for role in ("serve", "worker")]
     try:
-        _wait_until_ready(url, started)
+        for each in (url, f"http://127.0.0.1:{probes}"):
+            _wait_until_ready(each, started)
         yield url
         assert [_stop(process) for process in started] == [0, 0]
     finally:

@@ -27,6 +27,13 @@ def test_facade_and_worker_run_the_image_s_two_commands(services: Any) -> None:
     assert 'ENTRYPOINT ["reelbus"]' in IMAGE
 
 
+def test_both_are_probed_on_their_own_port(services: Any) -> None:
+    ports = {"facade": "PORT", "worker": "REELBUS_HEALTH_PORT"}
+    for name, variable in ports.items():
+        address = f"http://127.0.0.1:{services[name]['environment'][variable]}/readyz"
+        assert address in services[name]["healthcheck"]["test"][-1]
+
+
 def test_every_variable_is_a_setting(services: Any) -> None:
     given = {name for service in services.values() for name in service["environment"]}
     given |= set(re.findall(r"\$\{(\w+)", TEXT)) - {"REELBUS_IMAGE"}
