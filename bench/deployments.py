@@ -71,10 +71,14 @@ Opener = Callable[[Path, Editor], AbstractContextManager[Deployment]]
 
 
 @contextmanager
-def open_reelbus(folder: Path, editor: Editor, *, workers: int = 1) -> Iterator[Deployment]:
-    """Open the embedded default as it is shipped; only the model is another."""
+def open_reelbus(folder: Path, editor: Editor, *, workers: int = 1, price_usd: str = "0") -> Iterator[Deployment]:
+    """Open the embedded default as it is shipped; only the model is another.
+
+    A clip with a price is guarded as a paid one: a marker before each submit, budgets, the pace of submits.
+    """
     folder.mkdir()
-    with open_reelbus_on(folder, _environment(folder, editor), workers=workers) as deployment:
+    environment = {**_environment(folder, editor), "BENCH_PRICE": price_usd}
+    with open_reelbus_on(folder, environment, workers=workers) as deployment:
         yield deployment
 
 

@@ -72,6 +72,7 @@ def _both() -> Iterator[tuple[Deployment, Mapping[str, str]]]:
             "REELBUS_JOBS": f"firestore://{project}/(default)",
             "REELBUS_VIDEOS": f"gs://{bucket}",
             "BENCH_EDITOR": "plain",
+            "BENCH_PRICE": "0.4",
         }
         set_up({**environment, **adapters})
         house = stack.enter_context(open_reelbus_on(folder, {**environment, **adapters}))

@@ -35,7 +35,9 @@ JOBS: Mapping[Editor, int] = {"codecs": 100, "plain": 300}
 WORKERS: Mapping[Editor, int] = {"codecs": 2, "plain": 1}
 """What does best on two cores with many callers: codecs keep more than one interpreter busy."""
 ROUNDS, TRIALS = 4, 2
-OURS = "embedded default (SQLite with synchronous=FULL)"
+PRICE_USD = "0.4"
+PAID_GOAL = 1.75
+OURS = "embedded default (SQLite with synchronous=FULL, a free model)"
 _POSTGRES = "on PostgreSQL (its defaults: every commit flushed)"
 
 
@@ -109,23 +111,35 @@ def _measure(editor: Editor, suffix: str) -> list[Figure]:
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reelbus-bench-")))
         sides = {"reelbus": stack.enter_context(open_reelbus(root / "reelbus", editor, workers=WORKERS[editor]))}
+        if editor == "plain":
+            sides["paid"] = stack.enter_context(open_reelbus(root / "paid", editor, price_usd=PRICE_USD))
         peers = {}
         for peer in PEERS:
             if editor in peer.overhead and (found := _open_peer(peer, editor, root, stack)):
                 peers[peer], sides[peer.name] = found
-        for side in sides.values():
-            side.ask(WARM, 8, "warm")
-        rounds: dict[str, list[Round]] = {name: [] for name in sides}
-        floor = []
-        for number in range(ROUNDS):
-            for name, side in sides.items():
-                rounds[name].append(_run_round(side, editor, number))
-            floor.append(measure_floor(root / f"floor-{number}"))
+        rounds, floor = _take_turns(sides, editor, root)
     ours = rounds["reelbus"]
-    figures = [_tail(ours, suffix), *([_above_floor(ours, floor)] if editor == "plain" else [])]
+    figures = [_tail(ours, suffix)]
+    if editor == "plain":
+        figures += [_above_floor(ours, floor), _compare_paid(rounds["paid"], ours)]
     for peer, description in peers.items():
         figures += _compare(peer, description, editor, suffix, ours, rounds[peer.name])
     return figures
+
+
+def _take_turns(
+    sides: Mapping[str, Deployment], editor: Editor, root: Path
+) -> tuple[Mapping[str, Sequence[Round]], Sequence[float]]:
+    """Return the rounds of each side, and the floor of each round in milliseconds."""
+    for side in sides.values():
+        side.ask(WARM, 8, "warm")
+    rounds: dict[str, list[Round]] = {name: [] for name in sides}
+    floor = []
+    for number in range(ROUNDS):
+        for name, side in sides.items():
+            rounds[name].append(_run_round(side, editor, number))
+        floor.append(measure_floor(root / f"floor-{number}"))
+    return rounds, floor
 
 
 def _open_peer(peer: Peer, editor: Editor, root: Path, stack: ExitStack) -> tuple[str, Deployment] | None:
@@ -188,11 +202,11 @@ def _compare(
             Figure(
                 name=f"CPU of a job against {peer.name}{suffix}",
                 goal=peer.cpu[editor],
-                ours=Side(what=f"facade and worker, {what}", unit="ms", rounds=tuple(each.cpu_ms for each in ours)),
+                ours=Side(what=f"facade and worker, {what}", unit="ms", rounds=_cpu(ours)),
                 theirs=Side(
                     what=f"all processes, the server beneath too: {described}",
                     unit="ms",
-                    rounds=tuple(each.cpu_ms for each in theirs),
+                    rounds=_cpu(theirs),
                 ),
             )
         )
@@ -216,6 +230,20 @@ def _above_floor(ours: Sequence[Round], floor: Sequence[float]) -> Figure:
         ours=Side(what=f"p50 of one caller's calls, {ALONE} a round, {OURS}", unit="ms", rounds=_p50(ours)),
         theirs=Side(what="a bare script that makes the same flushed commits and files", unit="ms", rounds=tuple(floor)),
     )
+
+
+def _compare_paid(paid: Sequence[Round], free: Sequence[Round]) -> Figure:
+    return Figure(
+        name="CPU of a job of a paid model, without codecs",
+        goal=PAID_GOAL,
+        ours=Side(what="with a marker before the submit, budgets and the pace", unit="ms", rounds=_cpu(paid)),
+        theirs=Side(what="our own job of a free model", unit="ms", rounds=_cpu(free)),
+        note="no peer has them",
+    )
+
+
+def _cpu(rounds: Sequence[Round]) -> tuple[float, ...]:
+    return tuple(each.cpu_ms for each in rounds)
 
 
 def _p50(rounds: Sequence[Round]) -> tuple[float, ...]:

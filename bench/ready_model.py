@@ -1,4 +1,4 @@
-"""A paid model that answers at once: its film is made already, and lies in the store by the first poll."""
+"""A model that answers at once: its video is made already, and is in the store by the first poll."""
 
 import os
 from collections.abc import Sequence
@@ -11,9 +11,7 @@ from schemas.wire.request import VideoRequest
 
 SECONDS = 4
 """What is asked for, and what the film lasts: nothing has to be cut."""
-_PLAN = Plan(
-    clips=(PlannedClip(model="ready", seconds=SECONDS, billed_seconds=SECONDS, price_usd=Decimal("0.4"), expected_s=1),)
-)
+_CLIP = PlannedClip(model="ready", seconds=SECONDS, billed_seconds=SECONDS, price_usd=Decimal(0), expected_s=1)
 
 
 def put_film(film: Path, folder: Path, prefix: str) -> str:
@@ -29,16 +27,17 @@ class ReadyModel:
 
     poll_every_s = 1.0
 
-    def __init__(self, videos: VideoStore, film: Path, folder: Path | None) -> None:
+    def __init__(self, videos: VideoStore, film: Path, folder: Path | None, price_usd: str) -> None:
         self._videos, self._film, self._folder = videos, film, folder
+        self._plan = Plan(clips=(_CLIP.model_copy(update={"price_usd": Decimal(price_usd)}),))
 
     async def prepare(self) -> None:
         """Nothing to load."""
 
     def plan(self, request: VideoRequest) -> Plan:
-        """One paid clip."""
+        """One clip."""
         del request
-        return _PLAN
+        return self._plan
 
     def makes(self, model: str) -> bool:
         """Whatever it planned."""
