@@ -2,7 +2,7 @@
 # that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations into .venv at once would break it
-.PHONY: help demo demo-pythons demo-gcp serve node test test-gcp soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check check generated format clean lock packages install-run install-dev install-bench
+.PHONY: help demo demo-pythons demo-gcp serve node test test-processes test-gcp soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check check generated format clean lock packages install-run install-dev install-bench
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 # Compiled modules are kept, whatever the environment says: the tests start a process hundreds of times.
@@ -24,8 +24,11 @@ demo-gcp: install-dev ## The demo on Google's emulators, with a wire-level Verte
 serve: install-run ## Facade and worker; port from PORT, data under REELBUS_DATA_DIR
 	@exec $(BIN)/reelbus up
 
-test: install-dev node ## Every fast test; on Google's emulators too, where the Google Cloud CLI is installed
-	$(PYTEST) -m "not slow" tests
+test: install-dev node ## Every kind of behaviour in 3 minutes, on Google's emulators too where the Google Cloud CLI is installed
+	$(PYTEST) -m "not slow and not processes" tests
+
+test-processes: install-dev node ## Programs as users start them: command line, Node, examples, power cuts, installation; 3 minutes
+	$(PYTEST) -m "processes and not slow" tests/chaos tests/cli tests/e2e tests/examples tests/fairness tests/node tests/power tests/setup
 
 test-gcp: install-dev node ## Only the tests on Google's emulators
 	$(PYTEST) -m "emulator and not slow" tests
@@ -34,11 +37,11 @@ node: ## Install what the Node package's tests need; without npm they are skippe
 	@if command -v npm >/dev/null; then $(MAKE) -s publisher/node/node_modules/.package-lock.json; \
 	else echo "no npm: the Node package is not tested" >&2; fi
 
-soak: install-dev node ## Minutes: 200 jobs at once through two killed workers, 40 power cuts, the longest films, what waits for leases
-	$(PYTEST) -m slow tests/soak tests
+soak: install-dev node ## Minutes: 80 jobs at once through two killed workers, 16 power cuts, the longest films, what waits for leases
+	$(PYTEST) -n 8 -m slow --ignore tests/fairness/test_kills.py tests
 
-long: install-dev node ## A quarter of an hour: 200 power cuts, and a flood of 2,000 jobs on the emulators
-	CUTS=50 FLOOD=2000 $(PYTEST) -m slow tests/power tests/fairness
+long: install-dev node ## 20 minutes: 200 power cuts, 200 jobs through two killed workers, and a flood of 2,000 on the emulators
+	CUTS=50 JOBS=200 FLOOD=2000 $(PYTEST) -m slow tests/power tests/fairness tests/soak/test_many.py
 
 crash-matrix: install-dev ## Kill the worker and the facade at every step of a job; what it cost, and what was lost
 	$(BIN)/pytest -q -p no:xdist tests/crash tests/fairness/test_kills.py
@@ -53,7 +56,7 @@ chaos-gcp: install-dev ## The same on Google's emulators, smaller
 	$(BIN)/python -m tests.chaos --house google $(CHAOS)
 
 mixed-versions: install-dev ## This version and the release before on one set of stores: what either begins, either finishes
-	$(BIN)/pytest -q -p no:xdist tests/mixed
+	$(BIN)/pytest -q -n 3 --dist worksteal tests/mixed
 
 image: ## Build the container image localhost/reelbus with buildah; BASE= another base image
 	@scripts/image

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from tests.gcp.emulated import emulators, project, pytest_sessionfinish
+from tests.suites import mark_by_place
 from tests.summary import Summary
 
 __all__ = ["emulators", "project", "pytest_sessionfinish"]
@@ -16,6 +17,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # What the tests start listens on this machine: no proxy stands between, whatever HTTP_PROXY says.
 for _name in ("NO_PROXY", "no_proxy"):
     os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), "127.0.0.1,localhost,::1"]))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    mark_by_place(items)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from _pytest.terminal import TerminalReporter
 
-_RUN_BY = {"tests/crash": "crash-matrix", "tests/mixed": "mixed-versions"}
+from tests.suites import FOLDERS, TARGETS, count_by_suite
+
 _NODE_SUITES = ("tests/node/", "tests/examples/")
 
 
@@ -21,18 +22,19 @@ class Summary:
     """A plugin of pytest; in each process of pytest-xdist, and in the one that leads them."""
 
     def __init__(self) -> None:
-        self._deselected = 0
+        self._deselected = Counter[str]()
+        """How many tests are not selected, by their suite."""
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        self._deselected += len(items)
+        self._deselected += count_by_suite(items)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if hasattr(session.config, "workeroutput"):
-            session.config.workeroutput["deselected"] = self._deselected
+            session.config.workeroutput["deselected"] = dict(self._deselected)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        self._deselected = max(self._deselected, getattr(node, "workeroutput", {}).get("deselected", 0))
+        self._deselected |= Counter(getattr(node, "workeroutput", {}).get("deselected", {}))
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         reporter = config.pluginmanager.get_plugin("terminalreporter")
@@ -50,11 +52,10 @@ class Summary:
         yield f"  on Google's emulators: {emulated or 'none'}"
         in_node = sum(report.nodeid.startswith(_NODE_SUITES) for report in ran)
         yield f"  with Node: {f'{in_node} (Node {_node_version()})' if in_node else 'none'}"
-        if self._deselected:
-            hint = "; `make soak` runs the slow ones" if "not slow" in config.option.markexpr else ""
-            yield f"  not selected: {self._deselected}{hint}"
+        for suite, count in sorted(self._deselected.items()):
+            yield f"  not selected: {count}{f' {suite}; `make {TARGETS[suite]}` runs them' if suite else ''}"
         for path in config.option.ignore or []:
-            hint = f"; `make {_RUN_BY[path]}` runs it" if path in _RUN_BY else ""
+            hint = f"; `make {FOLDERS[path]}` runs it" if path in FOLDERS else ""
             yield f"  not selected: {path}{hint}"
         why = Counter(_reason(report) for report in stats.get("skipped", []))
         for reason, count in why.most_common():

@@ -4,6 +4,8 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
+
 from publisher.context import PublisherContext
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
@@ -18,6 +20,7 @@ def _is_mp4(file: Path) -> bool:
     return file.read_bytes()[4:8] == b"ftyp"
 
 
+@pytest.mark.quick
 def test_in_place(processes: Processes) -> None:
     code, out, err = processes.run(*SHORT, "--output", "bicycle.mp4")
     assert code == 0, err

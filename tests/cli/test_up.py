@@ -19,6 +19,7 @@ def test_a_signal_ends_everything(processes: Processes, number: int) -> None:
     assert (code, out) == (0, "")
 
 
+@pytest.mark.quick
 def test_a_killed_up_takes_its_children_along(processes: Processes) -> None:
     up, url = processes.up()
     up.signal(signal.SIGKILL)

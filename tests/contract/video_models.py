@@ -113,6 +113,7 @@ def on_vertex(model_id: str) -> Callable[[Path], AbstractAsyncContextManager[Mod
     @asynccontextmanager
     async def open_backend(folder: Path) -> AsyncIterator[ModelBackend]:
         async with rig.rig_in(folder) as base, AsyncExitStack() as stack:
+            base.vertex.studio.shrink = 8
 
             async def open_at(url: str, boot: Boot) -> VideoModel:
                 model = rig.adapter(url, base.videos, boot=boot)
@@ -134,6 +135,7 @@ def on_vertex(model_id: str) -> Callable[[Path], AbstractAsyncContextManager[Mod
 @asynccontextmanager
 async def _plain(folder: Path) -> AsyncIterator[ModelBackend]:
     async with rig.rig_in(folder) as base, AsyncExitStack() as stack:
+        base.vertex.studio.shrink = 8
 
         async def open_at(url: str, boot: Boot) -> VideoModel:
             model = PlainModel(url, base.videos, rig.BUCKET, boot)

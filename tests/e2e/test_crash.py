@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.e2e.processes import House, client_of, until_generating
 
@@ -11,6 +12,7 @@ PATH = "/api/videos/generate"
 ORDER = {"prompt": "A paper boat on a city river", "duration_seconds": 3}
 
 
+@pytest.mark.quick
 async def test_a_render_cut_off_by_kill_9_is_finished_by_the_next_worker_once(house: House) -> None:
     with house.facade() as (_, url):
         async with client_of(url) as client:

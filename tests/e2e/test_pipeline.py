@@ -22,6 +22,7 @@ DOCUMENTED = {
 }
 
 
+@pytest.mark.quick
 async def test_a_prompt_becomes_a_video_that_plays(house: House) -> None:
     with house.facade() as (_, url), house.worker():
         async with client_of(url) as client:

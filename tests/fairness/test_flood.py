@@ -45,6 +45,7 @@ async def test_ten_jobs_do_not_wait_for_a_flood_at_the_pace_of_a_paid_model(tmp_
         await _flood_and_count(house, FLOOD)
 
 
+@pytest.mark.quick
 async def test_ten_jobs_do_not_wait_for_a_hundred(tmp_path: Path) -> None:
     """The same in small, for every run of the tests."""
     async with fair_house(tmp_path) as house:

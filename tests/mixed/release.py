@@ -4,6 +4,7 @@
 once, under `.mixed/`.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -37,12 +38,15 @@ def old_side(release: Path = RELEASE) -> Side:
     """Unpack and install the release, if that was not done yet. Without its commit it fails in CI, else it skips."""
     _, commit = release.read_text().split()
     home = ROOT / ".mixed" / f"{commit[:12]}-{sys.version_info[0]}.{sys.version_info[1]}"
-    if not (home / "installed").exists():
-        _check_history(commit)
-        shutil.rmtree(home, ignore_errors=True)
-        _unpack(commit, home / "tree")
-        _install(home / "venv", home / "tree" / "requirements" / "dev.txt")
-        (home / "installed").touch()
+    home.parent.mkdir(exist_ok=True)
+    with (home.parent / f"{home.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes of pytest begin at once
+        if not (home / "installed").exists():
+            _check_history(commit)
+            shutil.rmtree(home, ignore_errors=True)
+            _unpack(commit, home / "tree")
+            _install(home / "venv", home / "tree" / "requirements" / "dev.txt")
+            (home / "installed").touch()
     return Side("old", home / "tree", home / "venv" / "bin" / "python")
 
 

@@ -15,6 +15,7 @@ PROMPT = "A paper boat on a city river"
 SHORT = {"prompt": PROMPT, "duration_seconds": 1}
 
 
+@pytest.mark.quick
 async def test_a_video_is_asked_for_watched_and_asked_for_again(house: House) -> None:
     order = {**SHORT, "job_id": "order-1", "labels": {"team": "growth"}}
     with house.facade() as (_, url), house.worker():

