@@ -82,6 +82,7 @@ check: install-dev node ## Format, lint, types, import rules, generated files an
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m schemas.export --check
+	$(BIN)/python -m publisher.facade.export --check
 	$(BIN)/python scripts/draw_architecture.py --check
 	$(BIN)/python scripts/tests_of.py --check
 	@if command -v npm >/dev/null; then npm run --silent check --prefix publisher/node; \
@@ -90,6 +91,7 @@ check: install-dev node ## Format, lint, types, import rules, generated files an
 
 generated: install-dev node ## Write all that is generated: JSON Schemas, Node types and bundle, pictures; `make check` compares
 	$(BIN)/python -m schemas.export
+	$(BIN)/python -m publisher.facade.export
 	$(BIN)/python scripts/draw_architecture.py
 	@if command -v npm >/dev/null; then npm run --silent types --prefix publisher/node && npm run --silent bundle --prefix publisher/node; \
 	else echo "no npm: types and bundle of the Node package are not written" >&2; fi

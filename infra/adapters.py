@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from infra.gcp.settings import bucket_settings, database_in, project_in
 from schemas.domain.clip import Plan
 from schemas.errors import Invalid, Unavailable
-from schemas.ports import Budgets, Bus, Editor, Heartbeats, JobStore, ParkedJobs, VideoModel, VideoStore
+from schemas.ports import Budgets, Bus, Editor, Heartbeats, JobStore, ParkedJobs, Statistics, VideoModel, VideoStore
 from schemas.settings import Addresses
 from schemas.wire.request import VideoRequest
 
@@ -66,6 +66,10 @@ class Adapters:
     async def heartbeats(self, jobs_url: str) -> Heartbeats:
         """Open the heartbeats of the workers, which are stored beside the jobs."""
         return (await self._open_stores(jobs_url)).heartbeats
+
+    async def statistics(self, jobs_url: str) -> Statistics:
+        """Open the numbers about jobs, messages and workers."""
+        return (await self._open_stores(jobs_url)).statistics
 
     async def jobs_parked(self, jobs_url: str) -> ParkedJobs:
         """Open the parked jobs, which are stored beside the jobs."""
@@ -171,16 +175,23 @@ class JobStores(NamedTuple):
     budgets: Budgets
     heartbeats: Heartbeats
     parked: ParkedJobs
+    statistics: Statistics
 
 
 async def _open_sqlite_stores(adapters: Adapters, address: SplitResult) -> JobStores:
     from infra.embedded.budgets import SqliteBudgets
-    from infra.embedded.jobs import SqliteHeartbeats, SqliteJobs
+    from infra.embedded.heartbeats import SqliteHeartbeats
+    from infra.embedded.jobs import SqliteJobs
     from infra.embedded.parked import SqliteParkedJobs
+    from infra.embedded.statistics import SqliteStatistics
 
     database = await adapters.database(_local_path("jobs", address))
     return JobStores(
-        SqliteJobs(database), SqliteBudgets(database), SqliteHeartbeats(database), SqliteParkedJobs(database)
+        SqliteJobs(database),
+        SqliteBudgets(database),
+        SqliteHeartbeats(database),
+        SqliteParkedJobs(database),
+        SqliteStatistics(database),
     )
 
 
@@ -190,9 +201,12 @@ async def _open_firestore_stores(adapters: Adapters, address: SplitResult) -> Jo
         from infra.gcp.firestore.budgets import FirestoreBudgets
         from infra.gcp.firestore.jobs import FirestoreHeartbeats, FirestoreJobs
         from infra.gcp.firestore.parked import FirestoreParkedJobs
+        from infra.gcp.firestore.statistics import FirestoreStatistics
     jobs = FirestoreJobs(project, database)
     adapters.close_at_exit(jobs.aclose)
-    return JobStores(jobs, FirestoreBudgets(jobs), FirestoreHeartbeats(jobs), FirestoreParkedJobs(jobs))
+    return JobStores(
+        jobs, FirestoreBudgets(jobs), FirestoreHeartbeats(jobs), FirestoreParkedJobs(jobs), FirestoreStatistics(jobs)
+    )
 
 
 STORES: Mapping[str, Callable[[Adapters, SplitResult], Awaitable[JobStores]]] = {

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from publisher.doctor import examine_workers, no_jobs_yet
 from publisher.settings import PublisherSettings
 from publisher.worker_watch import WorkerWatch
 from schemas.domain.clip import Plan
-from schemas.errors import Invalid
+from schemas.errors import Invalid, Unavailable
 from schemas.former import former_names
 from schemas.ports.findings import Finding, Verdict
 from schemas.services.subscriptions import check_subscriptions
@@ -86,6 +87,10 @@ async def open_context(
             workers=WorkerWatch(await adapters.heartbeats(settings.jobs_url), SystemClock()),
             reports=FrameReports(settings.reports_dir),
             queue_limit=QueueLimit(jobs=most, starts_per_minute=settings.submits_per_minute) if most else None,
+            planner=_LazyPlanner(settings),
+            limits=settings.budgets,
+            budgets=await adapters.budgets(settings.jobs_url) if settings.budgets else None,
+            statistics=await adapters.statistics(settings.jobs_url),
         )
         await check_subscriptions(ctx.bus)
         yield ctx
@@ -139,6 +144,22 @@ def open_planner(settings: PublisherSettings) -> Callable[[VideoRequest], Plan]:
     """Return the planner of the configured provider, which needs no account and no network. Raises `Invalid`."""
     provider, address = find_provider(settings.provider_url)
     return provider.open_planner(address, settings)
+
+
+class _LazyPlanner:
+    """Opens the planner for the first plan: most processes make none, and its modules are heavy."""
+
+    def __init__(self, settings: PublisherSettings) -> None:
+        self._open = partial(open_planner, settings)
+        self._plan: Callable[[VideoRequest], Plan] | None = None
+
+    def __call__(self, request: VideoRequest) -> Plan:
+        if self._plan is None:
+            try:
+                self._plan = self._open()
+            except Invalid as error:  # of the settings: the request is not at fault
+                raise Unavailable(f"no plan can be made: {error}") from error
+        return self._plan(request)
 
 
 def open_logs(settings: PublisherSettings) -> None:

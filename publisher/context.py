@@ -1,14 +1,26 @@
 """The open ports that every use case of the publisher needs, and the view of one job that callers see."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from publisher.worker_watch import WorkerWatch
+from schemas.domain.budget import Limit
+from schemas.domain.clip import Plan
 from schemas.domain.job import Job
 from schemas.domain.projections import JobView, progress_of, view_of
 from schemas.domain.states import JobState
-from schemas.errors import NotFound
-from schemas.ports import Bus, Clock, JobStore, ProgressReports, VideoStore
+from schemas.errors import NotFound, Unavailable
+from schemas.ports import Budgets, Bus, Clock, JobStore, ProgressReports, Statistics, VideoStore
 from schemas.wire.caller_names import to_shown_id, to_stored_id
+from schemas.wire.request import VideoRequest
+
+Planner: TypeAlias = Callable[[VideoRequest], Plan]
+"""Returns the plan of the configured model for a request. Raises `Invalid` for a video that the model can't make."""
+
+
+def _no_planner(_: VideoRequest) -> Plan:
+    raise Unavailable("this program makes no plans")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +45,14 @@ class PublisherContext:
     """What models report of their operations; None if every progress is an estimate."""
     queue_limit: QueueLimit | None = None
     """None if a caller may queue as many jobs as it likes."""
+    planner: Planner = _no_planner
+    """The planner of the configured provider."""
+    limits: tuple[Limit, ...] = ()
+    """The limits of spending that the workers keep."""
+    budgets: Budgets | None = None
+    """What is used of them; None if the deployment does not look."""
+    statistics: Statistics | None = None
+    """Numbers about jobs, messages and workers; None if the deployment does not look."""
 
 
 async def find(ctx: PublisherContext, job_id: str, *, caller: str | None = None) -> Job:

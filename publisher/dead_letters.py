@@ -5,13 +5,13 @@ it would pay for, so that a person can agree to the payments before they are mad
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from publisher.context import PublisherContext, find
+from publisher.context import Planner, PublisherContext, find
 from publisher.submit import publish_if_due, publish_or_note
-from schemas.domain.clip import Plan, PlannedClip
+from schemas.domain.clip import PlannedClip
 from schemas.domain.events import Replayed
 from schemas.domain.job import QUEUED_AT_MOST, Job
 from schemas.domain.state_machine import advance
@@ -24,9 +24,6 @@ from schemas.wire.message import NewerVersion, decode_command
 from schemas.wire.request import OnUnknownSubmit, VideoRequest
 
 logger = logging.getLogger(__name__)
-
-Planner = Callable[[VideoRequest], Plan]
-"""Returns the plan of the configured model for a request. Raises `Invalid` for a video that the model can't make."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,21 +126,23 @@ async def replay(
     traceparent: str | None = None,
     resubmit: int | None = None,
     agreed: Agreement | None = None,
+    life: int | None = None,
 ) -> Job:
     """Queue the job again in a new life, publish its request, and return it. A job that has not ended stays unchanged.
 
     `resubmit` names a clip in doubt that is sent again although it may be paid twice. `agreed` holds the payments that
-    a person agreed to; without it the payments are not checked.
+    a person agreed to; without it the payments are not checked. With `life`, a job that has another life stays
+    unchanged: it was replayed already.
 
     Raises `NotFound`, and `Invalid` for a job that has its video, was erased, or would make other payments. A crash
     half-way or an unreachable bus leaves a queued job, which the same call or `reconcile` publishes later.
     """
 
     def decide(newest: Job) -> Replayed | None:
-        if newest.erased_at:
-            raise Invalid(f"job {job_id} was erased with its prompt; a new video needs a new id", field="job_id")
-        if newest.state is JobState.SUCCEEDED:
-            raise Invalid(f"job {job_id} already has its video; another video needs a new id", field="job_id")
+        if life is not None and newest.life != life:
+            return None
+        if reason := replay_blocker(newest):
+            raise Invalid(reason, field="job_id")
         return _replay_if_agreed(ctx, newest, agreed, resubmit=resubmit)
 
     before = await find(ctx, job_id)
@@ -158,9 +157,18 @@ async def replay(
     return job
 
 
+def replay_blocker(job: Job) -> str | None:
+    """Return why the job can't be replayed at all; None if it can, or has not ended."""
+    if job.erased_at:
+        return f"job {job.job_id} was erased with its prompt; a new video needs a new id"
+    if job.state is JobState.SUCCEEDED:
+        return f"job {job.job_id} already has its video; another video needs a new id"
+    return None
+
+
 def replay_event(ctx: PublisherContext, job: Job, resubmit: int | None = None) -> Replayed | None:
     """Return the event of a replay; None for a job that has its video, has not ended, or was erased."""
-    if not job.ended or job.erased_at or job.state is JobState.SUCCEEDED:
+    if not job.ended or replay_blocker(job):
         return None
     now = ctx.clock.now()
     return Replayed(at=now, deadline=now + QUEUED_AT_MOST, resubmit=resubmit)
@@ -198,21 +206,11 @@ async def replay_dead_letter(ctx: PublisherContext, letter_id: str, *, agreed: A
     queued job, which `reconcile` publishes.
     """
     dead_letter = await show_dead_letter(ctx, letter_id)
-    try:
-        command = decode_command(dead_letter.message)
-    except (Invalid, NewerVersion):
-        command = None
-    request = command if isinstance(command, VideoRequest) else None
-    job = await _job_of(ctx, request) if request else None
+    job = await _job_of(ctx, dead_letter)
     if job is not None:
-        if job.erased_at:
-            words = f"the job of dead letter {letter_id} was erased; drop the dead letter as well"
-            raise Invalid(words, field="letter_id")
         await update_job(ctx.jobs, job.job_id, lambda newest: _replay_if_agreed(ctx, newest, agreed))
     elif agreed:
-        # A request whose job does not exist starts one. If the id belongs to another job, the request starts nothing.
-        starts_job = request is not None and not await ctx.jobs.get(request.job_id)
-        agreed.check(payments_for(request, agreed.plan) if request and starts_job else ())
+        agreed.check(await payments_of_dead_letter(ctx, dead_letter, agreed.plan))
     await ctx.bus.replay_dead_letter(letter_id)
     extra = {"action": "dead_replayed", "letter_id": letter_id, "job_id": job.job_id if job else None}
     logger.info("dead letter replayed", extra=extra)
@@ -224,11 +222,40 @@ async def delete_dead_letter(ctx: PublisherContext, letter_id: str) -> None:
     logger.info("dead letter dropped", extra={"action": "dead_dropped", "letter_id": letter_id})
 
 
-async def _job_of(ctx: PublisherContext, request: VideoRequest) -> Job | None:
-    """Return the job of exactly this request; None if the id belongs to another request."""
+async def payments_of_dead_letter(ctx: PublisherContext, dead_letter: DeadLetter, plan: Planner) -> tuple[Payment, ...]:
+    """Return what a replay would pay for. Raises `Invalid` if its job was erased."""
+    if job := await _job_of(ctx, dead_letter):
+        return payments_of(job, replay_event(ctx, job), plan)
+    request = _request_of(dead_letter)
+    # A request whose job does not exist starts one. If the id belongs to another job, the request starts nothing.
+    starts_job = request is not None and not await ctx.jobs.get(request.job_id)
+    return payments_for(request, plan) if request and starts_job else ()
+
+
+def _request_of(dead_letter: DeadLetter) -> VideoRequest | None:
+    try:
+        command = decode_command(dead_letter.message)
+    except (Invalid, NewerVersion):
+        return None
+    return command if isinstance(command, VideoRequest) else None
+
+
+async def _job_of(ctx: PublisherContext, dead_letter: DeadLetter) -> Job | None:
+    """Return the job of exactly this request; None if the id belongs to another one.
+
+    Raises `Invalid` if the job was erased.
+    """
+    request = _request_of(dead_letter)
+    if request is None:
+        return None
     try:
         staged = await stage_image(request, ctx.videos, from_bus=True)  # the worker stores what this returns
     except Invalid:
         return None
     job = await ctx.jobs.get(staged.request.job_id)
-    return job if job and job.fingerprint == staged.request.fingerprint() else None
+    if job is None or job.fingerprint != staged.request.fingerprint():
+        return None
+    if job.erased_at:
+        words = f"the job of dead letter {dead_letter.id} was erased; drop the dead letter as well"
+        raise Invalid(words, field="letter_id")
+    return job

@@ -1,6 +1,7 @@
 """List jobs, and cancel a job. A cancelled job costs nothing before a submit; what a model accepted stays charged."""
 
 import logging
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -8,6 +9,7 @@ from publisher.context import PublisherContext, find, outline
 from schemas.domain.events import Announced, CancelRequested
 from schemas.domain.job import Job
 from schemas.domain.projections import JobView, completion_of
+from schemas.domain.search_terms import label_term, terms_for
 from schemas.domain.states import JobState
 from schemas.errors import Invalid, ReelbusError, Unavailable
 from schemas.ports import COMPLETIONS, REQUESTS, JobQuery
@@ -19,6 +21,8 @@ from schemas.wire.validation import to_invalid
 logger = logging.getLogger(__name__)
 
 LIMIT_MAX = 200
+_LONGEST = {"q": 192, "label": 128, "model": 100, "jobs_of": 320}
+"""The most characters of a condition: a longer one would find nothing."""
 
 
 class Listing(BaseModel):
@@ -30,29 +34,78 @@ class Listing(BaseModel):
     next_cursor: str | None = Field(default=None, description="The `cursor` of the next page; null on the last page.")
 
 
-async def list_jobs(
-    ctx: PublisherContext,
-    *,
-    state: str | None,
-    project_id: str | None,
-    cursor: str | None,
-    limit: int = 50,
-    caller: str | None = None,
-    jobs_of: str | None = None,
-) -> Listing:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobFilter:
+    """Which jobs to list, and which page of them. All conditions hold together."""
+
+    state: str | None = None
+    project_id: str | None = None
+    model: str | None = None
+    label: str | None = None
+    """`key=value`; not together with `q`."""
+    q: str | None = None
+    """One word that finds a job by its id, a label, its project, its model or its state."""
+    jobs_of: str | None = None
+    """Only jobs of this caller; only an operator can ask for it."""
+    limit: int = 50
+    cursor: str | None = None
+
+
+async def list_jobs(ctx: PublisherContext, wanted: JobFilter, *, caller: str | None = None) -> Listing:
     """Return a page of the jobs that match; for a `caller` only its own jobs, by its own ids.
 
-    An operator names a caller with `jobs_of`, and sees stored ids. Raises `Invalid` for a bad state, cursor or limit.
+    An operator names no `caller`, and sees stored ids. Raises `Invalid` for a bad condition, cursor or limit. A page
+    may have fewer jobs than its limit, though a next one exists.
     """
-    if not 1 <= limit <= LIMIT_MAX:
-        raise Invalid(f"limit must be a whole number from 1 to {LIMIT_MAX}", field="limit")
-    try:
-        states = frozenset() if state is None else frozenset({JobState(state)})
-    except ValueError:
-        raise Invalid(f"state must be one of {', '.join(JobState)}", field="state") from None
-    query = JobQuery(states=states, project_id=project_id, caller=caller or jobs_of, cursor=cursor, limit=limit)
+    query = _query_of(wanted, caller)
+    if query is None:
+        return Listing(videos=[])
     page = await ctx.jobs.list(query)
     return Listing(videos=[await outline(ctx, job, caller=caller) for job in page.jobs], next_cursor=page.cursor)
+
+
+def _query_of(wanted: JobFilter, caller: str | None) -> JobQuery | None:
+    """Return the query of the store; None if no job can match."""
+    if not 1 <= wanted.limit <= LIMIT_MAX:
+        raise Invalid(f"limit must be a whole number from 1 to {LIMIT_MAX}", field="limit")
+    for name, most in _LONGEST.items():
+        given = getattr(wanted, name)
+        if given is not None and (not 1 <= len(given) <= most or not given.isprintable()):
+            shown = "caller" if name == "jobs_of" else name
+            raise Invalid(f"{shown} must have 1 to {most} characters that can be printed", field=shown)
+    states, terms = _parse_state(wanted.state), _parse_label(wanted)
+    if wanted.q is not None:
+        word = wanted.q.strip()
+        named = frozenset(state for state in JobState if state.value == word.lower())
+        if named and states and named != states:
+            return None
+        states, terms = (named, terms) if named else (states, terms_for(word))
+    return JobQuery(
+        states=states,
+        project_id=wanted.project_id,
+        model=wanted.model,
+        terms=terms,
+        caller=caller or wanted.jobs_of,
+        cursor=wanted.cursor,
+        limit=wanted.limit,
+    )
+
+
+def _parse_state(state: str | None) -> frozenset[JobState]:
+    try:
+        return frozenset() if state is None else frozenset({JobState(state)})
+    except ValueError:
+        raise Invalid(f"state must be one of {', '.join(JobState)}", field="state") from None
+
+
+def _parse_label(wanted: JobFilter) -> frozenset[str]:
+    if wanted.label is None:
+        return frozenset()
+    if wanted.q is not None:
+        raise Invalid("q and label can't be combined: give the label as q", field="q")
+    if "=" not in wanted.label:
+        raise Invalid("label must be given as key=value", field="label")
+    return frozenset({label_term(wanted.label)})
 
 
 async def cancel(

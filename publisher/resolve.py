@@ -11,15 +11,15 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from publisher.context import PublisherContext, find
-from publisher.dead_letters import replay
+from publisher.context import Planner, PublisherContext, find
+from publisher.dead_letters import Agreement, Payment, payments_of, replay, replay_event
 from publisher.jobs import announce
 from schemas.domain.clip import Clip
 from schemas.domain.events import AcceptedLate, FoundUnderPrefix, Resolved, Resubmit, Step
 from schemas.domain.job import Job
 from schemas.domain.object_names import marker_name
 from schemas.domain.states import ClipState, JobState
-from schemas.errors import Charged, Invalid
+from schemas.errors import Charged, Conflict, Invalid
 from schemas.services.update import update_job
 from schemas.wire.types import Moment, Usd
 
@@ -151,15 +151,29 @@ async def evidence(ctx: PublisherContext, job_id: str) -> Evidence:
     return await gather(ctx, job)
 
 
-async def resolve(ctx: PublisherContext, job_id: str, decision: Decision, *, clip: int | None = None) -> Resolution:
-    """Apply a decision. Raises `NotFound`, and `Invalid` for a clip that is not in doubt or was just sent."""
+async def resolve(
+    ctx: PublisherContext,
+    job_id: str,
+    decision: Decision,
+    *,
+    clip: int | None = None,
+    attempt: int | None = None,
+    agreed: Agreement | None = None,
+) -> Resolution:
+    """Apply a decision. Raises `NotFound`, and `Invalid` for a clip that is not in doubt or was just sent.
+
+    `attempt` is the one that the person decided about: raises `Conflict` if the clip has another one. `agreed` holds
+    the payments that the person agreed to; without it they are not checked. Raises `PaymentDue` for other payments.
+    """
     job = await find(ctx, job_id)
     _check_in_doubt(ctx, job)
     unresolved = _choose_clip(await gather(ctx, job), clip)
+    if attempt not in (None, unresolved.attempt):
+        raise Conflict(f"clip {unresolved.clip} of job {job_id} is at attempt {unresolved.attempt}, not {attempt}")
     # The worker of a live job looks under the lost prefixes itself before it sends.
     attempts = (unresolved.present, *(unresolved.lost if job.ended else ()))
     video = next((attempt.video for attempt in attempts if attempt and attempt.video), None)
-    job = await (_adopt(ctx, job, unresolved, video) if video else _apply(ctx, job, unresolved, decision))
+    job = await (_adopt(ctx, job, unresolved, video) if video else _apply(ctx, job, unresolved, decision, agreed))
     if job.completion_due:
         job = await announce(ctx, job, job.traceparent)
     extra = {"action": "resolved", "job_id": job_id, "clip": unresolved.clip, "word": decision, "adopted": video}
@@ -201,21 +215,34 @@ async def _adopt(ctx: PublisherContext, job: Job, unresolved: UnresolvedClip, vi
     return await _update(ctx, job, unresolved, late if job.ended else found)
 
 
-async def _apply(ctx: PublisherContext, job: Job, unresolved: UnresolvedClip, decision: Decision) -> Job:
+async def _apply(
+    ctx: PublisherContext, job: Job, unresolved: UnresolvedClip, decision: Decision, agreed: Agreement | None
+) -> Job:
     at = ctx.clock.now()
     if decision is not Decision.RESUBMIT:
         return await _update(
             ctx, job, unresolved, Resolved(at=at, clip=unresolved.clip, charged=decision is Decision.CHARGED)
         )
+    if job.ended and (unresolved.present is None or job.state is JobState.SUCCEEDED):
+        name = f"clip {unresolved.clip} of job {job.job_id}"
+        words = f"{name} does not wait for a decision; `reelbus replay` runs the job again"
+        raise Invalid(words, field="clip")
+    if agreed:  # before the marker is deleted
+        agreed.check(payments_of_resubmit(ctx, job, unresolved, agreed.plan))
     if unresolved.present:  # the record knows the attempt; its marker would only delay a worker of an earlier version
         await ctx.videos.delete(marker_name(unresolved.present.prefix))
     if not job.ended:
         return await _update(ctx, job, unresolved, Resubmit(at=at, clip=unresolved.clip, held=False))
-    if unresolved.present is None or job.state is JobState.SUCCEEDED:
-        name = f"clip {unresolved.clip} of job {job.job_id}"
-        words = f"{name} does not wait for a decision; `reelbus replay` runs the job again"
-        raise Invalid(words, field="clip")
-    return await replay(ctx, job.job_id, resubmit=unresolved.clip)
+    return await replay(ctx, job.job_id, resubmit=unresolved.clip, agreed=agreed, life=job.life)
+
+
+def payments_of_resubmit(
+    ctx: PublisherContext, job: Job, unresolved: UnresolvedClip, plan: Planner
+) -> tuple[Payment, ...]:
+    """Return what is paid if the clip is sent again: an ended job is replayed, with all that it needs."""
+    if job.ended:
+        return payments_of(job, replay_event(ctx, job, unresolved.clip), plan)
+    return (Payment(clip=unresolved.clip, model=unresolved.model, price_usd=unresolved.price_usd, doubts=1),)
 
 
 async def _update(ctx: PublisherContext, seen: Job, unresolved: UnresolvedClip, event: Step) -> Job:

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
+from publisher.access import SCOPES, USUAL_SCOPES, Scope
+from schemas.domain.budget_setting import Limits
 from schemas.settings import Settings
 
 _PREFIX = "rb_"
@@ -26,19 +28,25 @@ class ApiKey(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    scopes: tuple[Scope, ...] = Field(
+        default=USUAL_SCOPES,
+        min_length=1,
+        max_length=len(SCOPES),
+        exclude_if=lambda scopes: scopes == USUAL_SCOPES,  # release 0.1.0 refuses a key that it does not know
+    )
 
 
-def new_key(name: str) -> tuple[str, ApiKey]:
-    """Make a key of 256 random bits, and its entry for the settings. Raises `ValidationError` for a bad name."""
+def new_key(name: str, scopes: Sequence[str] = USUAL_SCOPES) -> tuple[str, ApiKey]:
+    """Make a key of 256 random bits, and its entry for the settings. Raises `ValidationError` for a bad value."""
     key = _PREFIX + secrets.token_urlsafe(32)
-    return key, ApiKey(name=name, sha256=_digest(key))
+    return key, ApiKey.model_validate({"name": name, "sha256": _digest(key), "scopes": scopes})
 
 
-def caller_with(key: str, known: Sequence[ApiKey]) -> str | None:
-    """Return the caller of a key. All keys are compared, each in constant time: the duration reveals nothing."""
+def find_key(key: str, known: Sequence[ApiKey]) -> ApiKey | None:
+    """Return the entry of a key. All keys are compared, each in constant time: the duration reveals nothing."""
     digest = _digest(key)
-    names = [each.name for each in known if hmac.compare_digest(each.sha256, digest)]
-    return names[0] if names else None
+    found = [each for each in known if hmac.compare_digest(each.sha256, digest)]
+    return found[0] if found else None
 
 
 def parse_keys(value: Any) -> Any:
@@ -106,15 +114,22 @@ class PublisherSettings(Settings):
     open_to_all: bool = Field(default=False, description="Listen on a network although callers need no key.")
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(parse_keys)] = Field(
         default=(),
-        description='The callers\' keys as JSON: [{"name": "acme", "sha256": "<hex>"}]; `reelbus key new` makes them.',
+        description='The callers\' keys as JSON: [{"name": "acme", "sha256": "<hex>"}], and perhaps "scopes"; '
+        "`reelbus key new` makes them.",
     )
     id_token_audience: str = Field(default="", description="The audience of the Google ID tokens that are accepted.")
     id_token_emails: str = Field(default="", description="The accounts whose ID tokens are accepted, with commas.")
+    id_token_operators: str = Field(
+        default="", description="Further accounts whose ID tokens are accepted, with the scope operate, with commas."
+    )
     id_token_certs_url: str = Field(
         default=GOOGLE_CERTS_URL, description="The address of the keys that sign ID tokens."
     )
     link_s: float = Field(
         default=3600, gt=0, description="With keys: how long a `video_url` of the local folder is valid."
+    )
+    budgets: Limits = Field(
+        default=(), description="The workers' limits of spending, to show what is left of them; see docs/budgets.md."
     )
     api_key: SecretStr = Field(
         default=SecretStr(""), description="The key that the command line sends to a facade (`--url`)."
@@ -135,4 +150,13 @@ class PublisherSettings(Settings):
     @property
     def id_token_accounts(self) -> frozenset[str]:
         """The accounts whose ID tokens are accepted, in lower case."""
-        return frozenset(email.strip().lower() for email in self.id_token_emails.split(",") if email.strip())
+        return _split_emails(self.id_token_emails) | self.id_token_operator_accounts
+
+    @property
+    def id_token_operator_accounts(self) -> frozenset[str]:
+        """Those of them that have the scope `operate`, in lower case."""
+        return _split_emails(self.id_token_operators)
+
+
+def _split_emails(emails: str) -> frozenset[str]:
+    return frozenset(email.strip().lower() for email in emails.split(",") if email.strip())

@@ -100,12 +100,13 @@ def _parse_by(by: str) -> Key:
     if kind == "label" and label:
         return lambda job, _: job.request.labels.get(label)
     if colon or kind not in _KEYS:
-        raise Invalid(f"by must be model, project, day or label:KEY, not {by!r}", field="by")
+        raise Invalid(f"by must be model, project, caller, day or label:KEY, not {by!r}", field="by")
     return _KEYS[kind]
 
 
 _KEYS: Mapping[str, Key] = {
     "model": lambda _, clip: clip.planned.model,
     "project": lambda job, _: job.request.project_id,
+    "caller": lambda job, _: job.caller,
     "day": lambda job, clip: submit_day(job, clip).isoformat(),
 }

@@ -121,17 +121,21 @@ def _name_uncertain_job(job_id: str, caller: str | None) -> Iterator[None]:
         raise SubmitUncertain(to_shown_id(caller, job_id), error) from error
 
 
-async def _resume_known_job(ctx: PublisherContext, staged: StagedImage, caller: str | None, known: Job | None) -> Job:
-    """Return the job of the id, if it was made for this request. The image of a refused request is released."""
-    request = staged.request
-    refused = known is None or not staged.is_for(known) or (caller is not None and known.caller != caller)
-    if known:
-        await undo_reference(request, known, ctx.jobs, ctx.videos, ctx.clock.now())
-    if known is None or refused:
-        words = f"job_id {to_shown_id(caller, request.job_id)} is already used by a different request"
+def check_same_request(staged: StagedImage, known: Job | None, caller: str | None) -> Job:
+    """Return the job of the request's id. Raises `IdReused` if it is another request's, and `Gone` if it was erased."""
+    if known is None or not staged.is_for(known) or (caller is not None and known.caller != caller):
+        words = f"job_id {to_shown_id(caller, staged.request.job_id)} is already used by a different request"
         raise IdReused(f"{words}; a new request needs a new id or key")
     if known.erased_at:
         raise to_gone(known, caller=caller)
+    return known
+
+
+async def _resume_known_job(ctx: PublisherContext, staged: StagedImage, caller: str | None, known: Job | None) -> Job:
+    """Return the job of the id, if it was made for this request. The image of a refused request is released."""
+    if known:
+        await undo_reference(staged.request, known, ctx.jobs, ctx.videos, ctx.clock.now())
+    known = check_same_request(staged, known, caller)
     logger.info("request known", extra={"action": "submit_known", "job_id": known.job_id})
     with _name_uncertain_job(known.job_id, caller):
         return await publish_if_due(ctx, known)

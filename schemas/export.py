@@ -50,25 +50,25 @@ def schema_of(name: str) -> dict[str, Any]:
     export = _EXPORTS[name]
     head = {"$schema": _DIALECT, "$id": f"urn:reelbus:{name}:v{SCHEMA_VERSION}"}
     schema = export.model.model_json_schema(mode=export.mode)
-    return head | (schema if export.mode == "validation" else _open(schema))
+    return head | (schema if export.mode == "validation" else open_schema(schema))
 
 
-def _open(schema: Any) -> Any:
+def open_schema(schema: Any) -> Any:
     """Return the schema without limits, and with other keys and words allowed."""
     if not isinstance(schema, dict):
-        return [_open(part) for part in schema] if isinstance(schema, list) else schema
+        return [open_schema(part) for part in schema] if isinstance(schema, list) else schema
     opened: dict[str, Any] = {}
     for key, part in schema.items():
         if key == "patternProperties":
-            opened["additionalProperties"] = _open(next(iter(part.values())))
+            opened["additionalProperties"] = open_schema(next(iter(part.values())))
         elif key == "enum" and schema.get("title") not in _CLOSED:
             opened["anyOf"] = [{"enum": part}, {"type": "string"}]
         elif key in ("properties", "$defs"):
-            opened[key] = {name: _open(each) for name, each in part.items()}
+            opened[key] = {name: open_schema(each) for name, each in part.items()}
         elif key == "additionalProperties":
-            opened.setdefault(key, _open(part) or True)
+            opened.setdefault(key, open_schema(part) or True)
         elif key not in _LIMITS:
-            opened[key] = _open(part)
+            opened[key] = open_schema(part)
     return opened
 
 

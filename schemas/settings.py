@@ -148,6 +148,7 @@ NAMES = frozenset(name.upper() for name in Addresses.model_fields) | frozenset(
         "ID_TOKEN_AUDIENCE",
         "ID_TOKEN_CERTS_URL",
         "ID_TOKEN_EMAILS",
+        "ID_TOKEN_OPERATORS",
         "INTAKE_AT_ONCE",
         "IN_FLIGHT",
         "LINK_S",

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from schemas.ports import Clock
 from subscriber.fair_queue import FairQueue, Share
@@ -90,6 +91,19 @@ class _Model:
             self.settled_until = max(self.settled_until, turn.at) + turn.interval_s
 
 
+class Pace(NamedTuple):
+    """How fast this worker submits to one model now."""
+
+    model: str
+    per_minute: float
+    quota_per_minute: float
+    """This worker's share of the quota."""
+    waiting: int
+    """Submits that wait for their turn."""
+    refused_s_ago: float | None
+    """Seconds since the quota was used up the last time; None if it never was."""
+
+
 @dataclass(slots=True)
 class SubmitRateLimiter:
     """Turns for submits, per model. The quota counts requests per minute and base model, 50 by default
@@ -149,6 +163,20 @@ class SubmitRateLimiter:
     def rate(self, model: str) -> float:
         """Return the submits per minute at present."""
         return self._of(model).rate
+
+    def paces(self) -> list[Pace]:
+        """Return the pace with each model that this worker has submitted to."""
+        now = self.clock.boot()
+        return [
+            Pace(
+                model=name,
+                per_minute=round(turns.rate, 3),
+                quota_per_minute=self.per_minute,
+                waiting=len(turns.queue),
+                refused_s_ago=round(now - turns.refused_at, 1) if turns.refused_at >= 0 else None,
+            )
+            for name, turns in self._models.items()
+        ]
 
     def record_refusal(self, model: str, retry_after_s: float | None = None) -> None:
         """The quota is used up: halve the rate, and let nothing out for as long as the provider asked for."""

@@ -1,45 +1,15 @@
 """The worker's settings, read once from the environment and `.env` in the composition root."""
 
-import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
-from pydantic_settings import NoDecode
+from pydantic import Field, model_validator
 
-from schemas.domain.budget import Limit
+from schemas.domain.budget_setting import Limits
 from schemas.settings import Settings
 from subscriber.policy import Deadlines
 from subscriber.retention import RetentionPolicy
-
-_EXAMPLE = '[{"scope": "all", "period": "month", "limit_usd": "500"}]'
-
-
-def _decode(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        limits = json.loads(value or "[]", parse_float=str)
-    except (ValueError, RecursionError):
-        limits = None
-    if not isinstance(limits, list):
-        raise ValueError(f"must be a JSON list of limits, for example {_EXAMPLE}")
-    return limits
-
-
-def _check_distinct(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
-    """Raise `ValueError` for two limits of the same scope and period: they would share their shards."""
-    known = set()
-    for limit in limits:
-        if (limit.scope, limit.period) in known:
-            raise ValueError(f"must have one limit a {limit.period} for {limit.scope}, not two")
-        known.add((limit.scope, limit.period))
-    return limits
-
-
-Limits = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_decode), AfterValidator(_check_distinct)]
-"""The setting REELBUS_BUDGETS, a JSON list. An invalid one raises a sentence that names what is wrong."""
 
 
 class WorkerSettings(Settings):

@@ -31,6 +31,7 @@ from subscriber.fairness import LaneLoad
 from subscriber.handler import Handler, InFlightJobs, handle_dead
 from subscriber.parking import Parking
 from subscriber.reconcile import Known, reconcile, retain
+from subscriber.report import describe_worker
 from subscriber.retention import Retention, RetentionPolicy
 
 logger = logging.getLogger(__name__)
@@ -139,8 +140,13 @@ class Worker:
         await check_subscriptions(self.ctx.bus)
         if not await self._prepare(stop):
             return
-        await self._beat()
         progress = {name: Progress(self.ctx.clock, self._messages_of(lane)) for name, lane in lanes.items()}
+
+        def describe() -> str:
+            held = {name: lane.held for name, lane in progress.items()}
+            return describe_worker(self.in_flight, handler.in_flight_jobs.size, held, self.ctx.rate_limiter)
+
+        await self._beat(describe())
 
         async def handle(delivery: Delivery, lane: Progress) -> None:
             lane.take(delivery.message)
@@ -158,7 +164,7 @@ class Worker:
         loops += [
             asyncio.create_task(self._take(DEAD_WORKERS, DEAD_LETTERS_AT_ONCE, lambda it: handle_dead(handler, it))),
             asyncio.create_task(self._reconcile_for_ever(handler.in_flight_jobs, progress.values())),
-            asyncio.create_task(self._beat_for_ever()),
+            asyncio.create_task(self._beat_for_ever(describe)),
         ]
         if parking:
             loops.append(asyncio.create_task(parking.bring_back_for_ever()))
@@ -254,17 +260,17 @@ class Worker:
                 logger.exception("reconcile failed", extra={"action": "reconcile_failed"})
             await self.ctx.clock.sleep(self.reconcile_every_s)
 
-    async def _beat_for_ever(self) -> None:
+    async def _beat_for_ever(self, describe: Callable[[], str]) -> None:
         while True:
             await self.ctx.clock.sleep(BEAT_EVERY_S)
-            await self._beat()
+            await self._beat(describe())
 
-    async def _beat(self) -> None:
+    async def _beat(self, report: str) -> None:
         """Write a heartbeat for callers that wait. The worker works without it as well."""
         if self.ctx.heartbeats is None:
             return
         try:
-            await self.ctx.heartbeats.beat(self.ctx.owner)
+            await self.ctx.heartbeats.beat(self.ctx.owner, report)
         except Unavailable as error:
             logger.warning("could not write a heartbeat", extra={"action": "heartbeat_failed", "reason": str(error)})
 

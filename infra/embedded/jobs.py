@@ -1,4 +1,4 @@
-"""The job records and the workers' heartbeats in one SQLite file.
+"""The job records in one SQLite file.
 
 A record is stored as JSON, beside the columns by which listings select and sort. A `JobQuery` becomes SQL that an index
 answers, page by page.
@@ -6,7 +6,6 @@ answers, page by page.
 
 import logging
 import sqlite3
-import zlib
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,16 +13,15 @@ from typing import Any
 from infra.cursor import Position, decode_cursor, encode_cursor, order_of
 from infra.embedded.database import Database, moment, now_ms
 from infra.embedded.schema import LANE, QUEUE_KEY
+from infra.embedded.search import Condition, find_rows, is_searched_by_term, term_conditions
 from schemas.domain.job import Job, job_of_record, record_of
 from schemas.domain.states import JobState
 from schemas.errors import AlreadyExists, Conflict, Invalid, NewerRecord
-from schemas.ports import COUNTED_AHEAD, JobPage, JobQuery, LastBeat
+from schemas.ports import COUNTED_AHEAD, JobPage, JobQuery
 
 logger = logging.getLogger(__name__)
 
 # Listings
-
-Condition = tuple[str, tuple[str | int, ...]]
 
 
 def milliseconds(at: datetime) -> int:
@@ -33,11 +31,9 @@ def milliseconds(at: datetime) -> int:
 
 def page_sql(query: JobQuery) -> Condition:
     """Select one job more than the page holds, to learn whether there is another page."""
-    if query.limit < 1:
-        raise Invalid(f"limit must be at least 1, not {query.limit}", field="limit")
     if query.due_before is not None:
         return _due(query)
-    conditions = [*_common(query), *_after(query)]
+    conditions = [*_common(query), *term_conditions(query), *_after(query)]
     branches = [_newest([_equals("state", state.value), *conditions]) for state in sorted(query.states)]
     branches = branches or [_newest(conditions)]
     # One branch per state, each read in order from its own index and limited.
@@ -67,6 +63,8 @@ def _common(query: JobQuery) -> list[Condition]:
         conditions.append(_equals("caller", query.caller))
     if query.created_before is not None:
         conditions.append(("created_at < ?", (milliseconds(query.created_before),)))
+    if query.written_since is not None:
+        conditions.append(("stored_at >= ?", (milliseconds(query.written_since),)))
     return conditions
 
 
@@ -128,7 +126,7 @@ class SqliteJobs:
 
     async def get(self, job_id: str) -> Job | None:
         def read(connection: sqlite3.Connection) -> Job | None:
-            row = _rows(connection).execute("SELECT * FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
+            row = rows_of(connection).execute("SELECT * FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
             return _job(row) if row else None
 
         return await self._database.read(read)
@@ -173,18 +171,24 @@ def save_job(connection: sqlite3.Connection, job: Job) -> Job:
 
 
 def _list(connection: sqlite3.Connection, query: JobQuery) -> JobPage:
-    rows = _rows(connection).execute(*page_sql(query)).fetchall()
+    if query.limit < 1:
+        raise Invalid(f"limit must be at least 1, not {query.limit}", field="limit")
+    cursor, stopped_at = rows_of(connection), None
+    if is_searched_by_term(cursor, query):
+        rows, stopped_at = find_rows(cursor, query, _common(query), decode_cursor(query))
+    else:
+        rows = cursor.execute(*page_sql(query)).fetchall()
     page = rows[: query.limit]
-    more = len(rows) > len(page) and page
-    jobs = [job for row in page if (job := _job_or_warning(row))]
-    if not more:
-        return JobPage(jobs=jobs, cursor=None)
-    order, last = order_of(query), page[-1]
-    at_ms = last["created_at" if order == "c" else "next_check_at"]
-    return JobPage(jobs=jobs, cursor=encode_cursor(Position(order=order, at_ms=at_ms, job_id=last["job_id"])))
+    jobs = [job for row in page if (job := job_or_warning(row))]
+    if len(rows) > len(page):
+        order, last = order_of(query), page[-1]
+        at_ms = last["created_at" if order == "c" else "next_check_at"]
+        stopped_at = Position(order=order, at_ms=at_ms, job_id=last["job_id"])
+    return JobPage(jobs=jobs, cursor=encode_cursor(stopped_at) if stopped_at else None)
 
 
-def _rows(connection: sqlite3.Connection) -> sqlite3.Cursor:
+def rows_of(connection: sqlite3.Connection) -> sqlite3.Cursor:
+    """Return a cursor whose rows have names."""
     cursor = connection.cursor()
     cursor.row_factory = sqlite3.Row
     return cursor
@@ -203,7 +207,7 @@ def _columns(job: Job, stored_at: int) -> tuple[Any, ...]:
     )
 
 
-def _job_or_warning(row: sqlite3.Row) -> Job | None:
+def job_or_warning(row: sqlite3.Row) -> Job | None:
     """Return the job. A record of a newer version is logged and left out, so that the page can be read."""
     try:
         return _job(row)
@@ -221,31 +225,3 @@ def _job(row: sqlite3.Row) -> Job:
 def _stamp(job: Job, revision: int, stored_at: int) -> Job:
     at = moment(stored_at)
     return job.model_copy(update={"revision": str(revision), "stored_at": at, "read_at": at})
-
-
-# Heartbeats
-
-_SLOTS = 64
-"""Each process is a new owner: a row for each owner would make a row for every start of a worker."""
-_BEAT = """
-    INSERT INTO worker_beats (slot, owner, at) VALUES (?, ?, ?)
-    ON CONFLICT (slot) DO UPDATE SET owner = excluded.owner, at = excluded.at
-"""
-
-
-class SqliteHeartbeats:
-    """`Heartbeats` on the shared file."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def beat(self, owner: str) -> None:
-        row = (zlib.crc32(owner.encode()) % _SLOTS, owner)
-        await self._database.write(lambda connection: connection.execute(_BEAT, (*row, now_ms())), flush=False)
-
-    async def last_beat(self) -> LastBeat | None:
-        def read(connection: sqlite3.Connection) -> LastBeat | None:
-            row = connection.execute("SELECT owner, at FROM worker_beats ORDER BY at DESC LIMIT 1").fetchone()
-            return LastBeat(owner=row[0], at=moment(row[1]), read_at=moment(now_ms())) if row else None
-
-        return await self._database.read(read)

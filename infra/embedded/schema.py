@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from infra.embedded.search import add_terms
 from schemas.errors import Invalid
 
 _MESSAGES = (
@@ -108,6 +109,11 @@ _BESIDE = (
         owner TEXT NOT NULL,
         at INTEGER NOT NULL              -- ms
     )""",
+    """CREATE TABLE IF NOT EXISTS worker_reports (
+        slot INTEGER PRIMARY KEY,
+        owner TEXT NOT NULL,
+        report TEXT NOT NULL             -- JSON
+    )""",
     """CREATE TABLE IF NOT EXISTS wall_clock (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         boot_id TEXT NOT NULL,
@@ -139,4 +145,5 @@ def migrate(connection: sqlite3.Connection) -> None:
                 connection.execute(statement)
         for statement in _BESIDE:
             connection.execute(statement)
+        add_terms(connection)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")

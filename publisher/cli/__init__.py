@@ -79,6 +79,8 @@ COMMANDS = {
     "generate": ("publisher.cli.generate:generate", "Make a video from a prompt or a scene, and wait for it."),
     "status": ("publisher.cli.jobs:status", "Show the state of a job."),
     "list": ("publisher.cli.jobs:list_videos", "List jobs, the newest first."),
+    "watch": ("publisher.cli.watch:watch", "Show jobs as they change, until Ctrl-C."),
+    "open": ("publisher.cli.open:open_video", "Play the video of a job, or print where it is."),
     "cancel": ("publisher.cli.jobs:cancel", "Cancel a job."),
     "spend": ("publisher.cli.money:spend", "Show what was spent, from the ledgers of all jobs."),
     "plan": ("publisher.cli.money:plan", "Show clips, billed seconds and price of a video, without making it."),

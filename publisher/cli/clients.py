@@ -7,7 +7,6 @@ command lasts.
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -16,23 +15,11 @@ from publisher.cli.output import JobUpdate, to_update
 from publisher.cli.processes import Child, Program, open_child, open_parent_pipe
 from publisher.compose import open_context
 from publisher.context import PublisherContext, status, view
-from publisher.jobs import Listing, cancel, list_jobs
+from publisher.jobs import JobFilter, Listing, cancel, list_jobs
 from publisher.submit import submit
 from schemas.domain.projections import JobView
 from schemas.errors import NotFound, Unavailable
 from schemas.wire.request import VideoRequest
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Filters:
-    """Which jobs to list."""
-
-    state: str | None
-    project_id: str | None
-    cursor: str | None
-    limit: int
-    jobs_of: str | None = None
-    """Only jobs of this caller; only an operator can ask for it, with a `LocalClient`."""
 
 
 class JobClient(Protocol):
@@ -47,7 +34,7 @@ class JobClient(Protocol):
     async def status(self, job_id: str) -> JobView:
         """Return the job. Raises `NotFound`."""
 
-    async def list(self, filters: Filters) -> Listing:
+    async def list(self, filters: JobFilter) -> Listing:
         """Return a page of jobs. Raises `Invalid`."""
 
     async def cancel(self, job_id: str) -> JobView:
@@ -88,16 +75,9 @@ class LocalClient:
         """Read the record."""
         return await status(self._ctx, job_id)
 
-    async def list(self, filters: Filters) -> Listing:
+    async def list(self, filters: JobFilter) -> Listing:
         """Read the records."""
-        return await list_jobs(
-            self._ctx,
-            state=filters.state,
-            project_id=filters.project_id,
-            cursor=filters.cursor,
-            limit=filters.limit,
-            jobs_of=filters.jobs_of,
-        )
+        return await list_jobs(self._ctx, filters)
 
     async def cancel(self, job_id: str) -> JobView:
         """Cancel the job in its record, and send a message to the worker that runs it."""

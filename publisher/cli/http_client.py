@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,9 +16,8 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError
 from pydantic import BaseModel, ValidationError
 
-from publisher.cli.clients import Filters
 from publisher.cli.output import JobUpdate, to_update
-from publisher.jobs import Listing
+from publisher.jobs import JobFilter, Listing
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
 from schemas.errors import Conflict, Gone, Invalid, NotFound, ReelbusError, Unavailable
@@ -57,7 +57,7 @@ def _error(response: httpx.Response) -> ReelbusError:
             return Conflict(words)
         case 401 if body:
             return Invalid(f"REELBUS_API_KEY must be a key that the facade accepts; it answers: {words}")
-        case 400 | 403 | 413 | 415 | 421 | 422 if body:
+        case 400 | 402 | 403 | 413 | 415 | 421 | 422 if body:
             return Invalid(words)
         case _:
             return Unavailable(words, retry_after_s=_retry_after_s(response))
@@ -196,11 +196,11 @@ class HttpClient:
         """Call `GET /api/videos/{id}`."""
         return _parse(JobView, await self._call("GET", f"/{job_id}"))
 
-    async def list(self, filters: Filters) -> Listing:
+    async def list(self, filters: JobFilter) -> Listing:
         """Call `GET /api/videos`."""
-        given = {"state": filters.state, "project_id": filters.project_id, "cursor": filters.cursor}
+        given = {**asdict(filters), "caller": filters.jobs_of, "jobs_of": None}
         query = {name: value for name, value in given.items() if value is not None}
-        return _parse(Listing, await self._call("GET", "", params={**query, "limit": filters.limit}))
+        return _parse(Listing, await self._call("GET", "", params=query))
 
     async def cancel(self, job_id: str) -> JobView:
         """Call `DELETE /api/videos/{id}`."""

@@ -8,19 +8,18 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from publisher.cli.clients import Filters
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command, NoVideo, WaitExpired
 from publisher.cli.money import agree, pay_option
-from publisher.cli.options import Seconds, json_option, open_client, url_option
-from publisher.cli.output import console, cost, echo, format_ending, format_job, moment
+from publisher.cli.options import Seconds, job_filters, json_option, open_client, url_option
+from publisher.cli.output import console, cost, echo, format_ending, format_job, moment, visible
 from publisher.compose import local_file, open_context, open_planner
 from publisher.context import find, view
 from publisher.dead_letters import replay as replay_job
-from publisher.jobs import Listing
+from publisher.jobs import JobFilter, Listing
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
-from schemas.errors import Charged, Invalid
+from schemas.errors import Charged
 
 
 @click.command(cls=Command)
@@ -61,20 +60,14 @@ _PROMPT_AT_LEAST = 12
 
 
 @click.command("list", cls=Command)
-@click.option("--state", metavar="STATE", help="Only jobs in this state, e.g. queued, generating, failed.")
-@click.option("--project", "project_id", metavar="ID", help="Only jobs of this project.")
-@click.option("--caller", "jobs_of", metavar="NAME", help="Only jobs of this caller with a key; not with --url.")
+@job_filters
 @click.option("--limit", type=int, default=50, show_default=True, metavar="N", help="The most jobs to list.")
 @click.option("--cursor", metavar="CURSOR", help="List the page after the one that showed this cursor.")
 @json_option
 @url_option
 def list_videos(as_json: bool, url: str | None, **filters: object) -> None:
     """List jobs, the newest first."""
-    if url and filters["jobs_of"]:
-        raise Invalid(
-            "--caller reads the stores, and can't be used with --url: a facade shows a caller only its own jobs"
-        )
-    page = asyncio.run(_list(Filters(**filters), url))  # type: ignore[arg-type]  # click has checked them
+    page = asyncio.run(_list(JobFilter(**filters), url))  # type: ignore[arg-type]  # click has checked them
     if as_json:
         click.echo(page.model_dump_json())
         return
@@ -84,7 +77,7 @@ def list_videos(as_json: bool, url: str | None, **filters: object) -> None:
         click.echo(f"More: --cursor {page.next_cursor}", err=True)
 
 
-async def _list(filters: Filters, url: str | None) -> Listing:
+async def _list(filters: JobFilter, url: str | None) -> Listing:
     async with open_client(url) as client:
         return await client.list(filters)
 
@@ -101,7 +94,7 @@ def _table(page: Listing, width: int) -> Table:
     for name in (*widths, "PROMPT"):
         table.add_column(name, no_wrap=True)
     for row, video in zip(rows, page.videos, strict=True):
-        cells = (*(row[name] for name in widths), shorten(video.prompt, remaining, placeholder="…"))
+        cells = (*(row[name] for name in widths), shorten(visible(video.prompt), remaining, placeholder="…"))
         table.add_row(*map(Text, cells))
     return table
 

@@ -6,10 +6,8 @@ lists the clips that it would pay for with their prices.
 """
 
 import asyncio
-import json
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -22,10 +20,11 @@ from publisher.cli.errors import BadInput, Command
 from publisher.cli.options import build_request, json_option
 from publisher.cli.output import console
 from publisher.compose import open_context, open_planner
-from publisher.dead_letters import Agreement, PaymentDue, Planner, describe
+from publisher.context import Planner
+from publisher.dead_letters import Agreement, PaymentDue, describe
+from publisher.plan import PlanTotals, add_up
 from publisher.spend import Amounts, Spend
 from publisher.spend import spend as spend_of
-from schemas.domain.clip import Plan, PlannedClip
 
 _PROMPT = "A video that is only planned."
 
@@ -47,70 +46,38 @@ def plan(as_json: bool, **given: object) -> None:
     video to the exact length afterwards, which costs nothing.
     """
     request = build_request(prompt=_PROMPT, **given)
-    quote = _Quote(open_planner(configuration())(request), request.duration_seconds)
-    click.echo(quote.to_json() if as_json else quote.to_text())
-    for warning in quote.plan.warnings:
+    planned = open_planner(configuration())(request)
+    totals = add_up(planned, request.duration_seconds)
+    click.echo(totals.model_dump_json() if as_json else _format_plan(totals))
+    for warning in planned.warnings:
         click.echo(f"warning: {warning}", err=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Quote:
-    """A plan, and the length that was requested."""
-
-    plan: Plan
-    duration_seconds: int
-
-    @property
-    def seconds(self) -> float:
-        """The length of all clips together, before the cut."""
-        return sum(clip.seconds for clip in self.plan.clips)
-
-    @property
-    def seconds_to_pay(self) -> float:
-        return sum(clip.billed_seconds for clip in self.plan.clips)
-
-    @property
-    def usual_time_s(self) -> float:
-        """How long the models usually take, one clip after the other."""
-        return sum(clip.expected_s for clip in self.plan.clips)
-
-    def to_json(self) -> str:
-        return json.dumps(
-            {
-                "clips": self.plan.model_dump(mode="json")["clips"],
-                "billed_seconds": self.seconds_to_pay,
-                "price_usd": float(self.plan.price_usd),
-                "duration_seconds": self.duration_seconds,
-                "cut_seconds": self.seconds - self.duration_seconds,
-                "expected_s": self.usual_time_s,
-            }
-        )
-
-    def to_text(self) -> str:
-        # A price may be a fraction of a cent. All prices have the same digits, so that they add up to the total.
-        prices = [clip.price_usd for clip in self.plan.clips]
-        digits = max(2, *(-int(price.normalize().as_tuple().exponent) for price in prices))
-        lines = [self._line(number, clip, digits) for number, clip in enumerate(self.plan.clips, 1)]
-        extra = self.seconds - self.duration_seconds
-        if extra > 0:
-            cut = f"to {self.duration_seconds} s: the last {extra:g} s of the {self.seconds:g} s made are cut off"
-        else:
-            cut = f"none: {self.seconds:g} s are made and delivered"
-        minutes, seconds = divmod(math.ceil(self.usual_time_s), 60)
-        time = " ".join([f"{minutes} min"] * (minutes > 0) + [f"{seconds} s"] * (seconds > 0 or not minutes))
-        total = f"total  {self.seconds_to_pay:g} s billed  ${self.plan.price_usd:.{digits}f}"
-        return "\n".join((*lines, f"cut    {cut}", f"time   about {time}", total))
-
-    def _line(self, number: int, clip: PlannedClip, digits: int) -> str:
+def _format_plan(totals: PlanTotals) -> str:
+    # A price may be a fraction of a cent. All prices have the same digits, so that they add up to the total.
+    digits = max(2, *(-int(clip.price_usd.normalize().as_tuple().exponent) for clip in totals.clips))
+    lines = []
+    for number, clip in enumerate(totals.clips, 1):
         what = f"extends by {clip.seconds:g} s" if clip.extends else f"makes {clip.seconds:g} s"
-        return f"{number:<5}  {clip.model}  {what}  {clip.billed_seconds:g} s billed  ${clip.price_usd:.{digits}f}"
+        lines.append(
+            f"{number:<5}  {clip.model}  {what}  {clip.billed_seconds:g} s billed  ${clip.price_usd:.{digits}f}"
+        )
+    made = totals.duration_seconds + totals.cut_seconds
+    if totals.cut_seconds > 0:
+        cut = f"to {totals.duration_seconds} s: the last {totals.cut_seconds:g} s of the {made:g} s made are cut off"
+    else:
+        cut = f"none: {made:g} s are made and delivered"
+    minutes, seconds = divmod(math.ceil(totals.expected_s), 60)
+    time = " ".join([f"{minutes} min"] * (minutes > 0) + [f"{seconds} s"] * (seconds > 0 or not minutes))
+    total = f"total  {totals.billed_seconds:g} s billed  ${totals.price_usd:.{digits}f}"
+    return "\n".join((*lines, f"cut    {cut}", f"time   about {time}", total))
 
 
 _MONEY = ("CHARGED", "UNKNOWN", "RESERVED")
 
 
 @click.command(cls=Command)
-@click.option("--by", metavar="model|project|day|label:KEY", help="Show one line for each of these.")
+@click.option("--by", metavar="model|project|caller|day|label:KEY", help="Show one line for each of these.")
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d"]),

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
 
+from publisher.access import SCOPES, USUAL_SCOPES
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command
 from publisher.cli.money import agree, pay_option
@@ -200,11 +201,18 @@ def key() -> None:
 
 @key.command(cls=Command)
 @click.argument("name", metavar="NAME")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(SCOPES),
+    help="May be repeated. operate sees and changes the jobs of all callers.  [default: submit, read]",
+)
 @json_option
-def new(name: str, as_json: bool) -> None:
+def new(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
     """Make a key for this caller. It is shown only once; the settings of the facade hold its digest."""
     try:
-        secret, known = new_key(name)
+        secret, known = new_key(name, scopes or USUAL_SCOPES)
     except ValidationError as error:
         raise to_invalid(error) from error
     if as_json:

@@ -215,6 +215,27 @@ _OPTIONS = (
 )
 
 
+_FILTERS = (
+    click.option("--state", metavar="STATE", help="Only jobs in this state, e.g. queued, generating, failed."),
+    click.option("--project", "project_id", metavar="ID", help="Only jobs of this project."),
+    click.option("--model", metavar="NAME", help="Only jobs of this model."),
+    click.option("--label", metavar="K=V", help="Only jobs with this label."),
+    click.option(
+        "-q", "--search", "q", metavar="WORD", help="An id or its beginning, a label, a project, a model, a state."
+    ),
+    click.option(
+        "--caller", "jobs_of", metavar="NAME", help="Only jobs of this caller; with --url for an operator's key."
+    ),
+)
+
+
+def job_filters(command: F) -> F:
+    """Add the options that select jobs to the command."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
+
+
 def request_options(command: F) -> F:
     """Add all options of a request to the command."""
     for option in reversed(_OPTIONS):

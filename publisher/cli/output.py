@@ -27,13 +27,18 @@ def echo(text: str, *, nl: bool = True) -> None:
         click.echo(text, nl=nl)
 
 
+def visible(text: str) -> str:
+    """Return the text on one line, without characters that would control the terminal."""
+    return "".join(letter if letter.isprintable() else "�" for letter in " ".join(text.split()))
+
+
 def format_job(view: JobView, *, file: Path | None = None) -> str:
     """Return a job in lines of name and value; `file` is its video, if that is on this machine."""
     rows = {
         "id": view.video_id,
         "state": _describe_state(view),
         "notice": view.notice,
-        "prompt": view.prompt if len(view.prompt) <= 100 else view.prompt[:99] + "…",
+        "prompt": visible(view.prompt if len(view.prompt) <= 100 else view.prompt[:99] + "…"),
         "requested": f"{view.duration_seconds} s, {view.quality}, {view.aspect_ratio}, {view.resolution}",
         "project": view.project_id,
         "caller": _caller(view),

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from publisher.compose import link_secret, open_context, open_disk_check, open_token_check
-from publisher.facade import events, files, generate, openapi, routes
+from publisher.facade import events, files, generate, money, openapi, operator, routes
 from publisher.facade.auth import Authenticator, SignedUrlVideoStore, UrlSigner
 from publisher.facade.call import State
 from publisher.facade.coalescing import Coalescer
@@ -29,9 +29,10 @@ from publisher.facade.middleware import (
     public_path,
 )
 from publisher.facade.request_body import AdmissionControl, BodyLimit, ContentType, Uploads
-from publisher.facade.request_headers import VIDEO_ID
+from publisher.facade.request_headers import LETTER_ID, VIDEO_ID
 from publisher.facade.watched_jobs import WatchedJobs
 from publisher.settings import PublisherSettings
+from publisher.spend_report import SpendReports
 from publisher.waiting import Waiters
 from schemas.errors import ReelbusError
 
@@ -46,10 +47,20 @@ class ExactRoute(Route):
 
 ROUTES = [
     ExactRoute("/api/videos/generate", generate.generate, methods=["POST"]),
+    ExactRoute("/api/videos/plan", money.plan, methods=["POST"]),
     ExactRoute("/api/videos/health", routes.health),
     ExactRoute("/api/videos", routes.list_all),
     ExactRoute(f"/api/videos/{VIDEO_ID}", routes.one, methods=["GET", "DELETE"]),
     ExactRoute(f"/api/videos/{VIDEO_ID}/events", events.events),
+    ExactRoute(f"/api/videos/{VIDEO_ID}/replay", operator.replay, methods=["GET", "POST"]),
+    ExactRoute(f"/api/videos/{VIDEO_ID}/resolve", operator.resolve, methods=["GET", "POST"]),
+    ExactRoute(f"/api/videos/{VIDEO_ID}/erase", operator.erase, methods=["GET", "POST"]),
+    ExactRoute("/api/spend", money.spend),
+    ExactRoute("/api/dead-letters", operator.dead_letters),
+    ExactRoute(f"/api/dead-letters/{LETTER_ID}", operator.dead_letter, methods=["GET", "DELETE"]),
+    ExactRoute(f"/api/dead-letters/{LETTER_ID}/replay", operator.replay_letter, methods=["POST"]),
+    ExactRoute("/api/trouble", operator.trouble),
+    ExactRoute("/api/health/workers", operator.health),
     ExactRoute("/videos/{gcs_path:path}", files.file),
     ExactRoute("/livez", routes.livez),
     ExactRoute("/readyz", routes.readyz),
@@ -74,6 +85,7 @@ async def open_state(settings: PublisherSettings) -> AsyncIterator[State]:
                 watched_jobs=WatchedJobs(linked, look_every_s=settings.events_look_every_s),
                 coalescer=Coalescer(),
                 uploads=Uploads(settings),
+                spend_reports=SpendReports(linked),
                 check_disk=open_disk_check(settings),
                 authenticator=Authenticator(settings, check_token),
                 url_signer=url_signer,

@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import Headers
 
-from publisher.settings import PublisherSettings, caller_with
+from publisher.access import SCOPES, USUAL_SCOPES, Access, Forbidden
+from publisher.settings import PublisherSettings, find_key
 from schemas.errors import ReelbusError
 from schemas.ports import Clock, StoredFile, VideoStore
 
@@ -26,33 +27,34 @@ class Unauthorized(ReelbusError):
     """Send an API key or a Google ID token, as Authorization: Bearer <key or token> or as X-API-Key"""
 
 
-class Forbidden(ReelbusError):
-    """This caller may not do this"""
-
-
 class Authenticator:
     """Identifies callers."""
 
     def __init__(self, settings: PublisherSettings, check_token: TokenCheck | None) -> None:
         self._keys = settings.api_keys
         self._allowed = settings.id_token_accounts
+        self._operators = settings.id_token_operator_accounts
         self._check_token = check_token
         self.open = not settings.knows_callers
 
-    async def caller(self, headers: Headers) -> str:
-        """Return the name of the key, or the token's account. Raises `Unauthorized`, `Forbidden`, `Unavailable`."""
+    async def access(self, headers: Headers) -> Access:
+        """Return who calls, by its key or token. Raises `Unauthorized`, `Forbidden`, `Unavailable`."""
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
         token = headers.get("x-api-key") or (credentials.strip() if scheme.lower() == "bearer" else "")
+        return await self.access_of_key(token)
+
+    async def access_of_key(self, token: str) -> Access:
+        """Return whose API key or ID token this is. Raises `Unauthorized`, `Forbidden`, `Unavailable`."""
         if not token:
             raise Unauthorized
-        if name := caller_with(token, self._keys):
-            return name
+        if key := find_key(token, self._keys):
+            return Access(caller=key.name, scopes=frozenset(key.scopes))
         email = await self._check_token(token) if self._check_token and token.count(".") == 2 else None
         if email is None:
             raise Unauthorized("This API key or ID token is unknown or has expired")
         if email not in self._allowed:
             raise Forbidden("This account may not call this service")
-        return email
+        return Access(caller=email, scopes=frozenset(SCOPES if email in self._operators else USUAL_SCOPES))
 
 
 _UNTIL = re.compile(r"[0-9]{1,12}")

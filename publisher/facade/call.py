@@ -13,6 +13,7 @@ from publisher.facade.coalescing import Coalescer
 from publisher.facade.request_body import AdmissionControl, Uploads
 from publisher.facade.watched_jobs import WatchedJobs
 from publisher.settings import PublisherSettings
+from publisher.spend_report import SpendReports
 from publisher.waiting import Waiters
 from schemas.errors import ReelbusError
 
@@ -27,6 +28,7 @@ class State(TypedDict):
     watched_jobs: WatchedJobs
     coalescer: Coalescer
     uploads: Uploads
+    spend_reports: SpendReports
     check_disk: Callable[[], Awaitable[None]]
     authenticator: Authenticator
     url_signer: UrlSigner | None

@@ -13,11 +13,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from publisher.facade.auth import Forbidden, Unauthorized
+from publisher.access import Forbidden
+from publisher.facade.auth import Unauthorized
 from publisher.facade.files import NotSatisfiable
 from publisher.facade.hosts import ForeignOrigin, Misdirected
 from publisher.facade.request_body import Overloaded, TooLarge, TooSlow, UnsupportedType
 from publisher.queue_limit import TooManyQueued
+from publisher.replays import PaymentRequired, PaymentView
 from publisher.submit import SubmitUncertain
 from publisher.waiting import Draining, TooManyWaiters
 from schemas.domain.projections import JobView
@@ -33,6 +35,7 @@ from schemas.errors import (
     NotFound,
     Unavailable,
 )
+from schemas.wire.types import Usd
 
 _PATH = re.compile(
     r"""(?P<quote>['"])/[^'"\n]*(?P=quote)"""  # as Python's errors quote a file
@@ -77,6 +80,8 @@ class ErrorBody(BaseModel):
     error: Failure
     video_id: str | None = Field(default=None, description="The job, if one exists: ask for it by this id.")
     status_url: str | None = None
+    price_usd: Usd | None = Field(default=None, description="What the call would pay; with status 402.")
+    payments: tuple[PaymentView, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (NotFound, _Kind(404, Category.NOT_FOUND, "not_found", "Not found: ")),
     (Gone, _Kind(410, Category.NOT_FOUND, "erased", "Gone: ")),
     (IdReused, _Kind(409, Category.CONFLICT, "id_reused", "Conflict: ")),
+    (PaymentRequired, _Kind(402, Category.BUDGET, "payment_due")),
     (Conflict, _Kind(409, Category.CONFLICT, "conflict", "Conflict: ", retryable=True)),
     (ImpossibleStep, _Kind(409, Category.CONFLICT, "impossible_step", "Conflict: ")),
     (Unauthorized, _Kind(401, Category.AUTH, "unauthorized")),
@@ -151,6 +157,8 @@ def error_response(
         ),
         video_id=error.job_id if isinstance(error, SubmitUncertain) else video_id,
         status_url=status_url,
+        price_usd=error.price_usd if isinstance(error, PaymentRequired) else None,
+        payments=error.payments if isinstance(error, PaymentRequired) else None,
     )
     return render_error(body, kind.status, retry_after_s=retry_after_s if repeatable else None, headers=headers)
 

@@ -11,10 +11,11 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from publisher.context import find, outline
+from publisher.access import find_for
+from publisher.context import outline
 from publisher.facade.call import Call
 from publisher.facade.errors import error_response, public_view
-from publisher.facade.middleware import caller_of
+from publisher.facade.middleware import access_of
 from publisher.facade.responses import status_url
 from publisher.facade.watched_jobs import WatchedJob
 from publisher.waiting import Draining, TooManyWaiters, Waiter
@@ -36,15 +37,16 @@ async def events(call: Call) -> Response:
 
     204 if `Last-Event-ID` names `done`: an `EventSource` connects again after each end, until a server answers so.
     """
-    caller = caller_of(call)
-    job = await find(call.state["ctx"], call.path_params["video_id"], caller=caller)
+    access = access_of(call)
+    access.check("read", "operate")
+    job = await find_for(call.state["ctx"], access, call.path_params["video_id"])
     if job.ended and call.headers.get("last-event-id") == _id_of_done(job.history[-1].at):
         return Response(status_code=204)
     with ExitStack() as stack:
         try:
             waiter = stack.enter_context(call.state["waiters"].register(job.job_id))
         except TooManyWaiters as error:
-            video_id = to_shown_id(caller, job.job_id)
+            video_id = to_shown_id(access.jobs_of, job.job_id)
             return error_response(error, video_id=video_id, status_url=status_url(call, video_id))
         watched = stack.enter_context(call.state["watched_jobs"].watch(job))
         return _Stream(_stream_events(call, watched, waiter), call.state["settings"].heartbeat_s, stack.pop_all())
@@ -69,7 +71,7 @@ class _Stream(EventSourceResponse):
 
 
 async def _stream_events(call: Call, watched: WatchedJob, waiter: Waiter) -> AsyncIterator[ServerSentEvent]:
-    ctx, caller = call.state["ctx"], caller_of(call)
+    ctx, caller = call.state["ctx"], access_of(call).jobs_of
     history = _EventHistory(_moment_of(call.headers.get("last-event-id")))
     # The record was read before the waiter was registered: count that moment as news, so that no end is missed.
     news_at: float | None = ctx.clock.boot()

@@ -14,7 +14,7 @@ from publisher.context import find, place_of, view
 from publisher.facade.call import Call, ClientDisconnected, check_connected, wait_for_disconnect
 from publisher.facade.coalescing import CoalescedCall, clear_unanswered, find_unanswered, mark_unanswered
 from publisher.facade.errors import GONE, error_response
-from publisher.facade.middleware import caller_of, traceparent_of
+from publisher.facade.middleware import access_of, caller_of, traceparent_of
 from publisher.facade.request_body import Slot, Upload
 from publisher.facade.request_headers import job_id_of_key, preferences_of, video_request
 from publisher.facade.responses import failure_response, progress_response, status_url, timeout_response, video_response
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 async def generate(call: Call) -> Response:
     """Answer one call, from its body to its answer."""
+    access_of(call).check("submit")
     with _GenerateCall(call) as this:
         return await this.respond()
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from publisher.access import Access
 from publisher.facade.auth import Authenticator
 from publisher.facade.call import Call
 from publisher.facade.errors import error_response, note_refusal
@@ -166,8 +167,14 @@ def caller_of(call: Call) -> str | None:
     return caller
 
 
+def access_of(call: Call) -> Access:
+    """Return who calls, and what it may do."""
+    access: Access = call.scope["access"]
+    return access
+
+
 class AuthMiddleware:
-    """Writes the caller into the scope of each call. Raises `Unauthorized` and `Forbidden`.
+    """Writes the caller and its access into the scope of each call. Raises `Unauthorized` and `Forbidden`.
 
     Players fetch files and send no key: the addresses of files are signed instead.
     """
@@ -177,7 +184,7 @@ class AuthMiddleware:
         self._authenticator = authenticator
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        scope["caller"] = None
+        scope["caller"], scope["access"] = None, Access()
         if scope["type"] != "http" or self._authenticator.open:
             return self._app(scope, receive, send)
         if scope["path"] in OPEN_PATHS or scope["path"].startswith(_FILES):
@@ -185,7 +192,8 @@ class AuthMiddleware:
         return self._authenticate(scope, receive, send)
 
     async def _authenticate(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["caller"] = await self._authenticator.caller(Headers(scope=scope))
+        scope["access"] = access = await self._authenticator.access(Headers(scope=scope))
+        scope["caller"] = access.caller
         await self._app(scope, receive, send)
 
 

@@ -11,8 +11,10 @@ from starlette.responses import JSONResponse, Response
 
 from publisher.facade.call import Call
 from publisher.facade.errors import ErrorBody
+from publisher.facade.json_body import BODIES
 from publisher.facade.middleware import public_path
 from publisher.facade.operations import OPERATIONS, REF
+from publisher.facade.operator import ANSWERS
 from publisher.facade.responses import Video
 from publisher.jobs import Listing
 from schemas import SCHEMA_VERSION
@@ -25,6 +27,8 @@ _MODELS: list[tuple[Any, Any]] = [
     (JobView, "serialization"),
     (Listing, "serialization"),
     (ErrorBody, "serialization"),
+    *((model, "serialization") for model in ANSWERS),
+    *((model, "validation") for model in BODIES),
 ]
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a Google ID token."},
@@ -76,6 +80,8 @@ def _values_of(described: dict[str, Any]) -> dict[str, Any]:
 _LINKS = {
     "generate": "/api/videos/generate",
     "videos": "/api/videos",
+    "plan": "/api/videos/plan",
+    "spend": "/api/spend",
     "openapi": "/openapi.json",
     "health": "/api/videos/health",
 }

@@ -78,8 +78,12 @@ def _check_size(size_bytes: int, limit_bytes: int) -> None:
         raise TooLarge(f"The body must have at most {limit_bytes:,} bytes")
 
 
-_POST_PATH_END = "/generate"
-"""The end of the only path that accepts a POST, whatever path a proxy puts before it."""
+_POST_PATH_ENDS = ("/generate", "/plan", "/replay", "/resolve", "/erase")
+"""The ends of the paths of the API that accept a POST, whatever path a proxy puts before them."""
+
+
+def _takes_json(path: str) -> bool:
+    return "/api/" in path and path.rstrip("/").endswith(_POST_PATH_ENDS)
 
 
 class ContentType:
@@ -92,7 +96,7 @@ class ContentType:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].rstrip("/").endswith(_POST_PATH_END):
+        if scope["type"] == "http" and scope["method"] == "POST" and _takes_json(scope["path"]):
             headers = Headers(scope=scope)
             kind = headers.get("content-type", "").partition(";")[0].strip().lower()
             if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):

@@ -16,6 +16,7 @@ from schemas.wire.validation import parse_object, to_invalid
 RESERVED = frozenset({"generate", "health"})
 """Paths have these words in the place of an id, so no job of the facade may have them as its id."""
 VIDEO_ID = "{video_id:video_id}"
+LETTER_ID = "{letter_id:letter_id}"
 
 
 class _VideoId(Convertor[str]):
@@ -28,7 +29,18 @@ class _VideoId(Convertor[str]):
         return value
 
 
+class _LetterId(Convertor[str]):
+    regex = r"[A-Za-z0-9_.=-]{1,256}"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
 register_url_convertor("video_id", _VideoId())
+register_url_convertor("letter_id", _LetterId())
 
 
 _KEY = "Idempotency-Key"

@@ -2,23 +2,23 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 
 from starlette.responses import JSONResponse, Response
 
-from publisher.context import find, status, view
+from publisher.access import find_for, view_for
 from publisher.facade.call import Call, ClientDisconnected, wait_for_disconnect
 from publisher.facade.errors import GONE, error_response
-from publisher.facade.middleware import caller_of, traceparent_of
+from publisher.facade.middleware import access_of, traceparent_of
 from publisher.facade.responses import json_response, status_url
-from publisher.jobs import LIMIT_MAX, cancel, list_jobs
+from publisher.jobs import LIMIT_MAX, JobFilter, cancel, list_jobs
 from publisher.settings import WAIT_AT_MOST_S
 from publisher.waiting import Draining, TooManyWaiters
 from schemas.errors import Invalid, Moved, Unavailable
 from schemas.ports import WORKERS
 
-_FILTERS = frozenset({"state", "project_id", "cursor", "limit"})
+_FILTERS = frozenset({"q", "state", "project_id", "model", "label", "caller", "cursor", "limit"})
 
 
 async def one(call: Call) -> Response:
@@ -28,46 +28,53 @@ async def one(call: Call) -> Response:
 
 async def show(call: Call) -> Response:
     """Answer with the job. With `wait=N`, wait N seconds at most for its end, or less if the settings say so."""
-    video_id, caller = call.path_params["video_id"], caller_of(call)
-    wait_s = min(_whole_number(call, "wait", 0, WAIT_AT_MOST_S), call.state["settings"].wait_s)
+    video_id, access = call.path_params["video_id"], access_of(call)
+    access.check("read", "operate")
+    wait_s = min(whole_number(call, "wait", 0, WAIT_AT_MOST_S), call.state["settings"].wait_s)
     if wait_s:
         job_id = video_id
-        if caller is not None:  # a caller may only wait for its own jobs
-            job_id = (await find(call.state["ctx"], video_id, caller=caller)).job_id
+        if access.caller is not None:  # a caller may only wait for its own jobs
+            job_id = (await find_for(call.state["ctx"], access, video_id)).job_id
         try:
             await call.state["waiters"].until_ended(job_id, wait_s, partial(wait_for_disconnect, call))
         except ClientDisconnected:
             return Response(status_code=GONE)
         except (Draining, TooManyWaiters) as error:
             return error_response(error, video_id=video_id, status_url=status_url(call, video_id))
-    return json_response(await status(call.state["ctx"], video_id, caller=caller))
+    ctx = call.state["ctx"]
+    return json_response(await view_for(ctx, access, await find_for(ctx, access, video_id)))
 
 
 async def delete(call: Call) -> Response:
     """Cancel the job. A job that has ended stays as it is."""
-    ctx, caller = call.state["ctx"], caller_of(call)
-    job = await cancel(ctx, call.path_params["video_id"], traceparent=traceparent_of(call), caller=caller)
-    return json_response(await view(ctx, job, caller=caller))
+    ctx, access = call.state["ctx"], access_of(call)
+    access.check("submit", "operate")
+    job = await find_for(ctx, access, call.path_params["video_id"])
+    return json_response(await view_for(ctx, access, await cancel(ctx, job.job_id, traceparent=traceparent_of(call))))
 
 
 async def list_all(call: Call) -> Response:
     """Answer with a page of jobs, the newest first."""
-    query = call.query_params
-    for name in query:
-        if name not in _FILTERS:
+    access, query = access_of(call), call.query_params
+    access.check("read", "operate")
+    check_parameters(call, _FILTERS)
+    if "caller" in query:
+        access.check("operate")
+    named = {name: query.get(name) for name in ("q", "state", "project_id", "model", "label", "cursor")}
+    limit = whole_number(call, "limit", 1, LIMIT_MAX, default=50)
+    wanted = JobFilter(**named, jobs_of=query.get("caller"), limit=limit)
+    return json_response(await list_jobs(call.state["ctx"], wanted, caller=access.jobs_of))
+
+
+def check_parameters(call: Call, known: Collection[str]) -> None:
+    """Raise `Invalid` for a parameter that this call does not have."""
+    for name in call.query_params:
+        if name not in known:
             raise Invalid(f"{name or '(an empty name)'} is not a known parameter", field=name or "(an empty name)")
-    page = await list_jobs(
-        call.state["ctx"],
-        state=query.get("state"),
-        project_id=query.get("project_id"),
-        cursor=query.get("cursor"),
-        limit=_whole_number(call, "limit", 1, LIMIT_MAX, default=50),
-        caller=caller_of(call),
-    )
-    return json_response(page)
 
 
-def _whole_number(call: Call, name: str, lowest: int, highest: int, *, default: int = 0) -> int:
+def whole_number(call: Call, name: str, lowest: int, highest: int, *, default: int = 0) -> int:
+    """Return a number of the query. Raises `Invalid`."""
     given = call.query_params.get(name)
     if given is None:
         return default

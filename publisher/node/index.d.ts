@@ -1,9 +1,39 @@
+import type {
+  DeadLetterDetail,
+  DeadLetterDone,
+  DeadLetters,
+  Evidence,
+  Health,
+  Listing,
+  PaymentView,
+  Purge,
+  Quote,
+  Resolved,
+  SpendReport,
+  Trouble,
+  VideoPlan,
+} from "./types/api.js";
 import type { CancelRequest } from "./types/cancel.js";
 import type { Completion } from "./types/completion.js";
 import type { Scene, VideoRequest } from "./types/request.js";
 import type { Category, Charged, JobView } from "./types/view.js";
 
 export type { CancelRequest, Category, Charged, Completion, JobView, Scene, VideoRequest };
+export type {
+  DeadLetterDetail,
+  DeadLetterDone,
+  DeadLetters,
+  Evidence,
+  Health,
+  Listing,
+  PaymentView,
+  Purge,
+  Quote,
+  Resolved,
+  SpendReport,
+  Trouble,
+  VideoPlan,
+};
 
 /** A request; the id of its job is chosen for you where you name none. */
 export type Order = Omit<VideoRequest, "job_id"> & { job_id?: string };
@@ -78,6 +108,71 @@ export interface Client {
   close(): Promise<void>;
 }
 
+/** Which jobs to list. All conditions hold together; `q` and `label` can't be combined. */
+export interface Filters {
+  /** One word: an id or its first 8 characters, a label or its value, a project, a model, a state. */
+  q?: string;
+  state?: JobView["state"];
+  project_id?: string;
+  model?: string;
+  /** `key=value` */
+  label?: string;
+  /** Only for an operator. */
+  caller?: string;
+  limit?: number;
+  cursor?: string;
+}
+
+interface Signal {
+  signal?: AbortSignal;
+}
+
+/** A client over HTTP: it can also ask for prices, lists and, with an operator's key, for trouble. */
+export interface HttpClient extends Client {
+  /** Clips, price, time and what would refuse the video. Nothing is made or written. */
+  plan(request: Order, options?: Signal): Promise<VideoPlan>;
+  /** A page of jobs, the newest first. It may be short although `next_cursor` is set. */
+  list(filters?: Filters, options?: Signal): Promise<Listing>;
+  /** What was spent since a day such as `2026-01-31`, or since the month began. */
+  spend(which?: { since?: string }, options?: Signal): Promise<SpendReport>;
+  /** What a replay of the job would pay for. */
+  quoteReplay(videoId: string, options?: Signal): Promise<Quote>;
+  /** Queues a job that ended without a video again. If that pays, `pay` and `life` must be those of the quote. */
+  replay(videoId: string, agreed?: { life?: number; pay?: number } & Signal): Promise<JobView>;
+  /** The evidence about clips of which it is unknown whether they were charged. */
+  evidence(videoId: string, options?: Signal): Promise<Evidence>;
+  /** Decides about such a clip; `resubmit` needs `pay`. */
+  resolve(
+    videoId: string,
+    decision: {
+      decision: "charged" | "not_charged" | "resubmit";
+      clip: number;
+      attempt: number;
+      pay?: number;
+    } & Signal,
+  ): Promise<Resolved>;
+  /** Erases prompt, image and video of an ended job. It can't be undone. */
+  erase(videoId: string, options?: Signal): Promise<Purge>;
+  /** Messages that are not delivered any more. */
+  deadLetters(which?: { limit?: number }, options?: Signal): Promise<DeadLetters>;
+  /** One of them, with its body, and what its replay would pay for. */
+  deadLetter(letterId: string, options?: Signal): Promise<DeadLetterDetail>;
+  /** Publishes it again; if that pays, `pay` must be that of its quote. */
+  replayDeadLetter(letterId: string, agreed?: { pay?: number } & Signal): Promise<DeadLetterDone>;
+  /** Deletes it. Its job stays unchanged. */
+  dropDeadLetter(letterId: string, options?: Signal): Promise<DeadLetterDone>;
+  /** Dead letters, doubtful submits, late clips and overdue jobs. */
+  trouble(options?: Signal): Promise<Trouble>;
+  /** Jobs by state, what waits, and the workers. */
+  workers(options?: Signal): Promise<Health>;
+}
+
+/** A client over Pub/Sub. */
+export interface PubSubClient extends Client {
+  /** The client of the facade at `httpUrl`; throws if the client was given none. */
+  readonly http: HttpClient;
+}
+
 export interface ClientOptions {
   /** For a facade that asks for one; `REELBUS_API_KEY` else. */
   apiKey?: string;
@@ -97,6 +192,8 @@ export interface ClientOptions {
  * A client of the reelbus at `address`: `http(s)://…` or `pubsub://project[?subscription=name]`. Without one,
  * `REELBUS_URL` is read, then `PYTHON_API_URL`, and else it is `http://localhost:8000`. Opens nothing until it is used.
  */
+export function createClient(address: `pubsub://${string}`, options?: ClientOptions): PubSubClient;
+export function createClient(address: `http://${string}` | `https://${string}`, options?: ClientOptions): HttpClient;
 export function createClient(address?: string, options?: ClientOptions): Client;
 
 /** Why there is no video. */
@@ -116,6 +213,9 @@ export class ReelbusError extends Error {
   readonly status: number | null;
   /** One sentence, as the HTTP API says it. */
   readonly detail: string;
+  /** With the code `payment_due`: what the call would pay. */
+  readonly priceUsd?: number;
+  readonly payments?: PaymentView[];
 }
 
 /** The request as it goes on the bus, with its prompt, duration and defaults. Throws what the worker would say. */

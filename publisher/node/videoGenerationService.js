@@ -409,11 +409,11 @@ var Caller = class {
     return await this.answerOf(response, signal, more.videoId);
   }
   /** The response, before its body is read. `caller` is the signal of the caller. */
-  async open(method, path, { body, headers, signal, caller, videoId }) {
-    const more = body === void 0 ? {} : { "content-type": "application/json" };
+  async open(method, path, { body: body2, headers, signal, caller, videoId }) {
+    const more = body2 === void 0 ? {} : { "content-type": "application/json" };
     const all = { ...this.#headers, ...more, ...headers };
     try {
-      return await fetch(this.#base + path, { method, body, signal, headers: all });
+      return await fetch(this.#base + path, { method, body: body2, signal, headers: all });
     } catch (error) {
       throw lost(error, caller, videoId);
     }
@@ -443,11 +443,11 @@ var Caller = class {
     }
   }
 };
-function refusalOf({ status, statusText, body, retryAfterMs: retryAfterMs2 }, videoId) {
-  const words = typeof body?.detail === "string" ? body.detail : statusText || "no reason was given";
-  const mayExist = status >= 500 && body?.error?.charged !== "no";
-  const error = body?.error?.category
-    ? failureOf(body.error, body.video_id ?? (mayExist ? videoId : null), { status, detail: words })
+function refusalOf({ status, statusText, body: body2, retryAfterMs: retryAfterMs2 }, videoId) {
+  const words = typeof body2?.detail === "string" ? body2.detail : statusText || "no reason was given";
+  const mayExist = status >= 500 && body2?.error?.charged !== "no";
+  const error = body2?.error?.category
+    ? failureOf(body2.error, body2.video_id ?? (mayExist ? videoId : null), { status, detail: words })
     : new ReelbusError(`the server answered ${status}: ${words}`, {
         category: "upstream",
         code: "unexpected_answer",
@@ -457,7 +457,8 @@ function refusalOf({ status, statusText, body, retryAfterMs: retryAfterMs2 }, vi
         status,
         detail: words,
       });
-  return Object.assign(error, { retryAfterMs: retryAfterMs2 });
+  const due = body2?.payments ? { priceUsd: body2.price_usd, payments: body2.payments } : {};
+  return Object.assign(error, { retryAfterMs: retryAfterMs2, ...due });
 }
 function lost(error, signal, videoId) {
   if (signal?.aborted) return signal.reason;
@@ -903,8 +904,8 @@ var kindOf = (bytes) => KINDS.find(([, fits]) => fits(bytes.subarray(0, 12).toSt
 function isInline(value) {
   const head = DATA.exec(value)?.[0];
   if (!head) return false;
-  const body = value.slice(head.length).replace(/={1,2}$/, "");
-  return body.length > 0 && (value.length - head.length) % 4 === 0 && body.search(/[^A-Za-z0-9+/]/) === -1;
+  const body2 = value.slice(head.length).replace(/={1,2}$/, "");
+  return body2.length > 0 && (value.length - head.length) % 4 === 0 && body2.search(/[^A-Za-z0-9+/]/) === -1;
 }
 function plainDataUrl(value) {
   if (!ANY_DATA.test(value)) return null;
@@ -915,7 +916,7 @@ function plainDataUrl(value) {
     .slice(0, comma)
     .replace(/[\t\n\r]/g, "")
     .trim();
-  const body = percentDecoded(
+  const body2 = percentDecoded(
     Buffer.from(
       url
         .slice(comma + 1)
@@ -923,7 +924,7 @@ function plainDataUrl(value) {
         .trimEnd(),
     ),
   );
-  const bytes = /; *base64$/i.test(head) ? forgivingBase64(body.toString("latin1")) : body;
+  const bytes = /; *base64$/i.test(head) ? forgivingBase64(body2.toString("latin1")) : body2;
   const kind = bytes && kindOf(bytes);
   return kind ? `data:${kind};base64,${bytes.toString("base64")}` : null;
 }
@@ -1020,8 +1021,6 @@ function promptOf(given, scene) {
 }
 var sceneDuration = (scene) => (scene === null ? DURATION_DEFAULT_S : durationOf(scene) || DURATION_DEFAULT_S);
 
-import { createHash, randomUUID } from "node:crypto";
-
 var wire = (request) => JSON.stringify(request, refuse);
 function refuse(key, value) {
   if (typeof value === "number" && !Number.isFinite(value)) throw invalid(key, "must be a finite number");
@@ -1031,6 +1030,85 @@ function refuse(key, value) {
   return value;
 }
 
+var WAIT_MS = 6e4;
+var Operations = class {
+  #caller;
+  constructor(caller) {
+    this.#caller = caller;
+  }
+  /** Clips, price, time and what would refuse the video. Nothing is made or written. */
+  async plan(request, { signal } = {}) {
+    asked("plan", request);
+    return await this.#sent("POST", "/api/videos/plan", wire(request), signal);
+  }
+  /** A page of jobs, the newest first: `{videos, next_cursor}`. */
+  async list(filters = {}, { signal } = {}) {
+    return await this.#sent("GET", `/api/videos${query(filters)}`, void 0, signal);
+  }
+  /** What was spent, since a day such as `2026-01-31` or since the month began. */
+  async spend({ since } = {}, { signal } = {}) {
+    return await this.#sent("GET", `/api/spend${query({ since, format: "json" })}`, void 0, signal);
+  }
+  /** What a replay of the job would pay for. */
+  async quoteReplay(videoId, { signal } = {}) {
+    return await this.#sent("GET", `${job(videoId)}/replay`, void 0, signal);
+  }
+  /** Queues a job that ended without a video again. `pay` and `life` are those of the quote. */
+  async replay(videoId, { life, pay, signal } = {}) {
+    return await this.#sent("POST", `${job(videoId)}/replay`, body({ life, pay }), signal);
+  }
+  /** The evidence about clips of which it is unknown whether they were charged; for an operator. */
+  async evidence(videoId, { signal } = {}) {
+    return await this.#sent("GET", `${job(videoId)}/resolve`, void 0, signal);
+  }
+  /** Decides about such a clip: `{decision, clip, attempt, pay}`; for an operator. */
+  async resolve(videoId, { signal, ...decision } = {}) {
+    return await this.#sent("POST", `${job(videoId)}/resolve`, body(decision), signal);
+  }
+  /** Erases prompt, image and video of an ended job. It can't be undone; for an operator. */
+  async erase(videoId, { signal } = {}) {
+    return await this.#sent("POST", `${job(videoId)}/erase`, body({}), signal);
+  }
+  /** Messages that are not delivered any more; for an operator, as all that follows. */
+  async deadLetters({ limit } = {}, { signal } = {}) {
+    return await this.#sent("GET", `/api/dead-letters${query({ limit })}`, void 0, signal);
+  }
+  /** One of them, with its body, and what its replay would pay for. */
+  async deadLetter(letterId, { signal } = {}) {
+    return await this.#sent("GET", letter(letterId), void 0, signal);
+  }
+  /** Publishes it again. `pay` is that of its quote. */
+  async replayDeadLetter(letterId, { pay, signal } = {}) {
+    return await this.#sent("POST", `${letter(letterId)}/replay`, body({ pay }), signal);
+  }
+  /** Deletes it. Its job stays unchanged. */
+  async dropDeadLetter(letterId, { signal } = {}) {
+    return await this.#sent("DELETE", letter(letterId), void 0, signal);
+  }
+  /** Dead letters, doubtful submits, late clips and overdue jobs. */
+  async trouble({ signal } = {}) {
+    return await this.#sent("GET", "/api/trouble", void 0, signal);
+  }
+  /** Jobs by state, what waits, and the workers. */
+  async workers({ signal } = {}) {
+    return await this.#sent("GET", "/api/health/workers", void 0, signal);
+  }
+  async #sent(method, path, body2, signal) {
+    const answer = await this.#caller.call(method, path, { body: body2, signal, videoId: null, waitMs: WAIT_MS });
+    answered(`${method} ${path.split("?")[0]}`, { status: answer.status });
+    if (answer.status === 200 && answer.body) return answer.body;
+    throw refusalOf(answer, null);
+  }
+};
+var job = (videoId) => `/api/videos/${jobId("video_id", videoId)}`;
+var letter = (letterId) => `/api/dead-letters/${encodeURIComponent(letterId)}`;
+var body = (fields) => JSON.stringify(fields);
+function query(filters) {
+  const given = Object.entries(filters).filter(([, value]) => value !== void 0 && value !== null);
+  return given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : "";
+}
+
+import { createHash, randomUUID } from "node:crypto";
 var KEPT_MS = 30 * 6e4;
 var KEPT_AT_MOST = 1e3;
 var PASSING = [502, 503, 504];
@@ -1116,7 +1194,7 @@ function videoOfCompletion(completion) {
     generation_time: timings.ended_at,
   });
 }
-var videoOfAnswer = (body) => told(body);
+var videoOfAnswer = (body2) => told(body2);
 function told(video) {
   uploaded(video);
   return { ...video, success: true };
@@ -1132,14 +1210,16 @@ var THANKS_MS = 1e4;
 var PASSING2 = [502, 503, 504];
 var RESPOND_ASYNC = "respond-async";
 var REATTACH = "reattach";
-var HttpClient = class {
+var HttpClient = class extends Operations {
   #url;
   #caller;
   #awayAtMostMs;
   #waitS = WAIT_S;
   constructor({ url, apiKey, awayAtMostMs = AWAY_AT_MOST_MS }) {
+    const caller = new Caller(url, apiKey);
+    super(caller);
     this.#url = url;
-    this.#caller = new Caller(url, apiKey);
+    this.#caller = caller;
     this.#awayAtMostMs = awayAtMostMs;
   }
   /** The video, after a wait without limit. An abort ends the wait, and not the job. */
@@ -1147,9 +1227,9 @@ var HttpClient = class {
     return await withId(this.#url, request, (order, named) =>
       this.#naming({ videoId: null }, async (known) => {
         const headers = named ? {} : { prefer: REATTACH };
-        const body = await this.#order(order, headers, known, signal);
-        if (body.success) return videoOfAnswer(body);
-        const view = await this.#ended(body, signal);
+        const body2 = await this.#order(order, headers, known, signal);
+        if (body2.success) return videoOfAnswer(body2);
+        const view = await this.#ended(body2, signal);
         if (!named && view.state === "succeeded" && view.video_id === order.job_id) {
           await this.#sent(wire(order), headers, order.job_id, AbortSignal.timeout(THANKS_MS)).catch(() => {});
         }
@@ -1198,13 +1278,13 @@ var HttpClient = class {
   }
   /** Sends until an answer names the job. If an answer was lost, looks for the job before sending again. */
   async #order(order, headers, known, signal) {
-    const body = wire(order);
+    const body2 = wire(order);
     const patience = new Patience(this.#awayAtMostMs);
     asked(`POST ${GENERATE}`, order);
     signal?.throwIfAborted();
     for (let first = true; ; first = false) {
       known.videoId = order.job_id;
-      const { value, error } = await outcomeOf(this.#sent(body, headers, order.job_id, signal));
+      const { value, error } = await outcomeOf(this.#sent(body2, headers, order.job_id, signal));
       if (value) {
         known.videoId = value.video_id;
         return value;
@@ -1222,8 +1302,8 @@ var HttpClient = class {
       await patience.pause(error, signal, error.retryAfterMs);
     }
   }
-  async #sent(body, headers, videoId, signal) {
-    const more = { body, headers, signal, videoId, waitMs: LONGEST_ANSWER_MS };
+  async #sent(body2, headers, videoId, signal) {
+    const more = { body: body2, headers, signal, videoId, waitMs: LONGEST_ANSWER_MS };
     const answer = await this.#caller.call("POST", GENERATE, more);
     answered(`POST ${GENERATE}`, { status: answer.status, video_id: videoId, state: answer.body?.state });
     if (answer.status < 300 && answer.body?.state) return answer.body;
@@ -1262,9 +1342,9 @@ var HttpClient = class {
   }
   async #job(method, videoId, signal, waitS = 0) {
     const path = `/api/videos/${jobId("video_id", videoId)}`;
-    const query = waitS ? `?wait=${waitS}` : "";
-    const answer = await this.#caller.call(method, path + query, { signal, videoId, waitMs: waitS * 1e3 });
-    answered(`${method} ${path}${query}`, { status: answer.status, state: answer.body?.state });
+    const query2 = waitS ? `?wait=${waitS}` : "";
+    const answer = await this.#caller.call(method, path + query2, { signal, videoId, waitMs: waitS * 1e3 });
+    answered(`${method} ${path}${query2}`, { status: answer.status, state: answer.body?.state });
     if (answer.status === 200 && answer.body?.state) return answer.body;
     throw refusalOf(answer, videoId);
   }
@@ -1308,7 +1388,7 @@ function traceOf(given) {
   const [, traceId = randomBytes(16).toString("hex"), flags = "00"] = TRACE.exec(given ?? "") ?? [];
   return `00-${traceId}-${randomBytes(8).toString("hex")}-${flags}`;
 }
-function message(body, type, eventId, jobId2, trace) {
+function message(body2, type, eventId, jobId2, trace) {
   const attributes = {
     job_id: jobId2,
     "ce-type": type,
@@ -1318,7 +1398,7 @@ function message(body, type, eventId, jobId2, trace) {
     "ce-time": /* @__PURE__ */ new Date().toISOString(),
     traceparent: trace,
   };
-  return { data: Buffer.from(JSON.stringify(body)), attributes };
+  return { data: Buffer.from(JSON.stringify(body2)), attributes };
 }
 
 var CALL = { timeout: 2e4 };
@@ -1589,6 +1669,10 @@ var PubSubClient = class {
   /** The job's `state` and `progress` events, by HTTP. */
   async onProgress(videoId, listener, options) {
     return await this.#overHttp("onProgress").onProgress(videoId, listener, options);
+  }
+  /** The client of the facade, for `plan`, `list`, `spend` and all else that Pub/Sub can't answer. */
+  get http() {
+    return this.#overHttp("http");
   }
   /** Ends the subscription and the connection. All waits fail; the jobs go on. */
   async close() {

@@ -26,6 +26,7 @@ from schemas.ports.clock import Clock
 from schemas.ports.editor import Editor, Probe
 from schemas.ports.job_store import (
     COUNTED_AHEAD,
+    WRITTEN_AFTER_CREATION,
     Budgets,
     Heartbeats,
     JobPage,
@@ -35,6 +36,7 @@ from schemas.ports.job_store import (
     ProgressReports,
 )
 from schemas.ports.parked_jobs import ParkedJob, ParkedJobs
+from schemas.ports.statistics import Backlog, Statistics, WorkerBeat
 from schemas.ports.video_model import (
     Answer,
     Foreign,
@@ -56,7 +58,9 @@ __all__ = [
     "MAX_DELIVERIES",
     "REQUESTS",
     "WORKERS",
+    "WRITTEN_AFTER_CREATION",
     "Answer",
+    "Backlog",
     "Budgets",
     "Bus",
     "Clock",
@@ -77,10 +81,12 @@ __all__ = [
     "ParkedJobs",
     "Probe",
     "ProgressReports",
+    "Statistics",
     "StoredFile",
     "Subscription",
     "VideoModel",
     "VideoStore",
+    "WorkerBeat",
     "topic_of",
 ]
 

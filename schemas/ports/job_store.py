@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from schemas.domain.budget import BudgetShard
@@ -12,6 +12,8 @@ from schemas.domain.states import JobState
 COUNTED_AHEAD = 1000
 """A position in the queue is counted up to here: the cost must not grow with the backlog, and Firestore counts so many
 documents for one billed read."""
+WRITTEN_AFTER_CREATION = timedelta(days=40)
+"""After so long a job is hardly ever written, except by a replay and an erasure."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,9 +23,17 @@ class JobQuery:
     states: frozenset[JobState] = frozenset()
     project_id: str | None = None
     fingerprint: str | None = None
+    terms: frozenset[str] = frozenset()
+    """Only jobs with at least one of these terms (`schemas.domain.search_terms`); not together with `due_before` or
+    `fingerprint`."""
+    model: str | None = None
+    """Only jobs of this model; not together with `due_before` or `fingerprint`."""
     caller: str | None = None
     """Only jobs of this caller; not together with `due_before`."""
     created_before: datetime | None = None
+    written_since: datetime | None = None
+    """Leave out jobs that were last written before this time, as far as the store can: it may list more jobs. Firestore
+    leaves out those that were created `WRITTEN_AFTER_CREATION` before it."""
     due_before: datetime | None = None
     """Only jobs whose `next_check_at` is before this time."""
     limit: int = 50
@@ -58,6 +68,9 @@ class JobStore(Protocol):
 
     async def list(self, query: JobQuery) -> JobPage:
         """Return a page of the jobs that match. A job that does not change between pages is listed exactly once.
+
+        The work for one page is bounded: with `terms` or `model`, a page may have fewer jobs than its limit, or none,
+        though a next one exists.
 
         Raises `Invalid` for a cursor that this listing did not return.
         """
@@ -106,8 +119,8 @@ class Heartbeats(Protocol):
     `tests/contract/test_heartbeats.py` proves it.
     """
 
-    async def beat(self, owner: str) -> None:
-        """Store that this worker is alive now."""
+    async def beat(self, owner: str, report: str = "") -> None:
+        """Store that this worker is alive now, and what it says of itself: a JSON object, or nothing."""
 
     async def last_beat(self) -> LastBeat | None:
         """Return the newest heartbeat; None if there never was one.

@@ -238,10 +238,19 @@ async def store_image(claim: StagedImage, videos: VideoStore) -> StagedImage:
     await add_reference(claim.request, videos)
     if claim.image is not None:
         await videos.put(name, claim.image, content_type=IMAGE_TYPES[name.rpartition(".")[2]])
-    elif claim.must_be_there and not await videos.list(name):
-        await videos.delete(referrer_name(name, claim.request.job_id))
-        raise Invalid(_NOT_STORED, field="reference_image")
+    else:
+        try:
+            await check_stored(claim, videos)
+        except Invalid:
+            await videos.delete(referrer_name(name, claim.request.job_id))
+            raise
     return replace(claim, image=None)
+
+
+async def check_stored(claim: StagedImage, videos: VideoStore) -> None:
+    """Raise `Invalid` if the request names a stored image that is not there."""
+    if claim.must_be_there and claim.name and not await videos.list(claim.name):
+        raise Invalid(_NOT_STORED, field="reference_image")
 
 
 def _decode_image(reference: str, limit: int) -> tuple[bytes, str, str]:

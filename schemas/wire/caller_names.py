@@ -14,9 +14,9 @@ import hashlib
 
 from schemas.wire.types import JOB_ID_MAX
 
-_MARK = 16
+DIGEST_LENGTH = 16
 """80 bits in base32. A collision gives a 409 and shows nothing: the caller in the record decides who sees a job."""
-REVERSIBLE_MAX = JOB_ID_MAX - 1 - _MARK
+REVERSIBLE_MAX = JOB_ID_MAX - 1 - DIGEST_LENGTH
 """Ids up to this length can be read from the stored id. The caller of a longer id is shown the stored id."""
 _WHOLE = 52
 """256 bits in base32."""
@@ -31,13 +31,13 @@ def to_stored_id(caller: str | None, job_id: str) -> str:
         return job_id
     digest = _digest("job", caller, job_id)
     if len(job_id) <= REVERSIBLE_MAX:
-        return f"{job_id}-{digest[:_MARK]}"
+        return f"{job_id}-{digest[:DIGEST_LENGTH]}"
     return f"{job_id[: JOB_ID_MAX - 1 - _WHOLE]}-{digest}"
 
 
 def to_shown_id(caller: str | None, stored: str) -> str:
     """Return the id that this caller chose for its job; the stored id if the chosen one can't be read from it."""
-    chosen = stored[: -1 - _MARK]
+    chosen = stored[: -1 - DIGEST_LENGTH]
     return chosen if caller is not None and chosen and to_stored_id(caller, chosen) == stored else stored
 
 

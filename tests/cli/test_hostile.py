@@ -44,6 +44,7 @@ VALUES = (
 
 STOPPED_BY = {
     "generate": (("--url", "http://127.0.0.1:CLOSED"), "the facade does not answer"),
+    "watch": (("--url", "http://127.0.0.1:CLOSED"), "the facade does not answer"),
     "serve": (("--port", "TAKEN"), "port TAKEN of host"),
     "up": (("--port", "TAKEN"), "port TAKEN of host"),
     "backup": ((), "there is no database at"),
@@ -52,7 +53,13 @@ STOPPED_BY = {
 """By command that would start something: what stands beside a value that is accepted, and the error that ends it."""
 PORT_STOPPED_BY = (("--host", "192.0.2.1"), "host 192.0.2.1 can be reached from the network")
 NEEDED = {"prompt": PROMPT, "job_id": "job-1", "letter_id": "1", "name": "acme", "to": "copy"}
-OTHER_NAMES = {"project_id": "project", "start_before": "moment", "as_json": "--json", "arguments": "argument"}
+OTHER_NAMES = {
+    "project_id": "project",
+    "jobs_of": "caller",
+    "start_before": "moment",
+    "as_json": "--json",
+    "arguments": "argument",
+}
 PASSED_ON = ("worker", "reconcile")
 """Commands that are handed to the subscriber's own command line, which is walked too."""
 

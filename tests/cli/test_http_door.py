@@ -9,6 +9,7 @@ import pytest
 from publisher.cli import http_client
 from publisher.cli.http_client import HttpClient, events
 from publisher.cli.output import JobUpdate
+from publisher.jobs import JobFilter
 from schemas.domain.states import JobState
 from schemas.errors import Conflict, Invalid, NotFound, ReelbusError, Unavailable
 from schemas.wire.request import VideoRequest
@@ -49,6 +50,18 @@ async def test_a_long_pause_is_left_to_the_user() -> None:
         with pytest.raises(Unavailable, match=r"are limited to 2; the facade asks for a pause of 600 s") as refusal:
             await HttpClient(client).submit(REQUEST)
     assert (len(sent), refusal.value.retry_after_s) == (1, 600)
+
+
+async def test_the_conditions_of_a_list_are_sent() -> None:
+    sent: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(str(request.url.query, "ascii"))
+        return httpx.Response(200, json={"videos": []})
+
+    async with _client(answer) as client:
+        await HttpClient(client).list(JobFilter(q="a b", jobs_of="acme", limit=3))
+    assert sent == ["q=a+b&limit=3&caller=acme"]
 
 
 async def test_submit_of_a_job_that_failed_before_is_no_error() -> None:

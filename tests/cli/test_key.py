@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from publisher.cli.http_client import ApiKeyAuth
-from publisher.settings import PublisherSettings, caller_with, new_key
+from publisher.settings import PublisherSettings, find_key, new_key
 from schemas.errors import Invalid
 from tests.cli.commands import Shell, complaint
 from tests.facade.process import server_at
@@ -23,7 +23,9 @@ def test_a_new_key_and_its_line_for_the_settings(shell: Shell, monkeypatch: pyte
     [line] = re.findall(r"REELBUS_API_KEYS='(.*)'", result.stdout)
     monkeypatch.setenv("REELBUS_API_KEYS", line)
     settings = PublisherSettings(_env_file=None)
-    assert caller_with(key, settings.api_keys) == "acme"
+    known = find_key(key, settings.api_keys)
+    assert known
+    assert (known.name, known.scopes) == ("acme", ("submit", "read"))
     assert key not in line
 
 
@@ -31,6 +33,13 @@ def test_two_keys_are_never_the_same(shell: Shell) -> None:
     one, other = (json.loads(shell("key", "new", "acme", "--json").stdout) for _ in range(2))
     assert one["key"] != other["key"]
     assert one["name"] == other["name"] == "acme"
+
+
+def test_a_key_with_scopes(shell: Shell) -> None:
+    made = json.loads(shell("key", "new", "ops", "--scope", "operate", "--scope", "read", "--json").stdout)
+    assert made["scopes"] == ["operate", "read"]
+    assert "scopes" not in json.loads(shell("key", "new", "acme", "--json").stdout)
+    assert shell("key", "new", "ops", "--scope", "admin").exit_code == 2
 
 
 def test_a_name_that_is_none(shell: Shell) -> None:

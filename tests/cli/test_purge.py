@@ -99,9 +99,3 @@ def test_by_caller(shell: Shell) -> None:
     assert "zebra" in listed
     assert first not in listed
     assert "zebra, with the id one" in shell("status", other).stdout
-
-
-def test_a_facade_lists_for_its_caller_alone(shell: Shell) -> None:
-    result = shell("list", "--caller", "acme", "--url", "http://localhost:1")
-    assert result.exit_code == 2
-    assert "--caller" in complaint(result)

@@ -113,7 +113,9 @@ def test_where_nothing_was_spent(shell: Shell) -> None:
 def test_by_something_else_is_refused(shell: Shell, by: str) -> None:
     result = shell("spend", "--by", by)
     assert result.exit_code == 2
-    assert complaint(result) == (f"Error: Invalid request: by must be model, project, day or label:KEY, not {by!r}")
+    assert complaint(result) == (
+        f"Error: Invalid request: by must be model, project, caller, day or label:KEY, not {by!r}"
+    )
 
 
 def test_every_page_counts_and_amounts_are_exact(shell: Shell) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from publisher.context import status
-from publisher.jobs import cancel, list_jobs
+from publisher.jobs import JobFilter, cancel, list_jobs
 from publisher.purge import purge, purge_old
 from publisher.submit import submit
 from schemas.domain.job import Job, new_job
@@ -255,7 +255,7 @@ async def test_an_operator_sees_stored_ids_and_erases_by_caller(house: House) ->
         for job_id in ("order-1", "order-2"):
             await customer.call("DELETE", f"/api/videos/{job_id}")
     first, second = to_stored_id("acme", "order-1"), to_stored_id("acme", "order-2")
-    listed = await list_jobs(desk, state=None, project_id=None, cursor=None, jobs_of="acme")
+    listed = await list_jobs(desk, JobFilter(jobs_of="acme"))
     assert {(view.video_id, view.caller) for view in listed.videos} == {(first, "acme"), (second, "acme")}
     assert (await status(desk, first)).video_id == first
     assert (await purge(desk, ["order-1", first], caller="acme")).erased == [first]

@@ -67,7 +67,7 @@ class Still:
         self.last = replace(last, at=last.read_at - timedelta(seconds=ago_s))
         self.looks = 0
 
-    async def beat(self, owner: str) -> None:
+    async def beat(self, owner: str, report: str = "") -> None:
         raise NotImplementedError
 
     async def last_beat(self) -> LastBeat | None:

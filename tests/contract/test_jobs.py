@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,25 +39,12 @@ async def pages(jobs: JobStore, query: JobQuery) -> AsyncIterator[Job]:
     """Every page of a listing."""
     cursor = query.cursor
     while True:
-        page = await jobs.list(_at(query, cursor))
+        page = await jobs.list(replace(query, cursor=cursor))
         for job in page.jobs:
             yield job
         cursor = page.cursor
         if cursor is None:
             return
-
-
-def _at(query: JobQuery, cursor: str | None) -> JobQuery:
-    return JobQuery(
-        states=query.states,
-        project_id=query.project_id,
-        fingerprint=query.fingerprint,
-        caller=query.caller,
-        created_before=query.created_before,
-        due_before=query.due_before,
-        limit=query.limit,
-        cursor=cursor,
-    )
 
 
 async def test_keys_of_a_later_version_are_kept_through_every_write(jobs: JobStore) -> None:

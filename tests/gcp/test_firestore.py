@@ -19,7 +19,7 @@ from infra.gcp.doctor.database import NOT_INDEXED
 from infra.gcp.firestore import parked as parked_jobs
 from infra.gcp.firestore.documents import document, document_id, stamp, update_time
 from infra.gcp.firestore.jobs import FirestoreJobs
-from infra.gcp.firestore.queries import ahead_query, indexes, page_query
+from infra.gcp.firestore.queries import CONTAINS, ahead_query, indexes, oldest_query, page_query
 from schemas.domain.job import Job, new_job
 from schemas.domain.states import JobState
 from schemas.errors import Invalid, Unavailable
@@ -64,9 +64,10 @@ def a_job(job_id: str = "j1") -> Job:
 def _index_of(query: StructuredQuery) -> tuple[tuple[str, str], ...]:
     """What Firestore needs for it: equalities in any order, then the order of the query."""
     parts = [part.field_filter for part in query.where.composite_filter.filters] or [query.where.field_filter]
-    equal = {part.field.field_path for part in parts if part.op in (_OPERATORS.EQUAL, _OPERATORS.IN)}
+    equal = {(part.field.field_path, "ASCENDING") for part in parts if part.op in (_OPERATORS.EQUAL, _OPERATORS.IN)}
+    equal |= {(part.field.field_path, CONTAINS) for part in parts if part.op == _OPERATORS.ARRAY_CONTAINS_ANY}
     order = [(each.field.field_path, _DIRECTIONS(each.direction).name) for each in query.order_by]
-    return (*((name, "ASCENDING") for name in sorted(equal)), *order)
+    return (*sorted(equal), *order)
 
 
 def _queries() -> list[JobQuery]:
@@ -78,18 +79,28 @@ def _queries() -> list[JobQuery]:
             states, (None, "p"), (None, "f"), (None, "c"), ranges
         )
         if not (caller and "due_before" in within)
+    ] + [
+        JobQuery(states=some, project_id=project_id, model=model, terms=terms, caller=caller, written_since=since)
+        for some, project_id, model, terms, caller, since in product(
+            states[:2],
+            (None, "p"),
+            (None, "m"),
+            (frozenset[str](), frozenset({"i:a", "v:a"})),
+            (None, "c"),
+            (None, NOON),
+        )
     ]
 
 
 def test_every_query_has_its_index(offline: FirestoreJobs) -> None:
     deployed = {
-        tuple((field["fieldPath"], field["order"]) for field in index["fields"])
+        tuple((field["fieldPath"], field.get("order") or field["arrayConfig"]) for field in index["fields"])
         for index in json.loads(INDEXES.read_text())["indexes"]
         if index["collectionGroup"] == "jobs"
     }
     sent = {_index_of(page_query(offline.collection, query)._to_protobuf()) for query in _queries()}
     sent.add(_index_of(ahead_query(offline.collection, a_job())._to_protobuf()))
-    sent.add((("state", "ASCENDING"), ("created_at", "ASCENDING"), ("job_id", "ASCENDING")))  # of the release before
+    sent.add(_index_of(oldest_query(offline.collection, JobState.QUEUED)._to_protobuf()))
     assert sent == deployed
 
 
@@ -105,7 +116,9 @@ def test_the_file_of_indexes_is_what_the_code_needs() -> None:
             {
                 "collectionGroup": collection,
                 "queryScope": "COLLECTION",
-                "fields": [{"fieldPath": name, "order": order} for name, order in index],
+                "fields": [
+                    {"fieldPath": name, "arrayConfig" if order == CONTAINS else "order": order} for name, order in index
+                ],
             }
             for collection, needed in (("jobs", indexes()), (parked_jobs.COLLECTION, parked_jobs.INDEXES))
             for index in needed

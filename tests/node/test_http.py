@@ -35,6 +35,30 @@ async def test_a_video_is_asked_for_watched_and_asked_for_again(house: House) ->
     assert [path.name for path in house.finals()] == [video["gcs_path"].removeprefix("generated-videos/")]
 
 
+async def test_the_price_before_the_job_and_a_replay_after_it(house: House) -> None:
+    with house.facade() as (_, url):
+        async with node(url) as js:
+            plan = await js.call("plan", {**SHORT, "job_id": "order-1"})
+            assert (plan["price_usd"], plan["model"], plan["video_id"]) == (0, "animatic", None)
+            assert await js.call("list", {"q": "order-1"}) == {"videos": [], "next_cursor": None}
+            await js.call("submit", {**SHORT, "job_id": "order-1", "labels": {"team": "growth"}})
+            assert (await js.call("plan", {**SHORT, "job_id": "order-1", "labels": {"team": "growth"}}))[
+                "video_id"
+            ] == "order-1"
+            (listed,) = (await js.call("list", {"label": "team=growth", "limit": 5}))["videos"]
+            assert (await js.call("cancel", "order-1"))["state"] == "cancelled"
+            quote = await js.call("quoteReplay", "order-1")
+            replayed = await js.call("replay", "order-1", {"life": quote["life"], "pay": quote["price_usd"]})
+            assert (await js.call("spend", {}))["total"]["charged_usd"] == 0
+            assert (await js.call("deadLetters", {}))["dead_letters"] == []
+            assert (await js.call("trouble", {}))["overdue"] == []
+            assert (await js.call("workers", {}))["counts"]["queued"] == 1
+            refused = await refusal(js.ask("evidence", "order-1"))
+            missing = await refusal(js.ask("deadLetter", "a/b"))
+    assert (listed["video_id"], replayed["state"], replayed["life"]) == ("order-1", "queued", 2)
+    assert (refused["code"], missing["status"]) == ("invalid_request", 404)
+
+
 async def test_a_504_is_followed_by_a_look_at_the_same_job(house: House) -> None:
     patient = House(house.folder, house.log, {"REELBUS_WAIT_S": "1"})
     with patient.facade() as (_, url):

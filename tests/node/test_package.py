@@ -50,6 +50,7 @@ def test_types_that_drifted_are_named(package: Path, tmp_path: Path) -> None:
         schema = (package.parents[1] / "schemas/json" / f"{name}.schema.json").read_text()
         text = schema.replace('"reason"', '"cause"') if name == "cancel" else schema
         (schemas / f"{name}.schema.json").write_text(text)
+    (tmp_path / "publisher/facade").symlink_to(package.parent / "facade")
     for name in ("node_modules", "types", "package.json"):
         (here / name).symlink_to(package / name)
     (here / "scripts/types.js").write_text((package / "scripts/types.js").read_text())
@@ -66,7 +67,7 @@ def test_the_package_holds_what_users_need_and_works_without_google_s_client(pac
     sources = {f"src/{path.name}" for path in (package / "src").iterdir()}
     types = {f"types/{path.name}" for path in (package / "types").iterdir()}
     assert held == SHIPPED | sources | types
-    assert packed["size"] < 60_000
+    assert packed["size"] < 70_000
     (tmp_path / "package.json").write_text('{"type": "module"}')
     _run(
         "npm",

@@ -4,7 +4,10 @@ import { createClient, ReelbusError, type Video } from "../../publisher/node/ind
 import { generateMultipleSceneVideos, generateVideoWithVeo } from "../../publisher/node/videoGenerationService.js";
 
 export async function uses(): Promise<string[]> {
-  const client = createClient("pubsub://acme", { subscription: "my-completions", httpUrl: "http://localhost:8000" });
+  const client = createClient("pubsub://acme", {
+    subscription: "my-completions",
+    httpUrl: "http://localhost:8000",
+  });
   const video: Video = await client.generate({
     prompt: "A harbour at dawn",
     duration_seconds: 8,
@@ -19,6 +22,17 @@ export async function uses(): Promise<string[]> {
   if (state === "done") return [];
   const job = await client.onProgress(video.video_id, ({ event, progress }) => console.log(event, progress));
   await client.cancel(job.video_id, { reason: "nobody wants it" });
+  const http = createClient("http://localhost:8000");
+  const plan = await http.plan({ prompt: "A harbour at dawn" });
+  const price: number = plan.price_usd + (await client.http.spend()).total.charged_usd;
+  const quote = await http.quoteReplay(job.video_id);
+  if (quote.may_replay && price < 1)
+    await http.replay(job.video_id, {
+      life: quote.life ?? 1,
+      pay: quote.price_usd,
+    });
+  // @ts-expect-error: no state of a job is called so
+  await http.list({ state: "done" });
   const address: string = await generateVideoWithVeo(null, { title: "A harbour", sceneNumber: 7 }, "test-project", 0);
   await generateVideoWithVeo(new Uint8Array(), { title: 42 }, 42);
   const [first] = await generateMultipleSceneVideos([{ title: "A harbour" }], null, "test-project", { concurrency: 2 });

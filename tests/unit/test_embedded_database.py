@@ -13,7 +13,7 @@ from infra.embedded import bus_sql
 from infra.embedded import database as connection_module
 from infra.embedded.bus_sql import LeasedMessage
 from infra.embedded.database import GROUP_AT_MOST, Database
-from infra.embedded.jobs import SqliteHeartbeats
+from infra.embedded.heartbeats import SqliteHeartbeats
 from infra.embedded.notify import Notifier
 from infra.embedded.schema import MIGRATIONS
 from infra.embedded.subscription import Leases

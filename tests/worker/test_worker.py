@@ -129,7 +129,7 @@ class Beats:
         self.owners: list[str] = []
         self.fails = False
 
-    async def beat(self, owner: str) -> None:
+    async def beat(self, owner: str, report: str = "") -> None:
         self.owners.append(owner)
         if self.fails:
             raise Unavailable

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from proto.datetime_helpers import DatetimeWithNanoseconds
 
 from schemas.domain.job import Job, job_of_record, record_of
+from schemas.domain.search_terms import model_of, terms_of, to_small
 from schemas.errors import Conflict
 from schemas.wire.types import Priority
 
@@ -33,7 +34,12 @@ def document_id(job_id: str) -> str:
 
 
 def document(job: Job) -> dict[str, Any]:
-    """Build the document of a job. Every document has every field, so that an update replaces all of them."""
+    """Build the document of a job. Every document has every field, so that an update replaces all of them.
+
+    A document that the release before created has no `terms` and no `model` until this version writes it: it is not
+    found by them.
+    """
+    record, model = record_of(job), model_of(job)
     return {
         "job_id": job.job_id,
         "state": job.state.value,
@@ -44,7 +50,9 @@ def document(job: Job) -> dict[str, Any]:
         "created_at": in_milliseconds(job.created_at),
         "next_check_at": in_milliseconds(job.next_check_at) if job.next_check_at else None,
         "reattach_until": in_milliseconds(job.reattach_until) if job.reattach_until else None,
-        "record": record_of(job),
+        "terms": sorted(terms_of(job, record)),
+        "model": model and to_small(model),
+        "record": record,
         # A write without a change leaves the update time as it was: two such writes would both pass the precondition.
         "write": secrets.token_hex(8),
     }

@@ -92,7 +92,7 @@ class FirestoreJobs:
             snapshots = await wanted.get(timeout=READ_TIMEOUT_S)
         page = snapshots[: query.limit]
         more = len(snapshots) > len(page)
-        jobs = [job for snapshot in page if (job := _read(snapshot))]
+        jobs = [job for snapshot in page if (job := job_or_warning(snapshot))]
         return JobPage(jobs=jobs, cursor=encode_cursor(position_of(query, page[-1])) if more else None)
 
     async def ahead_of(self, job: Job) -> int | None:
@@ -104,7 +104,7 @@ class FirestoreJobs:
             return None
         with translate_errors("Firestore"):
             try:
-                found = await _count(ahead_query(self.collection, job).limit(COUNTED_AHEAD))
+                found = await count_documents(ahead_query(self.collection, job).limit(COUNTED_AHEAD))
             except FailedPrecondition as error:
                 extra = {"action": "index_missing", "reason": str(error)}
                 logger.warning("the position in the queue can't be counted", extra=extra)
@@ -114,7 +114,7 @@ class FirestoreJobs:
     async def count_queued(self, key: str, *, at_most: int) -> int:
         """Google bills one read for each thousand that are counted."""
         with translate_errors("Firestore"):
-            return await _count(queue_query(self.collection, key).limit(at_most))
+            return await count_documents(queue_query(self.collection, key).limit(at_most))
 
     async def aclose(self) -> None:
         """Close its connections."""
@@ -125,12 +125,13 @@ class FirestoreJobs:
         return self.collection.document(document_id(job_id))
 
 
-async def _count(query: AsyncQuery) -> int:
+async def count_documents(query: AsyncQuery) -> int:
+    """Return how many documents the query finds, at most its limit."""
     counted = await AsyncAggregationQuery(query).count().get(timeout=READ_TIMEOUT_S)
     return int(counted[0][0].value)
 
 
-def _read(snapshot: Snapshot) -> Job | None:
+def job_or_warning(snapshot: Snapshot) -> Job | None:
     """Return the job of a listing; None for a record of a newer version, so that the rest of the page is returned."""
     try:
         return job_of(snapshot)
@@ -146,10 +147,10 @@ class FirestoreHeartbeats:
     def __init__(self, jobs: FirestoreJobs) -> None:
         self._collection = jobs.client.collection(WORKERS_COLLECTION)
 
-    async def beat(self, owner: str) -> None:
+    async def beat(self, owner: str, report: str = "") -> None:
         document = self._collection.document(f"slot-{zlib.crc32(owner.encode()) % _SLOTS}")
         with translate_errors("Firestore"):
-            await document.set({"owner": owner, "at": SERVER_TIMESTAMP}, timeout=WRITE_TIMEOUT_S)
+            await document.set({"owner": owner, "at": SERVER_TIMESTAMP, "report": report}, timeout=WRITE_TIMEOUT_S)
 
     async def last_beat(self) -> LastBeat | None:
         newest = self._collection.order_by("at", direction=BaseQuery.DESCENDING).limit(1)

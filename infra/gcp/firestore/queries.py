@@ -15,15 +15,18 @@ from google.cloud.firestore_v1.async_query import AsyncQuery
 from infra.cursor import Position, decode_cursor, order_of
 from infra.gcp.firestore.documents import Snapshot, in_milliseconds, queue_of
 from schemas.domain.job import Job
+from schemas.domain.search_terms import to_small
 from schemas.domain.states import JobState
 from schemas.errors import Invalid
-from schemas.ports import JobQuery
+from schemas.ports import WRITTEN_AFTER_CREATION, JobQuery
 from schemas.wire.types import LANES
 
 Index = tuple[tuple[str, str], ...]
 """The fields in their order, each with its direction."""
 
 _UP, _DOWN = "ASCENDING", "DESCENDING"
+CONTAINS = "CONTAINS"
+"""In the place of a direction: the entries of an array."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMN = {"c": "created_at", "d": "next_check_at"}
 _ORDERS: dict[str, Index] = {
@@ -33,12 +36,17 @@ _ORDERS: dict[str, Index] = {
 _AGE: Index = (("created_at", _UP), ("job_id", _UP))
 _EQUALITIES = {"c": ("caller", "fingerprint", "project_id", "state"), "d": ("fingerprint", "project_id", "state")}
 """The fields of the equality filters that each order is combined with."""
+_SEARCHED = ("caller", "model", "project_id", "state")
+"""Those that a search, or a filter by model, is combined with."""
+_DISJUNCTIONS_AT_MOST = 30
+"""The product of all values of `in` and `array_contains_any`: https://cloud.google.com/firestore/quotas"""
 
 
 def page_query(jobs: AsyncCollectionReference, query: JobQuery) -> AsyncQuery:
     """Build the query of a page. It asks for one job more than the page holds, to find out if there is another page."""
     if query.limit < 1:
         raise Invalid(f"limit must be at least 1, not {query.limit}", field="limit")
+    _check_has_index(query)
     position = decode_cursor(query)
     page = AsyncQuery(jobs)
     for name, operator, value in _conditions(query):
@@ -67,6 +75,11 @@ def queue_query(jobs: AsyncCollectionReference, key: str) -> AsyncQuery:
     return queued.where(filter=FieldFilter("queue", "in", [queue_of(lane, key) for lane in LANES]))
 
 
+def oldest_query(jobs: AsyncCollectionReference, state: JobState) -> AsyncQuery:
+    """Build the query of the jobs in this state that were created first."""
+    return _order(jobs.where(filter=FieldFilter("state", "==", state.value)), _AGE)
+
+
 def position_of(query: JobQuery, snapshot: Snapshot) -> Position:
     """Return where a page ended, from the document's own fields: its record may be unreadable."""
     order = order_of(query)
@@ -82,8 +95,20 @@ def indexes() -> list[Index]:
         for size in range(len(equalities) + 1)
         for names in combinations(equalities, size)
     ]
+    by_model = [(*fields, *_ORDERS["c"]) for fields in _equalities() if ("model", _UP) in fields]
+    searches = [(*sorted((*fields, ("terms", CONTAINS))), *_ORDERS["c"]) for fields in _equalities()]
     ahead = (("queue", _UP), ("state", _UP), *_AGE)
-    return [*listings, (("state", _UP), *_AGE), ahead]  # without the queue: the release before counts so
+    oldest = (("state", _UP), *_AGE)  # the release before counts with it
+    return [*listings, *by_model, *searches, oldest, ahead]
+
+
+def _equalities() -> list[Index]:
+    """List the equality filters of searches, in all combinations."""
+    return [
+        tuple((name, _UP) for name in names)
+        for size in range(len(_SEARCHED) + 1)
+        for names in combinations(_SEARCHED, size)
+    ]
 
 
 def _conditions(query: JobQuery) -> list[tuple[str, str, Any]]:
@@ -94,23 +119,44 @@ def _conditions(query: JobQuery) -> list[tuple[str, str, Any]]:
         conditions.append(("caller", "==", query.caller))
     if query.project_id is not None:
         conditions.append(("project_id", "==", query.project_id))
+    if query.model is not None:
+        conditions.append(("model", "==", to_small(query.model)))
+    if query.terms:
+        conditions.append(("terms", "array_contains_any", sorted(query.terms)))
     if query.states:
         conditions.append(("state", "in", sorted(state.value for state in query.states)))
     return [*conditions, *_ranges(query)]
 
 
-def _ranges(query: JobQuery) -> list[tuple[str, str, Any]]:
-    if query.due_before is not None and query.created_before is not None:
-        # Two ranges would need an index for every combination, and no part of the program asks for both.
-        raise Invalid("created_before can't be combined with due_before", field="created_before")
-    if query.due_before is not None and query.caller is not None:
-        # Callers list their jobs by age; only workers ask for due jobs, and for those of all callers.
-        raise Invalid("caller can't be combined with due_before", field="caller")
+def _check_has_index(query: JobQuery) -> None:
+    """Raise `Invalid` for conditions that would need more indexes, and that no part of the program combines."""
+    searches = bool(query.terms) or query.model is not None
     if query.due_before is not None:
-        return [("next_check_at", "<", in_milliseconds(query.due_before))]
+        others = {
+            "created_before": query.created_before is not None,
+            "written_since": query.written_since is not None,
+            "caller": query.caller is not None,
+            "terms": searches,
+        }
+        for name, is_given in others.items():
+            if is_given:
+                raise Invalid(f"{name} can't be combined with due_before", field=name)
+    if searches and query.fingerprint is not None:
+        raise Invalid("terms and model can't be combined with fingerprint", field="terms")
+    if len(query.terms) * len(query.states) > _DISJUNCTIONS_AT_MOST:
+        raise Invalid("terms can't be combined with so many states", field="terms")
+
+
+def _ranges(query: JobQuery) -> list[tuple[str, str, Any]]:
+    ranges = list[tuple[str, str, Any]]()
+    if query.due_before is not None:
+        ranges.append(("next_check_at", "<", in_milliseconds(query.due_before)))
     if query.created_before is not None:
-        return [("created_at", "<", in_milliseconds(query.created_before))]
-    return []
+        ranges.append(("created_at", "<", in_milliseconds(query.created_before)))
+    if query.written_since is not None:
+        # A document has no time of its last write that a query could ask for.
+        ranges.append(("created_at", ">=", in_milliseconds(query.written_since - WRITTEN_AFTER_CREATION)))
+    return ranges
 
 
 def _order(query: AsyncQuery, order: Index) -> AsyncQuery:

@@ -1,10 +1,11 @@
-// Writes types/ from the JSON Schemas of the messages: `node scripts/types.js`; with `--check` it fails on drift.
+// Writes types/ from the JSON Schemas of the messages and of the API's answers: `node scripts/types.js`; with `--check` it fails on drift.
 
 import { readFileSync, writeFileSync } from "node:fs";
 
 import { compile } from "json-schema-to-typescript";
 
 const SCHEMAS = new URL("../../../schemas/json/", import.meta.url);
+const FACADE = new URL("../../facade/", import.meta.url);
 const TYPES = new URL("../types/", import.meta.url);
 const BANNER = "// Generated from the JSON Schema of the same name by scripts/types.js. Do not edit.";
 
@@ -23,16 +24,17 @@ function plain(schema) {
 
 const union = (words) => [...words.map((word) => JSON.stringify(word)), "(string & {})"].join(" | ");
 
-async function typesOf(name) {
-  const schema = JSON.parse(readFileSync(new URL(`${name}.schema.json`, SCHEMAS), "utf8"));
+async function typesOf(name, folder) {
+  const schema = JSON.parse(readFileSync(new URL(`${name}.schema.json`, folder), "utf8"));
   const options = { bannerComment: BANNER, additionalProperties: false, style: { printWidth: 120 } };
   return await compile(plain(schema), name, options);
 }
 
 const stale = [];
-for (const name of ["request", "cancel", "completion", "view"]) {
+const folders = { request: SCHEMAS, cancel: SCHEMAS, completion: SCHEMAS, view: SCHEMAS, api: FACADE };
+for (const [name, folder] of Object.entries(folders)) {
   const file = new URL(`${name}.d.ts`, TYPES);
-  const text = await typesOf(name);
+  const text = await typesOf(name, folder);
   if (!process.argv.includes("--check")) writeFileSync(file, text);
   else if (readFileSync(file, "utf8") !== text) stale.push(`types/${name}.d.ts`);
 }

@@ -88,7 +88,9 @@ export function refusalOf({ status, statusText, body, retryAfterMs }, videoId) {
         status,
         detail: words,
       });
-  return Object.assign(error, { retryAfterMs });
+  // With status 402: what the call would pay for.
+  const due = body?.payments ? { priceUsd: body.price_usd, payments: body.payments } : {};
+  return Object.assign(error, { retryAfterMs, ...due });
 }
 
 function lost(error, signal, videoId) {

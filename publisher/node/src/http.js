@@ -7,6 +7,7 @@ import { Caller, refusalOf } from "./call.js";
 import { ReelbusError } from "./errors.js";
 import { follow } from "./events.js";
 import { asked, answered } from "./log.js";
+import { Operations } from "./operations.js";
 import { Patience, sleep } from "./patience.js";
 import { jobId } from "./request.js";
 import { about, withId } from "./unanswered.js";
@@ -24,15 +25,17 @@ const RESPOND_ASYNC = "respond-async";
 const REATTACH = "reattach";
 
 /** A client of one facade. It needs no closing. */
-export class HttpClient {
+export class HttpClient extends Operations {
   #url;
   #caller;
   #awayAtMostMs;
   #waitS = WAIT_S;
 
   constructor({ url, apiKey, awayAtMostMs = AWAY_AT_MOST_MS }) {
+    const caller = new Caller(url, apiKey);
+    super(caller);
     this.#url = url;
-    this.#caller = new Caller(url, apiKey);
+    this.#caller = caller;
     this.#awayAtMostMs = awayAtMostMs;
   }
 

@@ -92,6 +92,11 @@ export class PubSubClient {
     return await this.#overHttp("onProgress").onProgress(videoId, listener, options);
   }
 
+  /** The client of the facade, for `plan`, `list`, `spend` and all else that Pub/Sub can't answer. */
+  get http() {
+    return this.#overHttp("http");
+  }
+
   /** Ends the subscription and the connection. All waits fail; the jobs go on. */
   async close() {
     this.#replies.fail((videoId) => lostAnswer(new Error("the client was closed"), videoId));

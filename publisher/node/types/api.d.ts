@@ -1,0 +1,602 @@
+// Generated from the JSON Schema of the same name by scripts/types.js. Do not edit.
+
+/**
+ * The state of a job. The last four are terminal.
+ */
+export type JobState =
+  "queued" | "submitting" | "generating" | "storing" | "succeeded" | "failed" | "cancelled" | "expired";
+/**
+ * The state of one clip.
+ */
+export type ClipState = "planned" | "submitting" | "accepted" | "done" | "refused" | "unknown" | "late";
+/**
+ * Whether the provider charged for a call, as far as it is known.
+ */
+export type Charged = "yes" | "no" | "unknown";
+/**
+ * The kind of a failure. It decides the HTTP status of the answer.
+ */
+export type Category =
+  | "invalid_request"
+  | "safety_filter"
+  | "auth"
+  | "not_found"
+  | "conflict"
+  | "quota"
+  | "capacity"
+  | "budget"
+  | "cancelled"
+  | "expired"
+  | "timeout"
+  | "upstream"
+  | "storage"
+  | "internal"
+  | (string & {});
+/**
+ * Whether the provider charged for a call, as far as it is known.
+ */
+export type Charged1 = "yes" | "no" | "unknown";
+/**
+ * After which time a limit starts again from zero, in UTC.
+ */
+export type Period = "day" | "month" | (string & {});
+
+export interface Answers {
+  Listing: Listing;
+  VideoPlan: VideoPlan;
+  SpendReport: SpendReport;
+  Quote: Quote;
+  Evidence: Evidence;
+  Resolved: Resolved;
+  ErasePreview: ErasePreview;
+  Purge: Purge;
+  DeadLetters: DeadLetters;
+  DeadLetterDetail: DeadLetterDetail;
+  DeadLetterDone: DeadLetterDone;
+  Trouble: Trouble;
+  Health: Health;
+}
+/**
+ * One page of jobs.
+ */
+export interface Listing {
+  videos: JobView[];
+  /**
+   * The `cursor` of the next page; null on the last page.
+   */
+  next_cursor: string | null;
+}
+/**
+ * A job as callers see it.
+ */
+export interface JobView {
+  video_id: string;
+  state: JobState;
+  life: number;
+  /**
+   * Frames written of all frames by the local renderer, at most 0.95 until the video is stored; for other models estimated from the time that they usually take.
+   */
+  progress: number;
+  /**
+   * 1 is next of its caller, or else project, in its lane; only while queued, where known.
+   */
+  queue_position: number | null;
+  /**
+   * What the job waits for, if its state does not say so: `turn`, `batch`, `quota`, …
+   */
+  waiting_for: string | null;
+  cancel_requested: boolean;
+  prompt: string;
+  duration_seconds: number;
+  quality: string;
+  aspect_ratio: string;
+  resolution: string;
+  project_id: string | null;
+  scene_index: number | null;
+  labels: Labels;
+  created_at: string;
+  /**
+   * Since then the prompt and the files are gone.
+   */
+  erased_at: string | null;
+  timings: Timings;
+  history: Transition[];
+  clips: ClipView[];
+  model: string | null;
+  /**
+   * Another model makes it than the one asked for.
+   */
+  fallback: Fallback | null;
+  billed_seconds: number;
+  cost_usd: number;
+  charged: Charged;
+  gcs_path: string | null;
+  video_url: string | null;
+  poster_url: string | null;
+  width: number | null;
+  height: number | null;
+  /**
+   * What is wrong with a video that is delivered all the same.
+   */
+  defect: string | null;
+  error: Failure | null;
+  /**
+   * What keeps the job from going on, if that is no state of it.
+   */
+  notice: string | null;
+  /**
+   * Whose job it is; null for one that was made without a key.
+   */
+  caller: string | null;
+}
+export interface Labels {
+  [k: string]: string;
+}
+/**
+ * When the job was created, submitted, accepted and ended; None if that did not happen.
+ */
+export interface Timings {
+  created_at: string | null;
+  submitted_at: string | null;
+  accepted_at: string | null;
+  ended_at: string | null;
+}
+/**
+ * The moment at which the job entered a state.
+ */
+export interface Transition {
+  state: JobState;
+  at: string;
+}
+/**
+ * One entry of the ledger.
+ */
+export interface ClipView {
+  index: number;
+  state: ClipState;
+  model: string;
+  seconds: number;
+  billed_seconds: number;
+  price_usd: number;
+  charged: Charged;
+  attempt: number;
+  operation: string | null;
+  cause: Failure | null;
+}
+/**
+ * Why something failed, so that a person can act on it.
+ */
+export interface Failure {
+  category: Category;
+  code: string;
+  message: string;
+  retryable: boolean;
+  charged: Charged1;
+  field: string | null;
+}
+/**
+ * The model that was asked for, the one that makes the video, the reason and the price.
+ */
+export interface Fallback {
+  asked_for: string;
+  made_by: string;
+  why: string;
+  /**
+   * Of the whole video, at the model that made it.
+   */
+  price_usd: number;
+}
+/**
+ * What a generate call with this body would make.
+ */
+export interface VideoPlan {
+  clips: PlannedClip[];
+  billed_seconds: number;
+  price_usd: number;
+  /**
+   * The length of the video.
+   */
+  duration_seconds: number;
+  /**
+   * What is made beyond that length, and cut off.
+   */
+  cut_seconds: number;
+  /**
+   * How long the models usually take, one clip after the other.
+   */
+  expected_s: number;
+  model: string;
+  /**
+   * Built from the scene if the request has none.
+   */
+  prompt: string;
+  /**
+   * What the caller should know about the models before it pays.
+   */
+  warnings: string[];
+  /**
+   * The limits of spending that cover it; only for an operator, since others share them.
+   */
+  budgets: Cap[];
+  /**
+   * The least that is left of them; null without budgets.
+   */
+  budget_left_usd: number | null;
+  /**
+   * Why it would not be made now, although the request is valid.
+   */
+  refusal: Failure | null;
+  /**
+   * The job that exists for this id: the call would return it, and pay nothing.
+   */
+  video_id: string | null;
+  /**
+   * What keeps jobs from being made now, for example that no worker runs.
+   */
+  notice: string | null;
+}
+/**
+ * One paid call, which becomes one entry of the ledger.
+ */
+export interface PlannedClip {
+  model: string;
+  /**
+   * Length of what this call adds.
+   */
+  seconds: number;
+  billed_seconds: number;
+  price_usd: number;
+  /**
+   * How long it usually takes, for the estimated progress.
+   */
+  expected_s: number;
+  /**
+   * Its file holds all clips before it as well.
+   */
+  extends: boolean;
+}
+/**
+ * One limit in its present period.
+ */
+export interface Cap {
+  /**
+   * all, project:ID or label:KEY=VALUE
+   */
+  scope: string;
+  period: Period;
+  /**
+   * The present day or month in UTC, for example 2026-01-31 or 2026-01.
+   */
+  now: string;
+  limit_usd: number;
+  /**
+   * Paid, perhaps paid, or reserved for a clip that is about to be sent.
+   */
+  used_usd: number;
+  left_usd: number;
+  opens_again: string;
+}
+/**
+ * Amounts in US dollars. Days and months are those in UTC on which a clip was last sent.
+ */
+export interface SpendReport {
+  since: string;
+  as_of: string;
+  total: Amounts;
+  today: Amounts;
+  month: Amounts;
+  by_model: Group[];
+  by_project: Group[];
+  /**
+   * Only for an operator.
+   */
+  by_caller: Group[];
+  by_day: Group[];
+  /**
+   * The limits of spending; only for an operator, since callers share them.
+   */
+  caps: Cap[];
+}
+/**
+ * Amounts in US dollars; each amount counts in one field only.
+ */
+export interface Amounts {
+  clips: number;
+  charged_usd: number;
+  unknown_usd: number;
+  reserved_usd: number;
+}
+/**
+ * The amounts of one key, which is null for jobs without that project or label.
+ */
+export interface Group {
+  clips: number;
+  charged_usd: number;
+  unknown_usd: number;
+  reserved_usd: number;
+  key: string | null;
+}
+/**
+ * What a replay would pay for.
+ */
+export interface Quote {
+  may_replay: boolean;
+  why_not: string | null;
+  price_usd: number;
+  payments: PaymentView[];
+  /**
+   * The life of the job; null for a dead letter.
+   */
+  life: number | null;
+}
+/**
+ * One clip that would be sent to a paid model.
+ */
+export interface PaymentView {
+  clip: number;
+  model: string;
+  price_usd: number;
+  /**
+   * What was charged for it before, without a video.
+   */
+  charged_usd: number;
+  /**
+   * How many earlier submits of it may have been charged.
+   */
+  doubts: number;
+}
+/**
+ * A job and its unresolved clips.
+ */
+export interface Evidence {
+  job_id: string;
+  state: JobState;
+  life: number;
+  charged: Charged;
+  cost_usd: number;
+  doubts: UnresolvedClip[];
+  /**
+   * What to search for in the workers' logs.
+   */
+  log: string;
+}
+/**
+ * One clip whose charge is unknown.
+ */
+export interface UnresolvedClip {
+  clip: number;
+  state: ClipState;
+  model: string;
+  price_usd: number;
+  charged: Charged;
+  attempt: number;
+  sent_at: string | null;
+  sent_by: string | null;
+  nonce: string | null;
+  operation: string | null;
+  cause: string | null;
+  /**
+   * The attempt in doubt; null if only earlier attempts are in doubt.
+   */
+  present: Attempt | null;
+  /**
+   * Earlier attempts whose outcome is still unknown.
+   */
+  lost: Attempt[];
+  /**
+   * Operations that were found late: they are charged already.
+   */
+  late: string[];
+}
+/**
+ * The object prefix of one attempt, and the files that are stored there now.
+ */
+export interface Attempt {
+  prefix: string;
+  files: string[];
+}
+/**
+ * The job after a decision.
+ */
+export interface Resolved {
+  job: JobView;
+  clip: number;
+  /**
+   * The video that was found and is used instead of the decision.
+   */
+  adopted: string | null;
+}
+/**
+ * Whether the job can be erased now.
+ */
+export interface ErasePreview {
+  may_erase: boolean;
+  why_not: string | null;
+}
+/**
+ * What was erased, or would be.
+ */
+export interface Purge {
+  dry_run: boolean;
+  erased: string[];
+  /**
+   * Erased, but a worker must delete files or dead letters that could not be read or deleted now.
+   */
+  unfinished: string[];
+  kept: Kept[];
+}
+/**
+ * A job that is not erased.
+ */
+export interface Kept {
+  job_id: string;
+  reason: string;
+}
+/**
+ * Dead letters, the newest first.
+ */
+export interface DeadLetters {
+  dead_letters: DeadLetterView[];
+}
+/**
+ * A message that is not delivered any more, without its body.
+ */
+export interface DeadLetterView {
+  id: string;
+  job_id: string | null;
+  died_at: string;
+  cause: string;
+  deliveries: number;
+  topic: string;
+  subscription: string;
+}
+/**
+ * A dead letter with its body, and what its replay would pay for.
+ */
+export interface DeadLetterDetail {
+  id: string;
+  job_id: string | null;
+  died_at: string;
+  cause: string;
+  deliveries: number;
+  topic: string;
+  subscription: string;
+  attributes: Attributes;
+  /**
+   * The JSON that it holds, or its text; null if it has more than 100,000 bytes.
+   */
+  body: {
+    [k: string]: unknown;
+  };
+  replay: Quote;
+}
+export interface Attributes {
+  [k: string]: string;
+}
+/**
+ * The dead letter that was replayed or deleted.
+ */
+export interface DeadLetterDone {
+  replayed: string | null;
+  dropped: string | null;
+}
+/**
+ * The lists, each with 50 entries at most.
+ */
+export interface Trouble {
+  as_of: string;
+  dead_letters: DeadLetterView[];
+  /**
+   * Clips of which it is unknown whether they were charged.
+   */
+  doubtful: Stuck[];
+  /**
+   * Clips that were charged after their job had gone on.
+   */
+  late: Stuck[];
+  /**
+   * Jobs that are in their state for longer than usual, the oldest first.
+   */
+  overdue: Stuck[];
+  more: More;
+}
+/**
+ * A job that an operator should look at.
+ */
+export interface Stuck {
+  video_id: string;
+  caller: string | null;
+  project_id: string | null;
+  state: JobState;
+  since: string;
+  clip: number | null;
+  model: string | null;
+  /**
+   * Of the clip, or of the whole plan.
+   */
+  price_usd: number;
+  why: string;
+  action: "resolve" | "replay" | "cancel" | "wait" | "none" | (string & {});
+}
+/**
+ * Which lists have more entries than they show.
+ */
+export interface More {
+  [k: string]: boolean;
+}
+/**
+ * Counts stop at 10,000, those of dead letters at 1,000.
+ */
+export interface Health {
+  as_of: string;
+  counts: Counts;
+  oldest_queued_at: string | null;
+  /**
+   * Null where a look would hide them from other readers, as on Pub/Sub.
+   */
+  dead_letters: number | null;
+  /**
+   * Null if the bus can't count its messages, as Pub/Sub.
+   */
+  backlog: BacklogView[] | null;
+  /**
+   * Seen within 15 minutes, the latest first; they report once a minute.
+   */
+  workers: WorkerView[];
+  /**
+   * That no worker has been seen, if so.
+   */
+  notice: string | null;
+}
+export interface Counts {
+  [k: string]: number;
+}
+/**
+ * The messages of one subscription that are not settled.
+ */
+export interface BacklogView {
+  subscription: string;
+  messages: number;
+  oldest_at: string | null;
+}
+/**
+ * One worker, as its last heartbeat describes it. A worker of the release before describes nothing.
+ */
+export interface WorkerView {
+  owner: string;
+  seen_at: string;
+  /**
+   * How many jobs it runs at once.
+   */
+  slots: number | null;
+  /**
+   * Jobs that run or wait for a slot.
+   */
+  running: number | null;
+  /**
+   * Messages that it holds, by lane.
+   */
+  held: {
+    [k: string]: number;
+  } | null;
+  models: ModelPace[];
+}
+/**
+ * How fast one worker submits to one model.
+ */
+export interface ModelPace {
+  model: string;
+  per_minute: number;
+  /**
+   * The worker's share of the quota.
+   */
+  quota_per_minute: number;
+  /**
+   * Submits that wait for their turn.
+   */
+  waiting: number;
+  /**
+   * Seconds since the quota was used up; null if it never was.
+   */
+  refused_s_ago: number | null;
+}
