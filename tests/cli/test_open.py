@@ -9,7 +9,7 @@ import pytest
 
 from publisher.cli import open as open_command
 from publisher.context import PublisherContext
-from publisher.submit import publish_request
+from publisher.submit import publish_or_note
 from tests.cli.commands import Shell, complaint
 from tests.facade.hand import hand_at
 
@@ -22,7 +22,7 @@ def finished(shell: Shell) -> Path:
         async with hand_at(desk) as hand:
             job = await desk.jobs.get("one")
             assert job
-            await publish_request(desk, job)
+            await publish_or_note(desk, job)
             return (await hand.finish(await hand.take())).final_name
 
     shell.queued("one")

@@ -53,7 +53,7 @@ async def test_every_way_finds_the_same_jobs(
             and caller in (None, job.caller)
         ]
         assert await ids(jobs, query) == expected, query
-    await database.close()
+    await database.aclose()
 
 
 async def test_one_page_looks_at_so_many_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,4 +68,4 @@ async def test_one_page_looks_at_so_many_jobs(tmp_path: Path, monkeypatch: pytes
     assert (list(first.jobs), first.cursor is None) == ([], False), "a third of 60 jobs has the word"
     second = await jobs.list(JobQuery(terms=query.terms, project_id="none", limit=3, cursor=first.cursor))
     assert (list(second.jobs), second.cursor) == ([], None)
-    await database.close()
+    await database.aclose()
