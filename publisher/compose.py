@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from infra.event_loop import run_service
 from infra.gcp.settings import trace_project
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
+from infra.telemetry.opening import open_telemetry
 from publisher.context import PublisherContext, QueueLimit
 from publisher.doctor import examine_workers, no_jobs_yet
 from publisher.settings import PublisherSettings
@@ -61,8 +63,8 @@ async def open_context(
 ) -> AsyncIterator[PublisherContext]:
     """Open the ports that the settings name, and close them at the end.
 
-    With `check`, try what would otherwise fail later; services do that. Without `make`, a data folder that does not
-    exist is not made: the context then has empty stores in a temporary folder.
+    With `check`, try what would otherwise fail later, and open the telemetry; services do that. Without `make`, a data
+    folder that does not exist is not made: the context then has empty stores in a temporary folder.
     """
     async with AsyncExitStack() as stack:
         if not make and not await asyncio.to_thread(_has_data, settings):
@@ -72,6 +74,11 @@ async def open_context(
             settings = settings.model_copy(update={"data_dir": folder, **empty})
         elif settings.is_embedded:
             await asyncio.to_thread(make_data_folder, settings.data_dir)
+        telemetry = None
+        if check:
+            telemetry = stack.enter_context(
+                open_telemetry("facade", host=settings.host, metrics_port=settings.metrics_port)
+            )
         most = settings.max_queued_per_caller
         adapters = await stack.enter_async_context(Adapters())
         ctx = PublisherContext(
@@ -92,6 +99,14 @@ async def open_context(
             budgets=await adapters.budgets(settings.jobs_url) if settings.budgets else None,
             statistics=await adapters.statistics(settings.jobs_url),
         )
+        if telemetry:
+            ctx = replace(
+                ctx,
+                bus=telemetry.trace_bus(ctx.bus, settings.bus_url),
+                jobs=telemetry.trace_jobs(ctx.jobs, settings.jobs_url),
+                videos=telemetry.trace_videos(ctx.videos),
+                telemetry=telemetry,
+            )
         await check_subscriptions(ctx.bus)
         yield ctx
 

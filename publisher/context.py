@@ -1,8 +1,8 @@
 """The open ports that every use case of the publisher needs, and the view of one job that callers see."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from publisher.worker_watch import WorkerWatch
 from schemas.domain.budget import Limit
@@ -14,6 +14,9 @@ from schemas.errors import NotFound, Unavailable
 from schemas.ports import Budgets, Bus, Clock, JobStore, ProgressReports, Statistics, VideoStore
 from schemas.wire.caller_names import to_shown_id, to_stored_id
 from schemas.wire.request import VideoRequest
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 Planner: TypeAlias = Callable[[VideoRequest], Plan]
 """Returns the plan of the configured model for a request. Raises `Invalid` for a video that the model can't make."""
@@ -29,6 +32,16 @@ class QueueLimit:
 
     jobs: int
     starts_per_minute: float
+
+
+class CallTelemetry(Protocol):
+    """The telemetry of a facade."""
+
+    def trace_calls(self, app: "ASGIApp", routes: Mapping[Any, str]) -> "ASGIApp":
+        """Return the application in spans. `routes` has the templates of the paths by their endpoints."""
+
+    def watch_waits(self, count: Callable[[], int]) -> None:
+        """Export how many callers wait."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +66,8 @@ class PublisherContext:
     """What is used of them; None if the deployment does not look."""
     statistics: Statistics | None = None
     """Numbers about jobs, messages and workers; None if the deployment does not look."""
+    telemetry: CallTelemetry | None = None
+    """None if nothing collects it."""
 
 
 async def find(ctx: PublisherContext, job_id: str, *, caller: str | None = None) -> Job:

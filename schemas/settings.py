@@ -60,6 +60,9 @@ class Addresses(BaseModel):
     host: str = Field(default="127.0.0.1", description="Address that a service listens on.")
     port: int = Field(default=8000, ge=0, le=65535, validation_alias="PORT", description="The facade's port.")
 
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of a service's metrics for Prometheus, on REELBUS_HOST; 0: none."
+    )
     event_loop: Literal["auto", "asyncio", "uvloop"] = Field(
         default="auto", description="The event loop of the services; auto: uvloop if it is installed."
     )

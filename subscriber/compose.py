@@ -6,7 +6,8 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from infra.event_loop import run_service
 from infra.gcp.settings import trace_project
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
+from infra.telemetry.opening import open_telemetry
 from schemas.errors import Unavailable
 from schemas.former import former_names
 from subscriber.budget_guard import BudgetGuard
@@ -24,6 +26,9 @@ from subscriber.context import WorkerContext
 from subscriber.rate_limit import SubmitRateLimiter
 from subscriber.scratch import delete_stale, open_scratch_dir
 from subscriber.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from infra.telemetry.process import Telemetry
 
 __all__ = ["exit_with_parent", "open_context", "open_logs", "run_service"]
 
@@ -39,11 +44,13 @@ def open_logs(settings: WorkerSettings) -> None:
 @asynccontextmanager
 async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]:
     """Open every port of a worker by its address. They close in reverse order."""
-    async with (
-        _open_scratch(settings) as scratch,
-        Adapters() as adapters,
-        _open_budget_guard(adapters, settings) as guard,
-    ):
+    async with AsyncExitStack() as stack:
+        telemetry = stack.enter_context(
+            open_telemetry("worker", host=settings.host, metrics_port=settings.metrics_port)
+        )
+        scratch = await stack.enter_async_context(_open_scratch(settings))
+        adapters = await stack.enter_async_context(Adapters())
+        guard = await stack.enter_async_context(_open_budget_guard(adapters, settings, telemetry))
         videos = await adapters.videos(
             settings.videos_url,
             base_url=settings.facade_url,
@@ -51,7 +58,7 @@ async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]
             scratch=scratch,
             check=True,
         )
-        yield WorkerContext(
+        ctx = WorkerContext(
             bus=await adapters.bus(settings.bus_url, ack_deadline_s=settings.ack_deadline_s),
             jobs=await adapters.jobs(settings.jobs_url),
             videos=videos,
@@ -68,15 +75,33 @@ async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]
             search_every_s=settings.search_every_s,
             cancel_look_s=settings.cancel_look_s,
         )
+        yield _trace(ctx, settings, telemetry) if telemetry else ctx
+
+
+def _trace(ctx: WorkerContext, settings: WorkerSettings, telemetry: "Telemetry") -> WorkerContext:
+    """Return the context with the telemetry around its ports."""
+    return replace(
+        ctx,
+        bus=telemetry.trace_bus(ctx.bus, settings.bus_url),
+        jobs=telemetry.trace_jobs(ctx.jobs, settings.jobs_url),
+        videos=telemetry.trace_videos(ctx.videos),
+        model=telemetry.trace_model(ctx.model, settings.provider_url),
+        editor=telemetry.trace_editor(ctx.editor),
+    )
 
 
 @asynccontextmanager
-async def _open_budget_guard(adapters: Adapters, settings: WorkerSettings) -> AsyncIterator[BudgetGuard]:
+async def _open_budget_guard(
+    adapters: Adapters, settings: WorkerSettings, telemetry: "Telemetry | None"
+) -> AsyncIterator[BudgetGuard]:
     """Open the budget guard. It writes its last releases before the stores close."""
     if not settings.budgets:
         yield BudgetGuard()
         return
-    guard = BudgetGuard(settings.budgets, await adapters.budgets(settings.jobs_url))
+    budgets = await adapters.budgets(settings.jobs_url)
+    if telemetry:
+        budgets = telemetry.trace_budgets(budgets, await adapters.jobs(settings.jobs_url), settings.jobs_url)
+    guard = BudgetGuard(settings.budgets, budgets)
     async with guard.flush_at_exit():
         yield guard
 

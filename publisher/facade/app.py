@@ -77,6 +77,8 @@ async def open_state(settings: PublisherSettings) -> AsyncIterator[State]:
         url_signer = UrlSigner(secret, ctx.clock, link_s=settings.link_s) if secret else None
         linked = replace(ctx, videos=SignedUrlVideoStore(ctx.videos, url_signer)) if url_signer else ctx
         async with Waiters(linked, look_every_s=settings.look_every_s, max_waits=settings.max_waits) as waiters:
+            if ctx.telemetry:
+                ctx.telemetry.watch_waits(lambda: waiters.waiting)
             yield State(
                 settings=settings,
                 ctx=linked,
@@ -99,10 +101,13 @@ def build_app(state: State) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
         yield state
 
+    telemetry = state["ctx"].telemetry
+    templates = {route.endpoint: route.path for route in ROUTES}
     app = Starlette(
         routes=ROUTES,
         middleware=[
             Middleware(PublicPath, prefix=public_path(state["settings"])),
+            *([Middleware(telemetry.trace_calls, routes=templates)] if telemetry else []),
             Middleware(TraceMiddleware),
             Middleware(SecurityHeaders),
             Middleware(LingeringClose),

@@ -25,6 +25,7 @@ from tests.vertex.server import WireVertex, vertex_at
 
 LOOK_S = 0.02
 PATIENCE_S = 90
+MODEL = "veo-3.1-lite-generate-001"
 _NAME = "house"
 
 
@@ -51,8 +52,14 @@ class WireHouse:
         return part
 
     async def submit(self, job_id: str, **fields: Any) -> None:
-        """A job of one silent clip of four seconds."""
-        given = {"job_id": job_id, "prompt": "A harbour at dawn, gulls", "duration_seconds": 4, **fields}
+        """A job of one clip of four seconds."""
+        given = {
+            "job_id": job_id,
+            "prompt": "A harbour at dawn, gulls",
+            "duration_seconds": 4,
+            "model": MODEL,
+            **fields,
+        }
         await submit(self.desk, VideoRequest.model_validate(given))
 
     async def jobs(self) -> list[Job]:
@@ -90,7 +97,6 @@ async def wire_house(root: Path, **environment: str) -> AsyncIterator[WireHouse]
             **addresses,
             "DATA_DIR": str(root / _NAME),
             "MODEL": "vertex://acme/us-central1",
-            "FAST_MODELS": "veo-3.1-lite-generate-001",
             "VERTEX_BASE_URL": vertex.url,
             "ACK_DEADLINE_S": "2",
             "SUBMITS_PER_MINUTE": "6000",

@@ -1,0 +1,49 @@
+"""Opens the telemetry of one process, if the environment asks for it. OpenTelemetry is not loaded otherwise.
+
+OTEL_EXPORTER_OTLP_ENDPOINT names a collector, and the other variables of OpenTelemetry hold. REELBUS_METRICS_PORT opens
+an endpoint for Prometheus.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from schemas.errors import Invalid
+
+if TYPE_CHECKING:
+    from infra.telemetry.process import Telemetry
+
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+
+@contextmanager
+def open_telemetry(service: str, *, host: str, metrics_port: int) -> Iterator["Telemetry | None"]:
+    """Yield the telemetry of this service, or None. At the end of the context send what is left, for a second at most.
+
+    Raises `Invalid` if the libraries are not installed or the port is taken.
+    """
+    is_disabled = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    if is_disabled or not (os.environ.get(ENDPOINT) or metrics_port):
+        yield None
+        return
+    with _require_libraries():
+        from infra.telemetry.process import Telemetry
+        from infra.telemetry.providers import Providers
+
+        providers = Providers(service, sends=bool(os.environ.get(ENDPOINT)), host=host, metrics_port=metrics_port)
+    try:
+        yield Telemetry(providers.tracer, providers.meter, is_worker=service == "worker")
+    finally:
+        providers.stop()
+
+
+@contextmanager
+def _require_libraries() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith(("opentelemetry", "prometheus_client")):
+            raise
+        words = f"{error.name} is not installed: pip install 'reelbus[otel]', or 'reelbus[prometheus]' for the port"
+        raise Invalid(words, field=ENDPOINT) from error

@@ -1,0 +1,69 @@
+"""The telemetry of one process: it puts its decorators around the ports."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from opentelemetry.metrics import Meter
+from opentelemetry.trace import Tracer
+
+from infra.telemetry.bus import TracedBus
+from infra.telemetry.meters import Meters, StoredChanges
+from infra.telemetry.model import TracedEditor, TracedModel
+from infra.telemetry.server import App, TracedCalls
+from infra.telemetry.stores import TracedBudgets, TracedJobs, TracedVideos
+from schemas.ports import Budgets, Bus, Editor, JobStore, VideoModel, VideoStore
+
+_SYSTEMS = {"pubsub": "gcp_pubsub", "firestore": "gcp.firestore", "vertex": "gcp.vertex_ai"}
+"""The names of the conventions by the scheme of an address. Others are named by their scheme."""
+
+
+class Telemetry:
+    """Decorates the ports. Each address says what the port inside is."""
+
+    def __init__(self, tracer: Tracer, meter: Meter, *, is_worker: bool) -> None:
+        self._tracer = tracer
+        self._meters = Meters(meter)
+        self._changes = StoredChanges(self._meters)
+        if is_worker:
+            self._meters.observe("reelbus.jobs.in_flight", self._changes.jobs_in_flight)
+
+    def trace_bus(self, bus: Bus, url: str) -> Bus:
+        """Return the bus in spans."""
+        return TracedBus(bus, _system_of(url), tracer=self._tracer, meters=self._meters, changes=self._changes)
+
+    def trace_jobs(self, jobs: JobStore, url: str) -> JobStore:
+        """Return the job store in spans. It counts what is stored."""
+        return self._jobs(jobs, url)
+
+    def trace_budgets(self, budgets: Budgets, jobs: JobStore, url: str) -> Budgets:
+        """Return the budgets in spans. `jobs` is the store beside them, without decorators."""
+        return TracedBudgets(budgets, self._jobs(jobs, url), self._meters)
+
+    def trace_videos(self, videos: VideoStore) -> VideoStore:
+        """Return the video store in spans."""
+        return TracedVideos(videos, self._tracer)
+
+    def trace_model(self, model: VideoModel, url: str) -> VideoModel:
+        """Return the video model in spans."""
+        return TracedModel(model, _system_of(url), self._tracer, self._meters)
+
+    def trace_editor(self, editor: Editor) -> Editor:
+        """Return the editor in spans."""
+        return TracedEditor(editor, self._tracer)
+
+    def trace_calls(self, app: App, routes: Mapping[Any, str]) -> App:
+        """Return the ASGI application in spans. `routes` has the templates of the paths by their endpoints."""
+        return TracedCalls(app, tracer=self._tracer, meters=self._meters, routes=routes)
+
+    def watch_waits(self, count: Callable[[], int]) -> None:
+        """Export how many callers wait."""
+        self._meters.observe("reelbus.facade.waits", lambda: [(count(), {})])
+
+    def _jobs(self, jobs: JobStore, url: str) -> TracedJobs:
+        return TracedJobs(jobs, _system_of(url), tracer=self._tracer, meters=self._meters, changes=self._changes)
+
+
+def _system_of(url: str) -> str:
+    scheme = urlsplit(url).scheme
+    return _SYSTEMS.get(scheme, scheme)

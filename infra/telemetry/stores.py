@@ -1,0 +1,158 @@
+"""The stores in spans, and the metrics of what was stored."""
+
+import re
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+
+from opentelemetry.trace import Span, SpanKind, Tracer
+
+from infra.telemetry.ledger import Totals, totals_of
+from infra.telemetry.meters import Meters, StoredChanges
+from infra.telemetry.spans import Attributes, begin, has_parent, parent_in, set_job, size_of, work_in
+from schemas.domain.budget import BudgetShard
+from schemas.domain.job import Job
+from schemas.errors import Conflict, Unavailable
+from schemas.ports import Budgets, JobPage, JobQuery, JobStore, StoredFile, VideoStore
+
+
+class TracedJobs:
+    """A `JobStore` that does what the store inside it does."""
+
+    def __init__(self, jobs: JobStore, system: str, *, tracer: Tracer, meters: Meters, changes: StoredChanges) -> None:
+        self._jobs = jobs
+        self._system = system
+        self._tracer, self._meters, self._changes = tracer, meters, changes
+
+    async def create(self, job: Job) -> Job:
+        set_job(job)
+        with self._write_span(job):
+            created = await self._jobs.create(job)
+        self._changes.note(created)
+        return created
+
+    async def get(self, job_id: str) -> Job | None:
+        if has_parent():
+            with work_in(begin(self._tracer, "get jobs", SpanKind.CLIENT, self._about("get"))):
+                job = await self._jobs.get(job_id)
+        else:  # no call or message asked for it: the trace is not known before the record is
+            job = await self._jobs.get(job_id)
+        if job:
+            set_job(job)
+            self._changes.note(job)
+        return job
+
+    async def save(self, job: Job) -> Job:
+        async with self.replace(job) as before:
+            saved = await self._jobs.save(job)
+        self._changes.count(before, saved)
+        return saved
+
+    async def list(self, query: JobQuery) -> JobPage:
+        page = await self._jobs.list(query)
+        for job in page.jobs:
+            self._changes.note(job)
+        return page
+
+    async def ahead_of(self, job: Job) -> int | None:
+        return await self._jobs.ahead_of(job)
+
+    async def count_queued(self, key: str, *, at_most: int) -> int:
+        return await self._jobs.count_queued(key, at_most=at_most)
+
+    @asynccontextmanager
+    async def replace(self, job: Job) -> AsyncIterator[Totals]:
+        """Write the job in the context, in a span, and get the totals of the version that the write replaces."""
+        set_job(job)
+        before = self._changes.before(job)
+        if before is None:
+            stored = await self._jobs.get(job.job_id)
+            before = totals_of(stored) if stored else Totals()  # another version than the job's: the write will fail
+        try:
+            with self._write_span(job):
+                yield before
+        except Conflict:
+            self._meters.add("reelbus.conflicts", 1)
+            raise
+        except Unavailable:
+            self._changes.doubt(before, job)
+            raise
+
+    def count(self, before: Totals, job: Job) -> None:
+        """Count a version that was written in the context of `replace`."""
+        self._changes.count(before, job)
+
+    def _write_span(self, job: Job) -> AbstractContextManager[Span]:
+        parent = parent_in(job.traceparent)
+        return work_in(begin(self._tracer, "cas jobs", SpanKind.CLIENT, self._about("cas"), parent=parent))
+
+    def _about(self, operation: str) -> Attributes:
+        return {"db.system.name": self._system, "db.operation.name": operation, "db.collection.name": "jobs"}
+
+
+class TracedBudgets:
+    """`Budgets` that do what those inside them do. A reservation is a write of the job as well."""
+
+    def __init__(self, budgets: Budgets, jobs: TracedJobs, meters: Meters) -> None:
+        self._budgets, self._jobs = budgets, jobs
+        self._shards: dict[str, BudgetShard] = {}
+        meters.observe("reelbus.budget.used", self._shares)
+
+    async def read(self, names: Sequence[str]) -> Sequence[BudgetShard]:
+        shards = await self._budgets.read(names)
+        self._shards.update((shard.name, shard) for shard in shards if shard.revision)
+        return shards
+
+    async def reserve(self, job: Job, slices: Sequence[BudgetShard]) -> Job:
+        async with self._jobs.replace(job) as before:
+            saved = await self._budgets.reserve(job, slices)
+        self._jobs.count(before, saved)
+        return saved
+
+    async def give_back(self, found: BudgetShard) -> None:
+        await self._budgets.give_back(found)
+
+    def _shares(self) -> Iterable[tuple[float, Attributes]]:
+        """Return the used share of each budget in its newest period, of the shards that this worker has read."""
+        periods: defaultdict[str, dict[str, list[BudgetShard]]] = defaultdict(dict)
+        for shard in tuple(self._shards.values()):
+            scope, period, _ = shard.name.rsplit("~", 2)
+            kind = "day" if re.fullmatch(r"\d+-\d+-\d+", period) else "month"
+            periods[f"{scope} a {kind}"].setdefault(period, []).append(shard)
+        for budget, shards_by_period in periods.items():
+            newest = shards_by_period[max(shards_by_period)]
+            allotted = sum((shard.allotted for shard in newest), Decimal(0))
+            used = sum((shard.used for shard in newest), Decimal(0))
+            yield float(used / allotted) if allotted else 1.0, {"reelbus.budget": budget}
+
+
+class TracedVideos:
+    """A `VideoStore` that does what the store inside it does."""
+
+    def __init__(self, videos: VideoStore, tracer: Tracer) -> None:
+        self._videos, self._tracer = videos, tracer
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return self._videos.reads
+
+    async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
+        size = len(source) if isinstance(source, bytes) else size_of(source)
+        with work_in(begin(self._tracer, "put", SpanKind.CLIENT, {"reelbus.bytes": size})):
+            return await self._videos.put(name, source, content_type=content_type)
+
+    async def fetch(self, name: str, to: Path) -> None:
+        with work_in(begin(self._tracer, "fetch", SpanKind.CLIENT, {})) as span:
+            await self._videos.fetch(name, to)
+            span.set_attribute("reelbus.bytes", size_of(to))
+
+    async def list(self, prefix: str) -> Sequence[StoredFile]:
+        return await self._videos.list(prefix)
+
+    async def delete(self, name: str) -> None:
+        await self._videos.delete(name)
+
+    async def url_for(self, name: str) -> str:
+        return await self._videos.url_for(name)

@@ -1,0 +1,134 @@
+"""What is counted of a record's changes agrees with its ledger, whatever happens to the job."""
+
+from collections import Counter
+from decimal import Decimal
+
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import invariant
+
+from infra.telemetry.catalogue import METRICS
+from infra.telemetry.ledger import increments_of, totals_of
+from schemas.domain import events as ev
+from schemas.domain.clip import Plan
+from schemas.domain.job import Job
+from schemas.domain.state_machine import advance
+from schemas.errors import Charged
+from tests.unit.makers import (
+    GONE,
+    NO,
+    PRICE,
+    a_job,
+    accepted,
+    after,
+    done,
+    judged,
+    late,
+    lost,
+    replayed,
+    started,
+    stored,
+    wished,
+)
+from tests.unit.test_state_machine import Life
+
+_DECISIONS = (ev.Resolved, ev.Replayed, ev.Erased)
+"""What an operator does, whose processes count nothing."""
+
+
+def _count(*events: ev.Step) -> tuple[Job, Counter[str]]:
+    """The job after the events, and what was counted: sums by metric and by the attribute that tells them apart."""
+    job, sums = a_job(), Counter[str]()
+    for event in events:
+        before, job = totals_of(job), advance(job, event)
+        for name, amount, attributes in increments_of(before, job):
+            assert attributes.keys() <= set(METRICS[name].attributes)
+            key = attributes.get("reelbus.charged") or attributes.get("reelbus.clip.state") or ""
+            sums[f"{name} {key}".strip()] += amount  # type: ignore[assignment]
+    return job, sums
+
+
+def _spend(sums: Counter[str]) -> dict[str, float]:
+    return {key.removeprefix("reelbus.spend "): usd for key, usd in sums.items() if key.startswith("reelbus.spend ")}
+
+
+def test_a_clip_is_spent_when_it_is_done() -> None:
+    _, sums = _count(started(), accepted())
+    assert _spend(sums) == {}
+    job, sums = _count(started(), accepted(), done(), stored())
+    assert _spend(sums) == {"yes": float(job.cost_usd)} == {"yes": float(PRICE)}
+    assert (sums["reelbus.clips accepted"], sums["reelbus.clips done"], sums["reelbus.jobs"]) == (1, 1, 1)
+    assert sums["reelbus.video.billed"] == 4
+
+
+def test_a_clip_is_spent_at_the_price_that_the_provider_names() -> None:
+    cheaper = ev.ClipDone(at=after(60), clip=0, output="work/job-1/0/1/clip.mp4", price_usd=Decimal("0.31"))
+    job, sums = _count(started(), accepted(), cheaper, stored())
+    assert _spend(sums) == {"yes": 0.31} == {"yes": float(job.cost_usd)}
+
+
+def test_a_generation_that_fails_is_spent_as_its_failure_says() -> None:
+    for charged, spent in ((Charged.NO, {}), (Charged.YES, {"yes": 0.4}), (Charged.UNKNOWN, {"unknown": 0.4})):
+        failed = ev.ClipFailed(at=after(60), clip=0, failure=NO.model_copy(update={"charged": charged}))
+        assert _spend(_count(started(), accepted(), failed)[1]) == spent
+
+
+def test_an_accepted_clip_of_a_cancelled_job_is_spent() -> None:
+    assert _spend(_count(started(), accepted(), wished())[1]) == {"yes": 0.4}
+
+
+def test_an_unknown_submit_counts_once_and_its_video_too() -> None:
+    found = ev.FoundUnderPrefix(at=after(600), clip=0, output="work/job-1/0/1/clip.mp4")
+    assert _spend(_count(started(), lost(), found, stored())[1]) == {"unknown": 0.4, "yes": 0.4}
+    assert _spend(_count(started(), lost(), judged())[1]) == {"unknown": 0.4}
+
+
+def test_a_late_operation_is_discarded_and_a_replay_does_not_pay_it_again() -> None:
+    ending = (started(), lost(), judged(), late())
+    job, sums = _count(*ending)
+    assert _spend(sums) == {"unknown": 0.4, "discarded": 0.4}
+    assert sums["reelbus.clips late"] == 1
+    job, again = _count(*ending, replayed(), done(), stored())
+    assert _spend(again) == _spend(sums)
+    assert job.cost_usd == PRICE
+
+
+def test_a_cancelled_job_that_is_replayed_is_not_spent_twice() -> None:
+    job, sums = _count(started(), accepted(), wished(), replayed(), done(), stored())
+    assert _spend(sums) == {"yes": 0.4} == {"yes": float(job.cost_usd)}
+    assert sums["reelbus.jobs"] == 2
+
+
+def test_a_free_clip_spends_nothing_and_is_never_in_doubt() -> None:
+    free = GONE.model_copy(update={"charged": Charged.NO})
+    plan = Plan(clips=tuple(it.model_copy(update={"price_usd": Decimal(0)}) for it in started().plan.clips))
+    _, sums = _count(started(plan), lost(), ev.SubmitGivenUp(at=after(600), failure=free))
+    assert _spend(sums) == {}
+    assert sums["reelbus.clips unknown"] == 0
+
+
+class Counted(Life):
+    """A job under fire, whose changes are counted."""
+
+    spent = Decimal(0)
+    decided = False
+
+    def take(self, event: ev.Step) -> bool:
+        if not super().take(event):
+            return False
+        self.decided = self.decided or isinstance(event, _DECISIONS)
+        for name, amount, attributes in increments_of(totals_of(self.before), self.job):
+            assert amount >= 0
+            if name == "reelbus.spend" and attributes["reelbus.charged"] != "unknown":
+                self.spent += Decimal(str(amount))
+        return True
+
+    @invariant()
+    def what_was_counted_is_the_ledgers(self) -> None:
+        if self.job.ended and not self.decided:
+            assert self.spent == self.job.cost_usd
+
+
+TestCounted = Counted.TestCase
+TestCounted.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)

@@ -1,0 +1,28 @@
+"""Metrics for those who scrape."""
+
+import socket
+from pathlib import Path
+
+import httpx
+
+from tests.support.wire import wire_house
+from tests.vertex.script import Step
+
+
+async def test_the_names_in_prometheus(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    async with wire_house(tmp_path) as house:
+        house.vertex.studio.default = Step(shrink=8)
+        await house.start("worker", REELBUS_METRICS_PORT=str(port))
+        await house.submit("one", generate_audio=False)
+        [job] = await house.ended(1)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            told = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+    model = 'gen_ai_request_model="veo-3.1-lite-generate-001"'
+    spend = next(line for line in told.splitlines() if line.startswith("reelbus_spend_total{"))
+    assert model in spend
+    assert 'reelbus_charged="yes"' in spend
+    assert float(spend.rpartition(" ")[2]) == float(job.cost_usd)
+    for name in ("reelbus_clips_total", "reelbus_jobs_total", "reelbus_job_duration_seconds_bucket"):
+        assert f"{name}{{" in told, name

@@ -1,0 +1,128 @@
+"""What a span says of an error, whose child it is, and how a write whose answer was lost is counted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, Tracer
+
+from infra.adapters import Adapters
+from infra.telemetry import meters
+from infra.telemetry.process import Telemetry
+from infra.telemetry.spans import begin, parent_in, traceparent_of, work_in
+from schemas.domain.events import Step
+from schemas.domain.job import Job
+from schemas.domain.state_machine import advance
+from schemas.errors import Conflict, SubmitRefused, Unavailable
+from schemas.ports import JobStore
+from tests.unit.makers import BUSY, a_job, accepted, done, started, stored
+
+THEIRS = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@dataclass
+class Told:
+    """What the SDK was told, in this process."""
+
+    telemetry: Telemetry
+    tracer: Tracer
+    spans: InMemorySpanExporter
+    metrics: InMemoryMetricReader
+
+    def total(self, name: str) -> float:
+        data = self.metrics.get_metrics_data()
+        found = [
+            point
+            for each in (data.resource_metrics if data else [])
+            for scope in each.scope_metrics
+            for metric in scope.metrics
+            if metric.name == name
+            for point in metric.data.data_points
+        ]
+        return float(sum(cast("Any", point).value for point in found))
+
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
+    tracing, metering = TracerProvider(shutdown_on_exit=False), MeterProvider([reader], shutdown_on_exit=False)
+    tracing.add_span_processor(SimpleSpanProcessor(spans))
+    tracer = tracing.get_tracer("test")
+    yield Told(Telemetry(tracer, metering.get_meter("test"), is_worker=True), tracer, spans, reader)
+    tracing.shutdown()
+    metering.shutdown()
+
+
+def test_a_span_names_the_kind_of_an_error_and_none_of_its_words(told: Told) -> None:
+    for error in (Unavailable("a secret prompt"), SubmitRefused(BUSY)):
+        with pytest.raises(type(error)), work_in(begin(told.tracer, "put", SpanKind.CLIENT, {})):
+            raise error
+    seen = told.spans.get_finished_spans()
+    assert [(span.attributes or {})["error.type"] for span in seen] == ["Unavailable", "quota"]
+    assert not [span for span in seen if span.events or span.status.description]
+
+
+def test_a_span_stays_in_the_trace_of_its_job(told: Told) -> None:
+    with work_in(begin(told.tracer, "outer", SpanKind.INTERNAL, {}, parent=parent_in(THEIRS))) as outer:
+        assert traceparent_of(outer).split("-")[1] == THEIRS.split("-")[1]
+        assert parent_in(THEIRS) is None, "the present span is in that trace"
+        with work_in(begin(told.tracer, "inner", SpanKind.INTERNAL, {})):
+            pass
+    inner, outer_seen = told.spans.get_finished_spans()
+    assert inner.parent is not None
+    assert outer_seen.context is not None
+    assert inner.parent.span_id == outer_seen.context.span_id
+
+
+@dataclass
+class LosesAnswers:
+    """A real store that writes, and then does not answer."""
+
+    jobs: JobStore
+    is_lossy: bool = False
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.jobs, name)
+
+    async def save(self, job: Job) -> Job:
+        saved = await self.jobs.save(job)
+        if self.is_lossy:
+            raise Unavailable("the answer was lost")
+        return saved
+
+
+async def test_each_write_counts_once_whoever_reads_it(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one whose answer was lost, and one whose version before is not remembered any more."""
+    async with Adapters() as adapters:
+        inner = LosesAnswers(await adapters.jobs(f"sqlite://{tmp_path}/reelbus.db"))
+        jobs = told.telemetry.trace_jobs(cast("JobStore", inner), "sqlite:")
+        job = await jobs.create(a_job())
+        for event in (started(), accepted(), done()):
+            job = await jobs.save(advance(job, event))
+        inner.is_lossy = True
+        ended = advance(job, stored())
+        with pytest.raises(Unavailable):
+            await jobs.save(ended)
+        assert (told.total("reelbus.spend"), told.total("reelbus.jobs")) == (0.4, 0)
+        with pytest.raises(Conflict):
+            await jobs.save(ended)
+        for _ in range(2):
+            assert await jobs.get(job.job_id)
+        assert (told.total("reelbus.jobs"), told.total("reelbus.conflicts")) == (1, 1)
+
+        inner.is_lossy = False
+        monkeypatch.setattr(meters, "KNOWN_AT_MOST", 0)
+        other = await jobs.create(a_job(job_id="job-2"))
+        last: tuple[Step, ...] = (started(), accepted(), done(), stored())
+        for step in last:
+            other = await jobs.save(advance(other, step))
+        assert (told.total("reelbus.spend"), told.total("reelbus.jobs")) == (0.8, 2)
