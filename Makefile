@@ -2,11 +2,11 @@
 # that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations into .venv at once would break it
-.PHONY: help demo demo-pythons demo-gcp serve node test test-processes test-gcp soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check check generated format clean lock packages install-run install-dev install-bench
+.PHONY: help demo demo-pythons demo-gcp serve node test test-processes test-gcp soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check check generated format clean lock packages browser pictures install-run install-dev install-browser install-bench
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 # Compiled modules are kept, whatever the environment says: the tests start a process hundreds of times.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore tests/mixed --ignore tests/container
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore tests/mixed --ignore tests/container --ignore tests/browser
 CHAOS = $(JOBS:%=--jobs %) $(KILLS:%=--kills %) $(SEED:%=--seed %) $(MINUTES:%=--minutes %)
 
 help: ## Show this list
@@ -36,6 +36,14 @@ test-gcp: install-dev node ## Only the tests on Google's emulators
 node: ## Install what the Node package's tests need; without npm they are skipped, and fail in CI
 	@if command -v npm >/dev/null; then $(MAKE) -s publisher/node/node_modules/.package-lock.json; \
 	else echo "no npm: the Node package is not tested" >&2; fi
+
+browser: install-browser ## The console in Debian's Chromium: every page, both themes, keyboard only; installs Chromium if root may
+	@scripts/find-chromium >/dev/null
+	$(BIN)/pytest -q -n 2 --dist worksteal tests/browser
+
+pictures: install-browser ## Make the pictures of the console in the README anew, from a demo of its own
+	@scripts/find-chromium >/dev/null
+	$(BIN)/python -m tests.browser.pictures
 
 soak: install-dev node ## Minutes: 80 jobs at once through two killed workers, 16 power cuts, the longest films, what waits for leases
 	$(PYTEST) -n 8 -m slow --ignore tests/fairness/test_kills.py tests
@@ -110,7 +118,7 @@ clean: ## Remove everything that was made here: .venv, data of the embedded defa
 	rm -rf .venv publisher/node/node_modules .reelbus build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mixed reelbus-demo.mp4
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-install-run install-dev install-bench: # scripts/bootstrap does nothing if it is done already
+install-run install-dev install-browser install-bench: # scripts/bootstrap does nothing if it is done already
 	@scripts/bootstrap $(@:install-%=%)
 
 publisher/node/node_modules/.package-lock.json: publisher/node/package-lock.json

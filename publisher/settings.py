@@ -111,6 +111,7 @@ class PublisherSettings(Settings):
         default="",
         description="Host names of the facade beside localhost and that of the public URL, with commas.",
     )
+    console: bool = Field(default=True, description="Serve the web console under /console.")
     open_to_all: bool = Field(default=False, description="Listen on a network although callers need no key.")
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(parse_keys)] = Field(
         default=(),

@@ -142,6 +142,7 @@ NAMES = frozenset(name.upper() for name in Addresses.model_fields) | frozenset(
         "BODY_WITHIN_S",
         "BUDGETS",
         "CANCEL_LOOK_S",
+        "CONSOLE",
         "DRAIN_S",
         "EVENTS_LOOK_EVERY_S",
         "GENERATION_S",

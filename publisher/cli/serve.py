@@ -136,7 +136,8 @@ async def _watch(children: Sequence[Child], stop: asyncio.Event, settings: Publi
     async def announce() -> None:
         if all([await child.ready() for child in children]):
             url = address(settings)
-            click.echo(f"Ready at {url}   try: {_EXAMPLE.format(url=url, body=_BODY)}")
+            console = f"console: {url}/console   " if settings.console else ""
+            click.echo(f"Ready at {url}   {console}try: {_EXAMPLE.format(url=url, body=_BODY)}")
             sys.stdout.flush()
 
     exits = {asyncio.create_task(child.wait()): child for child in children}

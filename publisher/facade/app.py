@@ -1,18 +1,17 @@
 """The ASGI application: its routes, its middleware, and the state that opens and closes with it."""
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
-from starlette.routing import Route
 
 from publisher.compose import link_secret, open_context, open_disk_check, open_token_check
+from publisher.console.app import ROUTES as CONSOLE_ROUTES
+from publisher.console.app import ConsoleMiddleware, build_console
 from publisher.facade import events, files, generate, money, openapi, operator, routes
 from publisher.facade.auth import Authenticator, SignedUrlVideoStore, UrlSigner
 from publisher.facade.call import State
@@ -29,21 +28,12 @@ from publisher.facade.middleware import (
     public_path,
 )
 from publisher.facade.request_body import AdmissionControl, BodyLimit, ContentType, Uploads
-from publisher.facade.request_headers import LETTER_ID, VIDEO_ID
+from publisher.facade.request_headers import LETTER_ID, VIDEO_ID, ExactRoute
 from publisher.facade.watched_jobs import WatchedJobs
 from publisher.settings import PublisherSettings
 from publisher.spend_report import SpendReports
 from publisher.waiting import Waiters
 from schemas.errors import ReelbusError
-
-
-class ExactRoute(Route):
-    """A route whose pattern ends where the path ends. Starlette's `$` also matches before a line break at the end."""
-
-    def __init__(self, path: str, endpoint: Any, *, methods: list[str] | None = None) -> None:
-        super().__init__(path, endpoint, methods=methods)
-        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
-
 
 ROUTES = [
     ExactRoute("/api/videos/generate", generate.generate, methods=["POST"]),
@@ -102,7 +92,8 @@ def build_app(state: State) -> Starlette:
         yield state
 
     telemetry = state["ctx"].telemetry
-    templates = {route.endpoint: route.path for route in ROUTES}
+    templates = {route.endpoint: route.path for route in (*ROUTES, *CONSOLE_ROUTES)}
+    console = [Middleware(ConsoleMiddleware, console=build_console(state))] if state["settings"].console else []
     app = Starlette(
         routes=ROUTES,
         middleware=[
@@ -113,6 +104,7 @@ def build_app(state: State) -> Starlette:
             Middleware(LingeringClose),
             Middleware(ErrorMiddleware),
             Middleware(HostCheck, hosts=AllowedHosts(state["settings"]), check_origins=state["authenticator"].open),
+            *console,
             Middleware(AuthMiddleware, authenticator=state["authenticator"]),
             Middleware(BodyLimit, limit_bytes=state["settings"].body_limit_bytes),
             Middleware(ContentType),

@@ -49,10 +49,10 @@ async def events(call: Call) -> Response:
             video_id = to_shown_id(access.jobs_of, job.job_id)
             return error_response(error, video_id=video_id, status_url=status_url(call, video_id))
         watched = stack.enter_context(call.state["watched_jobs"].watch(job))
-        return _Stream(_stream_events(call, watched, waiter), call.state["settings"].heartbeat_s, stack.pop_all())
+        return EventStream(_stream_events(call, watched, waiter), call.state["settings"].heartbeat_s, stack.pop_all())
 
 
-class _Stream(EventSourceResponse):
+class EventStream(EventSourceResponse):
     """A response that leaves the `held` context at its end, also if the stream never began."""
 
     def __init__(self, events: AsyncIterator[ServerSentEvent], heartbeat_s: float, held: ExitStack) -> None:

@@ -94,11 +94,12 @@ class _TraceResponder:
         return self._send(message)
 
 
-_ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
+_ALWAYS = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY"}
+_UNLESS_SET = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
 class SecurityHeaders:
-    """Forbids sniffing and framing, and caching unless the response allows it."""
+    """Forbids sniffing and framing; and caching and referrers, unless the response allows them."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -119,7 +120,8 @@ class _SecurityHeadersResponder:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.update(_ALWAYS)
-            headers.setdefault("Cache-Control", "no-store")
+            for name, value in _UNLESS_SET.items():
+                headers.setdefault(name, value)
         return self._send(message)
 
 
@@ -197,7 +199,7 @@ class AuthMiddleware:
         await self._app(scope, receive, send)
 
 
-_OWN = ("/api", "/videos", "/livez", "/readyz", "/openapi.json")
+_OWN = ("/api", "/videos", "/console", "/livez", "/readyz", "/openapi.json")
 
 
 def public_path(settings: PublisherSettings) -> str:

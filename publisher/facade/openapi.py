@@ -90,7 +90,8 @@ _LINKS = {
 async def root(call: Call) -> Response:
     """Answer with the links of the API."""
     prefix = public_path(call.state["settings"])
-    links = {name: prefix + path for name, path in _LINKS.items()}
+    pages = {"console": "/console"} if call.state["settings"].console else {}
+    links = {name: prefix + path for name, path in {**_LINKS, **pages}.items()}
     return JSONResponse({"service": "video-generation-api", **links})
 
 

@@ -1,12 +1,14 @@
-"""Reads `Prefer` (RFC 7240), `Idempotency-Key` and the body of a generate call, and the `{video_id}` of a path."""
+"""Reads `Prefer` (RFC 7240), `Idempotency-Key` and the body of a generate call, and matches paths and their ids."""
 
 import asyncio
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import Headers
+from starlette.routing import Route
 
 from schemas.errors import Invalid
 from schemas.wire.request import VideoRequest
@@ -41,6 +43,14 @@ class _LetterId(Convertor[str]):
 
 register_url_convertor("video_id", _VideoId())
 register_url_convertor("letter_id", _LetterId())
+
+
+class ExactRoute(Route):
+    """A route whose pattern ends where the path ends. Starlette's `$` also matches before a line break at the end."""
+
+    def __init__(self, path: str, endpoint: Any, *, methods: list[str] | None = None) -> None:
+        super().__init__(path, endpoint, methods=methods)
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
 
 
 _KEY = "Idempotency-Key"

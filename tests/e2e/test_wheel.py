@@ -15,6 +15,9 @@ import importlib.metadata as m, importlib.util, importlib.resources as r
 packages = ("schemas", "publisher", "subscriber", "infra")
 print(all(r.files(name).joinpath("py.typed").is_file() for name in packages))
 print(importlib.util.find_spec("google") is None)
+console = r.files("publisher.console")
+needed = ("templates/job.html", "static/htmx-4.0.1.min.js", "static/htmx-4.0.1.LICENSE.txt")
+print(all(console.joinpath(name).is_file() for name in needed))
 licence = m.distribution("reelbus").read_text("licenses/LICENSE")
 print(m.metadata("reelbus")["License-Expression"] == "Apache-2.0" and "END OF TERMS" in licence)
 """
@@ -51,7 +54,7 @@ def test_the_installed_wheel_makes_a_video_carries_types_and_no_google_package(i
     assert answer["state"] == "succeeded"
     assert Path(answer["file"]) == film
     assert film.stat().st_size > 10_000
-    assert _run(str(installed / "python"), "-c", WHAT_IS_THERE, cwd=tmp_path).split() == ["True"] * 3
+    assert _run(str(installed / "python"), "-c", WHAT_IS_THERE, cwd=tmp_path).split() == ["True"] * 4
 
 
 def _run(*command: str, cwd: Path = ROOT) -> str:

@@ -1,0 +1,93 @@
+"""Reads the forms of the console, within the limits that the API has for bodies."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+
+from publisher.facade.call import Call
+from publisher.facade.request_body import UnsupportedType, Upload
+from schemas.errors import Invalid
+
+_FIELDS_AT_MOST = 60
+_FIELD_BYTES_AT_MOST = 100_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentFile:
+    """A file that the visitor chose."""
+
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Form:
+    """The fields of a form, without those that are empty."""
+
+    texts: dict[str, str]
+    files: dict[str, SentFile]
+
+    def text(self, name: str) -> str:
+        """Return a field without blanks at its ends; an empty text if it was not filled in."""
+        return self.texts.get(name, "")
+
+
+def number_of(form: Form, name: str) -> int | None:
+    """Return a hidden field; None if it is missing or no whole number."""
+    text = form.text(name)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def amount_of(form: Form, name: str) -> Decimal | None:
+    """Return the price that a page showed and the visitor agreed to; None if it is missing or no amount."""
+    try:
+        usd = Decimal(form.text(name))
+    except InvalidOperation:
+        return None
+    return usd if usd.is_finite() and usd >= 0 else None
+
+
+async def read_form(call: Call) -> Form:
+    """Return the form. Raises `Invalid`, `UnsupportedType`, `TooSlow`, `TooLarge` and `Overloaded`."""
+    with Upload(call.state["uploads"]) as upload:
+        body = await upload.read(call)
+        kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "multipart/form-data":
+            parser = MultiPartParser(
+                call.headers,
+                _stream(body),
+                max_files=1,
+                max_fields=_FIELDS_AT_MOST,
+                max_part_size=_FIELD_BYTES_AT_MOST,
+            )
+            try:
+                data = await parser.parse()
+            except (MultiPartException, KeyError, UnicodeDecodeError, LookupError) as error:
+                raise Invalid(f"the form can't be read: {error}") from error
+        elif kind == "application/x-www-form-urlencoded":
+            if len(body) > _FIELD_BYTES_AT_MOST:
+                raise Invalid(f"the form must have at most {_FIELD_BYTES_AT_MOST:,} bytes")
+            data = await FormParser(call.headers, _stream(body)).parse()
+        else:
+            raise UnsupportedType("Send the form of a page of this console")
+        return await _to_form(data)
+
+
+async def _stream(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body
+
+
+async def _to_form(data: FormData) -> Form:
+    texts, files = dict[str, str](), dict[str, SentFile]()
+    for name, value in data.multi_items():
+        if isinstance(value, UploadFile):
+            content = await value.read()
+            await value.close()
+            if content:
+                files[name] = SentFile(media_type=value.content_type or "", content=content)
+        elif text := value.replace("\r\n", "\n").strip():
+            texts[name] = text
+    return Form(texts=texts, files=files)
