@@ -2,7 +2,7 @@
 # that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations into .venv at once would break it
-.PHONY: help demo demo-pythons demo-gcp serve node test test-processes test-gcp soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check check generated format clean lock packages browser pictures install-run install-dev install-browser install-bench
+.PHONY: help demo demo-pythons demo-gcp serve node test test-processes test-gcp deploy-check run-deploy-check soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check check generated format clean lock packages browser pictures install-run install-dev install-browser install-bench
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 # Compiled modules are kept, whatever the environment says: the tests start a process hundreds of times.
@@ -32,6 +32,12 @@ test-processes: install-dev node ## Programs as users start them: command line, 
 
 test-gcp: install-dev node ## Only the tests on Google's emulators
 	$(PYTEST) -m "emulator and not slow" tests
+
+deploy-check: install-dev ## infra/deploy without a cloud: Terraform, alerts, dashboards, Containerfile, policies; and that each check finds what is broken
+	@if scripts/deploy-tools; then $(MAKE) -s run-deploy-check; else [ $$? -eq 3 ]; fi
+
+run-deploy-check:
+	.venv-deploy/bin/python -m pytest -q -n 2 --dist loadgroup tests/deploy
 
 node: ## Install what the Node package's tests need; without npm they are skipped, and fail in CI
 	@if command -v npm >/dev/null; then $(MAKE) -s publisher/node/node_modules/.package-lock.json; \
@@ -115,7 +121,7 @@ packages: install-dev ## The wheel and, with npm, the Node package, to be instal
 	@scripts/packages
 
 clean: ## Remove everything that was made here: .venv, data of the embedded default, caches
-	rm -rf .venv publisher/node/node_modules .reelbus build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mixed reelbus-demo.mp4
+	rm -rf .venv .venv-deploy .venv-checkov publisher/node/node_modules .reelbus build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mixed reelbus-demo.mp4
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install-run install-dev install-browser install-bench: # scripts/bootstrap does nothing if it is done already

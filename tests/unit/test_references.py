@@ -15,7 +15,7 @@ PACKAGES = ("schemas", "publisher", "subscriber", "infra", "tests", "bench")
 FOLDERS = (*PACKAGES, "examples", "scripts", "docs", "requirements")
 PROSE = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "publisher/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "infra/**/*.md", "publisher/**/*.md")
     for path in ROOT.glob(pattern)
     if "node_modules" not in path.parts
 )
