@@ -8,11 +8,14 @@ import pytest
 from tests.gcp.emulated import emulators, project, pytest_sessionfinish
 from tests.suites import mark_by_place
 from tests.summary import Summary
+from tests.support.tls import share_default_context
 
 __all__ = ["emulators", "project", "pytest_sessionfinish"]
 
 # A run that a shell put into the background ignores Ctrl-C, and all that it starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+share_default_context()
 
 # What the tests start listens on this machine: no proxy stands between, whatever HTTP_PROXY says.
 for _name in ("NO_PROXY", "no_proxy"):
