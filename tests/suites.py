@@ -23,6 +23,7 @@ PROCESSES = (
     "tests/cli/test_emulators.py",
     "tests/cli/test_generate.py",
     "tests/cli/test_handover.py",
+    "tests/cli/test_hostile.py",
     "tests/cli/test_interrupt.py",
     "tests/cli/test_up.py",
     "tests/e2e/",
@@ -32,7 +33,8 @@ PROCESSES = (
     "tests/power/",
     "tests/setup/",
 )
-"""Programs that are installed, started from a command line, killed and started again, in Python and in Node."""
+"""Programs that are installed, started from a command line, killed and started again, in Python and in Node; and each
+option of the command line with every hostile value."""
 
 
 def mark_by_place(items: Iterable[pytest.Item]) -> None:
