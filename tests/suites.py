@@ -12,6 +12,7 @@ import pytest
 TARGETS: Mapping[str, str] = {"processes": "test-processes", "slow": "soak"}
 """The make target by the marker. A test with both markers is slow."""
 FOLDERS: Mapping[str, str] = {
+    "tests/browser": "browser",
     "tests/container": "image-check",
     "tests/crash": "crash-matrix",
     "tests/fairness/test_kills.py": "crash-matrix",
