@@ -74,11 +74,11 @@ def test_a_wrong_setting_is_one_line(shell: Shell, variable: str, value: str, wo
 
 
 def test_each_process_has_its_own_settings(shell: Shell) -> None:
-    variables = {"REELBUS_BUDGETS": "[{}]", "REELBUS_HOST": "0.0.0.0"}
+    variables = {"REELBUS_SUBMITTING_HOLD_S": "1", "REELBUS_HOST": "0.0.0.0"}
     (of_a_facade,) = _wrong(_examine(shell, "--for", "facade", **variables)[1])
     (of_a_worker,) = _wrong(_examine(shell, "--for", "worker", **variables)[1])
     assert "requires no key" in of_a_facade
-    assert "REELBUS_BUDGETS" in of_a_worker
+    assert "HOLD_S" in of_a_worker.upper()
 
 
 def test_a_damaged_database_is_found(shell: Shell) -> None:

@@ -21,7 +21,7 @@ from infra.gcp.doctor.messages import SETUP
 from infra.gcp.doctor.models import regions_of
 from infra.gcp.emulators import run_emulators, storage
 from infra.gcp.firestore import parked
-from infra.gcp.firestore.queries import indexes
+from infra.gcp.firestore.queries import CONTAINS, indexes
 from schemas.settings import Addresses
 from tests.cli.commands import Shell
 from tests.gcp.emulated import Project
@@ -148,7 +148,9 @@ def _admin(*, without: int | None = None, building: int | None = None, ttl: str 
                 query_scope=Index.QueryScope.COLLECTION,
                 state=Index.State.CREATING if at == building and not is_parked else Index.State.READY,
                 fields=[
-                    Index.IndexField(field_path=name, order=getattr(Index.IndexField.Order, way))
+                    Index.IndexField(field_path=name, array_config=Index.IndexField.ArrayConfig.CONTAINS)
+                    if way == CONTAINS
+                    else Index.IndexField(field_path=name, order=getattr(Index.IndexField.Order, way))
                     for name, way in (*row, ("__name__", row[-1][1]))
                 ],
             )
@@ -190,6 +192,10 @@ def test_a_missing_index_is_found(shell: Shell, behind: Any) -> None:
     assert (code, _wrong(found)) == (1, {missing})
     assert found[missing]["words"] == "is missing"
     assert "--field-config=field-path=created_at,order=descending" in found[missing]["remedy"]
+    searches = (("terms", CONTAINS), ("created_at", "DESCENDING"), ("job_id", "ASCENDING"))
+    _, found = behind(shell, without=indexes().index(searches))
+    remedy = found["index", "jobs(terms contains, created_at desc, job_id)"]["remedy"]
+    assert "--field-config=field-path=terms,array-config=contains" in remedy
 
 
 def test_an_index_that_is_being_built_is_not_ready(shell: Shell, behind: Any) -> None:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 
 import grpc
-from google.api_core.exceptions import GoogleAPICallError, MethodNotImplemented, NotFound
+from google.api_core.exceptions import Forbidden, GoogleAPICallError, MethodNotImplemented, NotFound
 from google.cloud.firestore import Client
 from google.cloud.firestore_admin_v1 import FirestoreAdminClient
 from google.cloud.firestore_admin_v1.services.firestore_admin.transports import FirestoreAdminGrpcTransport
@@ -18,7 +18,8 @@ from google.cloud.firestore_admin_v1.types import Index as Deployed
 from infra.gcp.doctor.account import CALL_S, Account, explain_google
 from infra.gcp.firestore import parked
 from infra.gcp.firestore.documents import COLLECTION
-from infra.gcp.firestore.queries import Index, indexes
+from infra.gcp.firestore.queries import CONTAINS, Index, indexes
+from infra.look import one_line
 from schemas.ports.findings import Finding
 
 EMULATOR = "FIRESTORE_EMULATOR_HOST"
@@ -65,6 +66,9 @@ class Records:
         except MethodNotImplemented:
             words = "the emulator answers every query without one, and has no list of them"
             yield Finding.skip("indexes", self._database, words)
+        except Forbidden as error:
+            words = f"these credentials may not list them: {one_line(error)}"
+            yield Finding.skip("indexes", self._database, words, "ask as the operator, with roles/datastore.viewer")
 
     def examine_indexes(self) -> Iterator[Finding]:
         """Compare the composite indexes of both collections with those of the queries."""
@@ -83,12 +87,16 @@ class Records:
 
     def explain_index(self, collection: str, index: Index, state: Deployed.State | None) -> Finding:
         """Return the finding of an index that is not ready; its state is None if it is missing."""
-        name = f"{collection}({', '.join(f'{field} desc' if way == 'DESCENDING' else field for field, way in index)})"
+        ways = {"ASCENDING": "", "DESCENDING": " desc", CONTAINS: " contains"}
+        name = f"{collection}({', '.join(f'{field}{ways[way]}' for field, way in index)})"
         if state is Deployed.State.CREATING:
             return Finding.wrong("index", name, "is being built: its queries fail until then", "wait some minutes")
         if state is not None:
             return Finding.wrong("index", name, f"is {state.name}", f"delete it, then {_DEPLOY}")
-        fields = " ".join(f"--field-config=field-path={field},order={way.lower()}" for field, way in index)
+        options = (f"{'array-config' if way == CONTAINS else 'order'}={way.lower()}" for _, way in index)
+        fields = " ".join(
+            f"--field-config=field-path={field},{option}" for (field, _), option in zip(index, options, strict=True)
+        )
         where = f"--project={self._project} --database='{self._database}' --collection-group={collection}"
         return Finding.wrong("index", name, "is missing", f"gcloud firestore indexes composite create {where} {fields}")
 
@@ -138,4 +146,11 @@ def _open_admin(emulator: str | None, account: Account) -> FirestoreAdminClient:
 
 def _fields_of(index: Deployed) -> Index:
     """Return the fields of a deployed index without the name of the document, which Firestore adds as the last one."""
-    return tuple((field.field_path, field.order.name) for field in index.fields if field.field_path != "__name__")
+    return tuple(
+        (
+            field.field_path,
+            CONTAINS if field.array_config is Deployed.IndexField.ArrayConfig.CONTAINS else field.order.name,
+        )
+        for field in index.fields
+        if field.field_path != "__name__"
+    )

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from google.api_core.exceptions import Forbidden, GoogleAPICallError, MethodNotImplemented, NotFound
+from google.api_core.exceptions import Forbidden, GoogleAPICallError, MethodNotImplemented, NotFound, PermissionDenied
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.iam.v1.iam_policy_pb2 import GetIamPolicyRequest, TestIamPermissionsRequest
 from google.pubsub_v1 import types
 
 from infra.gcp.doctor.account import CALL_S, Account, explain_google, member_of
-from infra.gcp.pubsub.admin import Subscriptions
+from infra.gcp.pubsub.admin import Subscriptions, dead_letter_subscription_of
 from schemas.ports import (
     BATCH_REQUESTS,
     BATCH_WORKERS,
@@ -29,6 +29,7 @@ _EMULATOR_RETENTION = timedelta(days=7)
 """The longest that the emulator stores a message."""
 _AGENT = "@gcp-sa-pubsub.iam.gserviceaccount.com"
 _AGENT_MEMBER = f"serviceAccount:service-PROJECT_NUMBER{_AGENT}"
+_CONSUME = "pubsub.subscriptions.consume"
 _PUBLISHES = {
     "facade": (REQUESTS, BATCH_REQUESTS, COMPLETIONS),
     "worker": (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS),
@@ -114,8 +115,9 @@ class Messages:
         except NotFound:
             self._missing.add(topic)
             return Finding.wrong("topic", topic, "does not exist", SETUP)
-        except Forbidden as error:
-            return explain_google("topic", topic, error)
+        except PermissionDenied:  # a process need not read a topic: the permission that it needs is tested below
+            words = "can't be read: that needs pubsub.topics.get, which no process has"
+            return Finding.skip("topic", topic, words, "ask as the operator, with roles/pubsub.viewer")
         return Finding.ok("topic", topic, "exists")
 
     def examine_subscription(self, wanted: types.Subscription) -> Iterator[Finding]:
@@ -172,10 +174,11 @@ class Messages:
         subscribes = "roles/pubsub.subscriber"
         if "facade" in processes:
             rows.append((self._publisher, COMPLETIONS, "pubsub.topics.attachSubscription", subscribes))
+            rows.append((self._subscriber, dead_letter_subscription_of(DEAD_REQUESTS), _CONSUME, subscribes))
         if "worker" in processes:
             names = [_short(wanted.name) for wanted in self.list_wanted()]
-            rows += [(self._subscriber, name, "pubsub.subscriptions.consume", subscribes) for name in names]
-        for client, name, permission, role in rows:
+            rows += [(self._subscriber, name, _CONSUME, subscribes) for name in names]
+        for client, name, permission, role in dict.fromkeys(rows):
             if name not in self._missing:
                 yield self.examine_permission(client, name, permission, role)
 
