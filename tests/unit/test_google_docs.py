@@ -1,11 +1,13 @@
 """The settings that `docs/google-cloud.md` writes are taken, and lead to links that can be opened."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
 
 from infra.gcp.settings import bucket_settings, database_in, project_in
+from infra.gcp.vertex.models import MODELS
 from schemas.domain.object_names import FINALS, POSTERS
 
 PAGE = Path(__file__).parents[2] / "docs" / "google-cloud.md"
@@ -28,3 +30,31 @@ def test_the_settings_of_the_page_sign_links_as_its_service_account() -> None:
 def test_the_public_variant_publishes_the_folders_with_links_and_no_other() -> None:
     (folders,) = re.findall(r"for folder in (.+); do", PAGE.read_text())
     assert {f"{folder}/" for folder in folders.split()} == {FINALS, POSTERS}
+
+
+def _amounts(heading: str) -> dict[str, float]:
+    """The last column of a table, by the first word of its row."""
+    table = PAGE.read_text().partition(f"| {heading}")[2].partition("\n\n")[0]
+    rows = [re.split(r"\s*\|\s*", row.strip("| *")) for row in table.splitlines()[2:]]
+    amounts = {row[0].strip("*"): row[-1].strip("*").removeprefix("about ").replace(",", "") for row in rows}
+    return {name: float(amount) for name, amount in amounts.items() if not amount.startswith("below")}
+
+
+def test_what_a_month_costs_is_the_sum_of_its_rows() -> None:
+    month_s = 730 * 3600
+    cpu, memory = 0.000018 * month_s, 0.000002 * month_s
+    amounts = _amounts("idle, a month of 730 hours")
+    together = amounts.pop("together")
+    facade, workers = (amount for amount in amounts.values() if amount)
+    assert facade == round(cpu + memory)
+    assert workers == round(2 * (2 * cpu + 4 * memory))
+    assert abs(together - facade - workers) <= 1
+    assert f"{cpu + 2 * memory:.0f} instead of {workers:.0f}" in PAGE.read_text()
+
+
+def test_what_a_thousand_videos_cost_is_the_price_of_their_models() -> None:
+    amounts = _amounts("1,000 videos of 8 s at 720p with sound")
+    for name, amount in amounts.items():
+        if model := MODELS.get(name.removeprefix("… or ")):
+            assert Decimal(amount) == 8000 * model.rates["720p"].audio
+    assert sum(name.removeprefix("… or ") in MODELS for name in amounts) == 3
