@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import google, growth, inflight, pictures, polling, queues, renderer, startup, waiting
+from bench import google, growth, inflight, pictures, polling, queues, renderer, startup, telemetry, waiting
 from bench.figure import Figure
 from bench.report import keep, table
 from schemas.errors import Unavailable
@@ -20,6 +20,7 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Figure]]] = {
     "queues": queues.measure,
     "renderer": renderer.measure,
     "startup": startup.measure,
+    "telemetry": telemetry.measure,
     "waiting": waiting.measure,
 }
 ONLY_BY_NAME = frozenset({"inflight-many"})

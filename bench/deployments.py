@@ -71,13 +71,20 @@ Opener = Callable[[Path, Editor], AbstractContextManager[Deployment]]
 
 
 @contextmanager
-def open_reelbus(folder: Path, editor: Editor, *, workers: int = 1, price_usd: str = "0") -> Iterator[Deployment]:
+def open_reelbus(
+    folder: Path, editor: Editor, *, workers: int = 1, price_usd: str = "0", collector: str = ""
+) -> Iterator[Deployment]:
     """Open the embedded default as it is shipped; only the model is another.
 
-    A clip with a price is guarded as a paid one: a marker before each submit, budgets, the pace of submits.
+    A clip with a price is guarded as a paid one: a marker before each submit, budgets, the pace of submits. With the
+    address of a collector both services send telemetry there.
     """
     folder.mkdir()
-    environment = {**_environment(folder, editor), "BENCH_PRICE": price_usd}
+    environment = {
+        **_environment(folder, editor),
+        "BENCH_PRICE": price_usd,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
+    }
     with open_reelbus_on(folder, environment, workers=workers) as deployment:
         yield deployment
 

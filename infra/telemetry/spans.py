@@ -104,4 +104,7 @@ def error_type_of(error: BaseException) -> str:
 
 def size_of(path: Path) -> int:
     """Return the bytes of a file; 0 if it does not exist."""
-    return path.stat().st_size if path.exists() else 0
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
