@@ -20,8 +20,8 @@ def measure() -> Sequence[Figure]:
         collector = stack.enter_context(collecting())
         sides: list[Deployment] = []
         for name, url in (("on", collector.url), ("off", "")):
-            side = open_reelbus(folder / name, "codecs", price_usd="0.4", collector=url)
-            sides.append(stack.enter_context(side))
+            opening = open_reelbus(folder / name, "codecs", price_usd="0.4", collector=url)
+            sides.append(stack.enter_context(opening))
         for side in sides:
             side.ask(WARM, 8, "warm")
         rounds = [[_cpu_ms(side, number) for side in sides] for number in range(ROUNDS)]

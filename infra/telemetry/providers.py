@@ -15,6 +15,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Tracer
 
 from schemas.errors import Invalid
@@ -60,13 +61,11 @@ class Providers:
             thread.join(FLUSH_S / len(stopping))
 
     def _send(self) -> MetricReader:
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from infra.telemetry.exporters import Failures, MetricExporter, SpanExporter
 
-        session = _google_session()
-        self._tracing.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(session=session)))
-        return PeriodicExportingMetricReader(OTLPMetricExporter(session=session))
+        failures, session = Failures(), _google_session()
+        self._tracing.add_span_processor(BatchSpanProcessor(SpanExporter(failures, session)))
+        return PeriodicExportingMetricReader(MetricExporter(failures, session))
 
 
 def _resource_of(service: str) -> Resource:

@@ -39,6 +39,21 @@ async def test_nothing_is_loaded_without_a_collector(tmp_path: Path, command: tu
     assert [name for name in modules if name.startswith(("opentelemetry", "prometheus_client"))] == []
 
 
+async def test_a_collector_that_is_away_is_one_warning(tmp_path: Path) -> None:
+    """And no error: it is none of the service's."""
+    often = {"OTEL_METRIC_EXPORT_INTERVAL": "50", "OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+    async with wire_house(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", **often) as house:
+        house.vertex.studio.default = Step(shrink=8)
+        worker = await house.start("worker")
+        await house.submit("first", generate_audio=False)
+        await house.ended(1)
+        await house.until(lambda: house.logged()["telemetry_unsent"] == 1)
+        assert await worker.stop() == 0
+        lines = (house.folder / "log").read_text().splitlines()
+        assert not [line for line in lines if '"ERROR"' in line or "opentelemetry" in line]
+        assert house.logged()["telemetry_unsent"] == 1
+
+
 async def test_a_collector_that_hangs_keeps_no_job_waiting(tmp_path: Path) -> None:
     """The jobs end and the processes stop while the first export is still without an answer."""
     with hanging() as collector:
