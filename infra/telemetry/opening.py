@@ -45,5 +45,5 @@ def _require_libraries() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith(("opentelemetry", "prometheus_client")):
             raise
-        words = f"{error.name} is not installed: pip install 'reelbus[otel]', or 'reelbus[prometheus]' for the port"
+        words = f"{error.name} is not installed: run scripts/bootstrap gcp, or install the extras otel and prometheus"
         raise Invalid(words, field=ENDPOINT) from error

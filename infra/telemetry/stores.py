@@ -120,7 +120,7 @@ class TracedBudgets:
         for shard in tuple(self._shards.values()):
             scope, period, _ = shard.name.rsplit("~", 2)
             kind = "day" if re.fullmatch(r"\d+-\d+-\d+", period) else "month"
-            periods[f"{scope} a {kind}"].setdefault(period, []).append(shard)
+            periods[f"{scope} {kind}"].setdefault(period, []).append(shard)
         for budget, shards_by_period in periods.items():
             newest = shards_by_period[max(shards_by_period)]
             allotted = sum((shard.allotted for shard in newest), Decimal(0))

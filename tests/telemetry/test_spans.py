@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,12 +18,15 @@ from infra.adapters import Adapters
 from infra.telemetry import meters
 from infra.telemetry.process import Telemetry
 from infra.telemetry.spans import begin, parent_in, traceparent_of, work_in
+from schemas.domain.budget import Limit, Period, Reservation
 from schemas.domain.events import Step
 from schemas.domain.job import Job
 from schemas.domain.state_machine import advance
+from schemas.domain.states import JobState
 from schemas.errors import Conflict, SubmitRefused, Unavailable
 from schemas.ports import JobStore
-from tests.unit.makers import BUSY, a_job, accepted, done, started, stored
+from subscriber.budget_guard import BudgetGuard
+from tests.unit.makers import AT, BUSY, a_job, accepted, done, started, stored
 
 THEIRS = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -36,9 +40,9 @@ class Told:
     spans: InMemorySpanExporter
     metrics: InMemoryMetricReader
 
-    def total(self, name: str) -> float:
+    def points(self, name: str) -> list[Any]:
         data = self.metrics.get_metrics_data()
-        found = [
+        return [
             point
             for each in (data.resource_metrics if data else [])
             for scope in each.scope_metrics
@@ -46,7 +50,9 @@ class Told:
             if metric.name == name
             for point in metric.data.data_points
         ]
-        return float(sum(cast("Any", point).value for point in found))
+
+    def total(self, name: str) -> float:
+        return float(sum(point.value for point in self.points(name)))
 
 
 @pytest.fixture
@@ -126,3 +132,23 @@ async def test_each_write_counts_once_whoever_reads_it(
         for step in last:
             other = await jobs.save(advance(other, step))
         assert (told.total("reelbus.spend"), told.total("reelbus.jobs")) == (0.8, 2)
+
+
+async def test_a_reservation_is_a_write_of_the_job_and_uses_its_budget(told: Told, tmp_path: Path) -> None:
+    limit = Limit(scope="all", period=Period.MONTH, limit_usd=Decimal("4"), slices=1)
+    url = f"sqlite://{tmp_path}/reelbus.db"
+    async with Adapters() as adapters:
+        inner = await adapters.jobs(url)
+        jobs = told.telemetry.trace_jobs(inner, url)
+        guard = BudgetGuard((limit,), told.telemetry.trace_budgets(await adapters.budgets(url), inner, url))
+        job, start = await jobs.create(a_job()), started()
+        for _ in range(2):  # the second one reads what the first has used
+            reservation = await guard.check(job, start.plan, AT)
+            assert isinstance(reservation, Reservation)
+            if job.state is JobState.QUEUED:
+                job = await guard.reserve(advance(job, start), reservation)
+    [share] = told.points("reelbus.budget.used")
+    assert (share.value, dict(share.attributes)) == (0.1, {"reelbus.budget": "all month"})
+    [waited] = told.points("reelbus.job.wait.duration")
+    assert waited.count == 1
+    assert [span.name for span in told.spans.get_finished_spans()] == ["cas jobs", "cas jobs"]
