@@ -20,4 +20,5 @@ def commands_to_look(page: Path) -> list[list[str]]:
 def commands_of(page: Path) -> Iterator[list[str]]:
     """All `reelbus` commands of a page, those within sentences too."""
     yield from commands_to_look(page)
-    yield from (shlex.split(words)[1:] for words in _INLINE.findall(page.read_text()))
+    inline = (re.sub(r"\$\([^)]*\)", "VALUE", words) for words in _INLINE.findall(page.read_text()))
+    yield from (shlex.split(words)[1:] for words in inline)

@@ -14,7 +14,7 @@ ALERTS = ROOT / "infra/deploy/alerts.yaml"
 BY_LOGS = {"Broken"}
 """Alerts on log lines, which no Prometheus rule can be; infra/deploy has them beside the rules."""
 PARTS = ["What it means", "What to look at", "What to do", "What it costs to wait"]
-GOOGLE_CLOUD = ROOT / "docs/google-cloud.md"
+OTHERS = [ROOT / name for name in ("docs/google-cloud.md", "docs/runbook/README.md", "infra/deploy/README.md")]
 
 
 def unknown_parts(words: list[str]) -> list[str]:
@@ -54,7 +54,7 @@ def test_a_page_says_four_things_and_is_short(page: Path) -> None:
     assert text.count("\n") < 60
 
 
-@pytest.mark.parametrize("page", [*PAGES, GOOGLE_CLOUD, ROOT / "docs/runbook/README.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda page: f"{page.parent.name}-{page.stem}")
 def test_each_command_of_a_page_exists(page: Path) -> None:
     assert [(words, wrong) for words in commands_of(page) if (wrong := unknown_parts(words))] == []
 
