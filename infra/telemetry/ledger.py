@@ -51,10 +51,13 @@ def totals_of(job: Job) -> Totals:
     )
 
 
-def increments_of(before: Totals, job: Job) -> Iterator[Increment]:
-    """Yield what the step from the version `before` to this one adds. It must be stored, by this process."""
+def increments_of(before: Totals, job: Job, totals: Totals) -> Iterator[Increment]:
+    """Yield what the step from the version `before` to this one, of the totals `totals`, adds.
+
+    It must be stored, by this process.
+    """
     same_life = before.life == job.life
-    for clip, after in zip(job.clips, totals_of(job).clips, strict=True):
+    for clip, after in zip(job.clips, totals.clips, strict=True):
         known = before.clips[clip.index] if clip.index < len(before.clips) else ClipTotals()
         yield from _charges(job, clip, known, after)
         if same_life:

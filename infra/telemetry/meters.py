@@ -73,9 +73,10 @@ class StoredChanges:
     def note(self, job: Job) -> None:
         """Remember a version that was read. Count it if it is a write of this process whose answer was lost."""
         doubtful = self._doubtful.pop(job.job_id, None)
+        totals = totals_of(job)
         if doubtful and doubtful[1] == record_of(job):
-            self._count(doubtful[0], job)
-        self._remember(job)
+            self._count(doubtful[0], job, totals)
+        self._remember(job, totals)
 
     def before(self, job: Job) -> Totals | None:
         """Return the totals of the stored version that a write of this job replaces; None if it is not remembered."""
@@ -85,8 +86,9 @@ class StoredChanges:
     def count(self, before: Totals, job: Job) -> None:
         """Count a version that this process has stored."""
         self._doubtful.pop(job.job_id, None)
-        self._count(before, job)
-        self._remember(job)
+        totals = totals_of(job)
+        self._count(before, job, totals)
+        self._remember(job, totals)
 
     def doubt(self, before: Totals, job: Job) -> None:
         """Remember a write whose answer was lost."""
@@ -114,8 +116,8 @@ class StoredChanges:
             count = counts[state, waiting_for]
             yield count, {"reelbus.job.state": state, "reelbus.waiting_for": waiting_for}
 
-    def _remember(self, job: Job) -> None:
-        self._known[job.job_id] = job.revision, totals_of(job)
+    def _remember(self, job: Job, totals: Totals) -> None:
+        self._known[job.job_id] = job.revision, totals
         self._known.move_to_end(job.job_id)
         if len(self._known) > KNOWN_AT_MOST:
             self._known.popitem(last=False)
@@ -124,8 +126,8 @@ class StoredChanges:
         else:
             self._in_flight.pop(job.job_id, None)
 
-    def _count(self, before: Totals, job: Job) -> None:
-        for name, amount, attributes in increments_of(before, job):
+    def _count(self, before: Totals, job: Job, after: Totals) -> None:
+        for name, amount, attributes in increments_of(before, job, after):
             if METRICS[name].kind == "histogram":
                 self._meters.record(name, amount, attributes)
             else:

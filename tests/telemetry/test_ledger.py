@@ -40,7 +40,7 @@ def _count(*events: ev.Step) -> tuple[Job, Counter[str]]:
     job, sums = a_job(), Counter[str]()
     for event in events:
         before, job = totals_of(job), advance(job, event)
-        for name, amount, attributes in increments_of(before, job):
+        for name, amount, attributes in increments_of(before, job, totals_of(job)):
             assert attributes.keys() <= set(METRICS[name].attributes)
             key = attributes.get("reelbus.charged") or attributes.get("reelbus.clip.state") or ""
             sums[f"{name} {key}".strip()] += amount  # type: ignore[assignment]
@@ -116,7 +116,7 @@ class Counted(Life):
         if not super().take(event):
             return False
         self.decided = self.decided or isinstance(event, _DECISIONS)
-        for name, amount, attributes in increments_of(totals_of(self.before), self.job):
+        for name, amount, attributes in increments_of(totals_of(self.before), self.job, totals_of(self.job)):
             assert amount >= 0
             if name == "reelbus.spend" and attributes["reelbus.charged"] != "unknown":
                 self.spent += Decimal(str(amount))
