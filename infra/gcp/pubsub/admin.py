@@ -23,8 +23,9 @@ ACK_DEADLINE_S = 60
 EPHEMERAL_FOR = timedelta(days=1)
 """The shortest expiration that Pub/Sub allows: for so long the subscription of a killed facade remains."""
 _EPHEMERAL_RETENTION = timedelta(minutes=10)
-_DEAD_LETTER_RETENTION = (timedelta(days=31), timedelta(days=7))
-"""31 days is the longest retention of Pub/Sub, 7 days the longest that its emulator 0.8.20 accepts."""
+_RETENTION = (timedelta(days=31), timedelta(days=7))
+"""A message outlives an outage of the workers. 31 days is the longest retention of Pub/Sub, and 7 days the longest that
+its emulator 0.8.20 accepts."""
 _BACKOFF = (timedelta(seconds=0.1), timedelta(seconds=60))
 """A lower and an upper limit: a handler that fails chooses its own delay."""
 _POLICIES = ("dead_letter_policy", "retry_policy", "expiration_policy")
@@ -103,7 +104,7 @@ class Subscriptions:
             name=self.path(dead_letter_subscription_of(topic)),
             topic=self.topic_path(topic),
             ack_deadline_seconds=ACK_DEADLINE_S,
-            message_retention_duration=_DEAD_LETTER_RETENTION[0],
+            message_retention_duration=_RETENTION[0],
             expiration_policy=types.ExpirationPolicy(),
         )
 
@@ -118,6 +119,7 @@ class Subscriptions:
             wanted.expiration_policy = types.ExpirationPolicy(ttl=EPHEMERAL_FOR)
             wanted.message_retention_duration = _EPHEMERAL_RETENTION
             return wanted
+        wanted.message_retention_duration = _RETENTION[0]
         wanted.expiration_policy = types.ExpirationPolicy()  # without a ttl it never expires
         wanted.retry_policy = types.RetryPolicy(minimum_backoff=_BACKOFF[0], maximum_backoff=_BACKOFF[1])
         if subscription.dead_letter_topic:
@@ -176,7 +178,7 @@ class Subscriptions:
         except InvalidArgument as error:
             if "message_retention_duration" not in str(error):
                 raise
-            wanted.message_retention_duration = _DEAD_LETTER_RETENTION[1]
+            wanted.message_retention_duration = _RETENTION[1]
             self._subscriber.create_subscription(request=wanted, timeout=ADMIN_TIMEOUT_S)
         return "created"
 
