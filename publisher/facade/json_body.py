@@ -2,12 +2,13 @@
 
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from publisher.facade.call import Call
 from publisher.facade.request_body import Upload
 from publisher.resolve import Decision
 from schemas.errors import Invalid
+from schemas.versioning import Asked
 from schemas.wire.types import Usd
 from schemas.wire.validation import parse_object, to_invalid
 
@@ -15,16 +16,12 @@ _BYTES_AT_MOST = 10_000
 M = TypeVar("M", bound=BaseModel)
 
 
-class EraseRequest(BaseModel):
+class EraseRequest(Asked):
     """An empty object: an erasure has no choices."""
 
-    model_config = ConfigDict(extra="forbid")
 
-
-class DeadLetterReplayRequest(BaseModel):
+class DeadLetterReplayRequest(Asked):
     """What the caller agrees to pay."""
-
-    model_config = ConfigDict(extra="forbid")
 
     pay: Usd | None = Field(default=None, description="The `price_usd` of the quote. Without it nothing is paid.")
 

@@ -81,7 +81,7 @@ def to_invalid(error: ValidationError) -> Invalid:
     first = error.errors(include_url=False)[0]
     # The error that `schemas.versioning.Asked` raises for an unknown key is located at the object that holds the key.
     context = first.get("ctx") or {}
-    location = (*first["loc"], context["key"]) if "key" in context else first["loc"]
+    location = (*first["loc"], context["key"] or "(an empty key)") if "key" in context else first["loc"]
     field = ".".join(str(part) for part in location if part != "[key]") or None
     return Invalid(f"{field} {_sentence(dict(first))}" if field else _sentence(dict(first)), field=field)
 
