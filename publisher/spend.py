@@ -65,7 +65,7 @@ async def spend(ctx: PublisherContext, *, by: str | None = None, since: date | N
     """Sum the amounts of all jobs, grouped by `by`. Reads every record. Raises `Invalid` for an unknown `by`."""
     key_of = _parse_by(by) if by else None
     sums: dict[str | None, Amounts] = {}
-    async for page in read_pages(ctx.jobs, JobQuery(limit=PAGE_SIZE)):
+    async for page in read_pages(ctx.jobs, JobQuery(priced=True, limit=PAGE_SIZE)):
         for job, clip in ((each, clip) for each in page for clip in each.clips):
             amounts = amounts_of(clip)
             if amounts and (since is None or submit_day(job, clip) >= since):

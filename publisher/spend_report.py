@@ -115,7 +115,7 @@ class SpendReports:
 async def _make_report(ctx: PublisherContext, access: Access, since: date, today: date) -> SpendReport:
     as_of, sums = ctx.clock.now(), _Sums(since, today)
     begin = datetime.combine(min(since, today.replace(day=1)), time(), UTC)
-    query = JobQuery(caller=access.jobs_of, written_since=begin, limit=PAGE_SIZE)
+    query = JobQuery(caller=access.jobs_of, written_since=begin, priced=True, limit=PAGE_SIZE)
     async for page in read_pages(ctx.jobs, query):
         for job in page:
             for clip in job.clips:

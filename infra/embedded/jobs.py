@@ -29,6 +29,10 @@ def milliseconds(at: datetime) -> int:
     return int(at.timestamp()) * 1000 + at.microsecond // 1000
 
 
+_PRICED = """replace(replace(record, '"price_usd":0.0,', ''), '"price_usd":0.0}', '') LIKE '%"price_usd":%'"""
+"""One of the record's clips has a price. A text of the caller can't look like this: JSON escapes its quotes."""
+
+
 def page_sql(query: JobQuery) -> Condition:
     """Select one job more than the page holds, to learn whether there is another page."""
     if query.due_before is not None:
@@ -63,6 +67,8 @@ def _common(query: JobQuery) -> list[Condition]:
         conditions.append(_equals("caller", query.caller))
     if query.created_before is not None:
         conditions.append(("created_at < ?", (milliseconds(query.created_before),)))
+    if query.priced:
+        conditions.append((_PRICED, ()))
     if query.written_since is not None:
         conditions.append(("stored_at >= ?", (milliseconds(query.written_since),)))
     return conditions

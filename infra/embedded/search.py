@@ -7,6 +7,7 @@ among one caller's jobs reads no term of another caller's, and takes no time for
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from infra.cursor import Position
 from schemas.domain.search_terms import ID_BEGINNING, MARKS, model_term
@@ -23,67 +24,115 @@ _TABLE = """
         PRIMARY KEY (owner, term, created_at DESC, job_id)
     ) WITHOUT ROWID
 """
+_ALL = "''"
+"""The owner of the terms of all jobs."""
+_RECORD = "CASE WHEN json_valid({row}.record) THEN {row}.record ELSE '{{}}' END"
 _MODEL = "coalesce(json_extract({json}, '$.clips[0].planned.model'), json_extract({json}, '$.request.model'))"
-_JSON = "CASE WHEN json_valid({row}.record) THEN {row}.record ELSE '{{}}' END"
+_TEXTS = [text for texts in MARKS.values() for text in texts]
+_COPY = f"""
+    CREATE TEMP TABLE job_words AS SELECT job_id, caller, project_id, created_at,
+        {_MODEL.format(json=_RECORD.format(row="jobs"))} AS model,
+        json_extract({_RECORD.format(row="jobs")}, '$.request.labels', '$.request.job_id') AS labels,
+        {" || ".join(f"CASE WHEN instr(record, '{text}') THEN '{text}' ELSE '' END" for text in _TEXTS)} AS marks
+    FROM jobs
+"""
+"""What the terms of all jobs are made from. The records are large, and are read once. Two paths give an array, which is
+valid JSON whatever the labels are."""
 
 
-def _branches(row: str) -> Iterator[tuple[str, str, str]]:
-    """Yield for each kind of term: its expression, the table that it is read from, and its condition."""
-    json, dash = _JSON.format(row=row), f"substr({row}.job_id, -{DIGEST_LENGTH + 1}, 1) = '-'"
-    chosen = f"substr({row}.job_id, 1, length({row}.job_id) - {DIGEST_LENGTH + 1})"
-    model, labels = _MODEL.format(json=json), f"json_each({json}, '$.request.labels') AS label"
-    yield f"'i:' || {row}.job_id", "", "1"
-    yield f"'i:' || substr({row}.job_id, 1, {ID_BEGINNING})", "", "1"
-    yield f"'i:' || {chosen}", "", f"{row}.caller IS NOT NULL AND {dash}"
-    yield f"'p:' || {row}.project_id", "", f"{row}.project_id IS NOT NULL"
-    yield f"'m:' || {model}", "", f"{model} IS NOT NULL"
-    yield "'l:' || label.key || '=' || label.value", labels, "1"
-    yield "'v:' || label.value", labels, "1"
-    for mark, texts in MARKS.items():
-        yield f"'{mark}'", "", " OR ".join(f"instr({row}.record, '{text}')" for text in texts)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Row:
+    """A row whose terms are selected, and the expressions for what its record has."""
+
+    name: str
+    model: str
+    labels: str
+    """The call of `json_each` for its labels."""
+    marks: str
+    """A text with the marks of its record."""
+    source: str = ""
+    """The table of the rows; empty for the row of a trigger."""
+
+    def select_terms(self, owner: str) -> str:
+        """Return a query of the rows of `job_terms` for this owner."""
+        dash = f"substr({self.name}.job_id, -{DIGEST_LENGTH + 1}, 1) = '-'"
+        chosen = f"substr({self.name}.job_id, 1, length({self.name}.job_id) - {DIGEST_LENGTH + 1})"
+        marks = {mark: " OR ".join(f"instr({self.marks}, '{text}')" for text in texts) for mark, texts in MARKS.items()}
+        parts = [
+            (f"'i:' || {self.name}.job_id", "", "1"),
+            (
+                f"'i:' || substr({self.name}.job_id, 1, {ID_BEGINNING})",
+                "",
+                f"length({self.name}.job_id) > {ID_BEGINNING}",
+            ),
+            (f"'i:' || {chosen}", "", f"{self.name}.caller IS NOT NULL AND {dash}"),
+            (f"'p:' || {self.name}.project_id", "", "1"),
+            (f"'m:' || {self.model}", "", "1"),
+            ("'l:' || label.key || '=' || label.value", self.labels, "label.key IS NOT NULL"),
+            ("'v:' || label.value", self.labels, "label.key IS NOT NULL"),
+            *((f"'{mark}'", "", condition) for mark, condition in marks.items()),
+        ]
+        selects = []
+        for term, table, condition in parts:
+            tables = ", ".join(filter(None, (self.source, table)))
+            start = f"FROM {tables} " if tables else ""
+            about = f"{owner}, lower({term}), {self.name}.created_at, {self.name}.job_id"
+            selects.append(f"SELECT {about} {start}WHERE ({condition}) AND ({term}) IS NOT NULL")
+        return " UNION ALL ".join(selects)
 
 
-def _selects(row: str, jobs: str) -> Iterator[str]:
-    """Yield queries that give the rows of one job, or of all `jobs`, one kind of term after the other."""
-    for term, table, condition in _branches(row):
-        source = ", ".join(filter(None, (jobs, table)))
-        start = f"FROM {source} WHERE" if source else "WHERE"
-        yield f"SELECT '', lower({term}), {row}.created_at, {row}.job_id {start} ({condition})"
-        yield (
-            f"SELECT {row}.caller, lower({term}), {row}.created_at, {row}.job_id {start} ({condition}) "
-            f"AND {row}.caller IS NOT NULL"
-        )
-
-
-def _inserts(row: str, jobs: str = "") -> list[str]:
-    return [f"INSERT OR IGNORE INTO job_terms {select}" for select in _selects(row, jobs)]
+def _in_trigger(name: str) -> _Row:
+    record = _RECORD.format(row=name)
+    labels = f"json_each({record}, '$.request.labels') AS label"
+    return _Row(name=name, model=_MODEL.format(json=record), labels=labels, marks=f"{name}.record")
 
 
 def _changes() -> str:
-    """Return the condition that an update changes a term. Most updates change none."""
-    old, new = (_MODEL.format(json=_JSON.format(row=row)) for row in ("OLD", "NEW"))
-    marks = [f"instr({{row}}.record, '{text}') > 0" for texts in MARKS.values() for text in texts]
-    pairs = [(old, new), ("OLD.caller", "NEW.caller"), ("OLD.project_id", "NEW.project_id")]
-    pairs += [("instr(OLD.record, '\"erased_at\"') > 0", "instr(NEW.record, '\"erased_at\"') > 0")]
-    pairs += [(mark.format(row="OLD"), mark.format(row="NEW")) for mark in marks]
-    return " OR ".join(f"({before}) IS NOT ({after})" for before, after in pairs)
+    """Return the condition that an update changes a term. Most updates change none.
+
+    The model changes only with a state before the first accepted clip: otherwise the JSON is not read.
+    """
+    old, new = (_MODEL.format(json=_RECORD.format(row=row)) for row in ("OLD", "NEW"))
+    early = "('queued', 'submitting')"
+    parts = ["{row}.caller", "{row}.project_id"]
+    parts += [f"instr({{row}}.record, '{text}') > 0" for text in ('"erased_at"', *_TEXTS)]
+    changed = [f"({part.format(row='OLD')}) IS NOT ({part.format(row='NEW')})" for part in parts]
+    return " OR ".join([*changed, f"(OLD.state IN {early} OR NEW.state IN {early}) AND ({old}) IS NOT ({new})"])
 
 
 def _triggers() -> Iterator[str]:
-    deletes = [
-        f"DELETE FROM job_terms WHERE (owner, term, created_at, job_id) IN ({select})" for select in _selects("OLD", "")
-    ]
-    insert, update = _inserts("NEW"), [*deletes, *_inserts("NEW")]
-    yield f"CREATE TRIGGER job_terms_of_new AFTER INSERT ON jobs BEGIN {'; '.join(insert)}; END"
-    yield (f"CREATE TRIGGER job_terms_of_changed AFTER UPDATE ON jobs WHEN {_changes()} BEGIN {'; '.join(update)}; END")
+    old, new = _in_trigger("OLD"), _in_trigger("NEW")
+    for name, condition, owner in (("", "1", _ALL), ("_of_callers", "{row}.caller IS NOT NULL", "{row}.caller")):
+        insert = f"INSERT OR IGNORE INTO job_terms {new.select_terms(owner.format(row='NEW'))}"
+        terms = old.select_terms(owner.format(row="OLD"))
+        delete = f"DELETE FROM job_terms WHERE (owner, term, created_at, job_id) IN ({terms})"
+        is_new, is_old = condition.format(row="NEW"), condition.format(row="OLD")
+        yield f"CREATE TRIGGER job_terms_added{name} AFTER INSERT ON jobs WHEN {is_new} BEGIN {insert}; END"
+        yield (
+            f"CREATE TRIGGER job_terms_changed{name} AFTER UPDATE ON jobs "
+            f"WHEN ({is_old} OR {is_new}) AND ({_changes()}) BEGIN {delete}; {insert}; END"
+        )
 
 
 def add_terms(connection: sqlite3.Connection) -> None:
-    """Add table and triggers, and the terms of all jobs that exist. Does nothing if the file has them."""
+    """Add table and triggers, and the terms of all jobs that exist. Does nothing if the file has them.
+
+    The rows are sorted first: a million of them are then appended instead of searched for.
+    """
     known = connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'job_terms'").fetchone()
-    if known is None:
-        for statement in (_TABLE, *_inserts("jobs", "jobs"), *_triggers()):
-            connection.execute(statement)
+    if known is not None:
+        return
+    all_jobs = _Row(
+        name="job_words",
+        model="job_words.model",
+        labels="json_each(job_words.labels, '$[0]') AS label",
+        marks="job_words.marks",
+        source="job_words",
+    )
+    rows = f"{all_jobs.select_terms(_ALL)} UNION ALL {all_jobs.select_terms('job_words.caller')}"
+    fill = f"INSERT OR IGNORE INTO job_terms SELECT * FROM ({rows}) ORDER BY 1, 2, 3 DESC, 4"
+    for statement in (_TABLE, _COPY, fill, "DROP TABLE job_words", *_triggers()):
+        connection.execute(statement)
 
 
 Condition = tuple[str, tuple[str | int, ...]]

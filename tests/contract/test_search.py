@@ -112,6 +112,17 @@ async def test_jobs_written_since(jobs: JobStore) -> None:
     assert await ids(jobs, JobQuery(written_since=now + timedelta(days=50))) == []
 
 
+async def test_jobs_that_may_have_cost_something(jobs: JobStore) -> None:
+    for index, price in enumerate(("0", "0.05", "0.40")):
+        plan = a_plan(Decimal(price), Decimal(0))
+        event = ev.SubmitStarted(at=NOON, plan=plan, owner="w", nonce="n")
+        await jobs.create(advance(a_job(f"j{index}", minute=index), event))
+    await jobs.create(a_job("queued", prompt='a prompt with "price_usd":1.5, in it'))
+    found = await ids(jobs, JobQuery(priced=True))
+    assert [job_id for job_id in found if job_id in ("j1", "j2")] == ["j2", "j1"]
+    assert set(found) in ({"j1", "j2"}, {"j0", "j1", "j2", "queued"}), "a store may list them all"
+
+
 @pytest.mark.parametrize("bad", [{"fingerprint": "f"}, {"due_before": NOON}])
 async def test_a_search_without_an_index_is_refused(jobs: JobStore, bad: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
