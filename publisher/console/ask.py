@@ -14,7 +14,7 @@ from typing import Any, get_args
 from starlette.responses import RedirectResponse, Response
 
 from publisher.access import find_for
-from publisher.console.forms import Form, amount_of, read_form
+from publisher.console.forms import Form, amount_of, open_form, read_form
 from publisher.console.rendering import console_of, render, render_part
 from publisher.facade.call import Call
 from publisher.facade.middleware import access_of, traceparent_of
@@ -109,20 +109,24 @@ async def plan_form(call: Call) -> Response:
 
 async def send_form(call: Call) -> Response:
     """Make the job, and show it. If the visitor has not agreed to the price, show the form with the price instead."""
-    access = access_of(call)
-    access.check("submit")
-    form = await read_form(call)
+    access_of(call).check("submit")
+    async with open_form(call) as form:
+        form.texts.pop("has_image", None)  # only a plan has no image of its own
+        with await call.state["admission"].acquire():
+            return await _send(call, form)
+
+
+async def _send(call: Call, form: Form) -> Response:
+    access, agreed = access_of(call), amount_of(form, "agreed_usd")
     proposal = await _propose(call, form)
-    agreed = amount_of(form, "agreed_usd")
-    if proposal.request is None or not proposal.may_be_sent:
+    if proposal.request is None or proposal.plan is None or proposal.plan.refusal:
         return await _render_form(call, form.texts, proposal, status=400)
-    if agreed is None or (proposal.plan and proposal.plan.price_usd > agreed):
+    if agreed is None or proposal.plan.price_usd > agreed:
         notice = "" if agreed is None else "The price has changed since you saw it. Nothing was sent."
         return await _render_form(call, form.texts, proposal, notice=notice)
     request = proposal.request.model_copy(update={"max_cost_usd": agreed})
     try:
-        with await call.state["admission"].acquire():
-            job = await submit(call.state["ctx"], request, traceparent=traceparent_of(call), caller=access.caller)
+        job = await submit(call.state["ctx"], request, traceparent=traceparent_of(call), caller=access.caller)
     except Invalid as error:
         failed = Proposal(problem=str(error), field=error.field or "")
         return await _render_form(call, form.texts, failed, status=400)
@@ -130,7 +134,8 @@ async def send_form(call: Call) -> Response:
         values = {**form.texts, "job_id": ""}
         notice = "This form has made a video already, of another request. Send it again to make a second one."
         return await _render_form(call, values, proposal, notice=notice, status=409)
-    return RedirectResponse(console_of(call).url(f"/jobs/{to_shown_id(access.jobs_of, job.job_id)}"), status_code=303)
+    address = console_of(call).url(f"/jobs/{to_shown_id(access.jobs_of, job.job_id)}")
+    return RedirectResponse(address, status_code=303)
 
 
 def values_of(request: VideoRequest) -> dict[str, str]:

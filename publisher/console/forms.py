@@ -1,6 +1,7 @@
 """Reads the forms of the console, within the limits that the API has for bodies."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
@@ -51,29 +52,36 @@ def amount_of(form: Form, name: str) -> Decimal | None:
 
 
 async def read_form(call: Call) -> Form:
-    """Return the form. Raises `Invalid`, `UnsupportedType`, `TooSlow`, `TooLarge` and `Overloaded`."""
+    """Return the form. Raises what `open_form` raises."""
+    async with open_form(call) as form:
+        return form
+
+
+@asynccontextmanager
+async def open_form(call: Call) -> AsyncIterator[Form]:
+    """Read the form, and keep the room for its upload until the context ends: an image takes several times its size.
+
+    Raises `Invalid`, `UnsupportedType`, `TooSlow`, `TooLarge` and `Overloaded`.
+    """
     with Upload(call.state["uploads"]) as upload:
-        body = await upload.read(call)
-        kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind == "multipart/form-data":
-            parser = MultiPartParser(
-                call.headers,
-                _stream(body),
-                max_files=1,
-                max_fields=_FIELDS_AT_MOST,
-                max_part_size=_FIELD_BYTES_AT_MOST,
-            )
-            try:
-                data = await parser.parse()
-            except (MultiPartException, KeyError, UnicodeDecodeError, LookupError) as error:
-                raise Invalid(f"the form can't be read: {error}") from error
-        elif kind == "application/x-www-form-urlencoded":
-            if len(body) > _FIELD_BYTES_AT_MOST:
-                raise Invalid(f"the form must have at most {_FIELD_BYTES_AT_MOST:,} bytes")
-            data = await FormParser(call.headers, _stream(body)).parse()
-        else:
-            raise UnsupportedType("Send the form of a page of this console")
-        return await _to_form(data)
+        yield await _parse(call, await upload.read(call))
+
+
+async def _parse(call: Call, body: bytes) -> Form:
+    kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/x-www-form-urlencoded":
+        if len(body) > _FIELD_BYTES_AT_MOST:
+            raise Invalid(f"the form must have at most {_FIELD_BYTES_AT_MOST:,} bytes")
+        return await _to_form(await FormParser(call.headers, _stream(body)).parse())
+    if kind != "multipart/form-data":
+        raise UnsupportedType("Send the form of a page of this console")
+    parser = MultiPartParser(
+        call.headers, _stream(body), max_files=1, max_fields=_FIELDS_AT_MOST, max_part_size=_FIELD_BYTES_AT_MOST
+    )
+    try:
+        return await _to_form(await parser.parse())
+    except (MultiPartException, KeyError, UnicodeDecodeError, LookupError) as error:
+        raise Invalid(f"the form can't be read: {error}") from error
 
 
 async def _stream(body: bytes) -> AsyncGenerator[bytes, None]:

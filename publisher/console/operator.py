@@ -1,11 +1,14 @@
 """The operator's pages: Trouble with one action for each entry, the dead letters, and Health."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Awaitable
 
 from starlette.responses import RedirectResponse, Response
 
 from publisher.console.forms import amount_of, read_form
 from publisher.console.rendering import console_of, render
+from publisher.context import PublisherContext
 from publisher.dead_letters import delete_dead_letter, show_dead_letter
 from publisher.facade.call import Call
 from publisher.facade.middleware import access_of
@@ -14,8 +17,10 @@ from publisher.jobs import JobFilter, list_jobs
 from publisher.replays import PaymentRequired, quote_dead_letter, replay_dead_letter_paid
 from publisher.trouble import find_trouble
 from schemas.domain.states import JobState
+from schemas.errors import ReelbusError
 
 _FAILED_AT_MOST = 200
+_ANSWER_WITHIN_S = 2.0
 
 
 async def show_trouble(call: Call) -> Response:
@@ -60,6 +65,22 @@ async def drop_letter(call: Call) -> Response:
 
 
 async def show_health(call: Call) -> Response:
-    """Show the workers, the queue and the pace of each model."""
+    """Show the workers, the queue, the pace of each model, and how fast the stores answer."""
     access_of(call).check("operate")
-    return await render(call, "health.html", health=await look_at_health(call.state["ctx"]))
+    ctx = call.state["ctx"]
+    latencies = {
+        "job store": await _measure_ms(ctx, ctx.jobs.get("health")),
+        "video store": await _measure_ms(ctx, ctx.videos.list("health/")),
+    }
+    return await render(call, "health.html", health=await look_at_health(ctx), latencies=latencies)
+
+
+async def _measure_ms(ctx: PublisherContext, read: Awaitable[object]) -> float | None:
+    """Return how long a small read takes; None if it fails or takes more than 2 s."""
+    began = ctx.clock.boot()
+    try:
+        async with asyncio.timeout(_ANSWER_WITHIN_S):
+            await read
+    except (TimeoutError, ReelbusError):
+        return None
+    return (ctx.clock.boot() - began) * 1000

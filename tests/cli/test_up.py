@@ -1,6 +1,7 @@
 """`reelbus up`: ready at once, and nothing is left of it afterwards, however it ends."""
 
 import os
+import re
 import signal
 import socket
 
@@ -40,6 +41,7 @@ def test_a_child_that_dies_ends_the_rest(processes: Processes, words: str, name:
 def test_ready_says_what_to_do_next(processes: Processes) -> None:
     line = processes.start("up", "--port", "0").line()
     assert "/api/videos/generate -H 'content-type: application/json' -d '{" in line
+    assert re.search(r"Ready at (http://\S+) +console: \1/console ", line)
 
 
 def test_a_port_that_is_taken(processes: Processes) -> None:
