@@ -5,10 +5,13 @@ import binascii
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from schemas.errors import Invalid
 from schemas.ports import JobQuery
 from schemas.wire.types import JOB_ID_PATTERN
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +34,9 @@ def encode_cursor(position: Position) -> str:
 
 def decode_cursor(query: JobQuery) -> Position | None:
     """Raises `Invalid` for a text that this listing never issued. Fields that a later version appends are ignored."""
+    if query.after is not None and query.cursor is None and query.due_before is None:
+        at_ms = (query.after.created_at - _EPOCH) // timedelta(milliseconds=1)
+        return Position(order="c", at_ms=at_ms, job_id=query.after.job_id)
     if query.cursor is None:
         return None
     try:

@@ -6,8 +6,9 @@ The settings hold digests of keys, so that a person who reads the settings can't
 import hashlib
 import hmac
 import json
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -57,6 +58,36 @@ def parse_keys(value: Any) -> Any:
         return json.loads(value or "[]")
     except ValueError as error:
         raise ValueError('REELBUS_API_KEYS must be a JSON list of {"name": …, "sha256": …}') from error
+
+
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_ORIGIN = re.compile(r"https?://(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::[0-9]{1,5})?")
+
+
+def parse_model_names(value: Any) -> Any:
+    """Parse `name=meaning,…` into a mapping; pydantic rejects a value of another type."""
+    if not isinstance(value, str):
+        return value
+    named: dict[str, str] = {}
+    for entry in filter(None, (part.strip() for part in value.split(","))):
+        name, _, meaning = (part.strip() for part in entry.partition("="))
+        if not _MODEL_NAME.fullmatch(name) or not _MODEL_NAME.fullmatch(meaning):
+            raise ValueError(
+                f"REELBUS_OPENAI_MODELS must be name=fast, name=quality or name=model, not {entry[:100]!r}"
+            )
+        named[name] = meaning
+    return named
+
+
+def parse_origins(value: Any) -> Any:
+    """Parse origins, separated by commas; pydantic rejects a value of another type."""
+    if not isinstance(value, str):
+        return value
+    origins = tuple(origin.strip().lower() for origin in value.split(",") if origin.strip())
+    for origin in origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"REELBUS_CORS_ORIGINS must be like https://app.example.com, not {origin[:100]!r}")
+    return origins
 
 
 def _digest(key: str) -> str:
@@ -129,12 +160,28 @@ class PublisherSettings(Settings):
     link_s: float = Field(
         default=3600, gt=0, description="With keys: how long a `video_url` of the local folder is valid."
     )
+    openai_models: Annotated[Mapping[str, str], NoDecode, BeforeValidator(parse_model_names)] = Field(
+        default_factory=lambda: {"sora-2": "fast", "sora-2-pro": "quality"},
+        description="What the model names of `/v1/videos` stand for: `name=quality` or `name=model`, with commas.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_origins)] = Field(
+        default=(),
+        description="Origins whose web pages may call this facade, for example https://app.example.com, with commas; "
+        "`*` = all, only with keys.",
+    )
     budgets: Limits = Field(
         default=(), description="The workers' limits of spending, to show what is left of them; see docs/budgets.md."
     )
     api_key: SecretStr = Field(
         default=SecretStr(""), description="The key that the command line sends to a facade (`--url`)."
     )
+
+    @model_validator(mode="after")
+    def _check_cors_origins(self) -> Self:
+        """Require keys for `*`: each page that a person opens could make videos at a facade without keys."""
+        if "*" in self.cors_origins and not self.knows_callers:
+            raise ValueError("REELBUS_CORS_ORIGINS may be * only if callers need a key; name the origins instead")
+        return self
 
     @model_validator(mode="after")
     def _check_id_token_emails(self) -> Self:

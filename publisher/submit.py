@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from publisher.context import PublisherContext, place_of
 from publisher.queue_limit import too_many_queued
 from schemas.domain.events import Reconciled, Unsent
-from schemas.domain.job import Job, new_job
+from schemas.domain.job import ClientCall, Job, new_job
 from schemas.domain.state_machine import advance
 from schemas.domain.states import JobState
 from schemas.domain.tombstone import to_gone
@@ -87,12 +87,18 @@ async def submit(
 
 
 async def submit_staged(
-    ctx: PublisherContext, staged: StagedImage, *, traceparent: str | None, caller: str | None, may_exist: bool = True
+    ctx: PublisherContext,
+    staged: StagedImage,
+    *,
+    traceparent: str | None,
+    caller: str | None,
+    may_exist: bool = True,
+    client_call: ClientCall | None = None,
 ) -> Job:
     """Do the rest of `submit`: the image is staged, and the request has the id under which the job is stored.
 
     This is the only place where the image of a request is stored. `may_exist` is false for an id that was made just
-    now.
+    now. `client_call` is written into the record of a new job.
     """
     request = staged.request
     if refusal := await too_many_queued(ctx, request, caller):
@@ -101,6 +107,8 @@ async def submit_staged(
         return await _resume_known_job(ctx, staged, caller, known)  # before the image is stored: it may be refused
     staged = await store_image(staged, ctx.videos)
     job = new_job(request, ctx.clock.now(), traceparent=traceparent, caller=caller)
+    if client_call:
+        job = job.model_copy(update={"client_call": client_call})
     try:
         with _name_uncertain_job(job.job_id, caller):
             created = await ctx.jobs.create(job)

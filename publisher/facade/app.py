@@ -16,6 +16,7 @@ from publisher.facade import events, files, generate, money, openapi, operator, 
 from publisher.facade.auth import Authenticator, SignedUrlVideoStore, UrlSigner
 from publisher.facade.call import State
 from publisher.facade.coalescing import Coalescer
+from publisher.facade.cors import cors_middleware
 from publisher.facade.errors import on_error
 from publisher.facade.hosts import AllowedHosts, HostCheck
 from publisher.facade.lingering import LingeringClose
@@ -27,6 +28,9 @@ from publisher.facade.middleware import (
     TraceMiddleware,
     public_path,
 )
+from publisher.facade.openai_videos import content as openai_content
+from publisher.facade.openai_videos import routes as openai_routes
+from publisher.facade.openai_videos.errors import OpenAIErrors
 from publisher.facade.request_body import AdmissionControl, BodyLimit, ContentType, Uploads
 from publisher.facade.request_headers import LETTER_ID, VIDEO_ID, ExactRoute
 from publisher.facade.watched_jobs import WatchedJobs
@@ -51,6 +55,9 @@ ROUTES = [
     ExactRoute(f"/api/dead-letters/{LETTER_ID}/replay", operator.replay_letter, methods=["POST"]),
     ExactRoute("/api/trouble", operator.trouble),
     ExactRoute("/api/health/workers", operator.health),
+    ExactRoute("/v1/videos", openai_routes.videos, methods=["GET", "POST"]),
+    ExactRoute(f"/v1/videos/{VIDEO_ID}", openai_routes.video, methods=["GET", "DELETE"]),
+    ExactRoute(f"/v1/videos/{VIDEO_ID}/content", openai_content.content),
     ExactRoute("/videos/{gcs_path:path}", files.file),
     ExactRoute("/livez", routes.livez),
     ExactRoute("/readyz", routes.readyz),
@@ -101,7 +108,9 @@ def build_app(state: State) -> Starlette:
             *([Middleware(telemetry.trace_calls, routes=templates)] if telemetry else []),
             Middleware(TraceMiddleware),
             Middleware(SecurityHeaders),
+            *cors_middleware(state["settings"]),
             Middleware(LingeringClose),
+            Middleware(OpenAIErrors),
             Middleware(ErrorMiddleware),
             Middleware(HostCheck, hosts=AllowedHosts(state["settings"]), check_origins=state["authenticator"].open),
             *console,

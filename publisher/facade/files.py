@@ -86,11 +86,20 @@ async def file(call: Call) -> Response:
     name = call.path_params["gcs_path"]
     if url_signer := call.state["url_signer"]:
         url_signer.check(name, call.query_params)
-    url = urlsplit(call.state["settings"].videos_url)
     # Only finished files are public: work files and reference images are private.
-    if url.scheme != "file" or not name.startswith((FINALS, POSTERS)) or not is_safe(name):
+    if not is_local(call) or not name.startswith((FINALS, POSTERS)) or not is_safe(name):
         raise NotFound(f"there is no video {name}")
-    path = Path(unquote(url.path)) / name
+    return await send_file(call, name)
+
+
+def is_local(call: Call) -> bool:
+    """Return whether the video store is a folder, so that this facade sends the files."""
+    return urlsplit(call.state["settings"].videos_url).scheme == "file"
+
+
+async def send_file(call: Call, name: str) -> Response:
+    """Answer with a file of the folder, to a caller that may read it. Raises `NotFound`."""
+    path = Path(unquote(urlsplit(call.state["settings"].videos_url).path)) / name
     try:
         found = await asyncio.to_thread(path.stat)
     except OSError:

@@ -46,6 +46,7 @@ class AllowedHosts:
         if settings.public_url:
             self._names.add(_plain(urlsplit(settings.public_url).hostname or ""))
         self._on_network = not is_loopback(settings.host)
+        self._pages = frozenset(settings.cors_origins)
 
     def allow(self, given: str) -> bool:
         """Return whether a `Host` header names this facade."""
@@ -65,7 +66,10 @@ class AllowedHosts:
         return self._on_network or _is_loopback_address(address)
 
     def allow_origin(self, given: str) -> bool:
-        """Return whether an `Origin` header names a page of this machine or of a configured host; `null` does not."""
+        """Return whether an `Origin` header names a page of this machine, of a configured host, or of a configured
+        origin; `null` does not."""
+        if given.lower() in self._pages:
+            return True
         match = _ORIGIN.fullmatch(given)
         return match is not None and self.allow(match[1])
 

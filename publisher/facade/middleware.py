@@ -199,7 +199,7 @@ class AuthMiddleware:
         await self._app(scope, receive, send)
 
 
-_OWN = ("/api", "/videos", "/console", "/livez", "/readyz", "/openapi.json")
+_OWN = ("/api", "/v1", "/videos", "/console", "/livez", "/readyz", "/openapi.json")
 
 
 def public_path(settings: PublisherSettings) -> str:

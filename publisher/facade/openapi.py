@@ -13,6 +13,9 @@ from publisher.facade.call import Call
 from publisher.facade.errors import ErrorBody
 from publisher.facade.json_body import BODIES
 from publisher.facade.middleware import public_path
+from publisher.facade.openai_videos.body import OpenAIVideoRequest
+from publisher.facade.openai_videos.errors import OpenAIErrorBody
+from publisher.facade.openai_videos.video import OpenAIVideo, OpenAIVideoDeleted, OpenAIVideoList
 from publisher.facade.operations import OPERATIONS, REF
 from publisher.facade.operator import ANSWERS
 from publisher.facade.responses import Video
@@ -27,6 +30,8 @@ _MODELS: list[tuple[Any, Any]] = [
     (JobView, "serialization"),
     (Listing, "serialization"),
     (ErrorBody, "serialization"),
+    (OpenAIVideoRequest, "validation"),
+    *((model, "serialization") for model in (OpenAIVideo, OpenAIVideoList, OpenAIVideoDeleted, OpenAIErrorBody)),
     *((model, "serialization") for model in ANSWERS),
     *((model, "validation") for model in BODIES),
 ]

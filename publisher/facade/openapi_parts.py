@@ -68,6 +68,7 @@ class Operation:
     """The key needs one of these; none: any key will do."""
     parameters: Sequence[Parameter] = ()
     takes: str = ""
+    media: tuple[str, ...] = ("application/json",)
 
     def to_openapi(self) -> dict[str, Any]:
         """Return the Operation Object."""
@@ -85,8 +86,8 @@ class Operation:
         if self.parameters:
             described["parameters"] = [parameter.to_openapi() for parameter in self.parameters]
         if self.takes:
-            content = {"application/json": {"schema": {"$ref": REF.format(model=self.takes)}}}
-            described["requestBody"] = {"required": True, "content": content}
+            schema = {"schema": {"$ref": REF.format(model=self.takes)}}
+            described["requestBody"] = {"required": True, "content": dict.fromkeys(self.media, schema)}
         return described
 
 

@@ -226,6 +226,18 @@ class CallerAnswered(Event):
     """The caller that came back has its answer."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptAnswered(Event):
+    """Another attempt of the call that made the job is about to be answered with it; 0 is the first attempt."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerReceived(Event):
+    """The caller named the job's id, so that it has the answer to its call."""
+
+
 Step = (
     SubmitStarted
     | SubmitWithdrawn
@@ -254,5 +266,7 @@ Step = (
     | ReservationsReturned
     | WaitEnded
     | CallerAnswered
+    | AttemptAnswered
+    | AnswerReceived
     | Unsent
 )

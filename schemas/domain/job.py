@@ -45,6 +45,17 @@ class Result(Stored):
     size_bytes: int
 
 
+class ClientCall(Stored):
+    """The call of a client that sends a call again by itself, without a key, if it gets no answer."""
+
+    attempt: int = 0
+    """The attempt that was answered last with this job: 0 is the first one."""
+    by_repeat: bool = False
+    """True if a repeated call made the job, so that the first attempt may still arrive."""
+    received: bool = False
+    """True after the caller named the job's id: then it has the answer."""
+
+
 class Job(Stored):
     """One job. Frozen: the state machine builds the next version, and the store's compare-and-set saves it."""
 
@@ -72,6 +83,8 @@ class Job(Stored):
     checks: int = 0
     reattach_until: Moment | None = None
     """Until then an identical call without a key gets this job, since its first caller got no answer."""
+    client_call: ClientCall | None = None
+    """Set if the call that made the job had no key, and its client tells which attempt it is."""
     traceparent: str | None = None
     caller: str | None = None
     """The caller that owns the job, if the facade authenticates its callers. Only this caller sees the job there."""

@@ -294,6 +294,23 @@ def _on_caller_answered(event: ev.CallerAnswered, job: Job) -> Job:
 
 
 @apply.register
+def _on_attempt_answered(event: ev.AttemptAnswered, job: Job) -> Job:
+    _require(job.client_call is not None and not job.erased_at, event, job)
+    assert job.client_call is not None
+    # The first attempt came after all: another first attempt is another call.
+    by_repeat = job.client_call.by_repeat and event.attempt > 0
+    call = job.client_call.model_copy(update={"attempt": event.attempt, "by_repeat": by_repeat})
+    return job.model_copy(update={"client_call": call})
+
+
+@apply.register
+def _on_answer_received(_: ev.AnswerReceived, job: Job) -> Job:
+    if job.client_call is None or job.client_call.received:
+        return job
+    return job.model_copy(update={"client_call": job.client_call.model_copy(update={"received": True})})
+
+
+@apply.register
 def _on_unsent(event: ev.Unsent, job: Job) -> Job:
     is_due = job.next_check_at is not None and job.next_check_at <= event.at
     return job if job.ended or is_due else job.model_copy(update={"next_check_at": event.at})

@@ -40,6 +40,8 @@ class JobQuery:
     """Only jobs whose `next_check_at` is before this time."""
     limit: int = 50
     cursor: str | None = None
+    after: Job | None = None
+    """Begin after this job, as a cursor would; not together with `cursor` or `due_before`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

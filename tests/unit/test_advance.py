@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from schemas.domain import events as ev
-from schemas.domain.job import LATE_RESULT_WINDOW, Job
+from schemas.domain.job import LATE_RESULT_WINDOW, ClientCall, Job
 from schemas.domain.state_machine import HISTORY_AT_MOST, advance
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged, ImpossibleStep
@@ -493,6 +493,20 @@ class TestWaiting:
         job = played(ev.CallerAnswered(at=after(300)), job=job)
         assert job.reattach_until is None
         assert advance(job, ev.CallerAnswered(at=after(301))) is job
+
+    def test_a_repeated_call_is_noted_until_its_first_attempt_arrives(self) -> None:
+        job = a_job().model_copy(update={"client_call": ClientCall(attempt=1, by_repeat=True)})
+        job = played(ev.AttemptAnswered(at=after(1), attempt=2), job=job)
+        assert job.client_call == ClientCall(attempt=2, by_repeat=True)
+        job = played(ev.AttemptAnswered(at=after(2), attempt=0), job=job)
+        assert job.client_call == ClientCall()
+        job = played(ev.AnswerReceived(at=after(3)), job=job)
+        assert job.client_call == ClientCall(received=True)
+        assert advance(job, ev.AnswerReceived(at=after(4))) is job
+
+    def test_a_job_of_no_counted_call_is_answered_to_no_repeat(self) -> None:
+        refused(ev.AttemptAnswered(at=after(1), attempt=1), a_job())
+        assert advance(a := a_job(), ev.AnswerReceived(at=after(1))) is a
 
 
 def test_a_long_story_keeps_its_beginning_and_its_end() -> None:
