@@ -229,4 +229,4 @@ Turns.TestCase.settings = settings(
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
-test_turns = pytest.mark.timeout(3600 if LONG else 110)(Turns.TestCase)
+test_turns = pytest.mark.timeout(3600 if LONG else 300)(Turns.TestCase)

@@ -11,6 +11,8 @@ import pytest
 from tests.setup.tree import ROOT, Tree, build_tree, find_python
 from tests.setup.wheels import build_wheel
 
+pytestmark = pytest.mark.timeout(300)  # each test makes environments
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
