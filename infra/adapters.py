@@ -15,7 +15,18 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from infra.gcp.settings import bucket_settings, database_in, project_in
 from schemas.domain.clip import Plan
 from schemas.errors import Invalid, Unavailable
-from schemas.ports import Budgets, Bus, Editor, Heartbeats, JobStore, ParkedJobs, Statistics, VideoModel, VideoStore
+from schemas.ports import (
+    Budgets,
+    Bus,
+    Deliveries,
+    Editor,
+    Heartbeats,
+    JobStore,
+    ParkedJobs,
+    Statistics,
+    VideoModel,
+    VideoStore,
+)
 from schemas.settings import Addresses
 from schemas.wire.request import VideoRequest
 
@@ -74,6 +85,10 @@ class Adapters:
     async def jobs_parked(self, jobs_url: str) -> ParkedJobs:
         """Open the parked jobs, which are stored beside the jobs."""
         return (await self._open_stores(jobs_url)).parked
+
+    async def deliveries(self, jobs_url: str) -> Deliveries:
+        """Open the webhook deliveries, which are stored beside the jobs."""
+        return (await self._open_stores(jobs_url)).deliveries
 
     async def videos(
         self, url: str, *, base_url: str, reference_buckets: str = "", scratch: Path | None = None, check: bool = False
@@ -176,10 +191,12 @@ class JobStores(NamedTuple):
     heartbeats: Heartbeats
     parked: ParkedJobs
     statistics: Statistics
+    deliveries: Deliveries
 
 
 async def _open_sqlite_stores(adapters: Adapters, address: SplitResult) -> JobStores:
     from infra.embedded.budgets import SqliteBudgets
+    from infra.embedded.deliveries import SqliteDeliveries
     from infra.embedded.heartbeats import SqliteHeartbeats
     from infra.embedded.jobs import SqliteJobs
     from infra.embedded.parked import SqliteParkedJobs
@@ -192,6 +209,7 @@ async def _open_sqlite_stores(adapters: Adapters, address: SplitResult) -> JobSt
         SqliteHeartbeats(database),
         SqliteParkedJobs(database),
         SqliteStatistics(database),
+        SqliteDeliveries(database),
     )
 
 
@@ -199,13 +217,19 @@ async def _open_firestore_stores(adapters: Adapters, address: SplitResult) -> Jo
     project, database = database_in(address)
     with google_installed():
         from infra.gcp.firestore.budgets import FirestoreBudgets
+        from infra.gcp.firestore.deliveries import FirestoreDeliveries
         from infra.gcp.firestore.jobs import FirestoreHeartbeats, FirestoreJobs
         from infra.gcp.firestore.parked import FirestoreParkedJobs
         from infra.gcp.firestore.statistics import FirestoreStatistics
     jobs = FirestoreJobs(project, database)
     adapters.close_at_exit(jobs.aclose)
     return JobStores(
-        jobs, FirestoreBudgets(jobs), FirestoreHeartbeats(jobs), FirestoreParkedJobs(jobs), FirestoreStatistics(jobs)
+        jobs,
+        FirestoreBudgets(jobs),
+        FirestoreHeartbeats(jobs),
+        FirestoreParkedJobs(jobs),
+        FirestoreStatistics(jobs),
+        FirestoreDeliveries(jobs),
     )
 
 

@@ -37,17 +37,25 @@ def decode_cursor(query: JobQuery) -> Position | None:
     if query.after is not None and query.cursor is None and query.due_before is None:
         at_ms = (query.after.created_at - _EPOCH) // timedelta(milliseconds=1)
         return Position(order="c", at_ms=at_ms, job_id=query.after.job_id)
-    if query.cursor is None:
+    position = decode_position(query.cursor, order_of(query))
+    if position and not re.fullmatch(JOB_ID_PATTERN[1:-1], position.job_id):
+        raise _invalid_cursor()
+    return position
+
+
+def decode_position(cursor: str | None, wanted: str) -> Position | None:
+    """Return the position in a listing of the order `wanted`. Raises `Invalid` for a text that is none of it."""
+    if cursor is None:
         return None
     try:
-        padded = query.cursor + "=" * (-len(query.cursor) % 4)
-        order, at_ms, job_id, *_ = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        padded = cursor + "=" * (-len(cursor) % 4)
+        order, at_ms, id, *_ = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, TypeError, binascii.Error, RecursionError) as error:
         raise _invalid_cursor() from error
-    is_job_id = isinstance(job_id, str) and re.fullmatch(JOB_ID_PATTERN[1:-1], job_id)
-    if order != order_of(query) or type(at_ms) is not int or abs(at_ms) >= 1 << 62 or not is_job_id:
+    is_id = isinstance(id, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,256}", id)
+    if order != wanted or type(at_ms) is not int or abs(at_ms) >= 1 << 62 or not is_id:
         raise _invalid_cursor()
-    return Position(order=order, at_ms=at_ms, job_id=job_id)
+    return Position(order=order, at_ms=at_ms, job_id=id)
 
 
 def _invalid_cursor() -> Invalid:

@@ -21,6 +21,8 @@ from infra.gcp.settings import trace_project
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
 from infra.telemetry.opening import open_telemetry
+from infra.webhooks.poster import HttpPoster
+from infra.webhooks.secrets import open_secrets
 from publisher.context import PublisherContext, QueueLimit
 from publisher.doctor import examine_workers, no_jobs_yet
 from publisher.settings import PublisherSettings
@@ -81,6 +83,8 @@ async def open_context(
             )
         most = settings.max_queued_per_caller
         adapters = await stack.enter_async_context(Adapters())
+        webhook_secrets, poster = open_secrets(settings), HttpPoster(settings.webhook_policy)
+        adapters.close_at_exit(poster.aclose)
         ctx = PublisherContext(
             bus=await adapters.bus(settings.bus_url),
             jobs=await adapters.jobs(settings.jobs_url),
@@ -94,6 +98,10 @@ async def open_context(
             workers=WorkerWatch(await adapters.heartbeats(settings.jobs_url), SystemClock()),
             reports=FrameReports(settings.reports_dir),
             queue_limit=QueueLimit(jobs=most, starts_per_minute=settings.submits_per_minute) if most else None,
+            deliveries=await adapters.deliveries(settings.jobs_url),
+            webhook_policy=settings.webhook_policy if webhook_secrets.exist else None,
+            webhook_secrets=webhook_secrets.of if webhook_secrets.exist else None,
+            poster=poster,
             planner=_LazyPlanner(settings),
             limits=settings.budgets,
             budgets=await adapters.budgets(settings.jobs_url) if settings.budgets else None,

@@ -1,6 +1,6 @@
 """The open ports that every use case of the publisher needs, and the view of one job that callers see."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -11,9 +11,20 @@ from schemas.domain.job import Job
 from schemas.domain.projections import JobView, progress_of, view_of
 from schemas.domain.states import JobState
 from schemas.errors import NotFound, Unavailable
-from schemas.ports import Budgets, Bus, Clock, JobStore, ProgressReports, Statistics, VideoStore
+from schemas.ports import (
+    Budgets,
+    Bus,
+    Clock,
+    Deliveries,
+    JobStore,
+    Poster,
+    ProgressReports,
+    Statistics,
+    VideoStore,
+)
 from schemas.wire.caller_names import to_shown_id, to_stored_id
 from schemas.wire.request import VideoRequest
+from schemas.wire.webhook_address import AddressPolicy
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -58,6 +69,14 @@ class PublisherContext:
     """What models report of their operations; None if every progress is an estimate."""
     queue_limit: QueueLimit | None = None
     """None if a caller may queue as many jobs as it likes."""
+    deliveries: Deliveries | None = None
+    """The webhook deliveries; None in a deployment without webhooks."""
+    webhook_policy: AddressPolicy | None = None
+    """Where webhooks may go; None if none can be signed."""
+    webhook_secrets: Callable[[str | None], Sequence[bytes]] | None = None
+    """Returns the secrets of a caller, the one for receivers first. May read a file."""
+    poster: Poster | None = None
+    """Posts a test event."""
     planner: Planner = _no_planner
     """The planner of the configured provider."""
     limits: tuple[Limit, ...] = ()

@@ -87,7 +87,7 @@ def _has_ended_before(job: Job, moment: datetime | None) -> bool:
 
 
 async def _erase(ctx: PublisherContext, jobs: list[Job], report: Purge) -> None:
-    eraser = Eraser(jobs=ctx.jobs, videos=ctx.videos, bus=ctx.bus, clock=ctx.clock)
+    eraser = Eraser(jobs=ctx.jobs, videos=ctx.videos, bus=ctx.bus, clock=ctx.clock, deliveries=ctx.deliveries)
     for start in range(0, len(jobs), _BATCH_SIZE):
         batch = jobs[start : start + _BATCH_SIZE]
         marked = [erased for job in batch if (erased := await _mark(eraser, job, report))]

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 
 from publisher.context import PublisherContext, place_of
 from publisher.queue_limit import too_many_queued
+from publisher.webhooks import check_webhook
 from schemas.domain.events import Reconciled, Unsent
 from schemas.domain.job import ClientCall, Job, new_job
 from schemas.domain.state_machine import advance
@@ -103,6 +104,8 @@ async def submit_staged(
     request = staged.request
     if refusal := await too_many_queued(ctx, request, caller):
         raise refusal
+    if request.webhook and not (may_exist and await ctx.jobs.get(request.job_id)):
+        check_webhook(ctx, request.webhook)
     if may_exist and staged.name and (known := await ctx.jobs.get(request.job_id)):
         return await _resume_known_job(ctx, staged, caller, known)  # before the image is stored: it may be refused
     staged = await store_image(staged, ctx.videos)

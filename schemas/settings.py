@@ -16,10 +16,12 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 from dotenv.parser import parse_stream
-from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.errors import Invalid
+from schemas.wire.webhook import parse_secrets
+from schemas.wire.webhook_address import AddressPolicy, parse_policy
 
 
 def _check_utf8(path: Path) -> Path:
@@ -63,6 +65,15 @@ class Addresses(BaseModel):
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="Port of a service's metrics for Prometheus, on REELBUS_HOST; 0: none."
     )
+    webhook_secrets: SecretStr = Field(
+        default=SecretStr(""),
+        description="Masters that callers' webhook secrets are derived from: whsec_…, with commas; all of them sign.",
+    )
+    webhook_networks: str = Field(
+        default="", description="Networks that webhooks may reach beside public addresses: 10.1.0.0/16, with commas."
+    )
+    webhook_ports: str = Field(default="443", description="Ports of public addresses that webhooks may use.")
+
     event_loop: Literal["auto", "asyncio", "uvloop"] = Field(
         default="auto", description="The event loop of the services; auto: uvloop if it is installed."
     )
@@ -88,6 +99,21 @@ class Addresses(BaseModel):
         if self.provider and "model" in self.model_fields_set and self.model != self.provider:
             raise ValueError("REELBUS_MODEL is the former name of REELBUS_PROVIDER, and must not name another one")
         return self
+
+    @model_validator(mode="after")
+    def _check_webhooks(self) -> Self:
+        """Refuse what would only fail at the first webhook."""
+        parse_policy(self.webhook_networks, self.webhook_ports)
+        try:
+            parse_secrets(self.webhook_secrets.get_secret_value())
+        except ValueError as error:
+            raise ValueError(f"REELBUS_WEBHOOK_SECRETS {error}") from None
+        return self
+
+    @property
+    def webhook_policy(self) -> AddressPolicy:
+        """Where webhooks may go."""
+        return parse_policy(self.webhook_networks, self.webhook_ports)
 
     @property
     def provider_url(self) -> str:

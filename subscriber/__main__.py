@@ -84,7 +84,7 @@ def _die(status: int, words: str) -> None:
 
 
 async def _run_worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int | None) -> None:
-    from subscriber.compose import exit_with_parent, open_context
+    from subscriber.compose import exit_with_parent, open_context, open_courier
     from subscriber.worker import Worker
 
     stop = asyncio.Event()
@@ -99,7 +99,11 @@ async def _run_worker(settings: WorkerSettings, ready_fd: int | None, parent_fd:
             os.write(ready_fd, b"ready\n")
             os.close(ready_fd)
 
-    async with open_context(settings) as ctx, _open_health(ctx, settings) as show_ready:
+    async with (
+        open_context(settings) as ctx,
+        _open_health(ctx, settings) as show_ready,
+        open_courier(ctx, settings),
+    ):
         worker = Worker(
             ctx=ctx,
             in_flight=settings.jobs_at_once,

@@ -19,10 +19,14 @@ from infra.gcp.settings import trace_project
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
 from infra.telemetry.opening import open_telemetry
+from infra.webhooks.poster import HttpPoster
+from infra.webhooks.secrets import open_secrets
 from schemas.errors import Unavailable
 from schemas.former import former_names
+from schemas.ports import WEBHOOKS
 from subscriber.budget_guard import BudgetGuard
 from subscriber.context import WorkerContext
+from subscriber.courier.courier import Courier, CourierContext
 from subscriber.rate_limit import SubmitRateLimiter
 from subscriber.scratch import delete_stale, open_scratch_dir
 from subscriber.settings import WorkerSettings
@@ -30,7 +34,7 @@ from subscriber.settings import WorkerSettings
 if TYPE_CHECKING:
     from infra.telemetry.process import Telemetry
 
-__all__ = ["exit_with_parent", "open_context", "open_logs", "run_service"]
+__all__ = ["exit_with_parent", "open_context", "open_courier", "open_logs", "run_service"]
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +75,46 @@ async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]
             guard=guard,
             heartbeats=await adapters.heartbeats(settings.jobs_url),
             parked=await adapters.jobs_parked(settings.jobs_url),
+            deliveries=await adapters.deliveries(settings.jobs_url),
             deadlines=settings.deadlines,
             search_every_s=settings.search_every_s,
             cancel_look_s=settings.cancel_look_s,
         )
         yield _trace(ctx, settings, telemetry) if telemetry else ctx
+
+
+@asynccontextmanager
+async def open_courier(ctx: WorkerContext, settings: WorkerSettings) -> AsyncIterator[None]:
+    """Run a courier beside the worker. It ends before the ports close."""
+    webhook_secrets = open_secrets(settings)
+    if not webhook_secrets.exist or ctx.deliveries is None:
+        logger.info("no webhooks: REELBUS_WEBHOOK_SECRETS is not set", extra={"action": "courier_off"})
+        yield
+        return
+    try:  # before the worker takes its first request: completions from before are not delivered to a subscription
+        await ctx.bus.check(WEBHOOKS)
+    except Unavailable as error:
+        extra = {"action": "courier_waits", "reason": str(error)}
+        logger.warning("webhooks wait for their subscription; `reelbus setup` makes it", extra=extra)
+    poster = HttpPoster(settings.webhook_policy)
+    courier = Courier(
+        CourierContext(
+            bus=ctx.bus,
+            jobs=ctx.jobs,
+            deliveries=ctx.deliveries,
+            poster=poster,
+            clock=ctx.clock,
+            secrets_of=webhook_secrets.of,
+            facade_url=settings.facade_url,
+        )
+    )
+    running = asyncio.create_task(courier.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await poster.aclose()
 
 
 def _trace(ctx: WorkerContext, settings: WorkerSettings, telemetry: "Telemetry") -> WorkerContext:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from schemas.domain.clip import Clip
 from schemas.domain.job import Job
-from schemas.ports import Bus, Clock, Editor, Heartbeats, JobStore, ParkedJobs, VideoModel, VideoStore
+from schemas.ports import Bus, Clock, Deliveries, Editor, Heartbeats, JobStore, ParkedJobs, VideoModel, VideoStore
 from subscriber.budget_guard import BudgetGuard
 from subscriber.policy import Deadlines
 from subscriber.rate_limit import SubmitRateLimiter
@@ -68,6 +68,8 @@ class WorkerContext:
     heartbeats: Heartbeats | None = None
     parked: ParkedJobs | None = None
     """Without it every job runs in the order of the bus."""
+    deliveries: Deliveries | None = None
+    """The webhook deliveries; None in a deployment without webhooks."""
     deadlines: Deadlines = field(default_factory=Deadlines)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the worker stops: from then on it sends no submit."""

@@ -124,4 +124,4 @@ class Retention:
 
 def eraser_of(ctx: WorkerContext) -> Eraser:
     """Return an eraser over the worker's ports."""
-    return Eraser(jobs=ctx.jobs, videos=ctx.videos, bus=ctx.bus, clock=ctx.clock)
+    return Eraser(jobs=ctx.jobs, videos=ctx.videos, bus=ctx.bus, clock=ctx.clock, deliveries=ctx.deliveries)

@@ -130,6 +130,20 @@ _BESIDE = (
     )""",
     "CREATE INDEX IF NOT EXISTS parked_jobs_in_turn ON parked_jobs (priority, tag, id)",
     "CREATE INDEX IF NOT EXISTS parked_jobs_of_key ON parked_jobs (priority, key, tag)",
+    """CREATE TABLE IF NOT EXISTS webhook_deliveries (
+        delivery_id TEXT PRIMARY KEY,
+        job_id TEXT NOT NULL,
+        caller TEXT,
+        host TEXT NOT NULL,
+        state TEXT NOT NULL,
+        created_at INTEGER NOT NULL,     -- ms
+        next_at INTEGER,                 -- ms; null: no attempt is due
+        revision INTEGER NOT NULL,
+        record TEXT NOT NULL
+    )""",
+    "CREATE INDEX IF NOT EXISTS webhook_deliveries_due ON webhook_deliveries (next_at) WHERE next_at IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS webhook_deliveries_by_age ON webhook_deliveries (created_at DESC, delivery_id)",
+    "CREATE INDEX IF NOT EXISTS webhook_deliveries_of_job ON webhook_deliveries (job_id)",
 )
 
 

@@ -254,9 +254,9 @@ def _sweep(incoming: Path) -> None:
                 path.unlink()
 
 
-def read_or_create_secret(folder: Path) -> bytes:
+def read_or_create_secret(folder: Path, name: str = _SECRET_NAME) -> bytes:
     """Return the secret of this folder; the first process makes it. Blocks. Raises `Unavailable`."""
-    path, own = folder / _SECRET_NAME, folder / f"{_SECRET_NAME}.{secrets.token_hex(8)}"
+    path, own = folder / name, folder / f"{name}.{secrets.token_hex(8)}"
     try:
         make_folder(folder)
         if not path.exists():
@@ -269,6 +269,6 @@ def read_or_create_secret(folder: Path) -> bytes:
             flush_folder(folder)
         return path.read_bytes()
     except OSError as error:
-        raise unavailable_of("the secret of the video folder", error) from error
+        raise unavailable_of("the secret of the data folder", error) from error
     finally:
         own.unlink(missing_ok=True)

@@ -91,6 +91,10 @@ COMMANDS = {
         "publisher.cli.operator:backup",
         "Copy jobs, messages and videos of the embedded default to a new folder TO.",
     ),
+    "webhooks": (
+        "publisher.cli.webhooks:webhooks",
+        "List, replay and test webhooks, and show the secrets that sign them.",
+    ),
     "dead": ("publisher.cli.operator:dead", "List, show, replay and drop dead letters."),
     "key": ("publisher.cli.operator:key", "Make API keys for callers of a facade."),
     "setup": (

@@ -202,6 +202,12 @@ _OPTIONS = (
         metavar="interactive|batch",
         help="batch: let interactive requests go first.  [default: interactive]",
     ),
+    click.option(
+        "--webhook",
+        callback=_parse_with(lambda url: {"url": url}),
+        metavar="URL",
+        help="Post the end of the job to this https:// address.",
+    ),
     click.option("--max-cost", "max_cost_usd", metavar="USD", help="Reject a plan that costs more."),
     click.option("--start-before", metavar="TIME", help="Expire if the job has not started by then (ISO 8601)."),
     click.option(

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from publisher.compose import link_secret, open_context, open_disk_check, open_token_check
 from publisher.console.app import ROUTES as CONSOLE_ROUTES
 from publisher.console.app import ConsoleMiddleware, build_console
-from publisher.facade import events, files, generate, money, openapi, operator, routes
+from publisher.facade import events, files, generate, money, openapi, operator, routes, webhooks
 from publisher.facade.auth import Authenticator, SignedUrlVideoStore, UrlSigner
 from publisher.facade.call import State
 from publisher.facade.coalescing import Coalescer
@@ -32,7 +32,7 @@ from publisher.facade.openai_videos import content as openai_content
 from publisher.facade.openai_videos import routes as openai_routes
 from publisher.facade.openai_videos.errors import OpenAIErrors
 from publisher.facade.request_body import AdmissionControl, BodyLimit, ContentType, Uploads
-from publisher.facade.request_headers import LETTER_ID, VIDEO_ID, ExactRoute
+from publisher.facade.request_headers import DELIVERY_ID, LETTER_ID, VIDEO_ID, ExactRoute
 from publisher.facade.watched_jobs import WatchedJobs
 from publisher.settings import PublisherSettings
 from publisher.spend_report import SpendReports
@@ -58,6 +58,10 @@ ROUTES = [
     ExactRoute("/v1/videos", openai_routes.videos, methods=["GET", "POST"]),
     ExactRoute(f"/v1/videos/{VIDEO_ID}", openai_routes.video, methods=["GET", "DELETE"]),
     ExactRoute(f"/v1/videos/{VIDEO_ID}/content", openai_content.content),
+    ExactRoute("/api/webhooks/deliveries", webhooks.deliveries),
+    ExactRoute(f"/api/webhooks/deliveries/{DELIVERY_ID}/replay", webhooks.replay, methods=["POST"]),
+    ExactRoute("/api/webhooks/test", webhooks.test, methods=["POST"]),
+    ExactRoute("/api/webhooks/secret", webhooks.secret),
     ExactRoute("/videos/{gcs_path:path}", files.file),
     ExactRoute("/livez", routes.livez),
     ExactRoute("/readyz", routes.readyz),

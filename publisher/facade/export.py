@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from publisher.facade.operator import ANSWERS
+from publisher.facade.webhooks import WEBHOOK_ANSWERS
 from publisher.jobs import Listing
 from schemas.export import open_schema
 
@@ -21,7 +23,7 @@ FILE = Path(__file__).parent / "api.schema.json"
 
 def render() -> str:
     """Return the text of the file: an object with one property for each answer."""
-    models = (Listing, *ANSWERS)
+    models: tuple[type[BaseModel], ...] = (Listing, *ANSWERS, *WEBHOOK_ANSWERS)
     _, top = models_json_schema([(model, "serialization") for model in models])
     definitions: dict[str, Any] = top["$defs"]
     for definition in definitions.values():  # an answer has all keys, also those with a default

@@ -45,7 +45,15 @@ class ResolveRequest(DeadLetterReplayRequest):
     attempt: int = Field(ge=0, le=1_000_000, description="As the evidence shows it: another attempt is a conflict.")
 
 
-BODIES = (EraseRequest, DeadLetterReplayRequest, ReplayRequest, ResolveRequest)
+class WebhookTestRequest(BaseModel):
+    """The address of a receiver."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str
+
+
+BODIES = (EraseRequest, DeadLetterReplayRequest, ReplayRequest, ResolveRequest, WebhookTestRequest)
 
 
 async def read_body(call: Call, model: type[M]) -> M:

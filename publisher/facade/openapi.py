@@ -19,6 +19,7 @@ from publisher.facade.openai_videos.video import OpenAIVideo, OpenAIVideoDeleted
 from publisher.facade.operations import OPERATIONS, REF
 from publisher.facade.operator import ANSWERS
 from publisher.facade.responses import Video
+from publisher.facade.webhooks import WEBHOOK_ANSWERS
 from publisher.jobs import Listing
 from schemas import SCHEMA_VERSION
 from schemas.domain.projections import JobView
@@ -32,7 +33,7 @@ _MODELS: list[tuple[Any, Any]] = [
     (ErrorBody, "serialization"),
     (OpenAIVideoRequest, "validation"),
     *((model, "serialization") for model in (OpenAIVideo, OpenAIVideoList, OpenAIVideoDeleted, OpenAIErrorBody)),
-    *((model, "serialization") for model in ANSWERS),
+    *((model, "serialization") for model in (*ANSWERS, *WEBHOOK_ANSWERS)),
     *((model, "validation") for model in BODIES),
 ]
 _KEYS = {

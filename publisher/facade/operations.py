@@ -15,6 +15,7 @@ from publisher.facade.openapi_parts import (
     error_answer,
 )
 from publisher.facade.operator_operations import OPERATOR_OPERATIONS
+from publisher.facade.webhook_operations import WEBHOOK_OPERATIONS
 from schemas.domain.states import JobState
 
 __all__ = ["OPERATIONS", "REF"]
@@ -248,4 +249,5 @@ OPERATIONS = (
     ),
     *OPERATOR_OPERATIONS,
     *OPENAI_OPERATIONS,
+    *WEBHOOK_OPERATIONS,
 )

@@ -19,6 +19,7 @@ RESERVED = frozenset({"generate", "health"})
 """Paths have these words in the place of an id, so no job of the facade may have them as its id."""
 VIDEO_ID = "{video_id:video_id}"
 LETTER_ID = "{letter_id:letter_id}"
+DELIVERY_ID = "{delivery_id:letter_id}"
 
 
 class _VideoId(Convertor[str]):

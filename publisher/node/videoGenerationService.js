@@ -779,9 +779,9 @@ var SILENCE_MS = 45e3;
 var AGAIN_MS = 500;
 var TOLD = ["state", "progress"];
 async function follow(caller, videoId, listener, patience, signal) {
-  for await (const { event, data } of news(caller, videoId, patience, signal)) {
-    if (event === "done") return data;
-    listener({ event, ...data });
+  for await (const { event: event2, data } of news(caller, videoId, patience, signal)) {
+    if (event2 === "done") return data;
+    listener({ event: event2, ...data });
   }
   throw new Error("unreachable: the news go on until the job is done");
 }
@@ -831,8 +831,8 @@ async function* events(chunks, quiet, here) {
     quiet.refresh();
     here();
     parser.feed(decoder.decode(chunk, { stream: true }));
-    for (const { event, data, id } of found.splice(0)) {
-      if (event === "done" || TOLD.includes(event)) yield { event, id, data: JSON.parse(data) };
+    for (const { event: event2, data, id } of found.splice(0)) {
+      if (event2 === "done" || TOLD.includes(event2)) yield { event: event2, id, data: JSON.parse(data) };
     }
   }
 }
@@ -948,6 +948,40 @@ function forgivingBase64(text2) {
   return isBase64 ? Buffer.from(unpadded, "base64") : null;
 }
 
+var EVENTS = ["succeeded", "failed", "cancelled", "expired"];
+var URL_AT_MOST = 2048;
+var event = oneOf(...EVENTS);
+function webhook(path, value) {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) throw invalid(path, "must be an object");
+  const unknown = Object.keys(value).find((name) => !["url", "events"].includes(name) && value[name] !== void 0);
+  if (value.url === void 0) throw invalid(`${path}.url`, "is required");
+  const checked2 = { url: address(`${path}.url`, value.url), events: EVENTS };
+  if (value.events !== void 0) checked2.events = events2(`${path}.events`, value.events);
+  if (unknown !== void 0) throw invalid(`${path}.${unknown}`, "is not a known key");
+  return checked2;
+}
+function address(path, value) {
+  if (typeof value !== "string") throw invalid(path, "must be a text");
+  const length = lengthOf(value);
+  if (length > URL_AT_MOST) throw invalid(path, `must have at most ${URL_AT_MOST} characters, not ${length}`);
+  if (!/^[\x21-\x7e]+$/.test(value) || /[\\<>"^`{|}]/.test(value)) {
+    throw invalid(path, "must be an address of printable ASCII characters, without blanks");
+  }
+  if (!/^https?:\/\/[^/?#]/i.test(value) || !URL.canParse(value)) {
+    throw invalid(path, "must be an https:// address such as https://example.com/hook");
+  }
+  if (/^[^/]*\/\/[^/?#]*@/.test(value)) throw invalid(path, "must have no user name and no password");
+  if (value.includes("#")) throw invalid(path, "must have no fragment");
+  return value;
+}
+function events2(path, value) {
+  if (!Array.isArray(value)) throw invalid(path, "must be a list");
+  const named = value.map((name, index) => event(`${path}.${index}`, name));
+  if (named.length < 1) throw invalid(path, "must have at least 1 entries");
+  if (named.length > EVENTS.length) throw invalid(path, `must have at most ${EVENTS.length} entries`);
+  return EVENTS.filter((name) => named.includes(name));
+}
+
 var PROMPT_MIN = 10;
 var PROMPT_MAX = 2e3;
 var DURATION_DEFAULT_S = 5;
@@ -973,6 +1007,7 @@ var OPTIONAL = {
   on_unknown_submit: oneOf("fail", "resubmit"),
   labels,
   priority: oneOf("interactive", "batch"),
+  webhook,
 };
 var DEFAULTS = {
   quality: "fast",
@@ -1113,10 +1148,10 @@ var KEPT_MS = 30 * 6e4;
 var KEPT_AT_MOST = 1e3;
 var PASSING = [502, 503, 504];
 var kept = /* @__PURE__ */ new Map();
-async function withId(address, request, work) {
+async function withId(address2, request, work) {
   if (request === null || typeof request !== "object") throw invalid("", "must be an object");
   if ((request.job_id ?? null) !== null) return await work(request, true);
-  const text2 = address + wire(request);
+  const text2 = address2 + wire(request);
   const before = kept.size > 0 ? taken(digestOf(text2)) : null;
   const id = before ?? randomUUID();
   try {
@@ -1748,8 +1783,8 @@ var unheard = (videoId) =>
   );
 
 var DEFAULT_ADDRESS = "http://localhost:8000";
-function createClient(address, options = {}) {
-  const url = parsed2(address ?? (setting("REELBUS_URL") || setting("PYTHON_API_URL") || DEFAULT_ADDRESS));
+function createClient(address2, options = {}) {
+  const url = parsed2(address2 ?? (setting("REELBUS_URL") || setting("PYTHON_API_URL") || DEFAULT_ADDRESS));
   const apiKey = options.apiKey ?? setting("REELBUS_API_KEY");
   if (url.protocol !== "pubsub:") return new HttpClient({ ...options, url: url.href, apiKey });
   const { httpUrl = url.searchParams.get("httpUrl"), ...rest } = options;
@@ -1766,10 +1801,10 @@ function setting(name) {
     .replace(/^(["'])(.*)\1$/su, "$2")
     .trim();
 }
-function parsed2(address) {
-  const url = URL.canParse(address) ? new URL(address) : null;
+function parsed2(address2) {
+  const url = URL.canParse(address2) ? new URL(address2) : null;
   if (url?.hostname && ["http:", "https:", "pubsub:"].includes(url.protocol)) return url;
-  throw invalid("address", `must be http://…, https://… or pubsub://project, not ${JSON.stringify(address)}`);
+  throw invalid("address", `must be http://…, https://… or pubsub://project, not ${JSON.stringify(address2)}`);
 }
 
 var IDLE_MS = 2e3;
@@ -1813,20 +1848,20 @@ function inOldWords(error) {
 }
 
 var WITHIN_MS = 3e4;
-async function fetchedImage(address, signal) {
-  if (!URL.canParse(address)) throw invalid("reference_image", "must be an address that can be fetched");
+async function fetchedImage(address2, signal) {
+  if (!URL.canParse(address2)) throw invalid("reference_image", "must be an address that can be fetched");
   const limit = AbortSignal.timeout(WITHIN_MS);
   try {
-    const response = await fetch(address, { signal: signal ? AbortSignal.any([signal, limit]) : limit });
+    const response = await fetch(address2, { signal: signal ? AbortSignal.any([signal, limit]) : limit });
     if (response.ok) return await bytesOf(response);
-    const words = `must be an image that can be fetched: ${shown2(address)} answered ${response.status}`;
+    const words = `must be an image that can be fetched: ${shown2(address2)} answered ${response.status}`;
     await response.body?.cancel();
     throw invalid("reference_image", words);
   } catch (error) {
     signal?.throwIfAborted();
     if (error.name !== "TimeoutError" && !(error instanceof TypeError)) throw error;
     const words = error.cause?.code ?? error.cause?.message ?? error.message;
-    throw unreachable(`the storyboard image ${shown2(address)} can't be fetched (${words})`, {
+    throw unreachable(`the storyboard image ${shown2(address2)} can't be fetched (${words})`, {
       cause: error,
       sent: false,
     });
@@ -1844,8 +1879,8 @@ async function bytesOf(response) {
   }
   return Buffer.concat(parts);
 }
-function shown2(address) {
-  const { origin, pathname } = new URL(address);
+function shown2(address2) {
+  const { origin, pathname } = new URL(address2);
   return origin + pathname;
 }
 

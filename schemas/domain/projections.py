@@ -22,7 +22,7 @@ def completion_of(job: Job, *, video_url: str | None) -> Completion:
         job_id=job.job_id,
         life=job.life,
         state=Outcome(job.state),
-        request=job.request,
+        request=job.request.model_copy(update={"webhook": None}),  # its address may hold a token
         gcs_path=result.gcs_path if result else None,
         video_url=video_url,
         poster_path=result.poster_path if result else None,

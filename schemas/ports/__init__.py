@@ -15,6 +15,7 @@ from schemas.ports.bus import (
     DEAD_WORKERS,
     MAX_DELIVERIES,
     REQUESTS,
+    WEBHOOKS,
     WORKERS,
     Bus,
     DeadLetter,
@@ -23,6 +24,7 @@ from schemas.ports.bus import (
     topic_of,
 )
 from schemas.ports.clock import Clock
+from schemas.ports.deliveries import Deliveries, DeliveryPage, DeliveryQuery, Poster
 from schemas.ports.editor import Editor, Probe
 from schemas.ports.job_store import (
     COUNTED_AHEAD,
@@ -57,6 +59,7 @@ __all__ = [
     "DEAD_WORKERS",
     "MAX_DELIVERIES",
     "REQUESTS",
+    "WEBHOOKS",
     "WORKERS",
     "WRITTEN_AFTER_CREATION",
     "Answer",
@@ -65,7 +68,10 @@ __all__ = [
     "Bus",
     "Clock",
     "DeadLetter",
+    "Deliveries",
     "Delivery",
+    "DeliveryPage",
+    "DeliveryQuery",
     "Editor",
     "Foreign",
     "GenerationDone",
@@ -79,6 +85,7 @@ __all__ = [
     "Missing",
     "ParkedJob",
     "ParkedJobs",
+    "Poster",
     "Probe",
     "ProgressReports",
     "Statistics",

@@ -36,6 +36,9 @@ BATCH_WORKERS = Subscription(name="video-batch-workers", topic=BATCH_REQUESTS, d
 DEAD_WORKERS = Subscription(name="video-dead-workers", topic=DEAD_REQUESTS)
 """The subscription by which workers learn that a request was dead-lettered, so that they end its job."""
 
+WEBHOOKS = Subscription(name="video-webhooks", topic=COMPLETIONS)
+"""The subscription by which couriers learn of ended jobs, so that they post their webhooks."""
+
 
 def topic_of(request: VideoRequest) -> str:
     """Return the topic of the request's lane."""

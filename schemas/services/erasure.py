@@ -14,7 +14,7 @@ from schemas.domain.job import Job
 from schemas.domain.object_names import job_prefix
 from schemas.domain.tombstone import erasure_blocker
 from schemas.errors import Invalid, NotFound, ReelbusError
-from schemas.ports import Bus, Clock, JobStore, VideoStore
+from schemas.ports import Bus, Clock, Deliveries, DeliveryQuery, JobStore, VideoStore
 from schemas.services.reference_images import release_reference
 from schemas.services.update import update_job
 from schemas.wire.message import job_id_of
@@ -22,6 +22,8 @@ from schemas.wire.message import job_id_of
 logger = logging.getLogger(__name__)
 
 LETTERS_LOOKED_AT = 10_000
+WEBHOOKS_AT_MOST = 1000
+"""More than the lives of a job have webhooks."""
 LETTERS_HIDE_FOR = timedelta(minutes=10)
 """The longest that any bus leases a dead letter to another reader. A look after that time finds what was hidden."""
 
@@ -34,6 +36,8 @@ class Eraser:
     videos: VideoStore
     bus: Bus
     clock: Clock
+    deliveries: Deliveries | None = None
+    """Without them no body of a webhook is erased."""
 
     async def mark(self, job_id: str) -> Job:
         """Return the tombstone. Raises `NotFound`, and `Invalid` for a job that can't be erased, or not yet."""
@@ -54,6 +58,7 @@ class Eraser:
         unfinished = []
         for job in erased:
             try:
+                await self._erase_webhooks(job.job_id)
                 is_finished = await self._delete_files(job, letters_may_be_left=job.job_id in hidden)
             except ReelbusError as error:  # the tombstone says that there is more to delete
                 extra = {"action": "sweep_failed", "job_id": job.job_id, "reason": str(error)}
@@ -62,6 +67,15 @@ class Eraser:
             if not is_finished:
                 unfinished.append(job)
         return unfinished
+
+    async def _erase_webhooks(self, job_id: str) -> None:
+        """Erase the bodies of the job's webhooks, and the addresses of those that no courier will post any more."""
+        if self.deliveries is None:
+            return
+        page = await self.deliveries.list(DeliveryQuery(job_id=job_id, limit=WEBHOOKS_AT_MOST))
+        for delivery in page.deliveries:
+            if delivery.body or (delivery.next_at is None and delivery.url):
+                await self.deliveries.save(delivery.erase())
 
     async def _delete_letters(self, job_ids: Collection[str]) -> Collection[str]:
         """Delete the jobs' dead letters. Return the jobs whose letters another reader holds, or that may have more."""

@@ -5,12 +5,14 @@ A process reads and complains. Only `reelbus setup`, or the tool of the operator
 
 import logging
 
-from schemas.ports import BATCH_WORKERS, DEAD_WORKERS, WORKERS, Bus
+from schemas.ports import BATCH_WORKERS, DEAD_WORKERS, WEBHOOKS, WORKERS, Bus
 
 logger = logging.getLogger(__name__)
 
-SHARED = (WORKERS, BATCH_WORKERS, DEAD_WORKERS)
+NEEDED = (WORKERS, BATCH_WORKERS, DEAD_WORKERS)
 """A message that is published before its subscription exists is lost, and the first worker may start later."""
+SHARED = (*NEEDED, WEBHOOKS)
+"""What `reelbus setup` makes. Without the last one all works but webhooks: an operator may add it later."""
 
 
 async def check_subscriptions(bus: Bus) -> None:
@@ -18,7 +20,7 @@ async def check_subscriptions(bus: Bus) -> None:
 
     Raises `Unavailable` if a subscription does not exist, and `Invalid` if one is on another topic.
     """
-    for subscription in SHARED:
+    for subscription in NEEDED:
         for difference in await bus.check(subscription):
             about = {"action": "subscription_differs", "subscription": subscription.name, "reason": difference}
             logger.warning("a subscription is not as `reelbus setup` makes it", extra=about)

@@ -30,6 +30,7 @@ from schemas.wire.media_types import is_data_url, is_padded, plain_data_url
 from schemas.wire.scene import BLANKS, Scene, build_prompt, duration_of, has_visible_texts
 from schemas.wire.types import AS_WHOLE, JobId, Moment, Priority, Usd, WholeNumber
 from schemas.wire.validation import has_visible_text
+from schemas.wire.webhook import Webhook
 
 PROMPT_MIN = 10
 PROMPT_MAX = 2000
@@ -57,6 +58,7 @@ BY_REELBUS = frozenset(
         "on_unknown_submit",
         "labels",
         "priority",
+        "webhook",
     ]
 )
 """The fields that reelbus itself carries out. Every other field is for the model: a model uses it or refuses it."""
@@ -144,6 +146,11 @@ class VideoRequest(Asked):
         default="interactive",
         description="The lane: batch work may wait while interactive requests wait too.",
         exclude_if=lambda lane: lane == "interactive",  # release 0.1.0 refuses a key that it does not know
+    )
+    webhook: Webhook | None = Field(
+        default=None,
+        description="Where the end of the job is posted. No completion repeats it.",
+        exclude_if=lambda webhook: webhook is None,
     )
 
     @model_validator(mode="before")

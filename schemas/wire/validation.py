@@ -35,6 +35,8 @@ _TEMPLATES = {
     "literal_error": "must be {expected}",
     "enum": "must be {expected}",
     "too_long": "must have at most {max_length} entries",
+    "too_short": "must have at least {min_length} entries",
+    "tuple_type": "must be a list",
     "dict_type": "must be an object",
     "model_type": "must be an object",
     "decimal_type": "must be an amount in US dollars",

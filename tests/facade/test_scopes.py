@@ -38,6 +38,10 @@ CALLS = {
     ("GET", "/api/trouble"): {"operate"},
     ("GET", "/api/health/workers"): {"operate"},
     ("GET", "/api/videos?caller=zebra"): {"operate"},
+    ("GET", "/api/webhooks/deliveries"): {"read", "operate"},
+    ("POST", "/api/webhooks/deliveries/1/replay"): {"submit", "operate"},
+    ("POST", "/api/webhooks/test"): {"submit", "operate"},
+    ("GET", "/api/webhooks/secret"): {"submit", "operate"},
 }
 
 

@@ -11,6 +11,7 @@ import { invalid } from "./invalid.js";
 import { buildPrompt, checkedScene, durationOf, hasVisibleTexts } from "./scene.js";
 import { lengthOf, SPACES, stripped } from "./text.js";
 import { hasVisibleText } from "./visible.js";
+import { webhook } from "./webhook.js";
 
 const PROMPT_MIN = 10;
 const PROMPT_MAX = 2000;
@@ -39,6 +40,7 @@ const OPTIONAL = {
   on_unknown_submit: oneOf("fail", "resubmit"),
   labels,
   priority: oneOf("interactive", "batch"),
+  webhook,
 };
 const DEFAULTS = {
   quality: "fast",

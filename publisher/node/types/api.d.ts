@@ -40,6 +40,10 @@ export type Charged1 = "yes" | "no" | "unknown";
  * After which time a limit starts again from zero, in UTC.
  */
 export type Period = "day" | "month" | (string & {});
+/**
+ * What became of a delivery.
+ */
+export type DeliveryState = "pending" | "delivered" | "failed" | "disabled" | (string & {});
 
 export interface Answers {
   Listing: Listing;
@@ -55,6 +59,10 @@ export interface Answers {
   DeadLetterDone: DeadLetterDone;
   Trouble: Trouble;
   Health: Health;
+  DeliveryListing: DeliveryListing;
+  DeliveryView: DeliveryView;
+  WebhookTest: WebhookTest;
+  WebhookSecret: WebhookSecret;
 }
 /**
  * One page of jobs.
@@ -599,4 +607,72 @@ export interface ModelPace {
    * Seconds since the quota was used up; null if it never was.
    */
   refused_s_ago: number | null;
+}
+/**
+ * A page of deliveries, the newest first.
+ */
+export interface DeliveryListing {
+  deliveries: DeliveryView[];
+  next_cursor: string | null;
+}
+/**
+ * A delivery with its attempts. The address is shown without its query, which may hold a token.
+ */
+export interface DeliveryView {
+  /**
+   * The `webhook-id`, a dot, and the endpoint.
+   */
+  id: string;
+  webhook_id: string;
+  type: string;
+  video_id: string;
+  caller: string | null;
+  /**
+   * `request`: the address comes from the request of the video.
+   */
+  endpoint: string;
+  url: string;
+  state: DeliveryState;
+  /**
+   * The last 20.
+   */
+  attempts: Attempt1[];
+  created_at: string;
+  /**
+   * When the next attempt is due.
+   */
+  next_at: string | null;
+}
+/**
+ * One attempt. Nothing of the receiver's answer is kept but its status.
+ */
+export interface Attempt1 {
+  at: string;
+  status: number | null;
+  ms: number;
+  error: string | null;
+}
+/**
+ * How a receiver answered a test event.
+ */
+export interface WebhookTest {
+  status: number | null;
+  ms: number;
+  /**
+   * One word; null if the receiver accepted the event.
+   */
+  error: string | null;
+}
+/**
+ * The secret with which a caller's receivers verify events.
+ */
+export interface WebhookSecret {
+  /**
+   * `whsec_…`, by Standard Webhooks.
+   */
+  secret: string;
+  /**
+   * Secrets that sign as well, for as long as the operator rotates them.
+   */
+  former: string[];
 }

@@ -5,6 +5,10 @@
  */
 export type Outcome = "succeeded" | "failed" | "cancelled" | "expired" | "rejected";
 /**
+ * An end of a job that a webhook reports.
+ */
+export type WebhookEvent = "succeeded" | "failed" | "cancelled" | "expired" | (string & {});
+/**
  * The kind of a failure. It decides the HTTP status of the answer.
  */
 export type Category =
@@ -119,6 +123,10 @@ export interface VideoRequest {
    * The lane: batch work may wait while interactive requests wait too.
    */
   priority?: "interactive" | "batch" | (string & {});
+  /**
+   * Where the end of the job is posted. No completion repeats it.
+   */
+  webhook?: Webhook | null;
 }
 /**
  * One scene of a storyboard, with the callers' names. Its texts make the prompt of a request without one.
@@ -135,6 +143,26 @@ export interface Scene {
 }
 export interface Labels {
   [k: string]: string;
+}
+/**
+ * Where to post the end of the job. The address may hold a token: no completion and no view repeats it.
+ */
+export interface Webhook {
+  /**
+   * An https:// address; signed by Standard Webhooks, see docs/webhooks.md.
+   */
+  url: string;
+  /**
+   * Which ends are reported; by default all.
+   *
+   * @minItems 1
+   * @maxItems 4
+   */
+  events?:
+    | [WebhookEvent]
+    | [WebhookEvent, WebhookEvent]
+    | [WebhookEvent, WebhookEvent, WebhookEvent]
+    | [WebhookEvent, WebhookEvent, WebhookEvent, WebhookEvent];
 }
 /**
  * Why something failed, so that a person can act on it.

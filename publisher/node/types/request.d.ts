@@ -14,6 +14,10 @@ export type OnUnknownSubmit = "fail" | "resubmit";
  * The lane: batch work may wait while interactive requests wait too.
  */
 export type Priority = "interactive" | "batch";
+/**
+ * An end of a job that a webhook reports.
+ */
+export type WebhookEvent = "succeeded" | "failed" | "cancelled" | "expired";
 
 /**
  * A request for one video (`reelbus.video.requested.v1`). A null counts as an absent key.
@@ -60,6 +64,10 @@ export interface VideoRequest {
   on_unknown_submit?: OnUnknownSubmit;
   labels?: Labels;
   priority?: Priority;
+  /**
+   * Where the end of the job is posted. No completion repeats it.
+   */
+  webhook?: Webhook | null;
 }
 /**
  * One scene of a storyboard, with the callers' names. Its texts make the prompt of a request without one.
@@ -80,4 +88,24 @@ export interface Labels {
    * via the `patternProperty` "^[a-z][a-z0-9_-]{0,62}$".
    */
   [k: string]: string;
+}
+/**
+ * Where to post the end of the job. The address may hold a token: no completion and no view repeats it.
+ */
+export interface Webhook {
+  /**
+   * An https:// address; signed by Standard Webhooks, see docs/webhooks.md.
+   */
+  url: string;
+  /**
+   * Which ends are reported; by default all.
+   *
+   * @minItems 1
+   * @maxItems 4
+   */
+  events?:
+    | [WebhookEvent]
+    | [WebhookEvent, WebhookEvent]
+    | [WebhookEvent, WebhookEvent, WebhookEvent]
+    | [WebhookEvent, WebhookEvent, WebhookEvent, WebhookEvent];
 }

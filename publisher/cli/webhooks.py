@@ -1,0 +1,134 @@
+"""`reelbus webhooks`: list deliveries, replay them, test an address, and show the secret of a caller."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeVar
+
+import click
+from pydantic import ValidationError
+from rich.table import Table
+from rich.text import Text
+
+from publisher.cli.configuration import configuration
+from publisher.cli.errors import Command, NoVideo
+from publisher.cli.options import json_option
+from publisher.cli.output import console, moment
+from publisher.compose import open_context
+from publisher.context import PublisherContext
+from publisher.webhooks import (
+    LIMIT_MAX,
+    DeliveryView,
+    list_deliveries,
+    read_secret,
+    replay_delivery,
+    replay_failed,
+    send_test,
+)
+from schemas.domain.delivery import DeliveryState
+from schemas.errors import Invalid
+from schemas.ports import DeliveryQuery
+from schemas.wire.types import isoformat, parse_moment
+
+T = TypeVar("T")
+_caller_option = click.option("--caller", metavar="NAME", help="A caller with a key.  [default: callers without one]")
+
+
+@click.group()
+def webhooks() -> None:
+    """List, replay and test webhooks, and show the secrets that sign them."""
+
+
+@webhooks.command("list", cls=Command)
+@click.option(
+    "--state", type=click.Choice([str(state) for state in DeliveryState]), help="Only deliveries in this state."
+)
+@click.option("--job", "job_id", metavar="ID", help="Only deliveries of this job, by its stored id.")
+@click.option("--caller", metavar="NAME", help="Only deliveries of this caller.")
+@click.option(
+    "--limit", type=click.IntRange(1, LIMIT_MAX), default=50, show_default=True, metavar="N", help="The most to list."
+)
+@click.option("--cursor", metavar="CURSOR", help="Go on after the page that printed it.")
+@json_option
+def list_command(state: str | None, as_json: bool, **which: str | int | None) -> None:
+    """List deliveries with their attempts, the newest first."""
+    query = DeliveryQuery(state=DeliveryState(state) if state else None, **which)  # type: ignore[arg-type]
+    listing = _with_context(lambda ctx: list_deliveries(ctx, query, shown_to=None))
+    if as_json:
+        click.echo(listing.model_dump_json())
+        return
+    console().print(_table(listing.deliveries) if listing.deliveries else "No deliveries.")
+    if listing.next_cursor:
+        click.echo(f"more: --cursor {listing.next_cursor}", err=True)
+
+
+@webhooks.command(cls=Command)
+@click.argument("delivery_id", metavar="[ID]", required=False)
+@click.option("--failed", is_flag=True, help="All failed and disabled deliveries instead of one.")
+@click.option("--since", metavar="TIME", help="With --failed: those that were created since then (ISO 8601).")
+@click.option("--url", "url_prefix", default="", metavar="START", help="With --failed: addresses that begin so.")
+@json_option
+def replay(delivery_id: str | None, failed: bool, since: str | None, url_prefix: str, as_json: bool) -> None:
+    """Post events again: a new series of attempts, under the same webhook-id."""
+    if bool(delivery_id) == failed:
+        raise Invalid("give either the id of a delivery, or --failed")
+    if delivery_id and (since or url_prefix):
+        raise Invalid("--since and --url need --failed")
+    after = _parse_since(since)
+
+    async def run(ctx: PublisherContext) -> list[str]:
+        if delivery_id:
+            return [(await replay_delivery(ctx, delivery_id, jobs_of=None)).delivery_id]
+        return list(await replay_failed(ctx, since=after, url_prefix=url_prefix))
+
+    replayed = _with_context(run)
+    words = "\n".join(f"{each} is due now" for each in replayed) or "No deliveries."
+    click.echo(json.dumps({"replayed": replayed}) if as_json else words)
+
+
+@webhooks.command(cls=Command)
+@click.argument("url", metavar="URL")
+@_caller_option
+@json_option
+def test(url: str, caller: str | None, as_json: bool) -> None:
+    """Post a signed test event to an address now, and show how it was answered."""
+    result = _with_context(lambda ctx: send_test(ctx, url, caller=caller))
+    answer = result.error if result.status is None else f"status {result.status}"
+    click.echo(result.model_dump_json() if as_json else f"{answer} in {result.ms} ms")
+    if result.error:
+        raise NoVideo("the receiver did not accept the event")
+
+
+@webhooks.command(cls=Command)
+@_caller_option
+@json_option
+def secret(caller: str | None, as_json: bool) -> None:
+    """Show the secret with which a caller's receivers verify events."""
+    known = _with_context(lambda ctx: read_secret(ctx, caller=caller))
+    click.echo(known.model_dump_json() if as_json else known.secret)
+
+
+def _parse_since(text: str | None) -> datetime | None:
+    try:
+        return parse_moment(text) if text else None
+    except ValidationError as error:
+        raise Invalid("since must be a moment with a time zone, for example 2026-01-31T12:00:00Z") from error
+
+
+def _with_context(use: Callable[[PublisherContext], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with open_context(configuration(), make=False) as ctx:
+            return await use(ctx)
+
+    return asyncio.run(run())
+
+
+def _table(deliveries: list[DeliveryView]) -> Table:
+    table = Table("ID", "CREATED", "STATE", "ATTEMPTS", "LAST", "URL", box=None, pad_edge=False, header_style="bold")
+    for each in deliveries:
+        last = each.attempts[-1] if each.attempts else None
+        outcome = "-" if last is None else str(last.status or last.error)
+        created = moment(isoformat(each.created_at))
+        table.add_row(*map(Text, (each.id, created, each.state, str(len(each.attempts)), outcome, each.url)))
+    return table

@@ -1,0 +1,109 @@
+"""The operations about webhooks."""
+
+from publisher.facade.openapi_parts import (
+    BODY_REFUSED,
+    FAILED,
+    NO_JOB,
+    REFUSED,
+    UNAVAILABLE,
+    Answer,
+    Operation,
+    Parameter,
+    error_answer,
+)
+from publisher.webhooks import LIMIT_MAX
+from schemas.domain.delivery import DeliveryState
+
+_ALWAYS = {**REFUSED, 500: FAILED, 503: UNAVAILABLE}
+
+WEBHOOK_OPERATIONS = (
+    Operation(
+        method="get",
+        path="/api/webhooks/deliveries",
+        name="listDeliveries",
+        summary="List the deliveries of webhooks with their attempts, the newest first.",
+        guarded=True,
+        scopes=("read", "operate"),
+        parameters=(
+            Parameter(
+                name="state",
+                place="query",
+                words="Only deliveries in this state.",
+                schema={"enum": [str(state) for state in DeliveryState]},
+            ),
+            Parameter(
+                name="job_id",
+                place="query",
+                words="Only deliveries of this job.",
+                schema={"pattern": "^[A-Za-z0-9_-]{1,64}$"},
+            ),
+            Parameter(name="cursor", place="query", words="`next_cursor` of the page before."),
+            Parameter(
+                name="limit",
+                place="query",
+                words="Deliveries on a page.",
+                schema={"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": 50},
+            ),
+        ),
+        answers={
+            200: Answer(words="A page.", model="DeliveryListing"),
+            400: error_answer("A filter is invalid."),
+            404: NO_JOB,
+            **_ALWAYS,
+        },
+    ),
+    Operation(
+        method="post",
+        path="/api/webhooks/deliveries/{delivery_id}/replay",
+        name="replayDelivery",
+        summary="Post an event again: a new series of attempts under the same `webhook-id`.",
+        guarded=True,
+        scopes=("submit", "operate"),
+        takes="EraseRequest",
+        parameters=(
+            Parameter(
+                name="delivery_id",
+                place="path",
+                words="The `id` of the delivery.",
+                schema={"pattern": "^[A-Za-z0-9_.=-]{1,256}$"},
+            ),
+        ),
+        answers={
+            202: Answer(words="The delivery, which is due now.", model="DeliveryView"),
+            400: error_answer("The body is invalid."),
+            404: error_answer("No such delivery."),
+            409: error_answer("The delivery is being posted."),
+            410: error_answer("The address was erased with its job."),
+            **BODY_REFUSED,
+            **_ALWAYS,
+        },
+    ),
+    Operation(
+        method="post",
+        path="/api/webhooks/test",
+        name="testWebhook",
+        summary="Post a signed event of the type `reelbus.webhook.test.v1` to an address now.",
+        guarded=True,
+        scopes=("submit", "operate"),
+        takes="WebhookTestRequest",
+        answers={
+            200: Answer(words="How the receiver answered.", model="WebhookTest"),
+            400: error_answer("The address is refused."),
+            **BODY_REFUSED,
+            **_ALWAYS,
+        },
+    ),
+    Operation(
+        method="get",
+        path="/api/webhooks/secret",
+        name="webhookSecret",
+        summary="The secret with which this caller's receivers verify events.",
+        guarded=True,
+        scopes=("submit", "operate"),
+        answers={
+            200: Answer(words="The secret.", model="WebhookSecret"),
+            404: error_answer("This facade signs no webhooks."),
+            **_ALWAYS,
+        },
+    ),
+)

@@ -1,0 +1,74 @@
+"""The calls about webhooks: deliveries, their replay, a test event, and the secret of a caller."""
+
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from publisher.access import find_for
+from publisher.facade.call import Call
+from publisher.facade.json_body import EraseRequest, WebhookTestRequest, read_body
+from publisher.facade.middleware import access_of
+from publisher.facade.responses import json_response
+from publisher.facade.routes import check_parameters, whole_number
+from publisher.webhooks import (
+    LIMIT_MAX,
+    DeliveryListing,
+    DeliveryView,
+    WebhookSecret,
+    WebhookTest,
+    list_deliveries,
+    read_secret,
+    replay_delivery,
+    send_test,
+    to_delivery_view,
+)
+from schemas.domain.delivery import DeliveryState
+from schemas.errors import Invalid
+from schemas.ports import DeliveryQuery
+
+WEBHOOK_ANSWERS: tuple[type[BaseModel], ...] = (DeliveryListing, DeliveryView, WebhookTest, WebhookSecret)
+
+
+async def deliveries(call: Call) -> Response:
+    """List deliveries with their attempts, the newest first."""
+    ctx, access, query = call.state["ctx"], access_of(call), call.query_params
+    access.check("read", "operate")
+    check_parameters(call, ("state", "job_id", "cursor", "limit"))
+    state, job_id = query.get("state"), query.get("job_id")
+    if state is not None and state not in tuple(DeliveryState):
+        raise Invalid(f"state must be {', '.join(DeliveryState)}", field="state")
+    if job_id is not None:
+        job_id = (await find_for(ctx, access, job_id)).job_id
+    wanted = DeliveryQuery(
+        state=None if state is None else DeliveryState(state),
+        job_id=job_id,
+        caller=access.jobs_of,
+        limit=whole_number(call, "limit", 1, LIMIT_MAX, default=50),
+        cursor=query.get("cursor"),
+    )
+    return json_response(await list_deliveries(ctx, wanted, shown_to=access.jobs_of))
+
+
+async def replay(call: Call) -> Response:
+    """Post the event of a delivery again, from now on, under the same `webhook-id`."""
+    ctx, access = call.state["ctx"], access_of(call)
+    access.check("submit", "operate")
+    await read_body(call, EraseRequest)
+    replayed = await replay_delivery(ctx, call.path_params["delivery_id"], jobs_of=access.jobs_of)
+    return json_response(to_delivery_view(replayed, shown_to=access.jobs_of), status=202)
+
+
+async def test(call: Call) -> Response:
+    """Post a test event to an address, and say how it was answered."""
+    access = access_of(call)
+    access.check("submit", "operate")
+    wanted = await read_body(call, WebhookTestRequest)
+    return json_response(await send_test(call.state["ctx"], wanted.url, caller=access.caller))
+
+
+async def secret(call: Call) -> Response:
+    """Show the caller's own secret."""
+    access = access_of(call)
+    access.check("submit", "operate")
+    answer = json_response(await read_secret(call.state["ctx"], caller=access.caller))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,1 @@
+"""The courier: what it stores, when it posts, and what it never calls."""
