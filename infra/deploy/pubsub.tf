@@ -19,6 +19,7 @@ locals {
     { for key, queue in google_pubsub_subscription.queue : key => queue.name },
     {
       dead_workers = google_pubsub_subscription.dead_workers.name
+      webhooks     = google_pubsub_subscription.webhooks.name
       shelf        = google_pubsub_subscription.shelf.name
     },
   )
@@ -58,6 +59,22 @@ resource "google_pubsub_subscription" "queue" {
 resource "google_pubsub_subscription" "dead_workers" {
   name                       = "video-dead-workers"
   topic                      = google_pubsub_topic.all["dead"].id
+  ack_deadline_seconds       = 60
+  message_retention_duration = local.longest
+
+  expiration_policy {
+    ttl = ""
+  }
+  retry_policy {
+    minimum_backoff = "0.100s"
+    maximum_backoff = "60s"
+  }
+}
+
+# By this one the couriers in the workers learn of ended jobs, and post their webhooks.
+resource "google_pubsub_subscription" "webhooks" {
+  name                       = "video-webhooks"
+  topic                      = google_pubsub_topic.all["completions"].id
   ack_deadline_seconds       = 60
   message_retention_duration = local.longest
 

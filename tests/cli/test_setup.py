@@ -41,6 +41,7 @@ def test_it_says_what_it_changed_and_changes_nothing_twice(shell: Shell, project
         ("subscription", "video-workers"): "created",
         ("subscription", "video-batch-workers"): "created",
         ("subscription", "video-dead-workers"): "created",
+        ("subscription", "video-webhooks"): "created",
         ("database", "(default)"): "answers",
     }
     assert {change["done"] for change in second["changes"]} == {"kept", "ignored", "answers"}

@@ -20,14 +20,12 @@ from publisher.settings import PublisherSettings
 from schemas.domain.object_names import FINALS, POSTERS, WORK
 from schemas.ports import (
     BATCH_REQUESTS,
-    BATCH_WORKERS,
     COMPLETIONS,
     DEAD_REQUESTS,
-    DEAD_WORKERS,
     REQUESTS,
-    WORKERS,
     Subscription,
 )
+from schemas.services.subscriptions import SHARED
 from subscriber.settings import WorkerSettings
 from tests.deploy.roles import PUBSUB, ROLES, ROLES_OF_OTHERS, VERTEX
 from tests.deploy.running import Resource, State
@@ -55,7 +53,7 @@ def check_topics(state: State) -> None:
 def check_subscriptions(state: State) -> None:
     """The workers' subscriptions and that of the dead letters are what `reelbus setup` would make."""
     found = {it["name"]: it for it in state.of("google_pubsub_subscription")}
-    for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS):
+    for subscription in SHARED:
         _compare(found[subscription.name], _wanted(subscription))
     shelf = found[dead_letter_subscription_of(DEAD_REQUESTS)]
     agree("the topic of the dead letters", _topic_of(shelf), DEAD_REQUESTS)
