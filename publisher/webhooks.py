@@ -1,6 +1,7 @@
 """What callers and operators do with webhooks: see their deliveries, replay them, and check an address."""
 
 import asyncio
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from schemas.wire.webhook_address import mask_url
 
 LIMIT_MAX = 200
 _ATTEMPTS = 5
+_ID = r"[A-Za-z0-9_.=-]{1,256}"
 
 
 class DeliveryView(BaseModel):
@@ -92,7 +94,7 @@ async def replay_delivery(ctx: PublisherContext, delivery_id: str, *, jobs_of: s
     """
     deliveries = _deliveries(ctx)
     for _ in range(_ATTEMPTS):
-        found = await deliveries.get(delivery_id)
+        found = await deliveries.get(delivery_id) if re.fullmatch(_ID, delivery_id) else None
         if found is None or (jobs_of is not None and found.caller != jobs_of):
             raise NotFound(f"there is no delivery {delivery_id[:200]}")
         if not found.url:

@@ -72,7 +72,7 @@ def list_command(state: str | None, as_json: bool, **which: str | int | None) ->
 def replay(delivery_id: str | None, failed: bool, since: str | None, url_prefix: str, as_json: bool) -> None:
     """Post events again: a new series of attempts, under the same webhook-id."""
     if bool(delivery_id) == failed:
-        raise Invalid("give either the id of a delivery, or --failed")
+        raise Invalid("give either ID, the id of a delivery, or --failed")
     if delivery_id and (since or url_prefix):
         raise Invalid("--since and --url need --failed")
     after = _parse_since(since)
