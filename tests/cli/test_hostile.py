@@ -48,6 +48,7 @@ STOPPED_BY = {
     "serve": (("--port", "TAKEN"), "port TAKEN of host"),
     "up": (("--port", "TAKEN"), "port TAKEN of host"),
     "backup": ((), "there is no database at"),
+    "webhooks": ((), "url must lead to a public address"),
     "emulators": (("--", "no-such-program"), "command 'no-such-program' can't be run"),
 }
 """By command that would start something: what stands beside a value that is accepted, and the error that ends it."""
