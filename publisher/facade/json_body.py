@@ -45,10 +45,8 @@ class ResolveRequest(DeadLetterReplayRequest):
     attempt: int = Field(ge=0, le=1_000_000, description="As the evidence shows it: another attempt is a conflict.")
 
 
-class WebhookTestRequest(BaseModel):
+class WebhookTestRequest(Asked):
     """The address of a receiver."""
-
-    model_config = ConfigDict(extra="forbid")
 
     url: str
 
