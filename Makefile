@@ -2,7 +2,7 @@
 # that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations into .venv at once would break it
-.PHONY: help demo demo-pythons demo-gcp serve node test test-processes test-gcp deploy-check run-deploy-check soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check check generated format clean lock packages browser pictures install-run install-dev install-browser install-bench
+.PHONY: help demo demo-pythons demo-gcp serve node test test-processes test-gcp deploy-check run-deploy-check soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check clients check generated format clean lock packages browser pictures install-run install-dev install-browser install-bench
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 # Compiled modules are kept, whatever the environment says: the tests start a process hundreds of times.
@@ -50,6 +50,12 @@ browser: install-browser ## The console in Debian's Chromium: every page, both t
 pictures: install-browser ## Make the pictures of the console in the README anew, from a demo of its own
 	@scripts/find-chromium >/dev/null
 	$(BIN)/python -m tests.browser.pictures
+
+clients: install-dev ## OpenAI's clients for Python and Node against a real facade and worker, answers lost and a facade killed
+	$(BIN)/python -m venv --clear build/clients
+	build/clients/bin/python -m pip install -qq --no-deps --only-binary :all: --require-hashes -r requirements/clients.txt
+	npm ci --silent --no-audit --no-fund --prefix tests/clients
+	CLIENTS=1 $(BIN)/pytest -q -p no:xdist tests/clients
 
 soak: install-dev node ## Minutes: 80 jobs at once through two killed workers, 16 power cuts, the longest films, what waits for leases
 	$(PYTEST) -n 8 -m slow --ignore tests/fairness/test_kills.py tests
