@@ -40,6 +40,9 @@ def a_refusal_names_its_field(context: CheckContext, response: Response, case: C
     if response.status_code < 400 or case.method == "HEAD" or not response.content:
         return
     refusal = response.json()
+    if "detail" not in refusal and case.path.startswith("/v1/"):  # the shape of OpenAI's API
+        error = refusal["error"]
+        refusal = {"error": {"field": error["param"]}, "detail": error["message"]}
     if "detail" in refusal and _NOT_OURS.search(refusal["detail"]):
         raise AssertionError(f"the answer shows our insides: {refusal['detail']}")
     if response.status_code == 400 and not _names_its_field(refusal):
