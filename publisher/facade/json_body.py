@@ -11,6 +11,7 @@ from schemas.errors import Invalid
 from schemas.versioning import Asked
 from schemas.wire.types import Usd
 from schemas.wire.validation import parse_object, to_invalid
+from schemas.wire.webhook import WebhookUrl
 
 _BYTES_AT_MOST = 10_000
 M = TypeVar("M", bound=BaseModel)
@@ -48,7 +49,7 @@ class ResolveRequest(DeadLetterReplayRequest):
 class WebhookTestRequest(Asked):
     """The address of a receiver."""
 
-    url: str
+    url: WebhookUrl
 
 
 BODIES = (EraseRequest, DeadLetterReplayRequest, ReplayRequest, ResolveRequest, WebhookTestRequest)

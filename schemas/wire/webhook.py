@@ -42,16 +42,18 @@ def _check_url(url: str) -> str:
     return url
 
 
+WebhookUrl = Annotated[
+    str, AfterValidator(_check_url), Field(max_length=URL_AT_MOST, json_schema_extra={"pattern": _FORM})
+]
+"""An address as it must be written. Whether events may be posted there, the policy of the settings says."""
+
+
 class Webhook(Asked):
     """Where to post the end of the job. The address may hold a token: no completion and no view repeats it."""
 
     model_config = ConfigDict(title="Webhook")
 
-    url: Annotated[str, AfterValidator(_check_url)] = Field(
-        max_length=URL_AT_MOST,
-        description="An https:// address; signed by Standard Webhooks, see docs/webhooks.md.",
-        json_schema_extra={"pattern": _FORM},
-    )
+    url: WebhookUrl = Field(description="An https:// address; signed by Standard Webhooks, see docs/webhooks.md.")
     events: tuple[WebhookEvent, ...] = Field(
         default=tuple(WebhookEvent),
         min_length=1,

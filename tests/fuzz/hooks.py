@@ -10,6 +10,7 @@ from tests.images import data_url, png
 
 _IMAGE = data_url(png())
 _INLINE = re.compile(r"data:image/(?:png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}")
+_PAGED = ("GET /api/videos", "GET /api/webhooks/deliveries")
 _TAKES_REQUEST = ("POST /api/videos/generate", "POST /api/videos/plan")
 _NOT_OURS = re.compile(r"Traceback|\.py\b|pydantic|sqlite3", re.IGNORECASE)
 
@@ -17,7 +18,7 @@ _NOT_OURS = re.compile(r"Traceback|\.py\b|pydantic|sqlite3", re.IGNORECASE)
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """Makes sense of what no schema can: an image is one, and a cursor is one that a page gave out."""
-    if case.operation.label == "GET /api/videos" and _is_positive(case):
+    if case.operation.label in _PAGED and _is_positive(case):
         case.query.pop("cursor", None)
     if case.operation.label in _TAKES_REQUEST and isinstance(case.body, dict):
         _mend(case, case.body)
