@@ -74,6 +74,7 @@ _FORMS = {
     ),
     r"^([A-Za-z0-9._-]{1,128}@[A-Za-z0-9.-]{1,128})?$": "must be the e-mail address of a service account",
     r"^(https?://[^?#\s]+)?$": "must be an http:// or https:// address",
+    r"^https?://[!$-.0-;=A-Z\[\]_a-z~]+(?:[/?][!$-;=?-Z\[\]_a-z~]*)?$": "must be an http:// or https:// address",
 }
 """What each pattern of the models asks for, in words. A test checks that no pattern is missing."""
 
