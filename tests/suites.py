@@ -33,6 +33,8 @@ PROCESSES = (
     "tests/node/",
     "tests/power/",
     "tests/setup/",
+    "tests/telemetry/test_jobs.py",
+    "tests/telemetry/test_money.py",
 )
 """Programs that are installed, started from a command line, killed and started again, in Python and in Node; and each
 option of the command line with every hostile value."""
