@@ -55,7 +55,7 @@ clients: install-dev ## OpenAI's clients for Python and Node against a real faca
 	$(BIN)/python -m venv --clear build/clients
 	build/clients/bin/python -m pip install -qq --no-deps --only-binary :all: --require-hashes -r requirements/clients.txt
 	npm ci --silent --no-audit --no-fund --prefix tests/clients
-	CLIENTS=1 $(BIN)/pytest -q -p no:xdist tests/clients
+	CLIENTS=1 $(BIN)/pytest -q -n 4 tests/clients
 
 soak: install-dev node ## Minutes: 80 jobs at once through two killed workers, 16 power cuts, the longest films, what waits for leases
 	$(PYTEST) -n 8 -m slow --ignore tests/fairness/test_kills.py tests
