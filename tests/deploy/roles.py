@@ -1,13 +1,22 @@
 """Who may do what, as a table: (account, role, on what). A test compares it with every grant that an apply makes."""
 
 from schemas.domain.object_names import FINALS, POSTERS
-from schemas.ports import BATCH_REQUESTS, BATCH_WORKERS, COMPLETIONS, DEAD_REQUESTS, DEAD_WORKERS, REQUESTS, WORKERS
+from schemas.ports import (
+    BATCH_REQUESTS,
+    BATCH_WORKERS,
+    COMPLETIONS,
+    DEAD_REQUESTS,
+    DEAD_WORKERS,
+    REQUESTS,
+    WEBHOOKS,
+    WORKERS,
+)
 
 SHELF = "video-requests-dead-shelf"
 VERTEX, PUBSUB = "agent@aiplatform.googleapis.com", "agent@pubsub.googleapis.com"
 NODE, CONSUMER, OPERATOR = "node", "billing", "user:op@example.com"
 BUCKET, OTHER_BUCKET = "demo-project-videos", "their-images"
-LEASED = (WORKERS.name, BATCH_WORKERS.name, DEAD_WORKERS.name, SHELF)
+LEASED = (WORKERS.name, BATCH_WORKERS.name, DEAD_WORKERS.name, WEBHOOKS.name, SHELF)
 
 ROLES = frozenset(
     {
