@@ -58,7 +58,8 @@ clients: install-dev ## OpenAI's clients for Python and Node against a real faca
 	CLIENTS=1 $(BIN)/pytest -q -n 4 tests/clients
 
 soak: install-dev node ## Minutes: 80 jobs at once through two killed workers, 16 power cuts, the longest films, what waits for leases
-	$(PYTEST) -n 8 -m slow --ignore tests/fairness/test_kills.py tests
+	$(PYTEST) -n 5 -m slow --ignore tests/fairness/test_kills.py --ignore tests/gcp/test_runbook.py tests
+	$(BIN)/pytest -q -p no:xdist -m slow tests/gcp/test_runbook.py
 
 long: install-dev node ## 20 minutes: 200 power cuts, 200 jobs through two killed workers, and a flood of 2,000 on the emulators
 	CUTS=50 JOBS=200 FLOOD=2000 $(PYTEST) -m slow tests/power tests/fairness tests/soak/test_many.py

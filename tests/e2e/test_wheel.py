@@ -47,6 +47,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_the_installed_wheel_makes_a_video_carries_types_and_no_google_package(installed: Path, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     order = ["generate", "A kite over the dunes at noon", "--duration", "1", "-o", str(film), "--json"]
@@ -59,6 +60,6 @@ def test_the_installed_wheel_makes_a_video_carries_types_and_no_google_package(i
 
 def _run(*command: str, cwd: Path = ROOT) -> str:
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("REELBUS_", "PYTHON"))}
-    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
