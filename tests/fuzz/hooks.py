@@ -22,6 +22,8 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         case.query.pop("cursor", None)
     if case.operation.label in _TAKES_REQUEST and isinstance(case.body, dict):
         _mend(case, case.body)
+    if _is_positive(case) and isinstance(case.body, dict):
+        _mend_address(case.body)
 
 
 def _mend(case: Case[Any], body: dict[str, Any]) -> None:
@@ -29,6 +31,13 @@ def _mend(case: Case[Any], body: dict[str, Any]) -> None:
         body["reference_image"] = _IMAGE
     if case.meta and case.meta.phase.name.value == "stateful" and _is_positive(case):
         body["duration_seconds"] = 1  # what comes after it waits for the film
+
+
+def _mend_address(body: dict[str, Any]) -> None:
+    """Let a webhook lead to a name of its own: no pattern can say which addresses are public."""
+    for place in (body, body.get("webhook")):
+        if isinstance(place, dict) and isinstance(place.get("url"), str):
+            place["url"] = "https://receiver.invalid/"
 
 
 def _is_positive(case: Case[Any]) -> bool:
@@ -52,5 +61,5 @@ def a_refusal_names_its_field(context: CheckContext, response: Response, case: C
 
 def _names_its_field(refusal: dict[str, Any]) -> bool:
     field, detail = refusal["error"].get("field"), refusal["detail"]
-    about_all = "the body" in detail or "valid Unicode" in detail
+    about_all = "the body" in detail or "valid Unicode" in detail or "(an empty name)" in detail
     return detail.startswith("Invalid request: ") and bool(field or about_all)

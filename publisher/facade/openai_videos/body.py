@@ -112,7 +112,7 @@ async def _read_form(headers: Headers, body: bytes) -> dict[str, Any]:
         for given, value in form.multi_items():
             name = "input_reference" if given == _IMAGE_URL else given
             if name in fields:
-                raise Invalid(f"{name[:100]} must be given once", field=name[:100])
+                raise Invalid(f"{_shown(name)} must be given once", field=_shown(name))
             fields[name] = await _read_part(name, value)
         return fields
     finally:
@@ -139,7 +139,7 @@ async def _read_part(name: str, value: str | UploadFile) -> Any:
 def _to_request(fields: dict[str, Any], names: Mapping[str, str]) -> VideoRequest:
     for name in fields:
         if name not in _SHAPE | _OWN:
-            raise Invalid(f"{name[:100] or '(an empty name)'} is not a known field", field=name[:100])
+            raise Invalid(f"{_shown(name)} is not a known field", field=_shown(name))
     asked = {
         **{name: value for name, value in fields.items() if name in _OWN},
         **_model_of(fields.get("model"), names),
@@ -192,3 +192,7 @@ def _image_of(reference: object) -> str | None:
     if kind is None:
         raise Invalid("input_reference must be a PNG, JPEG or WebP image", field="input_reference")
     return f"data:{kind};base64,{base64.b64encode(reference).decode()}"
+
+
+def _shown(name: str) -> str:
+    return name[:100] or "(an empty name)"

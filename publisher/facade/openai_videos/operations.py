@@ -39,6 +39,7 @@ OPENAI_OPERATIONS = (
             200: _VIDEO,
             400: _refuse("Invalid request; `error.param` names the field."),
             **_REFUSED,
+            404: _refuse("The video of this key was erased."),
             408: _refuse("The body arrived too slowly."),
             409: _refuse("The key is already used by a different request."),
             413: _refuse("The body is too large."),
