@@ -112,7 +112,7 @@ async def _read_form(headers: Headers, body: bytes) -> dict[str, Any]:
         for given, value in form.multi_items():
             name = "input_reference" if given == _IMAGE_URL else given
             if name in fields:
-                raise Invalid(f"{_shown(name)} must be given once", field=_shown(name))
+                raise Invalid(f"{_quote(name)} must be given once", field=_quote(name))
             fields[name] = await _read_part(name, value)
         return fields
     finally:
@@ -139,7 +139,7 @@ async def _read_part(name: str, value: str | UploadFile) -> Any:
 def _to_request(fields: dict[str, Any], names: Mapping[str, str]) -> VideoRequest:
     for name in fields:
         if name not in _SHAPE | _OWN:
-            raise Invalid(f"{_shown(name)} is not a known field", field=_shown(name))
+            raise Invalid(f"{_quote(name)} is not a known field", field=_quote(name))
     asked = {
         **{name: value for name, value in fields.items() if name in _OWN},
         **_model_of(fields.get("model"), names),
@@ -194,5 +194,5 @@ def _image_of(reference: object) -> str | None:
     return f"data:{kind};base64,{base64.b64encode(reference).decode()}"
 
 
-def _shown(name: str) -> str:
+def _quote(name: str) -> str:
     return name[:100] or "(an empty name)"
