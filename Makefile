@@ -45,8 +45,7 @@ node: ## Install what the Node package's tests need; without npm they are skippe
 
 browser: install-browser ## The console in Debian's Chromium: every page, both themes, keyboard only; installs Chromium if root may
 	@scripts/find-chromium >/dev/null
-	# One browser at a time, and what failed once more: beside another browser a page's first stream is sometimes not seen.
-	$(BIN)/pytest -q -p no:xdist tests/browser || $(BIN)/pytest -q -p no:xdist --last-failed --last-failed-no-failures none tests/browser
+	$(BIN)/pytest -q -n 2 --dist worksteal tests/browser
 
 pictures: install-browser ## Make the pictures of the console in the README anew, from a demo of its own
 	@scripts/find-chromium >/dev/null

@@ -17,6 +17,7 @@ from publisher.compose import open_context
 from publisher.context import PublisherContext, status, view
 from publisher.jobs import JobFilter, Listing, cancel, list_jobs
 from publisher.submit import submit
+from schemas.domain.job import Job
 from schemas.domain.projections import JobView
 from schemas.errors import NotFound, Unavailable
 from schemas.wire.request import VideoRequest
@@ -54,13 +55,16 @@ class LocalClient:
     def __init__(self, ctx: PublisherContext, check: Callable[[], None] = lambda: None) -> None:
         self._ctx = ctx
         self._check = check
+        self._submitted: Job | None = None
 
     async def submit(self, request: VideoRequest) -> None:
         """Store the job and publish its request."""
-        await submit(self._ctx, request)
+        self._submitted = await submit(self._ctx, request)
 
     async def follow(self, job_id: str) -> AsyncGenerator[JobUpdate, None]:
-        """Read the record, often at first and less often later."""
+        """Read the record, often at first and less often later. The first update shows the job as it was submitted."""
+        if self._submitted and self._submitted.job_id == job_id and not self._submitted.state.ended:
+            yield JobUpdate(state=self._submitted.state)
         pause_s = _READ_EVERY_S
         while True:
             update = to_update(await self.status(job_id))

@@ -5,7 +5,7 @@ import re
 from decimal import Decimal
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from schemas.domain.states import JobState
 from tests.browser.chromium import CONNECTION_LOST, visiting
@@ -139,6 +139,24 @@ async def test_a_hidden_tab_pauses_and_goes_on_from_the_last_event(browser: Brow
             assert len(asked) == 2, "one connection, and one after the pause"
             assert asked[0] is None
             assert asked[1], "the second one names the last event"
+
+
+async def test_a_page_whose_scripts_arrive_late_is_live(browser: Browser, alone: Site) -> None:
+    """htmx reads the page when it is loaded itself, and its extension for streams may be loaded later."""
+    with alone.facade():
+        async with visiting(browser, alone.url) as visit, seeding(alone.folder) as seeds:
+
+            async def hold(route: Route) -> None:
+                await visit.until("typeof htmx === 'object'")
+                await visit.page.evaluate(
+                    "new Promise((done) => setTimeout(done, 50))"
+                )  # htmx has read the page by then
+                await route.continue_()
+
+            await visit.page.route("**/hx-sse-*", hold)
+            job = await seeds.ask("A job on a slow line")
+            await visit.page.goto(f"/console/jobs/{job.job_id}")
+            await expect(visit.page.locator("[data-live-state]")).to_have_text("Live")
 
 
 async def _hide(page: Page, *, hidden: bool) -> None:

@@ -16,21 +16,14 @@
   // A page that is opened in a hidden tab connects when it is seen. After that the extension pauses and goes on.
   function connect() {
     if (document.hidden) return;
+    document.removeEventListener("visibilitychange", connect);
     const source = document.getElementById("live");
-    if (!source || source.dataset.asked) {
-      document.removeEventListener("visibilitychange", connect);
-      return;
-    }
-    // Before htmx listens the event would be lost. If no request follows, it was lost all the same, and is sent again.
-    const isHeard = source._htmx && source._htmx.listeners.length;
-    if (isHeard) source.dispatchEvent(new CustomEvent("reelbus:connect"));
-    setTimeout(connect, isHeard ? 1000 : 50);
+    if (source) source.dispatchEvent(new CustomEvent("reelbus:connect"));
   }
 
   function followConnection() {
     const source = document.getElementById("live");
     if (!source) return;
-    source.addEventListener("htmx:config:request", () => (source.dataset.asked = "yes"));
     source.addEventListener("htmx:sse:after:connection", () => showState("live"));
     source.addEventListener("htmx:sse:error", () => showState("lost"));
     source.addEventListener("htmx:sse:close", (event) => event.detail.reason === "message" && showState("ended"));
@@ -38,7 +31,6 @@
     source.addEventListener("htmx:finally:request", () => {
       if (source._htmx && source._htmx.sse) return;
       if (source.dataset.ended) return;
-      delete source.dataset.asked;
       document.addEventListener("visibilitychange", connect);
       setTimeout(connect, 3000);
     });
@@ -137,7 +129,8 @@
   document.addEventListener("DOMContentLoaded", () => {
     for (const hidden of document.querySelectorAll("[data-js]")) hidden.hidden = false;
     showImage();
-    // htmx starts its own listeners on this event too; the next turn of the loop comes after them.
-    setTimeout(followConnection);
+    // htmx reads the page as soon as it is loaded, which may be before its extension is: then it has not seen the stream.
+    htmx.process(document.body);
+    followConnection();
   });
 })();
