@@ -54,6 +54,9 @@ class CallTelemetry(Protocol):
     def watch_waits(self, count: Callable[[], int]) -> None:
         """Export how many callers wait."""
 
+    def count_decision(self, decision: str) -> None:
+        """Count a decision of a person: one word of a few."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublisherContext:
@@ -87,6 +90,11 @@ class PublisherContext:
     """Numbers about jobs, messages and workers; None if the deployment does not look."""
     telemetry: CallTelemetry | None = None
     """None if nothing collects it."""
+
+    def count_decision(self, decision: str) -> None:
+        """Count a decision of a person, one word of a few, if anything collects it."""
+        if self.telemetry:
+            self.telemetry.count_decision(decision)
 
 
 async def find(ctx: PublisherContext, job_id: str, *, caller: str | None = None) -> Job:

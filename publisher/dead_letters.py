@@ -154,6 +154,8 @@ async def replay(
         logger.warning("replay is left to reconcile", extra={"action": "replay_unsent", "job_id": job_id})
     if is_replayed:
         logger.info("job replayed", extra={"action": "job_replayed", "job_id": job_id, "life": job.life})
+        if resubmit is None:  # the decision about a clip counts as itself
+            ctx.count_decision("replay")
     return job
 
 
@@ -214,6 +216,7 @@ async def replay_dead_letter(ctx: PublisherContext, letter_id: str, *, agreed: A
     await ctx.bus.replay_dead_letter(letter_id)
     extra = {"action": "dead_replayed", "letter_id": letter_id, "job_id": job.job_id if job else None}
     logger.info("dead letter replayed", extra=extra)
+    ctx.count_decision("replay_dead_letter")
 
 
 async def delete_dead_letter(ctx: PublisherContext, letter_id: str) -> None:

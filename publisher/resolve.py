@@ -178,6 +178,7 @@ async def resolve(
         job = await announce(ctx, job, job.traceparent)
     extra = {"action": "resolved", "job_id": job_id, "clip": unresolved.clip, "word": decision, "adopted": video}
     logger.warning("a person resolved a clip", extra=extra)
+    ctx.count_decision("adopt" if video else str(decision))
     return Resolution(job=job, clip=unresolved.clip, adopted=video)
 
 

@@ -100,7 +100,9 @@ async def replay_delivery(ctx: PublisherContext, delivery_id: str, *, jobs_of: s
         if not found.url:
             raise Gone(f"delivery {delivery_id} was erased with its job")
         try:
-            return await deliveries.save(found.replay(ctx.clock.now()))
+            replayed = await deliveries.save(found.replay(ctx.clock.now()))
+            ctx.count_decision("replay_webhook")
+            return replayed
         except Conflict:  # a courier stores the result of an attempt
             continue
     raise Conflict(f"delivery {delivery_id} is being posted; try again")

@@ -49,5 +49,10 @@ output "accounts" {
 
 output "api_keys_secret" {
   description = "The secret whose newest version is the value of REELBUS_API_KEYS; null without keys."
-  value       = one(google_secret_manager_secret.api_keys[*].secret_id)
+  value       = lookup(local.secrets_of["facade"], "REELBUS_API_KEYS", null)
+}
+
+output "webhook_secret" {
+  description = "The secret whose newest version is the value of REELBUS_WEBHOOK_SECRETS; null without webhooks."
+  value       = lookup(local.secrets_of["worker"], "REELBUS_WEBHOOK_SECRETS", null)
 }

@@ -24,6 +24,8 @@ locals {
     REELBUS_BUDGETS            = length(var.limits) == 0 ? "" : jsonencode(var.limits)
     REELBUS_FAST_MODELS        = join(",", var.models.fast)
     REELBUS_QUALITY_MODELS     = join(",", var.models.quality)
+    REELBUS_WEBHOOK_NETWORKS   = var.webhooks == null ? "" : join(",", sort(var.webhooks.networks))
+    REELBUS_WEBHOOK_PORTS      = var.webhooks == null ? "" : join(",", sort([for port in var.webhooks.ports : tostring(port)]))
   }
   # Google's OTLP endpoint takes metrics of Cloud Run by these attributes; telemetry is off without the endpoint.
   telemetry = { for role in ["facade", "worker"] : role => var.telemetry ? {
@@ -95,12 +97,12 @@ resource "google_cloud_run_v2_service" "facade" {
         }
       }
       dynamic "env" {
-        for_each = google_secret_manager_secret.api_keys
+        for_each = local.secrets_of["facade"]
         content {
-          name = "REELBUS_API_KEYS"
+          name = env.key
           value_source {
             secret_key_ref {
-              secret  = env.value.secret_id
+              secret  = env.value
               version = "latest"
             }
           }
@@ -134,7 +136,7 @@ resource "google_cloud_run_v2_service" "facade" {
     google_pubsub_subscription_iam_member.reads,
     google_pubsub_topic_iam_member.attaches,
     google_pubsub_topic_iam_member.publishes,
-    google_secret_manager_secret_iam_member.api_keys,
+    google_secret_manager_secret_iam_member.reads,
     google_service_account_iam_member.signs,
     google_storage_bucket_iam_member.files,
   ]
@@ -176,6 +178,18 @@ resource "google_cloud_run_v2_worker_pool" "worker" {
           value = env.value
         }
       }
+      dynamic "env" {
+        for_each = local.secrets_of["worker"]
+        content {
+          name = env.key
+          value_source {
+            secret_key_ref {
+              secret  = env.value
+              version = "latest"
+            }
+          }
+        }
+      }
       startup_probe {
         period_seconds    = 7 # it looks at store, bus and bucket for 2 s each at most
         timeout_seconds   = 7
@@ -207,6 +221,7 @@ resource "google_cloud_run_v2_worker_pool" "worker" {
     google_pubsub_subscription_iam_member.reads,
     google_pubsub_subscription_iam_member.works,
     google_pubsub_topic_iam_member.publishes,
+    google_secret_manager_secret_iam_member.reads,
     google_service_account_iam_member.signs,
     google_storage_bucket_iam_member.files,
   ]

@@ -244,6 +244,27 @@ variable "allowed_hosts" {
   nullable    = false
 }
 
+# --- Webhooks --------------------------------------------------------------------------------------------------------
+
+variable "webhooks" {
+  description = "Requests may name a webhook (docs/webhooks.md), signed with the masters in the secret reelbus-webhook-secrets. `networks` may be reached beside public addresses, by any port; `ports` are those of public addresses. Null: none."
+  type        = object({ networks = optional(set(string), []), ports = optional(set(number), [443]) })
+  default     = null
+
+  validation {
+    condition     = alltrue([for network in try(var.webhooks.networks, []) : can(cidrhost(network, 0))])
+    error_message = "webhooks.networks: each must be a network such as 10.1.0.0/16."
+  }
+  validation {
+    condition     = alltrue([for port in try(var.webhooks.ports, []) : port >= 1 && port <= 65535 && floor(port) == port])
+    error_message = "webhooks.ports: each must be a whole number from 1 to 65535."
+  }
+  validation {
+    condition     = length(try(var.webhooks.ports, [443])) > 0
+    error_message = "webhooks.ports must name a port; without webhooks leave the whole variable out."
+  }
+}
+
 # --- Files -----------------------------------------------------------------------------------------------------------
 
 variable "bucket" {

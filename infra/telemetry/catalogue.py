@@ -90,6 +90,12 @@ METRICS: Mapping[str, Metric] = {
     "reelbus.facade.waits": Metric("observed", "{caller}", (), "Callers that wait for their videos."),
     "reelbus.dead_letters": Metric("counter", "{message}", (), "Dead letters that workers have handled."),
     "reelbus.reconcile.republished": Metric("counter", "{message}", (), "Requests that were published again."),
+    "reelbus.decisions": Metric(
+        "counter",
+        "{decision}",
+        ("reelbus.decision",),
+        "Decisions of people at the facade: a job replayed, a clip resolved, a delivery of a webhook replayed.",
+    ),
     "reelbus.conflicts": Metric("counter", "{conflict}", (), "Writes that another process was faster with."),
 }
 

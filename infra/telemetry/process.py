@@ -60,6 +60,10 @@ class Telemetry:
         """Export how many callers wait."""
         self._meters.observe("reelbus.facade.waits", lambda: [(count(), {})])
 
+    def count_decision(self, decision: str) -> None:
+        """Count a decision of a person."""
+        self._meters.add("reelbus.decisions", 1, {"reelbus.decision": decision})
+
     def _jobs(self, jobs: JobStore, url: str) -> TracedJobs:
         return TracedJobs(jobs, _system_of(url), tracer=self._tracer, meters=self._meters, changes=self._changes)
 

@@ -27,7 +27,7 @@ from schemas.ports import (
 )
 from schemas.services.subscriptions import SHARED
 from subscriber.settings import WorkerSettings
-from tests.deploy.roles import PUBSUB, ROLES, ROLES_OF_OTHERS, VERTEX
+from tests.deploy.roles import PUBSUB, ROLES, ROLES_OF_OPTIONS, VERTEX
 from tests.deploy.running import Resource, State
 
 PROJECT = "demo-project"
@@ -163,7 +163,7 @@ def _what(kind: str, grant: Resource) -> str:
 
 def check_roles(state: State) -> None:
     """Each role is one of the table, and none of the table is missing."""
-    found, wanted = roles_of(state), ROLES | ROLES_OF_OTHERS
+    found, wanted = roles_of(state), ROLES | ROLES_OF_OPTIONS
     assert found == wanted, f"too many: {sorted(found - wanted)}, missing: {sorted(wanted - found)}"
 
 
@@ -198,7 +198,8 @@ def check_settings(state: State) -> None:
         assert bucket_settings(urlsplit(settings.videos)).bucket == f"{PROJECT}-videos"
         assert settings.provider == f"vertex://{PROJECT}/us-central1"
         assert settings.public_url.startswith("https://")
-    shared = ("bus", "jobs", "videos", "provider", "public_url", "reference_buckets", "submits_per_minute")
+    addresses = ("bus", "jobs", "videos", "provider", "public_url", "reference_buckets")
+    shared = (*addresses, "submits_per_minute", "webhook_networks", "webhook_ports")
     agree(
         f"the facade's {shared}", [getattr(facade, name) for name in shared], [getattr(worker, name) for name in shared]
     )
@@ -223,6 +224,33 @@ def _only(variables: dict[str, str], side: type[PublisherSettings | WorkerSettin
         field = name.removeprefix("REELBUS_").lower()
         assert field in side.model_fields, f"no {side.__name__} reads {name}"
     return patch.dict(os.environ, variables, clear=True)
+
+
+def secrets_of(state: State, kind: str) -> dict[str, str]:
+    """Return the secrets of a container by the variables that hold them."""
+    variables = [it for it in container_of(state, kind)["env"] if it["value_source"]]
+    return {it["name"]: it["value_source"][0]["secret_key_ref"][0]["secret"] for it in variables}
+
+
+def check_secrets(state: State) -> None:
+    """Facade and worker get the secrets that their settings read, and may read them."""
+    keys = {"REELBUS_API_KEYS": "reelbus-api-keys"}
+    masters = {"REELBUS_WEBHOOK_SECRETS": "reelbus-webhook-secrets"}
+    roles = roles_of(state)
+    for who, kind, side, wanted in (
+        ("facade", "google_cloud_run_v2_service", PublisherSettings, keys | masters),
+        ("worker", "google_cloud_run_v2_worker_pool", WorkerSettings, masters),
+    ):
+        found = secrets_of(state, kind)
+        agree(f"the secrets of the {who}", found, wanted)
+        for name, secret in found.items():
+            assert name.removeprefix("REELBUS_").lower() in side.model_fields, f"no {who} reads {name}"
+            assert (who, "secretmanager.secretAccessor", secret) in roles, f"the {who} may not read {secret}"
+            agree(
+                f"{secret} is made",
+                [it["secret_id"] for it in state.of("google_secret_manager_secret")].count(secret),
+                1,
+            )
 
 
 def check_containers(state: State) -> None:

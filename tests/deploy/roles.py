@@ -47,7 +47,7 @@ ROLES = frozenset(
 )
 """What every deployment with keys needs."""
 
-ROLES_OF_OTHERS = frozenset(
+ROLES_OF_OPTIONS = frozenset(
     {
         ("allUsers", "storage.objectViewer", FINALS),
         ("allUsers", "storage.objectViewer", POSTERS),
@@ -62,6 +62,8 @@ ROLES_OF_OTHERS = frozenset(
         (OPERATOR, "pubsub.subscriber", SHELF),
         (OPERATOR, "datastore.user", "the database"),
         (OPERATOR, "storage.objectUser", BUCKET),
+        # Callers are shown their own secret by the facade; the worker signs.
+        *((who, "secretmanager.secretAccessor", "reelbus-webhook-secrets") for who in ("facade", "worker")),
     }
 )
 """What the options of samples/everything.tfvars add."""

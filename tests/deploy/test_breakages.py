@@ -150,6 +150,13 @@ ROUNDS = (
             "video-",
             checks.check_subscriptions,
         ),
+        Breakage(
+            "secrets.tf",
+            "google_service_account.role[each.value.role].member",
+            "local.worker",
+            "the facade may not read",
+            checks.check_secrets,
+        ),
         Breakage("run.tf", '"8" # Cloud Run', '"soon" # Cloud Run', "REELBUS_DRAIN_S|drain_s", checks.check_settings),
         Breakage(
             "storage.tf",
@@ -175,6 +182,13 @@ ROUNDS = (
             "max_instance_request_concurrency = 80 ",
             "80",
             checks.check_containers,
+        ),
+        Breakage(
+            "secrets.tf",
+            'REELBUS_WEBHOOK_SECRETS = { id = "reelbus-webhook-secrets", readers = ["facade", "worker"] }',
+            'REELBUS_WEBHOOK_SECRETS = { id = "reelbus-webhook-secrets", readers = ["facade"] }',
+            "the secrets of the worker",
+            checks.check_secrets,
         ),
         Breakage("run.tf", "= tostring(var.workers)", '= "1"', "1", checks.check_settings),
         Breakage(

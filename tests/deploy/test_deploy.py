@@ -41,6 +41,7 @@ def test_a_second_plan_is_empty(deployment: Deployment, state: State) -> None:
         checks.check_roles,
         checks.check_no_wide_role,
         checks.check_settings,
+        checks.check_secrets,
         checks.check_containers,
         monitoring.check_alerts,
     ],

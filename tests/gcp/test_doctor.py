@@ -77,7 +77,14 @@ def test_what_setup_made_is_right(shell: Shell, ready: Mapping[str, str], projec
     assert (code, _wrong(found)) == (0, set())
     for topic in ("video-requests", "video-requests-batch", "video-completions", "video-requests-dead"):
         assert found["topic", topic]["verdict"] == "ok"
-    for name in ("video-workers", "video-batch-workers", "video-dead-workers", "video-requests-dead-shelf"):
+    names = (
+        "video-workers",
+        "video-batch-workers",
+        "video-dead-workers",
+        "video-webhooks",
+        "video-requests-dead-shelf",
+    )
+    for name in names:
         assert found["subscription", name]["verdict"] == "ok"
     assert found["place", project.bucket]["verdict"] == "ok"
     assert found["credentials", ""]["words"] == "none are needed: all services are emulators"
@@ -99,8 +106,20 @@ def test_a_missing_topic_is_found(shell: Shell, ready: Mapping[str, str], projec
         publisher.delete_topic(topic=f"projects/{project.id}/topics/video-completions")
         publisher.stop()
     code, found = _examine(shell, ready)
-    assert (code, _wrong(found)) == (1, {("topic", "video-completions")})
+    assert (code, _wrong(found)) == (1, {("topic", "video-completions"), ("subscription", "video-webhooks")})
     assert found["topic", "video-completions"]["remedy"] == SETUP
+    assert "is on topic _deleted-topic_" in found["subscription", "video-webhooks"]["words"]
+
+
+@pytest.mark.parametrize(("secrets", "verdict"), [("", "note"), ("whsec_" + "A" * 43 + "=", "wrong")])
+def test_the_subscription_of_webhooks_is_needed_once_they_are_signed(
+    shell: Shell, ready: Mapping[str, str], project: Project, secrets: str, verdict: str
+) -> None:
+    with SubscriberClient() as subscriber:
+        subscriber.delete_subscription(subscription=f"projects/{project.id}/subscriptions/video-webhooks")
+    code, found = _examine(shell, {**ready, "REELBUS_WEBHOOK_SECRETS": secrets})
+    assert (code, found["subscription", "video-webhooks"]["verdict"]) == (int(verdict == "wrong"), verdict)
+    assert found["subscription", "video-webhooks"]["remedy"] == SETUP
 
 
 @pytest.mark.parametrize(

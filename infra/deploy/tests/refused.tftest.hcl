@@ -45,6 +45,8 @@ run "refused_1" {
     consumers = { abc = { member = "user:a@example.com", push_endpoint = "https://a.example.com" } }
     # public url without a scheme
     public_url = "video.example.com"
+    # network without its length
+    webhooks = { networks = ["10.1.0.0"] }
     # bucket in capitals
     bucket = "Videos"
     # origin with a path
@@ -83,6 +85,7 @@ run "refused_1" {
     var.operators,
     var.consumers,
     var.public_url,
+    var.webhooks,
     var.bucket,
     var.origins,
     var.work_days,
@@ -106,6 +109,8 @@ run "refused_2" {
     # everyone calls
     access  = "iam"
     callers = ["allUsers"]
+    # port of no machine
+    webhooks = { ports = [65536] }
     # consumer named archive
     consumers = { archive = { member = "user:a@example.com" } }
   }
@@ -114,6 +119,7 @@ run "refused_2" {
     var.workers,
     var.limits,
     var.callers,
+    var.webhooks,
     var.consumers,
   ]
 }
@@ -126,6 +132,8 @@ run "refused_3" {
     # group with tokens
     access  = "tokens"
     callers = ["group:g@example.com"]
+    # webhooks without a port
+    webhooks = { ports = [] }
     # consumer without tls
     consumers = { abc = { push_endpoint = "http://a.example.com" } }
   }
@@ -133,6 +141,7 @@ run "refused_3" {
   expect_failures = [
     var.limits,
     var.callers,
+    var.webhooks,
     var.consumers,
   ]
 }

@@ -75,7 +75,7 @@ run "tokens" {
     error_message = "The facade checks the tokens of these accounts for its own address."
   }
   assert {
-    condition     = length(google_secret_manager_secret.api_keys) == 0
+    condition     = length(google_secret_manager_secret.value) == 0
     error_message = "Without keys there is no secret."
   }
 }
@@ -94,6 +94,34 @@ run "iam" {
   assert {
     condition     = length(google_monitoring_uptime_check_config.facade) == 0
     error_message = "The uptime check has no account to be let in with."
+  }
+}
+
+run "no_webhooks_without_their_variable" {
+  command = plan
+
+  assert {
+    condition = output.webhook_secret == null && !anytrue([
+      for it in google_cloud_run_v2_worker_pool.worker[0].template[0].containers[0].env : startswith(it.name, "REELBUS_WEBHOOK")
+    ])
+    error_message = "A worker whose secret has no version would not start."
+  }
+}
+
+run "webhooks" {
+  command = plan
+  variables { webhooks = {} }
+
+  assert {
+    condition     = output.webhook_secret == "reelbus-webhook-secrets"
+    error_message = "There is a secret for the masters."
+  }
+  assert {
+    condition = alltrue([
+      for it in [google_cloud_run_v2_service.facade[0].template[0].containers[0], google_cloud_run_v2_worker_pool.worker[0].template[0].containers[0]] :
+      contains(it.env[*].name, "REELBUS_WEBHOOK_SECRETS") && contains([for env in it.env : env.value if env.name == "REELBUS_WEBHOOK_PORTS"], "443")
+    ])
+    error_message = "The facade shows what the workers sign with, and both refuse the same addresses."
   }
 }
 

@@ -19,6 +19,7 @@ from schemas.ports import (
     DEAD_REQUESTS,
     DEAD_WORKERS,
     REQUESTS,
+    WEBHOOKS,
     WORKERS,
 )
 from schemas.ports.findings import Finding
@@ -70,12 +71,13 @@ _SETTINGS = (
 class Messages:
     """The looks at one project's Pub/Sub. Close it afterwards."""
 
-    def __init__(self, project: str, account: Account) -> None:
+    def __init__(self, project: str, account: Account, *, webhooks: bool = False) -> None:
+        """`webhooks`: the settings have the secrets that sign them, so that their subscription is needed."""
         credentials = None if EMULATOR in os.environ else account.credentials
         self._publisher = PublisherClient(credentials=credentials)
         self._subscriber = SubscriberClient(credentials=credentials)
         self._subscriptions = Subscriptions(self._publisher, self._subscriber, project)
-        self._project, self._account = project, account
+        self._project, self._account, self._webhooks = project, account, webhooks
         self._missing = set[str]()
         """The topics and subscriptions that do not exist: their roles can't be asked for."""
 
@@ -103,8 +105,8 @@ class Messages:
             yield Finding.skip("roles", "Pub/Sub", "the emulator has no permissions")
 
     def list_wanted(self) -> Iterator[types.Subscription]:
-        """Build the configuration of every subscription that workers and operators need."""
-        for each in (WORKERS, BATCH_WORKERS, DEAD_WORKERS):
+        """Build the configuration of every subscription that workers and operators use."""
+        for each in (WORKERS, BATCH_WORKERS, DEAD_WORKERS, WEBHOOKS):
             yield self._subscriptions.configuration_of(each, each.name)
         yield self._subscriptions.dead_letter_configuration_of(DEAD_REQUESTS)
 
@@ -127,7 +129,7 @@ class Messages:
             found = self._subscriber.get_subscription(subscription=wanted.name, timeout=CALL_S, retry=None)
         except NotFound:
             self._missing.add(name)
-            yield Finding.wrong("subscription", name, "does not exist", SETUP)
+            yield self._explain_missing(name)
             return
         except Forbidden as error:
             yield explain_google("subscription", name, error)
@@ -136,6 +138,12 @@ class Messages:
         limit = wanted.dead_letter_policy.max_delivery_attempts
         words = f"as wanted: {f'{limit} deliveries, then a dead letter' if limit else 'no delivery limit'}"
         yield from wrong or [Finding.ok("subscription", name, words)]
+
+    def _explain_missing(self, name: str) -> Finding:
+        if name == WEBHOOKS.name and not self._webhooks:
+            words = "does not exist: jobs run, and completions from before it exists are posted to no webhook"
+            return Finding.note("subscription", name, words, SETUP)
+        return Finding.wrong("subscription", name, "does not exist", SETUP)
 
     def examine_settings(self, name: str, found: types.Subscription, wanted: types.Subscription) -> Iterator[Finding]:
         """Compare the settings that can be updated."""
