@@ -136,7 +136,7 @@ async def test_a_hidden_tab_pauses_and_goes_on_from_the_last_event(browser: Brow
             await expect(page.locator("#job-state")).to_contain_text("submitting")
             await _hide(page, hidden=False)
             await expect(page.locator("#job-state")).to_contain_text("failed")
-            assert len(asked) == 2, "one connection, and one after the pause"
+            assert len(asked) == 2, f"one connection, and one after the pause: {asked}"
             assert asked[0] is None
             assert asked[1], "the second one names the last event"
 

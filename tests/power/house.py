@@ -103,10 +103,13 @@ class House:
         return cut_power(self.data, self.notes, self.random)
 
     async def finish(self) -> None:
-        """Start everything once more, and end when every job has ended. Callers without an answer ask again."""
+        """Start everything once more, and end when every job has ended. Callers without an answer ask again.
+
+        One more job is ordered, which no cut meets: a house that makes no video at all would show nothing.
+        """
         parts = {kind: self._start(kind, 0) for kind in _STARTED}
         try:
-            await self._order_and_wait(parts, 0)
+            await self._order_and_wait(parts, 1)
         finally:
             for part in parts.values():
                 part.process.terminate()

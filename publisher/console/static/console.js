@@ -18,19 +18,26 @@
     if (document.hidden) return;
     document.removeEventListener("visibilitychange", connect);
     const source = document.getElementById("live");
-    if (source) source.dispatchEvent(new CustomEvent("reelbus:connect"));
+    if (source && !isConnected(source)) source.dispatchEvent(new CustomEvent("reelbus:connect"));
   }
+
+  const isConnected = (source) => Boolean(source._htmx && source._htmx.sse);
 
   function followConnection() {
     const source = document.getElementById("live");
     if (!source) return;
+    let isAsked = false;
+    source.addEventListener("htmx:config:request", (event) => {
+      if (isAsked) event.preventDefault(); // one stream for each page, however often htmx hears of it
+      isAsked = true;
+    });
     source.addEventListener("htmx:sse:after:connection", () => showState("live"));
     source.addEventListener("htmx:sse:error", () => showState("lost"));
     source.addEventListener("htmx:sse:close", (event) => event.detail.reason === "message" && showState("ended"));
     // The extension repeats a connection that ends, but not a first one that fails.
     source.addEventListener("htmx:finally:request", () => {
-      if (source._htmx && source._htmx.sse) return;
-      if (source.dataset.ended) return;
+      if (isConnected(source) || source.dataset.ended) return;
+      isAsked = false;
       document.addEventListener("visibilitychange", connect);
       setTimeout(connect, 3000);
     });
