@@ -97,12 +97,13 @@ async def test_an_erased_job_shows_no_prompt(browser: Browser, priced: Site) -> 
         assert "secret" not in await page.content()
 
 
+@pytest.mark.timeout(300)
 async def test_a_reload_and_a_restart_of_the_facade_lose_nothing(browser: Browser, alone: Site) -> None:
     with alone.house.worker():
         async with visiting(browser, alone.url) as visit, seeding(alone.folder) as seeds:
             page = visit.page
             visit.allow(CONNECTION_LOST)
-            job = await seeds.ask("A job that outlives its facade", duration_seconds=30, resolution="1080p")
+            job = await seeds.ask("A job that outlives its facade", duration_seconds=20, resolution="1080p")
             with alone.facade():
                 await page.goto(f"/console/jobs/{job.job_id}")
                 await expect(page.locator("[data-live-state]")).to_have_text("Live")
@@ -112,7 +113,7 @@ async def test_a_reload_and_a_restart_of_the_facade_lose_nothing(browser: Browse
                 await expect(page.locator("#job-state")).to_contain_text("generating")
             await expect(page.locator("[data-live-state]")).to_have_text("Connection lost, trying again")
             with alone.facade():
-                await expect(page.locator("#job-state")).to_contain_text("succeeded", timeout=90_000)
+                await expect(page.locator("#job-state")).to_contain_text("succeeded", timeout=240_000)
                 await expect(page.locator("video")).to_be_visible()
                 assert await page.evaluate("window.marked"), "the page went on by itself, without a reload"
 
