@@ -51,10 +51,10 @@ pictures: install-browser ## Make the pictures of the console in the README anew
 	@scripts/find-chromium >/dev/null
 	$(BIN)/python -m tests.browser.pictures
 
-clients: install-dev ## OpenAI's clients for Python and Node against a real facade and worker, answers lost and a facade killed
+clients: install-dev ## The clients of others against a real facade and worker, answers lost and a facade killed: OpenAI for Python and Node, AsyncAPI's parser
 	$(BIN)/python -m venv --clear build/clients
 	build/clients/bin/python -m pip install -qq --no-deps --only-binary :all: --require-hashes -r requirements/clients.txt
-	npm ci --silent --no-audit --no-fund --prefix tests/clients
+	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix tests/clients
 	CLIENTS=1 $(BIN)/pytest -q -n 4 tests/clients
 
 soak: install-dev node ## Minutes: 80 jobs at once through two killed workers, 16 power cuts, the longest films, what waits for leases

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from publisher.compose import link_secret, open_context, open_disk_check, open_token_check
 from publisher.console.app import ROUTES as CONSOLE_ROUTES
 from publisher.console.app import ConsoleMiddleware, build_console
-from publisher.facade import events, files, generate, money, openapi, operator, routes, webhooks
+from publisher.facade import asyncapi, docs_page, events, files, generate, money, openapi, operator, routes, webhooks
 from publisher.facade.auth import Authenticator, SignedUrlVideoStore, UrlSigner
 from publisher.facade.call import State
 from publisher.facade.coalescing import Coalescer
@@ -66,6 +66,8 @@ ROUTES = [
     ExactRoute("/livez", routes.livez),
     ExactRoute("/readyz", routes.readyz),
     ExactRoute("/openapi.json", openapi.openapi_json),
+    ExactRoute("/asyncapi.json", asyncapi.asyncapi_json),
+    ExactRoute(docs_page.PATH, docs_page.docs),
     ExactRoute("/", openapi.root),
 ]
 

@@ -28,6 +28,8 @@ from schemas.wire.types import child_of
 
 logger = logging.getLogger(__name__)
 _FILES = "/videos/"
+_KEYLESS = OPEN_PATHS | {"/docs"}
+"""Paths that need no key: the page `/docs` is the same for every installation."""
 
 
 def traceparent_of(call: Call) -> str:
@@ -189,7 +191,7 @@ class AuthMiddleware:
         scope["caller"], scope["access"] = None, Access()
         if scope["type"] != "http" or self._authenticator.open:
             return self._app(scope, receive, send)
-        if scope["path"] in OPEN_PATHS or scope["path"].startswith(_FILES):
+        if scope["path"] in _KEYLESS or scope["path"].startswith(_FILES):
             return self._app(scope, receive, send)
         return self._authenticate(scope, receive, send)
 
@@ -199,7 +201,7 @@ class AuthMiddleware:
         await self._app(scope, receive, send)
 
 
-_OWN = ("/api", "/v1", "/videos", "/console", "/livez", "/readyz", "/openapi.json")
+_OWN = ("/api", "/v1", "/videos", "/console", "/livez", "/readyz", "/openapi.json", "/asyncapi.json", "/docs")
 
 
 def public_path(settings: PublisherSettings) -> str:

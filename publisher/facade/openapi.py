@@ -89,6 +89,8 @@ _LINKS = {
     "plan": "/api/videos/plan",
     "spend": "/api/spend",
     "openapi": "/openapi.json",
+    "asyncapi": "/asyncapi.json",
+    "docs": "/docs",
     "health": "/api/videos/health",
 }
 

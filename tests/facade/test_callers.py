@@ -59,6 +59,7 @@ async def test_health_is_open(door: Door, path: str) -> None:
         ("DELETE", "/api/videos/one"),
         ("GET", "/api/videos/one/events"),
         ("GET", "/openapi.json"),
+        ("GET", "/asyncapi.json"),
         ("GET", "/"),
         ("GET", "//livez"),
         ("GET", "/nothing"),

@@ -19,6 +19,8 @@ _CALLS = [
     ("POST", GENERATE),
     ("GET", "/videos/generated-videos/one.mp4"),
     ("GET", "/openapi.json"),
+    ("GET", "/asyncapi.json"),
+    ("GET", "/docs"),
     ("HEAD", "/api/videos"),
     ("OPTIONS", GENERATE),
     ("GET", "/"),

@@ -1,0 +1,85 @@
+"""Examples of all messages for the AsyncAPI document, written by the code that writes the messages."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.errors import Category, Charged, Failure
+from schemas.wire.completion import Completion, Outcome, Timings
+from schemas.wire.message import (
+    Message,
+    encode_cancel,
+    encode_completion,
+    encode_rejection,
+    encode_request,
+)
+from schemas.wire.request import CancelRequest, VideoRequest
+from schemas.wire.webhook import TEST, build_body, sign, webhook_id_of
+
+_AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+_TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+_REQUEST = VideoRequest(job_id="order-42", prompt="A red bicycle turns slowly on white", duration_seconds=4)
+_FAILURES = {
+    Outcome.FAILED: (Category.SAFETY_FILTER, "refused", "The model's safety filter refused the prompt."),
+    Outcome.CANCELLED: (Category.CANCELLED, "cancelled", "The job was cancelled."),
+    Outcome.EXPIRED: (Category.EXPIRED, "expired", "The job was not started in time."),
+    Outcome.REJECTED: (Category.INVALID_REQUEST, "invalid_request", "prompt must have at least 10 characters"),
+}
+
+
+def _completion(outcome: Outcome) -> Completion:
+    if outcome is Outcome.SUCCEEDED:
+        return Completion(
+            job_id="order-42",
+            state=outcome,
+            request=_REQUEST,
+            gcs_path="generated-videos/video_20260131_120000_order-42.mp4",
+            width=1280,
+            height=720,
+            duration_seconds=4,
+            model="animatic",
+            timings=Timings(created_at=_AT, ended_at=_AT),
+        )
+    category, code, words = _FAILURES[outcome]
+    failure = Failure(category=category, code=code, message=words, charged=Charged.NO)
+    return Completion(job_id="order-42", state=outcome, error=failure)
+
+
+def _encode(outcome: Outcome) -> Message:
+    completion = _completion(outcome)
+    if outcome is Outcome.REJECTED:
+        refused = Message(data=b'{"job_id": "order-42", "prompt": "short"}')
+        return encode_rejection(completion, refused, message_id="4711", at=_AT)
+    return encode_completion(completion, at=_AT, traceparent=_TRACE)
+
+
+def _on_bus(message: Message) -> dict[str, Any]:
+    return {"headers": dict(message.attributes), "payload": json.loads(message.data)}
+
+
+def _example_of_post(data: Mapping[str, Any], *, event_id: str, kind: str, status_url: str) -> dict[str, Any]:
+    body = build_body(data, event_id=event_id, kind=kind, at=_AT, status_url=status_url)
+    signed = sign([bytes(32)], webhook_id=webhook_id_of(event_id), at=_AT, body=body.encode())
+    return {"headers": {**signed, "content-type": "application/json"}, "payload": json.loads(body)}
+
+
+def _example_of_end() -> dict[str, Any]:
+    completion = _completion(Outcome.SUCCEEDED)
+    data = {**completion.model_dump(mode="json", exclude_none=True), "video_id": "order-42"}
+    return _example_of_post(
+        data,
+        event_id=completion.event_id,
+        kind="reelbus.video.succeeded.v1",
+        status_url="https://video.example.com/api/videos/order-42",
+    )
+
+
+EXAMPLES: Mapping[str, dict[str, Any]] = {
+    "VideoRequested": _on_bus(encode_request(_REQUEST, at=_AT, traceparent=_TRACE)),
+    "CancelRequested": _on_bus(encode_cancel(CancelRequest(job_id="order-42"), at=_AT, traceparent=_TRACE)),
+    **{f"Video{outcome.capitalize()}": _on_bus(_encode(outcome)) for outcome in Outcome},
+    "WebhookEnd": _example_of_end(),
+    "WebhookTest": _example_of_post({}, event_id="test-8d1f7c4a2b3e5f60", kind=TEST, status_url=""),
+}
+"""One example by the name of its message."""

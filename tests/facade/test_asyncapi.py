@@ -1,0 +1,88 @@
+"""The AsyncAPI document agrees with what is sent and posted. `make clients` runs the official parser on it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator  # type: ignore[import-untyped]
+from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
+
+from publisher.facade.asyncapi import CHANNELS, document
+from publisher.facade.asyncapi_parts import COMPLETION
+from schemas.domain.fallback import fallback_attributes, fallback_cause
+from schemas.domain.job import Job
+from schemas.domain.projections import completion_of
+from schemas.ports.bus import BATCH_REQUESTS, COMPLETIONS, REQUESTS
+from schemas.wire.completion import Outcome
+from schemas.wire.message import encode_completion
+from schemas.wire.webhook import TEST, Webhook, build_body
+from schemas.wire.webhook_payload import WebhookPayload, WebhookTestPayload
+from subscriber.courier.events import delivery_of
+from tests.facade.doors import Door
+from tests.unit.makers import AT, PRICE, a_plan, accepted, done, judged, lost, played, started, stored, wished
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+_MESSAGES: Mapping[str, Any] = document()["components"]["messages"]
+
+
+def complain(schema: Mapping[str, Any], value: object) -> str | None:
+    """Return what the schema of the document has against the value."""
+    whole = {**schema, "components": document()["components"]}
+    error = best_match(Draft7Validator(whole).iter_errors(value))
+    return error.message if error else None
+
+
+@pytest.mark.parametrize("name", _MESSAGES)
+def test_each_example_is_valid_and_nothing_less(name: str) -> None:
+    message, (example,) = _MESSAGES[name], _MESSAGES[name]["examples"]
+    assert complain(message["payload"], example["payload"]) is None
+    assert complain(message["headers"], example["headers"]) is None
+    for key in message["headers"]["required"]:
+        assert complain(message["headers"], {**example["headers"], key: None})
+    assert complain(message["payload"], {**example["payload"], "job_id": 5, "type": 5})
+
+
+def test_the_channels_are_the_topics_and_the_webhook() -> None:
+    assert [channel.address for channel in CHANNELS] == [REQUESTS, BATCH_REQUESTS, COMPLETIONS, None]
+    assert {f"reelbus.video.{outcome}.v1" for outcome in Outcome} == {
+        message.kind for channel in CHANNELS if channel.address == COMPLETIONS for message in channel.messages
+    }
+
+
+def test_every_attribute_that_is_written_is_described() -> None:
+    completion = completion_of(played(started(), accepted(), done(), stored()), video_url=None)
+    written = encode_completion(completion, at=AT, traceparent=TRACE, caller="acme", defect="It is too short.")
+    plan = a_plan(PRICE).model_copy(update={"fallback": fallback_cause("veo-3.1", "It is switched off.")})
+    fallback = fallback_attributes(played(started(plan)))
+    (rejected,) = _MESSAGES["VideoRejected"]["examples"]
+    assert fallback
+    assert {*written.attributes, *fallback, *rejected["headers"]} == {*COMPLETION.words}
+
+
+@pytest.mark.parametrize(
+    "life", [played(started(), accepted(), done(), stored()), played(started(), lost(), judged()), played(wished())]
+)
+def test_what_the_worker_writes_is_valid(life: Job) -> None:
+    completion = completion_of(life, video_url="https://example.com/a.mp4")
+    written = encode_completion(completion, at=AT, caller="acme")
+    message = _MESSAGES[f"Video{completion.state.capitalize()}"]
+    assert complain(message["payload"], json.loads(written.data)) is None
+    assert complain(message["headers"], dict(written.attributes)) is None
+    posted = delivery_of(
+        written, life, Webhook(url="https://example.com/"), facade_url="https://a.example", now=AT
+    ).body
+    assert complain(_MESSAGES["WebhookEnd"]["payload"], json.loads(posted)) is None
+    event = WebhookPayload.model_validate_json(posted)
+    assert event.model_extra == event.data.model_extra == {}, "the model has every key that is posted"
+
+
+def test_the_model_of_the_test_event_has_every_key() -> None:
+    posted = build_body({}, event_id="test-1", kind=TEST, at=AT, status_url="")
+    assert WebhookTestPayload.model_validate_json(posted).model_extra == {}
+
+
+async def test_the_document_is_served(door: Door) -> None:
+    answer = await door.client.get("/asyncapi.json")
+    assert answer.json() == document()
+    assert (await door.client.get("/")).json()["asyncapi"] == "/asyncapi.json"
