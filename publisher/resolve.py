@@ -167,7 +167,7 @@ async def resolve(
     """
     job = await find(ctx, job_id)
     _check_in_doubt(ctx, job)
-    unresolved = _choose_clip(await gather(ctx, job), clip)
+    unresolved = choose_clip(await gather(ctx, job), clip)
     if attempt not in (None, unresolved.attempt):
         raise Conflict(f"clip {unresolved.clip} of job {job_id} is at attempt {unresolved.attempt}, not {attempt}")
     # The worker of a live job looks under the lost prefixes itself before it sends.
@@ -198,7 +198,8 @@ def _check_in_doubt(ctx: PublisherContext, job: Job) -> None:
         raise Invalid(f"no clip of job {job.job_id} is in doubt ({job.state}, charged: {job.charged})", field="job_id")
 
 
-def _choose_clip(known: Evidence, clip: int | None) -> UnresolvedClip:
+def choose_clip(known: Evidence, clip: int | None) -> UnresolvedClip:
+    """Return the unresolved clip of this number; without one, the only clip in doubt. Raises `Invalid`."""
     numbers = [unresolved.clip for unresolved in known.doubts]
     if clip is None and len(numbers) > 1:
         raise Invalid(f"clip must be given: {', '.join(map(str, numbers))} are in doubt", field="clip")

@@ -1,6 +1,6 @@
 """`HttpClient` calls a facade. After a dropped connection or a restart of the facade it finds its job by the id.
 
-In order: the facade's errors as our own, the event stream, the API key, the client.
+In order: the facade's errors as our own, the event stream, the API key, calls and ids in addresses, the client.
 """
 
 import asyncio
@@ -139,6 +139,35 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 M = TypeVar("M", bound=BaseModel)
+
+
+async def send(client: httpx.AsyncClient, method: str, path: str, **more: Any) -> httpx.Response:
+    """Send one request, and return its answer. Raises `Unavailable` if the facade does not answer."""
+    try:
+        return await client.request(method, path, **more)
+    except httpx.HTTPError as error:
+        raise _away(error) from error
+
+
+def parse(model: type[M], response: httpx.Response) -> M:
+    """Return the answer as this model. Raises what `check` raises, and `Unavailable` for another server's answer."""
+    check(response)
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        raise Unavailable(f"{response.url} does not answer as reelbus does") from error
+
+
+def to_segment(id: str, *, of: str = "job") -> str:
+    """Return the id as a part of an address. An id that no job or dead letter can have would name another address.
+
+    Raises `NotFound` for such an id.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_.=-]{1,256}", id) or not id.strip("."):
+        raise NotFound(f"there is no {of} {id}")
+    return id
+
+
 _SUBMIT_TRIES = 5
 _PAUSE_AT_MOST_S = 30.0
 """A facade that asks for a longer pause is not called again: the user decides when to come back."""
@@ -194,17 +223,17 @@ class HttpClient:
 
     async def status(self, job_id: str) -> JobView:
         """Call `GET /api/videos/{id}`."""
-        return _parse(JobView, await self._call("GET", f"/{job_id}"))
+        return parse(JobView, await self._call("GET", f"/{to_segment(job_id)}"))
 
     async def list(self, filters: JobFilter) -> Listing:
         """Call `GET /api/videos`."""
         given = {**asdict(filters), "caller": filters.jobs_of, "jobs_of": None}
         query = {name: value for name, value in given.items() if value is not None}
-        return _parse(Listing, await self._call("GET", "", params=query))
+        return parse(Listing, await self._call("GET", "", params=query))
 
     async def cancel(self, job_id: str) -> JobView:
         """Call `DELETE /api/videos/{id}`."""
-        return _parse(JobView, await self._call("DELETE", f"/{job_id}"))
+        return parse(JobView, await self._call("DELETE", f"/{to_segment(job_id)}"))
 
     async def fetch(self, view: JobView, to: Path) -> None:
         """Download the video from the address that the facade answered."""
@@ -224,7 +253,7 @@ class HttpClient:
         """Yield None at the end of a stream that had events, because they show that the facade is running."""
         received = False
         try:
-            async with aclosing(events(self._client, f"/api/videos/{job_id}/events")) as stream:
+            async with aclosing(events(self._client, f"/api/videos/{to_segment(job_id)}/events")) as stream:
                 async for update in stream:
                     received = True
                     yield update
@@ -233,37 +262,26 @@ class HttpClient:
         if received:
             yield None
         try:
-            response = await self._call("GET", f"/{job_id}", params={"wait": _WAIT_S})
-            yield to_update(_parse(JobView, response))
+            response = await self._call("GET", f"/{to_segment(job_id)}", params={"wait": _WAIT_S})
+            yield to_update(parse(JobView, response))
         except Invalid:  # this facade lets no caller wait for so long
             await asyncio.sleep(1.0)
             yield to_update(await self.status(job_id))
 
     async def _call(self, method: str, path: str, **more: Any) -> httpx.Response:
-        try:
-            return await self._client.request(method, f"/api/videos{path}", **more)
-        except httpx.HTTPError as error:
-            raise _away(error) from error
+        return await send(self._client, method, f"/api/videos{path}", **more)
 
 
 @asynccontextmanager
-async def open_http_client(url: str, *, api_key: str = "") -> AsyncIterator[HttpClient]:
-    """Open a client of the facade. Raises `Invalid` for an address or a key that can't be sent."""
+async def open_connection(url: str, *, api_key: str = "") -> AsyncIterator[httpx.AsyncClient]:
+    """Open a connection to the facade. Raises `Invalid` for an address or a key that can't be sent."""
     try:
         client = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, auth=ApiKeyAuth(url, api_key) if api_key else None)
     except httpx.InvalidURL as error:
         raise Invalid(f"url must be an address, not {url!r}: {error}", field="url") from error
     async with client:
-        yield HttpClient(client)
+        yield client
 
 
 def _away(error: httpx.HTTPError) -> Unavailable:
     return Unavailable(f"the facade does not answer: {str(error) or type(error).__name__}", retry_after_s=1.0)
-
-
-def _parse(model: type[M], response: httpx.Response) -> M:
-    check(response)
-    try:
-        return model.model_validate_json(response.content)
-    except ValidationError as error:
-        raise Unavailable(f"{response.url} does not answer as reelbus does") from error

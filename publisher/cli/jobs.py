@@ -11,11 +11,9 @@ from rich.text import Text
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command, NoVideo, WaitExpired
 from publisher.cli.money import agree, pay_option
-from publisher.cli.options import Seconds, job_filters, json_option, open_client, url_option
+from publisher.cli.options import Seconds, job_filters, json_option, open_client, open_operator, url_option
 from publisher.cli.output import console, cost, echo, format_ending, format_job, moment, visible
-from publisher.compose import local_file, open_context, open_planner
-from publisher.context import find, view
-from publisher.dead_letters import replay as replay_job
+from publisher.compose import local_file
 from publisher.jobs import JobFilter, Listing
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
@@ -141,13 +139,14 @@ def _words(view: JobView) -> str:
 @click.argument("job_id", metavar="ID")
 @pay_option
 @json_option
-def replay(job_id: str, pay: bool, as_json: bool) -> None:
+@url_option
+def replay(job_id: str, pay: bool, as_json: bool, url: str | None) -> None:
     """Queue a job that ended without a video again.
 
     Clips that were paid and made are used. Without --pay the command only shows which clips it would pay for. A job
     that has not ended stays unchanged.
     """
-    seen, is_replayed = asyncio.run(_replay(job_id, pay=pay))
+    seen, is_replayed = asyncio.run(_replay(job_id, pay=pay, url=url))
     if not is_replayed:
         words = "it has not ended, and stays unchanged"
     else:
@@ -155,9 +154,6 @@ def replay(job_id: str, pay: bool, as_json: bool) -> None:
     click.echo(seen.model_dump_json() if as_json else f"{seen.video_id} is {seen.state}; {words}")
 
 
-async def _replay(job_id: str, *, pay: bool) -> tuple[JobView, bool]:
-    settings = configuration()
-    async with open_context(settings, make=False) as ctx:
-        before = await find(ctx, job_id)
-        job = await agree(open_planner(settings), lambda agreed: replay_job(ctx, job_id, agreed=agreed), pay=pay)
-        return await view(ctx, job), job.life != before.life
+async def _replay(job_id: str, *, pay: bool, url: str | None) -> tuple[JobView, bool]:
+    async with open_operator(url) as client:
+        return await agree(lambda payments: client.replay(job_id, payments), pay=pay)

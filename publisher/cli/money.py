@@ -1,13 +1,13 @@
 """`reelbus plan` and `spend`, and the agreement that a replay needs before it pays: the commands about money.
 
-`plan` shows clips, time and price of a video that is not made; it uses no network and no account. `spend` sums what
-the ledgers of all jobs say. `agree` is used by every command that replays: without `--pay` such a command stops, and
-lists the clips that it would pay for with their prices.
+`plan` shows clips, time and price of a video that is not made; without `--url` it uses no network and no account.
+`spend` sums what the ledgers of all jobs say. `agree` is used by every command that replays: without `--pay` such a
+command stops, and lists the clips that it would pay for with their prices.
 """
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,14 +17,16 @@ from rich.text import Text
 
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import BadInput, Command
-from publisher.cli.options import build_request, json_option
+from publisher.cli.http_client import open_connection
+from publisher.cli.http_operator import HttpOperator
+from publisher.cli.operator_clients import Payments
+from publisher.cli.options import build_request, json_option, open_operator, url_option
 from publisher.cli.output import console
-from publisher.compose import open_context, open_planner
-from publisher.context import Planner
-from publisher.dead_letters import Agreement, PaymentDue, describe
-from publisher.plan import PlanTotals, add_up
+from publisher.compose import open_planner
+from publisher.dead_letters import PaymentDue, describe
+from publisher.plan import PlanTotals, VideoPlan, add_up
 from publisher.spend import Amounts, Spend
-from publisher.spend import spend as spend_of
+from schemas.wire.request import VideoRequest
 
 _PROMPT = "A video that is only planned."
 
@@ -39,18 +41,39 @@ _PROMPT = "A video that is only planned."
 )
 @click.option("--model", metavar="NAME", help="A model by its name, instead of the models of --quality.")
 @json_option
-def plan(as_json: bool, **given: object) -> None:
+@url_option
+def plan(as_json: bool, url: str | None, **given: object) -> None:
     """Show clips, billed seconds and price of a video, without making it.
 
     The plan is that of the model in REELBUS_PROVIDER, REELBUS_FAST_MODELS and REELBUS_QUALITY_MODELS. A worker cuts the
-    video to the exact length afterwards, which costs nothing.
+    video to the exact length afterwards, which costs nothing. With --url it is the plan of that facade's settings, with
+    what is left of the budgets, and why the video would be refused now.
     """
     request = build_request(prompt=_PROMPT, **given)
-    planned = open_planner(configuration())(request)
-    totals = add_up(planned, request.duration_seconds)
+    if url is None:
+        planned = open_planner(configuration())(request)
+        totals, notes = add_up(planned, request.duration_seconds), _to_notes(planned.warnings)
+    else:
+        totals = asyncio.run(_plan(request, url))
+        notes = _to_notes(totals.warnings, totals)
     click.echo(totals.model_dump_json() if as_json else _format_plan(totals))
-    for warning in planned.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    for note in notes:
+        click.echo(note, err=True)
+
+
+async def _plan(request: VideoRequest, url: str) -> VideoPlan:
+    async with open_connection(url, api_key=configuration().api_key.get_secret_value()) as connection:
+        return await HttpOperator(connection).plan(request)
+
+
+def _to_notes(warnings: Sequence[str], plan: VideoPlan | None = None) -> list[str]:
+    """Return what a person should know beside the plan, line by line."""
+    notes = [f"warning: {warning}" for warning in warnings]
+    if plan and plan.budget_left_usd is not None:
+        notes.append(f"budgets: ${plan.budget_left_usd:.2f} left")
+    if plan and plan.refusal:
+        notes.append(f"refused now: {plan.refusal.message}")
+    return [*notes, f"notice: {plan.notice}"] if plan and plan.notice else notes
 
 
 def _format_plan(totals: PlanTotals) -> str:
@@ -85,24 +108,29 @@ _MONEY = ("CHARGED", "UNKNOWN", "RESERVED")
     help="Only what was sent on that day or later, in UTC, e.g. 2026-01-31.",
 )
 @json_option
-def spend(by: str | None, since: datetime | None, as_json: bool) -> None:
+@url_option
+def spend(by: str | None, since: datetime | None, as_json: bool, url: str | None) -> None:
     """Show what was spent, from the ledgers of all jobs.
 
     The columns are what was charged, what may have been charged, and what clips that are not paid reserve of a budget.
-    The command reads every record of the job store.
+    The command reads every record of the job store. With --url it asks a facade, which counts from the first of this
+    month, or from a day that is at most 92 days ago, and does not group by label.
     """
-    spent = asyncio.run(_spend(by, since))
+    spent = asyncio.run(_spend(by, since, url))
     if as_json:
         click.echo(spent.model_dump_json())
-    elif spent.total:
+        return
+    if url and spent.since:
+        click.echo(f"since {spent.since}", err=True)
+    if spent.total:
         console().print(_table(spent))
     else:
         click.echo("Nothing was spent: no paid model was used. The local renderer is free.")
 
 
-async def _spend(by: str | None, since: datetime | None) -> Spend:
-    async with open_context(configuration(), make=False) as ctx:
-        return await spend_of(ctx, by=by, since=since.date() if since else None)
+async def _spend(by: str | None, since: datetime | None, url: str | None) -> Spend:
+    async with open_operator(url) as client:
+        return await client.spend(by, since.date() if since else None)
 
 
 def _table(spent: Spend) -> Table:
@@ -126,15 +154,15 @@ T = TypeVar("T")
 pay_option = click.option("--pay", is_flag=True, help="Agree to the payments. Without it nothing is paid.")
 
 
-async def agree(plan: Planner, replay: Callable[[Agreement], Awaitable[T]], *, pay: bool) -> T:
+async def agree(replay: Callable[[Payments], Awaitable[T]], *, pay: bool) -> T:
     """Return what `replay` returns, if it pays for nothing or a person agreed with `pay`.
 
     The payments are printed on stderr before they are made. Without `pay`, raise `BadInput` that lists them.
     """
     try:
-        return await replay(Agreement(plan=plan))
+        return await replay(())
     except PaymentDue as due:
         if not pay:
             raise BadInput(f"It would pay {describe(due.payments)}. Nothing was changed; add --pay to agree.") from due
         click.echo(f"It pays {describe(due.payments)}.", err=True)
-        return await replay(Agreement(plan=plan, payments=due.payments))
+        return await replay(due.payments)

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import TypedDict, TypeVar, Unpack
 
 import click
 from pydantic import ValidationError
@@ -18,18 +18,14 @@ from publisher.access import SCOPES, USUAL_SCOPES
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command
 from publisher.cli.money import agree, pay_option
-from publisher.cli.options import FilePath, json_option
-from publisher.cli.output import console, echo, moment
-from publisher.compose import back_up, open_context, open_planner
-from publisher.context import PublisherContext
-from publisher.dead_letters import delete_dead_letter, list_dead_letters, replay_dead_letter, show_dead_letter
+from publisher.cli.operator_clients import Letter, OperatorClient
+from publisher.cli.options import FilePath, json_option, open_operator, url_option
+from publisher.cli.output import console, echo, moment, visible
+from publisher.compose import back_up, open_context
 from publisher.purge import Purge, purge_old
 from publisher.purge import purge as purge_jobs
 from publisher.settings import new_key
 from schemas.errors import Conflict, Invalid
-from schemas.ports import DeadLetter
-from schemas.wire.message import job_id_of
-from schemas.wire.types import isoformat
 from schemas.wire.validation import to_invalid
 
 T = TypeVar("T")
@@ -45,11 +41,12 @@ def dead() -> None:
     "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, metavar="N", help="The most to list."
 )
 @json_option
-def list_dead_letters_command(limit: int, as_json: bool) -> None:
-    """List dead letters, the newest first."""
-    dead_letters = _with_context(lambda ctx: list_dead_letters(ctx, limit=limit))
+@url_option
+def list_dead_letters_command(limit: int, as_json: bool, url: str | None) -> None:
+    """List dead letters, the newest first. With --url, --json prints them without bodies and attributes."""
+    dead_letters = asyncio.run(_with_operator(url, lambda client: client.list_letters(limit)))
     if as_json:
-        click.echo(json.dumps({"dead_letters": [_json(dead_letter) for dead_letter in dead_letters]}))
+        click.echo(json.dumps({"dead_letters": dead_letters}))
         return
     console().print(_table(dead_letters) if dead_letters else "No dead letters.")
 
@@ -57,75 +54,52 @@ def list_dead_letters_command(limit: int, as_json: bool) -> None:
 @dead.command(cls=Command)
 @click.argument("letter_id", metavar="ID")
 @json_option
-def show(letter_id: str, as_json: bool) -> None:
+@url_option
+def show(letter_id: str, as_json: bool, url: str | None) -> None:
     """Show one dead letter. Its body may contain a prompt."""
-    shown = _json(_with_context(lambda ctx: show_dead_letter(ctx, letter_id)))
+    shown = asyncio.run(_with_operator(url, lambda client: client.show_letter(letter_id)))
     if as_json:
         click.echo(json.dumps(shown))
         return
     for name, value in shown.items():
-        click.echo(f"{name:<13} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+        click.echo(f"{name:<13} {visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}")
 
 
 @dead.command(cls=Command)
 @click.argument("letter_id", metavar="ID")
 @pay_option
 @json_option
-def replay(letter_id: str, pay: bool, as_json: bool) -> None:
+@url_option
+def replay(letter_id: str, pay: bool, as_json: bool, url: str | None) -> None:
     """Publish a dead letter again. Without --pay the command only shows what it would pay for."""
-    plan = open_planner(configuration())
 
-    async def publish(ctx: PublisherContext) -> None:
-        await agree(plan, lambda agreed: replay_dead_letter(ctx, letter_id, agreed=agreed), pay=pay)
+    async def publish(client: OperatorClient) -> None:
+        await agree(lambda payments: client.replay_letter(letter_id, payments), pay=pay)
 
-    _with_context(publish)
+    asyncio.run(_with_operator(url, publish))
     click.echo(json.dumps({"replayed": letter_id}) if as_json else f"{letter_id} is published again")
 
 
 @dead.command(cls=Command)
 @click.argument("letter_id", metavar="ID")
 @json_option
-def drop(letter_id: str, as_json: bool) -> None:
+@url_option
+def drop(letter_id: str, as_json: bool, url: str | None) -> None:
     """Delete a dead letter. Its job, if it has one, stays unchanged and ends by itself."""
-    _with_context(lambda ctx: delete_dead_letter(ctx, letter_id))
+    asyncio.run(_with_operator(url, lambda client: client.drop_letter(letter_id)))
     click.echo(json.dumps({"dropped": letter_id}) if as_json else f"{letter_id} is deleted")
 
 
-def _with_context(use: Callable[[PublisherContext], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with open_context(configuration(), make=False) as ctx:
-            return await use(ctx)
-
-    return asyncio.run(run())
+async def _with_operator(url: str | None, use: Callable[[OperatorClient], Awaitable[T]]) -> T:
+    async with open_operator(url) as client:
+        return await use(client)
 
 
-def _json(dead_letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "id": dead_letter.id,
-        "job_id": job_id_of(dead_letter.message),
-        "died_at": isoformat(dead_letter.died_at),
-        "cause": dead_letter.cause,
-        "deliveries": dead_letter.deliveries,
-        "topic": dead_letter.topic,
-        "subscription": dead_letter.subscription,
-        "attributes": dict(dead_letter.message.attributes),
-        "body": _body(dead_letter.message.data),
-    }
-
-
-def _body(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except ValueError:
-        return data.decode(errors="replace")
-
-
-def _table(dead_letters: list[DeadLetter]) -> Table:
+def _table(dead_letters: Sequence[Letter]) -> Table:
     table = Table("ID", "DIED", "DELIVERIES", "JOB", "CAUSE", box=None, pad_edge=False, header_style="bold")
-    for dead_letter in dead_letters:
-        died = moment(isoformat(dead_letter.died_at))
-        job_id = job_id_of(dead_letter.message) or "-"
-        table.add_row(*map(Text, (dead_letter.id, died, str(dead_letter.deliveries), job_id, dead_letter.cause)))
+    for letter in dead_letters:
+        cells = (letter["id"], moment(letter["died_at"]), str(letter["deliveries"]), letter["job_id"] or "-")
+        table.add_row(*map(Text, (*cells, letter["cause"])))
     return table
 
 

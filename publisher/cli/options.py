@@ -7,8 +7,8 @@ import base64
 import math
 import os
 import re
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
@@ -19,7 +19,10 @@ from pydantic import ValidationError
 from publisher.cli.clients import JobClient, open_local_client
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import to_click_error
-from publisher.cli.http_client import open_http_client
+from publisher.cli.http_client import HttpClient, open_connection
+from publisher.cli.http_operator import HttpOperator
+from publisher.cli.operator_clients import LocalOperator, OperatorClient
+from publisher.compose import open_context
 from schemas.errors import Invalid
 from schemas.wire.media_types import image_type_of_name, is_data_url
 from schemas.wire.request import IMAGE_MAX_BYTES, IMAGE_TYPES, VideoRequest
@@ -74,13 +77,26 @@ url_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 
-def open_client(url: str | None) -> AbstractAsyncContextManager[JobClient]:
+@asynccontextmanager
+async def open_client(url: str | None) -> AsyncIterator[JobClient]:
     """Open a client of the facade at that address; without one, of the stores that the settings name."""
-    return (
-        open_local_client()
-        if url is None
-        else open_http_client(url, api_key=configuration().api_key.get_secret_value())
-    )
+    if url is None:
+        async with open_local_client() as local:
+            yield local
+    else:
+        async with open_connection(url, api_key=configuration().api_key.get_secret_value()) as connection:
+            yield HttpClient(connection)
+
+
+@asynccontextmanager
+async def open_operator(url: str | None) -> AsyncIterator[OperatorClient]:
+    """Open an operator's client of that facade; without an address, of the stores that the settings name."""
+    if url is None:
+        async with open_context(configuration(), make=False) as ctx:
+            yield LocalOperator(ctx)
+    else:
+        async with open_connection(url, api_key=configuration().api_key.get_secret_value()) as connection:
+            yield HttpOperator(connection)
 
 
 def build_request(**given: object) -> VideoRequest:

@@ -5,13 +5,12 @@ import json
 
 import click
 
-from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command
-from publisher.cli.options import json_option
+from publisher.cli.money import agree
+from publisher.cli.operator_clients import ResolvedClip
+from publisher.cli.options import json_option, open_operator, url_option
 from publisher.cli.output import moment
-from publisher.compose import open_context
-from publisher.resolve import Attempt, Decision, Evidence, Resolution, UnresolvedClip, evidence
-from publisher.resolve import resolve as resolve_clip
+from publisher.resolve import Attempt, Decision, Evidence, UnresolvedClip
 from schemas.errors import Invalid
 
 _LIVE = """\
@@ -41,7 +40,8 @@ _ENDED = """\
     "--resubmit", "decisions", flag_value="resubmit", multiple=True, help="Send the clip again; it may be paid twice."
 )
 @json_option
-def resolve(job_id: str, clip: int | None, decisions: tuple[str, ...], as_json: bool) -> None:
+@url_option
+def resolve(job_id: str, clip: int | None, decisions: tuple[str, ...], as_json: bool, url: str | None) -> None:
     """Resolve a clip whose charge is unknown.
 
     Without --charged, --not-charged or --resubmit the command prints the evidence, and what each option would do. If a
@@ -50,21 +50,22 @@ def resolve(job_id: str, clip: int | None, decisions: tuple[str, ...], as_json: 
     if len(decisions) > 1:
         raise Invalid("only one of --charged, --not-charged and --resubmit can be given")
     if not decisions:
-        known = asyncio.run(_evidence(job_id))
+        known = asyncio.run(_evidence(job_id, url))
         click.echo(known.model_dump_json() if as_json else _format_evidence(known))
         return
-    done = asyncio.run(_resolve(job_id, Decision(decisions[0]), clip))
-    click.echo(json.dumps(_to_json(done)) if as_json else _format_resolution(done))
+    done = asyncio.run(_resolve(job_id, Decision(decisions[0]), clip, url))
+    click.echo(json.dumps(done.to_json()) if as_json else _format_resolution(done))
 
 
-async def _evidence(job_id: str) -> Evidence:
-    async with open_context(configuration(), make=False) as ctx:
-        return await evidence(ctx, job_id)
+async def _evidence(job_id: str, url: str | None) -> Evidence:
+    async with open_operator(url) as client:
+        return await client.evidence(job_id)
 
 
-async def _resolve(job_id: str, decision: Decision, clip: int | None) -> Resolution:
-    async with open_context(configuration(), make=False) as ctx:
-        return await resolve_clip(ctx, job_id, decision, clip=clip)
+async def _resolve(job_id: str, decision: Decision, clip: int | None, url: str | None) -> ResolvedClip:
+    """Apply the decision. `--resubmit` itself agrees to what it pays: a facade is told the amount."""
+    async with open_operator(url) as client:
+        return await agree(lambda payments: client.resolve(job_id, decision, clip, payments), pay=True)
 
 
 def _format_evidence(known: Evidence) -> str:
@@ -97,23 +98,9 @@ def _format_attempt(attempt: Attempt) -> str:
     return f"{attempt.prefix} holds {', '.join(attempt.files) or 'nothing'}"
 
 
-def _format_resolution(done: Resolution) -> str:
-    job = done.job
-    state = f"{job.job_id} is {job.state}, charged: {job.charged}, ${job.cost_usd:.2f}"
+def _format_resolution(done: ResolvedClip) -> str:
+    state = f"{done.job_id} is {done.state}, charged: {done.charged}, ${done.cost_usd:.2f}"
     if not done.adopted:
         return state
-    used = "`reelbus replay` makes the video from it for free" if job.ended else "the job continues with it"
+    used = "`reelbus replay` makes the video from it for free" if done.state.ended else "the job continues with it"
     return f"{state}; {done.adopted} is stored, and {used}"
-
-
-def _to_json(done: Resolution) -> dict[str, object]:
-    job = done.job
-    return {
-        "job_id": job.job_id,
-        "clip": done.clip,
-        "state": job.state,
-        "life": job.life,
-        "charged": job.charged,
-        "cost_usd": float(job.cost_usd),
-        "adopted": done.adopted,
-    }

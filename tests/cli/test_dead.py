@@ -12,7 +12,7 @@ from schemas.services.update import update_job
 from tests.cli.commands import PROMPT, Shell, complaint
 
 
-async def _bury(desk: PublisherContext) -> None:
+async def bury(desk: PublisherContext) -> None:
     async with desk.bus.subscribe(WORKERS, limit=1) as deliveries:
         await (await anext(deliveries)).dead_letter("it broke every worker")
 
@@ -21,7 +21,7 @@ async def _bury(desk: PublisherContext) -> None:
 def letter(shell: Shell) -> str:
     """The id of a dead letter, of job `one`."""
     shell.queued("one")
-    shell.with_desk(_bury)
+    shell.with_desk(bury)
     (letter,) = json.loads(shell("dead", "list", "--json").stdout)["dead_letters"]
     assert letter["job_id"] == "one"
     return str(letter["id"])
@@ -79,7 +79,7 @@ VEO = {"REELBUS_MODEL": "vertex://acme/us-central1", "REELBUS_FAST_MODELS": "veo
 def test_a_replay_of_a_paid_request_says_what_it_pays_for_and_needs_pay(shell: Shell, letter: str) -> None:
     result = shell("dead", "replay", letter)  # its job waits for a worker already
     assert result.exit_code == 0
-    shell.with_desk(_bury)
+    shell.with_desk(bury)
     (again,) = json.loads(shell("dead", "list", "--json").stdout)["dead_letters"]
     shell.with_desk(lambda desk: cancel(desk, "one"))
     told = complaint(shell("dead", "replay", again["id"], **VEO))

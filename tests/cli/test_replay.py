@@ -59,7 +59,7 @@ SAFETY = NO_FILM.model_copy(update={"code": "safety_filter", "charged": Charged.
     ],
 )
 def test_a_clip_that_would_be_sent_again_is_paid_only_with_pay(shell: Shell, failure: Failure, told: str) -> None:
-    _failed(shell, failure)
+    failed(shell, failure)
     before = _job(shell)
     result = shell("replay", "one")
     assert result.exit_code == 2
@@ -72,12 +72,12 @@ def test_a_clip_that_would_be_sent_again_is_paid_only_with_pay(shell: Shell, fai
 
 
 def test_every_clip_that_would_be_sent_is_counted(shell: Shell) -> None:
-    _failed(shell, NO_FILM, clips=3)
+    failed(shell, NO_FILM, clips=3)
     assert "It would pay $1.20: " in complaint(shell("replay", "one"))
 
 
 def test_a_clip_in_doubt_is_searched_for_and_not_paid(shell: Shell) -> None:
-    _failed(shell, DOUBT)
+    failed(shell, DOUBT)
     assert "nothing else is paid" in shell("replay", "one").stdout
     assert _job(shell).clips[0].state is ClipState.ACCEPTED
 
@@ -107,7 +107,7 @@ def test_a_job_that_was_never_planned_pays_what_the_model_of_the_settings_costs(
     assert shell("replay", cancelled, "--pay", **veo).exit_code == 0
 
 
-def _failed(shell: Shell, failure: Failure, *, clips: int = 1) -> Job:
+def failed(shell: Shell, failure: Failure, *, clips: int = 1) -> Job:
     shell.queued("one")
     return _moved(shell, "send", "accept", "break", failure=failure, clips=clips)
 

@@ -23,7 +23,7 @@ LISTENER = Subscription(name="listener", topic=COMPLETIONS)
 UNKNOWN = Failure(category=Category.UPSTREAM, code="submit_unknown", message="Nobody knows.", charged=Charged.UNKNOWN)
 
 
-def _doubtful(shell: Shell, *more: str, ago_s: float = 600) -> str:
+def doubtful(shell: Shell, *more: str, ago_s: float = 600) -> str:
     """A job whose only clip was sent a while ago, and whose answer was lost; then, perhaps, judged."""
 
     async def doubted(desk: PublisherContext) -> None:
@@ -77,7 +77,7 @@ def _job(shell: Shell) -> Job:
 
 
 def test_the_evidence_is_printed_with_what_each_word_would_do_and_nothing_changes(shell: Shell) -> None:
-    _doubtful(shell, "lose")
+    doubtful(shell, "lose")
     before = _job(shell)
     told = shell("resolve", "one").stdout
     for fact in ("veo-x, $0.40", "by worker-7", "n0nce", f"{PREFIX} holds nothing", "submit_unknown", "the job fails"):
@@ -86,7 +86,7 @@ def test_the_evidence_is_printed_with_what_each_word_would_do_and_nothing_change
 
 
 def test_the_evidence_for_scripts(shell: Shell) -> None:
-    _doubtful(shell, "accept", "break")
+    doubtful(shell, "accept", "break")
     shell.with_desk(_land)
     known = json.loads(shell("resolve", "one", "--json").stdout)
     [doubt] = known["doubts"]
@@ -97,7 +97,7 @@ def test_the_evidence_for_scripts(shell: Shell) -> None:
 
 
 def test_charged_ends_a_live_job_and_everybody_hears_it(shell: Shell) -> None:
-    _doubtful(shell, "lose")
+    doubtful(shell, "lose")
     result = shell("resolve", "one", "--charged")
     assert result.stdout == "one is failed, charged: yes, $0.40\n"
     assert shell.with_desk(_hear) == "one.1.failed"
@@ -105,20 +105,20 @@ def test_charged_ends_a_live_job_and_everybody_hears_it(shell: Shell) -> None:
 
 
 def test_not_charged_lets_a_live_job_go_on(shell: Shell) -> None:
-    _doubtful(shell, "lose")
+    doubtful(shell, "lose")
     assert shell("resolve", "one", "--not-charged").stdout == "one is queued, charged: no, $0.00\n"
     assert (_job(shell).clips[0].state, _job(shell).clips[0].lost_prefixes) == (ClipState.PLANNED, ())
 
 
 def test_resubmit_sends_a_live_clip_again_and_keeps_an_eye_on_the_first(shell: Shell) -> None:
-    _doubtful(shell, "lose")
+    doubtful(shell, "lose")
     assert shell("resolve", "one", "--resubmit").stdout == "one is queued, charged: unknown, $0.00\n"
     assert _job(shell).clips[0].lost_prefixes == (PREFIX,)
 
 
 @pytest.mark.parametrize("word", ["--charged", "--not-charged", "--resubmit"])
 def test_a_cancel_that_waited_ends_the_job_and_everybody_hears_it(shell: Shell, word: str) -> None:
-    _doubtful(shell, "lose", "wish")
+    doubtful(shell, "lose", "wish")
     assert shell("resolve", "one", word).stdout.startswith("one is cancelled")
     assert shell.with_desk(_hear) == "one.1.cancelled"
 
@@ -126,7 +126,7 @@ def test_a_cancel_that_waited_ends_the_job_and_everybody_hears_it(shell: Shell, 
 @pytest.mark.parametrize(("word", "charged"), [("--charged", "yes"), ("--not-charged", "no")])
 @pytest.mark.parametrize("end", [("lose", "judge"), ("accept", "break")])
 def test_an_ended_job_only_gets_its_record_right(shell: Shell, end: tuple[str, ...], word: str, charged: str) -> None:
-    _doubtful(shell, *end)
+    doubtful(shell, *end)
     done = json.loads(shell("resolve", "one", word, "--json").stdout)
     assert (done["state"], done["life"], done["charged"], done["adopted"]) == ("failed", 1, charged, None)
     failure = _job(shell).failure
@@ -136,7 +136,7 @@ def test_an_ended_job_only_gets_its_record_right(shell: Shell, end: tuple[str, .
 
 
 def test_resubmit_of_an_ended_job_is_its_next_life_with_the_request_on_the_bus(shell: Shell) -> None:
-    _doubtful(shell, "lose", "judge")
+    doubtful(shell, "lose", "judge")
     done = json.loads(shell("resolve", "one", "--resubmit", "--json").stdout)
     assert (done["state"], done["life"], done["charged"]) == ("queued", 2, "unknown")
     assert shell.with_desk(_take) == "one"
@@ -145,7 +145,7 @@ def test_resubmit_of_an_ended_job_is_its_next_life_with_the_request_on_the_bus(s
 
 @pytest.mark.parametrize("word", ["--charged", "--not-charged", "--resubmit"])
 def test_a_film_that_lies_there_is_used_instead_of_any_word(shell: Shell, word: str) -> None:
-    _doubtful(shell, "lose")
+    doubtful(shell, "lose")
     shell.with_desk(_land)
     result = shell("resolve", "one", word)
     assert result.stdout == f"one is storing, charged: yes, $0.40; {FILM} is stored, and the job continues with it\n"
@@ -153,7 +153,7 @@ def test_a_film_that_lies_there_is_used_instead_of_any_word(shell: Shell, word: 
 
 
 def test_a_film_that_lies_there_after_the_end_makes_the_replay_free(shell: Shell) -> None:
-    _doubtful(shell, "lose", "judge")
+    doubtful(shell, "lose", "judge")
     shell.with_desk(_land)
     assert "`reelbus replay` makes the video from it for free" in shell("resolve", "one", "--not-charged").stdout
     assert (_job(shell).clips[0].state, _job(shell).cost_usd) == (ClipState.LATE, Decimal("0.40"))
@@ -173,7 +173,7 @@ def test_a_film_that_lies_there_after_the_end_makes_the_replay_free(shell: Shell
 def test_what_is_not_in_doubt_or_too_young_is_refused(
     shell: Shell, more: tuple[str, ...], ago_s: float, words: str
 ) -> None:
-    _doubtful(shell, *more, ago_s=ago_s)
+    doubtful(shell, *more, ago_s=ago_s)
     before = _job(shell)
     for arguments in ((), ("--charged",), ("--resubmit",)):
         result = shell("resolve", "one", *arguments)
@@ -183,7 +183,7 @@ def test_what_is_not_in_doubt_or_too_young_is_refused(
 
 
 def test_only_one_word_and_only_a_clip_that_is_in_doubt(shell: Shell) -> None:
-    _doubtful(shell, "lose")
+    doubtful(shell, "lose")
     assert "only one of --charged" in complaint(shell("resolve", "one", "--charged", "--resubmit"))
     assert "clip 3 of job one is not in doubt; 0 is" in complaint(shell("resolve", "one", "--charged", "--clip", "3"))
     assert shell("resolve", "one", "--charged", "--clip", "0").exit_code == 0
