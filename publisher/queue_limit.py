@@ -4,9 +4,12 @@ The key is the caller; without callers it is the project. Calls that arrive toge
 passes the limit by as many jobs as the facades admit at once.
 """
 
-from publisher.context import PublisherContext
+from collections import Counter
+from collections.abc import Sequence
+
+from publisher.context import PublisherContext, QueueLimit
 from schemas.domain.job import queue_key_of
-from schemas.errors import Unavailable
+from schemas.errors import Invalid, Unavailable
 from schemas.wire.request import VideoRequest
 
 _ROOM = 10
@@ -32,9 +35,35 @@ async def too_many_queued(
     queued = await ctx.jobs.count_queued(queue_key_of(caller, request), at_most=limit.jobs)
     if queued < limit.jobs or await ctx.jobs.get(request.job_id):
         return None
+    return _refusal(limit, request, caller, leaving=max(1, limit.jobs // _ROOM))
+
+
+async def too_many_queued_of_batch(
+    ctx: PublisherContext, requests: Sequence[VideoRequest], caller: str | None
+) -> TooManyQueued | None:
+    """Return the error for a batch if a key has no room for all of its requests; None if each key has room.
+
+    Raises `Invalid` for a batch with more requests of one key than can ever be queued.
+    """
+    limit = ctx.queue_limit
+    if limit is None:
+        return None
+    first_of = {queue_key_of(caller, request): request for request in reversed(requests)}
+    for key, size in Counter(queue_key_of(caller, request) for request in requests).items():
+        if size > limit.jobs:
+            words = f"requests must have at most {limit.jobs:,} of one caller or project, as many as may be queued"
+            raise Invalid(words, field="requests")
+        leaving = size + await ctx.jobs.count_queued(key, at_most=limit.jobs) - limit.jobs
+        if leaving > 0:
+            return _refusal(limit, first_of[key], caller, leaving=leaving)
+    return None
+
+
+def _refusal(limit: QueueLimit, request: VideoRequest, caller: str | None, *, leaving: int) -> TooManyQueued:
+    """Return the error. The call may come again when `leaving` jobs of the key have started."""
     whose = "this caller" if caller else f"project {request.project_id}" if request.project_id else "no project"
-    # The time in which that share of the key's jobs starts, if no other key has jobs.
-    retry_after_s = max(1, limit.jobs // _ROOM) * 60 / limit.starts_per_minute
+    # The time in which so many of the key's jobs start, if no other key has jobs.
+    retry_after_s = leaving * 60 / limit.starts_per_minute
     return TooManyQueued(
         f"queued jobs of {whose} are limited to {limit.jobs:,}; no job was made, send the request again later",
         retry_after_s=min(retry_after_s, _LATER_AT_MOST_S),

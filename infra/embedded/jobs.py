@@ -6,6 +6,7 @@ answers, page by page.
 
 import logging
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -129,6 +130,9 @@ class SqliteJobs:
 
     async def create(self, job: Job) -> Job:
         return await self._database.write(partial(_create, job=job))
+
+    async def create_all(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        return await self._database.write(lambda connection: [_create(connection, job) for job in jobs])
 
     async def get(self, job_id: str) -> Job | None:
         def read(connection: sqlite3.Connection) -> Job | None:

@@ -33,6 +33,13 @@ class TracedJobs:
         self._changes.note(created)
         return created
 
+    async def create_all(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        with self._write_span(jobs[0]):
+            created = await self._jobs.create_all(jobs)
+        for job in created:
+            self._changes.note(job)
+        return created
+
     async def get(self, job_id: str) -> Job | None:
         if has_parent():
             with work_in(begin(self._tracer, "get jobs", SpanKind.CLIENT, self._about("get"))):

@@ -12,7 +12,19 @@ from starlette.requests import ClientDisconnect
 from publisher.compose import link_secret, open_context, open_disk_check, open_token_check
 from publisher.console.app import ROUTES as CONSOLE_ROUTES
 from publisher.console.app import ConsoleMiddleware, build_console
-from publisher.facade import asyncapi, docs_page, events, files, generate, money, openapi, operator, routes, webhooks
+from publisher.facade import (
+    asyncapi,
+    batch,
+    docs_page,
+    events,
+    files,
+    generate,
+    money,
+    openapi,
+    operator,
+    routes,
+    webhooks,
+)
 from publisher.facade.auth import Authenticator, SignedUrlVideoStore, UrlSigner
 from publisher.facade.call import State
 from publisher.facade.coalescing import Coalescer
@@ -32,7 +44,7 @@ from publisher.facade.openai_videos import content as openai_content
 from publisher.facade.openai_videos import routes as openai_routes
 from publisher.facade.openai_videos.errors import OpenAIErrors
 from publisher.facade.request_body import AdmissionControl, BodyLimit, ContentType, Uploads
-from publisher.facade.request_headers import DELIVERY_ID, LETTER_ID, VIDEO_ID, ExactRoute
+from publisher.facade.request_headers import BATCH_ID, DELIVERY_ID, LETTER_ID, VIDEO_ID, ExactRoute
 from publisher.facade.watched_jobs import WatchedJobs
 from publisher.settings import PublisherSettings
 from publisher.spend_report import SpendReports
@@ -42,6 +54,9 @@ from schemas.errors import ReelbusError
 ROUTES = [
     ExactRoute("/api/videos/generate", generate.generate, methods=["POST"]),
     ExactRoute("/api/videos/plan", money.plan, methods=["POST"]),
+    ExactRoute("/api/videos/batch", batch.order, methods=["POST"]),
+    ExactRoute("/api/videos/batch/plan", batch.plan, methods=["POST"]),
+    ExactRoute(f"/api/videos/batch/{BATCH_ID}", batch.show),
     ExactRoute("/api/videos/health", routes.health),
     ExactRoute("/api/videos", routes.list_all),
     ExactRoute(f"/api/videos/{VIDEO_ID}", routes.one, methods=["GET", "DELETE"]),

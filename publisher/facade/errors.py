@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from publisher.access import Forbidden
+from publisher.batches.check import OverBudget, OverMaxCost
 from publisher.facade.auth import Unauthorized
 from publisher.facade.files import NotSatisfiable
 from publisher.facade.hosts import ForeignOrigin, Misdirected
@@ -100,6 +101,8 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (NotFound, _Kind(404, Category.NOT_FOUND, "not_found", "Not found: ")),
     (Gone, _Kind(410, Category.NOT_FOUND, "erased", "Gone: ")),
     (IdReused, _Kind(409, Category.CONFLICT, "id_reused", "Conflict: ")),
+    (OverMaxCost, _Kind(403, Category.BUDGET, "over_max_cost")),
+    (OverBudget, _Kind(403, Category.BUDGET, "budget_exceeded")),
     (PaymentRequired, _Kind(402, Category.BUDGET, "payment_due")),
     (Conflict, _Kind(409, Category.CONFLICT, "conflict", "Conflict: ", retryable=True)),
     (ImpossibleStep, _Kind(409, Category.CONFLICT, "impossible_step", "Conflict: ")),
@@ -136,7 +139,7 @@ def error_response(
     words = _clean(words)
     if not repeatable:
         kind, words = replace(kind, retryable=False), words.rstrip(".") + _DONT_REPEAT
-    field = _clean(error.field) if isinstance(error, Invalid) and error.field else None
+    field = _clean(error.field) if isinstance(error, Invalid | OverMaxCost) and error.field else None
     headers: dict[str, str] = {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="reelbus"'
@@ -194,7 +197,7 @@ def note_refusal(scope: Scope, error: Exception) -> None:
     """Note in the scope why this call is refused, for the log."""
     kind, words = _classify(error)
     reasons = {"code": kind.code, "reason": words}
-    if isinstance(error, Invalid) and error.field:
+    if isinstance(error, Invalid | OverMaxCost) and error.field:
         reasons["field"] = error.field
     # A text that quotes the caller must bring no line breaks and no colours into the log.
     scope["refusal"] = {

@@ -9,6 +9,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 from starlette.responses import JSONResponse, Response
 
+from publisher.batches.request import BatchRequest
+from publisher.facade.batch import BATCH_ANSWERS
 from publisher.facade.call import Call
 from publisher.facade.errors import ErrorBody
 from publisher.facade.json_body import BODIES
@@ -33,8 +35,8 @@ _MODELS: list[tuple[Any, Any]] = [
     (ErrorBody, "serialization"),
     (OpenAIVideoRequest, "validation"),
     *((model, "serialization") for model in (OpenAIVideo, OpenAIVideoList, OpenAIVideoDeleted, OpenAIErrorBody)),
-    *((model, "serialization") for model in (*ANSWERS, *WEBHOOK_ANSWERS)),
-    *((model, "validation") for model in BODIES),
+    *((model, "serialization") for model in (*BATCH_ANSWERS, *ANSWERS, *WEBHOOK_ANSWERS)),
+    *((model, "validation") for model in (BatchRequest, *BODIES)),
 ]
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a Google ID token."},
@@ -87,6 +89,7 @@ _LINKS = {
     "generate": "/api/videos/generate",
     "videos": "/api/videos",
     "plan": "/api/videos/plan",
+    "batch": "/api/videos/batch",
     "spend": "/api/spend",
     "openapi": "/openapi.json",
     "asyncapi": "/asyncapi.json",

@@ -1,5 +1,6 @@
 """The operations of the facade and their answers, for its OpenAPI document. Tests compare the table with the routes."""
 
+from publisher.facade.batch_operations import BATCH_OPERATIONS
 from publisher.facade.openai_videos.operations import OPENAI_OPERATIONS
 from publisher.facade.openapi_parts import (
     BODY_REFUSED,
@@ -247,6 +248,7 @@ OPERATIONS = (
         },
         parameters=(_FILE, _RANGE, _IF_NONE_MATCH),
     ),
+    *BATCH_OPERATIONS,
     *OPERATOR_OPERATIONS,
     *OPENAI_OPERATIONS,
     *WEBHOOK_OPERATIONS,

@@ -10,6 +10,8 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import Headers
 from starlette.routing import Route
 
+from publisher.batches.request import RESERVED as RESERVED_BATCHES
+from publisher.batches.request import batch_id_of_key
 from schemas.errors import Invalid
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import job_id_from_key, new_job_id
@@ -18,12 +20,23 @@ from schemas.wire.validation import parse_object, to_invalid
 RESERVED = frozenset({"generate", "health"})
 """Paths have these words in the place of an id, so no job of the facade may have them as its id."""
 VIDEO_ID = "{video_id:video_id}"
+BATCH_ID = "{batch_id:batch_id}"
 LETTER_ID = "{letter_id:letter_id}"
 DELIVERY_ID = "{delivery_id:letter_id}"
 
 
 class _VideoId(Convertor[str]):
     regex = rf"(?!(?:{'|'.join(sorted(RESERVED))})(?:/|$))[A-Za-z0-9_-]{{1,64}}"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+class _BatchId(Convertor[str]):
+    regex = rf"(?!(?:{'|'.join(sorted(RESERVED_BATCHES))})(?:/|$))[A-Za-z0-9_-]{{1,43}}"
 
     def convert(self, value: str) -> str:
         return value
@@ -43,6 +56,7 @@ class _LetterId(Convertor[str]):
 
 
 register_url_convertor("video_id", _VideoId())
+register_url_convertor("batch_id", _BatchId())
 register_url_convertor("letter_id", _LetterId())
 
 
@@ -101,6 +115,18 @@ def preferences_of(headers: Headers, *, at_most_s: float) -> Preferences:
 
 def job_id_of_key(headers: Headers) -> str | None:
     """Return the id of the job that `Idempotency-Key` names; None without one. Raises `Invalid` for an invalid key."""
+    key = idempotency_key(headers)
+    return None if key is None else job_id_from_key(key)
+
+
+def batch_id_of(headers: Headers) -> str | None:
+    """Return the id of the batch that `Idempotency-Key` names, as `job_id_of_key` does."""
+    key = idempotency_key(headers)
+    return None if key is None else batch_id_of_key(key)
+
+
+def idempotency_key(headers: Headers) -> str | None:
+    """Return the `Idempotency-Key`; None without one. Raises `Invalid`."""
     given = {key.strip() for key in headers.getlist(_KEY)}
     if not given:
         return None
@@ -111,7 +137,7 @@ def job_id_of_key(headers: Headers) -> str | None:
         key = re.sub(r'\\(["\\])', r"\1", match[1])
     if not _VISIBLE.fullmatch(key):
         raise Invalid(f"{_KEY} must have 1 to 255 visible characters", field=_KEY)
-    return job_id_from_key(key)
+    return key
 
 
 def resolve_job_id(keyed: str | None, in_body: object) -> object:

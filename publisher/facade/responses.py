@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from publisher.batches.views import BatchView
 from publisher.facade.call import Call
 from publisher.facade.errors import ErrorBody, public_view, render_error
 from publisher.jobs import Listing
@@ -72,6 +73,8 @@ def json_response(body: BaseModel, *, status: int = 200, headers: dict[str, str]
     """Return a model as JSON, without paths of the server."""
     if isinstance(body, JobView):
         body = public_view(body)
+    elif isinstance(body, BatchView):
+        body = body.model_copy(update={"videos": tuple(public_view(view) for view in body.videos)})
     elif isinstance(body, Listing):
         body = body.model_copy(update={"videos": [public_view(view) for view in body.videos]})
     return Response(body.model_dump_json(), status_code=status, headers=headers, media_type="application/json")

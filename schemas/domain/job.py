@@ -17,7 +17,7 @@ from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged, Failure, NewerRecord
 from schemas.versioning import Stored
 from schemas.wire.request import StoredRequest, VideoRequest
-from schemas.wire.types import Moment, Priority
+from schemas.wire.types import Moment, Priority, Usd
 
 QUEUED_AT_MOST = timedelta(hours=24)
 FIRST_CHECK_AFTER = timedelta(minutes=2)
@@ -56,6 +56,21 @@ class ClientCall(Stored):
     """True after the caller named the job's id: then it has the answer."""
 
 
+class BatchPart(Stored):
+    """The place of a job in its batch. The first job's says what the whole batch is."""
+
+    id: str
+    """As the caller chose it, or of the batch's contents."""
+    number: int
+    """From 1; the job's id ends with it."""
+    size: int
+    """How many jobs the batch has. They were stored in one transaction."""
+    digest: str
+    """Of all requests of the batch: other contents under the same id are refused."""
+    price_usd: Usd = Decimal(0)
+    """The planned price of this job, when the batch was ordered."""
+
+
 class Job(Stored):
     """One job. Frozen: the state machine builds the next version, and the store's compare-and-set saves it."""
 
@@ -85,6 +100,8 @@ class Job(Stored):
     """Until then an identical call without a key gets this job, since its first caller got no answer."""
     client_call: ClientCall | None = None
     """Set if the call that made the job had no key, and its client tells which attempt it is."""
+    batch: BatchPart | None = None
+    """Set if the job was ordered with others in one batch."""
     traceparent: str | None = None
     caller: str | None = None
     """The caller that owns the job, if the facade authenticates its callers. Only this caller sees the job there."""

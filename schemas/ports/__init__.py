@@ -28,6 +28,8 @@ from schemas.ports.deliveries import Deliveries, DeliveryPage, DeliveryQuery, Po
 from schemas.ports.editor import Editor, Probe
 from schemas.ports.job_store import (
     COUNTED_AHEAD,
+    CREATED_TOGETHER,
+    CREATED_TOGETHER_BYTES,
     WRITTEN_AFTER_CREATION,
     Budgets,
     Heartbeats,
@@ -55,6 +57,8 @@ __all__ = [
     "BATCH_WORKERS",
     "COMPLETIONS",
     "COUNTED_AHEAD",
+    "CREATED_TOGETHER",
+    "CREATED_TOGETHER_BYTES",
     "DEAD_REQUESTS",
     "DEAD_WORKERS",
     "MAX_DELIVERIES",

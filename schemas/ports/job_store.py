@@ -12,6 +12,10 @@ from schemas.domain.states import JobState
 COUNTED_AHEAD = 1000
 """A position in the queue is counted up to here: the cost must not grow with the backlog, and Firestore counts so many
 documents for one billed read."""
+CREATED_TOGETHER = 100
+CREATED_TOGETHER_BYTES = 4_000_000
+"""A request to Firestore has at most 10 MiB (https://cloud.google.com/firestore/quotas), and a document repeats parts
+of its record for searches."""
 WRITTEN_AFTER_CREATION = timedelta(days=40)
 """After so long a job is hardly ever written, except by a replay and an erasure."""
 
@@ -63,6 +67,12 @@ class JobStore(Protocol):
 
     async def create(self, job: Job) -> Job:
         """Store a new job. Return it with its revision and the times of the store. Raises `AlreadyExists`."""
+
+    async def create_all(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """Store these new jobs in one transaction: all of them, or none. Raises `AlreadyExists` if one of them exists.
+
+        There are at most `CREATED_TOGETHER` jobs, whose records have at most `CREATED_TOGETHER_BYTES` together.
+        """
 
     async def get(self, job_id: str) -> Job | None:
         """Return the newest version, with `revision`, and `stored_at` and `read_at` by the store's own clock."""

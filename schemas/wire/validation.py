@@ -56,6 +56,7 @@ _TEMPLATES = {
 
 _FORMS = {
     r"^[A-Za-z0-9_-]{1,64}$": "must have 1 to 64 letters, digits, hyphens and underscores",
+    r"^[A-Za-z0-9_-]{1,43}$": "must have 1 to 43 letters, digits, hyphens and underscores",
     r"^[a-z][a-z0-9_-]{0,62}$": (
         "must have a key of 1 to 63 small letters, digits, hyphens and underscores that begins with a letter"
     ),
@@ -128,13 +129,16 @@ _OTHER_ENCODINGS = {
 }
 
 
-def parse_object(text: bytes, *, what: str) -> dict[str, Any]:
-    """Return the object that the JSON text holds. `what` names the text in errors. Raises `Invalid`."""
-    check_size(text, what=what)
+def parse_object(text: bytes, *, what: str, requests: int = 1) -> dict[str, Any]:
+    """Return the object that the JSON text holds. `what` names the text in errors. Raises `Invalid`.
+
+    A text with many `requests` may have as many times the keys, and as many long texts.
+    """
+    check_size(text, what=what, requests=requests)
     for mark, encoding in _OTHER_ENCODINGS.items():
         if text.startswith(mark):
             raise Invalid(f"{what} must be JSON in UTF-8, and its byte order mark says {encoding}")
-    reader = _ObjectReader(what)
+    reader = _ObjectReader(what, requests * KEYS_AT_MOST)
     try:
         # Some editors and shells write the byte order mark of UTF-8 (RFC 8259, 8.1).
         decoded = text.decode().lstrip("\ufeff")
@@ -152,15 +156,20 @@ def parse_object(text: bytes, *, what: str) -> dict[str, Any]:
     return parsed
 
 
-def check_size(text: bytes, *, what: str) -> None:
+def check_size(text: bytes, *, what: str, requests: int = 1) -> None:
     """Raise `Invalid` for JSON that is too large for a request. Reads each byte a few times, and needs no memory."""
     if len(text) <= _VALUES_AT_MOST:
         return
     if text.count(b",") + text.count(b":") > _VALUES_AT_MOST:
+        if requests > 1:
+            raise Invalid(f"{what} must have at most {_VALUES_AT_MOST:,} commas and colons")
         raise Invalid(f"{what} must have at most {KEYS_AT_MOST:,} keys, and few other values")
     if len(text) <= BESIDE_LONGEST_TEXT_AT_MOST_BYTES:
         return
-    if text.count(b'"') > _QUOTES_AT_MOST or len(text) - _longest_text(text) > BESIDE_LONGEST_TEXT_AT_MOST_BYTES:
+    has_many_texts = text.count(b'"') > _QUOTES_AT_MOST
+    if requests > 1 and has_many_texts:
+        raise Invalid(f"{what} must have at most {_QUOTES_AT_MOST:,} quotation marks")
+    if requests == 1 and (has_many_texts or len(text) - _longest_text(text) > BESIDE_LONGEST_TEXT_AT_MOST_BYTES):
         raise Invalid(f"{what} must have at most {BESIDE_LONGEST_TEXT_AT_MOST_BYTES:,} bytes beside its longest text")
 
 
@@ -175,14 +184,15 @@ def _longest_text(text: bytes) -> int:
 class _ObjectReader:
     """Builds the objects of one JSON text, and counts their keys. Raises `Invalid` for a key that comes twice."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, keys_at_most: int) -> None:
         self._what = what
+        self._keys_at_most = keys_at_most
         self._count = 0
 
     def to_object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         self._count += len(pairs)
-        if self._count > KEYS_AT_MOST:
-            raise Invalid(f"{self._what} must have at most {KEYS_AT_MOST:,} keys")
+        if self._count > self._keys_at_most:
+            raise Invalid(f"{self._what} must have at most {self._keys_at_most:,} keys")
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:

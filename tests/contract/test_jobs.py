@@ -11,7 +11,7 @@ import pytest
 from schemas.domain.job import Job, new_job
 from schemas.domain.states import JobState
 from schemas.errors import AlreadyExists, Conflict, Invalid
-from schemas.ports import COUNTED_AHEAD, JobQuery, JobStore
+from schemas.ports import COUNTED_AHEAD, CREATED_TOGETHER, CREATED_TOGETHER_BYTES, JobQuery, JobStore
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import Priority
 from tests.contract.conftest import JobsBackend
@@ -97,6 +97,43 @@ async def test_of_many_who_create_one_job_exactly_one_wins(jobs_backend: JobsBac
     found = await stores[0].get("contested")
     assert found is not None
     assert found.created_at == winners[0].created_at
+
+
+async def test_jobs_that_are_created_together(jobs: JobStore, unique: str) -> None:
+    names = [f"{unique}-{number:03}" for number in range(1, CREATED_TOGETHER + 1)]
+    words = "x" * (CREATED_TOGETHER_BYTES // CREATED_TOGETHER - 1000)
+    created = await jobs.create_all([a_job(name, project_id=unique, cancel_reason=words) for name in names])
+    assert [job.job_id for job in created] == names
+    for job in (created[0], created[-1]):
+        found = await jobs.get(job.job_id)
+        assert found is not None
+        assert (found.revision, found.stored_at) == (job.revision, job.stored_at)
+        await jobs.save(found.model_copy(update={"cancel_reason": "changed"}))
+    assert sorted(await ids(jobs, JobQuery(project_id=unique))) == names
+
+
+async def test_jobs_are_created_together_or_not_at_all(jobs: JobStore, unique: str) -> None:
+    first, taken, last = (f"{unique}-{number}" for number in range(3))
+    await jobs.create(a_job(taken, cancel_reason="the first one"))
+    with pytest.raises(AlreadyExists):
+        await jobs.create_all([a_job(name) for name in (first, taken, last)])
+    assert [await jobs.get(name) for name in (first, last)] == [None, None]
+    found = await jobs.get(taken)
+    assert found is not None
+    assert found.cancel_reason == "the first one"
+
+
+async def test_of_two_batches_with_the_same_ids_one_is_created(jobs_backend: JobsBackend, unique: str) -> None:
+    stores = [await jobs_backend.open() for _ in range(2)]
+    names = [f"{unique}-{number}" for number in range(20)]
+    batches = [[a_job(name, cancel_reason=str(which)) for name in names] for which in range(2)]
+    answers = await asyncio.gather(
+        *(store.create_all(batch) for store, batch in zip(stores, batches, strict=True)), return_exceptions=True
+    )
+    assert sorted(isinstance(answer, AlreadyExists) for answer in answers) == [False, True]
+    found = [await stores[0].get(name) for name in names]
+    assert len({job.cancel_reason for job in found if job}) == 1
+    assert all(found)
 
 
 async def test_a_save_gives_a_new_revision(jobs: JobStore) -> None:

@@ -172,6 +172,9 @@ class BlindJobs:
     async def create(self, job: Job) -> Job:
         return await self._jobs.create(job)
 
+    async def create_all(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        return await self._jobs.create_all(jobs)
+
     async def get(self, job_id: str) -> Job | None:
         if self.blind:
             raise Unavailable("the job store can't be read")
@@ -202,6 +205,11 @@ class LosesTheAnswer(BlindJobs):
 
     async def create(self, job: Job) -> Job:
         await super().create(job)
+        self.blind = True
+        raise Unavailable("the job store's answer was lost")
+
+    async def create_all(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        await super().create_all(jobs)
         self.blind = True
         raise Unavailable("the job store's answer was lost")
 
@@ -236,6 +244,9 @@ class UnreachableJobs:
     """A job store that answers nothing."""
 
     async def create(self, job: Job) -> Job:
+        raise Unavailable("the job store is out of reach")
+
+    async def create_all(self, jobs: Sequence[Job]) -> Sequence[Job]:
         raise Unavailable("the job store is out of reach")
 
     async def get(self, job_id: str) -> Job | None:

@@ -1,6 +1,7 @@
 """One worker process of the world: the product's own handler, on gated ports."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,6 +56,9 @@ class DatedJobs:
 
     async def create(self, job: Job) -> Job:
         return self._dated(await self.store.create(job))
+
+    async def create_all(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        return [self._dated(job) for job in await self.store.create_all(jobs)]
 
     async def get(self, job_id: str) -> Job | None:
         job = await self.store.get(job_id)

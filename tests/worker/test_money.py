@@ -1,6 +1,7 @@
 """The paid step: accepted at most once per planned clip, and what was accepted is found again or written down."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -272,6 +273,9 @@ class Forgetful(JobStore):
 
     async def create(self, job: Job) -> Job:
         return await self.store.create(job)
+
+    async def create_all(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        return await self.store.create_all(jobs)
 
     async def get(self, job_id: str) -> Job | None:
         return await self.store.get(job_id)

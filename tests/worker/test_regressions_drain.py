@@ -1,7 +1,7 @@
 """What once went wrong around a worker's slots and its stop, found in reviews."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -126,6 +126,9 @@ class Watched(JobStore):
 
     async def create(self, job: Job) -> Job:
         return self._watch(await self.store.create(job))
+
+    async def create_all(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        return [self._watch(job) for job in await self.store.create_all(jobs)]
 
     async def get(self, job_id: str) -> Job | None:
         job = await self.store.get(job_id)

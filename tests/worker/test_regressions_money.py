@@ -181,6 +181,9 @@ class Blinking(JobStore):
     async def create(self, job: Job) -> Job:
         return await self.store.create(job)
 
+    async def create_all(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        return await self.store.create_all(jobs)
+
     async def get(self, job_id: str) -> Job | None:
         if self.away > 0:
             self.away -= 1

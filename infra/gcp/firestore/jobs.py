@@ -8,6 +8,7 @@ another process's. So writes are not retried, and the caller reads again if the 
 import logging
 import re
 import zlib
+from collections.abc import Sequence
 
 from google.api_core.exceptions import Aborted, FailedPrecondition, NotFound
 from google.api_core.exceptions import AlreadyExists as Taken
@@ -63,6 +64,17 @@ class FirestoreJobs:
             except Taken as error:
                 raise AlreadyExists(f"job {job.job_id} exists already") from error
         return stamp(job, written.update_time)
+
+    async def create_all(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        together = self.client.batch()
+        for job in jobs:
+            together.create(self.document(job.job_id), document(job))
+        with translate_errors("Firestore"):
+            try:
+                written = await together.commit(retry=None, timeout=WRITE_TIMEOUT_S)
+            except Taken as error:
+                raise AlreadyExists(f"one of the jobs from {jobs[0].job_id} on exists already") from error
+        return [stamp(job, result.update_time) for job, result in zip(jobs, written, strict=True)]
 
     async def get(self, job_id: str) -> Job | None:
         if not re.fullmatch(JOB_ID_PATTERN, job_id):

@@ -47,6 +47,8 @@ export type DeliveryState = "pending" | "delivered" | "failed" | "disabled" | (s
 
 export interface Answers {
   Listing: Listing;
+  BatchView: BatchView;
+  BatchPlan: BatchPlan;
   VideoPlan: VideoPlan;
   SpendReport: SpendReport;
   Quote: Quote;
@@ -193,6 +195,77 @@ export interface Fallback {
    * Of the whole video, at the model that made it.
    */
   price_usd: number;
+}
+/**
+ * A batch with its jobs.
+ */
+export interface BatchView {
+  batch_id: string;
+  /**
+   * All of its jobs have ended.
+   */
+  ended: boolean;
+  states: States;
+  /**
+   * The planned prices of all jobs together, when the batch was ordered.
+   */
+  price_usd: number;
+  /**
+   * What is known to have been spent.
+   */
+  cost_usd: number;
+  /**
+   * The jobs, in the order of the requests.
+   */
+  videos: JobView[];
+}
+/**
+ * How many jobs are in each state.
+ */
+export interface States {
+  [k: string]: number;
+}
+/**
+ * What a batch with this body would make.
+ */
+export interface BatchPlan {
+  batch_id: string;
+  /**
+   * The planned prices of all requests together.
+   */
+  price_usd: number;
+  billed_seconds: number;
+  /**
+   * The length of all videos together.
+   */
+  duration_seconds: number;
+  /**
+   * The batch was ordered before: the call would return its jobs, and pay nothing.
+   */
+  exists: boolean;
+  /**
+   * Why it would not be ordered now, although each request is valid.
+   */
+  refusal: Failure | null;
+  /**
+   * What keeps jobs from being made now, for example that no worker runs.
+   */
+  notice: string | null;
+  /**
+   * In the order of the requests.
+   */
+  videos: BatchItemPlan[];
+}
+/**
+ * What one request of a batch would make.
+ */
+export interface BatchItemPlan {
+  video_id: string;
+  model: string;
+  price_usd: number;
+  billed_seconds: number;
+  duration_seconds: number;
+  warnings: string[];
 }
 /**
  * What a generate call with this body would make.
