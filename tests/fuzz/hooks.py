@@ -12,6 +12,7 @@ _IMAGE = data_url(png())
 _INLINE = re.compile(r"data:image/(?:png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}")
 _PAGED = ("GET /api/videos", "GET /api/webhooks/deliveries")
 _TAKES_REQUEST = ("POST /api/videos/generate", "POST /api/videos/plan")
+_TAKES_BATCH = ("POST /api/videos/batch", "POST /api/videos/batch/plan")
 _NOT_OURS = re.compile(r"Traceback|\.py\b|pydantic|sqlite3", re.IGNORECASE)
 
 
@@ -22,8 +23,19 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         case.query.pop("cursor", None)
     if case.operation.label in _TAKES_REQUEST and isinstance(case.body, dict):
         _mend(case, case.body)
-    if _is_positive(case) and isinstance(case.body, dict):
-        _mend_address(case.body)
+    for body in _requests_in(case.body):
+        if case.operation.label in _TAKES_BATCH:
+            _mend(case, body)
+        if _is_positive(case):
+            _mend_address(body)
+
+
+def _requests_in(body: object) -> list[dict[str, Any]]:
+    """The body, and the requests of a batch in it."""
+    if not isinstance(body, dict):
+        return []
+    inner = body.get("requests")
+    return [body, *(each for each in (inner if isinstance(inner, list) else []) if isinstance(each, dict))]
 
 
 def _mend(case: Case[Any], body: dict[str, Any]) -> None:
