@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from tests.compiling import import_own_share_first
 from tests.gcp.emulated import emulators, project, pytest_sessionfinish
 from tests.suites import mark_by_place
 from tests.summary import Summary
@@ -20,6 +21,11 @@ share_default_context()
 # What the tests start listens on this machine: no proxy stands between, whatever HTTP_PROXY says.
 for _name in ("NO_PROXY", "no_proxy"):
     os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), "127.0.0.1,localhost,::1"]))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    import_own_share_first(session.config)
 
 
 @pytest.hookimpl(tryfirst=True)
