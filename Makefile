@@ -51,7 +51,7 @@ pictures: install-browser ## Make the pictures of the console in the README anew
 	@scripts/find-chromium >/dev/null
 	$(BIN)/python -m tests.browser.pictures
 
-clients: install-dev ## The clients of others against a real facade and worker, answers lost and a facade killed: OpenAI for Python and Node, AsyncAPI's parser
+clients: install-dev ## The clients of others against a real facade and worker, answers lost and a facade killed: OpenAI for Python and Node, MCP, AsyncAPI's parser
 	$(BIN)/python -m venv --clear build/clients
 	build/clients/bin/python -m pip install -qq --no-deps --only-binary :all: --require-hashes -r requirements/clients.txt
 	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix tests/clients

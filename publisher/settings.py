@@ -9,6 +9,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -17,6 +18,7 @@ from pydantic_settings import NoDecode
 from publisher.access import SCOPES, USUAL_SCOPES, Scope
 from schemas.domain.budget_setting import Limits
 from schemas.settings import Settings
+from schemas.wire.types import Usd
 
 _PREFIX = "rb_"
 """Lets people and secret scanners recognise a key."""
@@ -168,6 +170,9 @@ class PublisherSettings(Settings):
         default=(),
         description="Origins whose web pages may call this facade, for example https://app.example.com, with commas; "
         "`*` = all, only with keys.",
+    )
+    mcp_max_cost_usd: Usd = Field(
+        default=Decimal(0), description="The highest price of a video that an agent may order by the tools of `/mcp`."
     )
     budgets: Limits = Field(
         default=(), description="The workers' limits of spending, to show what is left of them; see docs/budgets.md."

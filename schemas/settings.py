@@ -187,6 +187,7 @@ NAMES = frozenset(name.upper() for name in Addresses.model_fields) | frozenset(
         "MAX_CONNECTIONS",
         "MAX_QUEUED_PER_CALLER",
         "MAX_WAITS",
+        "MCP_MAX_COST_USD",
         "OPENAI_MODELS",
         "OPEN_TO_ALL",
         "PREFETCH",

@@ -75,6 +75,7 @@ __all__ = ["main", "reelbus"]
 COMMANDS = {
     "up": ("publisher.cli.serve:up", "Run facade and worker together until Ctrl-C or SIGTERM."),
     "serve": ("publisher.cli.serve:serve", "Run the HTTP facade until Ctrl-C or SIGTERM."),
+    "mcp": ("publisher.cli.mcp:mcp", "Serve the tools for an agent on standard input and output."),
     "worker": ("publisher.cli.serve:worker", "Run a worker until Ctrl-C or SIGTERM."),
     "generate": ("publisher.cli.generate:generate", "Make a video from a prompt or a scene, and wait for it."),
     "status": ("publisher.cli.jobs:status", "Show the state of a job."),

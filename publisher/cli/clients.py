@@ -53,13 +53,13 @@ class LocalClient:
     """Calls the use cases in this process. `check` raises if the worker has ended."""
 
     def __init__(self, ctx: PublisherContext, check: Callable[[], None] = lambda: None) -> None:
-        self._ctx = ctx
+        self.ctx = ctx
         self._check = check
         self._submitted: Job | None = None
 
     async def submit(self, request: VideoRequest) -> None:
         """Store the job and publish its request."""
-        self._submitted = await submit(self._ctx, request)
+        self._submitted = await submit(self.ctx, request)
 
     async def follow(self, job_id: str) -> AsyncGenerator[JobUpdate, None]:
         """Read the record, often at first and less often later. The first update shows the job as it was submitted."""
@@ -72,26 +72,26 @@ class LocalClient:
             if update.end:
                 return
             self._check()
-            await self._ctx.clock.sleep(pause_s)
+            await self.ctx.clock.sleep(pause_s)
             pause_s = min(pause_s * 1.02, _READ_EVERY_AT_MOST_S)
 
     async def status(self, job_id: str) -> JobView:
         """Read the record."""
-        return await status(self._ctx, job_id)
+        return await status(self.ctx, job_id)
 
     async def list(self, filters: JobFilter) -> Listing:
         """Read the records."""
-        return await list_jobs(self._ctx, filters)
+        return await list_jobs(self.ctx, filters)
 
     async def cancel(self, job_id: str) -> JobView:
         """Cancel the job in its record, and send a message to the worker that runs it."""
-        return await view(self._ctx, await cancel(self._ctx, job_id))
+        return await view(self.ctx, await cancel(self.ctx, job_id))
 
     async def fetch(self, view: JobView, to: Path) -> None:
         """Copy the video from the video store."""
         if view.gcs_path is None or view.erased_at:
             raise NotFound(f"job {view.video_id} has no video")
-        await self._ctx.videos.fetch(view.gcs_path, to)
+        await self.ctx.videos.fetch(view.gcs_path, to)
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from publisher.compose import link_secret, open_context, open_disk_check, open_t
 from publisher.console.app import ROUTES as CONSOLE_ROUTES
 from publisher.console.app import ConsoleMiddleware, build_console
 from publisher.facade import (
+    agents,
     asyncapi,
     batch,
     docs_page,
@@ -46,6 +47,8 @@ from publisher.facade.openai_videos.errors import OpenAIErrors
 from publisher.facade.request_body import AdmissionControl, BodyLimit, ContentType, Uploads
 from publisher.facade.request_headers import BATCH_ID, DELIVERY_ID, LETTER_ID, VIDEO_ID, ExactRoute
 from publisher.facade.watched_jobs import WatchedJobs
+from publisher.mcp.endpoint import McpEndpoint
+from publisher.mcp.tools import ToolHost
 from publisher.settings import PublisherSettings
 from publisher.spend_report import SpendReports
 from publisher.waiting import Waiters
@@ -77,6 +80,7 @@ ROUTES = [
     ExactRoute(f"/api/webhooks/deliveries/{DELIVERY_ID}/replay", webhooks.replay, methods=["POST"]),
     ExactRoute("/api/webhooks/test", webhooks.test, methods=["POST"]),
     ExactRoute("/api/webhooks/secret", webhooks.secret),
+    ExactRoute("/mcp", agents.mcp, methods=["POST"]),
     ExactRoute("/videos/{gcs_path:path}", files.file),
     ExactRoute("/livez", routes.livez),
     ExactRoute("/readyz", routes.readyz),
@@ -97,19 +101,23 @@ async def open_state(settings: PublisherSettings) -> AsyncIterator[State]:
         async with Waiters(linked, look_every_s=settings.look_every_s, max_waits=settings.max_waits) as waiters:
             if ctx.telemetry:
                 ctx.telemetry.watch_waits(lambda: waiters.waiting)
-            yield State(
-                settings=settings,
-                ctx=linked,
-                admission=AdmissionControl(settings.intake_at_once),
-                waiters=waiters,
-                watched_jobs=WatchedJobs(linked, look_every_s=settings.events_look_every_s),
-                coalescer=Coalescer(),
-                uploads=Uploads(settings),
-                spend_reports=SpendReports(linked),
-                check_disk=open_disk_check(settings),
-                authenticator=Authenticator(settings, check_token),
-                url_signer=url_signer,
-            )
+            admission = AdmissionControl(settings.intake_at_once)
+            host = ToolHost(ctx=linked, waiters=waiters, admission=admission, max_cost_usd=settings.mcp_max_cost_usd)
+            async with McpEndpoint(host) as mcp:
+                yield State(
+                    settings=settings,
+                    ctx=linked,
+                    admission=admission,
+                    waiters=waiters,
+                    watched_jobs=WatchedJobs(linked, look_every_s=settings.events_look_every_s),
+                    coalescer=Coalescer(),
+                    uploads=Uploads(settings),
+                    spend_reports=SpendReports(linked),
+                    check_disk=open_disk_check(settings),
+                    authenticator=Authenticator(settings, check_token),
+                    mcp=mcp,
+                    url_signer=url_signer,
+                )
 
 
 def build_app(state: State) -> Starlette:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import NoReturn, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypedDict
 
 from starlette.requests import Request
 
@@ -16,6 +16,9 @@ from publisher.settings import PublisherSettings
 from publisher.spend_report import SpendReports
 from publisher.waiting import Waiters
 from schemas.errors import ReelbusError
+
+if TYPE_CHECKING:
+    from publisher.mcp.endpoint import McpEndpoint
 
 
 class State(TypedDict):
@@ -31,6 +34,7 @@ class State(TypedDict):
     spend_reports: SpendReports
     check_disk: Callable[[], Awaitable[None]]
     authenticator: Authenticator
+    mcp: "McpEndpoint"
     url_signer: UrlSigner | None
     """Signs the addresses of files; None if callers need no key, or if another server serves the files."""
 

@@ -201,7 +201,7 @@ class AuthMiddleware:
         await self._app(scope, receive, send)
 
 
-_OWN = ("/api", "/v1", "/videos", "/console", "/livez", "/readyz", "/openapi.json", "/asyncapi.json", "/docs")
+_OWN = ("/api", "/v1", "/mcp", "/videos", "/console", "/livez", "/readyz", "/openapi.json", "/asyncapi.json", "/docs")
 
 
 def public_path(settings: PublisherSettings) -> str:

@@ -31,7 +31,13 @@ LINES_AT_MOST = 5
 WINDOW_S = 10.0
 _EVENTS_AT_MOST = 1_000
 _FIRST_ERROR = 400
-NOISY = ("asyncio", "uvicorn.error", "publisher.facade.connections", "publisher.facade.middleware")
+NOISY = (
+    "asyncio",
+    "uvicorn.error",
+    "publisher.facade.connections",
+    "publisher.facade.middleware",
+    "publisher.mcp.server",
+)
 """The loggers of connections and requests that failed."""
 
 

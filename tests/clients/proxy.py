@@ -17,6 +17,8 @@ class Proxy:
         """The port of the facade; it may change."""
         self.lose = 0
         """How many of the next POSTs get no answer."""
+        self.only = b""
+        """Only POSTs with these bytes lose their answer."""
         self.lost = 0
         self.before_answer: Callable[[], None] | None = None
         """Called once, after the next POST was forwarded; no answer of it is read."""
@@ -42,37 +44,37 @@ class Proxy:
         with suppress(OSError), client, socket.create_connection(("127.0.0.1", self.upstream)) as facade:
             answers = threading.Thread(target=self._copy_answers, args=(facade, client), daemon=True)
             while asked := client.recv(65536):
-                is_post = asked.startswith(b"POST ")
-                if is_post and self.before_answer:
-                    kill, self.before_answer = self.before_answer, None
-                    facade.sendall(asked)
-                    self._send_rest(client, facade, asked)
-                    kill()
-                    self.lost += 1
-                    return
+                if asked.startswith(b"POST ") and (self.lose or self.before_answer):
+                    asked += self._read_rest(client, asked)
+                    if self.only in asked:
+                        facade.sendall(asked)
+                        self._lose_answer(facade)
+                        return
                 facade.sendall(asked)
-                if is_post and self.lose:
-                    self.lose -= 1
-                    self._send_rest(client, facade, asked)
-                    assert facade.recv(65536).startswith(b"HTTP/1.1 200")
-                    self.lost += 1
-                    return
                 if not answers.is_alive():
                     answers.start()
 
-    def _send_rest(self, client: socket.socket, facade: socket.socket, asked: bytes) -> None:
-        """Forward the rest of the body."""
+    def _lose_answer(self, facade: socket.socket) -> None:
+        if self.before_answer:
+            kill, self.before_answer = self.before_answer, None
+            kill()
+        else:
+            self.lose -= 1
+            assert facade.recv(65536).startswith(b"HTTP/1.1 200")
+        self.lost += 1
+
+    def _read_rest(self, client: socket.socket, asked: bytes) -> bytes:
+        """The rest of the body."""
         head, _, body = asked.partition(b"\r\n\r\n")
+        begun = len(body)
         lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
         if lengths:
-            rest = int(lengths[0]) - len(body)
-            while rest > 0 and (part := client.recv(65536)):
-                facade.sendall(part)
-                rest -= len(part)
-            return
-        while not body.endswith(b"0\r\n\r\n") and (part := client.recv(65536)):
-            facade.sendall(part)
-            body += part
+            while len(body) < int(lengths[0]) and (part := client.recv(65536)):
+                body += part
+        else:
+            while not body.endswith(b"0\r\n\r\n") and (part := client.recv(65536)):
+                body += part
+        return body[begun:]
 
     def _copy_answers(self, facade: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):

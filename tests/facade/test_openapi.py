@@ -14,7 +14,7 @@ from publisher.facade.operations import OPERATIONS
 from publisher.facade.responses import STATUS_OF
 from schemas.wire.request import VideoRequest
 
-_PLAIN = {"/", "/openapi.json", "/asyncapi.json", "/docs"}
+_PLAIN = {"/", "/mcp", "/openapi.json", "/asyncapi.json", "/docs"}
 
 
 @pytest.fixture(scope="module")
