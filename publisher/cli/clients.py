@@ -10,6 +10,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
+from publisher.access import Access
+from publisher.batches.check import OverBudget, OverMaxCost
+from publisher.batches.order import get_batch, order_batch
+from publisher.batches.request import Batch, BatchRequest
+from publisher.batches.views import BatchPlan, BatchView, plan_batch, view_batch
 from publisher.cli.configuration import configuration
 from publisher.cli.output import JobUpdate, to_update
 from publisher.cli.processes import Child, Program, open_child, open_parent_pipe
@@ -19,7 +24,7 @@ from publisher.jobs import JobFilter, Listing, cancel, list_jobs
 from publisher.submit import submit
 from schemas.domain.job import Job
 from schemas.domain.projections import JobView
-from schemas.errors import NotFound, Unavailable
+from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.wire.request import VideoRequest
 
 
@@ -40,6 +45,15 @@ class JobClient(Protocol):
 
     async def cancel(self, job_id: str) -> JobView:
         """Cancel the job and return it. Raises `NotFound`."""
+
+    async def plan_batch(self, asked: BatchRequest) -> BatchPlan:
+        """Return what the batch would cost. Raises `Invalid` and `Conflict`."""
+
+    async def order_batch(self, asked: BatchRequest) -> BatchView:
+        """Order the batch if it does not exist. The request has its id. Raises `Invalid` and `Conflict`."""
+
+    async def show_batch(self, batch_id: str) -> BatchView:
+        """Return the batch. Raises `NotFound`."""
 
     async def fetch(self, view: JobView, to: Path) -> None:
         """Write the finished video to a local file."""
@@ -86,6 +100,24 @@ class LocalClient:
     async def cancel(self, job_id: str) -> JobView:
         """Cancel the job in its record, and send a message to the worker that runs it."""
         return await view(self.ctx, await cancel(self.ctx, job_id))
+
+    async def plan_batch(self, asked: BatchRequest) -> BatchPlan:
+        """Plan it with the models and budgets of the settings."""
+        return await plan_batch(self._ctx, Batch.of(asked), Access())
+
+    async def order_batch(self, asked: BatchRequest) -> BatchView:
+        """Store the jobs and publish their requests."""
+        batch = Batch.of(asked)
+        try:
+            jobs = await order_batch(self._ctx, batch, None, traceparent=None)
+        except (OverMaxCost, OverBudget) as error:
+            raise Invalid(str(error)) from error
+        return await view_batch(self._ctx, batch.batch_id, jobs, Access())
+
+    async def show_batch(self, batch_id: str) -> BatchView:
+        """Read the records. The worker must be running, if there is one."""
+        self._check()
+        return await view_batch(self._ctx, batch_id, await get_batch(self._ctx, batch_id, None), Access())
 
     async def fetch(self, view: JobView, to: Path) -> None:
         """Copy the video from the video store."""

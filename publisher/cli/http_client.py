@@ -6,7 +6,7 @@ In order: the facade's errors as our own, the event stream, the API key, calls a
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +16,8 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError
 from pydantic import BaseModel, ValidationError
 
+from publisher.batches.request import BatchRequest
+from publisher.batches.views import BatchPlan, BatchView
 from publisher.cli.output import JobUpdate, to_update
 from publisher.jobs import JobFilter, Listing
 from schemas.domain.projections import JobView
@@ -138,6 +140,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
+A = TypeVar("A")
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -189,12 +192,19 @@ class HttpClient:
         Raises `Unavailable` if the facade refuses it several times, or asks for a pause above `_PAUSE_AT_MOST_S`.
         """
         body = request.model_dump(mode="json", exclude_unset=True)
+
+        async def submit_once() -> None:
+            response = await self._call("POST", "/generate", json=body, headers={"Prefer": "respond-async"})
+            if not names_job(response, request.job_id):
+                check(response)
+
+        await self._repeat(submit_once)
+
+    async def _repeat(self, call: Callable[[], Awaitable[A]]) -> A:
+        """Return what the call returns. It may be repeated: it names what it orders."""
         for tries_left in reversed(range(_SUBMIT_TRIES)):
             try:
-                response = await self._call("POST", "/generate", json=body, headers={"Prefer": "respond-async"})
-                if not names_job(response, request.job_id):
-                    check(response)
-                return
+                return await call()
             except Unavailable as error:
                 if not tries_left or isinstance(error.__cause__, httpx.ConnectError):
                     raise
@@ -202,6 +212,7 @@ class HttpClient:
                     words = f"{error}; the facade asks for a pause of {error.retry_after_s:,.0f} s before the next try"
                     raise Unavailable(words, retry_after_s=error.retry_after_s) from error
                 await asyncio.sleep(error.retry_after_s)
+        raise AssertionError("the last try returns or raises")
 
     async def follow(self, job_id: str) -> AsyncGenerator[JobUpdate, None]:
         """Yield the updates of the event stream. If it breaks off, wait by a call, and open the stream again."""
@@ -234,6 +245,23 @@ class HttpClient:
     async def cancel(self, job_id: str) -> JobView:
         """Call `DELETE /api/videos/{id}`."""
         return parse(JobView, await self._call("DELETE", f"/{to_segment(job_id)}"))
+
+    async def plan_batch(self, asked: BatchRequest) -> BatchPlan:
+        """Call `POST /api/videos/batch/plan`."""
+        return parse(BatchPlan, await self._call("POST", "/batch/plan", json=_body_of(asked)))
+
+    async def order_batch(self, asked: BatchRequest) -> BatchView:
+        """Call `POST /api/videos/batch`. The batch has its id, so that the call can be repeated."""
+        body = _body_of(asked)
+
+        async def order_once() -> BatchView:
+            return parse(BatchView, await self._call("POST", "/batch", json=body))
+
+        return await self._repeat(order_once)
+
+    async def show_batch(self, batch_id: str) -> BatchView:
+        """Call `GET /api/videos/batch/{id}`."""
+        return parse(BatchView, await self._call("GET", f"/batch/{to_segment(batch_id, of='batch')}"))
 
     async def fetch(self, view: JobView, to: Path) -> None:
         """Download the video from the address that the facade answered."""
@@ -281,6 +309,14 @@ async def open_connection(url: str, *, api_key: str = "") -> AsyncIterator[httpx
         raise Invalid(f"url must be an address, not {url!r}: {error}", field="url") from error
     async with client:
         yield client
+
+
+def _body_of(asked: BatchRequest) -> dict[str, Any]:
+    """Return the batch as it is sent: its requests have no ids."""
+    body = asked.model_dump(mode="json", exclude_unset=True)
+    for request in body["requests"]:
+        del request["job_id"]
+    return body
 
 
 def _away(error: httpx.HTTPError) -> Unavailable:

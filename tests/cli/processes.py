@@ -41,12 +41,12 @@ class Running:
         """To this process alone."""
         self.process.send_signal(number)
 
-    def end(self) -> tuple[int, str, str]:
+    def end(self, within_s: float = ENDED_WITHIN_S) -> tuple[int, str, str]:
         """Exit code, stdout and stderr, once it and everything that it started is gone."""
         with ThreadPoolExecutor(2) as pool:
             reading = [pool.submit(stream.read) for stream in (self._stdout, self._stderr)]
             try:
-                out, err = (each.result(ENDED_WITHIN_S) for each in reading)
+                out, err = (each.result(within_s) for each in reading)
             except TimeoutError:
                 self.kill()
                 raise
