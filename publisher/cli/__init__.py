@@ -78,7 +78,7 @@ COMMANDS = {
     "mcp": ("publisher.cli.mcp:mcp", "Serve the tools for an agent on standard input and output."),
     "worker": ("publisher.cli.serve:worker", "Run a worker until Ctrl-C or SIGTERM."),
     "generate": ("publisher.cli.generate:generate", "Make a video from a prompt or a scene, and wait for it."),
-    "batch": ("publisher.cli.batch:batch", "Make the videos of a JSONL file: a price first, then all or none."),
+    "batch": ("publisher.cli.batch:batch", "Make the videos of a JSONL file, and wait for them."),
     "status": ("publisher.cli.jobs:status", "Show the state of a job."),
     "list": ("publisher.cli.jobs:list_videos", "List jobs, the newest first."),
     "watch": ("publisher.cli.watch:watch", "Show jobs as they change, until Ctrl-C."),

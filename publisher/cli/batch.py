@@ -1,6 +1,7 @@
 """`reelbus batch FILE`: make the videos that the lines of a file ask for. The same command again continues."""
 
 import asyncio
+import os
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -94,8 +95,8 @@ def batch(
     The same command again continues the batch and pays for nothing twice, also after Ctrl-C or a kill. Without --url a
     worker runs here until all jobs have ended.
     """
-    if output is not None and not output.is_dir():
-        raise BadInput(f"Invalid request: output {output} must be a folder that exists")
+    if output is not None and not os.path.isdir(output):  # `Path.is_dir` raises for a long name
+        raise BadInput(f"Invalid request: output {str(output)[:300]} must be a folder that exists")
     check_target(output)
     call = _read_call(file, given, url, output)
     try:

@@ -13,6 +13,7 @@ _INLINE = re.compile(r"data:image/(?:png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}"
 _PAGED = ("GET /api/videos", "GET /api/webhooks/deliveries")
 _TAKES_REQUEST = ("POST /api/videos/generate", "POST /api/videos/plan")
 _TAKES_BATCH = ("POST /api/videos/batch", "POST /api/videos/batch/plan")
+_WHOLE = ("duration_seconds", "scene_index", "seed")
 _NOT_OURS = re.compile(r"Traceback|\.py\b|pydantic|sqlite3", re.IGNORECASE)
 
 
@@ -39,6 +40,10 @@ def _requests_in(body: object) -> list[dict[str, Any]]:
 
 
 def _mend(case: Case[Any], body: dict[str, Any]) -> None:
+    for name in _WHOLE:
+        value = body.get(name)
+        if isinstance(value, float) and value != round(value) and abs(value - round(value)) < 1e-6:
+            body[name] = 0.5  # so near to a whole number it is accepted as one
     if isinstance(body.get("reference_image"), str) and _INLINE.fullmatch(body["reference_image"]):
         body["reference_image"] = _IMAGE
     if case.meta and case.meta.phase.name.value == "stateful" and _is_positive(case):
