@@ -103,21 +103,21 @@ class LocalClient:
 
     async def plan_batch(self, asked: BatchRequest) -> BatchPlan:
         """Plan it with the models and budgets of the settings."""
-        return await plan_batch(self._ctx, Batch.of(asked), Access())
+        return await plan_batch(self.ctx, Batch.of(asked), Access())
 
     async def order_batch(self, asked: BatchRequest) -> BatchView:
         """Store the jobs and publish their requests."""
         batch = Batch.of(asked)
         try:
-            jobs = await order_batch(self._ctx, batch, None, traceparent=None)
+            jobs = await order_batch(self.ctx, batch, None, traceparent=None)
         except (OverMaxCost, OverBudget) as error:
             raise Invalid(str(error)) from error
-        return await view_batch(self._ctx, batch.batch_id, jobs, Access())
+        return await view_batch(self.ctx, batch.batch_id, jobs, Access())
 
     async def show_batch(self, batch_id: str) -> BatchView:
         """Read the records. The worker must be running, if there is one."""
         self._check()
-        return await view_batch(self._ctx, batch_id, await get_batch(self._ctx, batch_id, None), Access())
+        return await view_batch(self.ctx, batch_id, await get_batch(self.ctx, batch_id, None), Access())
 
     async def fetch(self, view: JobView, to: Path) -> None:
         """Copy the video from the video store."""
