@@ -45,7 +45,8 @@ class McpEndpoint:
                 self._task = asyncio.create_task(self._run(manager, ready))
                 await ready.wait()
                 self._manager = manager
-            return self._manager.asgi_app
+            app: ASGIApp = self._manager.asgi_app
+            return app
 
     def _build_manager(self) -> "StreamableHTTPSessionManager":
         try:

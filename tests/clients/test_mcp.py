@@ -51,7 +51,7 @@ async def finish(client: Client, video_id: str) -> str:
         if answer.structured_content["state"] in ENDED:
             link = answer.content[-1]
             assert isinstance(link, ResourceLink), answer.content
-            return link.uri
+            return str(link.uri)
 
 
 async def lose_answer(address: str, mode: str, prepare: Callable[[], None]) -> None:
