@@ -14,6 +14,8 @@ class Receiver:
 
     answer: bytes = b"HTTP/1.1 204 No Content\r\n\r\n"
     """All bytes of an answer; empty: it hangs."""
+    first: list[bytes] = field(default_factory=list)
+    """The answers to the first requests, each of which is given once."""
     drip_s: float = 0
     """The pause between two bytes."""
     port: int = 0
@@ -48,10 +50,11 @@ class Receiver:
             body = await reader.readexactly(int(headers.get("content-length", 0)))
             self.got.append(({":request": head[0], **headers}, body))
             self.arrived.set()
-            if not self.answer:
+            answer = self.first.pop(0) if self.first else self.answer
+            if not answer:
                 await reader.read()
-            for at in range(0, len(self.answer), 1 if self.drip_s else len(self.answer) or 1):
-                writer.write(self.answer[at : at + (1 if self.drip_s else len(self.answer))])
+            for at in range(0, len(answer), 1 if self.drip_s else len(answer) or 1):
+                writer.write(answer[at : at + (1 if self.drip_s else len(answer))])
                 await writer.drain()
                 await asyncio.sleep(self.drip_s)
         except (ConnectionError, asyncio.IncompleteReadError):

@@ -15,9 +15,12 @@ from tests.vertex.rig import OMNI, VEO_FAST
 from tests.vertex.script import Step
 
 HERE = Path(__file__).parent
-SIDES = ("worker", "facade")
+COURIER = "courier"
+"""A worker again, killed at the steps of its courier alone: those of its other loops are the side `worker`'s."""
 GROUNDS = ("embedded", "emulators")
 ORDERS = ("extension", "image")
+LISTS = (*((side, order) for side in ("worker", "facade") for order in ORDERS), (COURIER, "webhook"))
+"""The sides and the orders whose steps are written down."""
 HELD = "the submit is accepted, its answer is on its way"
 """Not a point of the process: the harness kills it from outside when the model has accepted."""
 
@@ -33,6 +36,7 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
     "image": {"model": OMNI, "duration_seconds": 3, "reference_image": _picture(), "priority": "batch"},
     "veo": {"model": VEO_FAST, "duration_seconds": 4},
     "omni": {"model": OMNI, "duration_seconds": 3},
+    "webhook": {"model": VEO_FAST, "duration_seconds": 4},
 }
 """Lengths that the models make exactly, so that no time goes into encoding. Each lane has an order."""
 
@@ -76,9 +80,8 @@ def matrix() -> list[Case]:
     """A case for every step that was written down."""
     return [
         Case(ground=ground, side=side, order=order, point=point)
-        for side in SIDES
+        for side, order in LISTS
         for ground in GROUNDS
-        for order in ORDERS
         for point in _to_kill_at(side, ground, order)
     ]
 

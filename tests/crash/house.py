@@ -11,17 +11,30 @@ from infra.adapters import Adapters
 from infra.clock import SystemClock
 from publisher.context import PublisherContext
 from publisher.submit import submit
+from schemas.domain.delivery import DeliveryState, WebhookDelivery
 from schemas.domain.job import Job
 from schemas.errors import Unavailable
-from schemas.ports import BATCH_WORKERS, COMPLETIONS, DEAD_WORKERS, WORKERS, Subscription, topic_of
+from schemas.ports import (
+    BATCH_WORKERS,
+    COMPLETIONS,
+    DEAD_WORKERS,
+    WEBHOOKS,
+    WORKERS,
+    DeliveryQuery,
+    Subscription,
+    topic_of,
+)
 from schemas.wire.message import Message, encode_request
 from schemas.wire.request import VideoRequest
-from tests.crash.cases import HELD, Case
+from schemas.wire.webhook_address import parse_policy
+from tests.courier.receivers import Receiver, receiving
+from tests.crash.cases import COURIER, HELD, Case
 from tests.crash.ground import Ground
 from tests.crash.parts import Part, start
 from tests.vertex.server import WireVertex, vertex_at
 
 EAR = Subscription(name="matrix-ear", topic=COMPLETIONS)
+SECRET, NETWORKS = "whsec_" + "A" * 43 + "=", "127.0.0.0/8"
 LOOK_EVERY_S = 0.05
 SETTINGS = {
     "SUBMIT_WITHIN_S": 4,
@@ -49,6 +62,8 @@ class House:
     ground: Ground
     vertex: WireVertex
     desk: PublisherContext
+    receiver: Receiver
+    """Gets the webhook of the side `courier`. Its first answer is 503."""
     heard: list[Message] = field(default_factory=list)
     """Every completion so far."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,13 +73,19 @@ class House:
         """The points that its watched process passed."""
         return self.folder / "points"
 
+    @property
+    def done(self) -> str:
+        """The point at which the request's message is settled."""
+        return f"after delivery {self.case.lane.name}.ack #1"
+
     async def job(self) -> Job | None:
         """Its record."""
         return await self.desk.jobs.get(self.job_id)
 
     async def order(self) -> None:
         """The request goes out: past the desk, or from somebody who publishes straight to the bus."""
-        request = VideoRequest.model_validate({"job_id": self.job_id, **self.case.asked})
+        hook = {"webhook": {"url": self.receiver.url}} if self.case.side == COURIER else {}
+        request = VideoRequest.model_validate({"job_id": self.job_id, **self.case.asked, **hook})
         if request.reference_image is None:
             with suppress(Unavailable):  # an emulator is slow at first: then as the others do
                 await submit(self.desk, request)
@@ -76,6 +97,18 @@ class House:
         while len(self.heard) < count:
             self.news.clear()
             await self.news.wait()
+
+    async def deliveries(self) -> list[WebhookDelivery]:
+        """The deliveries of its webhook."""
+        assert self.desk.deliveries
+        return list((await self.desk.deliveries.list(DeliveryQuery(job_id=self.job_id))).deliveries)
+
+    async def posted(self) -> None:
+        """The webhook is delivered, and its record says so."""
+        while [each.state for each in await self.deliveries()] != [DeliveryState.DELIVERED]:
+            self.receiver.arrived.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.receiver.arrived.wait(), LOOK_EVERY_S)
 
     async def accepted(self) -> None:
         """The model took the first submit."""
@@ -95,6 +128,8 @@ class House:
             "MODEL": "vertex://acme/us-central1",
             "VERTEX_BASE_URL": self.vertex.url,
             "RECONCILE_EVERY_S": ONCE_S if watched else OFTEN_S,
+            "WEBHOOK_SECRETS": SECRET,
+            "WEBHOOK_NETWORKS": NETWORKS,
         }
         return {
             "PATH": os.environ["PATH"],
@@ -114,17 +149,20 @@ async def house_of(case: Case, job_id: str, ground: Ground) -> AsyncIterator[Hou
     folder = ground.root / job_id
     folder.mkdir()
     at = ground.addresses(job_id)
-    async with Adapters() as adapters, vertex_at(ground.depot()) as vertex:
+    receiver = Receiver(first=[b"HTTP/1.1 503 Service Unavailable\r\n\r\n"])
+    async with Adapters() as adapters, vertex_at(ground.depot()) as vertex, receiving(receiver):
         vertex.then(*case.steps)
         desk = PublisherContext(
             bus=await adapters.bus(at["bus"]),
             jobs=await adapters.jobs(at["jobs"]),
             videos=await adapters.videos(at["videos"], base_url="http://facade"),
             clock=SystemClock(),
+            deliveries=await adapters.deliveries(at["jobs"]),
+            webhook_policy=parse_policy(NETWORKS, "443"),
         )
-        for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS, EAR):
+        for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS, WEBHOOKS, EAR):
             await desk.bus.ensure(subscription)
-        house = House(case, job_id, folder, ground, vertex, desk)
+        house = House(case, job_id, folder, ground, vertex, desk, receiver)
         async with _listening(house):
             yield house
 

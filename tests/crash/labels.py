@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from schemas.domain.delivery import WebhookDelivery
 from schemas.domain.job import Job
 from schemas.ports import Subscription
 
@@ -26,6 +27,8 @@ class Labels:
         first = arguments[0] if arguments else None
         if call == "jobs.save":
             return f"{self._states.get(first.job_id)}→{first.state.value}" if isinstance(first, Job) else ""
+        if isinstance(first, WebhookDelivery):
+            return f"{first.state.value} after {first.tries}"
         if isinstance(first, Subscription):
             return place_of(first)
         if call.startswith("videos."):

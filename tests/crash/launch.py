@@ -1,4 +1,6 @@
-"""Starts the real worker or facade with its ports wrapped: `python -m tests.crash.launch worker|facade …`.
+"""Starts the real worker or facade with its ports wrapped: `python -m tests.crash.launch worker|courier|facade …`.
+
+A `courier` is a worker of which only what its courier uses is wrapped.
 
 Everything behind these words is the real command's. In the environment, beside the product's own settings:
 `CRASH_RECORD` a file for the points that are passed; without it nothing is wrapped
@@ -8,8 +10,7 @@ Everything behind these words is the real command's. In the environment, beside 
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,11 +21,13 @@ from infra.adapters import Adapters
 from publisher.cli import reelbus
 from schemas.ports import Bus, Editor, JobStore, VideoModel, VideoStore
 from subscriber.__main__ import main as worker
+from subscriber.courier.courier import CourierContext
 from tests.crash.answers import AnswerTap
+from tests.crash.cases import COURIER
 from tests.crash.files import watch_files
 from tests.crash.labels import Labels
 from tests.crash.points import Points
-from tests.crash.taps import BusTap, Tap
+from tests.crash.taps import BusTap, Tap, WriteTap, target_of
 from tests.vertex.rig import adapter
 
 
@@ -75,28 +78,40 @@ class WatchedAdapters(HouseAdapters):
 
 def run(part: str, arguments: Sequence[str]) -> None:
     """Becomes the worker or the facade; ends with its exit status."""
-    _install()
-    if part == "worker":
-        worker(list(arguments), prog_name="reelbus worker")
-    else:
+    _install(part)
+    if part == "facade":
         reelbus(["serve", *arguments], prog_name="reelbus")
-
-
-def _install() -> None:
-    if record := os.environ.get("CRASH_RECORD"):
-        points = Points(Path(record), fatal=os.environ.get("CRASH_AT"))
-        watch_files(points, Path(os.environ["REELBUS_DATA_DIR"]))
-        _open_with(lambda: WatchedAdapters(points))
-        vars(subscriber.compose)["open_courier"] = _open_no_courier
-        _tap_answers(points)
     else:
+        worker(list(arguments), prog_name="reelbus worker")
+
+
+def _install(part: str) -> None:
+    record = os.environ.get("CRASH_RECORD")
+    if not record:
         _open_with(HouseAdapters)
+        return
+    points = Points(Path(record), fatal=os.environ.get("CRASH_AT"))
+    if part == COURIER:
+        _open_with(HouseAdapters)
+        vars(subscriber.compose)["CourierContext"] = lambda **ports: _watch_courier(points, **ports)
+        return
+    watch_files(points, Path(os.environ["REELBUS_DATA_DIR"]))
+    _open_with(lambda: WatchedAdapters(points))
+    vars(subscriber.compose)["CourierContext"] = _leave_courier_alone
+    _tap_answers(points)
 
 
-@asynccontextmanager
-async def _open_no_courier(*_: object) -> AsyncIterator[None]:
-    """The courier's loops are beside those of the worker: tests/courier/test_kills.py kills it at its own steps."""
-    yield
+def _watch_courier(points: Points, **ports: Any) -> CourierContext:
+    """What a courier does in the order in which it does it. Its looks for due deliveries come by the clock."""
+    labels = Labels()
+    taps = {"bus": BusTap, "jobs": Tap, "deliveries": WriteTap, "poster": Tap}
+    tapped = {name: tap(name, ports[name], points, labels) for name, tap in taps.items()}
+    return CourierContext(**{**ports, **tapped})
+
+
+def _leave_courier_alone(**ports: Any) -> CourierContext:
+    """It works beside the worker's own loops, at steps whose order is chance."""
+    return CourierContext(**{name: target_of(port) for name, port in ports.items()})
 
 
 def _open_with(adapters: Callable[[], Adapters]) -> None:

@@ -4,12 +4,11 @@ import asyncio
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from infra.gcp.emulators import find_emulators, run_emulators
-from tests.crash.cases import HERE, ORDERS, SIDES, Case, points_file, written_down
+from tests.crash.cases import HERE, LISTS, Case, points_file, written_down
 from tests.crash.ground import Embedded, Ground, emulated
 from tests.crash.house import house_of
 from tests.crash.points import read_points
@@ -34,7 +33,7 @@ async def recordings(ground: Ground) -> dict[str, list[str]]:
     machine may go another way."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     found: dict[str, list[str]] = {}
-    for side, order in product(SIDES, ORDERS):
+    for side, order in LISTS:
         case = Case(ground=ground.name, side=side, order=order, point="")
         known = sorted(written_down(side, ground.name, order))
         for attempt in range(1, TRIES + 1):

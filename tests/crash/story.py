@@ -9,8 +9,9 @@ import httpx
 
 from schemas.domain.job import Job
 from schemas.domain.object_names import is_marker, job_prefix
-from tests.crash.cases import HELD
-from tests.crash.house import House
+from tests.crash.cases import COURIER, HELD
+from tests.crash.house import LOOK_EVERY_S, House
+from tests.crash.leftovers import in_the_file
 from tests.crash.parts import Part
 from tests.crash.points import read_points
 
@@ -20,11 +21,6 @@ API = "/api/videos/generate"
 
 
 TRIES, AGAIN_AFTER_S = 30, 1.0
-
-
-def done(house: House) -> str:
-    """Return the point at which the request's message is settled."""
-    return f"after delivery {house.case.lane.name}.ack #1"
 
 
 class Wrong(Exception):
@@ -48,6 +44,8 @@ async def killed(house: House) -> Left:
     """The whole story. Gives what a dead worker left: a facade leaves the work to others."""
     if house.case.side == "worker":
         return await _worker_killed(house)
+    if house.case.side == COURIER:
+        return await _courier_killed(house)
     await _facade_killed(house)
     return Left(None)
 
@@ -60,8 +58,8 @@ async def healthy(house: House) -> None:
         await _stop(worker)
     else:
         await house.order()
-        part = await house.start("worker", watched=True)
-        await _while_alive(part, house.told())
+        part = await house.start(house.case.side, watched=True)
+        await _while_alive(part, house.posted() if house.case.side == COURIER else house.told())
         await _stop(part)
 
 
@@ -77,9 +75,34 @@ async def _worker_killed(house: House) -> Left:
     passed = read_points(house.record)
     part = await house.start("worker")
     # A message that was not acked comes again, and is answered with a completion however often that is out already.
-    await _while_alive(part, house.told((TOLD in passed) + (done(house) not in passed)))
+    await _while_alive(part, house.told((TOLD in passed) + (house.done not in passed)))
     await _stop(part)
     return left
+
+
+async def _courier_killed(house: House) -> Left:
+    """The next courier waits until the claim of the dead one has expired."""
+    await house.order()
+    part = await house.start(COURIER, watched=True)
+    if await _comes(part, house.posted()):
+        part.signal(signal.SIGTERM)
+    if await part.gone() != -9:
+        raise Missed(f"the courier passed {house.case.point!r} alive, or never came there")
+    left = Left(await house.job())
+    part = await house.start("worker")
+    await _while_alive(part, house.posted())
+    await _while_alive(part, house.told())
+    await _while_alive(part, _settled(house))
+    await _stop(part)
+    return left
+
+
+async def _settled(house: House) -> None:
+    """No message waits for a worker or a courier. What Pub/Sub has not delivered again comes at some later moment."""
+    waiting = house.ground.name == "embedded"
+    while waiting:
+        await asyncio.sleep(LOOK_EVERY_S)
+        waiting = bool(await asyncio.to_thread(in_the_file, house))
 
 
 async def _facade_killed(house: House) -> None:

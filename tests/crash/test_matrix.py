@@ -4,15 +4,14 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.crash.cases import GROUNDS, ORDERS, SIDES, Case, matrix, points_file, windows, written_down
+from tests.crash.cases import GROUNDS, LISTS, Case, matrix, points_file, windows, written_down
 from tests.crash.verdict import Verdict
 
 CASES = [*matrix(), *(case for ground in GROUNDS for case in windows(ground))]
 pytestmark = pytest.mark.timeout(1800)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(("side", "order"), LISTS)
 @pytest.mark.parametrize("ground", GROUNDS)
 def test_no_step_is_forgotten(
     request: pytest.FixtureRequest, ground: str, side: str, order: str, recorded: Mapping[str, list[str]]

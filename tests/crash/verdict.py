@@ -8,6 +8,7 @@ from schemas.domain.object_names import FINALS, marker_name
 from schemas.domain.states import ClipState, JobState
 from schemas.wire.request import OnUnknownSubmit
 from tests.crash.bill import Bill
+from tests.crash.cases import COURIER
 from tests.crash.films import wrong_film
 from tests.crash.house import House
 from tests.crash.leftovers import undelivered, unswept
@@ -40,6 +41,7 @@ async def judged(house: House, left: Left) -> Verdict:
         *_about_money(bill),
         *_about_the_end(job, expected_end(left, bill)),
         *_about_completions(house, job),
+        *(_about_the_webhook(house, job, left) if house.case.side == COURIER else ()),
         *[f"nobody ever cleans {path}" for path in orphans],
         *[f"a message was left behind: {it}" for it in await undelivered(house)],
         *[sentence async for sentence in _about_the_film(house, job)],
@@ -88,6 +90,24 @@ def _about_completions(house: House, job: Job) -> Iterator[str]:
     ids = {message.attributes["ce-id"] for message in house.heard}
     if ids != {f"{job.job_id}.1.{job.state}"}:
         yield f"the completions' ids are {ids}"
+
+
+def _about_the_webhook(house: House, job: Job, left: Left) -> Iterator[str]:
+    """The receiver refused the first request. A kill after another one, before its record, repeats that one."""
+    got = house.receiver.got
+    if not 2 <= len(got) <= 3:
+        yield f"the receiver got {len(got)} requests"
+    ids = {headers["webhook-id"] for headers, _ in got}
+    if ids != {f"{job.job_id}-1-succeeded"}:
+        yield f"the webhook's ids are {ids}"
+    if len({body for _, body in got}) != 1:
+        yield "the webhook's bytes changed"
+    if left.job and left.job.ended and _story_of(left.job) != _story_of(job):
+        yield "the job has changed after its end"
+
+
+def _story_of(job: Job) -> object:
+    return job.clips, job.history, job.result, job.life
 
 
 async def _about_the_film(house: House, job: Job) -> AsyncIterator[str]:
