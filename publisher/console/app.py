@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from publisher.console import actions, ask, job, jobs, login, operator, spend
+from publisher.console import actions, ask, job, jobs, login, operator, spend, webhooks
 from publisher.console.guard import ROOT, ConsoleGuard
 from publisher.console.rendering import Console, console_of, render
 from publisher.console.sessions import Sessions
@@ -18,7 +18,7 @@ from publisher.facade.call import Call, State
 from publisher.facade.errors import GONE, ErrorBody, error_response, note_refusal
 from publisher.facade.middleware import public_path, redact_path, traceparent_of
 from publisher.facade.request_body import BodyLimit
-from publisher.facade.request_headers import LETTER_ID, VIDEO_ID, ExactRoute
+from publisher.facade.request_headers import DELIVERY_ID, LETTER_ID, VIDEO_ID, ExactRoute
 from schemas.errors import ReelbusError
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,8 @@ ROUTES = [
     ExactRoute(f"{_LETTER}/replay", operator.replay_letter, methods=["POST"]),
     ExactRoute(f"{_LETTER}/drop", operator.drop_letter, methods=["POST"]),
     ExactRoute(f"{ROOT}/health", operator.show_health),
+    ExactRoute(f"{ROOT}/webhooks", webhooks.show_deliveries),
+    ExactRoute(f"{ROOT}/webhooks/{DELIVERY_ID}/replay", webhooks.replay_webhook, methods=["POST"]),
 ]
 
 

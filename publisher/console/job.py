@@ -11,6 +11,7 @@ from starlette.responses import Response
 from publisher.access import Access, find_for, view_for
 from publisher.console.live import digest_of_page, open_stream
 from publisher.console.rendering import digest_of, render, render_part
+from publisher.console.webhooks import ERRORS, deliveries_of
 from publisher.context import outline
 from publisher.facade.call import Call
 from publisher.facade.errors import public_view
@@ -23,6 +24,7 @@ from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
 from schemas.errors import Invalid, Unavailable
 from schemas.wire.request import VideoRequest
+from schemas.wire.webhook_address import mask_url
 
 WHY_IT_WAITS: Mapping[str, str] = {
     "turn": "It waits for its turn: other jobs, of this caller or of others, go first.",
@@ -67,7 +69,13 @@ async def show_job(call: Call) -> Response:
     view = public_view(await view_for(ctx, access, job))
     body = request_as_json(job.request, view.video_id)
     return await render(
-        call, "job.html", digest=digest_of_page(parts_of(view, access)), body=body, **await context_of(call, job, view)
+        call,
+        "job.html",
+        digest=digest_of_page(parts_of(view, access)),
+        body=body,
+        deliveries=await deliveries_of(ctx, access, job),
+        webhook_errors=ERRORS,
+        **await context_of(call, job, view),
     )
 
 
@@ -83,11 +91,13 @@ async def stream_job(call: Call) -> Response:
 
 
 def request_as_json(request: VideoRequest, video_id: str) -> str:
-    """Return the request as its caller sent it. An image inside it is left out: it may have megabytes."""
+    """Return the request as its caller sent it, without a long image and the token in a webhook's address."""
     body = {**request.body(), "job_id": video_id}
     image = body.get("reference_image", "")
     if image.startswith("data:"):
         body["reference_image"] = f"{image[:40]}… ({len(image):,} characters)"
+    if request.webhook:
+        body["webhook"]["url"] = mask_url(request.webhook.url)
     return json.dumps(body, indent=2, ensure_ascii=False)
 
 

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from publisher.console.forms import amount_of, read_form
 from publisher.console.rendering import console_of, render
+from publisher.console.webhooks import ERRORS, find_failed
 from publisher.context import PublisherContext
 from publisher.dead_letters import delete_dead_letter, show_dead_letter
 from publisher.facade.call import Call
@@ -33,7 +34,13 @@ async def show_trouble(call: Call) -> Response:
     )
     reasons = Counter((str(view.error.category), view.error.code) for view in failed.videos if view.error)
     return await render(
-        call, "trouble.html", trouble=trouble, reasons=reasons.most_common(20), failed=len(failed.videos)
+        call,
+        "trouble.html",
+        trouble=trouble,
+        reasons=reasons.most_common(20),
+        failed=len(failed.videos),
+        failed_webhooks=await find_failed(call.state["ctx"]),
+        webhook_errors=ERRORS,
     )
 
 

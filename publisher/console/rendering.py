@@ -17,6 +17,7 @@ from publisher.console.assets import ICON, SCRIPTS, STYLE, Assets
 from publisher.console.sessions import Sessions
 from publisher.facade.call import Call
 from publisher.settings import PublisherSettings
+from schemas.domain.delivery import DeliveryState
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import ReelbusError
 from schemas.ports import VideoStore
@@ -37,6 +38,9 @@ _TONES: Mapping[str, str] = {
     ClipState.REFUSED: "bad",
     ClipState.UNKNOWN: "warn",
     ClipState.LATE: "warn",
+    DeliveryState.PENDING: "busy",
+    DeliveryState.DELIVERED: "good",
+    DeliveryState.DISABLED: "warn",
 }
 
 

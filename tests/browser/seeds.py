@@ -93,7 +93,7 @@ class Seeds:
 
 
 @asynccontextmanager
-async def seeding(folder: Path) -> AsyncIterator[Seeds]:
+async def seeding(folder: Path, **settings: Any) -> AsyncIterator[Seeds]:
     """The stores of a house on this folder, opened in this process too."""
-    async with open_context(PublisherSettings(_env_file=None, data_dir=folder)) as ctx:
+    async with open_context(PublisherSettings(_env_file=None, data_dir=folder, **settings)) as ctx:
         yield Seeds(ctx)

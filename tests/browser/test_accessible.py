@@ -6,9 +6,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
+from schemas.domain.delivery import Attempt, DeliveryState
 from tests.browser.chromium import NARROW, THEMES, WIDE, visiting
 from tests.browser.conftest import Site
 from tests.browser.seeds import HOSTILE, PRICE, seeding
+from tests.contract.test_deliveries import a_delivery
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -24,6 +26,15 @@ async def pages(priced: Site) -> AsyncIterator[list[tuple[str, int]]]:
             await seeds.accept(await seeds.start(await seeds.ask(HOSTILE), PRICE, PRICE)), message=HOSTILE
         )
         doubtful = await seeds.doubt(await seeds.start(await seeds.ask("A job in doubt")))
+        assert seeds.ctx.deliveries
+        attempts = (
+            Attempt(at=seeds.now, ms=15_000, error="timeout"),
+            Attempt(at=seeds.now, ms=3, status=500, error=HOSTILE),
+        )
+        lost = a_delivery(
+            failed.job_id, state=DeliveryState.FAILED, next_at=None, attempts=attempts, url=f"https://{long}/"
+        )
+        await seeds.ctx.deliveries.create(lost)
         jobs = f"/jobs/{failed.job_id}"
         yield [
             ("/new", 200),
@@ -42,6 +53,8 @@ async def pages(priced: Site) -> AsyncIterator[list[tuple[str, int]]]:
             ("/spend?since=yesterday", 400),
             ("/trouble", 200),
             ("/health", 200),
+            ("/webhooks", 200),
+            ("/webhooks?state=lost", 400),
             ("/nowhere", 404),
         ]
 

@@ -34,7 +34,9 @@ async def _log_in(door: Door, key: str = ACME, headers: dict[str, str] = OWN, ne
 def _paths(method: str) -> list[str]:
     paths = [route.path for route in ROUTES if method in (route.methods or ())]
     return [
-        path.replace("{video_id:video_id}", "one").replace("{letter_id:letter_id}", "one")
+        path.replace("{video_id:video_id}", "one")
+        .replace("{letter_id:letter_id}", "one")
+        .replace("{delivery_id:letter_id}", "one")
         for path in paths
         if "static" not in path
     ]

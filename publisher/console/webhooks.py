@@ -1,0 +1,89 @@
+"""Deliveries of webhooks with their attempts: a page of all, the part of a job's page, and their replay."""
+
+from starlette.responses import RedirectResponse, Response
+
+from publisher.access import Access
+from publisher.console.rendering import console_of, render
+from publisher.context import PublisherContext
+from publisher.facade.call import Call
+from publisher.facade.middleware import access_of
+from publisher.webhooks import DeliveryView, list_deliveries, replay_delivery, to_delivery_view
+from schemas.domain.delivery import DeliveryState
+from schemas.domain.job import Job
+from schemas.errors import Invalid
+from schemas.ports import DeliveryQuery
+
+_OF_A_JOB_AT_MOST = 50
+_ON_A_PAGE = 50
+FAILED_AT_MOST = 50
+"""How many failed deliveries the page Trouble shows, and as many that were refused for good."""
+ERRORS = {
+    "status": "the receiver answered with an error",
+    "redirect": "the receiver answered with a redirect, which is never followed",
+    "timeout": "no answer in time",
+    "connect": "no connection",
+    "tls": "no TLS connection that can be trusted",
+    "name": "the name has no address",
+    "protocol": "the answer was no HTTP",
+    "refused_address": "the address is not public",
+}
+"""The error words of attempts, for people."""
+
+
+async def deliveries_of(ctx: PublisherContext, access: Access, job: Job) -> list[DeliveryView]:
+    """Return the deliveries of a job, the newest first."""
+    if ctx.deliveries is None:
+        return []
+    query = DeliveryQuery(job_id=job.job_id, caller=access.jobs_of, limit=_OF_A_JOB_AT_MOST)
+    return (await list_deliveries(ctx, query, shown_to=access.jobs_of)).deliveries
+
+
+async def find_failed(ctx: PublisherContext) -> list[DeliveryView]:
+    """Return the newest deliveries that no attempt brings any more, the failed ones first."""
+    if ctx.deliveries is None:
+        return []
+    found: list[DeliveryView] = []
+    for state in (DeliveryState.FAILED, DeliveryState.DISABLED):
+        page = await ctx.deliveries.list(DeliveryQuery(state=state, limit=FAILED_AT_MOST))
+        found += [to_delivery_view(each, shown_to=None) for each in page.deliveries]
+    return found
+
+
+async def show_deliveries(call: Call) -> Response:
+    """Show all deliveries that the visitor may see, the newest first. Raises `Invalid`."""
+    ctx, access, asked = call.state["ctx"], access_of(call), call.query_params
+    access.check("read", "operate")
+    state = asked.get("state") or None
+    if state is not None and state not in tuple(DeliveryState):
+        raise Invalid(f"state must be {', '.join(DeliveryState)}", field="state")
+    query = DeliveryQuery(
+        state=None if state is None else DeliveryState(state),
+        caller=access.jobs_of,
+        limit=_ON_A_PAGE,
+        cursor=asked.get("cursor") or None,
+    )
+    found = await list_deliveries(ctx, query, shown_to=access.jobs_of)
+    return await render(
+        call,
+        "deliveries.html",
+        deliveries=found.deliveries,
+        next_cursor=found.next_cursor,
+        state=state,
+        states=list(DeliveryState),
+        errors=ERRORS,
+        may_replay=may_replay(access),
+    )
+
+
+async def replay_webhook(call: Call) -> Response:
+    """Post the event of a delivery again, and go back to its job. Raises `NotFound`, and `Gone` after an erasure."""
+    ctx, access = call.state["ctx"], access_of(call)
+    access.check("submit", "operate")
+    replayed = await replay_delivery(ctx, call.path_params["delivery_id"], jobs_of=access.jobs_of)
+    video_id = to_delivery_view(replayed, shown_to=access.jobs_of).video_id
+    return RedirectResponse(console_of(call).url(f"/jobs/{video_id}") + "#webhooks", status_code=303)
+
+
+def may_replay(access: Access) -> bool:
+    """Return whether the visitor may post events again."""
+    return "submit" in access.scopes or access.is_operator
