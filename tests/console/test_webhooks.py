@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -34,7 +35,7 @@ async def _replay(door: Door, delivery_id: str, **headers: str) -> httpx.Respons
     return await door.client.post(f"/console/webhooks/{delivery_id}/replay", headers={**OWN, **headers})
 
 
-async def _store(door: Door, job_id: str, state: DeliveryState = DeliveryState.FAILED, **given: object) -> str:
+async def _store(door: Door, job_id: str, state: DeliveryState = DeliveryState.FAILED, **given: Any) -> str:
     assert door.desk.deliveries
     attempts = given.pop("attempts", (TIMED_OUT, HOSTILE))
     fields = {
