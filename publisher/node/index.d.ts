@@ -35,11 +35,29 @@ export type {
   VideoPlan,
 };
 
-/** A request; the id of its job is chosen for you where you name none. */
-export type Order = Omit<VideoRequest, "job_id"> & { job_id?: string };
+type Camel<Name> = Name extends `${infer First}_${infer Rest}` ? `${First}${Capitalize<Camel<Rest>>}` : Name;
 
-/** A finished video, in the keys of the HTTP API. */
-export interface Video extends Pick<
+type Own = "labels" | "attributes" | "body" | "scene";
+
+/** With each key under both names, `video_id` and `videoId`, at every level. */
+export type Named<T> = T extends readonly (infer Item)[]
+  ? Named<Item>[]
+  : T extends object
+    ? { [Key in keyof T as Key | Camel<Key>]: Key extends Own ? T[Key] : Named<T[Key]> }
+    : T;
+
+type EitherName<T> = { [Key in keyof T as Key | Camel<Key>]: T[Key] };
+
+/** A request, with its keys in camelCase or as the HTTP API has them. If it names no id, one is chosen for you. */
+export type Order = EitherName<Omit<VideoRequest, "job_id"> & { job_id?: string }>;
+
+/** A finished video. */
+export type Video = Named<VideoFields>;
+
+/** A finished video in the keys of the HTTP API only, as the old service returned it. */
+export type OldVideo = VideoFields;
+
+interface VideoFields extends Pick<
   JobView,
   | "video_id"
   | "prompt"
@@ -69,7 +87,9 @@ export interface Video extends Pick<
 }
 
 /** A job's `state` or `progress`, as the event stream tells it. */
-export interface Progress {
+export type Progress = Named<ProgressFields>;
+
+interface ProgressFields {
   event: "state" | "progress";
   state: JobView["state"];
   /** 0 to 1: the local renderer's frames; an estimate for other models. */
@@ -91,19 +111,26 @@ export interface WaitOptions extends CallOptions {
   request?: Order;
 }
 
+/** A job that was accepted. Over Pub/Sub only its id and state are known. */
+export type Submitted = Named<Pick<JobView, "video_id" | "state"> & Partial<JobView>>;
+
 export interface Client {
   /** The video, however long it takes. */
   generate(request: Order, options?: CallOptions): Promise<Video>;
   /** The job, once its request is safe. */
-  submit(request: Order, options?: CallOptions): Promise<Pick<JobView, "video_id" | "state"> & Partial<JobView>>;
+  submit(request: Order, options?: CallOptions): Promise<Submitted>;
   /** The video of a job that was submitted before, here or elsewhere. */
   wait(videoId: string, options?: WaitOptions): Promise<Video>;
   /** Ends a job that nobody wants any more. Over HTTP it gives the job after the wish; a `reason` goes over Pub/Sub. */
-  cancel(videoId: string, options?: CallOptions & { reason?: string }): Promise<JobView | void>;
+  cancel(videoId: string, options?: CallOptions & { reason?: string }): Promise<Named<JobView> | void>;
   /** The job as it stands; by HTTP. */
-  status(videoId: string, options?: CallOptions): Promise<JobView>;
+  status(videoId: string, options?: CallOptions): Promise<Named<JobView>>;
   /** Calls `listener` with every state and every progress, and gives the job at its end; by HTTP. */
-  onProgress(videoId: string, listener: (news: Progress) => void, options?: CallOptions): Promise<JobView>;
+  onProgress(videoId: string, listener: (news: Progress) => void, options?: CallOptions): Promise<Named<JobView>>;
+  /** Clips, price, time and what would refuse the video. Nothing is made or written. By HTTP. */
+  plan(request: Order, options?: Signal): Promise<Named<VideoPlan>>;
+  /** A page of jobs, the newest first. It may be short although `nextCursor` is set. By HTTP. */
+  list(filters?: Filters, options?: Signal): Promise<Named<Listing>>;
   /** Lets go of the connection and, over Pub/Sub, of this process's own subscription. */
   close(): Promise<void>;
 }
@@ -113,6 +140,7 @@ export interface Filters {
   /** One word: an id or its first 8 characters, a label or its value, a project, a model, a state. */
   q?: string;
   state?: JobView["state"];
+  projectId?: string;
   project_id?: string;
   model?: string;
   /** `key=value` */
@@ -127,20 +155,16 @@ interface Signal {
   signal?: AbortSignal;
 }
 
-/** A client over HTTP: it can also ask for prices, lists and, with an operator's key, for trouble. */
+/** A client over HTTP: it can also ask for spend, replays and, with an operator's key, for trouble. */
 export interface HttpClient extends Client {
-  /** Clips, price, time and what would refuse the video. Nothing is made or written. */
-  plan(request: Order, options?: Signal): Promise<VideoPlan>;
-  /** A page of jobs, the newest first. It may be short although `next_cursor` is set. */
-  list(filters?: Filters, options?: Signal): Promise<Listing>;
   /** What was spent since a day such as `2026-01-31`, or since the month began. */
-  spend(which?: { since?: string }, options?: Signal): Promise<SpendReport>;
+  spend(which?: { since?: string }, options?: Signal): Promise<Named<SpendReport>>;
   /** What a replay of the job would pay for. */
-  quoteReplay(videoId: string, options?: Signal): Promise<Quote>;
+  quoteReplay(videoId: string, options?: Signal): Promise<Named<Quote>>;
   /** Queues a job that ended without a video again. If that pays, `pay` and `life` must be those of the quote. */
-  replay(videoId: string, agreed?: { life?: number; pay?: number } & Signal): Promise<JobView>;
+  replay(videoId: string, agreed?: { life?: number; pay?: number } & Signal): Promise<Named<JobView>>;
   /** The evidence about clips of which it is unknown whether they were charged. */
-  evidence(videoId: string, options?: Signal): Promise<Evidence>;
+  evidence(videoId: string, options?: Signal): Promise<Named<Evidence>>;
   /** Decides about such a clip; `resubmit` needs `pay`. */
   resolve(
     videoId: string,
@@ -150,21 +174,21 @@ export interface HttpClient extends Client {
       attempt: number;
       pay?: number;
     } & Signal,
-  ): Promise<Resolved>;
+  ): Promise<Named<Resolved>>;
   /** Erases prompt, image and video of an ended job. It can't be undone. */
-  erase(videoId: string, options?: Signal): Promise<Purge>;
+  erase(videoId: string, options?: Signal): Promise<Named<Purge>>;
   /** Messages that are not delivered any more. */
-  deadLetters(which?: { limit?: number }, options?: Signal): Promise<DeadLetters>;
+  deadLetters(which?: { limit?: number }, options?: Signal): Promise<Named<DeadLetters>>;
   /** One of them, with its body, and what its replay would pay for. */
-  deadLetter(letterId: string, options?: Signal): Promise<DeadLetterDetail>;
+  deadLetter(letterId: string, options?: Signal): Promise<Named<DeadLetterDetail>>;
   /** Publishes it again; if that pays, `pay` must be that of its quote. */
-  replayDeadLetter(letterId: string, agreed?: { pay?: number } & Signal): Promise<DeadLetterDone>;
+  replayDeadLetter(letterId: string, agreed?: { pay?: number } & Signal): Promise<Named<DeadLetterDone>>;
   /** Deletes it. Its job stays unchanged. */
-  dropDeadLetter(letterId: string, options?: Signal): Promise<DeadLetterDone>;
+  dropDeadLetter(letterId: string, options?: Signal): Promise<Named<DeadLetterDone>>;
   /** Dead letters, doubtful submits, late clips and overdue jobs. */
-  trouble(options?: Signal): Promise<Trouble>;
+  trouble(options?: Signal): Promise<Named<Trouble>>;
   /** Jobs by state, what waits, and the workers. */
-  workers(options?: Signal): Promise<Health>;
+  workers(options?: Signal): Promise<Named<Health>>;
 }
 
 /** A client over Pub/Sub. */
@@ -213,12 +237,42 @@ export class ReelbusError extends Error {
   readonly status: number | null;
   /** One sentence, as the HTTP API says it. */
   readonly detail: string;
+  /** After how many seconds the server asks for the same call again; null where it names no time. */
+  readonly retryAfter: number | null;
   /** With the code `payment_due`: what the call would pay. */
   readonly priceUsd?: number;
-  readonly payments?: PaymentView[];
+  readonly payments?: Named<PaymentView>[];
 }
 
-/** The request as it goes on the bus, with its prompt, duration and defaults. Throws what the worker would say. */
+/** The end of a job, as a message or a webhook says it. Either `video` or `error` is set. */
+export interface CompletionEvent {
+  /** The same for each repeat of the message: drop one that you have handled. */
+  eventId: string | null;
+  /** For example `reelbus.video.succeeded.v1`. */
+  type: string | null;
+  /** The id on the bus; null for a rejected message without one. */
+  jobId: string | null;
+  /** The id that its caller chose. */
+  videoId: string | null;
+  /** Whose job it is; only where the facade asks for keys, and not in a webhook. */
+  caller: string | null;
+  state: Completion["state"];
+  video: Video | null;
+  error: ReelbusError | null;
+  /** What is wrong with a video that was delivered nevertheless. */
+  defect: string | null;
+  /** All of the message. */
+  completion: Named<Completion>;
+}
+
+/**
+ * Reads a completion: a message of `@google-cloud/pubsub`, the body of a push delivery, or the body of a webhook (an
+ * object, a text or bytes). null for a message of another type, which needs no handling. Throws a ReelbusError with the
+ * code `unreadable` for all else. Verify a webhook or a push before you decode it.
+ */
+export function decodeCompletion(message: unknown): CompletionEvent | null;
+
+/** A request in the names of the API, as it goes on the bus: with its prompt, duration and defaults. Throws what the worker would say. */
 export function checkedRequest(request: VideoRequest): VideoRequest;
 
 /** The text prompt that a worker builds from this scene, byte by byte. */

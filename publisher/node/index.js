@@ -1,4 +1,5 @@
 export { createClient } from "./src/client.js";
+export { decodeCompletion } from "./src/completions.js";
 export { ReelbusError } from "./src/errors.js";
 export { checkedRequest } from "./src/request.js";
 export { buildPrompt, durationOf } from "./src/scene.js";

@@ -1,4 +1,4 @@
-import type { Order, Scene, Video } from "./index.js";
+import type { Order, OldVideo, Scene } from "./index.js";
 
 export { ReelbusError } from "./index.js";
 
@@ -44,7 +44,7 @@ export function callPythonVideoGenerationAPI(
   durationSeconds?: number,
   quality?: "fast" | "quality",
   options?: Options,
-): Promise<Video>;
+): Promise<OldVideo>;
 
 export function callVeoAPIAndUploadToGCS(
   imageBase64: Image | undefined,

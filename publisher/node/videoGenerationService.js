@@ -59,6 +59,8 @@ var ReelbusError = class extends Error {
     this.charged = facts.charged ?? "no";
     this.videoId = facts.videoId ?? null;
     this.status = facts.status === void 0 ? (STATUS_OF[this.category] ?? 500) : facts.status;
+    this.retryAfterMs = facts.retryAfterMs ?? null;
+    this.retryAfter = this.retryAfterMs === null ? null : Math.ceil(this.retryAfterMs / 1e3);
     this.detail = facts.detail ?? (PREFIXES[this.status] ?? "") + message2;
   }
 };
@@ -213,6 +215,48 @@ var LABEL_KEY = pattern(
   "must have a key of 1 to 63 small letters, digits, hyphens and underscores that begins with a letter",
 );
 var LABEL_VALUE = pattern(/^[a-z0-9_-]{0,63}$/, "must have at most 63 small letters, digits, hyphens and underscores");
+
+var SNAKE = /^[a-z0-9]+(?:_[a-z0-9]+)+$/;
+var OPAQUE = /* @__PURE__ */ new Set(["labels", "attributes", "body", "scene"]);
+var camelOf = (name) => name.replace(/_([a-z0-9])/g, (_, letter2) => letter2.toUpperCase());
+function withBothNames(value) {
+  if (Array.isArray(value)) return value.map(withBothNames);
+  if (value === null || typeof value !== "object") return value;
+  const entries = Object.entries(value).flatMap(([name, part]) => {
+    const named = OPAQUE.has(name) ? part : withBothNames(part);
+    return SNAKE.test(name)
+      ? [
+          [name, named],
+          [camelOf(name), named],
+        ]
+      : [[name, named]];
+  });
+  return Object.fromEntries(entries);
+}
+function withOldNames(value) {
+  if (Array.isArray(value)) return value.map(withOldNames);
+  if (value === null || typeof value !== "object") return value;
+  const added = new Set(
+    Object.keys(value)
+      .filter((name) => SNAKE.test(name))
+      .map(camelOf),
+  );
+  const kept2 = Object.entries(value).filter(([name]) => !added.has(name));
+  return Object.fromEntries(kept2.map(([name, part]) => [name, OPAQUE.has(name) ? part : withOldNames(part)]));
+}
+function withWireNames(given, names) {
+  if (given === null || typeof given !== "object" || Array.isArray(given)) return given;
+  const wireNames = new Map(names.filter((name) => SNAKE.test(name)).map((name) => [camelOf(name), name]));
+  const renamed = {};
+  for (const [name, value] of Object.entries(given)) {
+    const wireName = wireNames.get(name) ?? name;
+    if (wireName !== name && (given[wireName] ?? null) !== null && (value ?? null) !== null) {
+      throw invalid(wireName, `is given twice, also as ${name}`);
+    }
+    if (wireName === name || (value ?? null) !== null) renamed[wireName] = value;
+  }
+  return renamed;
+}
 
 var MICROS_PER_SECOND = 1e6;
 var NUMBER2 = String.raw`([0-9]{1,5})(?:\.([0-9]{1,30}))?(?:e-([0-9]{1,3}))?`;
@@ -447,7 +491,11 @@ function refusalOf({ status, statusText, body: body2, retryAfterMs: retryAfterMs
   const words = typeof body2?.detail === "string" ? body2.detail : statusText || "no reason was given";
   const mayExist = status >= 500 && body2?.error?.charged !== "no";
   const error = body2?.error?.category
-    ? failureOf(body2.error, body2.video_id ?? (mayExist ? videoId : null), { status, detail: words })
+    ? failureOf(body2.error, body2.video_id ?? (mayExist ? videoId : null), {
+        status,
+        detail: words,
+        retryAfterMs: retryAfterMs2,
+      })
     : new ReelbusError(`the server answered ${status}: ${words}`, {
         category: "upstream",
         code: "unexpected_answer",
@@ -456,9 +504,9 @@ function refusalOf({ status, statusText, body: body2, retryAfterMs: retryAfterMs
         videoId,
         status,
         detail: words,
+        retryAfterMs: retryAfterMs2,
       });
-  const due = body2?.payments ? { priceUsd: body2.price_usd, payments: body2.payments } : {};
-  return Object.assign(error, { retryAfterMs: retryAfterMs2, ...due });
+  return body2?.payments ? Object.assign(error, { priceUsd: body2.price_usd, payments: body2.payments }) : error;
 }
 function lost(error, signal, videoId) {
   if (signal?.aborted) return signal.reason;
@@ -474,7 +522,7 @@ function lost(error, signal, videoId) {
 }
 function parsed(text2) {
   try {
-    return JSON.parse(text2);
+    return withBothNames(JSON.parse(text2));
   } catch {
     return null;
   }
@@ -832,7 +880,8 @@ async function* events(chunks, quiet, here) {
     here();
     parser.feed(decoder.decode(chunk, { stream: true }));
     for (const { event: event2, data, id } of found.splice(0)) {
-      if (event2 === "done" || TOLD.includes(event2)) yield { event: event2, id, data: JSON.parse(data) };
+      if (event2 === "done" || TOLD.includes(event2))
+        yield { event: event2, id, data: withBothNames(JSON.parse(data)) };
     }
   }
 }
@@ -1018,6 +1067,7 @@ var DEFAULTS = {
   labels: {},
 };
 var REQUEST_KEYS = ["job_id", "scene", "prompt", "duration_seconds", ...Object.keys(OPTIONAL)];
+var requestOf = (given) => withWireNames(given, REQUEST_KEYS);
 function checkedRequest(given) {
   if (given === null || typeof given !== "object" || Array.isArray(given)) throw invalid("", "must be an object");
   const scene = given.scene ?? null;
@@ -1066,6 +1116,7 @@ function refuse(key, value) {
 }
 
 var WAIT_MS = 6e4;
+var FILTERS = ["project_id"];
 var Operations = class {
   #caller;
   constructor(caller) {
@@ -1073,12 +1124,13 @@ var Operations = class {
   }
   /** Clips, price, time and what would refuse the video. Nothing is made or written. */
   async plan(request, { signal } = {}) {
-    asked("plan", request);
-    return await this.#sent("POST", "/api/videos/plan", wire(request), signal);
+    const order = requestOf(request);
+    asked("plan", order);
+    return await this.#sent("POST", "/api/videos/plan", wire(order), signal);
   }
-  /** A page of jobs, the newest first: `{videos, next_cursor}`. */
+  /** A page of jobs, the newest first: `{videos, nextCursor}`. */
   async list(filters = {}, { signal } = {}) {
-    return await this.#sent("GET", `/api/videos${query(filters)}`, void 0, signal);
+    return await this.#sent("GET", `/api/videos${query(withWireNames(filters, FILTERS))}`, void 0, signal);
   }
   /** What was spent, since a day such as `2026-01-31` or since the month began. */
   async spend({ since } = {}, { signal } = {}) {
@@ -1148,8 +1200,9 @@ var KEPT_MS = 30 * 6e4;
 var KEPT_AT_MOST = 1e3;
 var PASSING = [502, 503, 504];
 var kept = /* @__PURE__ */ new Map();
-async function withId(address2, request, work) {
-  if (request === null || typeof request !== "object") throw invalid("", "must be an object");
+async function withId(address2, given, work) {
+  if (given === null || typeof given !== "object") throw invalid("", "must be an object");
+  const request = requestOf(given);
   if ((request.job_id ?? null) !== null) return await work(request, true);
   const text2 = address2 + wire(request);
   const before = kept.size > 0 ? taken(digestOf(text2)) : null;
@@ -1218,21 +1271,26 @@ function videoOfView(view) {
   return told({ ...pick(view, FROM_VIEW), generation_time: view.timings.ended_at });
 }
 function videoOfCompletion(completion) {
-  const { job_id, state, error, request, timings, erased_at } = completion;
-  if (state !== "succeeded") throw failureOf(error, job_id);
-  if (erased_at) throw erased(job_id);
-  return told({
+  const { error, ...video } = outcomeOfCompletion(completion, completion.job_id);
+  if (error) throw error;
+  return told(video);
+}
+function outcomeOfCompletion(completion, videoId) {
+  const { state, error, request, timings, erased_at } = completion;
+  if (state !== "succeeded") return { error: failureOf(error, videoId) };
+  if (erased_at) return { error: erased(videoId) };
+  return {
     ...pick(request ?? {}, FROM_VIEW),
     ...pick(completion, FROM_VIEW),
     duration_seconds: request?.duration_seconds ?? completion.duration_seconds,
-    video_id: job_id,
-    generation_time: timings.ended_at,
-  });
+    video_id: videoId,
+    generation_time: timings?.ended_at,
+  };
 }
 var videoOfAnswer = (body2) => told(body2);
 function told(video) {
   uploaded(video);
-  return { ...video, success: true };
+  return withBothNames({ ...video, success: true });
 }
 var pick = (from, names) => Object.fromEntries(names.filter((name) => name in from).map((name) => [name, from[name]]));
 
@@ -1272,7 +1330,7 @@ var HttpClient = class extends Operations {
       }),
     );
   }
-  /** The job once it is accepted: `video_id`, `state` and the rest of its view. */
+  /** The job once it is accepted: `videoId`, `state` and the rest of its view. */
   async submit(request, { signal } = {}) {
     return await withId(this.#url, request, (order, named) =>
       this.#naming({ videoId: null }, async (known) => {
@@ -1662,7 +1720,7 @@ var PubSubClient = class {
       return videoOfCompletion(await this.#exchange(order, traceOf(traceparent), false, signal));
     });
   }
-  /** `{video_id, state}` once the request is on the bus. */
+  /** `{videoId, state}` once the request is on the bus. */
   async submit(request, { signal, traceparent } = {}) {
     return await withId(this.#address, request, async (identified) => {
       const order = checked(identified);
@@ -1670,7 +1728,7 @@ var PubSubClient = class {
       if (this.#listens) await this.#listening(signal);
       if (this.#listens) this.#replies.expect(order.job_id, trace);
       await this.#publish(order, trace);
-      return { video_id: order.job_id, state: "queued" };
+      return withBothNames({ video_id: order.job_id, state: "queued" });
     });
   }
   /**
@@ -1680,7 +1738,7 @@ var PubSubClient = class {
   async wait(videoId, { signal, request, traceparent } = {}) {
     jobId("video_id", videoId);
     if (request) {
-      const order = checked({ ...request, job_id: videoId });
+      const order = checked({ ...requestOf(request), job_id: videoId });
       return videoOfCompletion(await this.#exchange(order, traceOf(traceparent), true, signal));
     }
     if (!this.#replies.expects(videoId)) {
@@ -1705,7 +1763,15 @@ var PubSubClient = class {
   async onProgress(videoId, listener, options) {
     return await this.#overHttp("onProgress").onProgress(videoId, listener, options);
   }
-  /** The client of the facade, for `plan`, `list`, `spend` and all else that Pub/Sub can't answer. */
+  /** Clips, price and time of a request, by HTTP. Nothing is made or written. */
+  async plan(request, options) {
+    return await this.#overHttp("plan").plan(request, options);
+  }
+  /** A page of jobs, by HTTP. */
+  async list(filters, options) {
+    return await this.#overHttp("list").list(filters, options);
+  }
+  /** The client of the facade, for `spend`, `replay` and all else that Pub/Sub can't answer. */
   get http() {
     return this.#overHttp("http");
   }
@@ -1817,7 +1883,7 @@ async function made(build, { signal, ...fields } = {}) {
   try {
     const order = await build(signal);
     client ??= createClient();
-    return await client.generate({ ...order, ...fields }, { signal });
+    return await client.generate({ ...order, ...requestOf(fields) }, { signal });
   } catch (error) {
     throw signal?.aborted ? error : inOldWords(error);
   } finally {
@@ -1929,7 +1995,7 @@ var SCENES_AT_ONCE = 4;
 var SCENES_AT_ONCE_AT_MOST = 1e3;
 var IN_WORDS = /\b([0-9]{1,2})[- ]?s(?:ec(?:ond)?s?)?\s+duration\b|\bduration:?\s*([0-9]{1,2})\s*s(?:ec(?:ond)?s?)?\b/i;
 async function callPythonVideoGenerationAPI(prompt, durationSeconds = 5, quality = "fast", options = {}) {
-  return await made(() => ({ prompt, duration_seconds: durationSeconds, quality }), options);
+  return withOldNames(await made(() => ({ prompt, duration_seconds: durationSeconds, quality }), options));
 }
 async function callVeoAPIAndUploadToGCS(imageBase64, description, projectId, sceneIndex = 0, options = {}) {
   const duration = durationIn(description);

@@ -28,7 +28,8 @@ async def test_a_video_is_asked_for_watched_and_asked_for_again(house: House) ->
             status = await js.call("status", "order-1")
     states = [each["state"] for each in _drained(js) if each["event"] == "state"]
     assert (states[0], states[-1], job["state"], status["state"]) == ("queued", "succeeded", "succeeded", "succeeded")
-    assert video == {**again, "video_url": video["video_url"], "poster_url": video["poster_url"]}
+    addresses = {name: video[name] for name in ("video_url", "videoUrl", "poster_url", "posterUrl")}
+    assert video == {**again, **addresses}
     assert (video["success"], video["prompt"], video["duration_seconds"]) == (True, PROMPT, 1)
     assert video["generation_time"] == job["timings"]["ended_at"]
     assert video["labels"] == {"team": "growth"}
@@ -40,7 +41,7 @@ async def test_the_price_before_the_job_and_a_replay_after_it(house: House) -> N
         async with node(url) as js:
             plan = await js.call("plan", {**SHORT, "job_id": "order-1"})
             assert (plan["price_usd"], plan["model"], plan["video_id"]) == (0, "animatic", None)
-            assert await js.call("list", {"q": "order-1"}) == {"videos": [], "next_cursor": None}
+            assert await js.call("list", {"q": "order-1"}) == {"videos": [], "next_cursor": None, "nextCursor": None}
             await js.call("submit", {**SHORT, "job_id": "order-1", "labels": {"team": "growth"}})
             assert (await js.call("plan", {**SHORT, "job_id": "order-1", "labels": {"team": "growth"}}))[
                 "video_id"

@@ -16,7 +16,7 @@ async def test_what_is_wrong_is_said_in_the_words_of_the_api(house: House) -> No
     with house.facade() as (_, url), house.worker():
         async with node(url) as js:
             short = await refusal(js.ask("generate", {"prompt": "short"}))
-            unknown = await refusal(js.ask("generate", {**SHORT, "durationSeconds": 3}))
+            unknown = await refusal(js.ask("generate", {**SHORT, "durationSecs": 3}))
             missing = await refusal(js.ask("wait", "never-was"))
             failed = await refusal(js.ask("generate", {**SHORT, "resolution": "4k", "job_id": "too-large"}))
             again = await js.call("submit", {**SHORT, "resolution": "4k", "job_id": "too-large"})
@@ -24,7 +24,7 @@ async def test_what_is_wrong_is_said_in_the_words_of_the_api(house: House) -> No
             local = await refusal(js.ask("generate", {**SHORT, "job_id": "a b"}))
     assert short["detail"] == "Invalid request: prompt must have at least 10 characters, not 5"
     assert (short["status"], short["field"], short["videoId"]) == (400, "prompt", None)
-    assert unknown["message"] == "durationSeconds is not a known key"
+    assert unknown["message"] == "durationSecs is not a known key"
     assert (missing["status"], missing["code"]) == (404, "not_found")
     assert (failed["status"], failed["field"], failed["videoId"]) == (400, "resolution", "too-large")
     assert again["state"] == "failed"

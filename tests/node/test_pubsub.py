@@ -68,7 +68,8 @@ async def test_a_subscription_of_the_service_s_own_keeps_what_came_while_it_was_
     topics.named("my-completions")
     topics.named("a-look")
     async with node(f"{project.bus_url}?subscription=my-completions") as js:
-        assert await js.call("submit", {**SHORT, "job_id": "order-8"}) == {"video_id": "order-8", "state": "queued"}
+        submitted = await js.call("submit", {**SHORT, "job_id": "order-8"})
+        assert submitted == {"video_id": "order-8", "videoId": "order-8", "state": "queued"}
         await js.kill()
     with cloud.worker():
         async with node(f"{project.bus_url}?subscription=a-look") as js:

@@ -1,6 +1,6 @@
 // Compiled, never run: what the types promise to callers, and what they refuse.
 
-import { createClient, ReelbusError, type Video } from "../../publisher/node/index.js";
+import { createClient, decodeCompletion, ReelbusError, type Video } from "../../publisher/node/index.js";
 import { generateMultipleSceneVideos, generateVideoWithVeo } from "../../publisher/node/videoGenerationService.js";
 
 export async function uses(): Promise<string[]> {
@@ -14,7 +14,9 @@ export async function uses(): Promise<string[]> {
     aspect_ratio: "9:16",
   });
   // @ts-expect-error: a key that is not known
-  await client.generate({ prompt: "A harbour at dawn", durationSeconds: 8 });
+  await client.generate({ prompt: "A harbour at dawn", durationSecs: 8 });
+  const same: Video = await client.generate({ prompt: "A harbour at dawn", durationSeconds: 8, jobId: "order-42" });
+  const size: string = `${same.videoUrl} ${same.timings.endedAt} ${same.costUsd} ${same.cost_usd} ${same.labels?.team}`;
   // @ts-expect-error: a value that is not known
   await client.submit({ prompt: "A harbour at dawn", quality: "ultra" });
   const { state } = await client.status(video.video_id);
@@ -36,10 +38,15 @@ export async function uses(): Promise<string[]> {
   const address: string = await generateVideoWithVeo(null, { title: "A harbour", sceneNumber: 7 }, "test-project", 0);
   await generateVideoWithVeo(new Uint8Array(), { title: 42 }, 42);
   const [first] = await generateMultipleSceneVideos([{ title: "A harbour" }], null, "test-project", { concurrency: 2 });
+  const page = await client.list({ projectId: "acme" });
+  const ended = decodeCompletion({ data: Buffer.from("{}"), attributes: {} });
+  if (ended?.video) return [size, ended.video.gcsPath, page.nextCursor ?? "", ended.completion.request?.prompt ?? ""];
   return [address, first.videoUrl ?? first.error ?? ""];
 }
 
 export function tells(error: unknown): string {
   if (!(error instanceof ReelbusError)) return "";
-  return error.retryable && error.charged === "no" ? "again" : `${error.category} ${error.videoId}`;
+  return error.retryable && error.charged === "no"
+    ? `again in ${error.retryAfter ?? 1} s`
+    : `${error.category} ${error.videoId}`;
 }

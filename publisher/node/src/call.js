@@ -1,6 +1,7 @@
 /** One HTTP call to the facade: an answer of any status, or an error with the reason why there is none. */
 
 import { failureOf, ReelbusError, unreachable } from "./errors.js";
+import { withBothNames } from "./names.js";
 import { retryAfterMs } from "./patience.js";
 
 const WORDS = {
@@ -78,7 +79,7 @@ export function refusalOf({ status, statusText, body, retryAfterMs }, videoId) {
   // A server that failed half-way may have made the job, even if it does not say so.
   const mayExist = status >= 500 && body?.error?.charged !== "no";
   const error = body?.error?.category
-    ? failureOf(body.error, body.video_id ?? (mayExist ? videoId : null), { status, detail: words })
+    ? failureOf(body.error, body.video_id ?? (mayExist ? videoId : null), { status, detail: words, retryAfterMs })
     : new ReelbusError(`the server answered ${status}: ${words}`, {
         category: "upstream",
         code: "unexpected_answer",
@@ -87,10 +88,10 @@ export function refusalOf({ status, statusText, body, retryAfterMs }, videoId) {
         videoId,
         status,
         detail: words,
+        retryAfterMs,
       });
   // With status 402: what the call would pay for.
-  const due = body?.payments ? { priceUsd: body.price_usd, payments: body.payments } : {};
-  return Object.assign(error, { retryAfterMs, ...due });
+  return body?.payments ? Object.assign(error, { priceUsd: body.price_usd, payments: body.payments }) : error;
 }
 
 function lost(error, signal, videoId) {
@@ -110,7 +111,7 @@ function lost(error, signal, videoId) {
 
 function parsed(text) {
   try {
-    return JSON.parse(text);
+    return withBothNames(JSON.parse(text));
   } catch {
     return null;
   }

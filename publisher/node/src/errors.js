@@ -31,6 +31,7 @@ const PREFIXES = {
  * - `videoId`: the job, which may go on; null if there is none
  * - `status`: the HTTP status for this error; null if no answer came
  * - `detail`: one sentence as in the HTTP API, with its prefix
+ * - `retryAfter`: after how many seconds the server asks for the same call again; null if it names no time
  */
 export class ReelbusError extends Error {
   constructor(message, facts = {}) {
@@ -43,6 +44,8 @@ export class ReelbusError extends Error {
     this.charged = facts.charged ?? "no";
     this.videoId = facts.videoId ?? null;
     this.status = facts.status === undefined ? (STATUS_OF[this.category] ?? 500) : facts.status;
+    this.retryAfterMs = facts.retryAfterMs ?? null;
+    this.retryAfter = this.retryAfterMs === null ? null : Math.ceil(this.retryAfterMs / 1000);
     this.detail = facts.detail ?? (PREFIXES[this.status] ?? "") + message;
   }
 }

@@ -3,6 +3,7 @@
 import { createParser } from "eventsource-parser";
 
 import { refusalOf } from "./call.js";
+import { withBothNames } from "./names.js";
 import { sleep } from "./patience.js";
 
 const SILENCE_MS = 45_000; // a heartbeat comes every 15 s
@@ -69,7 +70,7 @@ async function* events(chunks, quiet, here) {
     here();
     parser.feed(decoder.decode(chunk, { stream: true }));
     for (const { event, data, id } of found.splice(0)) {
-      if (event === "done" || TOLD.includes(event)) yield { event, id, data: JSON.parse(data) };
+      if (event === "done" || TOLD.includes(event)) yield { event, id, data: withBothNames(JSON.parse(data)) };
     }
   }
 }

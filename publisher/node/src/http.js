@@ -56,7 +56,7 @@ export class HttpClient extends Operations {
     );
   }
 
-  /** The job once it is accepted: `video_id`, `state` and the rest of its view. */
+  /** The job once it is accepted: `videoId`, `state` and the rest of its view. */
   async submit(request, { signal } = {}) {
     return await withId(this.#url, request, (order, named) =>
       this.#naming({ videoId: null }, async (known) => {

@@ -3,11 +3,13 @@
  * `scripts/bundle.js` writes this module and all that it imports into one file, to be copied there.
  *
  * `REELBUS_URL` is the address of the service: `http://…` (or `PYTHON_API_URL`, as before) or `pubsub://project`. Every
- * function has one more, optional parameter than before: `{signal, ...fields of the request}`.
+ * function has one more, optional parameter than before: `{signal, ...fields of the request}`, in camelCase or as the
+ * HTTP API has them.
  */
 
 import { whole } from "./fields.js";
 import { invalid } from "./invalid.js";
+import { withOldNames } from "./names.js";
 import { buildPrompt } from "./scene.js";
 import { inOldWords, inOrder, made } from "./service.js";
 import { fromScene, knownPart, projectOf, referenceOf } from "./storyboard.js";
@@ -21,7 +23,7 @@ const IN_WORDS =
 
 /** The API's answer: `video_url`, `video_id`, `gcs_path`, `prompt`, `duration_seconds`, `quality`, `generation_time`, … */
 export async function callPythonVideoGenerationAPI(prompt, durationSeconds = 5, quality = "fast", options = {}) {
-  return await made(() => ({ prompt, duration_seconds: durationSeconds, quality }), options);
+  return withOldNames(await made(() => ({ prompt, duration_seconds: durationSeconds, quality }), options));
 }
 
 /** The address of a video for this prompt. The prompt may state its length ("8 seconds duration"), else it is 5 s. */

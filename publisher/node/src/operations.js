@@ -2,10 +2,12 @@
 
 import { refusalOf } from "./call.js";
 import { answered, asked } from "./log.js";
-import { jobId } from "./request.js";
+import { withWireNames } from "./names.js";
+import { jobId, requestOf } from "./request.js";
 import { wire } from "./wire.js";
 
 const WAIT_MS = 60_000;
+const FILTERS = ["project_id"];
 
 /** The base of the client of one facade. */
 export class Operations {
@@ -17,13 +19,14 @@ export class Operations {
 
   /** Clips, price, time and what would refuse the video. Nothing is made or written. */
   async plan(request, { signal } = {}) {
-    asked("plan", request);
-    return await this.#sent("POST", "/api/videos/plan", wire(request), signal);
+    const order = requestOf(request);
+    asked("plan", order);
+    return await this.#sent("POST", "/api/videos/plan", wire(order), signal);
   }
 
-  /** A page of jobs, the newest first: `{videos, next_cursor}`. */
+  /** A page of jobs, the newest first: `{videos, nextCursor}`. */
   async list(filters = {}, { signal } = {}) {
-    return await this.#sent("GET", `/api/videos${query(filters)}`, undefined, signal);
+    return await this.#sent("GET", `/api/videos${query(withWireNames(filters, FILTERS))}`, undefined, signal);
   }
 
   /** What was spent, since a day such as `2026-01-31` or since the month began. */

@@ -8,7 +8,8 @@ import { invalid } from "./invalid.js";
 import { asked, answered } from "./log.js";
 import { cancelMessage, requestMessage, REQUESTS, topicOf, traceOf } from "./messages.js";
 import { Replies } from "./replies.js";
-import { checkedRequest, jobId } from "./request.js";
+import { withBothNames } from "./names.js";
+import { checkedRequest, jobId, requestOf } from "./request.js";
 import { about, withId } from "./unanswered.js";
 import { videoOfCompletion } from "./video.js";
 
@@ -44,7 +45,7 @@ export class PubSubClient {
     });
   }
 
-  /** `{video_id, state}` once the request is on the bus. */
+  /** `{videoId, state}` once the request is on the bus. */
   async submit(request, { signal, traceparent } = {}) {
     return await withId(this.#address, request, async (identified) => {
       const order = checked(identified);
@@ -52,7 +53,7 @@ export class PubSubClient {
       if (this.#listens) await this.#listening(signal);
       if (this.#listens) this.#replies.expect(order.job_id, trace);
       await this.#publish(order, trace);
-      return { video_id: order.job_id, state: "queued" };
+      return withBothNames({ video_id: order.job_id, state: "queued" });
     });
   }
 
@@ -63,7 +64,7 @@ export class PubSubClient {
   async wait(videoId, { signal, request, traceparent } = {}) {
     jobId("video_id", videoId);
     if (request) {
-      const order = checked({ ...request, job_id: videoId });
+      const order = checked({ ...requestOf(request), job_id: videoId });
       return videoOfCompletion(await this.#exchange(order, traceOf(traceparent), true, signal));
     }
     if (!this.#replies.expects(videoId)) {
@@ -92,7 +93,17 @@ export class PubSubClient {
     return await this.#overHttp("onProgress").onProgress(videoId, listener, options);
   }
 
-  /** The client of the facade, for `plan`, `list`, `spend` and all else that Pub/Sub can't answer. */
+  /** Clips, price and time of a request, by HTTP. Nothing is made or written. */
+  async plan(request, options) {
+    return await this.#overHttp("plan").plan(request, options);
+  }
+
+  /** A page of jobs, by HTTP. */
+  async list(filters, options) {
+    return await this.#overHttp("list").list(filters, options);
+  }
+
+  /** The client of the facade, for `spend`, `replay` and all else that Pub/Sub can't answer. */
   get http() {
     return this.#overHttp("http");
   }

@@ -8,6 +8,7 @@
 import { flag, labels, moment, oneOf, pattern, text, usd, whole } from "./fields.js";
 import { reference } from "./image.js";
 import { invalid } from "./invalid.js";
+import { withWireNames } from "./names.js";
 import { buildPrompt, checkedScene, durationOf, hasVisibleTexts } from "./scene.js";
 import { lengthOf, SPACES, stripped } from "./text.js";
 import { hasVisibleText } from "./visible.js";
@@ -53,6 +54,9 @@ const DEFAULTS = {
 
 /** The keys of a request. */
 export const REQUEST_KEYS = ["job_id", "scene", "prompt", "duration_seconds", ...Object.keys(OPTIONAL)];
+
+/** The request with the names of the API: its keys may be in camelCase. */
+export const requestOf = (given) => withWireNames(given, REQUEST_KEYS);
 
 /** The request with its prompt, duration and defaults. Throws a ReelbusError for the first invalid field. */
 export function checkedRequest(given) {

@@ -2,6 +2,7 @@
 
 import { createClient } from "./client.js";
 import { ReelbusError } from "./errors.js";
+import { requestOf } from "./request.js";
 
 const IDLE_MS = 2_000;
 
@@ -16,7 +17,7 @@ export async function made(build, { signal, ...fields } = {}) {
   try {
     const order = await build(signal);
     client ??= createClient();
-    return await client.generate({ ...order, ...fields }, { signal });
+    return await client.generate({ ...order, ...requestOf(fields) }, { signal });
   } catch (error) {
     throw signal?.aborted ? error : inOldWords(error);
   } finally {

@@ -7,6 +7,7 @@ import { createHash, randomUUID } from "node:crypto";
 
 import { ReelbusError } from "./errors.js";
 import { invalid } from "./invalid.js";
+import { requestOf } from "./request.js";
 import { wire } from "./wire.js";
 
 const KEPT_MS = 30 * 60_000; // as long as a facade keeps it
@@ -16,8 +17,9 @@ const PASSING = [502, 503, 504];
 const kept = new Map(); // digest of a call → {id, until}, the oldest first
 
 /** The result of `work` for the request with an id. `work` also gets whether the caller named the id. */
-export async function withId(address, request, work) {
-  if (request === null || typeof request !== "object") throw invalid("", "must be an object");
+export async function withId(address, given, work) {
+  if (given === null || typeof given !== "object") throw invalid("", "must be an object");
+  const request = requestOf(given);
   if ((request.job_id ?? null) !== null) return await work(request, true);
   const text = address + wire(request);
   const before = kept.size > 0 ? taken(digestOf(text)) : null;

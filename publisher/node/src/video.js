@@ -2,6 +2,7 @@
 
 import { erased, failureOf } from "./errors.js";
 import { uploaded } from "./log.js";
+import { withBothNames } from "./names.js";
 
 const FROM_VIEW = [
   "video_url",
@@ -39,16 +40,23 @@ export function videoOfView(view) {
 
 /** The video in a completion message. Throws the failure of the job. */
 export function videoOfCompletion(completion) {
-  const { job_id, state, error, request, timings, erased_at } = completion;
-  if (state !== "succeeded") throw failureOf(error, job_id);
-  if (erased_at) throw erased(job_id);
-  return told({
+  const { error, ...video } = outcomeOfCompletion(completion, completion.job_id);
+  if (error) throw error;
+  return told(video);
+}
+
+/** The video in a completion message, or `{error}` with the failure of the job. */
+export function outcomeOfCompletion(completion, videoId) {
+  const { state, error, request, timings, erased_at } = completion;
+  if (state !== "succeeded") return { error: failureOf(error, videoId) };
+  if (erased_at) return { error: erased(videoId) };
+  return {
     ...pick(request ?? {}, FROM_VIEW),
     ...pick(completion, FROM_VIEW),
     duration_seconds: request?.duration_seconds ?? completion.duration_seconds,
-    video_id: job_id,
-    generation_time: timings.ended_at,
-  });
+    video_id: videoId,
+    generation_time: timings?.ended_at,
+  };
 }
 
 /** The video in an answer with status 200. */
@@ -56,7 +64,7 @@ export const videoOfAnswer = (body) => told(body);
 
 function told(video) {
   uploaded(video);
-  return { ...video, success: true };
+  return withBothNames({ ...video, success: true });
 }
 
 const pick = (from, names) =>
