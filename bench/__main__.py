@@ -6,12 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import google, growth, inflight, pictures, polling, queues, renderer, startup, telemetry, waiting
+from bench import checks, google, growth, inflight, pictures, polling, queues, renderer, startup, telemetry, waiting
 from bench.figure import Figure
 from bench.report import keep, table
 from schemas.errors import Unavailable
 
 BENCHMARKS: Mapping[str, Callable[[], Sequence[Figure]]] = {
+    "checks": checks.measure,
     "google": google.measure,
     "growth": growth.measure,
     "inflight": inflight.measure,

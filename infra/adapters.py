@@ -5,6 +5,7 @@ An adapter is imported only if a URL asks for it: the embedded default loads not
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from schemas.ports import (
     JobStore,
     ParkedJobs,
     Statistics,
+    VideoChecker,
     VideoModel,
     VideoStore,
 )
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_CHECKERS_AT_MOST = 4
+"""Each takes one core and about 100 MB."""
 CHECK_S = 20
 """A service that does not answer delays the start by no more than this."""
 
@@ -134,6 +138,14 @@ class Adapters:
         from infra.media.editor import FileEditor
 
         return FileEditor()
+
+    async def checker(self) -> VideoChecker:
+        """Open the checker, which looks at finished videos in child processes."""
+        from infra.media.checker import ChildChecker
+
+        checker = ChildChecker(min(_CHECKERS_AT_MOST, os.cpu_count() or 1))
+        self.close_at_exit(checker.aclose)
+        return checker
 
     async def database(self, path: Path) -> "Database":
         """Open the one connection of this process to a file, which the bus and the job store share."""

@@ -7,7 +7,7 @@ ids, and may do what concerns all of them: dead letters, decisions about doubtfu
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from publisher.context import PublisherContext, find, view
+from publisher.context import PublisherContext, find, view, with_checks
 from schemas.domain.job import Job
 from schemas.domain.projections import JobView
 from schemas.errors import NotFound, ReelbusError
@@ -60,3 +60,8 @@ async def find_for(ctx: PublisherContext, access: Access, job_id: str) -> Job:
 async def view_for(ctx: PublisherContext, access: Access, job: Job) -> JobView:
     """Return the job as this caller sees it: an operator by its stored id."""
     return await view(ctx, job, caller=access.jobs_of)
+
+
+async def page_for(ctx: PublisherContext, access: Access, job: Job) -> JobView:
+    """Return the job as this caller sees it on a page of its own: with the checks of its video."""
+    return await with_checks(ctx, job, await view_for(ctx, access, job))

@@ -22,6 +22,7 @@ from schemas.ports import (
     Statistics,
     VideoStore,
 )
+from schemas.services.checks import read_checks
 from schemas.wire.caller_names import to_shown_id, to_stored_id
 from schemas.wire.request import VideoRequest
 from schemas.wire.webhook_address import AddressPolicy
@@ -123,7 +124,16 @@ async def place_of(ctx: PublisherContext, job_id: str, caller: str | None) -> st
 
 async def status(ctx: PublisherContext, job_id: str, *, caller: str | None = None) -> JobView:
     """Return the view of a job. Raises `NotFound`, as `find` does."""
-    return await view(ctx, await find(ctx, job_id, caller=caller), caller=caller)
+    job = await find(ctx, job_id, caller=caller)
+    return await with_checks(ctx, job, await view(ctx, job, caller=caller))
+
+
+async def with_checks(ctx: PublisherContext, job: Job, shown: JobView) -> JobView:
+    """Return the view with the checks of its video, which usually are a file in the store. Lists do not read it."""
+    if shown.checks is not None or job.state is not JobState.SUCCEEDED:
+        return shown
+    checks = await read_checks(ctx.videos, job)
+    return shown.model_copy(update={"checks": checks}) if checks else shown
 
 
 async def view(ctx: PublisherContext, job: Job, *, caller: str | None = None) -> JobView:

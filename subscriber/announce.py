@@ -12,6 +12,7 @@ from schemas.domain.job import Job
 from schemas.domain.projections import completion_of, defect_of, rejection
 from schemas.errors import Conflict, NotFound, ReelbusError, Unavailable
 from schemas.ports import COMPLETIONS, Delivery
+from schemas.services.checks import read_checks
 from schemas.services.update import get_job, save_event
 from schemas.wire.message import encode_completion, encode_rejection
 from subscriber.context import WorkerContext
@@ -26,7 +27,10 @@ async def announce(ctx: WorkerContext, job: Job) -> Job:
     message = encode_completion(
         completion, at=ctx.clock.now(), traceparent=job.traceparent, caller=job.caller, defect=defect_of(job)
     )
-    message = replace(message, attributes={**message.attributes, **fallback_attributes(job)})
+    attributes = {**message.attributes, **fallback_attributes(job)}
+    if ctx.checks and (checks := await read_checks(ctx.videos, job)):
+        attributes["checks"] = checks.summary
+    message = replace(message, attributes=attributes)
     await ctx.bus.publish(COMPLETIONS, message)
     logger.info("announced the end of a job", extra={"action": "announced", "job_id": job.job_id, "state": job.state})
     return await save_event(ctx.jobs, job, Announced(at=ctx.clock.now())) if job.completion_due else job

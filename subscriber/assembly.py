@@ -141,6 +141,7 @@ async def _deliver(ctx: WorkerContext, job: Job, *, edits: bool) -> ev.Stored:
             height=probe.height,
             duration_seconds=probe.duration_seconds,
             size_bytes=final.stat().st_size,
+            checks=await ctx.checks.check(ctx.videos, job, final) if ctx.checks else None,
         )
     return ev.Stored(at=ctx.clock.now(), result=result, defect=defect)
 
@@ -199,6 +200,7 @@ async def _adopt(ctx: WorkerContext, job: Job, final: Path, ours: Probe) -> Prob
             return found
         wrong = f"it lasts {found.duration_seconds:.2f} s, not {ours.duration_seconds:.2f} s"
     logger.error("replaced a stored final file", extra={**_about(job, "final_replaced"), "reason": wrong})
+    await ctx.videos.delete(job.checks_name)
     await ctx.videos.delete(job.final_name)
     if not await ctx.videos.put(job.final_name, final, content_type="video/mp4"):
         raise Unavailable(f"another worker stores {job.final_name} at this moment", retry_after_s=1)

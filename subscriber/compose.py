@@ -25,6 +25,7 @@ from schemas.errors import Unavailable
 from schemas.former import former_names
 from schemas.ports import WEBHOOKS
 from subscriber.budget_guard import BudgetGuard
+from subscriber.checks import VideoChecks
 from subscriber.context import WorkerContext
 from subscriber.courier.courier import Courier, CourierContext
 from subscriber.rate_limit import SubmitRateLimiter
@@ -76,11 +77,21 @@ async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]
             heartbeats=await adapters.heartbeats(settings.jobs_url),
             parked=await adapters.jobs_parked(settings.jobs_url),
             deliveries=await adapters.deliveries(settings.jobs_url),
+            checks=None if settings.checks == "off" else await _open_checks(adapters, settings),
             deadlines=settings.deadlines,
             search_every_s=settings.search_every_s,
             cancel_look_s=settings.cancel_look_s,
         )
         yield _trace(ctx, settings, telemetry) if telemetry else ctx
+
+
+async def _open_checks(adapters: Adapters, settings: WorkerSettings) -> VideoChecks:
+    return VideoChecks(
+        checker=await adapters.checker(),
+        rules=settings.check_rules,
+        within_s=settings.check_within_s,
+        in_record=settings.checks == "record",
+    )
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from schemas.domain.clip import Clip
 from schemas.domain.job import Job
 from schemas.ports import Bus, Clock, Deliveries, Editor, Heartbeats, JobStore, ParkedJobs, VideoModel, VideoStore
 from subscriber.budget_guard import BudgetGuard
+from subscriber.checks import VideoChecks
 from subscriber.policy import Deadlines
 from subscriber.rate_limit import SubmitRateLimiter
 
@@ -70,6 +71,8 @@ class WorkerContext:
     """Without it every job runs in the order of the bus."""
     deliveries: Deliveries | None = None
     """The webhook deliveries; None in a deployment without webhooks."""
+    checks: VideoChecks | None = None
+    """How finished videos are looked at; None if they are not."""
     deadlines: Deadlines = field(default_factory=Deadlines)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the worker stops: from then on it sends no submit."""

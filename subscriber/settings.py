@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from schemas.domain.budget_setting import Limits
+from schemas.domain.checks import CheckRules, RulesSetting
 from schemas.settings import Settings
 from subscriber.policy import Deadlines
 from subscriber.retention import RetentionPolicy
@@ -36,6 +37,15 @@ class WorkerSettings(Settings):
     workers: int = Field(default=1, ge=1, description="How many workers share the quota and the jobs.")
 
     budgets: Limits = Field(default=(), description="Limits of spending, as a JSON list; see docs/budgets.md.")
+
+    checks: Literal["beside", "record", "off"] = Field(
+        default="beside",
+        description="Where the checks of each finished video go: a file beside it, or also record and completion.",
+    )
+    check_within_s: float = Field(default=30, gt=0, le=600, description="How long the checks may delay a job's end.")
+    check_rules: RulesSetting = Field(
+        default=CheckRules(), description="Other thresholds, as JSON; see docs/checks.md."
+    )
 
     retention_days: int = Field(
         default=0, ge=0, le=36_500, description="Jobs that ended so long ago are erased to a tombstone; 0: never."

@@ -50,6 +50,7 @@ def format_job(view: JobView, *, file: Path | None = None) -> str:
         "video": view.video_url,
         "file": file or view.gcs_path,
         "defect": view.defect,
+        "checks": view.checks.summary.replace(",", ", ") if view.checks else None,
         "reason": view.error.message if view.error else None,
     }
     return "\n".join(f"{name:<10} {value}" for name, value in rows.items() if value)

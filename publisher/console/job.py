@@ -8,11 +8,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from publisher.access import Access, find_for, view_for
+from publisher.access import Access, find_for, page_for
 from publisher.console.live import digest_of_page, open_stream
 from publisher.console.rendering import digest_of, render, render_part
 from publisher.console.webhooks import ERRORS, deliveries_of
-from publisher.context import outline
+from publisher.context import outline, with_checks
 from publisher.facade.call import Call
 from publisher.facade.errors import public_view
 from publisher.facade.middleware import access_of
@@ -52,6 +52,7 @@ def parts_of(view: JobView, access: Access) -> dict[str, str]:
             view.notice,
             view.error,
             view.defect,
+            view.checks and view.checks.summary,
             view.fallback,
         ),
         "job-screen": digest_of(view.gcs_path, view.erased_at, *(() if view.gcs_path else (*state, view.progress))),
@@ -66,7 +67,7 @@ async def show_job(call: Call) -> Response:
     ctx, access = call.state["ctx"], access_of(call)
     access.check("read", "operate")
     job = await find_for(ctx, access, call.path_params["video_id"])
-    view = public_view(await view_for(ctx, access, job))
+    view = public_view(await page_for(ctx, access, job))
     body = request_as_json(job.request, view.video_id)
     return await render(
         call,
@@ -146,7 +147,7 @@ class _LiveJob:
         access = access_of(self._call)
         self._job, position = await self._watched.look(news_at)
         seen = await outline(self._call.state["ctx"], self._job, caller=access.jobs_of, queue_position=position)
-        view = public_view(seen)
+        view = public_view(await with_checks(self._call.state["ctx"], self._job, seen))
         self._context = await context_of(self._call, self._job, view)
         return parts_of(view, access)
 

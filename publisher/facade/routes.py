@@ -7,7 +7,7 @@ from functools import partial
 
 from starlette.responses import JSONResponse, Response
 
-from publisher.access import find_for, view_for
+from publisher.access import find_for, page_for, view_for
 from publisher.facade.call import Call, ClientDisconnected, wait_for_disconnect
 from publisher.facade.errors import GONE, error_response
 from publisher.facade.middleware import access_of, traceparent_of
@@ -42,7 +42,7 @@ async def show(call: Call) -> Response:
         except (Draining, TooManyWaiters) as error:
             return error_response(error, video_id=video_id, status_url=status_url(call, video_id))
     ctx = call.state["ctx"]
-    return json_response(await view_for(ctx, access, await find_for(ctx, access, video_id)))
+    return json_response(await page_for(ctx, access, await find_for(ctx, access, video_id)))
 
 
 async def delete(call: Call) -> Response:

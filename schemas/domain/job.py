@@ -12,10 +12,11 @@ from pydantic_core import to_json
 
 from schemas.domain.budget import Reserved
 from schemas.domain.clip import Clip
-from schemas.domain.object_names import final_name, poster_name
+from schemas.domain.object_names import checks_name, final_name, poster_name
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged, Failure, NewerRecord
 from schemas.versioning import Stored
+from schemas.wire.checks import Checks
 from schemas.wire.request import StoredRequest, VideoRequest
 from schemas.wire.types import Moment, Priority, Usd
 
@@ -43,6 +44,8 @@ class Result(Stored):
     height: int
     duration_seconds: float
     size_bytes: int
+    checks: Checks | None = None
+    """Only if `REELBUS_CHECKS` asks for it here: release 0.1.0 refuses a record with this key."""
 
 
 class ClientCall(Stored):
@@ -187,6 +190,11 @@ class Job(Stored):
     def poster_name(self) -> str:
         """The name of the still picture of the finished video."""
         return poster_name(self.created_at, self.job_id)
+
+    @property
+    def checks_name(self) -> str:
+        """The name of the file with the checks of the finished video, unless the record holds them."""
+        return checks_name(self.created_at, self.job_id)
 
     def clip_in(self, *states: ClipState) -> Clip | None:
         """Return the first clip in one of these states."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 FINALS = "generated-videos/"
 POSTERS = "posters/"
+CHECKS = "checks/"
 REFERENCES = "references/"
 WORK = "work/"
 REFERRERS = "referrers/"
@@ -24,6 +25,11 @@ def final_name(created_at: datetime, job_id: str) -> str:
 def poster_name(created_at: datetime, job_id: str) -> str:
     """Return the name of the still picture of the finished video."""
     return f"{POSTERS}{_stem(created_at, job_id)}.jpg"
+
+
+def checks_name(created_at: datetime, job_id: str) -> str:
+    """Return the name of the file with the checks of the finished video."""
+    return f"{CHECKS}{_stem(created_at, job_id)}.json"
 
 
 def work_prefix(job_id: str, clip: int, attempt: int) -> str:

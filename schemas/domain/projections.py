@@ -11,6 +11,7 @@ from schemas.domain.fallback import Fallback, fallback_of
 from schemas.domain.job import Job, Transition
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import DELIVERED_AS_IT_CAME, Category, Charged, Failure
+from schemas.wire.checks import Checks
 from schemas.wire.completion import Completion, Outcome, Timings
 from schemas.wire.types import Moment, Usd
 
@@ -35,6 +36,7 @@ def completion_of(job: Job, *, video_url: str | None) -> Completion:
         error=job.failure,
         timings=timings_of(job),
         labels=job.request.labels,
+        checks=result.checks if result and not job.erased_at else None,
         erased_at=job.erased_at,
     )
 
@@ -151,6 +153,9 @@ class JobView(BaseModel):
     width: int | None = None
     height: int | None = None
     defect: str | None = Field(default=None, description="What is wrong with a video that is delivered all the same.")
+    checks: Checks | None = Field(
+        default=None, description="What a look at the video found. Lists and events leave it out by default."
+    )
     error: Failure | None = None
     notice: str | None = Field(default=None, description="What keeps the job from going on, if that is no state of it.")
     caller: str | None = Field(default=None, description="Whose job it is; null for one that was made without a key.")
@@ -206,6 +211,7 @@ def view_of(
         width=result.width if result else None,
         height=result.height if result else None,
         defect=defect_of(job),
+        checks=result.checks if result and not job.erased_at else None,
         error=job.failure,
         notice=notice,
         caller=job.caller,

@@ -49,6 +49,7 @@ def tombstone_of(job: Job, at: datetime) -> Job:
     update = {
         "request": request,
         "clips": tuple(_erase_clip(clip) for clip in job.clips),
+        "result": job.result.model_copy(update={"checks": None}) if job.result else None,
         "failure": _erase_failure(job.failure),
         "cancel_reason": None,
         "waiting_for": None,

@@ -41,6 +41,7 @@ from schemas.ports.job_store import (
 )
 from schemas.ports.parked_jobs import ParkedJob, ParkedJobs
 from schemas.ports.statistics import Backlog, Statistics, WorkerBeat
+from schemas.ports.video_checker import NotMeasured, VideoChecker
 from schemas.ports.video_model import (
     Answer,
     Foreign,
@@ -87,6 +88,7 @@ __all__ = [
     "JobStore",
     "LastBeat",
     "Missing",
+    "NotMeasured",
     "ParkedJob",
     "ParkedJobs",
     "Poster",
@@ -95,6 +97,7 @@ __all__ = [
     "Statistics",
     "StoredFile",
     "Subscription",
+    "VideoChecker",
     "VideoModel",
     "VideoStore",
     "WorkerBeat",

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_
 
 from schemas.errors import Charged, Failure
 from schemas.versioning import STORED, Stored
+from schemas.wire.checks import Checks
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import Moment, Usd
 
@@ -76,6 +77,9 @@ class Completion(Stored):
     error: Annotated[Failure, BeforeValidator(_read_failure)] | None = None
     timings: Timings = Timings()
     labels: dict[str, str] = Field(default_factory=dict)
+    checks: Checks | None = Field(
+        default=None, description="What a look at the video found; only if the workers are set to send it."
+    )
     erased_at: Moment | None = Field(default=None, description="Since then the prompt and the files are gone.")
 
     @model_validator(mode="after")

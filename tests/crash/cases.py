@@ -54,6 +54,8 @@ class Case:
     """What the model does to the first submits."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     """Asked for beside the order."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of the processes, beside the house's own."""
 
     @property
     def id(self) -> str:
@@ -148,3 +150,18 @@ def windows(ground: str) -> list[Case]:
         )
     )
     return [*found, unsent, *refused]
+
+
+def checks() -> list[Case]:
+    """The look at a finished video, which the other cases leave out: it needs a process of its own."""
+    points = (
+        "before checker.measure #1",
+        "after checker.measure #1",
+        "before videos.put checks #1",
+        "after videos.put checks #1",
+        "before videos.fetch checks #1",
+    )
+    return [
+        Case(ground="embedded", side="worker", order="omni", point=point, settings={"CHECKS": "beside"})
+        for point in points
+    ]

@@ -19,7 +19,7 @@ import publisher.facade.server
 import subscriber.compose
 from infra.adapters import Adapters
 from publisher.cli import reelbus
-from schemas.ports import Bus, Editor, JobStore, VideoModel, VideoStore
+from schemas.ports import Bus, Editor, JobStore, VideoChecker, VideoModel, VideoStore
 from subscriber.__main__ import main as worker
 from subscriber.courier.courier import CourierContext
 from tests.crash.answers import AnswerTap
@@ -71,6 +71,10 @@ class WatchedAdapters(HouseAdapters):
     async def editor(self) -> Editor:
         """Tapped."""
         return cast("Editor", self._tapped("editor", await super().editor()))
+
+    async def checker(self) -> VideoChecker:
+        """Tapped."""
+        return cast("VideoChecker", self._tapped("checker", await super().checker()))
 
     def _tapped(self, port: str, target: object, tap: type[Tap] = Tap) -> Tap:
         return tap(port, target, self._points, self._labels)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.crash.cases import GROUNDS, LISTS, Case, matrix, points_file, windows, written_down
+from tests.crash.cases import GROUNDS, LISTS, Case, checks, matrix, points_file, windows, written_down
 from tests.crash.verdict import Verdict
 
-CASES = [*matrix(), *(case for ground in GROUNDS for case in windows(ground))]
+CASES = [*matrix(), *(case for ground in GROUNDS for case in windows(ground)), *checks()]
 pytestmark = pytest.mark.timeout(1800)
 
 

@@ -65,6 +65,10 @@ export interface Completion {
   timings?: Timings;
   labels?: Labels1;
   /**
+   * What a look at the video found; only if the workers are set to send it.
+   */
+  checks?: Checks | null;
+  /**
    * Since then the prompt and the files are gone.
    */
   erased_at?: string | null;
@@ -186,4 +190,66 @@ export interface Timings {
 }
 export interface Labels1 {
   [k: string]: string;
+}
+/**
+ * The result of the local checks of one video.
+ */
+export interface Checks {
+  /**
+   * The version of the rules, for example 2026-11.
+   */
+  rules: string;
+  changed_rules?: ChangedRules;
+  /**
+   * How long the checks took.
+   */
+  checked_in_ms?: number;
+  flags?: Flag[];
+  /**
+   * Where the picture changes at once, in seconds.
+   */
+  cuts?: number[];
+  /**
+   * Integrated loudness (EBU R 128).
+   */
+  loudness_lufs?: number | null;
+  /**
+   * The highest peak between the samples.
+   */
+  true_peak_dbtp?: number | null;
+  /**
+   * How alike the first frame and the reference image are: 1 is the same.
+   */
+  first_frame_ssim?: number | null;
+  /**
+   * Why nothing could be measured; such a video is not bad.
+   */
+  unchecked?: string | null;
+}
+/**
+ * The thresholds that the operator has set to another value.
+ */
+export interface ChangedRules {
+  [k: string]: number;
+}
+/**
+ * One thing about the video that a person should look at. It fails no job.
+ */
+export interface Flag {
+  /**
+   * black, frozen, flicker, cut, letterbox, pillarbox, silent, partly_silent, too_loud, too_quiet, no_audio_track, first_frame_differs; later versions may add codes.
+   */
+  code: string;
+  /**
+   * Where it begins; absent for the whole video.
+   */
+  from_seconds?: number | null;
+  /**
+   * Where it ends.
+   */
+  to_seconds?: number | null;
+  /**
+   * What was measured, in the unit of its rule.
+   */
+  value?: number | null;
 }
