@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -110,6 +110,7 @@ def _be(
     """In the new process."""
     from tests.crash.launch import run
 
+    vars(current_process())["_config"]["daemon"] = False  # a worker has children of its own
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
