@@ -2,11 +2,13 @@
 # that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations into .venv at once would break it
-.PHONY: help demo demo-pythons demo-gcp serve node test test-processes test-gcp deploy-check run-deploy-check soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check clients check generated format clean lock packages browser pictures install-run install-dev install-browser install-bench
+.PHONY: slow others-clients help demo demo-pythons demo-gcp serve node test test-processes test-gcp deploy-check run-deploy-check soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check clients check generated format clean lock packages browser pictures install-run install-dev install-browser install-bench
 BIN := .venv/bin
 # Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 # Compiled modules are kept, whatever the environment says: the tests start a process hundreds of times.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore tests/mixed --ignore tests/container --ignore tests/browser
+ALL_TESTS = PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore tests/container --ignore tests/browser
+PYTEST = $(ALL_TESTS) --ignore tests/mixed
+SERIAL = tests/fairness/test_kills.py tests/gcp/test_runbook.py
 CHAOS = $(JOBS:%=--jobs %) $(KILLS:%=--kills %) $(SEED:%=--seed %) $(MINUTES:%=--minutes %)
 
 help: ## Show this list
@@ -51,14 +53,20 @@ pictures: install-browser ## Make the pictures of the console in the README anew
 	@scripts/find-chromium >/dev/null
 	$(BIN)/python -m tests.browser.pictures
 
-clients: install-dev ## The clients of others against a real facade and worker, answers lost and a facade killed: OpenAI for Python and Node, MCP, AsyncAPI's parser
+clients: others-clients ## The clients of others against a real facade and worker, answers lost and a facade killed: OpenAI for Python and Node, MCP, AsyncAPI's parser
+	CLIENTS=1 $(BIN)/pytest -q -n 4 tests/clients
+
+others-clients: install-dev
 	$(BIN)/python -m venv --clear build/clients
 	build/clients/bin/python -m pip install -qq --no-deps --only-binary :all: --require-hashes -r requirements/clients.txt
 	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix tests/clients
-	CLIENTS=1 $(BIN)/pytest -q -n 4 tests/clients
+
+slow: install-dev node others-clients ## `soak`, `clients` and `mixed-versions` in one run, which takes half of their time: they mostly wait; 6 minutes
+	CLIENTS=1 $(ALL_TESTS) -n 6 -m slow $(SERIAL:%=--ignore %) tests
+	$(BIN)/pytest -q -p no:xdist -m slow tests/gcp/test_runbook.py
 
 soak: install-dev node ## Minutes: 80 jobs at once through two killed workers, 16 power cuts, the longest films, what waits for leases
-	$(PYTEST) -n 5 -m slow --ignore tests/fairness/test_kills.py --ignore tests/gcp/test_runbook.py tests
+	$(PYTEST) -n 5 -m slow $(SERIAL:%=--ignore %) tests
 	$(BIN)/pytest -q -p no:xdist -m slow tests/gcp/test_runbook.py
 
 long: install-dev node ## 20 minutes: 200 power cuts, 200 jobs through two killed workers, and a flood of 2,000 on the emulators

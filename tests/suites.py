@@ -40,10 +40,16 @@ PROCESSES = (
 option of the command line with every hostile value."""
 
 
+SLOW = ("tests/clients/", "tests/mixed/")
+"""Minutes of waiting: for a check that is due after two, for leases of the emulators, for another version's start."""
+
+
 def mark_by_place(items: Iterable[pytest.Item]) -> None:
-    """Mark the tests of `PROCESSES`."""
+    """Mark the tests of `PROCESSES` and `SLOW`."""
     for item in items:
-        if item.nodeid.startswith(PROCESSES) and not item.get_closest_marker("quick"):
+        if item.nodeid.startswith(SLOW):
+            item.add_marker("slow")
+        elif item.nodeid.startswith(PROCESSES) and not item.get_closest_marker("quick"):
             item.add_marker("processes")
 
 
