@@ -1,22 +1,33 @@
-"""Sum what was spent, from the ledgers of all jobs. A job whose prompt was erased still counts."""
+"""Sum what was spent, from the ledgers of all jobs. A job whose prompt was erased still counts.
 
-from collections.abc import Callable, Mapping
-from datetime import date
+The store adds up equal entries (`Statistics.ledger`), and the rules of `Clip` say what one of them cost. Only a sum by
+label reads the records.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 
 from publisher.context import PublisherContext
 from schemas.domain.clip import Clip
-from schemas.domain.job import Job
 from schemas.errors import Invalid
-from schemas.ports import JobQuery
+from schemas.ports import JobQuery, LedgerLine
 from schemas.services.job_pages import read_pages
 from schemas.wire.types import Usd
 
 PAGE_SIZE = 200
 
-Key = Callable[[Job, Clip], str | None]
+Key = Callable[[LedgerLine], str | None]
+KEYS: Mapping[str, Key] = {
+    "model": lambda line: line.clip.planned.model,
+    "project": lambda line: line.project_id,
+    "caller": lambda line: line.caller,
+    "day": lambda line: line.day.isoformat(),
+}
+"""What amounts are grouped by."""
 
 
 class Amounts(BaseModel):
@@ -34,6 +45,14 @@ class Amounts(BaseModel):
 
     def __bool__(self) -> bool:
         return bool(self.charged_usd or self.unknown_usd or self.reserved_usd)
+
+    def __mul__(self, count: int) -> "Amounts":
+        return Amounts(
+            clips=self.clips * count,
+            charged_usd=self.charged_usd * count,
+            unknown_usd=self.unknown_usd * count,
+            reserved_usd=self.reserved_usd * count,
+        )
 
     def __add__(self, other: "Amounts") -> "Amounts":
         return Amounts(
@@ -62,21 +81,63 @@ class Spend(BaseModel):
 
 
 async def spend(ctx: PublisherContext, *, by: str | None = None, since: date | None = None) -> Spend:
-    """Sum the amounts of all jobs, grouped by `by`. Reads every record. Raises `Invalid` for an unknown `by`."""
-    key_of = _parse_by(by) if by else None
+    """Sum the amounts of all jobs, grouped by `by`. Raises `Invalid` for an unknown `by`."""
+    kind, colon, label = (by or "").partition(":")
+    if by is not None and (kind not in (*KEYS, "label") or bool(label) != (kind == "label") or (colon and not label)):
+        raise Invalid(f"by must be model, project, caller, day or label:KEY, not {by!r}", field="by")
     sums: dict[str | None, Amounts] = {}
-    async for page in read_pages(ctx.jobs, JobQuery(priced=True, limit=PAGE_SIZE)):
-        for job, clip in ((each, clip) for each in page for clip in each.clips):
-            amounts = amounts_of(clip)
-            if amounts and (since is None or submit_day(job, clip) >= since):
-                key = key_of(job, clip) if key_of else None
-                sums[key] = sums.get(key, Amounts()) + amounts
+    async for key, line in _read_by_label(ctx, label) if label else _read_by(ctx, KEYS.get(kind, lambda _: None)):
+        if since is None or line.day >= since:
+            sums[key] = sums.get(key, Amounts()) + amounts_of(line.clip) * line.count
     groups = sorted(
-        (Group(key=key, **dict(amounts)) for key, amounts in sums.items()), key=lambda group: group.key or ""
+        (Group(key=key, **dict(amounts)) for key, amounts in sums.items() if amounts), key=lambda group: group.key or ""
     )
     if by != "day":  # days stay in order; other groups are sorted by their cost
         groups.sort(key=lambda group: -(group.charged_usd + group.unknown_usd))
     return Spend(by=by, since=since, groups=groups if by else [], total=sum(sums.values(), Amounts()))
+
+
+async def _read_by(ctx: PublisherContext, key_of: Key) -> AsyncIterator[tuple[str | None, LedgerLine]]:
+    async for line in LedgerWalk(ctx):
+        yield key_of(line), line
+
+
+async def _read_by_label(ctx: PublisherContext, label: str) -> AsyncIterator[tuple[str | None, LedgerLine]]:
+    """Yield each entry with its job's value of this label, from the records."""
+    async for page in read_pages(ctx.jobs, JobQuery(priced=True, limit=PAGE_SIZE)):
+        for job, clip in ((each, clip) for each in page for clip in each.clips):
+            line = LedgerLine(
+                caller=job.caller, project_id=job.request.project_id, day=job.submit_day(clip), clip=clip, count=1
+            )
+            yield job.request.labels.get(label), line
+
+
+class LedgerWalk:
+    """Walks over the pages of all ledgers, at most `pages_at_most` of them. `is_complete` says if that was all."""
+
+    def __init__(
+        self,
+        ctx: PublisherContext,
+        *,
+        written_since: datetime | None = None,
+        caller: str | None = None,
+        pages_at_most: int | None = None,
+    ) -> None:
+        assert ctx.statistics is not None
+        self._read = partial(ctx.statistics.ledger, written_since=written_since, caller=caller)
+        self._pages_at_most = pages_at_most
+        self.is_complete = False
+
+    async def __aiter__(self) -> AsyncIterator[LedgerLine]:
+        page = await self._read()
+        pages = 1
+        while True:
+            for line in page.lines:
+                yield line
+            self.is_complete = page.cursor is None
+            if self.is_complete or pages == self._pages_at_most:
+                return
+            page, pages = await self._read(cursor=page.cursor), pages + 1
 
 
 def amounts_of(clip: Clip) -> Amounts:
@@ -88,25 +149,3 @@ def amounts_of(clip: Clip) -> Amounts:
         unknown_usd=price * clip.unresolved_submits,
         reserved_usd=price if clip.unused_reservations else Decimal(0),
     )
-
-
-def submit_day(job: Job, clip: Clip) -> date:
-    """Return the day, in UTC, on which the clip was sent for the last time."""
-    return (clip.submitting_at or job.created_at).date()
-
-
-def _parse_by(by: str) -> Key:
-    kind, colon, label = by.partition(":")
-    if kind == "label" and label:
-        return lambda job, _: job.request.labels.get(label)
-    if colon or kind not in _KEYS:
-        raise Invalid(f"by must be model, project, caller, day or label:KEY, not {by!r}", field="by")
-    return _KEYS[kind]
-
-
-_KEYS: Mapping[str, Key] = {
-    "model": lambda _, clip: clip.planned.model,
-    "project": lambda job, _: job.request.project_id,
-    "caller": lambda job, _: job.caller,
-    "day": lambda job, clip: submit_day(job, clip).isoformat(),
-}

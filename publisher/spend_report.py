@@ -1,7 +1,7 @@
 """What was spent in a period, for the HTTP API and its pages: in all, today, this month, and by model, project and day.
 
-Sums come from the ledgers, so that a report reads each job that was written in the period. Reports are kept for some
-seconds, and a process makes one at a time.
+Sums come from the ledgers of the jobs that were written in the period. Reports are kept for some seconds, and a process
+makes one at a time. Where each job that is read costs money, a report reads a bounded number, and says so.
 """
 
 import asyncio
@@ -16,12 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from publisher.access import Access
 from publisher.caps import Cap, read_caps
 from publisher.context import PublisherContext
-from publisher.spend import PAGE_SIZE, Amounts, Group, amounts_of, submit_day
-from schemas.domain.clip import Clip
-from schemas.domain.job import Job
+from publisher.spend import KEYS, Amounts, Group, LedgerWalk, amounts_of
 from schemas.errors import Invalid
-from schemas.ports import JobQuery
-from schemas.services.job_pages import read_pages
+from schemas.ports import LedgerLine
 from schemas.wire.types import Moment
 
 DAYS_AT_MOST = 92
@@ -29,7 +26,7 @@ KEPT_S = 15.0
 _REPORTS_AT_MOST = 64
 _GROUPS_AT_MOST = 1000
 _OTHERS = "(others)"
-_DIMENSIONS = ("model", "project", "caller", "day")
+_INCOMPLETE = "Only the newest jobs are counted, since the period has too many: `reelbus spend` counts all of them."
 _COLUMNS = ("group", "key", "clips", "charged_usd", "unknown_usd", "reserved_usd")
 
 
@@ -48,6 +45,7 @@ class SpendReport(BaseModel):
     by_caller: list[Group] = Field(description="Only for an operator.")
     by_day: list[Group]
     caps: list[Cap] = Field(description="The limits of spending; only for an operator, since callers share them.")
+    notice: str | None = Field(default=None, description="Why the sums are not those of all jobs; null if they are.")
 
 
 class _Sums:
@@ -56,22 +54,20 @@ class _Sums:
     def __init__(self, since: date, today: date) -> None:
         self._since, self._today = since, today
         self.total, self.day, self.month = Amounts(), Amounts(), Amounts()
-        self.groups: dict[str, dict[str | None, Amounts]] = {name: {} for name in _DIMENSIONS}
+        self.groups: dict[str, dict[str | None, Amounts]] = {name: {} for name in KEYS}
 
-    def add(self, job: Job, clip: Clip) -> None:
-        """Add one entry of a ledger, to every sum that it belongs to."""
-        amounts = amounts_of(clip)
+    def add(self, line: LedgerLine) -> None:
+        """Add equal entries of ledgers, to every sum that they belong to."""
+        amounts, day = amounts_of(line.clip) * line.count, line.day
         if not amounts:
             return
-        day = submit_day(job, clip)
         self.day += amounts if day == self._today else Amounts()
         self.month += amounts if (day.year, day.month) == (self._today.year, self._today.month) else Amounts()
         if day < self._since:
             return
         self.total += amounts
-        keys = (clip.planned.model, job.request.project_id, job.caller, day.isoformat())
-        for name, key in zip(_DIMENSIONS, keys, strict=True):
-            group = self.groups[name]
+        for name, key_of in KEYS.items():
+            group, key = self.groups[name], key_of(line)
             group[key] = group.get(key, Amounts()) + amounts
 
     def largest(self, name: str) -> list[Group]:
@@ -115,11 +111,10 @@ class SpendReports:
 async def _make_report(ctx: PublisherContext, access: Access, since: date, today: date) -> SpendReport:
     as_of, sums = ctx.clock.now(), _Sums(since, today)
     begin = datetime.combine(min(since, today.replace(day=1)), time(), UTC)
-    query = JobQuery(caller=access.jobs_of, written_since=begin, priced=True, limit=PAGE_SIZE)
-    async for page in read_pages(ctx.jobs, query):
-        for job in page:
-            for clip in job.clips:
-                sums.add(job, clip)
+    at_most = ctx.statistics.ledger_pages_at_most if ctx.statistics else None
+    walk = LedgerWalk(ctx, caller=access.jobs_of, written_since=begin, pages_at_most=at_most)
+    async for line in walk:
+        sums.add(line)
     return SpendReport(
         since=since,
         as_of=as_of,
@@ -131,6 +126,7 @@ async def _make_report(ctx: PublisherContext, access: Access, since: date, today
         by_caller=sums.largest("caller") if access.is_operator else [],
         by_day=sums.largest("day"),
         caps=await read_caps(ctx) if access.is_operator else [],
+        notice=None if walk.is_complete else _INCOMPLETE,
     )
 
 
@@ -145,7 +141,7 @@ def to_csv(report: SpendReport) -> str:
 
 
 def _rows(report: SpendReport) -> Iterator[tuple[object, ...]]:
-    groups: Mapping[str, list[Group]] = {name: getattr(report, f"by_{name}") for name in _DIMENSIONS}
+    groups: Mapping[str, list[Group]] = {name: getattr(report, f"by_{name}") for name in KEYS}
     for name, found in groups.items():
         for group in found:
             yield name, _harmless(group.key or ""), *_amounts(group)

@@ -4,7 +4,7 @@ Every store keeps it as the same JSON text: without defaults, and with the keys 
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from pydantic import Field, ValidationError
@@ -134,6 +134,10 @@ class Job(Stored):
     def waits_for_turn(self) -> bool:
         """True after the job was parked, until its first submit."""
         return self.waiting_for in WAITS_FOR_TURN.values()
+
+    def submit_day(self, clip: Clip) -> date:
+        """Return the day, in UTC, on which the clip was sent for the last time."""
+        return (clip.submitting_at or self.created_at).date()
 
     @property
     def queue_key(self) -> str:

@@ -40,7 +40,7 @@ from schemas.ports.job_store import (
     ProgressReports,
 )
 from schemas.ports.parked_jobs import ParkedJob, ParkedJobs
-from schemas.ports.statistics import Backlog, Statistics, WorkerBeat
+from schemas.ports.statistics import Backlog, LedgerLine, LedgerPage, Statistics, WorkerBeat
 from schemas.ports.video_checker import NotMeasured, VideoChecker
 from schemas.ports.video_model import (
     Answer,
@@ -87,6 +87,8 @@ __all__ = [
     "JobQuery",
     "JobStore",
     "LastBeat",
+    "LedgerLine",
+    "LedgerPage",
     "Missing",
     "NotMeasured",
     "ParkedJob",

@@ -1,10 +1,11 @@
-"""Numbers for operators about jobs, messages and workers, which the store reads from its indexes."""
+"""Numbers for operators about jobs, money, messages and workers, which the store reads from its indexes or adds up."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
+from schemas.domain.clip import Clip
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
 
@@ -29,11 +30,46 @@ class Backlog:
     """When the oldest one was published; None if there is none, or if its publisher sent no time."""
 
 
-class Statistics(Protocol):
-    """Counts and extremes. Each call reads an index, and its work is bounded.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerLine:
+    """Entries of ledgers that cost the same, were sent on the same day, and belong to one caller and project."""
 
-    A new adapter must guarantee that counts stop at their limit. `tests/contract/test_statistics.py` proves it.
+    caller: str | None
+    project_id: str | None
+    day: date
+    """The day, in UTC, on which the clip was sent for the last time."""
+    clip: Clip
+    """One of the entries."""
+    count: int
+    """How many entries are like it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerPage:
+    """Lines of some jobs. Other pages may have equal lines."""
+
+    lines: Sequence[LedgerLine]
+    cursor: str | None
+    """The cursor of the next page; None on the last page."""
+
+
+class Statistics(Protocol):
+    """Counts, extremes and sums. The work of each call is bounded.
+
+    A new adapter must guarantee that counts stop at their limit, and that the pages of a ledger have each priced entry
+    of a job that does not change meanwhile exactly once. `tests/contract/test_statistics.py` proves it.
     """
+
+    ledger_pages_at_most: int | None
+    """How many pages of a ledger a report on a web page may read; None if a page costs no money."""
+
+    async def ledger(
+        self, *, written_since: datetime | None = None, caller: str | None = None, cursor: str | None = None
+    ) -> LedgerPage:
+        """Return a page of the entries that have a price.
+
+        Jobs that were last written before `written_since` are left out, as far as the store can.
+        """
 
     async def count(self, state: JobState, *, at_most: int) -> int:
         """Return how many jobs are in this state. Counting stops at `at_most`."""

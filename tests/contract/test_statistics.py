@@ -1,19 +1,38 @@
-"""What every store counts for an operator."""
+"""What every store counts and adds up for an operator."""
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+import infra.embedded.statistics
+import infra.gcp.firestore.statistics
 from infra.adapters import Adapters
-from schemas.domain.states import JobState
-from schemas.ports import Bus, Heartbeats, JobStore, Statistics, Subscription
+from publisher.spend import amounts_of
+from schemas.domain.budget import Reserved
+from schemas.domain.clip import Clip
+from schemas.domain.job import Job
+from schemas.domain.states import ClipState, JobState
+from schemas.errors import Category, Charged, Failure
+from schemas.ports import (
+    WRITTEN_AFTER_CREATION,
+    Bus,
+    Heartbeats,
+    JobStore,
+    LedgerLine,
+    Statistics,
+    Subscription,
+)
 from schemas.wire.message import Message
 from tests.contract.conftest import ADAPTERS
-from tests.contract.test_jobs import a_job
+from tests.contract.test_jobs import NOON, a_job
 from tests.gcp.emulated import Project
+from tests.unit.makers import a_plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,3 +101,87 @@ async def test_what_waits_on_the_bus(backend: Backend) -> None:
     assert found is not None
     assert found.oldest_at is not None
     assert (found.messages, found.oldest_at.second) == (3, 0)
+
+
+PREFIX = "work/job/0/1/"
+DOUBT = Failure(category=Category.UPSTREAM, code="lost", message="It is unknown.", charged=Charged.UNKNOWN)
+CAUSES = (None, *(DOUBT.model_copy(update={"charged": charged}) for charged in Charged))
+RESERVED = Reserved(scope="all", period="2026-01", slice=3, usd=Decimal("0.40"))
+
+
+def every_entry() -> list[Clip]:
+    """Entries that differ in each field that an amount depends on, also in combinations that no worker writes."""
+    planned = a_plan().clips[0]
+    differing = product(
+        (Decimal("0.1"), Decimal(0)),
+        ClipState,
+        CAUSES,
+        ((), ("operations/late",)),
+        ((), (PREFIX,), (PREFIX, "work/job/0/2/")),
+        ((), (RESERVED,)),
+        (None, f"{PREFIX}clip.mp4"),
+    )
+    return [
+        Clip(
+            index=index,
+            planned=planned.model_copy(update={"price_usd": price}),
+            state=state,
+            cause=cause,
+            late=late,
+            lost_prefixes=lost,
+            reserved=reserved,
+            output=output,
+            submitting_at=NOON - timedelta(days=3),
+        )
+        for index, (price, state, cause, late, lost, reserved, output) in enumerate(differing)
+    ]
+
+
+def count_lines(lines: Iterable[LedgerLine]) -> Counter[tuple[object, ...]]:
+    """How many entries have the same caller, project, day, model and amounts."""
+    counted = Counter[tuple[object, ...]]()
+    for line in lines:
+        key = (line.caller, line.project_id, line.day, line.clip.planned.model, *dict(amounts_of(line.clip)).values())
+        counted[key] += line.count
+    return counted
+
+
+async def read_all(statistics: Statistics, caller: str | None = None) -> list[LedgerLine]:
+    page = await statistics.ledger(caller=caller)
+    lines = list(page.lines)
+    while page.cursor is not None:
+        page = await statistics.ledger(caller=caller, cursor=page.cursor)
+        lines += page.lines
+    return lines
+
+
+async def test_a_ledger_has_each_priced_entry_once(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (infra.embedded.statistics, infra.gcp.firestore.statistics):
+        monkeypatch.setattr(module, "LEDGER_JOBS", 5)
+    entries, jobs = every_entry(), list[Job]()
+    entries[0] = entries[0].model_copy(update={"submitting_at": None})
+    for number, start in enumerate(range(0, len(entries), 48)):
+        job = a_job(
+            f"j{number}", minute=number // 2, project_id=("p", None)[number % 2], caller=("c", None)[number % 3 > 0]
+        )
+        jobs.append(await backend.jobs.create(job.model_copy(update={"clips": tuple(entries[start : start + 48])})))
+    for caller in (None, "c"):
+        expected = [
+            LedgerLine(
+                caller=job.caller, project_id=job.request.project_id, day=job.submit_day(clip), clip=clip, count=1
+            )
+            for job in jobs
+            for clip in job.clips
+            if clip.planned.price_usd and caller in (None, job.caller)
+        ]
+        assert count_lines(await read_all(backend.statistics, caller)) == count_lines(expected)
+
+
+async def test_a_ledger_leaves_out_what_was_written_before(backend: Backend) -> None:
+    clips = tuple(every_entry()[1:3])
+    long_ago = NOON - timedelta(days=400)
+    await backend.jobs.create(a_job("new").model_copy(update={"clips": clips}))
+    found = await backend.statistics.ledger(written_since=long_ago)
+    assert sum(line.count for line in found.lines) == 2
+    tomorrow = datetime.now(UTC) + WRITTEN_AFTER_CREATION + timedelta(days=1)
+    assert (await backend.statistics.ledger(written_since=tomorrow)).lines == []

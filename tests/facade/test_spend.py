@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import infra.embedded.statistics
+from infra.embedded.statistics import SqliteStatistics
 from publisher.context import PublisherContext
 from publisher.settings import new_key
 from schemas.domain import events as ev
@@ -113,3 +115,19 @@ async def test_csv_runs_no_formula(door: Door) -> None:
 async def test_a_bad_question(door: Door, query: dict[str, str], field: str) -> None:
     answer = await door.client.get(SPEND, params=query)
     assert (answer.status_code, answer.json()["error"]["field"]) == (400, field)
+
+
+async def test_a_report_that_may_not_read_all_jobs_says_so(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Firestore, where each job that is read costs money."""
+    monkeypatch.setattr(SqliteStatistics, "ledger_pages_at_most", 1)
+    monkeypatch.setattr(infra.embedded.statistics, "LEDGER_JOBS", 1)
+    await pay(door.desk, "old", days_ago=1)
+    await pay(door.desk, "new")
+    since = str((datetime.now(UTC) - timedelta(days=2)).date())
+    body = (await door.client.get(SPEND, params={"since": since})).json()
+    assert body["total"]["clips"] == 1
+    assert body["notice"].startswith("Only the newest jobs are counted")
+    monkeypatch.setattr(SqliteStatistics, "ledger_pages_at_most", None)
+    earlier = str((datetime.now(UTC) - timedelta(days=3)).date())
+    body = (await door.client.get(SPEND, params={"since": earlier})).json()
+    assert (body["total"]["clips"], body["notice"]) == (2, None)

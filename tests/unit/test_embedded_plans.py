@@ -92,6 +92,8 @@ async def test_the_job_store_scans_nothing(database: Database) -> None:
     statistics = SqliteStatistics(database)
     await statistics.count(JobState.QUEUED, at_most=10)
     await statistics.oldest(JobState.QUEUED, limit=10)
+    for caller in (None, "c"):
+        await statistics.ledger(caller=caller)
     assert len(statements) >= 80
     assert scans(database._reader, statements) == []
 

@@ -443,6 +443,10 @@ export interface SpendReport {
    * The limits of spending; only for an operator, since callers share them.
    */
   caps: Cap[];
+  /**
+   * Why the sums are not those of all jobs; null if they are.
+   */
+  notice: string | null;
 }
 /**
  * Amounts in US dollars; each amount counts in one field only.
