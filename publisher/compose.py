@@ -23,6 +23,7 @@ from infra.parent import exit_with_parent
 from infra.telemetry.opening import open_telemetry
 from infra.webhooks.poster import HttpPoster
 from infra.webhooks.secrets import open_secrets
+from infra.webhooks.signing_keys import open_signing_keys
 from publisher.context import PublisherContext, QueueLimit
 from publisher.doctor import examine_workers, no_jobs_yet
 from publisher.settings import PublisherSettings
@@ -101,6 +102,7 @@ async def open_context(
             deliveries=await adapters.deliveries(settings.jobs_url),
             webhook_policy=settings.webhook_policy if webhook_secrets.exist else None,
             webhook_secrets=webhook_secrets.of if webhook_secrets.exist else None,
+            webhook_keys=open_signing_keys(settings),
             poster=poster,
             planner=_LazyPlanner(settings),
             limits=settings.budgets,

@@ -26,6 +26,7 @@ from schemas.services.checks import read_checks
 from schemas.wire.caller_names import to_shown_id, to_stored_id
 from schemas.wire.request import VideoRequest
 from schemas.wire.webhook_address import AddressPolicy
+from schemas.wire.webhook_keys import SigningKey
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -79,6 +80,8 @@ class PublisherContext:
     """Where webhooks may go; None if none can be signed."""
     webhook_secrets: Callable[[str | None], Sequence[bytes]] | None = None
     """Returns the secrets of a caller, the one for receivers first. May read a file."""
+    webhook_keys: Sequence[SigningKey] = ()
+    """The keys of this installation that sign webhooks besides the secrets."""
     poster: Poster | None = None
     """Posts a test event."""
     planner: Planner = _no_planner

@@ -18,6 +18,7 @@ from schemas.wire.types import Moment
 from schemas.wire.validation import to_invalid
 from schemas.wire.webhook import TEST, Webhook, build_body, show_secret, sign
 from schemas.wire.webhook_address import mask_url
+from schemas.wire.webhook_keys import jwk_of, show_public_key
 
 LIMIT_MAX = 200
 _ATTEMPTS = 5
@@ -68,6 +69,30 @@ class WebhookSecret(BaseModel):
 
     secret: str = Field(description="`whsec_…`, by Standard Webhooks.")
     former: list[str] = Field(description="Secrets that sign as well, for as long as the operator rotates them.")
+    public_keys: list[str] = Field(
+        default=[], description="`whpk_…`: keys that sign for all callers (`v1a`), also at `/.well-known/jwks.json`."
+    )
+
+
+class PublicKey(BaseModel):
+    """An Ed25519 public key as JSON Web Key (RFC 8037)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kty: str
+    crv: str
+    x: str = Field(description="The 32 bytes of the key in base64url.")
+    alg: str
+    use: str
+    kid: str = Field(description="The thumbprint of the key (RFC 7638).")
+
+
+class KeySet(BaseModel):
+    """The public keys of this installation: during a rotation several, without a key none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    keys: list[PublicKey]
 
 
 def check_webhook(ctx: PublisherContext, webhook: Webhook) -> None:
@@ -120,7 +145,8 @@ async def send_test(ctx: PublisherContext, url: str, *, caller: str | None) -> W
     now, event_id = ctx.clock.now(), f"test-{secrets.token_hex(8)}"
     body = build_body({}, event_id=event_id, kind=TEST, at=now, status_url="").encode()
     known = await asyncio.to_thread(ctx.webhook_secrets, caller)
-    result = await ctx.poster.post(webhook.url, body, sign(known, webhook_id=event_id, at=now, body=body))
+    headers = sign(known, webhook_id=event_id, at=now, body=body, keys=ctx.webhook_keys)
+    result = await ctx.poster.post(webhook.url, body, headers)
     return WebhookTest(status=result.status, ms=result.ms, error=result.error)
 
 
@@ -129,7 +155,13 @@ async def read_secret(ctx: PublisherContext, *, caller: str | None) -> WebhookSe
     if ctx.webhook_secrets is None:
         raise NotFound(str(_no_webhooks()))
     first, *others = map(show_secret, await asyncio.to_thread(ctx.webhook_secrets, caller))
-    return WebhookSecret(secret=first, former=others)
+    keys = [show_public_key(key.public) for key in ctx.webhook_keys]
+    return WebhookSecret(secret=first, former=others, public_keys=keys)
+
+
+def list_public_keys(ctx: PublisherContext) -> KeySet:
+    """Return the public keys with which anyone verifies the `v1a` signatures of this installation."""
+    return KeySet(keys=[PublicKey.model_validate(jwk_of(key.public)) for key in ctx.webhook_keys])
 
 
 async def replay_failed(ctx: PublisherContext, *, since: datetime | None, url_prefix: str = "") -> Sequence[str]:

@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from schemas.errors import Invalid
 from schemas.wire.webhook import parse_secrets
 from schemas.wire.webhook_address import AddressPolicy, parse_policy
+from schemas.wire.webhook_keys import parse_signing_keys
 
 
 def _check_utf8(path: Path) -> Path:
@@ -67,7 +68,8 @@ class Addresses(BaseModel):
     )
     webhook_secrets: SecretStr = Field(
         default=SecretStr(""),
-        description="Masters that callers' webhook secrets are derived from: whsec_…, with commas; all of them sign.",
+        description="Masters that callers' webhook secrets are derived from: whsec_…, with commas; all of them sign. "
+        "Ed25519 keys of this installation, whsk_…, sign besides.",
     )
     webhook_networks: str = Field(
         default="", description="Networks that webhooks may reach beside public addresses: 10.1.0.0/16, with commas."
@@ -105,7 +107,10 @@ class Addresses(BaseModel):
         """Refuse what would only fail at the first webhook."""
         parse_policy(self.webhook_networks, self.webhook_ports)
         try:
-            parse_secrets(self.webhook_secrets.get_secret_value())
+            text, has_own_master = self.webhook_secrets.get_secret_value(), self.jobs_url.startswith("sqlite:")
+            if parse_signing_keys(text) and not parse_secrets(text) and not has_own_master:
+                raise ValueError("must have a master whsec_ beside its keys whsk_")
+            parse_secrets(text)
         except ValueError as error:
             raise ValueError(f"REELBUS_WEBHOOK_SECRETS {error}") from None
         return self

@@ -21,6 +21,7 @@ from infra.parent import exit_with_parent
 from infra.telemetry.opening import open_telemetry
 from infra.webhooks.poster import HttpPoster
 from infra.webhooks.secrets import open_secrets
+from infra.webhooks.signing_keys import open_signing_keys
 from schemas.errors import Unavailable
 from schemas.former import former_names
 from schemas.ports import WEBHOOKS
@@ -116,6 +117,7 @@ async def open_courier(ctx: WorkerContext, settings: WorkerSettings) -> AsyncIte
             poster=poster,
             clock=ctx.clock,
             secrets_of=webhook_secrets.of,
+            keys=open_signing_keys(settings),
             facade_url=settings.facade_url,
         )
     )

@@ -80,6 +80,7 @@ ROUTES = [
     ExactRoute(f"/api/webhooks/deliveries/{DELIVERY_ID}/replay", webhooks.replay, methods=["POST"]),
     ExactRoute("/api/webhooks/test", webhooks.test, methods=["POST"]),
     ExactRoute("/api/webhooks/secret", webhooks.secret),
+    ExactRoute(webhooks.KEYS_PATH, webhooks.public_keys),
     ExactRoute("/mcp", agents.mcp, methods=["POST"]),
     ExactRoute("/videos/{gcs_path:path}", files.file),
     ExactRoute("/livez", routes.livez),

@@ -28,8 +28,8 @@ from schemas.wire.types import child_of
 
 logger = logging.getLogger(__name__)
 _FILES = "/videos/"
-_KEYLESS = OPEN_PATHS | {"/docs"}
-"""Paths that need no key: the page `/docs` is the same for every installation."""
+_KEYLESS = OPEN_PATHS | {"/docs", "/.well-known/jwks.json"}
+"""Paths that need no key: the page `/docs` is the same for every installation, and public keys are for everyone."""
 
 
 def traceparent_of(call: Call) -> str:
@@ -201,7 +201,10 @@ class AuthMiddleware:
         await self._app(scope, receive, send)
 
 
-_OWN = ("/api", "/v1", "/mcp", "/videos", "/console", "/livez", "/readyz", "/openapi.json", "/asyncapi.json", "/docs")
+_OWN = (
+    *("/api", "/v1", "/mcp", "/videos", "/console", "/livez", "/readyz"),
+    *("/openapi.json", "/asyncapi.json", "/docs", "/.well-known"),
+)
 
 
 def public_path(settings: PublisherSettings) -> str:

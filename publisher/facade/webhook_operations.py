@@ -15,6 +15,7 @@ from publisher.webhooks import LIMIT_MAX
 from schemas.domain.delivery import DeliveryState
 
 _ALWAYS = {**REFUSED, 500: FAILED, 503: UNAVAILABLE}
+_OPEN = {500: FAILED}
 
 WEBHOOK_OPERATIONS = (
     Operation(
@@ -105,5 +106,12 @@ WEBHOOK_OPERATIONS = (
             404: error_answer("This facade signs no webhooks."),
             **_ALWAYS,
         },
+    ),
+    Operation(
+        method="get",
+        path="/.well-known/jwks.json",
+        name="webhookKeys",
+        summary="The Ed25519 public keys of this installation, which verify the `v1a` signatures of all its webhooks.",
+        answers={200: Answer(words="The keys; none if the operator has set none.", model="KeySet"), **_OPEN},
     ),
 )

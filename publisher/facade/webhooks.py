@@ -13,9 +13,11 @@ from publisher.webhooks import (
     LIMIT_MAX,
     DeliveryListing,
     DeliveryView,
+    KeySet,
     WebhookSecret,
     WebhookTest,
     list_deliveries,
+    list_public_keys,
     read_secret,
     replay_delivery,
     send_test,
@@ -25,7 +27,10 @@ from schemas.domain.delivery import DeliveryState
 from schemas.errors import Invalid
 from schemas.ports import DeliveryQuery
 
-WEBHOOK_ANSWERS: tuple[type[BaseModel], ...] = (DeliveryListing, DeliveryView, WebhookTest, WebhookSecret)
+WEBHOOK_ANSWERS: tuple[type[BaseModel], ...] = (DeliveryListing, DeliveryView, WebhookTest, WebhookSecret, KeySet)
+
+KEYS_PATH = "/.well-known/jwks.json"
+_KEYS_FRESH_S = 300
 
 
 async def deliveries(call: Call) -> Response:
@@ -71,4 +76,11 @@ async def secret(call: Call) -> Response:
     access.check("submit", "operate")
     answer = json_response(await read_secret(call.state["ctx"], caller=access.caller))
     answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+async def public_keys(call: Call) -> Response:
+    """Show the public keys that sign events, to anyone: a receiver fetches them without a key of its own."""
+    answer = json_response(list_public_keys(call.state["ctx"]))
+    answer.headers["Cache-Control"] = f"public, max-age={_KEYS_FRESH_S}"
     return answer

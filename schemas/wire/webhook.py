@@ -17,6 +17,7 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator
 from schemas.versioning import Asked
 from schemas.wire.types import isoformat
 from schemas.wire.webhook_address import URL_AT_MOST, split_url
+from schemas.wire.webhook_keys import PRIVATE_PREFIX, SigningKey
 
 BODY_AT_MOST = 20_000
 """The specification recommends less than 20 kB."""
@@ -109,9 +110,11 @@ def show_secret(secret: bytes) -> str:
 
 
 def parse_secrets(text: str) -> tuple[bytes, ...]:
-    """Return the secrets of a setting, with commas between them. Raises `ValueError`."""
+    """Return the secrets of a setting, with commas between its parts. Raises `ValueError`."""
     found = []
     for part in filter(None, map(str.strip, text.split(","))):
+        if part.startswith(PRIVATE_PREFIX):
+            continue
         try:
             secret = base64.b64decode(part.removeprefix(_SECRET_PREFIX), validate=True)
         except binascii.Error:
@@ -122,9 +125,13 @@ def parse_secrets(text: str) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def sign(secrets: Sequence[bytes], *, webhook_id: str, at: datetime, body: bytes) -> dict[str, str]:
-    """Return the three headers of an attempt at that moment, with one `v1` signature for each secret."""
+def sign(
+    secrets: Sequence[bytes], *, webhook_id: str, at: datetime, body: bytes, keys: Sequence[SigningKey] = ()
+) -> dict[str, str]:
+    """Return the three headers of an attempt at that moment: a `v1` for each secret, and a `v1a` for each key."""
     timestamp = str(int(at.timestamp()))
     content = f"{webhook_id}.{timestamp}.".encode() + body
-    signatures = ["v1," + base64.b64encode(hmac.digest(secret, content, "sha256")).decode() for secret in secrets]
-    return {"webhook-id": webhook_id, "webhook-timestamp": timestamp, "webhook-signature": " ".join(signatures)}
+    signatures = [("v1", hmac.digest(secret, content, "sha256")) for secret in secrets]
+    signatures += [("v1a", key.sign(content)) for key in keys]
+    shown = " ".join(f"{version},{base64.b64encode(signature).decode()}" for version, signature in signatures)
+    return {"webhook-id": webhook_id, "webhook-timestamp": timestamp, "webhook-signature": shown}

@@ -20,6 +20,7 @@ from schemas.services.backoff import Backoff, backoff_s
 from schemas.wire.message import Message, job_id_of
 from schemas.wire.webhook import sign
 from schemas.wire.webhook_address import mask_url
+from schemas.wire.webhook_keys import SigningKey
 from subscriber.courier.bulkhead import Bulkhead
 from subscriber.courier.events import delivery_of, rebuild_body, webhook_of
 
@@ -54,6 +55,8 @@ class CourierContext:
     secrets_of: Callable[[str | None], Sequence[bytes]]
     """Returns the secrets of a caller. May read a file."""
     facade_url: str
+    keys: Sequence[SigningKey] = ()
+    """Sign each event besides the secrets."""
     keep: timedelta = timedelta(days=30)
     """For how long deliveries that ended are kept."""
     chance: Callable[[], float] = random.random
@@ -202,7 +205,7 @@ class Courier:
             began = ctx.clock.now()
             body = delivery.body.encode(errors="replace")
             secrets = await asyncio.to_thread(ctx.secrets_of, delivery.caller)
-            headers = sign(secrets, webhook_id=delivery.webhook_id, at=began, body=body)
+            headers = sign(secrets, webhook_id=delivery.webhook_id, at=began, body=body, keys=ctx.keys)
             result = await ctx.poster.post(delivery.url, body, headers)
             status = result.status
             settled = delivery.settle(result, began=began, now=ctx.clock.now(), chance=ctx.chance())

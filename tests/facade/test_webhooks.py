@@ -1,10 +1,12 @@
 """The calls about webhooks: refused addresses, listings of one caller, replays, test events and secrets."""
 
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from infra.webhooks.secrets import open_secrets
 from schemas.domain.delivery import DeliveryState
@@ -106,3 +108,31 @@ async def test_each_caller_has_its_own_secret(shop: Door) -> None:
     assert first != second
     assert first.startswith("whsec_")
     assert answers[0].headers["cache-control"] == "no-store"
+
+
+async def test_anyone_may_read_the_public_keys_and_verify_an_event_with_them(tmp_path: Path) -> None:
+    settings = settings_for(
+        tmp_path,
+        api_keys=(ACME_KNOWN,),
+        webhook_networks="127.0.0.0/8",
+        webhook_secrets=f"whsk_{base64.b64encode(bytes(range(32))).decode()}",
+    )
+    async with door_to(settings) as door, receiving(Receiver()) as receiver:
+        assert (await door.client.get(LIST)).status_code == 401
+        answer = await door.client.get("/.well-known/jwks.json")
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, max-age=300")
+        [jwk] = answer.json()["keys"]
+        acme = Customer(door, ACME)
+        assert (await acme.call("POST", "/api/webhooks/test", json={"url": receiver.url})).json()["status"] == 204
+        shown = (await acme.call("GET", "/api/webhooks/secret")).json()
+    [(headers, body)] = receiver.got
+    public = base64.urlsafe_b64decode(jwk["x"] + "=")
+    assert shown["public_keys"] == ["whpk_" + base64.b64encode(public).decode()]
+    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    v1, v1a = headers["webhook-signature"].split(" ")
+    assert v1.startswith("v1,")
+    Ed25519PublicKey.from_public_bytes(public).verify(base64.b64decode(v1a.removeprefix("v1a,")), content)
+
+
+async def test_without_a_key_the_set_is_empty(door: Door) -> None:
+    assert (await door.client.get("/.well-known/jwks.json")).json() == {"keys": []}

@@ -1,5 +1,6 @@
 """Webhooks without a network: addresses, bytes, signatures, the schedule."""
 
+import base64
 import ipaddress
 import json
 from datetime import UTC, datetime, timedelta
@@ -7,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import ValidationError
 
 from infra.webhooks.secrets import WebhookSecrets
+from infra.webhooks.signing_keys import open_signing_keys
 from publisher.settings import PublisherSettings
 from schemas.domain.delivery import ATTEMPTS, DeliveryState, PostResult
 from schemas.domain.job import new_job
@@ -22,6 +25,7 @@ from schemas.wire.completion import Outcome
 from schemas.wire.request import VideoRequest
 from schemas.wire.webhook import BODY_AT_MOST, Webhook, build_body, derive_secret, parse_secrets, show_secret, sign
 from schemas.wire.webhook_address import AddressPolicy, is_public, mask_url, parse_policy
+from schemas.wire.webhook_keys import jwk_of, show_public_key
 from tests.contract.test_deliveries import NOON, a_delivery
 
 VECTORS = json.loads((Path(__file__).parents[2] / "schemas/vectors/webhooks.json").read_text())
@@ -78,7 +82,14 @@ def test_an_operator_may_allow_networks_and_ports() -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", [{"webhook_networks": "10.1.0.1/16"}, {"webhook_ports": "0"}, {"webhook_secrets": "whsec_YQ=="}]
+    "setting",
+    [
+        {"webhook_networks": "10.1.0.1/16"},
+        {"webhook_ports": "0"},
+        {"webhook_secrets": "whsec_YQ=="},
+        {"webhook_secrets": "whsk_YQ=="},
+        {"webhook_secrets": "whsk_" + "A" * 43 + "=", "jobs": "firestore://p/d"},
+    ],
 )
 def test_a_wrong_setting_stops_the_start(setting: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="REELBUS_WEBHOOK_"):
@@ -102,6 +113,31 @@ def test_signatures_are_those_of_the_vectors(vector: dict[str, Any]) -> None:
     secrets = parse_secrets(",".join(vector["secrets"]))
     body = vector["body"].encode()
     assert sign(secrets, webhook_id=vector["headers"]["webhook-id"], at=at, body=body) == vector["headers"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["v1a"], ids=lambda vector: vector["name"])
+def test_signatures_with_keys_are_those_of_the_vectors(vector: dict[str, Any]) -> None:
+    at = datetime.fromtimestamp(int(vector["headers"]["webhook-timestamp"]), UTC)
+    settings = PublisherSettings(webhook_secrets=",".join([*vector["private_keys"], *vector["secrets"]]))
+    keys = open_signing_keys(settings)
+    assert [show_public_key(key.public) for key in keys] == vector["public_keys"]
+    assert [jwk_of(key.public) for key in keys] == vector["jwks"]
+    secrets, body = parse_secrets(settings.webhook_secrets.get_secret_value()), vector["body"].encode()
+    signed = sign(secrets, webhook_id=vector["headers"]["webhook-id"], at=at, body=body, keys=keys)
+    assert signed == vector["headers"]
+    content = f"{signed['webhook-id']}.{signed['webhook-timestamp']}.".encode() + body
+    found = [part.removeprefix("v1a,") for part in signed["webhook-signature"].split(" ") if part.startswith("v1a,")]
+    for key, signature in zip(keys, found, strict=True):
+        Ed25519PublicKey.from_public_bytes(key.public).verify(base64.b64decode(signature), content)
+
+
+def test_a_thumbprint_is_that_of_rfc_8037() -> None:
+    public = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+    assert jwk_of(public)["kid"] == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+
+
+def test_without_keys_no_library_is_loaded_and_nothing_else_is_signed() -> None:
+    assert open_signing_keys(PublisherSettings()) == ()
 
 
 def test_a_caller_has_its_own_secret_by_hkdf() -> None:

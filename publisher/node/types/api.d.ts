@@ -65,6 +65,7 @@ export interface Answers {
   DeliveryView: DeliveryView;
   WebhookTest: WebhookTest;
   WebhookSecret: WebhookSecret;
+  KeySet: KeySet;
 }
 /**
  * One page of jobs.
@@ -818,4 +819,31 @@ export interface WebhookSecret {
    * Secrets that sign as well, for as long as the operator rotates them.
    */
   former: string[];
+  /**
+   * `whpk_…`: keys that sign for all callers (`v1a`), also at `/.well-known/jwks.json`.
+   */
+  public_keys: string[];
+}
+/**
+ * The public keys of this installation: during a rotation several, without a key none.
+ */
+export interface KeySet {
+  keys: PublicKey[];
+}
+/**
+ * An Ed25519 public key as JSON Web Key (RFC 8037).
+ */
+export interface PublicKey {
+  kty: string;
+  crv: string;
+  /**
+   * The 32 bytes of the key in base64url.
+   */
+  x: string;
+  alg: string;
+  use: string;
+  /**
+   * The thumbprint of the key (RFC 7638).
+   */
+  kid: string;
 }
