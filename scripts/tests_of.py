@@ -12,6 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("schemas", "publisher", "subscriber", "infra")
+CLIENT = ("publisher", "python")
+"""The folder of the Python client, a distribution of its own: its modules are named without it."""
 AT_MOST = 3
 
 Importers = dict[str, set[str]]
@@ -26,6 +28,7 @@ def find_files() -> dict[str, str]:
             name = path.relative_to(ROOT)
             if "node_modules" not in name.parts:
                 parts = name.parent.parts if name.name == "__init__.py" else name.with_suffix("").parts
+                parts = parts[2:] if parts[:2] == CLIENT else parts
                 files[".".join(parts)] = str(name)
     return files
 

@@ -1,0 +1,33 @@
+"""Ask reelbus for videos from Python. Over Pub/Sub: `reelbus_client.pubsub`, and `reelbus_client.push`."""
+
+from reelbus_client.aio import AsyncReelbus
+from reelbus_client.client import Reelbus
+from reelbus_client.completions import Inbox, RecentEvents, UnknownMessage, decode_completion, event_id_of
+from reelbus_client.errors import ReelbusError, WaitTimeout
+from reelbus_client.models import Completion, JobView, Outcome, Scene, VideoPlan, VideoRequest, Webhook
+from reelbus_client.video import News, Video
+from reelbus_client.webhooks import WebhookEvent, WebhookRefused, WebhookVerifier
+
+__all__ = [
+    "AsyncReelbus",
+    "Completion",
+    "Inbox",
+    "JobView",
+    "News",
+    "Outcome",
+    "RecentEvents",
+    "Reelbus",
+    "ReelbusError",
+    "Scene",
+    "UnknownMessage",
+    "Video",
+    "VideoPlan",
+    "VideoRequest",
+    "WaitTimeout",
+    "Webhook",
+    "WebhookEvent",
+    "WebhookRefused",
+    "WebhookVerifier",
+    "decode_completion",
+    "event_id_of",
+]

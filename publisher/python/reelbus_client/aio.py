@@ -1,0 +1,176 @@
+"""The client for programs with an event loop: the methods of `Reelbus`, to be awaited."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Self, TypeVar
+
+import httpx
+from httpx_sse import EventSource
+
+from reelbus_client.events import AGAIN_S, STREAM_ERRORS, EventCursor
+from reelbus_client.flows import Flows, naming
+from reelbus_client.models import JobView, Listing, Quote, SpendReport, VideoPlan
+from reelbus_client.requests import RequestFields
+from reelbus_client.steps import Answer, Call, Flow, Pause, Step, limit
+from reelbus_client.transport import AWAY_AT_MOST_S, SILENCE, address_of, answer_of, error_of, timeout_of
+from reelbus_client.video import News, Video
+
+T = TypeVar("T")
+
+
+class AsyncReelbus:
+    """A client of one facade, for one event loop. Its parameters are those of `Reelbus`.
+
+    A cancelled task ends the wait, and not the job: the same call again waits for the same job.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        away_at_most_s: float = AWAY_AT_MOST_S,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        self._address = address_of(url, api_key)
+        self._away_at_most_s = away_at_most_s
+        self._flows = Flows(self._address.place, away_at_most_s)
+        self._owns_http = http is None
+        self._http = http or httpx.AsyncClient(limits=httpx.Limits(max_connections=None))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections. Jobs go on."""
+        if self._owns_http:
+            await self._http.aclose()
+
+    async def generate(
+        self, request: RequestFields, *, key: str | None = None, timeout_s: float | None = None
+    ) -> Video:
+        """Return the video, however long it takes.
+
+        The same call again after an error without an answer is the same job; `key` makes it so for ever. Raises
+        `ReelbusError`, and `WaitTimeout` after `timeout_s`; the job goes on then.
+        """
+        return await self._run(self._flows.generate(request, key), timeout_s)
+
+    async def submit(
+        self, request: RequestFields, *, key: str | None = None, timeout_s: float | None = None
+    ) -> JobView:
+        """Return the job once it is accepted. Raises `ReelbusError`."""
+        return await self._run(self._flows.submit(request, key), timeout_s)
+
+    async def wait(self, video_id: str, *, timeout_s: float | None = None) -> Video:
+        """Return the video of a job that was submitted before, here or elsewhere. Raises `ReelbusError`."""
+        return await self._run(self._flows.wait(video_id), timeout_s)
+
+    async def status(self, video_id: str) -> JobView:
+        """Return the job as it stands. Raises `ReelbusError`."""
+        return await self._run(self._flows.status(video_id))
+
+    async def cancel(self, video_id: str) -> JobView:
+        """Cancel the job and return it. A clip that the model has accepted stays charged."""
+        return await self._run(self._flows.cancel(video_id))
+
+    async def download(self, video_id: str, path: str | Path) -> Path:
+        """Wait for the video and store its file. The file is complete, or it is not there."""
+        return await self._run(self._flows.download(video_id, Path(path)))
+
+    async def plan(self, request: RequestFields) -> VideoPlan:
+        """Return clips, price and time of a request, and what would refuse it. Nothing is made or written."""
+        return await self._run(self._flows.plan(request))
+
+    async def list(self, **filters: object) -> Listing:
+        """Return a page of jobs, the newest first: `q`, `state`, `project_id`, `model`, `label`, `limit`, `cursor`."""
+        return await self._run(self._flows.list(filters))
+
+    async def spend(self, *, since: str | None = None) -> SpendReport:
+        """Return what was spent since a day such as `2026-01-31`, or since the month began."""
+        return await self._run(self._flows.spend(since))
+
+    async def quote_replay(self, video_id: str) -> Quote:
+        """Return what a replay of the job would pay for."""
+        return await self._run(self._flows.quote_replay(video_id))
+
+    async def replay(self, video_id: str, *, pay: float | None = None, life: int | None = None) -> JobView:
+        """Queue a job that ended without a video again. If that pays, `pay` and `life` are those of the quote."""
+        return await self._run(self._flows.replay(video_id, pay, life))
+
+    async def follow(self, video_id: str) -> AsyncIterator[News]:
+        """Yield each state and progress of the job; the last one is its end, with the whole `view`."""
+        with naming(video_id):
+            cursor = EventCursor(video_id, self._away_at_most_s)
+            while True:
+                try:
+                    async for news in self._read_stream(cursor):
+                        yield news
+                        if news.event == "done":
+                            return
+                    await asyncio.sleep(AGAIN_S)  # the facade is stopping, or a proxy closed the stream
+                except STREAM_ERRORS as error:
+                    await asyncio.sleep(cursor.pause_after(error).seconds)
+
+    async def _read_stream(self, cursor: EventCursor) -> AsyncIterator[News]:
+        call = Call("GET", cursor.path, headers=cursor.headers)
+        url, headers = self._address.url_of(call.path), self._address.headers_of(call)
+        async with self._http.stream("GET", url, headers=headers, timeout=SILENCE) as response:
+            if response.status_code != 200:
+                await response.aread()
+                raise cursor.refuse(response)
+            async for event in EventSource(response).aiter_sse():
+                if news := cursor.read(event):
+                    yield news
+
+    async def _run(self, flow: Flow[T], timeout_s: float | None = None) -> T:
+        flow = limit(flow, timeout_s)
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    answer = await self._perform(step)
+                except BaseException as error:  # noqa: BLE001 - the flow notes its job in it, and raises it again
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _perform(self, step: Step) -> Answer:
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return Answer()
+        url, headers = self._address.url_of(step.path), self._address.headers_of(step)
+        request = self._http.build_request(
+            step.method, url, content=step.body, headers=headers, timeout=timeout_of(step)
+        )
+        try:
+            response = await self._http.send(request, stream=True)
+            try:
+                if step.save_to and response.status_code == 200:
+                    await _save(response, step.save_to)
+                    return Answer(200)
+                await response.aread()
+                return answer_of(response)
+            finally:
+                await response.aclose()
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise error_of(error, step.video_id) from error
+
+
+async def _save(response: httpx.Response, path: Path) -> None:
+    part = path.with_name(path.name + ".part")
+    file = await asyncio.to_thread(part.open, "wb")
+    try:
+        with file:
+            async for chunk in response.aiter_bytes():
+                await asyncio.to_thread(file.write, chunk)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

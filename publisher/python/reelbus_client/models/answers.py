@@ -1,0 +1,380 @@
+"""What reelbus sends. Generated from the JSON Schemas by scripts/client_models.py. Do not edit."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field
+
+from reelbus_client.models.base import Answer
+
+
+class Charged(StrEnum):
+    """
+    Whether the provider charged for a call, as far as it is known.
+    """
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class Failure(Answer):
+    """Why something failed, so that a person can act on it."""
+
+    category: str
+    """The kind of a failure. It decides the HTTP status of the answer. Known words: invalid_request, safety_filter, auth, not_found, conflict, quota, capacity, budget, cancelled, expired, timeout, upstream, storage, internal."""
+    code: str
+    message: str
+    retryable: bool = False
+    charged: Charged = Charged.NO
+    field: str | None = None
+
+
+class Outcome(StrEnum):
+    """
+    How a completion message ends a request.
+    """
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+
+class Scene(Answer):
+    """One scene of a storyboard, with the callers' names. Its texts make the prompt of a request without one."""
+
+    title: str | None = None
+    description: str | None = None
+    visual: str | None = None
+    cameraFlow: str | None = None
+    script: str | None = None
+    backgroundMusic: str | None = None
+    timeStart: str | int | float | None = None
+    timeEnd: str | int | float | None = None
+
+
+class Timings(Answer):
+    """When the job was created, submitted, accepted and ended; None if that did not happen."""
+
+    created_at: AwareDatetime | None = None
+    submitted_at: AwareDatetime | None = None
+    accepted_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+
+
+class ClipState(StrEnum):
+    """
+    The state of one clip.
+    """
+
+    PLANNED = "planned"
+    SUBMITTING = "submitting"
+    ACCEPTED = "accepted"
+    DONE = "done"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    LATE = "late"
+
+
+class ClipView(Answer):
+    """One entry of the ledger."""
+
+    index: int
+    state: ClipState
+    model: str
+    seconds: float
+    billed_seconds: float
+    price_usd: float
+    charged: Charged
+    attempt: int
+    operation: str | None = None
+    cause: Failure | None = None
+
+
+class Fallback(Answer):
+    """The model that was asked for, the one that makes the video, the reason and the price."""
+
+    asked_for: str
+    made_by: str
+    why: str
+    price_usd: float
+    """Of the whole video, at the model that made it."""
+
+
+class JobState(StrEnum):
+    """
+    The state of a job. The last four are terminal.
+    """
+
+    QUEUED = "queued"
+    SUBMITTING = "submitting"
+    GENERATING = "generating"
+    STORING = "storing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Transition(Answer):
+    """The moment at which the job entered a state."""
+
+    state: JobState
+    at: AwareDatetime
+
+
+class JobView(Answer):
+    """A job as callers see it."""
+
+    video_id: str
+    state: JobState
+    life: int
+    progress: float
+    """Frames written of all frames by the local renderer, at most 0.95 until the video is stored; for other models estimated from the time that they usually take."""
+    queue_position: int | None = None
+    """1 is next of its caller, or else project, in its lane; only while queued, where known."""
+    waiting_for: str | None = None
+    """What the job waits for, if its state does not say so: `turn`, `batch`, `quota`, …"""
+    cancel_requested: bool = False
+    prompt: str
+    duration_seconds: int
+    quality: str
+    aspect_ratio: str
+    resolution: str
+    project_id: str | None = None
+    scene_index: int | None = None
+    labels: dict[str, str] | None = None
+    created_at: AwareDatetime
+    erased_at: AwareDatetime | None = None
+    """Since then the prompt and the files are gone."""
+    timings: Timings
+    history: list[Transition]
+    clips: list[ClipView]
+    model: str | None = None
+    fallback: Fallback | None = None
+    """Another model makes it than the one asked for."""
+    billed_seconds: float
+    cost_usd: float
+    charged: Charged
+    gcs_path: str | None = None
+    video_url: str | None = None
+    poster_url: str | None = None
+    width: int | None = None
+    height: int | None = None
+    defect: str | None = None
+    """What is wrong with a video that is delivered all the same."""
+    error: Failure | None = None
+    notice: str | None = None
+    """What keeps the job from going on, if that is no state of it."""
+    caller: str | None = None
+    """Whose job it is; null for one that was made without a key."""
+
+
+class PaymentView(Answer):
+    """One clip that would be sent to a paid model."""
+
+    clip: int
+    model: str
+    price_usd: float
+    charged_usd: float
+    """What was charged for it before, without a video."""
+    doubts: int
+    """How many earlier submits of it may have been charged."""
+
+
+class Group(Answer):
+    """The amounts of one key, which is null for jobs without that project or label."""
+
+    clips: int = 0
+    charged_usd: float = 0.0
+    unknown_usd: float = 0.0
+    reserved_usd: float = 0.0
+    key: str | None
+
+
+class Amounts(Answer):
+    """Amounts in US dollars; each amount counts in one field only."""
+
+    clips: int = 0
+    charged_usd: float = 0.0
+    unknown_usd: float = 0.0
+    reserved_usd: float = 0.0
+
+
+class PlannedClip(Answer):
+    """One paid call, which becomes one entry of the ledger."""
+
+    model: str
+    seconds: float
+    """Length of what this call adds."""
+    billed_seconds: float
+    price_usd: float
+    expected_s: float
+    """How long it usually takes, for the estimated progress."""
+    extends: bool = False
+    """Its file holds all clips before it as well."""
+
+
+class Listing(Answer):
+    """One page of jobs."""
+
+    videos: list[JobView]
+    next_cursor: str | None = None
+    """The `cursor` of the next page; null on the last page."""
+
+
+class Webhook(Answer):
+    """Where to post the end of the job. The address may hold a token: no completion and no view repeats it."""
+
+    url: str
+    """An https:// address; signed by Standard Webhooks, see docs/webhooks.md."""
+    events: Annotated[list[str], Field(max_length=4, min_length=1)] = ["succeeded", "failed", "cancelled", "expired"]
+    """Which ends are reported; by default all."""
+
+
+class Quote(Answer):
+    """What a replay would pay for."""
+
+    may_replay: bool
+    why_not: str | None
+    price_usd: float
+    payments: list[PaymentView]
+    life: int | None
+    """The life of the job; null for a dead letter."""
+
+
+class Cap(Answer):
+    """One limit in its present period."""
+
+    scope: str
+    """all, project:ID or label:KEY=VALUE"""
+    period: str
+    """After which time a limit starts again from zero, in UTC. Known words: day, month."""
+    now: str
+    """The present day or month in UTC, for example 2026-01-31 or 2026-01."""
+    limit_usd: float
+    used_usd: float
+    """Paid, perhaps paid, or reserved for a clip that is about to be sent."""
+    left_usd: float
+    opens_again: AwareDatetime
+
+
+class VideoPlan(Answer):
+    """What a generate call with this body would make."""
+
+    clips: list[PlannedClip]
+    billed_seconds: float
+    price_usd: float
+    duration_seconds: int
+    """The length of the video."""
+    cut_seconds: float
+    """What is made beyond that length, and cut off."""
+    expected_s: float
+    """How long the models usually take, one clip after the other."""
+    model: str
+    prompt: str
+    """Built from the scene if the request has none."""
+    warnings: list[str]
+    """What the caller should know about the models before it pays."""
+    budgets: list[Cap]
+    """The limits of spending that cover it; only for an operator, since others share them."""
+    budget_left_usd: float | None
+    """The least that is left of them; null without budgets."""
+    refusal: Failure | None
+    """Why it would not be made now, although the request is valid."""
+    video_id: str | None
+    """The job that exists for this id: the call would return it, and pay nothing."""
+    notice: str | None
+    """What keeps jobs from being made now, for example that no worker runs."""
+
+
+class VideoRequest(Answer):
+    """A request for one video (`reelbus.video.requested.v1`). A null counts as an absent key."""
+
+    job_id: str
+    """Idempotency key, chosen by the caller before it sends."""
+    scene: Scene | None = None
+    """Prompt and duration are built from it if they are absent."""
+    prompt: str | None = None
+    """Blanks at its ends are removed."""
+    duration_seconds: int = 5
+    """Whole seconds, exact to a frame."""
+    quality: str = "fast"
+    """The two names that callers use. Settings say which models each one stands for. Known words: fast, quality."""
+    aspect_ratio: str | None = None
+    """Known words: 16:9, 9:16."""
+    resolution: str | None = None
+    """Known words: 720p, 1080p, 4k."""
+    negative_prompt: str | None = None
+    style: str | None = None
+    seed: int | None = None
+    generate_audio: bool = True
+    reference_image: str | None = None
+    """First frame: a data: URL (PNG, JPEG, WebP; 20 MB at most, 7 MB on the bus) or a gs:// URI."""
+    model: str | None = None
+    project_id: str | None = None
+    scene_index: int | None = None
+    start_before: AwareDatetime | None = None
+    """Not started by then: expired, nothing charged."""
+    max_cost_usd: float | None = None
+    """The plan's price may not exceed this."""
+    on_unknown_submit: str = "fail"
+    """What the worker does if it can't find out whether a submit was accepted. Known words: fail, resubmit."""
+    labels: dict[str, str] | None = None
+    priority: str | None = None
+    """The lane: batch work may wait while interactive requests wait too. Known words: interactive, batch."""
+    webhook: Webhook | None = None
+    """Where the end of the job is posted. No completion repeats it."""
+
+
+class Completion(Answer):
+    """
+    The end of a job (`reelbus.video.{succeeded,failed,cancelled,expired,rejected}.v1`).
+
+    `rejected` is about a message and not about a job: the message was invalid, or a different request uses its id
+    already. Readers accept what a later version writes: keys and words that they don't know change nothing.
+    """
+
+    job_id: str | None = None
+    """None only if a rejected message has no usable id."""
+    life: int = 1
+    """1, and one more for each replay of an ended job."""
+    state: Outcome
+    request: VideoRequest | None = None
+    gcs_path: str | None = None
+    """Name in the video store, under generated-videos/."""
+    video_url: str | None = None
+    poster_path: str | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_seconds: float | None = None
+    model: str | None = None
+    billed_seconds: float = 0
+    cost_usd: float = 0.0
+    error: Failure | None = None
+    timings: Timings | None = None
+    labels: dict[str, str] | None = None
+    erased_at: AwareDatetime | None = None
+    """Since then the prompt and the files are gone."""
+
+
+class SpendReport(Answer):
+    """Amounts in US dollars. Days and months are those in UTC on which a clip was last sent."""
+
+    since: date
+    as_of: AwareDatetime
+    total: Amounts
+    today: Amounts
+    month: Amounts
+    by_model: list[Group]
+    by_project: list[Group]
+    by_caller: list[Group]
+    """Only for an operator."""
+    by_day: list[Group]
+    caps: list[Cap]
+    """The limits of spending; only for an operator, since callers share them."""
