@@ -123,6 +123,7 @@ class AsyncReelbus:
             if response.status_code != 200:
                 await response.aread()
                 raise cursor.refuse(response)
+            cursor.begin()
             async for event in EventSource(response).aiter_sse():
                 if news := cursor.read(event):
                     yield news

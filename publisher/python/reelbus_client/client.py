@@ -120,6 +120,7 @@ class Reelbus:
             if response.status_code != 200:
                 response.read()
                 raise cursor.refuse(response)
+            cursor.begin()
             for event in EventSource(response).iter_sse():
                 if news := cursor.read(event):
                     yield news

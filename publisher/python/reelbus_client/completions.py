@@ -4,6 +4,7 @@ It knows no transport. `Inbox.receive` is a callback for google-cloud-pubsub; `I
 """
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Mapping
 from threading import Lock
@@ -75,7 +76,7 @@ def decode_completion(data: bytes | str, attributes: Mapping[str, str] | None = 
     if kind and kind not in _TYPES:
         raise UnknownMessage(f"ce-type {kind[:80]!r} is not known to this version")
     try:
-        completion = Completion.model_validate_json(data)
+        completion = _read(data)
     except ValidationError as error:
         first = error.errors()[0]
         if first["loc"] == ("state",) and first["type"] == "enum":
@@ -86,6 +87,16 @@ def decode_completion(data: bytes | str, attributes: Mapping[str, str] | None = 
     if completion.state is not Outcome.SUCCEEDED and completion.error is None:
         raise invalid("error", "is required in a completion without a video")
     return completion
+
+
+def _read(data: bytes | str) -> Completion:
+    """Return the completion; without its request if only a later version can read that, for example a longer video."""
+    try:
+        return Completion.model_validate_json(data)
+    except ValidationError as error:
+        if any(detail["loc"][:1] != ("request",) for detail in error.errors()):
+            raise
+    return Completion.model_validate({name: part for name, part in json.loads(data).items() if name != "request"})
 
 
 def event_id_of(completion: Completion) -> str:

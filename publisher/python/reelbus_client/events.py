@@ -3,7 +3,7 @@
 import json
 
 import httpx
-from httpx_sse import ServerSentEvent, SSEError
+from httpx_sse import ServerSentEvent
 
 from reelbus_client.errors import ReelbusError, refusal_of
 from reelbus_client.steps import Patience, Pause
@@ -11,7 +11,7 @@ from reelbus_client.transport import answer_of, error_of
 from reelbus_client.video import News
 
 AGAIN_S = 0.5
-STREAM_ERRORS = (httpx.TransportError, SSEError)
+STREAM_ERRORS = (httpx.TransportError, ReelbusError)
 _KINDS = ("state", "progress", "done")
 """A newer facade may send others."""
 
@@ -31,10 +31,14 @@ class EventCursor:
         """The headers of the next request."""
         return {"accept": "text/event-stream", **({"last-event-id": self._last_id} if self._last_id else {})}
 
+    def begin(self) -> None:
+        """Note that a facade answers."""
+        self._patience.reset()
+        self._has_heard = True
+
     def read(self, event: ServerSentEvent) -> News | None:
         """Return what an event says; None for one that this version does not know."""
         self._patience.reset()
-        self._has_heard = True
         self._last_id = event.id or self._last_id
         if event.event not in _KINDS:
             return None

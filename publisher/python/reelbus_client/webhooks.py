@@ -1,5 +1,6 @@
 """Webhooks of reelbus: verify what arrived, by Standard Webhooks `v1`, and read it."""
 
+import re
 from collections.abc import Mapping
 
 from pydantic import AwareDatetime, ValidationError
@@ -7,6 +8,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from reelbus_client.models import Completion
 from reelbus_client.models.base import Answer
+
+_SECRET = re.compile(r"whsec_(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
 class WebhookRefused(Exception):
@@ -30,9 +33,9 @@ class WebhookVerifier:
     """Knows the secrets of a receiver: one, or several during a rotation (`reelbus webhooks secret`)."""
 
     def __init__(self, *secrets: str) -> None:
-        """Raises `ValueError` if a secret is none."""
-        if not secrets:
-            raise ValueError("a secret is required: whsec_…")
+        """Raises `ValueError` if a secret is not valid."""
+        if not secrets or not all(_SECRET.fullmatch(secret) for secret in secrets):
+            raise ValueError("a secret must be whsec_ and base64, as `reelbus webhooks secret` shows it")
         self._known = [Webhook(secret) for secret in secrets]
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> WebhookEvent:
