@@ -53,7 +53,7 @@ pictures: install-browser ## Make the pictures of the console in the README anew
 	@scripts/find-chromium >/dev/null
 	$(BIN)/python -m tests.browser.pictures
 
-clients: others-clients ## The clients of others against a real facade and worker, answers lost and a facade killed: OpenAI for Python and Node, MCP, AsyncAPI's parser
+clients: others-clients ## The clients of others and the wheel of ours, against a real facade and worker: OpenAI for Python and Node, MCP, AsyncAPI's parser
 	CLIENTS=1 $(BIN)/pytest -q -n 4 tests/clients
 
 others-clients: install-dev
@@ -113,15 +113,17 @@ check: install-dev node ## Format, lint, types, import rules, generated files an
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m schemas.export --check
 	$(BIN)/python -m publisher.facade.export --check
+	$(BIN)/python scripts/client_models.py --check
 	$(BIN)/python scripts/draw_architecture.py --check
 	$(BIN)/python scripts/tests_of.py --check
 	@if command -v npm >/dev/null; then npm run --silent check --prefix publisher/node; \
 	elif [ -n "$$CI" ]; then echo "no npm: the Node package is not checked" >&2; exit 1; \
 	else echo "no npm: the Node package is not checked" >&2; fi
 
-generated: install-dev node ## Write all that is generated: JSON Schemas, Node types and bundle, pictures; `make check` compares
+generated: install-dev node ## Write all that is generated: JSON Schemas, Python models, Node types and bundle, pictures; `make check` compares
 	$(BIN)/python -m schemas.export
 	$(BIN)/python -m publisher.facade.export
+	$(BIN)/python scripts/client_models.py
 	$(BIN)/python scripts/draw_architecture.py
 	@if command -v npm >/dev/null; then npm run --silent types --prefix publisher/node && npm run --silent bundle --prefix publisher/node; \
 	else echo "no npm: types and bundle of the Node package are not written" >&2; fi
@@ -133,7 +135,7 @@ format: install-dev ## Format the code and mend what can be mended
 lock: ## Pin the newest allowed versions afresh
 	scripts/lock --upgrade
 
-packages: install-dev ## The wheel and, with npm, the Node package, to be installed elsewhere: dist/
+packages: install-dev ## The wheels of reelbus and of the Python client and, with npm, the Node package: dist/
 	@scripts/packages
 
 clean: ## Remove everything that was made here: .venv, data of the embedded default, caches

@@ -19,6 +19,8 @@ from tests.python_client.conftest import Kind
 
 ROOT = Path(__file__).parents[2]
 _numbers = itertools.count()
+SYNC, ASYNC = (pytest.mark.parametrize("kind", [name], indirect=True) for name in ("sync", "async"))
+"""Both clients have the same rules (`Flows`): one of them shows that a rule holds."""
 _CALLER = """
 import sys
 from reelbus_client import Reelbus
@@ -71,6 +73,7 @@ async def test_a_video_from_its_price_to_its_file(house: House, tmp_path: Path, 
     assert len(house.finals()) == 1
 
 
+@SYNC
 async def test_a_cancel_a_replay_and_what_is_refused(house: House, kind: Kind) -> None:
     with house.facade() as (_, url):
         async with kind.open(url) as client:
@@ -96,6 +99,7 @@ async def test_a_cancel_a_replay_and_what_is_refused(house: House, kind: Kind) -
     assert missing.value.code == "not_found"
 
 
+@SYNC
 async def test_the_same_call_after_a_wait_that_ended_is_the_same_job(house: House, kind: Kind) -> None:
     request = short()
     with house.facade() as (_, url):
@@ -110,6 +114,7 @@ async def test_the_same_call_after_a_wait_that_ended_is_the_same_job(house: Hous
     assert len(house.finals()) == 2
 
 
+@ASYNC
 async def test_a_504_is_followed_by_a_look_and_the_next_call_is_a_new_job(house: House, kind: Kind) -> None:
     patient = House(house.folder, house.log, {"REELBUS_WAIT_S": "1"})
     request = short()
@@ -124,6 +129,7 @@ async def test_a_504_is_followed_by_a_look_and_the_next_call_is_a_new_job(house:
     assert len(house.finals()) == 2
 
 
+@SYNC
 async def test_a_lost_answer_costs_no_second_job(house: House, kind: Kind) -> None:
     with Proxy() as proxy, house.facade() as (_, url), house.worker():
         proxy.point_at(url)
@@ -134,6 +140,7 @@ async def test_a_lost_answer_costs_no_second_job(house: House, kind: Kind) -> No
     assert len(house.finals()) == 1
 
 
+@ASYNC
 async def test_a_facade_that_is_killed_and_comes_back_answers_for_the_same_job(house: House, kind: Kind) -> None:
     request = short()
     with house.facade() as (facade, url):

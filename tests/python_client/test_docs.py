@@ -1,0 +1,50 @@
+"""The receiver of webhooks in docs/python-client.md, run as it stands there, gets what a real worker posts."""
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+
+from reelbus_client import AsyncReelbus
+from schemas.wire.webhook import derive_secret, show_secret
+from tests.e2e.processes import House
+
+ROOT = Path(__file__).parents[2]
+MASTER = bytes(range(32))
+
+
+def program_of(number: int) -> str:
+    """One of the programs of the page."""
+    found = re.findall(r"```python\n(.*?)```", (ROOT / "docs/python-client.md").read_text(), re.DOTALL)
+    assert len(found) == 3
+    return str(found[number])
+
+
+def environment(**variables: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT / "publisher/python"), **variables}
+
+
+async def test_the_receiver_gets_the_end_of_a_job_once(house: House) -> None:
+    settings = {"REELBUS_WEBHOOK_NETWORKS": "127.0.0.0/8", "REELBUS_WEBHOOK_SECRETS": show_secret(MASTER)}
+    own = House(house.folder, house.log, settings)
+    secrets = f"{show_secret(bytes(40))},{show_secret(derive_secret(MASTER, None))}"
+    receiver = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program_of(1)),
+        env=environment(WEBHOOK_SECRETS=secrets, PORT="0"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert receiver.stdout
+    try:
+        hook = (await receiver.stdout.readline()).decode().strip()
+        with own.facade() as (_, url), own.worker():
+            async with AsyncReelbus(url) as client:
+                request = {"job_id": "order-1", "prompt": "A harbour at dawn", "duration_seconds": 1}
+                video = await client.generate({**request, "webhook": {"url": hook}})
+                async with asyncio.timeout(60):
+                    line = (await receiver.stdout.readline()).decode()
+    finally:
+        receiver.kill()
+        await receiver.wait()
+    assert line == f"order-1 succeeded {video.gcs_path}\n"
