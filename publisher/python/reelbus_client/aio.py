@@ -9,7 +9,7 @@ import httpx
 from httpx_sse import EventSource
 
 from reelbus_client.events import AGAIN_S, STREAM_ERRORS, EventCursor
-from reelbus_client.flows import Flows, naming
+from reelbus_client.flows import Flows, job_context
 from reelbus_client.models import JobView, Listing, Quote, SpendReport, VideoPlan
 from reelbus_client.requests import RequestFields
 from reelbus_client.steps import Answer, Call, Flow, Pause, Step, limit
@@ -104,7 +104,7 @@ class AsyncReelbus:
 
     async def follow(self, video_id: str) -> AsyncIterator[News]:
         """Yield each state and progress of the job; the last one is its end, with the whole `view`."""
-        with naming(video_id):
+        with job_context(video_id):
             cursor = EventCursor(video_id, self._away_at_most_s)
             while True:
                 try:

@@ -107,7 +107,7 @@ def failure_of(ended: dict[str, Any], video_id: str | None) -> ReelbusError:
     return ReelbusError(failure, video_id=video_id)
 
 
-def erased(video_id: str | None) -> ReelbusError:
+def to_erased(video_id: str | None) -> ReelbusError:
     """Return the error of a job that was erased."""
     message = f"job {video_id} was erased; a new video needs a new id"
     failure = Failure(category="not_found", code="erased", message=message)

@@ -31,7 +31,7 @@ _VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @contextmanager
-def naming(video_id: str) -> Iterator[str]:
+def job_context(video_id: str) -> Iterator[str]:
     """Check the id of a job. An error in the context names it."""
     if not _VIDEO_ID.fullmatch(video_id):
         raise invalid("video_id", "must have 1 to 64 letters, digits, hyphens and underscores")
@@ -79,22 +79,22 @@ class Flows:
 
     def wait(self, video_id: str) -> Flow[Video]:
         """Return the video of a job that was submitted before, here or elsewhere."""
-        with naming(video_id):
+        with job_context(video_id):
             return video_of_view((yield from self._wait({"video_id": video_id, "state": ""})))
 
     def status(self, video_id: str) -> Flow[JobView]:
         """Return the job as it stands."""
-        with naming(video_id):
+        with job_context(video_id):
             return JobView.model_validate((yield from self._job("GET", video_id)))
 
     def cancel(self, video_id: str) -> Flow[JobView]:
         """Cancel the job and return it. One that has ended stays as it is; an accepted clip stays charged."""
-        with naming(video_id):
+        with job_context(video_id):
             return JobView.model_validate((yield from self._job("DELETE", video_id)))
 
     def download(self, video_id: str, path: Path) -> Flow[Path]:
         """Store the file of a finished job under this path. The file is complete, or it is not there."""
-        with naming(video_id):
+        with job_context(video_id):
             patience = Patience(self._away_at_most_s)
             while True:
                 video = video_of_view((yield from self._wait({"video_id": video_id, "state": ""})))
@@ -123,12 +123,12 @@ class Flows:
 
     def quote_replay(self, video_id: str) -> Flow[Quote]:
         """Return what a replay of the job would pay for."""
-        with naming(video_id):
+        with job_context(video_id):
             return (yield from self._ask(Quote, "GET", f"/api/videos/{video_id}/replay"))
 
     def replay(self, video_id: str, pay: float | None, life: int | None) -> Flow[JobView]:
         """Queue a job that ended without a video again."""
-        with naming(video_id):
+        with job_context(video_id):
             body = to_json(to_fields({"pay": pay, "life": life}))
             return (yield from self._ask(JobView, "POST", f"/api/videos/{video_id}/replay", body))
 

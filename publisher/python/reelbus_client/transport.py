@@ -41,7 +41,7 @@ class Address:
 
 def address_of(url: str | None, api_key: str | None) -> Address:
     """Return the address, or else that of `REELBUS_URL`. Raises `ReelbusError` if it is none."""
-    given = (url or _setting("REELBUS_URL") or _DEFAULT_URL).rstrip("/")
+    given = (url or _read_setting("REELBUS_URL") or _DEFAULT_URL).rstrip("/")
     try:
         parts = urlsplit(given)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -49,10 +49,10 @@ def address_of(url: str | None, api_key: str | None) -> Address:
         is_address = False
     if not is_address:
         raise invalid("url", f"must be http://… or https://…, not {given!r}")
-    return Address(given, api_key or _setting("REELBUS_API_KEY"))
+    return Address(given, api_key or _read_setting("REELBUS_API_KEY"))
 
 
-def _setting(name: str) -> str | None:
+def _read_setting(name: str) -> str | None:
     """Return an environment variable without the quotation marks that `docker --env-file` keeps."""
     return os.environ.get(name, "").strip().strip("\"'").strip() or None
 

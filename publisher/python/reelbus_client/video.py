@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
-from reelbus_client.errors import erased, failure_of
+from reelbus_client.errors import failure_of, to_erased
 from reelbus_client.models import JobState, JobView
 from reelbus_client.models.answers import Fallback, Timings
 from reelbus_client.models.base import Answer
@@ -59,6 +59,6 @@ def video_of_view(view: dict[str, Any]) -> Video:
     if view["state"] != "succeeded":
         raise failure_of(view, view["video_id"])
     if view.get("erased_at"):
-        raise erased(view["video_id"])
+        raise to_erased(view["video_id"])
     known = {name: view[name] for name in Video.model_fields if name in view}
     return Video.model_validate({**known, "generation_time": view["timings"]["ended_at"]})
