@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 OpenCall = Callable[[Any], ToolCall]
 """Returns the call of a tool that a request of the transport makes: an HTTP request, or None on standard input."""
 
+ERROR_KEY = "reelbus/error"
+"""The key of `_meta` that holds the failure of a refused call, for programs."""
 _INSTRUCTIONS = (
     "Makes short videos from prompts. Call `plan` to see the price, `create` to order, then `get` until `state` is "
     "succeeded, failed, cancelled or expired. `create` with the same arguments is the same video: repeat it safely."
@@ -152,7 +154,10 @@ def _links(answer: BaseModel) -> list[ContentBlock]:
 
 
 def _refuse(request: Request[Any] | None, error: Exception) -> CallToolResult:
-    """Return an error in the words and with the codes of the HTTP API. The facade logs it with the call."""
+    """Return an error in the words and with the codes of the HTTP API. The facade logs it with the call.
+
+    An error has no structured content: the SDK for Node holds that against the schema of the tool's answer.
+    """
     if isinstance(error, Refused):
         body = ErrorBody(detail=str(error), error=error.failure)
     else:
@@ -164,5 +169,5 @@ def _refuse(request: Request[Any] | None, error: Exception) -> CallToolResult:
     return CallToolResult(
         is_error=True,
         content=[TextContent(text=body.detail)],
-        structured_content=body.model_dump(mode="json", exclude_none=True),
+        meta={ERROR_KEY: body.error.model_dump(mode="json", exclude_none=True)},
     )

@@ -16,6 +16,7 @@ from mcp_types import CallToolResult, ResourceLink, TextContent
 
 from publisher.mcp.arguments import WAIT_AT_MOST_S
 from publisher.mcp.endpoint import BODY_LIMIT_BYTES
+from publisher.mcp.server import ERROR_KEY
 from publisher.purge import purge
 from publisher.settings import new_key
 from schemas.ports import JobQuery
@@ -52,7 +53,9 @@ class Agent:
         assert answer.is_error, answer.content
         [text] = answer.content
         assert isinstance(text, TextContent)
-        error = answer.structured_content["error"]
+        assert answer.structured_content is None  # the SDK for Node refuses one that is not the tool's answer
+        assert answer.meta
+        error: dict[str, Any] = answer.meta[ERROR_KEY]
         return error["code"], text.text, error.get("field")
 
 
