@@ -1,6 +1,7 @@
 """The SDK's own client: a server that it starts itself, and a facade; lost answers and kills make no second video."""
 
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -186,6 +187,37 @@ def test_ctrl_c_ends_the_server(house: House, arguments: tuple[str, ...]) -> Non
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
     process.communicate()
+
+
+def flow_of_node(house: House, *arguments: str) -> dict[str, Any]:
+    """What the whole program found, after it made its video twice."""
+    done = subprocess.run(
+        ["node", str(Path(__file__).parent / "mcp_flow.mjs"), *arguments],
+        env={**os.environ, "REELBUS_DATA_DIR": str(house.folder), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("by", ["http", "stdio"])
+def test_the_sdk_for_node(house: House, by: str) -> None:
+    """It holds what it gets against the schemas of the tools, as most programs of agents do."""
+    if by == "stdio":
+        found = flow_of_node(house, sys.executable, "-m", "publisher", "mcp", "--worker")
+    else:
+        with house.facade() as (_, url), house.worker():
+            found = flow_of_node(house, f"{url.rstrip('/')}/mcp", "no-key")
+    assert found["tools"] == ["plan", "create", "get", "cancel", "list"]
+    assert (found["price"], found["state"], found["again"]) == (0, "succeeded", found["id"])
+    assert (found["link"]["type"], found["link"]["mimeType"]) == ("resource_link", "video/mp4")
+    assert found["refused"] == [True, "Invalid request: duration_seconds must be at most 30"]
+    assert jobs_in(house) == [found["id"]]
+    assert len(house.finals()) == 1
 
 
 def test_the_program_of_the_page_makes_a_video(house: House) -> None:
