@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 WRITE_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
+TOGETHER_TIMEOUT_S = 20.0
+"""For a commit of megabytes."""
 WORKERS_COLLECTION = "workers"
 _SLOTS = 64
 """Each process is a new owner: without slots every start would leave a document."""
@@ -71,7 +73,7 @@ class FirestoreJobs:
             together.create(self.document(job.job_id), document(job))
         with translate_errors("Firestore"):
             try:
-                written = await together.commit(retry=None, timeout=WRITE_TIMEOUT_S)
+                written = await together.commit(retry=None, timeout=TOGETHER_TIMEOUT_S)
             except Taken as error:
                 raise AlreadyExists(f"one of the jobs from {jobs[0].job_id} on exists already") from error
         return [stamp(job, result.update_time) for job, result in zip(jobs, written, strict=True)]
