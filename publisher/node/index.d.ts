@@ -1,4 +1,6 @@
 import type {
+  BatchPlan,
+  BatchView,
   DeadLetterDetail,
   DeadLetterDone,
   DeadLetters,
@@ -20,6 +22,8 @@ import type { Category, Charged, JobView } from "./types/view.js";
 
 export type { CancelRequest, Category, Charged, Completion, JobView, Scene, VideoRequest };
 export type {
+  BatchPlan,
+  BatchView,
   DeadLetterDetail,
   DeadLetterDone,
   DeadLetters,
@@ -151,12 +155,34 @@ export interface Filters {
   cursor?: string;
 }
 
+/** Up to 100 requests that become jobs together, or not at all. No two of them may be identical. */
+export type Batch = EitherName<{
+  /** Names the batch: the same call again is the same jobs. Without it the requests name the batch. */
+  batch_id?: string;
+  /** The planned prices may not exceed this together. */
+  max_cost_usd?: number;
+  /** The lane of the requests that name none. */
+  priority?: VideoRequest["priority"];
+  requests: Omit<Order, "job_id" | "jobId">[];
+}>;
+
 interface Signal {
   signal?: AbortSignal;
 }
 
 /** A client over HTTP: it can also ask for spend, replays and, with an operator's key, for trouble. */
 export interface HttpClient extends Client {
+  /** The price of the whole batch and of each video, and what would refuse it. Nothing is made or written. */
+  planBatch(batch: Batch, options?: Signal): Promise<Named<BatchPlan>>;
+  /** Orders all of its videos, or none. It is sent again while the facade is away. */
+  orderBatch(batch: Batch, options?: Signal): Promise<Named<BatchView>>;
+  /** How many jobs are in each state, and each job. */
+  batch(batchId: string, options?: Signal): Promise<Named<BatchView>>;
+  /** The batch when all of its jobs have ended. Calls `listener` with it at each look. */
+  waitForBatch(
+    batchId: string,
+    options?: Signal & { listener?: (batch: Named<BatchView>) => void },
+  ): Promise<Named<BatchView>>;
   /** What was spent since a day such as `2026-01-31`, or since the month began. */
   spend(which?: { since?: string }, options?: Signal): Promise<Named<SpendReport>>;
   /** What a replay of the job would pay for. */

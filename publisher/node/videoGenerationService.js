@@ -1115,11 +1115,78 @@ function refuse(key, value) {
   return value;
 }
 
+var PATH = "/api/videos/batch";
+var KEYS = ["batch_id", "max_cost_usd", "priority", "requests"];
 var WAIT_MS = 6e4;
-var FILTERS = ["project_id"];
-var Operations = class {
+var AWAY_AT_MOST_MS = 12e4;
+var LOOK_EVERY_MS = 500;
+var LOOK_EVERY_AT_MOST_MS = 5e3;
+var PASSING = [502, 503, 504];
+var batchIdOf = pattern(/^[A-Za-z0-9_-]{1,43}$/, "must have 1 to 43 letters, digits, hyphens and underscores");
+var Batches = class {
   #caller;
-  constructor(caller) {
+  #awayAtMostMs;
+  constructor(caller, awayAtMostMs = AWAY_AT_MOST_MS) {
+    this.#caller = caller;
+    this.#awayAtMostMs = awayAtMostMs;
+  }
+  /** The price of the whole batch and of each video, and what would refuse it. Nothing is made or written. */
+  async planBatch(batch, { signal } = {}) {
+    return await this.#call("POST", `${PATH}/plan`, bodyOf(batch), signal);
+  }
+  /** Orders all of its videos, or none. Gives the batch at once: the jobs go on. */
+  async orderBatch(batch, { signal } = {}) {
+    return await this.#patiently(new Patience(this.#awayAtMostMs), "POST", PATH, bodyOf(batch), signal);
+  }
+  /** The batch: how many jobs are in each state, and each job. */
+  async batch(batchId, { signal } = {}) {
+    return await this.#call("GET", `${PATH}/${batchIdOf("batch_id", batchId)}`, void 0, signal);
+  }
+  /** The batch when all of its jobs have ended. `listener` gets it at each look. */
+  async waitForBatch(batchId, { signal, listener = () => {} } = {}) {
+    const path = `${PATH}/${batchIdOf("batch_id", batchId)}`;
+    const patience = new Patience(this.#awayAtMostMs);
+    for (let pauseMs = LOOK_EVERY_MS; ; pauseMs = Math.min(pauseMs * 1.1, LOOK_EVERY_AT_MOST_MS)) {
+      const batch = await this.#patiently(patience, "GET", path, void 0, signal);
+      listener(batch);
+      if (batch.ended) return batch;
+      await sleep(pauseMs, signal);
+    }
+  }
+  /** Sends again while no answer comes, or one that says that the facade can't answer now. */
+  async #patiently(patience, method, path, body2, signal) {
+    for (;;) {
+      try {
+        const answer = await this.#call(method, path, body2, signal);
+        patience.heard();
+        return answer;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (error.code !== "unreachable" && !PASSING.includes(error.status)) throw error;
+        await patience.pause(error, signal, error.retryAfterMs);
+      }
+    }
+  }
+  async #call(method, path, body2, signal) {
+    const answer = await this.#caller.call(method, path, { body: body2, signal, waitMs: WAIT_MS });
+    answered(`${method} ${path}`, { status: answer.status });
+    if (answer.status >= 200 && answer.status < 300 && answer.body) return answer.body;
+    throw refusalOf(answer, null);
+  }
+};
+function bodyOf(given) {
+  const batch = withWireNames(given, KEYS);
+  const requests = Array.isArray(batch?.requests) ? batch.requests.map(requestOf) : batch?.requests;
+  asked("batch", { requests: requests?.length, batch_id: batch?.batch_id });
+  return wire({ ...batch, requests });
+}
+
+var WAIT_MS2 = 6e4;
+var FILTERS = ["project_id"];
+var Operations = class extends Batches {
+  #caller;
+  constructor(caller, awayAtMostMs) {
+    super(caller, awayAtMostMs);
     this.#caller = caller;
   }
   /** Clips, price, time and what would refuse the video. Nothing is made or written. */
@@ -1181,7 +1248,7 @@ var Operations = class {
     return await this.#sent("GET", "/api/health/workers", void 0, signal);
   }
   async #sent(method, path, body2, signal) {
-    const answer = await this.#caller.call(method, path, { body: body2, signal, videoId: null, waitMs: WAIT_MS });
+    const answer = await this.#caller.call(method, path, { body: body2, signal, videoId: null, waitMs: WAIT_MS2 });
     answered(`${method} ${path.split("?")[0]}`, { status: answer.status });
     if (answer.status === 200 && answer.body) return answer.body;
     throw refusalOf(answer, null);
@@ -1198,7 +1265,7 @@ function query(filters) {
 import { createHash, randomUUID } from "node:crypto";
 var KEPT_MS = 30 * 6e4;
 var KEPT_AT_MOST = 1e3;
-var PASSING = [502, 503, 504];
+var PASSING2 = [502, 503, 504];
 var kept = /* @__PURE__ */ new Map();
 async function withId(address2, given, work) {
   if (given === null || typeof given !== "object") throw invalid("", "must be an object");
@@ -1227,7 +1294,7 @@ function copyOf(error) {
   return Object.create(error, { message: { value: error.message, enumerable: false } });
 }
 function isAnswer(error) {
-  return error instanceof ReelbusError && error.status !== null && !PASSING.includes(error.status);
+  return error instanceof ReelbusError && error.status !== null && !PASSING2.includes(error.status);
 }
 var digestOf = (text2) => createHash("sha256").update(text2).digest("base64");
 function taken(digest) {
@@ -1295,12 +1362,12 @@ function told(video) {
 var pick = (from, names) => Object.fromEntries(names.filter((name) => name in from).map((name) => [name, from[name]]));
 
 var GENERATE = "/api/videos/generate";
-var AWAY_AT_MOST_MS = 12e4;
+var AWAY_AT_MOST_MS2 = 12e4;
 var LONGEST_ANSWER_MS = 285e3;
 var WAIT_S = 50;
-var LOOK_EVERY_MS = 1e3;
+var LOOK_EVERY_MS2 = 1e3;
 var THANKS_MS = 1e4;
-var PASSING2 = [502, 503, 504];
+var PASSING3 = [502, 503, 504];
 var RESPOND_ASYNC = "respond-async";
 var REATTACH = "reattach";
 var HttpClient = class extends Operations {
@@ -1308,9 +1375,9 @@ var HttpClient = class extends Operations {
   #caller;
   #awayAtMostMs;
   #waitS = WAIT_S;
-  constructor({ url, apiKey, awayAtMostMs = AWAY_AT_MOST_MS }) {
+  constructor({ url, apiKey, awayAtMostMs = AWAY_AT_MOST_MS2 }) {
     const caller = new Caller(url, apiKey);
-    super(caller);
+    super(caller, awayAtMostMs);
     this.#url = url;
     this.#caller = caller;
     this.#awayAtMostMs = awayAtMostMs;
@@ -1421,7 +1488,7 @@ var HttpClient = class extends Operations {
       else {
         patience.heard();
         view = value;
-        if (!waitS && !hasEnded(view.state)) await sleep(LOOK_EVERY_MS, signal);
+        if (!waitS && !hasEnded(view.state)) await sleep(LOOK_EVERY_MS2, signal);
       }
     }
     return view;
@@ -1449,7 +1516,7 @@ var outcomeOf = (promise) =>
   );
 function mayPass(error) {
   if (error.code === "unreachable") return true;
-  return error.status === 429 ? error.videoId === null : PASSING2.includes(error.status);
+  return error.status === 429 ? error.videoId === null : PASSING3.includes(error.status);
 }
 var isUnsent = (error) => error.code === "unreachable" && error.charged === "no";
 

@@ -38,6 +38,12 @@ export async function uses(): Promise<string[]> {
   const address: string = await generateVideoWithVeo(null, { title: "A harbour", sceneNumber: 7 }, "test-project", 0);
   await generateVideoWithVeo(new Uint8Array(), { title: 42 }, 42);
   const [first] = await generateMultipleSceneVideos([{ title: "A harbour" }], null, "test-project", { concurrency: 2 });
+  const batch = { maxCostUsd: 20, requests: [{ prompt: "A harbour at dawn", durationSeconds: 8 }] };
+  const { batchId, states } = await http.orderBatch(batch);
+  const ordered = await http.waitForBatch(batchId, { listener: ({ states }) => console.log(states.queued) });
+  // @ts-expect-error: each job of a batch gets its id
+  await http.planBatch({ requests: [{ prompt: "A harbour at dawn", jobId: "mine" }] });
+  if (states.failed || !ordered.ended) return [ordered.videos[0]?.videoUrl ?? ""];
   const page = await client.list({ projectId: "acme" });
   const ended = decodeCompletion({ data: Buffer.from("{}"), attributes: {} });
   if (ended?.video) return [size, ended.video.gcsPath, page.nextCursor ?? "", ended.completion.request?.prompt ?? ""];

@@ -33,7 +33,7 @@ export class HttpClient extends Operations {
 
   constructor({ url, apiKey, awayAtMostMs = AWAY_AT_MOST_MS }) {
     const caller = new Caller(url, apiKey);
-    super(caller);
+    super(caller, awayAtMostMs);
     this.#url = url;
     this.#caller = caller;
     this.#awayAtMostMs = awayAtMostMs;

@@ -1,5 +1,6 @@
 /** The calls about price, lists and trouble. Each is one HTTP call: nothing here is sent twice by the package. */
 
+import { Batches } from "./batch.js";
 import { refusalOf } from "./call.js";
 import { answered, asked } from "./log.js";
 import { withWireNames } from "./names.js";
@@ -10,10 +11,11 @@ const WAIT_MS = 60_000;
 const FILTERS = ["project_id"];
 
 /** The base of the client of one facade. */
-export class Operations {
+export class Operations extends Batches {
   #caller;
 
-  constructor(caller) {
+  constructor(caller, awayAtMostMs) {
+    super(caller, awayAtMostMs);
     this.#caller = caller;
   }
 
