@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -38,15 +39,17 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
 @pytest.fixture
 def python(tmp_path: Path) -> Path:
     """The Python of an environment that holds the client, the versions that it is tested with, and nothing else."""
-    pip = ("-m", "pip", "-qq")
-    wheel = ("wheel", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(ROOT / "publisher/python"))
-    run(sys.executable, *pip, *wheel, cwd=tmp_path)
-    [built] = tmp_path.glob("reelbus_client-*.whl")
+    pip, dist = ("-m", "pip", "-qq"), tmp_path / "dist"
+    made = run(ROOT / "scripts/packages", dist, cwd=tmp_path).split()
+    [client] = dist.glob("reelbus_client-*.whl")
+    [whole] = dist.glob("reelbus-*.whl")
+    assert {client.name, whole.name, "python-client.txt", "run.txt"} <= {*made}
+    assert not [name for name in zipfile.ZipFile(whole).namelist() if name.startswith("publisher/python")]
     run(sys.executable, "-m", "venv", tmp_path / "empty", cwd=tmp_path)
     python = tmp_path / "empty/bin/python"
-    locked = ("--only-binary", ":all:", "--require-hashes", "-r", str(ROOT / "requirements/python-client.txt"))
+    locked = ("--only-binary", ":all:", "--require-hashes", "-r", str(dist / "python-client.txt"))
     run(python, *pip, "install", "--no-deps", *locked, cwd=tmp_path)
-    run(python, *pip, "install", "--no-deps", "--no-index", built, cwd=tmp_path)
+    run(python, *pip, "install", "--no-deps", "--no-index", client, cwd=tmp_path)
     run(python, *pip, "check", cwd=tmp_path)
     return python
 
