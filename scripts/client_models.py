@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Write the models of the Python client from the JSON Schemas: `scripts/client_models.py`.
 
-With `--check` it fails if a file differs. The client has `request.py`, which is strict, and `answers.py`, which accepts
-keys and words of later versions. The generator is datamodel-code-generator; ruff formats what it writes.
+With `--check` it fails if a file differs. `request.py` is strict. `answers.py` (messages and jobs) and `api.py` (all
+other answers) accept keys and words of later versions. datamodel-code-generator makes them, and ruff formats them.
 """
 
 import json
@@ -19,11 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 MESSAGES = ROOT / "schemas/json"
 API = ROOT / "publisher/facade/api.schema.json"
 MODELS = ROOT / "publisher/python/reelbus_client/models"
-API_ANSWERS = ("Listing", "VideoPlan", "SpendReport", "Quote")
+API_ANSWERS = ("Listing", "VideoPlan", "SpendReport", "Quote", "BatchView", "BatchPlan")
 HEADER = '"""{about} Generated from the JSON Schemas by scripts/client_models.py. Do not edit."""\n'
-ABOUT = {"request": "What a caller sends.", "answers": "What reelbus sends."}
+ABOUT = {"request": "What a caller sends.", "answers": "Messages and jobs.", "api": "All other answers."}
 
-BASES = {"request": "pydantic.BaseModel", "answers": "reelbus_client.models.base.Answer"}
+ANSWER = "reelbus_client.models.base.Answer"
+BASES = {"request": "pydantic.BaseModel", "answers": ANSWER, "api": ANSWER}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -50,16 +51,34 @@ def names_in(part: Any) -> Iterable[str]:
 
 
 def answers() -> dict[str, Any]:
-    """Return the models of what reelbus sends. A model that several schemas have is that of the messages."""
+    """Return the models of messages and jobs."""
     found = {**definitions_of("completion"), **definitions_of("view")}
-    api = read(API)["$defs"]
+    return {name: to_plain(definition, is_open=True) for name, definition in found.items()}
+
+
+def api() -> dict[str, Any]:
+    """Return the models of all other answers. What is also in a message is imported from `answers`."""
+    known, definitions = answers(), read(API)["$defs"]
+    found: dict[str, Any] = {}
     missing = list(API_ANSWERS)
     while missing:
         name = missing.pop()
-        if name not in found:
-            found[name] = api[name]
-            missing += names_in(api[name])
-    return {name: to_plain(definition, is_open=True) for name, definition in found.items()}
+        if name not in known and name not in found:
+            found[name] = definitions[name]
+            missing += names_in(definitions[name])
+    return {name: import_known(to_plain(each, is_open=True), known) for name, each in sorted(found.items())}
+
+
+def import_known(part: Any, known: Iterable[str]) -> Any:
+    """Return the schema with the class of `answers` for each model that is known."""
+    if isinstance(part, list):
+        return [import_known(each, known) for each in part]
+    if not isinstance(part, dict):
+        return part
+    name = str(part.get("$ref", "")).rpartition("/")[2]
+    if name in known:
+        return {"customTypePath": f"reelbus_client.models.answers.{name}"}
+    return {key: import_known(each, known) for key, each in part.items()}
 
 
 def requests() -> dict[str, Any]:
@@ -121,7 +140,7 @@ def render(name: str, definitions: dict[str, Any]) -> str:
         enum_field_as_literal=LiteralType.All if name == "request" else None,
         set_default_enum_member=True,
         use_single_line_docstring=True,
-        strict_nullable=name == "answers",
+        strict_nullable=name != "request",
         base_class=BASES[name],
         capitalise_enum_members=True,
         collapse_root_models=True,
@@ -158,7 +177,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: scripts/client_models.py [--check]\n")
         return 2
     stale = 0
-    for name, definitions in (("request", requests()), ("answers", answers())):
+    for name, definitions in (("request", requests()), ("answers", answers()), ("api", api())):
         file, text = MODELS / f"{name}.py", render(name, definitions)
         if not arguments:
             file.write_text(text, encoding="utf-8", newline="\n")

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from publisher.plan import VideoPlan as ServerPlan
 from reelbus_client.errors import ReelbusError
-from reelbus_client.models import VideoPlan, VideoRequest
-from reelbus_client.models.answers import Completion, JobView, SpendReport
+from reelbus_client.models import SpendReport, VideoPlan, VideoRequest
+from reelbus_client.models.answers import Completion, JobView
 from reelbus_client.transport import address_of
 
 ROOT = Path(__file__).parents[2]

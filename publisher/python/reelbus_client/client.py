@@ -13,7 +13,7 @@ from reelbus_client.flows import Flows, job_context
 from reelbus_client.models import JobView, Listing, Quote, SpendReport, VideoPlan
 from reelbus_client.requests import RequestFields
 from reelbus_client.steps import Answer, Call, Flow, Pause, Step, limit
-from reelbus_client.transport import AWAY_AT_MOST_S, SILENCE, address_of, answer_of, error_of, timeout_of
+from reelbus_client.transport import AWAY_AT_MOST_S, LIMITS, SILENCE, address_of, answer_of, error_of, timeout_of
 from reelbus_client.video import News, Video
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Reelbus:
         self._away_at_most_s = away_at_most_s
         self._flows = Flows(self._address.place, away_at_most_s)
         self._owns_http = http is None
-        self._http = http or httpx.Client()
+        self._http = http or httpx.Client(limits=LIMITS)
 
     def __enter__(self) -> Self:
         return self

@@ -75,5 +75,7 @@ def error_of(error: httpx.TransportError | httpx.DecodingError, video_id: str | 
     )
 
 
+LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+"""Each call that waits for its video has a connection of its own."""
 SILENCE = httpx.Timeout(45.0, connect=_CONNECT_S)
 """Of an event stream, in which a heartbeat comes every 15 s."""

@@ -6,15 +6,14 @@ from reelbus_client.models.answers import (
     Failure,
     JobState,
     JobView,
-    Listing,
     Outcome,
-    Quote,
-    SpendReport,
-    VideoPlan,
 )
+from reelbus_client.models.api import BatchPlan, BatchView, Listing, Quote, SpendReport, VideoPlan
 from reelbus_client.models.request import CancelRequest, Scene, VideoRequest, Webhook
 
 __all__ = [
+    "BatchPlan",
+    "BatchView",
     "CancelRequest",
     "Charged",
     "Completion",

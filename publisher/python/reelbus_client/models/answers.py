@@ -1,8 +1,7 @@
-"""What reelbus sends. Generated from the JSON Schemas by scripts/client_models.py. Do not edit."""
+"""Messages and jobs. Generated from the JSON Schemas by scripts/client_models.py. Do not edit."""
 
 from __future__ import annotations
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -31,6 +30,19 @@ class Failure(Answer):
     retryable: bool = False
     charged: Charged = Charged.NO
     field: str | None = None
+
+
+class Flag(Answer):
+    """One thing about the video that a person should look at. It fails no job."""
+
+    code: str
+    """black, frozen, flicker, cut, letterbox, pillarbox, silent, partly_silent, too_loud, too_quiet, no_audio_track, first_frame_differs; later versions may add codes."""
+    from_seconds: float | None = None
+    """Where it begins; absent for the whole video."""
+    to_seconds: float | None = None
+    """Where it ends."""
+    value: float | None = None
+    """What was measured, in the unit of its rule."""
 
 
 class Outcome(StrEnum):
@@ -128,6 +140,37 @@ class Transition(Answer):
     at: AwareDatetime
 
 
+class Checks(Answer):
+    """The result of the local checks of one video."""
+
+    rules: str
+    """The version of the rules, for example 2026-11."""
+    changed_rules: dict[str, float] | None = None
+    """The thresholds that the operator has set to another value."""
+    checked_in_ms: int = 0
+    """How long the checks took."""
+    flags: Annotated[list[Flag], Field(validate_default=True)] = []
+    cuts: list[float] = []
+    """Where the picture changes at once, in seconds."""
+    loudness_lufs: float | None = None
+    """Integrated loudness (EBU R 128)."""
+    true_peak_dbtp: float | None = None
+    """The highest peak between the samples."""
+    first_frame_ssim: float | None = None
+    """How alike the first frame and the reference image are: 1 is the same."""
+    unchecked: str | None = None
+    """Why nothing could be measured; such a video is not bad."""
+
+
+class Webhook(Answer):
+    """Where to post the end of the job. The address may hold a token: no completion and no view repeats it."""
+
+    url: str
+    """An https:// address; signed by Standard Webhooks, see docs/webhooks.md."""
+    events: Annotated[list[str], Field(max_length=4, min_length=1)] = ["succeeded", "failed", "cancelled", "expired"]
+    """Which ends are reported; by default all."""
+
+
 class JobView(Answer):
     """A job as callers see it."""
 
@@ -168,129 +211,13 @@ class JobView(Answer):
     height: int | None = None
     defect: str | None = None
     """What is wrong with a video that is delivered all the same."""
+    checks: Checks | None = None
+    """What a look at the video found. Lists and events leave it out by default."""
     error: Failure | None = None
     notice: str | None = None
     """What keeps the job from going on, if that is no state of it."""
     caller: str | None = None
     """Whose job it is; null for one that was made without a key."""
-
-
-class PaymentView(Answer):
-    """One clip that would be sent to a paid model."""
-
-    clip: int
-    model: str
-    price_usd: float
-    charged_usd: float
-    """What was charged for it before, without a video."""
-    doubts: int
-    """How many earlier submits of it may have been charged."""
-
-
-class Group(Answer):
-    """The amounts of one key, which is null for jobs without that project or label."""
-
-    clips: int = 0
-    charged_usd: float = 0.0
-    unknown_usd: float = 0.0
-    reserved_usd: float = 0.0
-    key: str | None
-
-
-class Amounts(Answer):
-    """Amounts in US dollars; each amount counts in one field only."""
-
-    clips: int = 0
-    charged_usd: float = 0.0
-    unknown_usd: float = 0.0
-    reserved_usd: float = 0.0
-
-
-class PlannedClip(Answer):
-    """One paid call, which becomes one entry of the ledger."""
-
-    model: str
-    seconds: float
-    """Length of what this call adds."""
-    billed_seconds: float
-    price_usd: float
-    expected_s: float
-    """How long it usually takes, for the estimated progress."""
-    extends: bool = False
-    """Its file holds all clips before it as well."""
-
-
-class Listing(Answer):
-    """One page of jobs."""
-
-    videos: list[JobView]
-    next_cursor: str | None = None
-    """The `cursor` of the next page; null on the last page."""
-
-
-class Webhook(Answer):
-    """Where to post the end of the job. The address may hold a token: no completion and no view repeats it."""
-
-    url: str
-    """An https:// address; signed by Standard Webhooks, see docs/webhooks.md."""
-    events: Annotated[list[str], Field(max_length=4, min_length=1)] = ["succeeded", "failed", "cancelled", "expired"]
-    """Which ends are reported; by default all."""
-
-
-class Quote(Answer):
-    """What a replay would pay for."""
-
-    may_replay: bool
-    why_not: str | None
-    price_usd: float
-    payments: list[PaymentView]
-    life: int | None
-    """The life of the job; null for a dead letter."""
-
-
-class Cap(Answer):
-    """One limit in its present period."""
-
-    scope: str
-    """all, project:ID or label:KEY=VALUE"""
-    period: str
-    """After which time a limit starts again from zero, in UTC. Known words: day, month."""
-    now: str
-    """The present day or month in UTC, for example 2026-01-31 or 2026-01."""
-    limit_usd: float
-    used_usd: float
-    """Paid, perhaps paid, or reserved for a clip that is about to be sent."""
-    left_usd: float
-    opens_again: AwareDatetime
-
-
-class VideoPlan(Answer):
-    """What a generate call with this body would make."""
-
-    clips: list[PlannedClip]
-    billed_seconds: float
-    price_usd: float
-    duration_seconds: int
-    """The length of the video."""
-    cut_seconds: float
-    """What is made beyond that length, and cut off."""
-    expected_s: float
-    """How long the models usually take, one clip after the other."""
-    model: str
-    prompt: str
-    """Built from the scene if the request has none."""
-    warnings: list[str]
-    """What the caller should know about the models before it pays."""
-    budgets: list[Cap]
-    """The limits of spending that cover it; only for an operator, since others share them."""
-    budget_left_usd: float | None
-    """The least that is left of them; null without budgets."""
-    refusal: Failure | None
-    """Why it would not be made now, although the request is valid."""
-    video_id: str | None
-    """The job that exists for this id: the call would return it, and pay nothing."""
-    notice: str | None
-    """What keeps jobs from being made now, for example that no worker runs."""
 
 
 class VideoRequest(Answer):
@@ -359,22 +286,7 @@ class Completion(Answer):
     error: Failure | None = None
     timings: Timings | None = None
     labels: dict[str, str] | None = None
+    checks: Checks | None = None
+    """What a look at the video found; only if the workers are set to send it."""
     erased_at: AwareDatetime | None = None
     """Since then the prompt and the files are gone."""
-
-
-class SpendReport(Answer):
-    """Amounts in US dollars. Days and months are those in UTC on which a clip was last sent."""
-
-    since: date
-    as_of: AwareDatetime
-    total: Amounts
-    today: Amounts
-    month: Amounts
-    by_model: list[Group]
-    by_project: list[Group]
-    by_caller: list[Group]
-    """Only for an operator."""
-    by_day: list[Group]
-    caps: list[Cap]
-    """The limits of spending; only for an operator, since callers share them."""
