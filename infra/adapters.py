@@ -21,6 +21,8 @@ from schemas.ports import (
     Bus,
     Deliveries,
     Editor,
+    FilmEditor,
+    Films,
     Heartbeats,
     JobStore,
     ParkedJobs,
@@ -94,6 +96,10 @@ class Adapters:
         """Open the webhook deliveries, which are stored beside the jobs."""
         return (await self._open_stores(jobs_url)).deliveries
 
+    async def films(self, jobs_url: str) -> Films:
+        """Open the films, which are stored beside the jobs."""
+        return (await self._open_stores(jobs_url)).films
+
     async def videos(
         self, url: str, *, base_url: str, reference_buckets: str = "", scratch: Path | None = None, check: bool = False
     ) -> VideoStore:
@@ -146,6 +152,12 @@ class Adapters:
         checker = ChildChecker(min(_CHECKERS_AT_MOST, os.cpu_count() or 1))
         self.close_at_exit(checker.aclose)
         return checker
+
+    async def film_editor(self) -> FilmEditor:
+        """Open the editor of films, which joins their scenes on this machine."""
+        from infra.media.film_editor import FileFilmEditor
+
+        return FileFilmEditor()
 
     async def database(self, path: Path) -> "Database":
         """Open the one connection of this process to a file, which the bus and the job store share."""
@@ -204,11 +216,13 @@ class JobStores(NamedTuple):
     parked: ParkedJobs
     statistics: Statistics
     deliveries: Deliveries
+    films: Films
 
 
 async def _open_sqlite_stores(adapters: Adapters, address: SplitResult) -> JobStores:
     from infra.embedded.budgets import SqliteBudgets
     from infra.embedded.deliveries import SqliteDeliveries
+    from infra.embedded.films import SqliteFilms
     from infra.embedded.heartbeats import SqliteHeartbeats
     from infra.embedded.jobs import SqliteJobs
     from infra.embedded.parked import SqliteParkedJobs
@@ -222,6 +236,7 @@ async def _open_sqlite_stores(adapters: Adapters, address: SplitResult) -> JobSt
         SqliteParkedJobs(database),
         SqliteStatistics(database),
         SqliteDeliveries(database),
+        SqliteFilms(database),
     )
 
 
@@ -230,6 +245,7 @@ async def _open_firestore_stores(adapters: Adapters, address: SplitResult) -> Jo
     with google_installed():
         from infra.gcp.firestore.budgets import FirestoreBudgets
         from infra.gcp.firestore.deliveries import FirestoreDeliveries
+        from infra.gcp.firestore.films import FirestoreFilms
         from infra.gcp.firestore.jobs import FirestoreHeartbeats, FirestoreJobs
         from infra.gcp.firestore.parked import FirestoreParkedJobs
         from infra.gcp.firestore.statistics import FirestoreStatistics
@@ -242,6 +258,7 @@ async def _open_firestore_stores(adapters: Adapters, address: SplitResult) -> Jo
         FirestoreParkedJobs(jobs),
         FirestoreStatistics(jobs),
         FirestoreDeliveries(jobs),
+        FirestoreFilms(jobs),
     )
 
 

@@ -100,6 +100,7 @@ async def open_context(
             reports=FrameReports(settings.reports_dir),
             queue_limit=QueueLimit(jobs=most, starts_per_minute=settings.submits_per_minute) if most else None,
             deliveries=await adapters.deliveries(settings.jobs_url),
+            films=await adapters.films(settings.jobs_url),
             webhook_policy=settings.webhook_policy if webhook_secrets.exist else None,
             webhook_secrets=webhook_secrets.of if webhook_secrets.exist else None,
             webhook_keys=open_signing_keys(settings),

@@ -16,6 +16,7 @@ from schemas.ports import (
     Bus,
     Clock,
     Deliveries,
+    Films,
     JobStore,
     Poster,
     ProgressReports,
@@ -76,6 +77,8 @@ class PublisherContext:
     """None if a caller may queue as many jobs as it likes."""
     deliveries: Deliveries | None = None
     """The webhook deliveries; None in a deployment without webhooks."""
+    films: Films | None = None
+    """The films; None in a deployment without them."""
     webhook_policy: AddressPolicy | None = None
     """Where webhooks may go; None if none can be signed."""
     webhook_secrets: Callable[[str | None], Sequence[bytes]] | None = None

@@ -84,7 +84,7 @@ def _die(status: int, words: str) -> None:
 
 
 async def _run_worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int | None) -> None:
-    from subscriber.compose import exit_with_parent, open_context, open_courier
+    from subscriber.compose import exit_with_parent, open_context, open_courier, open_director
     from subscriber.worker import Worker
 
     stop = asyncio.Event()
@@ -103,6 +103,7 @@ async def _run_worker(settings: WorkerSettings, ready_fd: int | None, parent_fd:
         open_context(settings) as ctx,
         _open_health(ctx, settings) as show_ready,
         open_courier(ctx, settings),
+        open_director(ctx),
     ):
         worker = Worker(
             ctx=ctx,

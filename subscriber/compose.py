@@ -24,11 +24,13 @@ from infra.webhooks.secrets import open_secrets
 from infra.webhooks.signing_keys import open_signing_keys
 from schemas.errors import Unavailable
 from schemas.former import former_names
-from schemas.ports import WEBHOOKS
+from schemas.ports import FILM_SCENES, FILM_WORKERS, WEBHOOKS
 from subscriber.budget_guard import BudgetGuard
 from subscriber.checks import VideoChecks
 from subscriber.context import WorkerContext
 from subscriber.courier.courier import Courier, CourierContext
+from subscriber.films.director import Director
+from subscriber.films.scenes import FilmContext
 from subscriber.rate_limit import SubmitRateLimiter
 from subscriber.scratch import delete_stale, open_scratch_dir
 from subscriber.settings import WorkerSettings
@@ -36,7 +38,7 @@ from subscriber.settings import WorkerSettings
 if TYPE_CHECKING:
     from infra.telemetry.process import Telemetry
 
-__all__ = ["exit_with_parent", "open_context", "open_courier", "open_logs", "run_service"]
+__all__ = ["exit_with_parent", "open_context", "open_courier", "open_director", "open_logs", "run_service"]
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +81,8 @@ async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]
             parked=await adapters.jobs_parked(settings.jobs_url),
             deliveries=await adapters.deliveries(settings.jobs_url),
             checks=None if settings.checks == "off" else await _open_checks(adapters, settings),
+            films=await adapters.films(settings.jobs_url),
+            film_editor=await adapters.film_editor(),
             deadlines=settings.deadlines,
             search_every_s=settings.search_every_s,
             cancel_look_s=settings.cancel_look_s,
@@ -93,6 +97,37 @@ async def _open_checks(adapters: Adapters, settings: WorkerSettings) -> VideoChe
         within_s=settings.check_within_s,
         in_record=settings.checks == "record",
     )
+
+
+@asynccontextmanager
+async def open_director(ctx: WorkerContext) -> AsyncIterator[None]:
+    """Run a director of films beside the worker. It ends before the ports close."""
+    if ctx.films is None or ctx.film_editor is None:
+        yield
+        return
+    for subscription in (FILM_WORKERS, FILM_SCENES):
+        try:  # before the worker takes its first request: messages from before do not reach a subscription
+            await ctx.bus.check(subscription)
+        except Unavailable as error:
+            extra = {"action": "director_waits", "reason": str(error)}
+            logger.warning("films wait for their subscriptions; `reelbus setup` makes them", extra=extra)
+    director = Director(
+        FilmContext(
+            bus=ctx.bus,
+            jobs=ctx.jobs,
+            videos=ctx.videos,
+            films=ctx.films,
+            film_editor=ctx.film_editor,
+            clock=ctx.clock,
+            scratch=ctx.scratch,
+        )
+    )
+    running = asyncio.create_task(director.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 @asynccontextmanager

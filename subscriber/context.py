@@ -9,7 +9,19 @@ from pathlib import Path
 
 from schemas.domain.clip import Clip
 from schemas.domain.job import Job
-from schemas.ports import Bus, Clock, Deliveries, Editor, Heartbeats, JobStore, ParkedJobs, VideoModel, VideoStore
+from schemas.ports import (
+    Bus,
+    Clock,
+    Deliveries,
+    Editor,
+    FilmEditor,
+    Films,
+    Heartbeats,
+    JobStore,
+    ParkedJobs,
+    VideoModel,
+    VideoStore,
+)
 from subscriber.budget_guard import BudgetGuard
 from subscriber.checks import VideoChecks
 from subscriber.policy import Deadlines
@@ -73,6 +85,9 @@ class WorkerContext:
     """The webhook deliveries; None in a deployment without webhooks."""
     checks: VideoChecks | None = None
     """How finished videos are looked at; None if they are not."""
+    films: Films | None = None
+    """The films; None in a worker that makes none."""
+    film_editor: FilmEditor | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the worker stops: from then on it sends no submit."""

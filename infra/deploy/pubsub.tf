@@ -7,6 +7,9 @@ locals {
     batch       = "video-requests-batch"
     completions = "video-completions"
     dead        = "video-requests-dead"
+
+    film_requests    = "film-requests"
+    film_completions = "film-completions"
   }
   longest = "2678400s" # 31 days, the most that Pub/Sub keeps: a request outlives any outage of the workers
 
@@ -20,6 +23,8 @@ locals {
     {
       dead_workers = google_pubsub_subscription.dead_workers.name
       webhooks     = google_pubsub_subscription.webhooks.name
+      film_workers = google_pubsub_subscription.films["workers"].name
+      film_scenes  = google_pubsub_subscription.films["scenes"].name
       shelf        = google_pubsub_subscription.shelf.name
     },
   )
@@ -87,6 +92,23 @@ resource "google_pubsub_subscription" "webhooks" {
   }
 }
 
+# By the first a worker learns of a film, and by the second that the job of a scene has ended.
+resource "google_pubsub_subscription" "films" {
+  for_each                   = { workers = "film_requests", scenes = "completions" }
+  name                       = "film-${each.key}"
+  topic                      = google_pubsub_topic.all[each.value].id
+  ack_deadline_seconds       = 60
+  message_retention_duration = local.longest
+
+  expiration_policy {
+    ttl = ""
+  }
+  retry_policy {
+    minimum_backoff = "0.100s"
+    maximum_backoff = "60s"
+  }
+}
+
 # Nothing consumes this one: it keeps dead letters for the operator.
 resource "google_pubsub_subscription" "shelf" {
   name                       = "${local.topics.dead}-shelf"
@@ -122,8 +144,8 @@ resource "google_pubsub_subscription_iam_member" "agent_takes" {
 resource "google_pubsub_topic_iam_member" "publishes" {
   for_each = merge([
     for member, topics in {
-      facade = ["requests", "batch", "completions"]
-      worker = ["requests", "batch", "completions", "dead"]
+      facade = ["requests", "batch", "completions", "film_requests"]
+      worker = ["requests", "batch", "completions", "dead", "film_completions"]
     } : { for topic in topics : "${member} ${topic}" => { member = google_service_account.role[member].member, topic = topic } }
   ]...)
   topic  = google_pubsub_topic.all[each.value.topic].name

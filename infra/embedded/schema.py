@@ -144,6 +144,20 @@ _BESIDE = (
     "CREATE INDEX IF NOT EXISTS webhook_deliveries_due ON webhook_deliveries (next_at) WHERE next_at IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS webhook_deliveries_by_age ON webhook_deliveries (created_at DESC, delivery_id)",
     "CREATE INDEX IF NOT EXISTS webhook_deliveries_of_job ON webhook_deliveries (job_id)",
+    """CREATE TABLE IF NOT EXISTS films (
+        film_id TEXT PRIMARY KEY,
+        state TEXT NOT NULL,
+        next_check_at INTEGER,           -- ms; null: nothing goes on by itself
+        revision INTEGER NOT NULL,
+        record TEXT NOT NULL
+    )""",
+    "CREATE INDEX IF NOT EXISTS films_by_due ON films (next_check_at) WHERE next_check_at IS NOT NULL",
+    """CREATE TABLE IF NOT EXISTS film_jobs (
+        job_id TEXT NOT NULL,
+        film_id TEXT NOT NULL,
+        PRIMARY KEY (job_id, film_id)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS film_jobs_of_film ON film_jobs (film_id)",
 )
 
 

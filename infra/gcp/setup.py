@@ -21,7 +21,16 @@ from infra.gcp.pubsub.admin import Subscriptions
 from infra.gcp.settings import BucketSettings, bucket_settings, database_in, project_in
 from schemas.domain.object_names import WORK
 from schemas.errors import Invalid, NotFound
-from schemas.ports import BATCH_REQUESTS, BATCH_WORKERS, COMPLETIONS, DEAD_REQUESTS, REQUESTS, WORKERS
+from schemas.ports import (
+    BATCH_REQUESTS,
+    BATCH_WORKERS,
+    COMPLETIONS,
+    DEAD_REQUESTS,
+    FILM_COMPLETIONS,
+    FILM_REQUESTS,
+    REQUESTS,
+    WORKERS,
+)
 from schemas.services.subscriptions import SHARED
 
 WORK_KEPT_DAYS = 30
@@ -162,7 +171,7 @@ def _bucket(settings: BucketSettings, location: str | None, setup: Setup) -> Non
 def _topics(project: str, setup: Setup) -> None:
     with PublisherClient() as publisher, SubscriberClient() as subscriber:
         subscriptions = Subscriptions(publisher, subscriber, project)
-        for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS):
+        for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_REQUESTS, FILM_COMPLETIONS):
             subscriptions.ensure_topic(topic, setup.report)
         for subscription in SHARED:
             subscriptions.ensure(subscription, subscription.name, setup.report)

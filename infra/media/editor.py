@@ -46,22 +46,22 @@ class FileEditor:
     """Cuts and joins local files. Raises `Invalid` and `LocalDisk`."""
 
     async def assemble(self, clips: Sequence[Path], *, duration_seconds: int, to: Path) -> Probe:
-        return await asyncio.to_thread(_translate_errors, assemble, clips, duration_seconds=duration_seconds, to=to)
+        return await asyncio.to_thread(translate_errors, assemble, clips, duration_seconds=duration_seconds, to=to)
 
     async def keep(self, clips: Sequence[Path], *, to: Path, defect: str) -> Probe:
-        return await asyncio.to_thread(_translate_errors, keep, clips, to=to, defect=defect)
+        return await asyncio.to_thread(translate_errors, keep, clips, to=to, defect=defect)
 
     async def measure(self, clip: Path) -> float:
-        return float((await asyncio.to_thread(_translate_errors, read_clip, clip)).length)
+        return float((await asyncio.to_thread(translate_errors, read_clip, clip)).length)
 
     async def poster(self, video: Path, to: Path) -> None:
-        await asyncio.to_thread(_translate_errors, poster, video, to)
+        await asyncio.to_thread(translate_errors, poster, video, to)
 
     async def probe(self, video: Path) -> Probe:
-        return await asyncio.to_thread(_translate_errors, probe, video, decode=True)
+        return await asyncio.to_thread(translate_errors, probe, video, decode=True)
 
 
-def _translate_errors(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+def translate_errors(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Run it. Any other error of the codecs passes unchanged: it says nothing certain about the video."""
     try:
         return work(*args, **kwargs)

@@ -79,6 +79,7 @@ COMMANDS = {
     "worker": ("publisher.cli.serve:worker", "Run a worker until Ctrl-C or SIGTERM."),
     "generate": ("publisher.cli.generate:generate", "Make a video from a prompt or a scene, and wait for it."),
     "batch": ("publisher.cli.batch:batch", "Make the videos of a JSONL file, and wait for them."),
+    "film": ("publisher.cli.film:film", "Make one film of up to 60 scenes: the price first, then the film."),
     "status": ("publisher.cli.jobs:status", "Show the state of a job."),
     "list": ("publisher.cli.jobs:list_videos", "List jobs, the newest first."),
     "watch": ("publisher.cli.watch:watch", "Show jobs as they change, until Ctrl-C."),

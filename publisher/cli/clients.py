@@ -68,7 +68,7 @@ class LocalClient:
 
     def __init__(self, ctx: PublisherContext, check: Callable[[], None] = lambda: None) -> None:
         self.ctx = ctx
-        self._check = check
+        self.check = check
         self._submitted: Job | None = None
 
     async def submit(self, request: VideoRequest) -> None:
@@ -85,7 +85,7 @@ class LocalClient:
             yield update
             if update.end:
                 return
-            self._check()
+            self.check()
             await self.ctx.clock.sleep(pause_s)
             pause_s = min(pause_s * 1.02, _READ_EVERY_AT_MOST_S)
 
@@ -116,7 +116,7 @@ class LocalClient:
 
     async def show_batch(self, batch_id: str) -> BatchView:
         """Read the records. The worker must be running, if there is one."""
-        self._check()
+        self.check()
         return await view_batch(self.ctx, batch_id, await get_batch(self.ctx, batch_id, None), Access())
 
     async def fetch(self, view: JobView, to: Path) -> None:

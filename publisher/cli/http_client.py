@@ -267,10 +267,14 @@ class HttpClient:
         """Download the video from the address that the facade answered."""
         if view.video_url is None:
             raise NotFound(f"job {view.video_id} has no video")
+        await self.download(view.video_url, to)
+
+    async def download(self, url: str, to: Path) -> None:
+        """Download a file from the address that the facade answered."""
         try:
-            async with self._client.stream("GET", view.video_url, follow_redirects=True) as response:
+            async with self._client.stream("GET", url, follow_redirects=True) as response:
                 if not response.is_success:
-                    raise Unavailable(f"{view.video_url} answers {response.status_code}")
+                    raise Unavailable(f"{url} answers {response.status_code}")
                 with to.open("wb") as file:
                     async for part in response.aiter_bytes():
                         file.write(part)
@@ -295,6 +299,10 @@ class HttpClient:
         except Invalid:  # this facade lets no caller wait for so long
             await asyncio.sleep(1.0)
             yield to_update(await self.status(job_id))
+
+    async def call(self, model: type[M], method: str, path: str, **more: Any) -> M:
+        """Call another path of the facade, and return its answer. Raises its errors."""
+        return parse(model, await send(self._client, method, path, **more))
 
     async def _call(self, method: str, path: str, **more: Any) -> httpx.Response:
         return await send(self._client, method, f"/api/videos{path}", **more)

@@ -19,6 +19,7 @@ from publisher.facade import (
     docs_page,
     events,
     files,
+    films,
     generate,
     money,
     openapi,
@@ -45,7 +46,15 @@ from publisher.facade.openai_videos import content as openai_content
 from publisher.facade.openai_videos import routes as openai_routes
 from publisher.facade.openai_videos.errors import OpenAIErrors
 from publisher.facade.request_body import AdmissionControl, BodyLimit, ContentType, Uploads
-from publisher.facade.request_headers import BATCH_ID, DELIVERY_ID, LETTER_ID, VIDEO_ID, ExactRoute
+from publisher.facade.request_headers import (
+    BATCH_ID,
+    DELIVERY_ID,
+    FILM_ID,
+    LETTER_ID,
+    SCENE_NAME,
+    VIDEO_ID,
+    ExactRoute,
+)
 from publisher.facade.watched_jobs import WatchedJobs
 from publisher.mcp.endpoint import McpEndpoint
 from publisher.mcp.tools import ToolHost
@@ -67,6 +76,10 @@ ROUTES = [
     ExactRoute(f"/api/videos/{VIDEO_ID}/replay", operator.replay, methods=["GET", "POST"]),
     ExactRoute(f"/api/videos/{VIDEO_ID}/resolve", operator.resolve, methods=["GET", "POST"]),
     ExactRoute(f"/api/videos/{VIDEO_ID}/erase", operator.erase, methods=["GET", "POST"]),
+    ExactRoute("/api/films", films.order, methods=["POST"]),
+    ExactRoute("/api/films/plan", films.plan, methods=["POST"]),
+    ExactRoute(f"/api/films/{FILM_ID}", films.one, methods=["GET", "DELETE"]),
+    ExactRoute(f"/api/films/{FILM_ID}/scenes/{SCENE_NAME}/retake", films.retake, methods=["POST"]),
     ExactRoute("/api/spend", money.spend),
     ExactRoute("/api/dead-letters", operator.dead_letters),
     ExactRoute(f"/api/dead-letters/{LETTER_ID}", operator.dead_letter, methods=["GET", "DELETE"]),

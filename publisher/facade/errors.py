@@ -49,16 +49,18 @@ def without_paths(words: str) -> str:
     return _PATH.sub("(a file of the server)", words) if "/" in words else words
 
 
+def public_failure(failure: Failure | None) -> Failure | None:
+    """Return a failure without paths."""
+    return failure and failure.model_copy(update={"message": without_paths(failure.message)})
+
+
 def public_view(view: JobView) -> JobView:
     """Return the job as callers of the facade see it."""
 
-    def public(failure: Failure | None) -> Failure | None:
-        return failure and failure.model_copy(update={"message": without_paths(failure.message)})
-
     return view.model_copy(
         update={
-            "error": public(view.error),
-            "clips": tuple(clip.model_copy(update={"cause": public(clip.cause)}) for clip in view.clips),
+            "error": public_failure(view.error),
+            "clips": tuple(clip.model_copy(update={"cause": public_failure(clip.cause)}) for clip in view.clips),
             "defect": view.defect and without_paths(view.defect),
         }
     )

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from publisher.facade.batch import BATCH_ANSWERS
+from publisher.facade.films import FILM_ANSWERS
 from publisher.facade.operator import ANSWERS
 from publisher.facade.webhooks import WEBHOOK_ANSWERS
 from publisher.jobs import Listing
@@ -24,7 +25,7 @@ FILE = Path(__file__).parent / "api.schema.json"
 
 def render() -> str:
     """Return the text of the file: an object with one property for each answer."""
-    models: tuple[type[BaseModel], ...] = (Listing, *BATCH_ANSWERS, *ANSWERS, *WEBHOOK_ANSWERS)
+    models: tuple[type[BaseModel], ...] = (Listing, *BATCH_ANSWERS, *ANSWERS, *WEBHOOK_ANSWERS, *FILM_ANSWERS)
     _, top = models_json_schema([(model, "serialization") for model in models])
     definitions: dict[str, Any] = top["$defs"]
     for definition in definitions.values():  # an answer has all keys, also those with a default

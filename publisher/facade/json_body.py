@@ -46,13 +46,20 @@ class ResolveRequest(DeadLetterReplayRequest):
     attempt: int = Field(ge=0, le=1_000_000, description="As the evidence shows it: another attempt is a conflict.")
 
 
+class FilmRetakeRequest(Asked):
+    """Which take of a scene is ordered, and what it may cost."""
+
+    take: int = Field(ge=2, le=1000, description="One more than the scene has: a repeated call finds its own take.")
+    max_cost_usd: Usd | None = Field(default=None, description="What is new may not cost more.")
+
+
 class WebhookTestRequest(Asked):
     """The address of a receiver."""
 
     url: WebhookUrl
 
 
-BODIES = (EraseRequest, DeadLetterReplayRequest, ReplayRequest, ResolveRequest, WebhookTestRequest)
+BODIES = (EraseRequest, DeadLetterReplayRequest, ReplayRequest, ResolveRequest, FilmRetakeRequest, WebhookTestRequest)
 
 
 async def read_body(call: Call, model: type[M]) -> M:

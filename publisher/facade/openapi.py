@@ -13,6 +13,7 @@ from publisher.batches.request import BatchRequest
 from publisher.facade.batch import BATCH_ANSWERS
 from publisher.facade.call import Call
 from publisher.facade.errors import ErrorBody
+from publisher.facade.films import FILM_ANSWERS
 from publisher.facade.json_body import BODIES
 from publisher.facade.middleware import public_path
 from publisher.facade.openai_videos.body import OpenAIVideoRequest
@@ -25,6 +26,7 @@ from publisher.facade.webhooks import WEBHOOK_ANSWERS
 from publisher.jobs import Listing
 from schemas import SCHEMA_VERSION
 from schemas.domain.projections import JobView
+from schemas.wire.film import FilmRequest
 from schemas.wire.request import VideoRequest
 
 _MODELS: list[tuple[Any, Any]] = [
@@ -35,8 +37,8 @@ _MODELS: list[tuple[Any, Any]] = [
     (ErrorBody, "serialization"),
     (OpenAIVideoRequest, "validation"),
     *((model, "serialization") for model in (OpenAIVideo, OpenAIVideoList, OpenAIVideoDeleted, OpenAIErrorBody)),
-    *((model, "serialization") for model in (*BATCH_ANSWERS, *ANSWERS, *WEBHOOK_ANSWERS)),
-    *((model, "validation") for model in (BatchRequest, *BODIES)),
+    *((model, "serialization") for model in (*BATCH_ANSWERS, *ANSWERS, *WEBHOOK_ANSWERS, *FILM_ANSWERS)),
+    *((model, "validation") for model in (BatchRequest, FilmRequest, *BODIES)),
 ]
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a Google ID token."},

@@ -1,6 +1,7 @@
 """The operations of the facade and their answers, for its OpenAPI document. Tests compare the table with the routes."""
 
 from publisher.facade.batch_operations import BATCH_OPERATIONS
+from publisher.facade.film_operations import FILM_OPERATIONS
 from publisher.facade.openai_videos.operations import OPENAI_OPERATIONS
 from publisher.facade.openapi_parts import (
     BODY_REFUSED,
@@ -252,4 +253,5 @@ OPERATIONS = (
     *OPERATOR_OPERATIONS,
     *OPENAI_OPERATIONS,
     *WEBHOOK_OPERATIONS,
+    *FILM_OPERATIONS,
 )

@@ -78,7 +78,7 @@ def _check_size(size_bytes: int, limit_bytes: int) -> None:
         raise TooLarge(f"The body must have at most {limit_bytes:,} bytes")
 
 
-_POST_PATH_ENDS = ("/generate", "/batch", "/plan", "/replay", "/resolve", "/erase")
+_POST_PATH_ENDS = ("/generate", "/batch", "/plan", "/replay", "/resolve", "/erase", "/films", "/retake")
 """The ends of the paths of the API that accept a POST, whatever path a proxy puts before them."""
 
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from publisher.batches.request import RESERVED as RESERVED_BATCHES
 from publisher.batches.request import batch_id_of_key
 from schemas.errors import Invalid
+from schemas.wire.film import FILM_ID_PATTERN
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import job_id_from_key, new_job_id
 from schemas.wire.validation import parse_object, to_invalid
@@ -23,6 +24,10 @@ VIDEO_ID = "{video_id:video_id}"
 BATCH_ID = "{batch_id:batch_id}"
 LETTER_ID = "{letter_id:letter_id}"
 DELIVERY_ID = "{delivery_id:letter_id}"
+RESERVED_FILMS = frozenset({"plan"})
+"""Words in the place of a film's id."""
+FILM_ID = "{film_id:film_id}"
+SCENE_NAME = "{scene:scene_name}"
 
 
 class _VideoId(Convertor[str]):
@@ -55,6 +60,16 @@ class _LetterId(Convertor[str]):
         return value
 
 
+class _FilmId(_VideoId):
+    regex = rf"(?!(?:{'|'.join(sorted(RESERVED_FILMS))})(?:/|$))[A-Za-z0-9_-]{{1,64}}"
+
+
+class _SceneName(_VideoId):
+    regex = FILM_ID_PATTERN[1:-1]
+
+
+register_url_convertor("film_id", _FilmId())
+register_url_convertor("scene_name", _SceneName())
 register_url_convertor("video_id", _VideoId())
 register_url_convertor("batch_id", _BatchId())
 register_url_convertor("letter_id", _LetterId())

@@ -26,6 +26,15 @@ from schemas.ports.bus import (
 from schemas.ports.clock import Clock
 from schemas.ports.deliveries import Deliveries, DeliveryPage, DeliveryQuery, Poster
 from schemas.ports.editor import Editor, Probe
+from schemas.ports.films import (
+    FILM_COMPLETIONS,
+    FILM_REQUESTS,
+    FILM_SCENES,
+    FILM_WORKERS,
+    FilmEditor,
+    Films,
+    Segment,
+)
 from schemas.ports.job_store import (
     COUNTED_AHEAD,
     CREATED_TOGETHER,
@@ -62,6 +71,10 @@ __all__ = [
     "CREATED_TOGETHER_BYTES",
     "DEAD_REQUESTS",
     "DEAD_WORKERS",
+    "FILM_COMPLETIONS",
+    "FILM_REQUESTS",
+    "FILM_SCENES",
+    "FILM_WORKERS",
     "MAX_DELIVERIES",
     "REQUESTS",
     "WEBHOOKS",
@@ -78,6 +91,8 @@ __all__ = [
     "DeliveryPage",
     "DeliveryQuery",
     "Editor",
+    "FilmEditor",
+    "Films",
     "Foreign",
     "GenerationDone",
     "GenerationFailed",
@@ -96,6 +111,7 @@ __all__ = [
     "Poster",
     "Probe",
     "ProgressReports",
+    "Segment",
     "Statistics",
     "StoredFile",
     "Subscription",

@@ -10,7 +10,8 @@ Everything behind these words is the real command's. In the environment, beside 
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -102,6 +103,7 @@ def _install(part: str) -> None:
     watch_files(points, Path(os.environ["REELBUS_DATA_DIR"]))
     _open_with(lambda: WatchedAdapters(points))
     vars(subscriber.compose)["CourierContext"] = _leave_courier_alone
+    vars(subscriber.compose)["open_director"] = _open_nothing
     _tap_answers(points)
 
 
@@ -116,6 +118,12 @@ def _watch_courier(points: Points, **ports: Any) -> CourierContext:
 def _leave_courier_alone(**ports: Any) -> CourierContext:
     """It works beside the worker's own loops, at steps whose order is chance."""
     return CourierContext(**{name: target_of(port) for name, port in ports.items()})
+
+
+@asynccontextmanager
+async def _open_nothing(*_: object) -> AsyncIterator[None]:
+    """The director of films is beside the worker: tests/films/test_kills.py kills it at its own steps."""
+    yield
 
 
 def _open_with(adapters: Callable[[], Adapters]) -> None:

@@ -22,6 +22,8 @@ from schemas.ports import (
     BATCH_REQUESTS,
     COMPLETIONS,
     DEAD_REQUESTS,
+    FILM_COMPLETIONS,
+    FILM_REQUESTS,
     REQUESTS,
     Subscription,
 )
@@ -45,7 +47,8 @@ def agree(what: str, found: object, wanted: object) -> None:
 def check_topics(state: State) -> None:
     """The topics are those that the bus publishes to, and stay in their region."""
     topics = state.of("google_pubsub_topic")
-    agree("the topics", {it["name"] for it in topics}, {REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS})
+    wanted = {REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_REQUESTS, FILM_COMPLETIONS}
+    agree("the topics", {it["name"] for it in topics}, wanted)
     for it in topics:
         agree(f"{it['name']} in", it["message_storage_policy"][0]["allowed_persistence_regions"], ["us-central1"])
 

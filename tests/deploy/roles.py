@@ -7,6 +7,10 @@ from schemas.ports import (
     COMPLETIONS,
     DEAD_REQUESTS,
     DEAD_WORKERS,
+    FILM_COMPLETIONS,
+    FILM_REQUESTS,
+    FILM_SCENES,
+    FILM_WORKERS,
     REQUESTS,
     WEBHOOKS,
     WORKERS,
@@ -16,13 +20,24 @@ SHELF = "video-requests-dead-shelf"
 VERTEX, PUBSUB = "agent@aiplatform.googleapis.com", "agent@pubsub.googleapis.com"
 NODE, CONSUMER, OPERATOR = "node", "billing", "user:op@example.com"
 BUCKET, OTHER_BUCKET = "demo-project-videos", "their-images"
-LEASED = (WORKERS.name, BATCH_WORKERS.name, DEAD_WORKERS.name, WEBHOOKS.name, SHELF)
+LEASED = (
+    WORKERS.name,
+    BATCH_WORKERS.name,
+    DEAD_WORKERS.name,
+    WEBHOOKS.name,
+    FILM_WORKERS.name,
+    FILM_SCENES.name,
+    SHELF,
+)
 
 ROLES = frozenset(
     {
         # Requests, cancels, completions; a worker publishes requests again and dead letters.
-        *(("facade", "pubsub.publisher", topic) for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS)),
-        *(("worker", "pubsub.publisher", topic) for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS)),
+        *(("facade", "pubsub.publisher", topic) for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, FILM_REQUESTS)),
+        *(
+            ("worker", "pubsub.publisher", topic)
+            for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_COMPLETIONS)
+        ),
         *(("worker", "pubsub.subscriber", name) for name in LEASED),
         ("facade", "pubsub.subscriber", SHELF),
         *((who, "pubsub.viewer", name) for who in ("facade", "worker") for name in LEASED),
@@ -57,7 +72,10 @@ ROLES_OF_OPTIONS = frozenset(
         *((who, "storage.objectViewer", OTHER_BUCKET) for who in ("facade", "worker", VERTEX)),
         (PUBSUB, "bigquery.dataEditor", "completions"),
         (PUBSUB, "bigquery.metadataViewer", "completions"),
-        *((OPERATOR, "pubsub.publisher", t) for t in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS)),
+        *(
+            (OPERATOR, "pubsub.publisher", topic)
+            for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_REQUESTS, FILM_COMPLETIONS)
+        ),
         *((OPERATOR, "pubsub.viewer", name) for name in LEASED),
         (OPERATOR, "pubsub.subscriber", SHELF),
         (OPERATOR, "datastore.user", "the database"),

@@ -18,6 +18,10 @@ from schemas.ports import (
     COMPLETIONS,
     DEAD_REQUESTS,
     DEAD_WORKERS,
+    FILM_COMPLETIONS,
+    FILM_REQUESTS,
+    FILM_SCENES,
+    FILM_WORKERS,
     REQUESTS,
     WEBHOOKS,
     WORKERS,
@@ -32,8 +36,8 @@ _AGENT = "@gcp-sa-pubsub.iam.gserviceaccount.com"
 _AGENT_MEMBER = f"serviceAccount:service-PROJECT_NUMBER{_AGENT}"
 _CONSUME = "pubsub.subscriptions.consume"
 _PUBLISHES = {
-    "facade": (REQUESTS, BATCH_REQUESTS, COMPLETIONS),
-    "worker": (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS),
+    "facade": (REQUESTS, BATCH_REQUESTS, COMPLETIONS, FILM_REQUESTS),
+    "worker": (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_COMPLETIONS),
 }
 """What each process publishes to. A cancel announces its completion itself; a worker publishes lost requests again."""
 
@@ -94,7 +98,7 @@ class Messages:
 
         The first call that is not answered ends it: each of the others would wait as long.
         """
-        for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS):
+        for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_REQUESTS, FILM_COMPLETIONS):
             yield self.examine_topic(topic)
         for wanted in self.list_wanted():
             yield from self.examine_subscription(wanted)
@@ -106,7 +110,7 @@ class Messages:
 
     def list_wanted(self) -> Iterator[types.Subscription]:
         """Build the configuration of every subscription that workers and operators use."""
-        for each in (WORKERS, BATCH_WORKERS, DEAD_WORKERS, WEBHOOKS):
+        for each in (WORKERS, BATCH_WORKERS, DEAD_WORKERS, WEBHOOKS, FILM_WORKERS, FILM_SCENES):
             yield self._subscriptions.configuration_of(each, each.name)
         yield self._subscriptions.dead_letter_configuration_of(DEAD_REQUESTS)
 

@@ -44,6 +44,15 @@ export type Period = "day" | "month" | (string & {});
  * What became of a delivery.
  */
 export type DeliveryState = "pending" | "delivered" | "failed" | "disabled" | (string & {});
+/**
+ * What a film waits for, or how its newest revision ended.
+ */
+export type FilmState =
+  "planned" | "rendering" | "joining" | "succeeded" | "held" | "failed" | "cancelled" | (string & {});
+/**
+ * What becomes of a film if a scene has no video. A paid scene is kept in all cases.
+ */
+export type OnSceneFailure = "hold" | "skip" | "fail" | (string & {});
 
 export interface Answers {
   Listing: Listing;
@@ -846,4 +855,123 @@ export interface PublicKey {
    * The thumbprint of the key (RFC 7638).
    */
   kid: string;
+}
+/**
+ * What an order of this storyboard would make.
+ */
+export interface FilmPlan {
+  film_id: string;
+  revision: number;
+  scenes: ScenePlan[];
+  /**
+   * The sum of what is new.
+   */
+  price_usd: number;
+  /**
+   * The length of the film. A crossfade shows two scenes at once.
+   */
+  duration_seconds: number;
+  /**
+   * How long the models usually take, if all new scenes are made at once.
+   */
+  expected_s: number;
+  warnings: string[];
+  /**
+   * Why it would not be ordered now, although the storyboard is valid.
+   */
+  refusal: Failure | null;
+}
+/**
+ * What one scene would cost, and when the film would show it.
+ */
+export interface ScenePlan {
+  name: string;
+  /**
+   * The job of the scene.
+   */
+  video_id: string;
+  /**
+   * `new` is paid for; `reused` exists; `replay` was cancelled before anything was sent; `failed` has no video, and is replayed or taken again; `erased` needs another take.
+   */
+  status: "new" | "reused" | "replay" | "failed" | "erased" | (string & {});
+  model: string;
+  /**
+   * What this revision adds. A scene that comes twice is paid for once.
+   */
+  price_usd: number;
+  duration_seconds: number;
+  start_s: number;
+  end_s: number;
+}
+/**
+ * A film and its scenes, in the order of the storyboard.
+ */
+export interface FilmView {
+  film_id: string;
+  revision: number;
+  state: FilmState;
+  on_scene_failure: OnSceneFailure;
+  scenes: SceneView[];
+  /**
+   * What this revision adds.
+   */
+  price_usd: number;
+  /**
+   * What is known to have been spent on the scenes of this revision.
+   */
+  cost_usd: number;
+  /**
+   * The length of the film.
+   */
+  duration_seconds: number;
+  created_at: string;
+  changed_at: string;
+  /**
+   * The newest finished file.
+   */
+  gcs_path: string | null;
+  video_url: string | null;
+  /**
+   * The file is of an earlier revision.
+   */
+  is_stale: boolean;
+  width: number | null;
+  height: number | null;
+  error: Failure | null;
+  caller: string | null;
+}
+/**
+ * One scene of a film.
+ */
+export interface SceneView {
+  name: string;
+  take: number;
+  /**
+   * The job of the scene.
+   */
+  video_id: string;
+  /**
+   * The state of that job; `planned` before a worker has made it.
+   */
+  state: string;
+  progress: number;
+  /**
+   * The job was there before this revision, which pays nothing for it.
+   */
+  reused: boolean;
+  /**
+   * What this revision adds for it.
+   */
+  price_usd: number;
+  /**
+   * What is known to have been spent on the job.
+   */
+  cost_usd: number;
+  duration_seconds: number;
+  /**
+   * When the film shows it; null if the film leaves it out.
+   */
+  start_s: number | null;
+  end_s: number | null;
+  error: Failure | null;
 }

@@ -1,0 +1,259 @@
+"""`reelbus film`: one film of a storyboard, in this folder or by a running facade. The price comes first.
+
+The same command again finds the same film: what was interrupted goes on, and nothing is paid twice.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import click
+from pydantic import ValidationError
+
+from publisher.access import Access
+from publisher.cli.clients import LocalClient, open_local_client, open_local_pipeline
+from publisher.cli.configuration import configuration
+from publisher.cli.errors import BadInput, Command, Interrupted, NoVideo, WaitExpired
+from publisher.cli.generate import check_target
+from publisher.cli.http_client import HttpClient, open_http_client
+from publisher.cli.money import pay_option
+from publisher.cli.options import FilePath, Seconds, json_option, open_file, url_option
+from publisher.cli.output import echo
+from publisher.films.orders import find_film, order_film
+from publisher.films.plan import FilmPlan, plan_film
+from publisher.films.view import FilmView, view_film
+from schemas.domain.film import FilmState
+from schemas.errors import Invalid, NotFound, Unavailable
+from schemas.wire.film import FilmRequest
+from schemas.wire.validation import parse_object, to_invalid
+
+STORYBOARD_AT_MOST = 28_000_000
+_LOOK_EVERY_S = 1.0
+_WORDS = {
+    "new": "new",
+    "reused": "exists",
+    "replay": "new, was cancelled",
+    "failed": "has no video",
+    "erased": "was erased",
+}
+
+
+class FilmClient(Protocol):
+    """What the command can do with films."""
+
+    async def plan(self, request: FilmRequest) -> FilmPlan:
+        """Return the price. Raises `Invalid` and `Conflict`."""
+
+    async def order(self, request: FilmRequest) -> FilmView:
+        """Order the film, or find it."""
+
+    async def status(self, film_id: str) -> FilmView:
+        """Return the film. Raises `NotFound`."""
+
+    async def fetch(self, view: FilmView, to: Path) -> None:
+        """Write the finished file to a local file."""
+
+
+class LocalFilms:
+    """Calls the use cases in this process."""
+
+    def __init__(self, client: LocalClient) -> None:
+        self._client, self._ctx, self._access = client, client.ctx, Access()
+
+    async def plan(self, request: FilmRequest) -> FilmPlan:
+        return await plan_film(self._ctx, request, self._access)
+
+    async def order(self, request: FilmRequest) -> FilmView:
+        return await view_film(self._ctx, await order_film(self._ctx, request, self._access), self._access)
+
+    async def status(self, film_id: str) -> FilmView:
+        self._client.check()
+        return await view_film(self._ctx, await find_film(self._ctx, film_id, self._access), self._access)
+
+    async def fetch(self, view: FilmView, to: Path) -> None:
+        await self._ctx.videos.fetch(view.gcs_path or "", to)
+
+
+class HttpFilms:
+    """Calls a facade."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    async def plan(self, request: FilmRequest) -> FilmPlan:
+        return await self._client.call(FilmPlan, "POST", "/api/films/plan", json=request.body())
+
+    async def order(self, request: FilmRequest) -> FilmView:
+        return await self._client.call(FilmView, "POST", "/api/films", json=request.body())
+
+    async def status(self, film_id: str) -> FilmView:
+        return await self._client.call(FilmView, "GET", f"/api/films/{film_id}")
+
+    async def fetch(self, view: FilmView, to: Path) -> None:
+        await self._client.download(view.video_url or "", to)
+
+
+@asynccontextmanager
+async def _open_films(url: str | None, *, works: bool) -> AsyncIterator[FilmClient]:
+    """Open the films of a facade, or of this folder; there a worker runs if it `works`."""
+    if url is not None:
+        async with open_http_client(url, api_key=configuration().api_key.get_secret_value()) as client:
+            yield HttpFilms(client)
+        return
+    async with open_local_pipeline() if works else open_local_client() as local:
+        yield LocalFilms(local)
+
+
+@click.command(cls=Command)
+@click.argument("storyboard", metavar="STORYBOARD.json")
+@click.option("-o", "--output", type=FilePath(), metavar="FILE", help="The file to write the film to.")
+@click.option("--plan", "is_plan", is_flag=True, help="Show the price and the length, and make nothing.")
+@pay_option
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=Seconds(min=0, min_open=True),
+    metavar="S",
+    help="Wait for S seconds at most; the film goes on.",
+)
+@json_option
+@url_option
+def film(
+    storyboard: str,
+    output: Path | None,
+    is_plan: bool,
+    pay: bool,
+    timeout_s: float | None,
+    as_json: bool,
+    url: str | None,
+) -> None:
+    """Make one film of up to 60 scenes: the price first, then the film.
+
+    STORYBOARD.json has the scenes (- for stdin). A film that costs something is ordered with --pay alone, and never
+    costs more than was shown. The same command goes on with a film that was interrupted. docs/film.md describes the
+    storyboard.
+    """
+    request = read_storyboard(storyboard)
+    check_target(output)
+    if is_plan:
+        plan = asyncio.run(_plan(request, url))
+        echo(plan.model_dump_json() if as_json else format_plan(plan))
+        return
+    again = f"the same command goes on with film {request.film_id}"
+    try:
+        view, file = asyncio.run(_make(request, url=url, output=output, pay=pay, timeout_s=timeout_s))
+    except KeyboardInterrupt:
+        raise Interrupted(f"Interrupted. {again}") from None
+    if as_json:
+        echo(view.model_dump_json())
+    elif view.state is FilmState.SUCCEEDED:
+        echo(f"{file or view.video_url}\n{view.duration_seconds:g} s, {len(view.scenes)} scenes, ${view.cost_usd:.2f}")
+    if not view.state.ended:
+        raise WaitExpired(f"Not ended after {timeout_s:g} s ({view.state}); {again}")
+    if view.state is not FilmState.SUCCEEDED:
+        raise NoVideo(f"film {view.film_id} is {view.state}" + (f": {view.error.message}" if view.error else ""))
+
+
+def read_storyboard(given: str) -> FilmRequest:
+    """Return the storyboard of a file. Raises `Invalid`, which names the field."""
+    try:
+        with click.open_file("-", "rb") if given == "-" else open_file(Path(given)) as file:
+            text = file.read(STORYBOARD_AT_MOST + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise Invalid(f"storyboard can't be read: {given[:300]}: {reason}", field="storyboard") from error
+    if len(text) > STORYBOARD_AT_MOST:
+        raise Invalid(f"storyboard must have at most {STORYBOARD_AT_MOST:,} bytes", field="storyboard")
+    try:
+        return FilmRequest.model_validate(parse_object(text, what="storyboard"))
+    except ValidationError as error:
+        raise to_invalid(error) from error
+
+
+def format_plan(plan: FilmPlan) -> str:
+    """Return the plan for people: one line a scene, and the sum."""
+    width = max(len(each.name) for each in plan.scenes)
+    lines = [
+        f"{each.name:<{width}}  {each.start_s:7.2f} to {each.end_s:7.2f} s  {each.model}  "
+        f"${each.price_usd:.2f}  {_WORDS[each.status]}"
+        for each in plan.scenes
+    ]
+    lines += [f"warning: {words}" for words in plan.warnings]
+    if plan.refusal:
+        lines.append(f"refused: {plan.refusal.message}")
+    return "\n".join(
+        (*lines, f"film {plan.film_id}, revision {plan.revision}: {plan.duration_seconds:g} s", _sum(plan))
+    )
+
+
+def _sum(plan: FilmPlan) -> str:
+    count = sum(each.status in ("new", "replay") for each in plan.scenes)
+    return f"new: {count} of {len(plan.scenes)} scenes, ${plan.price_usd:.2f}"
+
+
+async def _plan(request: FilmRequest, url: str | None) -> FilmPlan:
+    async with _open_films(url, works=False) as films:
+        return await films.plan(request)
+
+
+async def _make(
+    request: FilmRequest, *, url: str | None, output: Path | None, pay: bool, timeout_s: float | None
+) -> tuple[FilmView, Path | None]:
+    """Return the film when it has ended or the wait has expired, and its file."""
+    async with _open_films(url, works=True) as films:
+        plan = await films.plan(request)
+        click.echo(format_plan(plan), err=True)
+        if plan.price_usd and not pay:
+            raise BadInput(f"It would pay ${plan.price_usd:.2f}. Nothing was ordered; add --pay to agree.")
+        # What is paid is at most what was shown, also if another process changes the film in between.
+        most = plan.price_usd if request.max_cost_usd is None else min(plan.price_usd, request.max_cost_usd)
+        view = await films.order(request.model_copy(update={"max_cost_usd": most}))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                view = await _follow(films, view)
+        target = output or (Path(f"{request.film_id}.mp4") if url is None else None)
+        if target is None or view.state is not FilmState.SUCCEEDED:
+            return view, None
+        return view, await _download(films, view, target)
+
+
+async def _follow(films: FilmClient, view: FilmView) -> FilmView:
+    """Show what changes until the film has ended. A facade that does not answer is asked again for two minutes."""
+    shown, failures = "", 0
+    while not view.state.ended:
+        done = sum(scene.state == "succeeded" for scene in view.scenes)
+        line = f"{view.state}: {done} of {len(view.scenes)} scenes"
+        if line != shown:
+            click.echo(line, err=True)
+        shown = line
+        await asyncio.sleep(_LOOK_EVERY_S)
+        try:
+            view, failures = await films.status(view.film_id), 0
+        except Unavailable:
+            failures += 1
+            if failures > 120 or isinstance(films, LocalFilms):
+                raise
+    return view
+
+
+def _file_in(target: Path, view: FilmView) -> Path:
+    return target / f"{view.film_id}.mp4" if target.is_dir() else target
+
+
+async def _download(films: FilmClient, view: FilmView, target: Path) -> Path:
+    """Write the film to that file, or into that folder. An older file is replaced once the film is complete."""
+    if view.gcs_path is None:
+        raise NotFound(f"film {view.film_id} has no file")
+    to = _file_in(target, view)
+    part = to.with_name(f".{to.name}.{os.getpid()}.part")
+    try:
+        await films.fetch(view, part)
+        os.replace(part, to)
+    except OSError as error:
+        raise Unavailable(f"{to} can't be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return to.absolute()

@@ -1,0 +1,125 @@
+"""The operations about films."""
+
+from publisher.facade.openapi_parts import (
+    BODY_REFUSED,
+    FAILED,
+    REFUSED,
+    UNAVAILABLE,
+    Answer,
+    Operation,
+    Parameter,
+    error_answer,
+)
+from schemas.wire.film import FILM_ID_PATTERN
+
+_ALWAYS = {500: FAILED, 503: UNAVAILABLE}
+_NO_FILM = error_answer("No such film.")
+_LINKS = tuple((name, "film_id", "film_id") for name in ("getFilm", "cancelFilm"))
+_FILM_ID = Parameter(
+    name="film_id",
+    place="path",
+    words="The id of the film, as its caller chose it, or as messages and file names have it.",
+    schema={"pattern": "^[A-Za-z0-9_-]{1,64}$"},
+)
+_SCENE = Parameter(name="scene", place="path", words="The `name` of the scene.", schema={"pattern": FILM_ID_PATTERN})
+_TOO_DEAR = error_answer(
+    "What is new would cost more than `max_cost_usd` or a budget allows, and nothing was ordered; this account may not "
+    "call this facade, its key lacks the scope, or the call comes from a foreign web page."
+)
+_INVALID = error_answer("Invalid storyboard; `error.field` names the field.")
+_ERASED = error_answer("The image of a scene was erased.")
+_REUSED = error_answer("The revision is older than the film's, or is another storyboard.")
+_QUEUED = error_answer("Too many jobs of this caller are queued.", "Retry-After")
+
+FILM_OPERATIONS = (
+    Operation(
+        method="post",
+        path="/api/films/plan",
+        name="planFilm",
+        summary="The price of a storyboard, scene by scene: what is new, and what exists already.",
+        guarded=True,
+        scopes=("submit",),
+        takes="FilmRequest",
+        answers={
+            200: Answer(words="The plan.", model="FilmPlan"),
+            400: _INVALID,
+            409: _REUSED,
+            410: _ERASED,
+            **BODY_REFUSED,
+            **REFUSED,
+            **_ALWAYS,
+        },
+    ),
+    Operation(
+        method="post",
+        path="/api/films",
+        name="orderFilm",
+        summary="Order a film: all of its new scenes, or none. The same storyboard again is the same film.",
+        guarded=True,
+        scopes=("submit",),
+        takes="FilmRequest",
+        answers={
+            202: Answer(
+                words="The film, which goes on.", model="FilmView", headers=("Location", "Retry-After"), links=_LINKS
+            ),
+            400: _INVALID,
+            409: _REUSED,
+            410: _ERASED,
+            429: _QUEUED,
+            **BODY_REFUSED,
+            **REFUSED,
+            403: _TOO_DEAR,
+            **_ALWAYS,
+        },
+    ),
+    Operation(
+        method="get",
+        path="/api/films/{film_id}",
+        name="getFilm",
+        summary="Show a film with the state of each scene.",
+        guarded=True,
+        scopes=("read", "operate"),
+        parameters=(_FILM_ID,),
+        answers={200: Answer(words="The film.", model="FilmView"), 404: _NO_FILM, **REFUSED, **_ALWAYS},
+    ),
+    Operation(
+        method="delete",
+        path="/api/films/{film_id}",
+        name="cancelFilm",
+        summary="Cancel a film: no scene is sent any more. What was sent is paid and kept.",
+        guarded=True,
+        scopes=("submit", "operate"),
+        parameters=(_FILM_ID,),
+        answers={
+            200: Answer(words="The film.", model="FilmView"),
+            404: _NO_FILM,
+            409: error_answer("The film changed too often during the call."),
+            **REFUSED,
+            **_ALWAYS,
+        },
+    ),
+    Operation(
+        method="post",
+        path="/api/films/{film_id}/scenes/{scene}/retake",
+        name="retakeScene",
+        summary="Order the next revision, with another take of one scene. A repeated call pays once.",
+        guarded=True,
+        scopes=("submit",),
+        takes="FilmRetakeRequest",
+        parameters=(_FILM_ID, _SCENE),
+        answers={
+            202: Answer(
+                words="The film, which goes on.", model="FilmView", headers=("Location", "Retry-After"), links=_LINKS
+            ),
+            400: error_answer("The body is invalid."),
+            404: error_answer("No such film or scene."),
+            409: error_answer("`take` is not the next one."),
+            410: _ERASED,
+            429: _QUEUED,
+            **BODY_REFUSED,
+            **REFUSED,
+            403: _TOO_DEAR,
+            **_ALWAYS,
+        },
+    ),
+)

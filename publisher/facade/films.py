@@ -1,0 +1,93 @@
+"""The calls about films: plan and order a storyboard, see and cancel a film, and take one of its scenes again."""
+
+import asyncio
+
+from pydantic import BaseModel, ValidationError
+from starlette.responses import Response
+
+from publisher.access import Access
+from publisher.context import PublisherContext
+from publisher.facade.call import Call, check_connected
+from publisher.facade.errors import public_failure
+from publisher.facade.json_body import FilmRetakeRequest, read_body
+from publisher.facade.middleware import access_of
+from publisher.facade.request_body import Upload
+from publisher.facade.request_headers import RESERVED_FILMS
+from publisher.facade.responses import RETRY_AFTER_S, json_response
+from publisher.films.orders import cancel_film, find_film, order_film, retake_scene
+from publisher.films.plan import FilmPlan, plan_film
+from publisher.films.view import FilmView, view_film
+from schemas.domain.film import Film
+from schemas.errors import Invalid
+from schemas.wire.film import FilmRequest
+from schemas.wire.validation import parse_object, to_invalid
+
+FILM_ANSWERS: tuple[type[BaseModel], ...] = (FilmPlan, FilmView)
+
+
+async def plan(call: Call) -> Response:
+    """Answer with the price of a storyboard, scene by scene. Nothing is stored."""
+    access_of(call).check("submit")
+    with Upload(call.state["uploads"]) as upload:
+        body = await upload.read(call)
+        with await call.state["admission"].acquire() as slot:
+            if slot.queued:
+                await check_connected(call)
+            return json_response(await plan_film(call.state["ctx"], await _read_film(body), access_of(call)))
+
+
+async def order(call: Call) -> Response:
+    """Order a film. The same storyboard again answers with the same film."""
+    ctx, access = call.state["ctx"], access_of(call)
+    access.check("submit")
+    with Upload(call.state["uploads"]) as upload:
+        body = await upload.read(call)
+        with await call.state["admission"].acquire() as slot:
+            if slot.queued:
+                await check_connected(call)
+            film = await order_film(ctx, await _read_film(body), access)
+    return await _answer(ctx, film, access, status=202)
+
+
+async def one(call: Call) -> Response:
+    """Show a film, or cancel it. Both have one route, so that a 405 names both methods."""
+    ctx, access = call.state["ctx"], access_of(call)
+    is_cancel = call.method == "DELETE"
+    access.check("submit" if is_cancel else "read", "operate")
+    film = await find_film(ctx, call.path_params["film_id"], access)
+    return await _answer(ctx, await cancel_film(ctx, film) if is_cancel else film, access)
+
+
+async def retake(call: Call) -> Response:
+    """Order the next revision of a film, with another take of one scene."""
+    ctx, access = call.state["ctx"], access_of(call)
+    access.check("submit")
+    wanted = await read_body(call, FilmRetakeRequest)
+    film = await find_film(ctx, call.path_params["film_id"], access)
+    name = call.path_params["scene"]
+    taken = await retake_scene(ctx, film, name, access, take=wanted.take, max_cost_usd=wanted.max_cost_usd)
+    return await _answer(ctx, taken, access, status=202)
+
+
+async def _read_film(body: bytes) -> FilmRequest:
+    """Return the storyboard. Raises `Invalid`."""
+    return await asyncio.to_thread(_parse, body)  # an image of megabytes would block the event loop
+
+
+def _parse(body: bytes) -> FilmRequest:
+    try:
+        request = FilmRequest.model_validate(parse_object(body, what="the body"))
+    except ValidationError as error:
+        raise to_invalid(error) from error
+    if request.film_id in RESERVED_FILMS:
+        raise Invalid(f"film_id can't be {request.film_id}", field="film_id")
+    return request
+
+
+async def _answer(ctx: PublisherContext, film: Film, access: Access, *, status: int = 200) -> Response:
+    view = await view_film(ctx, film, access)
+    scenes = tuple(scene.model_copy(update={"error": public_failure(scene.error)}) for scene in view.scenes)
+    shown = view.model_copy(update={"scenes": scenes, "error": public_failure(view.error)})
+    path = f"/api/films/{view.film_id}"
+    headers = {"Location": path, "Retry-After": str(RETRY_AFTER_S)} if status == 202 else None
+    return json_response(shown, status=status, headers=headers)

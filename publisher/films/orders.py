@@ -1,0 +1,125 @@
+"""Order a film, find it, cancel it, and take a scene again.
+
+The record of the film is the order, and one write makes it: no film is half ordered. A worker makes the jobs of its
+scenes, and finds the record also if the message about it is lost.
+"""
+
+import logging
+from dataclasses import replace
+from decimal import Decimal
+
+from publisher.access import Access
+from publisher.batches.check import OverBudget, OverMaxCost
+from publisher.context import PublisherContext
+from publisher.films.plan import PreparedFilm, films_of, prepare_film, refusal_of
+from publisher.queue_limit import too_many_queued
+from schemas.domain.film import Film, FilmState
+from schemas.errors import AlreadyExists, Conflict, Invalid, NotFound, Unavailable
+from schemas.ports import FILM_REQUESTS
+from schemas.services.reference_images import store_image
+from schemas.wire.caller_names import to_stored_id
+from schemas.wire.film import FilmRequest, encode_film_request
+
+logger = logging.getLogger(__name__)
+
+_ATTEMPTS = 5
+
+
+async def order_film(ctx: PublisherContext, request: FilmRequest, access: Access) -> Film:
+    """Store the film and tell the workers. The same storyboard again returns the film that it made.
+
+    Raises `Invalid`, `OverMaxCost`, `OverBudget`, `IdReused` for an older revision or another storyboard of the same one, `Conflict`
+    and `Unavailable`.
+    """
+    for _ in range(_ATTEMPTS):
+        prepared = await prepare_film(ctx, request, access.caller)
+        if prepared.known and prepared.known.request.revision == request.revision:
+            return await _tell(ctx, prepared.known)
+        if failure := await refusal_of(ctx, prepared, access.caller):
+            raise OverMaxCost(failure.message, field=failure.field) if failure.field else OverBudget(failure.message)
+        if erased := [each.scene.name for each in prepared.scenes if each.status == "erased"]:
+            words = f"scene {erased[0]} was erased with its prompt: give it another take"
+            raise Invalid(words, field="scenes")
+        if error := await too_many_queued(ctx, prepared.scenes[0].request, access.caller):
+            raise error
+        await _store_images(ctx, prepared)
+        film = prepared.to_film(ctx, access.caller)
+        try:
+            stored = await (films_of(ctx).save(film) if prepared.known else films_of(ctx).create(film))
+        except (Conflict, AlreadyExists):
+            continue  # another call was faster: compare with what it stored
+        extra = {"action": "film_ordered", "film_id": stored.film_id, "revision": request.revision}
+        logger.info("a film was ordered", extra={**extra, "price_usd": str(prepared.price_usd)})
+        return await _tell(ctx, stored)
+    raise Conflict(f"film {request.film_id} changes too often; try again")
+
+
+async def _tell(ctx: PublisherContext, film: Film) -> Film:
+    """Publish that the film is to be looked at. Without the message a worker finds it some seconds later."""
+    if film.state.ended and not film.announce_due:
+        return film
+    try:
+        message = encode_film_request(film.film_id, film.request.revision, at=ctx.clock.now())
+        await ctx.bus.publish(FILM_REQUESTS, message)
+    except Unavailable as error:
+        extra = {"action": "film_untold", "film_id": film.film_id, "reason": str(error)}
+        logger.warning("a film's message was not sent", extra=extra)
+    return film
+
+
+async def _store_images(ctx: PublisherContext, prepared: PreparedFilm) -> None:
+    """Store the image of each new scene, and say that its job uses it. An image of several scenes is written once."""
+    written = set[str | None]()
+    for each in prepared.scenes:
+        if each.job is None:
+            is_first = each.staged.name not in written
+            await store_image(each.staged if is_first else replace(each.staged, image=None), ctx.videos)
+            written.add(each.staged.name)
+
+
+async def find_film(ctx: PublisherContext, film_id: str, access: Access) -> Film:
+    """Return a film that this caller may see, by its own id or the stored one. Raises `NotFound`."""
+    for stored in dict.fromkeys((to_stored_id(access.caller, film_id), film_id)):
+        film = await films_of(ctx).get(stored)
+        if film and (access.jobs_of is None or film.caller == access.jobs_of):
+            return film
+    raise NotFound(f"there is no film {film_id}")
+
+
+async def cancel_film(ctx: PublisherContext, film: Film) -> Film:
+    """Cancel the film: no scene is sent any more. A scene that was sent is paid, and kept."""
+    for _ in range(_ATTEMPTS):
+        if film.state in (FilmState.SUCCEEDED, FilmState.FAILED, FilmState.CANCELLED):
+            return film
+        try:
+            cancelled = await films_of(ctx).save(film.end(ctx.clock.now(), FilmState.CANCELLED))
+        except Conflict:
+            film = await films_of(ctx).get(film.film_id) or film
+            continue
+        extra = {"action": "film_cancelled", "film_id": film.film_id, "revision": film.request.revision}
+        logger.info("a film was cancelled", extra=extra)
+        return await _tell(ctx, cancelled)
+    raise Conflict(f"film {film.film_id} changes too often; try again")
+
+
+async def retake_scene(
+    ctx: PublisherContext, film: Film, name: str, access: Access, *, take: int, max_cost_usd: Decimal | None
+) -> Film:
+    """Order the next revision with another take of one scene. A repeated call finds the take that it made.
+
+    Raises `NotFound`, `Conflict` unless `take` is the next one, and what `order_film` raises.
+    """
+    found = next((scene for scene in film.request.scenes if scene.name == name), None)
+    if found is None:
+        raise NotFound(f"film {film.request.film_id} has no scene {name}")
+    if found.take == take:
+        return film
+    if found.take + 1 != take:
+        raise Conflict(f"take must be {found.take + 1}: scene {name} is at take {found.take}")
+    if film.caller != access.caller:
+        raise Invalid("take: only the caller of a film can order another take")
+    scenes = tuple(
+        scene.model_copy(update={"take": take}) if scene.name == name else scene for scene in film.request.scenes
+    )
+    update = {"scenes": scenes, "revision": film.request.revision + 1, "max_cost_usd": max_cost_usd}
+    return await order_film(ctx, film.request.model_copy(update=update), access)

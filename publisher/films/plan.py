@@ -1,0 +1,258 @@
+"""Plan a film: check its storyboard, name the jobs of its scenes, and add up what is new. Nothing is stored."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from publisher.access import Access
+from publisher.caps import read_caps
+from publisher.context import PublisherContext
+from schemas.domain.clip import Plan
+from schemas.domain.film import Film, SceneJob, cuts_of, has_video, is_free_to_replay, length_s, scene_job_id
+from schemas.domain.job import Job
+from schemas.errors import Category, Charged, Failure, IdReused, Invalid, NotFound
+from schemas.ports import Films
+from schemas.services.reference_images import ImageOwner, StagedImage, check_stored, stage_image
+from schemas.wire.caller_names import to_shown_id, to_stored_id
+from schemas.wire.film import FilmRequest, FilmScene, check_cut
+from schemas.wire.request import VideoRequest
+from schemas.wire.types import Usd
+
+SceneStatus = Literal["new", "reused", "replay", "failed", "erased"]
+BODY_AT_MOST = 400_000
+"""The bytes of a stored storyboard: a record on Firestore holds a megabyte."""
+_UNNAMED = "unnamed"
+
+
+class ScenePlan(BaseModel):
+    """What one scene would cost, and when the film would show it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    video_id: str = Field(description="The job of the scene.")
+    status: SceneStatus = Field(
+        description="`new` is paid for; `reused` exists; `replay` was cancelled before anything was sent; `failed` "
+        "has no video, and is replayed or taken again; `erased` needs another take."
+    )
+    model: str
+    price_usd: Usd = Field(description="What this revision adds. A scene that comes twice is paid for once.")
+    duration_seconds: int
+    start_s: float
+    end_s: float
+
+
+class FilmPlan(BaseModel):
+    """What an order of this storyboard would make."""
+
+    model_config = ConfigDict(frozen=True)
+
+    film_id: str
+    revision: int
+    scenes: tuple[ScenePlan, ...]
+    price_usd: Usd = Field(description="The sum of what is new.")
+    duration_seconds: float = Field(description="The length of the film. A crossfade shows two scenes at once.")
+    expected_s: float = Field(description="How long the models usually take, if all new scenes are made at once.")
+    warnings: tuple[str, ...]
+    refusal: Failure | None = Field(description="Why it would not be ordered now, although the storyboard is valid.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedScene:
+    """One scene with its job, if that exists."""
+
+    scene: FilmScene
+    staged: StagedImage
+    plan: Plan
+    job: Job | None
+    status: SceneStatus
+    price_usd: Decimal
+    """What this revision adds."""
+
+    @property
+    def request(self) -> VideoRequest:
+        """The request of its job, with the stored id."""
+        return self.staged.request
+
+    @property
+    def due_usd(self) -> Decimal:
+        """What is still to be reserved in the budgets: also for a job that has not begun."""
+        has_begun = self.job is not None and (self.job.started or self.job.ended)
+        return self.price_usd if self.job is None or has_begun else self.plan.price_usd
+
+    def to_scene_job(self) -> SceneJob:
+        """Build the entry of the film's record."""
+        return SceneJob(
+            name=self.scene.name,
+            job_id=self.request.job_id,
+            seconds=self.request.duration_seconds,
+            price_usd=self.price_usd,
+            reused=self.job is not None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedFilm:
+    """A storyboard that was checked and priced. Nothing of it is stored."""
+
+    film_id: str
+    """The stored id."""
+    request: FilmRequest
+    """With its images by their names."""
+    scenes: tuple[PlannedScene, ...]
+    known: Film | None
+
+    @property
+    def price_usd(self) -> Decimal:
+        """The sum of what is new."""
+        return sum((each.price_usd for each in self.scenes), Decimal(0))
+
+    def to_film(self, ctx: PublisherContext, caller: str | None) -> Film:
+        """Build the record at the start of this revision. It is not stored yet."""
+        now, scenes = ctx.clock.now(), tuple(each.to_scene_job() for each in self.scenes)
+        if self.known:
+            return self.known.revise(now, self.request, scenes)
+        return Film(
+            film_id=self.film_id,
+            caller=caller,
+            request=self.request,
+            scenes=scenes,
+            created_at=now,
+            changed_at=now,
+            next_check_at=now,
+        )
+
+
+async def plan_film(ctx: PublisherContext, request: FilmRequest, access: Access) -> FilmPlan:
+    """Return the plan of a storyboard. Raises `Invalid`, and `IdReused` as an order does."""
+    prepared = await prepare_film(ctx, request, access.caller)
+    film = prepared.to_film(ctx, access.caller)
+    cuts = cuts_of(film)
+    fresh = [each for each in prepared.scenes if each.price_usd or each.status in ("new", "replay")]
+    return FilmPlan(
+        film_id=request.film_id,
+        revision=request.revision,
+        scenes=tuple(
+            ScenePlan(
+                name=each.scene.name,
+                video_id=to_shown_id(access.jobs_of, each.request.job_id),
+                status=each.status,
+                model=each.plan.clips[0].model,
+                price_usd=each.price_usd,
+                duration_seconds=each.request.duration_seconds,
+                start_s=cut.start_ms / 1000,
+                end_s=(cut.start_ms + cut.length_ms) / 1000,
+            )
+            for each, cut in zip(prepared.scenes, cuts, strict=True)
+        ),
+        price_usd=prepared.price_usd,
+        duration_seconds=length_s(cuts),
+        expected_s=max((sum(clip.expected_s for clip in each.plan.clips) for each in fresh), default=0.0),
+        warnings=_warnings_of(prepared),
+        refusal=await refusal_of(ctx, prepared, access.caller),
+    )
+
+
+def _warnings_of(prepared: PreparedFilm) -> tuple[str, ...]:
+    """Return each warning of the models once, and one for scenes without a video."""
+    warnings = dict.fromkeys(words for each in prepared.scenes for words in each.plan.warnings)
+    failed = [each.scene.name for each in prepared.scenes if each.status == "failed"]
+    words = f"these scenes have ended without a video: {', '.join(failed)}; replay their jobs, or raise their take"
+    return (*warnings, *([words] if failed else []))
+
+
+async def prepare_film(ctx: PublisherContext, request: FilmRequest, caller: str | None) -> PreparedFilm:
+    """Check and price the storyboard. Raises `Invalid`, `IdReused` and `Unavailable`."""
+    film_id = to_stored_id(caller, request.film_id)
+    staged = await _stage_images(ctx, request, caller)
+    named = _with_image_names(request, staged)
+    if len(named.model_dump_json(exclude_defaults=True).encode()) > BODY_AT_MOST:
+        raise Invalid(f"the storyboard must have at most {BODY_AT_MOST:,} bytes beside its images")
+    check_cut(named, [each.request.duration_seconds for each in staged])
+    known = await films_of(ctx).get(film_id)
+    if known and (known.caller != caller or request.revision < known.request.revision):
+        raise IdReused(f"film {request.film_id} is at revision {known.request.revision} already; raise revision")
+    if known and request.revision == known.request.revision and not named.is_same(known.request):
+        raise IdReused(f"revision {request.revision} of film {request.film_id} is another storyboard; raise revision")
+    jobs = await asyncio.gather(*(ctx.jobs.get(each.request.job_id) for each in staged))
+    plans = await asyncio.to_thread(lambda: [ctx.planner(each.request) for each in staged])
+    scenes, paid = list[PlannedScene](), set[str]()
+    for scene, image, plan, job in zip(named.scenes, staged, plans, jobs, strict=True):
+        status = _status_of(image, job, caller)
+        is_new = status in ("new", "replay") and image.request.job_id not in paid
+        paid.add(image.request.job_id)
+        price_usd = plan.price_usd if is_new else Decimal(0)
+        scenes.append(PlannedScene(scene=scene, staged=image, plan=plan, job=job, status=status, price_usd=price_usd))
+    return PreparedFilm(film_id=film_id, request=named, scenes=tuple(scenes), known=known)
+
+
+def _status_of(staged: StagedImage, job: Job | None, caller: str | None) -> SceneStatus:
+    """Return what becomes of the scene. Raises `IdReused` for a job of another request under its name."""
+    if job is None:
+        return "new"
+    if job.erased_at:
+        return "erased"
+    if not staged.is_for(job) or job.caller != caller:
+        raise IdReused(f"job_id {job.job_id} is already used by a different request")
+    if not job.ended or has_video(job):
+        return "reused"
+    return "replay" if is_free_to_replay(job) else "failed"
+
+
+async def _stage_images(ctx: PublisherContext, request: FilmRequest, caller: str | None) -> list[StagedImage]:
+    """Return the requests of the scenes, named by what they contain. Each image is read once."""
+    owner = ImageOwner(caller, ctx.jobs) if caller is not None else None
+    images, staged = dict[str | None, StagedImage](), list[StagedImage]()
+    for scene in request.scenes:
+        asked = request.request_of(scene, _UNNAMED)
+        given = asked.reference_image
+        if given not in images:
+            images[given] = await stage_image(asked, ctx.videos, owner=owner)
+            await check_stored(images[given], ctx.videos)
+        found = images[given]
+        named = asked.model_copy(update={"reference_image": found.request.reference_image})
+        job_id = to_stored_id(caller, scene_job_id(request.film_id, named, scene.take, caller))
+        staged.append(replace(found, request=named.model_copy(update={"job_id": job_id})))
+    return staged
+
+
+def _with_image_names(request: FilmRequest, staged: list[StagedImage]) -> FilmRequest:
+    """Return the storyboard whose scenes name their images. A record holds no image."""
+    scenes = tuple(
+        scene.model_copy(update={"reference_image": each.request.reference_image})
+        for scene, each in zip(request.scenes, staged, strict=True)
+    )
+    defaults = request.defaults.model_copy(update={"reference_image": None})
+    return request.model_copy(update={"scenes": scenes, "defaults": defaults})
+
+
+async def refusal_of(ctx: PublisherContext, prepared: PreparedFilm, caller: str | None) -> Failure | None:
+    """Return why the film would not be ordered: all of its new scenes must fit, or none is ordered."""
+    price_usd, most = prepared.price_usd, prepared.request.max_cost_usd
+    if most is not None and price_usd > most:
+        words = f"What is new costs ${price_usd:.2f}, which is more than max_cost_usd (${most:.2f})"
+        return _to_refusal("over_max_cost", words, field="max_cost_usd")
+    by_job = {each.request.job_id: each.due_usd for each in reversed(prepared.scenes)}
+    due_usd = sum(by_job.values(), Decimal(0))
+    full = [cap for cap in await read_caps(ctx, prepared.scenes[0].request) if due_usd > cap.left_usd]
+    if not full or not price_usd:
+        return None
+    words = (
+        f"The film needs ${due_usd:.2f}, and a budget has ${min(cap.left_usd for cap in full):.2f} left; it opens "
+        f"again at {max(cap.opens_again for cap in full):%Y-%m-%d} UTC. Nothing was ordered"
+    )
+    return _to_refusal("budget_exceeded", words)
+
+
+def _to_refusal(code: str, words: str, *, field: str | None = None) -> Failure:
+    return Failure(category=Category.BUDGET, code=code, message=words, charged=Charged.NO, field=field)
+
+
+def films_of(ctx: PublisherContext) -> Films:
+    """Return the films. Raises `NotFound` in a deployment without them."""
+    if ctx.films is None:
+        raise NotFound("this deployment makes no films")
+    return ctx.films

@@ -1,0 +1,108 @@
+"""A film as callers see it: its state, each scene with its job, and the finished file."""
+
+import asyncio
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from publisher.access import Access
+from publisher.context import PublisherContext
+from schemas.domain.film import Cut, Film, FilmState, SceneJob, cuts_of, length_s
+from schemas.domain.job import Job
+from schemas.domain.projections import progress_of
+from schemas.errors import Failure
+from schemas.wire.caller_names import to_shown_id
+from schemas.wire.film import OnSceneFailure
+from schemas.wire.types import Moment, Usd
+
+NO_JOB_YET = "planned"
+"""The state of a scene whose job is not made yet."""
+
+
+class SceneView(BaseModel):
+    """One scene of a film."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    take: int
+    video_id: str = Field(description="The job of the scene.")
+    state: str = Field(description="The state of that job; `planned` before a worker has made it.")
+    progress: float
+    reused: bool = Field(description="The job was there before this revision, which pays nothing for it.")
+    price_usd: Usd = Field(description="What this revision adds for it.")
+    cost_usd: Usd = Field(description="What is known to have been spent on the job.")
+    duration_seconds: int
+    start_s: float | None = Field(description="When the film shows it; null if the film leaves it out.")
+    end_s: float | None
+    error: Failure | None
+
+
+class FilmView(BaseModel):
+    """A film and its scenes, in the order of the storyboard."""
+
+    model_config = ConfigDict(frozen=True)
+
+    film_id: str
+    revision: int
+    state: FilmState
+    on_scene_failure: OnSceneFailure
+    scenes: tuple[SceneView, ...]
+    price_usd: Usd = Field(description="What this revision adds.")
+    cost_usd: Usd = Field(description="What is known to have been spent on the scenes of this revision.")
+    duration_seconds: float = Field(description="The length of the film.")
+    created_at: Moment
+    changed_at: Moment
+    gcs_path: str | None = Field(description="The newest finished file.")
+    video_url: str | None
+    is_stale: bool = Field(description="The file is of an earlier revision.")
+    width: int | None
+    height: int | None
+    error: Failure | None
+    caller: str | None
+
+
+async def view_film(ctx: PublisherContext, film: Film, access: Access) -> FilmView:
+    """Return the film as this caller sees it. Reads the job of each scene."""
+    found = await asyncio.gather(*(ctx.jobs.get(job_id) for job_id in film.job_ids))
+    jobs = {job.job_id: job for job in found if job}
+    cuts = {cut.name: cut for cut in cuts_of(film)}
+    result = film.result
+    return FilmView(
+        film_id=to_shown_id(access.jobs_of, film.film_id),
+        revision=film.request.revision,
+        state=film.state,
+        on_scene_failure=film.request.on_scene_failure,
+        scenes=tuple(
+            _view_scene(entry, scene.take, jobs.get(entry.job_id), cuts.get(entry.name), access)
+            for entry, scene in zip(film.scenes, film.request.scenes, strict=True)
+        ),
+        price_usd=sum(entry.price_usd for entry in film.scenes),
+        cost_usd=sum(job.cost_usd for job in jobs.values()),
+        duration_seconds=length_s(tuple(cuts.values())),
+        created_at=film.created_at,
+        changed_at=film.changed_at,
+        gcs_path=result.gcs_path if result else None,
+        video_url=await ctx.videos.url_for(result.gcs_path) if result else None,
+        is_stale=bool(result and (result.revision != film.request.revision or film.state is not FilmState.SUCCEEDED)),
+        width=result.width if result else None,
+        height=result.height if result else None,
+        error=film.failure,
+        caller=film.caller,
+    )
+
+
+def _view_scene(entry: SceneJob, take: int, job: Job | None, cut: Cut | None, access: Access) -> SceneView:
+    return SceneView(
+        name=entry.name,
+        take=take,
+        video_id=to_shown_id(access.jobs_of, entry.job_id),
+        state=job.state.value if job else NO_JOB_YET,
+        progress=progress_of(job) if job else 0.0,
+        reused=entry.reused,
+        price_usd=entry.price_usd,
+        cost_usd=job.cost_usd if job else 0,
+        duration_seconds=entry.seconds,
+        start_s=cut.start_ms / 1000 if cut else None,
+        end_s=(cut.start_ms + cut.length_ms) / 1000 if cut else None,
+        error=job.failure if job else None,
+    )

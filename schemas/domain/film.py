@@ -1,0 +1,304 @@
+"""The record of a film: its storyboard, the jobs of its scenes, its state and its finished file. Pure.
+
+The job of a scene is named by what it contains, so that an unchanged scene is found again: in the next revision, after
+a crash, and by every worker. The file of a film is named by its cut, so that a repeated join makes the same file.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from fractions import Fraction
+
+from pydantic import Field, ValidationError
+from pydantic_core import to_json
+
+from schemas.domain.job import Job
+from schemas.domain.object_names import FINALS
+from schemas.domain.states import JobState
+from schemas.errors import Category, Charged, Failure, NewerRecord
+from schemas.versioning import Stored
+from schemas.wire.film import (
+    FilmCompletion,
+    FilmRequest,
+    FilmScene,
+    FilmSceneEnd,
+    OnSceneFailure,
+    StoredFilmRequest,
+)
+from schemas.wire.request import VideoRequest
+from schemas.wire.types import Moment, Usd
+
+LOOK_EVERY = timedelta(seconds=60)
+"""A film is looked at so often, if no message of its scenes arrives."""
+JOIN_CLAIM = timedelta(seconds=30)
+"""For how long the worker that joins a film has it alone, unless it renews the claim."""
+JOINS_AT_MOST = 3
+"""Attempts at a join that ends with an unexpected error."""
+
+
+class FilmState(StrEnum):
+    """What a film waits for, or how its newest revision ended."""
+
+    PLANNED = "planned"
+    RENDERING = "rendering"
+    JOINING = "joining"
+    SUCCEEDED = "succeeded"
+    HELD = "held"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """True if nothing goes on by itself. A held film goes on once its scenes have videos."""
+        return self in (FilmState.SUCCEEDED, FilmState.HELD, FilmState.FAILED, FilmState.CANCELLED)
+
+
+class SceneJob(Stored):
+    """The job of one scene in the present revision."""
+
+    name: str
+    job_id: str
+    """The stored id."""
+    seconds: int
+    price_usd: Usd
+    """What this revision pays for it: 0 for a scene that exists already."""
+    reused: bool = False
+
+
+class FilmResult(Stored):
+    """A finished file."""
+
+    revision: int
+    gcs_path: str
+    duration_seconds: float
+    width: int
+    height: int
+    size_bytes: int
+    scenes: tuple[FilmSceneEnd, ...]
+
+
+class Film(Stored):
+    """One film. Frozen: each method returns the next version, and the store's compare-and-set saves it."""
+
+    film_id: str
+    """The stored id."""
+    caller: str | None = None
+    request: StoredFilmRequest
+    scenes: tuple[SceneJob, ...]
+    state: FilmState = FilmState.PLANNED
+    created_at: Moment
+    changed_at: Moment
+    next_check_at: Moment | None = None
+    """When a worker looks at it again, or when the claim of the worker that joins it expires."""
+    dropped: tuple[str, ...] = ()
+    """The names of scenes that the cut leaves out, since they have no video."""
+    joins: int = 0
+    """Joins of this revision that ended with an unexpected error."""
+    holds: int = 0
+    announce_due: bool = False
+    """True if the end is stored, and its message may not be sent."""
+    result: FilmResult | None = None
+    """The newest finished file; it may be of an earlier revision."""
+    failure: Failure | None = None
+
+    stored_revision: str = Field(default="", exclude=True)
+    """The store's token for this version."""
+
+    @property
+    def job_ids(self) -> tuple[str, ...]:
+        """The jobs of the scenes, each once."""
+        return tuple(dict.fromkeys(scene.job_id for scene in self.scenes))
+
+    @property
+    def requests(self) -> dict[str, VideoRequest]:
+        """The requests of the scenes by the ids of their jobs. Raises `Invalid`."""
+        pairs = zip(self.scenes, self.request.scenes, strict=True)
+        return {entry.job_id: self.request.request_of(scene, entry.job_id) for entry, scene in pairs}
+
+    def await_scenes(self, at: datetime) -> "Film":
+        """Return the film whose jobs exist, or that is looked at again."""
+        return self._change(at, state=FilmState.RENDERING, next_check_at=at + LOOK_EVERY)
+
+    def await_next_look(self, at: datetime) -> "Film":
+        """Return the film that still waits."""
+        return self._change(at, next_check_at=at + LOOK_EVERY)
+
+    def begin_join(self, at: datetime, dropped: Sequence[str]) -> "Film":
+        """Return the film claimed by a worker that joins it."""
+        update = {"state": FilmState.JOINING, "dropped": tuple(dropped), "next_check_at": at + JOIN_CLAIM}
+        return self._change(at, **update)
+
+    def claim_join(self, at: datetime, *, broke: bool = False) -> "Film":
+        """Return the film with a new claim. A join that `broke` is counted."""
+        return self._change(at, next_check_at=at + JOIN_CLAIM, joins=self.joins + broke)
+
+    def end(self, at: datetime, state: FilmState, failure: Failure | None = None) -> "Film":
+        """Return the film at an end without a file of this revision; its message is due."""
+        held = state is FilmState.HELD
+        return self._change(
+            at, state=state, failure=failure, announce_due=True, next_check_at=at, holds=self.holds + held
+        )
+
+    def finish(self, at: datetime, result: FilmResult) -> "Film":
+        """Return the film with its file; its message is due."""
+        update = {"result": result, "failure": None, "announce_due": True, "next_check_at": at}
+        return self._change(at, state=FilmState.SUCCEEDED, **update)
+
+    def note_announced(self, at: datetime) -> "Film":
+        """Return the film after its end was announced. A held one is looked at, since a person may replay a scene."""
+        next_check_at = at + LOOK_EVERY if self.state is FilmState.HELD else None
+        return self._change(at, announce_due=False, next_check_at=next_check_at)
+
+    def revise(self, at: datetime, request: FilmRequest, scenes: Sequence[SceneJob]) -> "Film":
+        """Return the film at the start of another revision. The file of the earlier one is kept."""
+        update = {"request": request, "scenes": tuple(scenes), "state": FilmState.PLANNED, "next_check_at": at}
+        return self._change(at, **update, dropped=(), joins=0, holds=0, announce_due=False, failure=None)
+
+    def _change(self, at: datetime, **update: object) -> "Film":
+        return self.model_copy(update={"changed_at": at, **update})
+
+
+class Cut(Stored):
+    """One scene in the finished film. All times are whole milliseconds: no rounding depends on the machine."""
+
+    name: str
+    job_id: str
+    start_ms: int
+    """When the film begins to show it."""
+    length_ms: int
+    trim_ms: int
+    """What is left out of its beginning."""
+    kind: str
+    fade_ms: int
+
+
+def scene_job_id(film_id: str, request: VideoRequest, take: int, caller: str | None) -> str:
+    """Return the id of a scene's job, as its caller may name it.
+
+    The digest covers what decides the picture: every field of the request but its id, the take, and the caller.
+    """
+    text = json.dumps([request.fingerprint(), take, caller])
+    return f"{film_id}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def cuts_of(film: Film) -> tuple[Cut, ...]:
+    """Return the cut of the film without its dropped scenes. A crossfade shows two scenes at once."""
+    cuts: list[Cut] = []
+    for entry, scene in zip(film.scenes, film.request.scenes, strict=True):
+        if scene.name in film.dropped:
+            continue
+        trim_ms = _milliseconds(scene.trim.start)
+        end_ms = entry.seconds * 1000 if scene.trim.end is None else _milliseconds(scene.trim.end)
+        length_ms, before = end_ms - trim_ms, cuts[-1] if cuts else None
+        kind, fade_ms = _transition_of(scene, length_ms, before)
+        ends_ms = before.start_ms + before.length_ms if before else 0
+        start_ms = ends_ms - (fade_ms if kind == "crossfade" else 0)
+        cuts.append(
+            Cut(
+                name=scene.name,
+                job_id=entry.job_id,
+                start_ms=start_ms,
+                length_ms=length_ms,
+                trim_ms=trim_ms,
+                kind=kind,
+                fade_ms=fade_ms,
+            )
+        )
+    return tuple(cuts)
+
+
+def _transition_of(scene: FilmScene, length_ms: int, before: Cut | None) -> tuple[str, int]:
+    """Return kind and length. Beside a dropped scene, a fade is at most half of each scene that is left."""
+    kind = scene.transition.kind
+    if kind == "cut" or (kind == "crossfade" and before is None):
+        return "cut", 0
+    most = min(length_ms, before.length_ms if before else length_ms) // 2
+    return kind, min(_milliseconds(scene.transition.seconds), most)
+
+
+def length_s(cuts: Sequence[Cut]) -> float:
+    """Return the length of the film in seconds."""
+    return (cuts[-1].start_ms + cuts[-1].length_ms) / 1000 if cuts else 0.0
+
+
+def film_name(film_id: str, cuts: Sequence[Cut]) -> str:
+    """Return the name of the finished file: the same for the same cut of the same scenes."""
+    text = to_json([cut.model_dump(mode="json", exclude={"name"}) for cut in cuts])
+    return f"{FINALS}film_{film_id}-{hashlib.sha256(text).hexdigest()[:12]}.mp4"
+
+
+def after_scenes(film: Film, jobs: Sequence[Job | None], at: datetime) -> Film:
+    """Return the film after a look at the jobs of its scenes. While one has not ended, the film waits."""
+    found = {job.job_id: job for job in jobs if job}
+    if any(job_id not in found or not found[job_id].ended for job_id in film.job_ids):
+        return film.await_scenes(at) if film.state is FilmState.HELD else film
+    failed = [scene for scene in film.scenes if not has_video(found[scene.job_id])]
+    in_doubt = [scene.name for scene in failed if found[scene.job_id].has_unresolved_charges]
+    names = [scene.name for scene in failed]
+    policy = film.request.on_scene_failure
+    if not failed or (policy is OnSceneFailure.SKIP and not in_doubt and len(failed) < len(film.scenes)):
+        return film.begin_join(at, names)
+    if film.state is FilmState.HELD:
+        return film
+    if in_doubt:
+        words = f"It is not known whether these scenes were charged: {', '.join(in_doubt)}. Resolve their jobs."
+        return film.end(at, FilmState.HELD, _failure("scene_unresolved", words))
+    words = f"These scenes have no video: {', '.join(names)}."
+    if policy is OnSceneFailure.HOLD:
+        words = f"{words} Replay their jobs, or take them again; every other scene is kept."
+        return film.end(at, FilmState.HELD, _failure("scene_failed", words))
+    return film.end(at, FilmState.FAILED, _failure("scene_failed", f"{words} Every other scene is kept."))
+
+
+def has_video(job: Job) -> bool:
+    """Return whether the video of the job can be shown."""
+    return job.state is JobState.SUCCEEDED and job.result is not None and job.erased_at is None
+
+
+def is_free_to_replay(job: Job) -> bool:
+    """Return whether a job ended before anything was sent, so that a film may queue it again by itself."""
+    return job.state in (JobState.CANCELLED, JobState.EXPIRED) and not job.started and job.erased_at is None
+
+
+def film_completion(film: Film) -> FilmCompletion:
+    """Build the message body of a film that has ended."""
+    result = film.result if film.state is FilmState.SUCCEEDED else None
+    return FilmCompletion(
+        film_id=film.film_id,
+        revision=film.request.revision,
+        state=film.state.value,
+        gcs_path=result.gcs_path if result else None,
+        duration_seconds=result.duration_seconds if result else None,
+        scenes=result.scenes if result else (),
+        error=film.failure,
+    )
+
+
+def join_failure(code: str, words: str) -> Failure:
+    """Build the failure of a film whose scenes can't be joined. It is free to try again."""
+    return _failure(code, words, retryable=True)
+
+
+def _failure(code: str, words: str, *, retryable: bool = False) -> Failure:
+    return Failure(category=Category.UPSTREAM, code=code, message=words, charged=Charged.NO, retryable=retryable)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(Fraction(str(seconds)) * 1000)
+
+
+def record_of(film: Film) -> str:
+    """Return the JSON text that stores keep."""
+    record = film.model_dump(mode="json", exclude_defaults=True)
+    return to_json({**record, "state": film.state.value, "request": film.request.body()}).decode()
+
+
+def film_of_record(record: str, stored_revision: str) -> Film:
+    """Read the JSON text. Raises `NewerRecord` for a shape that this program does not know."""
+    try:
+        film = Film.model_validate_json(record)
+    except ValidationError as error:
+        raise NewerRecord("a film was stored by a newer version of reelbus; this one can't read it") from error
+    return film.model_copy(update={"stored_revision": stored_revision})

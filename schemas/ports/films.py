@@ -1,0 +1,70 @@
+"""The films, stored beside the jobs, and the editor that joins their scenes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+from schemas.domain.film import Film
+from schemas.ports.bus import COMPLETIONS, Subscription
+from schemas.ports.editor import Probe
+
+FILM_REQUESTS = "film-requests"
+FILM_COMPLETIONS = "film-completions"
+FILM_WORKERS = Subscription(name="film-workers", topic=FILM_REQUESTS)
+"""The subscription by which workers learn of films."""
+FILM_SCENES = Subscription(name="film-scenes", topic=COMPLETIONS)
+"""The subscription by which workers learn that the job of a scene has ended."""
+
+
+class Films(Protocol):
+    """The records of films.
+
+    A new adapter must guarantee that each change is a compare-and-set on `Film.stored_revision`: of two processes that
+    save the same version, one gets `Conflict`. What was created is durable once `create` returns. `of_job` finds the
+    film by each job of its newest version. `tests/contract/test_films.py` proves it.
+    """
+
+    async def create(self, film: Film) -> Film:
+        """Store a new film. Return it with its revision. Raises `AlreadyExists`."""
+
+    async def get(self, film_id: str) -> Film | None:
+        """Return the newest version. Raises `NewerRecord`."""
+
+    async def save(self, film: Film) -> Film:
+        """Replace the version that `film.stored_revision` names. Raises `Conflict` if that is not the newest one."""
+
+    async def of_job(self, job_id: str) -> Sequence[str]:
+        """Return the ids of the films that have this job as a scene."""
+
+    async def due(self, now: datetime, *, limit: int) -> Sequence[str]:
+        """Return the ids of films whose `next_check_at` has come, the longest due first."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Segment:
+    """A part of a clip, and how it follows the segment before it. Times are milliseconds."""
+
+    clip: Path
+    trim_ms: int
+    length_ms: int
+    start_ms: int
+    """When the film begins to show it. Two segments overlap by the length of a crossfade."""
+    kind: Literal["cut", "crossfade", "fade_black"] = "cut"
+    fade_ms: int = 0
+
+
+class FilmEditor(Protocol):
+    """Joins the scenes of a film.
+
+    A new adapter must guarantee that the file is as long as the segments say, to the frame; that its sound keeps step
+    with its picture; that the same segments make the same file; and that the memory it needs does not grow with the
+    film. `tests/contract/test_film_editor.py` proves it.
+    """
+
+    async def join(self, segments: Sequence[Segment], *, to: Path) -> Probe:
+        """Write one faststart MP4 in the size and frame rate of the first clip.
+
+        Raises `Invalid` if a file is certainly no video, and `LocalDisk`.
+        """

@@ -1,0 +1,218 @@
+"""The storyboard of a film: up to 60 scenes that become one video, and how one follows the other.
+
+A film's messages have topics of their own: a consumer of `video-completions` never meets a type that it does not know.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from fractions import Fraction
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, ValidationError, model_validator
+from pydantic_core import to_json
+
+from schemas.errors import Failure, Invalid
+from schemas.versioning import STORED, Asked, Stored
+from schemas.wire.message import Message
+from schemas.wire.request import DURATION_MAX_S, DURATION_MIN_S, Quality, ReferenceImage, VideoRequest
+from schemas.wire.scene import Scene
+from schemas.wire.types import AS_WHOLE, Usd, WholeNumber, isoformat
+from schemas.wire.validation import to_invalid
+
+FILM_ID_MAX = 48
+FILM_ID_PATTERN = r"^[A-Za-z0-9_-]{1,48}$"
+SCENES_AT_MOST = 60
+REQUESTED = "reelbus.film.requested.v1"
+_MEASURED_BY_SCENE = ("name", "take", "transition", "trim")
+"""The fields of a scene that decide nothing about its picture, or that its job's id has already."""
+
+
+class OnSceneFailure(StrEnum):
+    """What becomes of a film if a scene has no video. A paid scene is kept in all cases."""
+
+    HOLD = "hold"
+    SKIP = "skip"
+    FAIL = "fail"
+
+
+class Transition(Asked):
+    """How a scene follows the one before it."""
+
+    kind: Literal["cut", "crossfade", "fade_black"] = "cut"
+    seconds: float = Field(
+        default=0.5,
+        ge=0.1,
+        le=5,
+        description="A crossfade shows both scenes for so long; a fade is half of it out, and half of it in.",
+    )
+
+
+class Trim(Asked):
+    """The part of a scene that the film shows, in seconds of the scene."""
+
+    start: float = Field(default=0, ge=0, le=DURATION_MAX_S)
+    end: float | None = Field(default=None, gt=0, le=DURATION_MAX_S, description="By default the end of the scene.")
+
+
+class _SceneFields(Asked):
+    """What a scene may ask of its model, as in a request for one video."""
+
+    duration_seconds: WholeNumber | None = Field(default=None, ge=DURATION_MIN_S, le=DURATION_MAX_S)
+    quality: Quality | None = None
+    negative_prompt: str | None = Field(default=None, max_length=2000)
+    style: str | None = Field(default=None, max_length=200)
+    seed: Annotated[int, Field(ge=0, le=4_294_967_295), AS_WHOLE] | None = None
+    generate_audio: StrictBool | None = None
+    reference_image: ReferenceImage | None = None
+    model: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+
+
+class FilmDefaults(_SceneFields):
+    """What all scenes share, unless a scene says otherwise. All scenes have one size."""
+
+    aspect_ratio: Literal["16:9", "9:16"] = "16:9"
+    resolution: Literal["720p", "1080p", "4k"] = "720p"
+
+
+class FilmScene(_SceneFields):
+    """One scene. Its job is named by what it contains: the same scene is paid for once, wherever it stands."""
+
+    name: str = Field(pattern=FILM_ID_PATTERN, description="Unique in the film.")
+    scene: Scene | None = Field(default=None, description="Prompt and duration are built from it if they are absent.")
+    prompt: str | None = Field(default=None, max_length=2000)
+    take: WholeNumber = Field(default=1, ge=1, le=1000, description="Another take is another video, and is paid for.")
+    transition: Transition = Transition()
+    trim: Trim = Trim()
+
+
+class FilmRequest(Asked):
+    """A storyboard (`reelbus.film.requested.v1`): scenes in, one video out."""
+
+    model_config = ConfigDict(title="FilmRequest")
+
+    film_id: str = Field(pattern=FILM_ID_PATTERN, description="Idempotency key, chosen by the caller.")
+    revision: WholeNumber = Field(default=1, ge=1, le=1_000_000, description="Grows with each change.")
+    project_id: str | None = Field(default=None, pattern=r"^[^\s\x00-\x1f/]{1,128}$")
+    max_cost_usd: Usd | None = Field(default=None, description="What is new in this revision may not cost more.")
+    defaults: FilmDefaults = FilmDefaults()
+    scenes: tuple[FilmScene, ...] = Field(min_length=1, max_length=SCENES_AT_MOST)
+    on_scene_failure: OnSceneFailure = OnSceneFailure.HOLD
+
+    @model_validator(mode="after")
+    def _has_unique_names(self) -> Self:
+        names = [scene.name for scene in self.scenes]
+        if again := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"scenes must have unique names, and {again} is given twice")
+        return self
+
+    def body(self) -> dict[str, Any]:
+        """Return the storyboard as it is stored: without defaults."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    def is_same(self, other: "FilmRequest") -> bool:
+        """Return whether the other storyboard asks for the same film. What it may cost makes no other film."""
+        return self.body() | {"max_cost_usd": None} == other.body() | {"max_cost_usd": None}
+
+    def request_of(self, scene: FilmScene, job_id: str) -> VideoRequest:
+        """Return the request for one scene. Raises `Invalid`, which names the scene.
+
+        It has neither the scene's place nor a limit of cost: both would make the same scene another request.
+        """
+        given = self.defaults.model_dump(exclude_none=True) | scene.model_dump(
+            exclude_none=True, exclude=set(_MEASURED_BY_SCENE)
+        )
+        if scene.scene is not None:
+            given["scene"] = scene.scene
+        try:
+            return VideoRequest.model_validate({**given, "job_id": job_id, "project_id": self.project_id})
+        except ValidationError as error:
+            invalid = to_invalid(error)
+            place = f"scenes.{[each.name for each in self.scenes].index(scene.name)}"
+            field = f"{place}.{invalid.field}" if invalid.field else place
+            raise Invalid(f"{place}.{invalid}", field=field) from error
+
+
+def _read_stored(value: object) -> object:
+    return FilmRequest.model_validate(value, context=STORED) if isinstance(value, dict) else value
+
+
+StoredFilmRequest = Annotated[FilmRequest, BeforeValidator(_read_stored)]
+"""The storyboard of a record: rules that were added later don't apply, and unknown keys are kept."""
+
+
+def check_cut(request: FilmRequest, lengths: Sequence[int]) -> None:
+    """Raise `Invalid` for a trim or a transition that does not fit into scenes of these whole seconds."""
+    shown = []
+    for index, (scene, length) in enumerate(zip(request.scenes, lengths, strict=True)):
+        end = length if scene.trim.end is None else scene.trim.end
+        if end > length:
+            field = f"scenes.{index}.trim.end"
+            raise Invalid(f"{field} must be at most {length}, as the scene lasts so long", field=field)
+        if end - scene.trim.start < 0.5:
+            field = f"scenes.{index}.trim"
+            raise Invalid(f"{field} must leave at least 0.5 s of the scene", field=field)
+        shown.append(Fraction(str(end)) - Fraction(str(scene.trim.start)))
+    if request.scenes[0].transition.kind == "crossfade":
+        words = "scenes.0.transition.kind can't be crossfade: no scene is before it"
+        raise Invalid(words, field="scenes.0.transition.kind")
+    for index, (before, after) in enumerate(pairwise(shown), 1):
+        transition, most = request.scenes[index].transition, min(before, after) / 2
+        if transition.kind != "cut" and Fraction(str(transition.seconds)) > most:
+            field = f"scenes.{index}.transition.seconds"
+            words = f"{field} must be at most {float(most):g}: half of the shorter of both scenes"
+            raise Invalid(words, field=field)
+
+
+class FilmSceneEnd(Stored):
+    """One scene of a finished film: its job, and when the film shows it."""
+
+    name: str
+    job_id: str
+    start_s: float
+    end_s: float
+
+
+class FilmCompletion(Stored):
+    """The end of a revision of a film (`reelbus.film.{succeeded,held,failed,cancelled}.v1`)."""
+
+    film_id: str
+    revision: int
+    state: str
+    gcs_path: str | None = Field(default=None, description="Name in the video store, under generated-videos/.")
+    duration_seconds: float | None = None
+    scenes: tuple[FilmSceneEnd, ...] = ()
+    error: Failure | None = None
+
+
+def encode_film_request(film_id: str, revision: int, *, at: datetime) -> Message:
+    """Build the message that tells a worker of a film, a newer revision of it, or its cancel."""
+    body = {"film_id": film_id, "revision": revision}
+    return _encode(to_json(body), REQUESTED, f"{film_id}.{revision}.requested", film_id, at)
+
+
+def encode_film_completion(completion: FilmCompletion, *, holds: int, at: datetime) -> Message:
+    """Build the message of an end. A film that is held again, after `holds` times, sends another event."""
+    event_id = f"{completion.film_id}.{completion.revision}.{completion.state}"
+    if completion.state == "held":
+        event_id = f"{event_id}.{holds}"
+    body = completion.model_dump_json(exclude_none=True).encode()
+    return _encode(body, f"reelbus.film.{completion.state}.v1", event_id, completion.film_id, at)
+
+
+def film_id_of(message: Message) -> str | None:
+    """Return the film that a message names."""
+    return message.attributes.get("film_id")
+
+
+def _encode(body: bytes, kind: str, event_id: str, film_id: str, at: datetime) -> Message:
+    attributes = {
+        "film_id": film_id,
+        "ce-type": kind,
+        "ce-source": "reelbus",
+        "ce-id": event_id,
+        "ce-specversion": "1.0",
+        "ce-time": isoformat(at),
+    }
+    return Message(data=body, attributes=attributes)

@@ -1,0 +1,195 @@
+"""Takes films from the request to the finished file: it makes the jobs, waits for their ends, and joins their videos.
+
+The film's record says what is next, and each step is a compare-and-set. A message only says that it is time to look: a
+film whose message is lost, or whose director was killed, is found by the time at which its next look is due.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from weakref import WeakValueDictionary
+
+from schemas.domain.film import Film, FilmState, after_scenes, film_completion
+from schemas.errors import Conflict, NewerRecord, Unavailable
+from schemas.ports import FILM_COMPLETIONS, FILM_SCENES, FILM_WORKERS, Delivery, Subscription
+from schemas.services.backoff import Backoff, backoff_s
+from schemas.wire.film import encode_film_completion, film_id_of
+from schemas.wire.message import Message, job_id_of
+from subscriber.films.join import join_film
+from subscriber.films.scenes import FilmContext, cancel_jobs, make_jobs, read_jobs
+
+logger = logging.getLogger(__name__)
+
+MESSAGES_AT_ONCE = 32
+LOOK_EVERY_S = 5.0
+"""How often a director looks for films whose look is due."""
+DRAIN_S = 5.0
+_DUE_AT_ONCE = 20
+_STEPS = 20
+_RETRY_AT_MOST_S = 300.0
+
+
+class Director:
+    """The loops of one director. An error in one of them is logged, and the loop begins again."""
+
+    def __init__(self, ctx: FilmContext, *, look_every_s: float = LOOK_EVERY_S) -> None:
+        self._ctx = ctx
+        self._look_every_s = look_every_s
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._one_join = asyncio.Semaphore(1)
+        self._joining: set[str] = set()
+        self._locks = WeakValueDictionary[str, asyncio.Lock]()
+        """One look at a film at a time: two would announce its end twice."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        takes = (
+            partial(self._take, FILM_WORKERS, self._look_at_film),
+            partial(self._take, FILM_SCENES, self._look_at_job),
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                for loop in (*takes, self._look_for_due):
+                    group.create_task(self._for_ever(loop))
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _for_ever(self, loop: Callable[[Backoff], Coroutine[Any, Any, None]]) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                await loop(backoff)
+            except Unavailable as error:
+                extra = {"action": "director_waits", "reason": str(error)}
+                logger.warning("the director can't reach the bus or the store", extra=extra)
+            except Exception:  # a bug must not end the films of all others
+                logger.exception("a loop of the director broke", extra={"action": "director_broke"})
+            await self._ctx.clock.sleep(backoff.next_s())
+
+    async def _take(
+        self, subscription: Subscription, look: Callable[[Message], Awaitable[None]], backoff: Backoff
+    ) -> None:
+        await self._ctx.bus.check(subscription)
+        async with self._ctx.bus.subscribe(subscription, limit=MESSAGES_AT_ONCE) as deliveries:
+            backoff.reset()
+            async for delivery in deliveries:
+                self._start(self._handle(delivery, look))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _handle(self, delivery: Delivery, look: Callable[[Message], Awaitable[None]]) -> None:
+        """Look at what the message names, then acknowledge it."""
+        try:
+            await look(delivery.message)
+            await delivery.ack()
+        except Exception as error:  # a message that can't be handled now must come again
+            is_outage = isinstance(error, Unavailable)
+            extra = {"action": "film_not_advanced", "reason": str(error)}
+            logger.warning("a film could not go on yet", extra=extra, exc_info=not is_outage)
+            with suppress(Unavailable):  # the lease expires, and the bus delivers it again
+                await delivery.nack(delay_s=backoff_s(1, _RETRY_AT_MOST_S, delivery.attempt))
+
+    async def _look_at_film(self, message: Message) -> None:
+        if film_id := film_id_of(message):
+            await self.advance(film_id)
+
+    async def _look_at_job(self, message: Message) -> None:
+        if job_id := job_id_of(message):
+            for film_id in await self._ctx.films.of_job(job_id):
+                await self.advance(film_id)
+
+    async def _look_for_due(self, backoff: Backoff) -> None:
+        while True:
+            for film_id in await self._ctx.films.due(self._ctx.clock.now(), limit=_DUE_AT_ONCE):
+                try:
+                    await self.advance(film_id)
+                except NewerRecord:
+                    continue  # a worker of a newer version has it
+            backoff.reset()
+            await self._ctx.clock.sleep(self._look_every_s)
+
+    async def advance(self, film_id: str) -> None:
+        """Take the film as far as it can go now. Raises `Unavailable`."""
+        async with self._locks.setdefault(film_id, asyncio.Lock()):
+            await self._take_steps(film_id)
+
+    async def _take_steps(self, film_id: str) -> None:
+        has_made_jobs = False
+        for _ in range(_STEPS):
+            film = await self._ctx.films.get(film_id)
+            if film is None:
+                return
+            if has_made_jobs and film.state is FilmState.CANCELLED and not film.announce_due:
+                await cancel_jobs(self._ctx, film)  # another director ended the cancel meanwhile
+            has_made_jobs = has_made_jobs or film.state is FilmState.PLANNED
+            try:
+                if not await self._step(film):
+                    return
+            except Conflict:
+                continue
+        raise Unavailable(f"film {film_id} changes too often", retry_after_s=1)
+
+    async def _step(self, film: Film) -> bool:
+        """Take one step, and return True if another one may follow. Raises `Conflict` if the film was changed."""
+        ctx, now = self._ctx, self._ctx.clock.now()
+        if film.announce_due:
+            await self._announce(film)
+            return True
+        if film.state is FilmState.PLANNED:
+            await make_jobs(ctx, film)
+            await ctx.films.save(film.await_scenes(ctx.clock.now()))
+            return True
+        is_due = film.next_check_at is not None and film.next_check_at <= now
+        if film.state in (FilmState.RENDERING, FilmState.HELD):
+            return await self._look_at_scenes(film, is_due=is_due)
+        if film.state is FilmState.JOINING and is_due and film.film_id not in self._joining:
+            self._start(self._join(await ctx.films.save(film.claim_join(now))))
+        return False
+
+    async def _look_at_scenes(self, film: Film, *, is_due: bool) -> bool:
+        """Go on if all scenes have ended. A claim to join is stored before the join begins."""
+        ctx, now = self._ctx, self._ctx.clock.now()
+        after = after_scenes(film, await read_jobs(ctx, film), now)
+        if after.state is film.state:
+            if is_due:
+                await ctx.films.save(film.await_next_look(now))
+            return False
+        saved = await ctx.films.save(after)
+        if saved.state is FilmState.JOINING:
+            self._start(self._join(saved))
+        return saved.announce_due
+
+    async def _announce(self, film: Film) -> None:
+        """Publish the end, then note that. A cancelled film's jobs are cancelled first."""
+        ctx = self._ctx
+        if film.state is FilmState.CANCELLED:
+            await cancel_jobs(ctx, film)
+        message = encode_film_completion(film_completion(film), holds=film.holds, at=ctx.clock.now())
+        await ctx.bus.publish(FILM_COMPLETIONS, message)
+        extra = {"action": "film_ended", "film_id": film.film_id, "state": film.state}
+        logger.info("a film ended", extra={**extra, "revision": film.request.revision})
+        await ctx.films.save(film.note_announced(ctx.clock.now()))
+
+    async def _join(self, film: Film) -> None:
+        """Join a film that this director has claimed. One is joined at a time: the codecs use several cores."""
+        self._joining.add(film.film_id)
+        try:
+            async with self._one_join:
+                await join_film(self._ctx, await self._ctx.films.save(film.claim_join(self._ctx.clock.now())))
+            await self.advance(film.film_id)
+        except Conflict:  # another director claimed it while this one was busy
+            return
+        except Exception as error:  # the claim expires, and the join is repeated
+            is_outage = isinstance(error, Unavailable)
+            extra = {"action": "film_not_joined", "film_id": film.film_id, "reason": str(error)}
+            logger.warning("a film could not be joined yet", extra=extra, exc_info=not is_outage)
+        finally:
+            self._joining.discard(film.film_id)

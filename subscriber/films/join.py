@@ -1,0 +1,157 @@
+"""Joins the videos of a film's scenes, under a claim in the film's record that is renewed while it works.
+
+The join is free and can be repeated: it makes the same file under the same name. So a director that is killed loses
+time alone. Two directors that join the same film at once store one file, and one of them stores the end.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from schemas.domain.film import (
+    JOIN_CLAIM,
+    JOINS_AT_MOST,
+    Cut,
+    Film,
+    FilmResult,
+    FilmState,
+    cuts_of,
+    film_name,
+    has_video,
+    join_failure,
+)
+from schemas.domain.job import Job
+from schemas.errors import Conflict, Invalid, Unavailable
+from schemas.ports import Segment
+from schemas.wire.film import FilmSceneEnd
+from subscriber.films.scenes import FilmContext, read_jobs
+from subscriber.scratch import work_folder
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Claim:
+    """The film as this director claimed it last."""
+
+    film: Film
+
+
+async def join_film(ctx: FilmContext, film: Film) -> None:
+    """Join a film that this director has claimed, and store its end. Raises `Unavailable`: it can be repeated."""
+    about = {"film_id": film.film_id, "revision": film.request.revision}
+    end: Callable[[Film], Film]
+    try:
+        async with _keep_claim(ctx, film) as claim:
+            end = await _end_of(ctx, film)
+        saved = await ctx.films.save(end(claim.film))
+    except Conflict:  # the film was cancelled or revised, or another director has joined it
+        logger.info("a join was not needed", extra={**about, "action": "film_join_dropped"})
+        return
+    facts = {"gcs_path": saved.result.gcs_path} if saved.state is FilmState.SUCCEEDED and saved.result else {}
+    logger.info("joined a film", extra={**about, **facts, "action": "film_joined", "state": saved.state})
+
+
+async def _end_of(ctx: FilmContext, film: Film) -> Callable[[Film], Film]:
+    """Join the film, and return what becomes of its record."""
+    try:
+        result = await _make(ctx, film)
+    except Invalid as error:
+        failure = join_failure("bad_scene", f"The scenes can't be joined: {error}. They are kept.")
+        return lambda newest: newest.end(ctx.clock.now(), FilmState.FAILED, failure)
+    except (Conflict, Unavailable):
+        raise
+    except Exception as error:  # of the codecs: another attempt may do better
+        cause = error
+        logger.exception("the scenes can't be joined", extra={"action": "film_join_broke", "film_id": film.film_id})
+        return lambda newest: _count_join(ctx, newest, cause)
+    return lambda newest: newest.finish(ctx.clock.now(), result)
+
+
+def _count_join(ctx: FilmContext, film: Film, error: Exception) -> Film:
+    if film.joins + 1 < JOINS_AT_MOST:
+        return film.claim_join(ctx.clock.now(), broke=True)
+    words = f"The scenes could not be joined ({type(error).__name__}). They are kept."
+    return film.end(ctx.clock.now(), FilmState.FAILED, join_failure("not_joined", words))
+
+
+@asynccontextmanager
+async def _keep_claim(ctx: FilmContext, film: Film) -> AsyncIterator[_Claim]:
+    """Renew the claim in the record for as long as the context lasts."""
+    claim = _Claim(film)
+    renewing = asyncio.create_task(_renew_for_ever(ctx, claim))
+    try:
+        yield claim
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
+
+
+async def _renew_for_ever(ctx: FilmContext, claim: _Claim) -> None:
+    """Renew until cancelled. A claim that was lost ends it: the result is then not stored."""
+    while True:
+        await ctx.clock.sleep(JOIN_CLAIM.total_seconds() / 3)
+        try:
+            # A cancel in the middle of the write would leave an old version in hand.
+            saving = asyncio.ensure_future(ctx.films.save(claim.film.claim_join(ctx.clock.now())))
+            try:
+                claim.film = await asyncio.shield(saving)
+            except asyncio.CancelledError:
+                claim.film = await saving
+                raise
+        except Unavailable:
+            continue
+
+
+async def _make(ctx: FilmContext, film: Film) -> FilmResult:
+    """Write the film, store it, and return what it is. Raises `Invalid` for a scene without a video."""
+    cuts = cuts_of(film)
+    jobs = {job.job_id: job for job in await read_jobs(ctx, film) if job and has_video(job)}
+    if missing := next((cut.name for cut in cuts if cut.job_id not in jobs), None):
+        raise Invalid(f"the video of scene {missing} was erased")
+    name = film_name(film.film_id, cuts)
+    with work_folder(ctx.scratch, "film") as folder:
+        files = {job_id: await _fetch(ctx, jobs[job_id], folder) for job_id in {cut.job_id: None for cut in cuts}}
+        to = folder / "film.mp4"
+        probe = await ctx.film_editor.join([_segment_of(cut, files[cut.job_id]) for cut in cuts], to=to)
+        await ctx.videos.put(name, to, content_type="video/mp4")
+        size_bytes = to.stat().st_size
+    return FilmResult(
+        revision=film.request.revision,
+        gcs_path=name,
+        duration_seconds=probe.duration_seconds,
+        width=probe.width,
+        height=probe.height,
+        size_bytes=size_bytes,
+        scenes=tuple(
+            FilmSceneEnd(
+                name=cut.name,
+                job_id=cut.job_id,
+                start_s=cut.start_ms / 1000,
+                end_s=(cut.start_ms + cut.length_ms) / 1000,
+            )
+            for cut in cuts
+        ),
+    )
+
+
+async def _fetch(ctx: FilmContext, job: Job, folder: Path) -> Path:
+    assert job.result is not None
+    to = folder / f"{job.job_id}.mp4"
+    await ctx.videos.fetch(job.result.gcs_path, to)
+    return to
+
+
+def _segment_of(cut: Cut, clip: Path) -> Segment:
+    return Segment(
+        clip=clip,
+        trim_ms=cut.trim_ms,
+        length_ms=cut.length_ms,
+        start_ms=cut.start_ms,
+        kind=cast("Literal['cut', 'crossfade', 'fade_black']", cut.kind),
+        fade_ms=cut.fade_ms,
+    )

@@ -1,0 +1,98 @@
+"""Makes the jobs of a film's scenes, and cancels those for which nothing was sent.
+
+A scene's job is named by what it contains. Two directors, or one that is killed and begins again, make the same job:
+the store creates it once. The same request may be published twice, which a worker drops.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.domain.events import CancelRequested, Replayed, Step
+from schemas.domain.film import Film, is_free_to_replay
+from schemas.domain.job import QUEUED_AT_MOST, Job, new_job
+from schemas.domain.states import JobState
+from schemas.errors import AlreadyExists, Conflict, NotFound
+from schemas.ports import REQUESTS, Bus, Clock, FilmEditor, Films, JobStore, VideoStore
+from schemas.services.publish import publish_request
+from schemas.services.update import update_job
+from schemas.wire.message import encode_cancel
+from schemas.wire.request import CancelRequest, VideoRequest
+
+logger = logging.getLogger(__name__)
+
+_REASON = "its film was cancelled"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilmContext:
+    """The open ports of one director."""
+
+    bus: Bus
+    jobs: JobStore
+    videos: VideoStore
+    films: Films
+    film_editor: FilmEditor
+    clock: Clock
+    scratch: Path
+
+
+async def read_jobs(ctx: FilmContext, film: Film) -> Sequence[Job | None]:
+    """Return the jobs of the scenes, each once; None for one that does not exist."""
+    return await asyncio.gather(*(ctx.jobs.get(job_id) for job_id in film.job_ids))
+
+
+async def make_jobs(ctx: FilmContext, film: Film) -> None:
+    """Make the jobs that do not exist, and publish their requests.
+
+    Raises `Conflict` if the film was changed meanwhile, and `Unavailable`.
+    """
+    for job_id, request in film.requests.items():
+        job = await ctx.jobs.get(job_id) or await _create(ctx, film, request)
+        if is_free_to_replay(job):
+            job = await update_job(ctx.jobs, job_id, lambda newest: _replay(ctx, newest))
+        # A director that was killed may have created the job and not published its request.
+        if job.state is JobState.QUEUED and not job.waits_for_turn:
+            await publish_request(ctx.bus, job, ctx.clock.now())
+
+
+async def _create(ctx: FilmContext, film: Film, request: VideoRequest) -> Job:
+    """Create the job of a scene, unless the film was cancelled or changed after it was read."""
+    newest = await ctx.films.get(film.film_id)
+    if newest is None or newest.stored_revision != film.stored_revision:
+        raise Conflict(f"film {film.film_id} has changed")
+    try:
+        job = await ctx.jobs.create(new_job(request, ctx.clock.now(), caller=film.caller))
+    except AlreadyExists:
+        found = await ctx.jobs.get(request.job_id)
+        if found is None:
+            raise
+        return found
+    extra = {"action": "film_scene_created", "film_id": film.film_id, "job_id": job.job_id}
+    logger.info("made the job of a scene", extra=extra)
+    return job
+
+
+def _replay(ctx: FilmContext, job: Job) -> Step | None:
+    now = ctx.clock.now()
+    return Replayed(at=now, deadline=now + QUEUED_AT_MOST) if is_free_to_replay(job) else None
+
+
+async def cancel_jobs(ctx: FilmContext, film: Film) -> None:
+    """Cancel the jobs of the scenes for which nothing was sent. What was sent is paid, and goes on."""
+
+    def decide(newest: Job) -> Step | None:
+        if newest.ended or newest.started or newest.cancel_requested:
+            return None
+        return CancelRequested(at=ctx.clock.now(), reason=_REASON, held=False)
+
+    for job_id in film.job_ids:
+        try:
+            job = await update_job(ctx.jobs, job_id, decide)
+        except NotFound:
+            continue
+        if job.cancel_requested or job.state is JobState.CANCELLED:
+            cancel = CancelRequest(job_id=job_id, reason=_REASON)
+            await ctx.bus.publish(REQUESTS, encode_cancel(cancel, at=ctx.clock.now()))

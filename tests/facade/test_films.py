@@ -1,0 +1,132 @@
+"""`/api/films`: the price before the order, all of it or nothing, and the film with each of its scenes."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from publisher.settings import PublisherSettings
+from schemas.ports import FILM_WORKERS, JobQuery
+from schemas.wire.film import film_id_of
+from tests.facade.customers import ACME, KEYS, ZEBRA, Customer
+from tests.facade.doors import Door, door_to, settings_for
+from tests.images import data_url, png
+
+FILMS = "/api/films"
+SCENES: list[dict[str, Any]] = [
+    {"name": "opening", "prompt": "A garden in the morning light"},
+    {"name": "end", "prompt": "A quiet blue wall", "transition": {"kind": "crossfade", "seconds": 0.5}},
+]
+
+
+def paid(folder: Path, **changes: Any) -> PublisherSettings:
+    return settings_for(folder, provider="vertex://project/us-central1", videos="", **changes)
+
+
+@pytest.fixture
+async def veo(tmp_path: Path) -> AsyncIterator[Door]:
+    async with door_to(paid(tmp_path)) as door:
+        yield door
+
+
+async def order(door: Door, path: str = FILMS, **body: Any) -> httpx.Response:
+    return await door.client.post(path, json={"film_id": "ad", "scenes": SCENES, **body})
+
+
+async def test_the_price_comes_first_and_nothing_is_stored(veo: Door) -> None:
+    plan = (await order(veo, f"{FILMS}/plan")).json()
+    assert plan["price_usd"] == pytest.approx(sum(scene["price_usd"] for scene in plan["scenes"]))
+    assert plan["price_usd"] > 0
+    assert [scene["status"] for scene in plan["scenes"]] == ["new", "new"]
+    assert plan["duration_seconds"] == 9.5
+    assert (plan["scenes"][1]["start_s"], plan["scenes"][1]["end_s"]) == (4.5, 9.5)
+    assert (await veo.client.get(f"{FILMS}/ad")).status_code == 404
+    assert (await veo.desk.jobs.list(JobQuery())).jobs == []
+
+
+async def test_an_order_answers_at_once_and_tells_a_worker(door: Door) -> None:
+    await door.desk.bus.ensure(FILM_WORKERS)
+    answer = await order(door)
+    assert answer.status_code == 202
+    assert answer.headers["location"] == "/api/films/ad"
+    body = answer.json()
+    assert (body["state"], body["revision"], body["is_stale"]) == ("planned", 1, False)
+    assert [scene["state"] for scene in body["scenes"]] == ["planned", "planned"]
+    assert (await door.client.get(f"{FILMS}/ad")).json() == body
+    async with door.desk.bus.subscribe(FILM_WORKERS, limit=1) as deliveries:
+        assert film_id_of((await anext(deliveries)).message) == "ad"
+
+
+async def test_the_same_order_again_is_the_same_film_and_another_one_is_refused(door: Door) -> None:
+    first, again = [(await order(door)).json() for _ in range(2)]
+    assert first == again
+    other = await order(door, scenes=SCENES[:1])
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "id_reused")
+    newer = await order(door, scenes=SCENES[:1], revision=2)
+    assert (newer.status_code, newer.json()["revision"]) == (202, 2)
+    assert (await order(door)).status_code == 409
+
+
+async def test_what_is_too_dear_is_not_ordered(veo: Door) -> None:
+    refused = await order(veo, max_cost_usd=0.01)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "over_max_cost")
+    assert (await veo.client.get(f"{FILMS}/ad")).status_code == 404
+    plan = (await order(veo, f"{FILMS}/plan", max_cost_usd=0.01)).json()
+    assert (plan["refusal"]["code"], plan["refusal"]["field"]) == ("over_max_cost", "max_cost_usd")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"film_id": "plan"}, "film_id"),
+        ({"scenes": [{**SCENES[0], "prompt": "x"}]}, "scenes.0.prompt"),
+        ({"scenes": [{**SCENES[0], "continue_from_previous": True}]}, "scenes.0.continue_from_previous"),
+        ({"scenes": [SCENES[0], {**SCENES[1], "transition": {"kind": "crossfade", "seconds": 4}}]}, None),
+        ({"scenes": [{**SCENES[0], "reference_image": data_url(b"no image at all")}]}, "reference_image"),
+    ],
+)
+async def test_what_is_wrong_is_named(door: Door, changes: dict[str, Any], field: str | None) -> None:
+    answer = await order(door, **changes)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["field"] == (field or "scenes.1.transition.seconds")
+
+
+async def test_an_image_of_several_scenes_is_stored_once(door: Door) -> None:
+    scenes = [{**scene, "reference_image": data_url(png())} for scene in SCENES]
+    answer = await order(door, scenes=scenes)
+    assert answer.status_code == 202, answer.text
+    assert len(await door.desk.videos.list("references/")) == 1
+    assert len(await door.desk.videos.list("referrers/")) == 2
+    assert (await order(door, scenes=scenes)).json() == answer.json()
+
+
+async def test_a_cancel_and_a_retake(door: Door) -> None:
+    await order(door)
+    cancelled = (await door.client.delete(f"{FILMS}/ad")).json()
+    assert cancelled["state"] == "cancelled"
+    for _ in range(2):
+        answer = await door.client.post(f"{FILMS}/ad/scenes/end/retake", json={"take": 2})
+        assert answer.status_code == 202, answer.text
+        assert (answer.json()["revision"], answer.json()["scenes"][1]["take"]) == (2, 2)
+    assert (await door.client.post(f"{FILMS}/ad/scenes/end/retake", json={"take": 4})).status_code == 409
+    assert (await door.client.post(f"{FILMS}/ad/scenes/none/retake", json={"take": 2})).status_code == 404
+    assert (await door.client.post(f"{FILMS}/other/scenes/end/retake", json={"take": 2})).status_code == 404
+    assert (await door.client.post(f"{FILMS}/ad/scenes/end/retake", content="{}")).status_code == 400
+    plain = await door.client.post(FILMS, content="{}", headers={"Content-Type": "text/plain"})
+    assert plain.status_code == 415
+
+
+async def test_callers_see_their_own_films(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, api_keys=KEYS)) as door:
+        acme, zebra = Customer(door, ACME), Customer(door, ZEBRA)
+        body = {"film_id": "ad", "scenes": SCENES}
+        answers = [await each.call("POST", FILMS, json=body) for each in (acme, zebra)]
+        assert [answer.status_code for answer in answers] == [202, 202]
+        ids = [answer.json()["scenes"][0]["video_id"] for answer in answers]
+        assert ids[0] != ids[1]
+        assert answers[0].json()["film_id"] == answers[1].json()["film_id"] == "ad"
+        await acme.call("DELETE", f"{FILMS}/ad")
+        theirs = await zebra.call("GET", f"{FILMS}/ad")
+        assert theirs.json()["state"] == "planned"

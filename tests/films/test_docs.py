@@ -1,0 +1,50 @@
+"""The storyboard of docs/film.md, planned and made by the commands of that page."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "film.md"
+
+
+def reelbus(folder: Path, *arguments: str) -> str:
+    """What the command prints, in a folder that has the storyboard of the page."""
+    [storyboard] = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (folder / "storyboard.json").write_text(storyboard)
+    command = f"reelbus {' '.join(arguments)} "
+    assert command in PAGE.read_text(), "the page has this command"
+    done = subprocess.run(
+        [sys.executable, "-m", "publisher", *arguments],
+        cwd=folder,
+        env={**os.environ, "REELBUS_DATA_DIR": str(folder / "data")},
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=240,
+    )
+    return done.stdout
+
+
+def test_the_page_s_storyboard_has_a_price_and_a_length(tmp_path: Path) -> None:
+    printed = reelbus(tmp_path, "film", "storyboard.json", "--plan").splitlines()
+    assert [line.split()[0] for line in printed[:3]] == ["opening", "bicycle", "end"]
+    assert printed[3:] == ["film spring, revision 1: 5 s", "new: 3 of 3 scenes, $0.00"]
+    assert not (tmp_path / "spring.mp4").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_page_s_storyboard_becomes_a_film(tmp_path: Path) -> None:
+    """Made by the local renderer, and found by the same command again."""
+    for _ in range(2):
+        printed = reelbus(tmp_path, "film", "storyboard.json").splitlines()
+        assert printed == [str(tmp_path / "spring.mp4"), "5 s, 3 scenes, $0.00"]
+    with av.open(str(tmp_path / "spring.mp4")) as film:
+        assert film.streams.video[0].frames == 5 * 24
+    finals = list((tmp_path / "data" / "videos" / "generated-videos").glob("*.mp4"))
+    assert len(finals) == 4, "three scenes and the film"

@@ -1,0 +1,213 @@
+"""A film from its order to its file: each scene is paid once in its life, and a failed scene costs no other."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from publisher.access import Access
+from publisher.batches.check import OverBudget, OverMaxCost
+from publisher.films.orders import cancel_film, find_film, order_film, retake_scene
+from publisher.films.plan import plan_film
+from publisher.replays import replay_paid
+from schemas.domain.film import FilmState
+from schemas.domain.states import JobState
+from schemas.errors import Conflict, IdReused, Invalid
+from schemas.ports import FILM_WORKERS
+from schemas.services.update import get_job
+from tests.films.house import PRICE, House, house_in, scene, storyboard
+from tests.unit.media_clips import play
+
+CROSSFADE = {"transition": {"kind": "crossfade", "seconds": 0.5}}
+BUDGETS = '[{"scope": "all", "period": "month", "limit_usd": "1.20"}]'
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with house_in(tmp_path) as house:
+        yield house
+
+
+async def test_three_scenes_become_one_film(house: House) -> None:
+    request = storyboard(scene("one"), scene("two", **CROSSFADE), scene("three"))
+    async with house.directing(), house.rendering():
+        await house.order(request)
+        film = await house.until_announced()
+    view = await house.view()
+    assert film.state is FilmState.SUCCEEDED
+    assert film.result
+    assert len(house.paid) == len(set(house.paid)) == 3
+    assert view.cost_usd == view.price_usd == 3 * PRICE
+    to = house.folder / "film.mp4"
+    await house.desk.videos.fetch(film.result.gcs_path, to)
+    assert play(to).frames == round(view.duration_seconds * 24) == 60
+    assert [(each.start_s, each.end_s) for each in film.result.scenes] == [(0, 1), (0.5, 1.5), (1.5, 2.5)]
+    (end,) = await house.ends()
+    assert end.attributes["ce-type"] == "reelbus.film.succeeded.v1"
+    assert end.attributes["ce-id"] == "ad.1.succeeded"
+
+
+async def test_the_same_order_again_is_the_same_film(house: House) -> None:
+    request = storyboard(scene("one"), scene("two"))
+    async with house.directing(), house.rendering():
+        await house.order(request)
+        first = await house.until_announced()
+        again = await house.order(request)
+        assert again == first
+    assert len(house.paid) == 2
+    assert len(await house.ends()) == 1
+
+
+async def test_a_changed_scene_costs_one_and_a_moved_one_nothing(house: House) -> None:
+    names = ["one", "two", "three"]
+    async with house.directing(), house.rendering():
+        await house.order(storyboard(*map(scene, names)))
+        await house.until_announced()
+        moved = storyboard(*map(scene, ["three", "one", "two"]), revision=2)
+        assert (await plan_film(house.desk, moved, Access())).price_usd == 0
+        await house.order(moved)
+        await house.until(lambda view: view.state is FilmState.SUCCEEDED and view.revision == 2)
+        assert len(house.paid) == 3
+        changed = storyboard(scene("three"), scene("one", seed=7), scene("two"), revision=3)
+        plan = await plan_film(house.desk, changed, Access())
+        assert (plan.price_usd, [each.status for each in plan.scenes]) == (PRICE, ["reused", "new", "reused"])
+        await house.order(changed)
+        view = await house.until(lambda view: view.state is FilmState.SUCCEEDED and view.revision == 3)
+    assert len(house.paid) == 4
+    assert [each.reused for each in view.scenes] == [True, False, True]
+    assert len(await house.jobs()) == 4
+
+
+async def test_a_scene_that_comes_twice_is_paid_once(house: House) -> None:
+    same = {"prompt": "A quiet picture of the sea"}
+    request = storyboard({"name": "begin", **same}, scene("middle"), {"name": "end", **same})
+    assert (await plan_film(house.desk, request, Access())).price_usd == 2 * PRICE
+    async with house.directing(), house.rendering():
+        await house.order(request)
+        await house.until_announced()
+    assert len(house.paid) == 2
+
+
+async def test_a_retake_pays_for_one_scene_and_a_repeated_call_pays_once(house: House) -> None:
+    async with house.directing(), house.rendering():
+        await house.order(storyboard(scene("one"), scene("two")))
+        first = await house.until_announced()
+        for _ in range(2):
+            film = await find_film(house.desk, "ad", Access())
+            taken = await retake_scene(house.desk, film, "two", Access(), take=2, max_cost_usd=None)
+            assert (taken.request.revision, taken.request.scenes[1].take) == (2, 2)
+        with pytest.raises(Conflict, match="take must be 3"):
+            await retake_scene(house.desk, taken, "two", Access(), take=5, max_cost_usd=None)
+        view = await house.until(lambda view: view.state is FilmState.SUCCEEDED and view.revision == 2)
+    assert len(house.paid) == 3
+    assert first.result
+    assert view.gcs_path != first.result.gcs_path
+    assert await house.desk.videos.list(first.result.gcs_path), "the file of the first revision is kept"
+
+
+async def test_a_held_film_goes_on_once_its_scene_is_replayed(house: House) -> None:
+    house.fails.add("two")
+    async with house.directing(), house.rendering():
+        await house.order(storyboard(scene("one"), scene("two")))
+        held = await house.until_announced()
+        assert held.state is FilmState.HELD
+        assert held.failure
+        assert "two" in held.failure.message
+        house.fails.clear()
+        job = await get_job(house.desk.jobs, held.scenes[1].job_id)
+        await replay_paid(house.desk, job, life=1, pay=PRICE)
+        await house.until(lambda view: view.state is FilmState.SUCCEEDED)
+        await house.until_announced()
+    assert house.paid.count(held.scenes[0].job_id) == 1, "the paid scene was kept"
+    kinds = [end.attributes["ce-id"] for end in await house.ends()]
+    assert kinds == ["ad.1.held.1", "ad.1.succeeded"]
+
+
+@pytest.mark.parametrize(("policy", "state"), [("skip", FilmState.SUCCEEDED), ("fail", FilmState.FAILED)])
+async def test_the_other_policies_for_a_failed_scene(house: House, policy: str, state: FilmState) -> None:
+    house.fails.add("two")
+    scenes = scene("one"), scene("two", **CROSSFADE), scene("three", **CROSSFADE)
+    async with house.directing(), house.rendering():
+        await house.order(storyboard(*scenes, on_scene_failure=policy))
+        film = await house.until_announced()
+        assert film.state is state
+    view = await house.view()
+    assert len(house.paid) == 2
+    assert [each.state for each in view.scenes] == ["succeeded", "failed", "succeeded"]
+    assert sum((job.cost_usd for job in await house.jobs()), Decimal(0)) == view.cost_usd
+    if film.result:
+        assert [each.name for each in film.result.scenes] == ["one", "three"]
+        assert film.result.duration_seconds == pytest.approx(1.5, abs=1 / 24)
+
+
+async def test_nothing_is_ordered_if_a_part_does_not_fit(tmp_path: Path) -> None:
+    async with house_in(tmp_path, budgets=BUDGETS) as house:
+        two, three = storyboard(*map(scene, "ab")), storyboard(*map(scene, "abc"))
+        refusal = (await plan_film(house.desk, three, Access())).refusal
+        assert refusal
+        assert refusal.code == "budget_exceeded"
+        with pytest.raises(OverBudget, match=r"needs \$1.50, and a budget has \$1.20 left"):
+            await house.order(three)
+        with pytest.raises(OverMaxCost, match=r"max_cost_usd \(\$0.99\)"):
+            await house.order(two.model_copy(update={"max_cost_usd": Decimal("0.99")}))
+        assert await house.ctx.films.get("ad") is None
+        assert await house.jobs() == []
+        await house.order(two)
+
+
+async def test_of_two_revisions_at_once_one_is_refused(house: House) -> None:
+    await house.order(storyboard(scene("one")))
+    orders = [house.order(storyboard(scene(name), revision=2)) for name in ("two", "three")]
+    first, second = await asyncio.gather(*orders, return_exceptions=True)
+    refused = [each for each in (first, second) if isinstance(each, BaseException)]
+    assert [type(each) for each in refused] == [IdReused]
+    with pytest.raises(IdReused, match="at revision 2 already"):
+        await house.order(storyboard(scene("one")))
+
+
+async def test_a_cancel_stops_what_was_not_sent_and_keeps_what_was(house: House) -> None:
+    await house.order(storyboard(scene("one"), scene("two")))
+    async with house.directing():
+        film = (await house.until(lambda view: view.state is FilmState.RENDERING)).scenes
+        await house.render(film[0].video_id)
+        await cancel_film(house.desk, await find_film(house.desk, "ad", Access()))
+        await house.until_announced()
+        jobs = {job.job_id: job for job in await house.jobs()}
+        assert jobs[film[0].video_id].state is JobState.SUCCEEDED
+        assert jobs[film[1].video_id].state is JobState.CANCELLED
+        assert len(house.paid) == 1
+        again = storyboard(scene("one"), scene("two"), revision=2)
+        plan = await plan_film(house.desk, again, Access())
+        assert (plan.price_usd, [each.status for each in plan.scenes]) == (PRICE, ["reused", "replay"])
+        async with house.rendering():
+            await house.order(again)
+            await house.until(lambda view: view.state is FilmState.SUCCEEDED)
+    assert len(house.paid) == 2
+
+
+async def test_a_lost_message_only_costs_time(house: House) -> None:
+    await house.order(storyboard(scene("one")))
+    film = await house.ctx.films.get("ad")
+    assert film
+    async with house.desk.bus.subscribe(FILM_WORKERS, limit=1) as deliveries:
+        await (await anext(deliveries)).ack()
+    async with house.directing(), house.rendering():
+        await house.until_announced()
+
+
+async def test_callers_share_no_film_and_no_job(house: House) -> None:
+    request = storyboard(scene("one"))
+    acme, zebra = (Access(caller=name, scopes=frozenset({"submit", "read"})) for name in ("acme", "zebra"))
+    films = [await order_film(house.desk, request, access) for access in (acme, zebra)]
+    assert films[0].film_id != films[1].film_id
+    assert films[0].scenes[0].job_id != films[1].scenes[0].job_id
+    assert await find_film(house.desk, "ad", zebra) == films[1]
+
+
+async def test_a_storyboard_that_a_record_can_not_hold_is_refused(house: House) -> None:
+    text = dict.fromkeys(("title", "description", "visual", "script"), "ü" * 1500)
+    scenes = [{"name": f"s{n}", "scene": text, "prompt": "A quiet picture"} for n in range(60)]
+    with pytest.raises(Invalid, match="at most 400,000 bytes"):
+        await house.order(storyboard(*scenes))

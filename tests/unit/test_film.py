@@ -1,0 +1,162 @@
+"""The storyboard's checks, the names of its jobs, and its cut: pure."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.domain.film import (
+    Film,
+    FilmState,
+    SceneJob,
+    cuts_of,
+    film_completion,
+    film_name,
+    film_of_record,
+    length_s,
+    record_of,
+    scene_job_id,
+)
+from schemas.errors import Invalid, NewerRecord
+from schemas.wire.film import FilmRequest, check_cut, encode_film_completion, encode_film_request, film_id_of
+from schemas.wire.validation import to_invalid
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+CROSSFADE = {"kind": "crossfade", "seconds": 0.5}
+
+
+def board(*scenes: dict[str, Any], **more: Any) -> FilmRequest:
+    named = [{"name": f"s{number}", "prompt": "a slow pan over a desk", **each} for number, each in enumerate(scenes)]
+    return FilmRequest.model_validate({"film_id": "ad", "scenes": named, **more})
+
+
+def film_of(request: FilmRequest, *, seconds: int = 6) -> Film:
+    entries = tuple(
+        SceneJob(name=it.name, job_id=f"ad-{it.name}", seconds=seconds, price_usd=1) for it in request.scenes
+    )
+    return Film(film_id="ad", request=request, scenes=entries, created_at=NOON, changed_at=NOON)
+
+
+def refused(**fields: Any) -> str:
+    body = {"film_id": "ad", "scenes": [{"name": "one", "prompt": "a slow pan over a desk"}], **fields}
+    with pytest.raises(ValidationError) as raised:
+        FilmRequest.model_validate(body)
+    return str(to_invalid(raised.value))
+
+
+def test_a_crossfade_eats_into_both_scenes() -> None:
+    """Five clips of 6 s with four crossfades of 0.5 s make 28 s."""
+    request = board({}, *[{"transition": CROSSFADE}] * 4)
+    cuts = cuts_of(film_of(request))
+    assert length_s(cuts) == 28
+    assert [cut.start_ms for cut in cuts] == [0, 5500, 11_000, 16_500, 22_000]
+
+
+def test_a_dropped_scene_leaves_no_fade_that_is_too_long() -> None:
+    parts = {"trim": {"end": 1}}, {"transition": {"kind": "crossfade", "seconds": 3}}, {"transition": CROSSFADE}
+    request = board(parts[0], *parts[1:])
+    film = film_of(request).begin_join(NOON, ["s0"])
+    assert [(cut.name, cut.kind, cut.fade_ms) for cut in cuts_of(film)] == [("s1", "cut", 0), ("s2", "crossfade", 500)]
+    short = film_of(board({}, {}, {"transition": {"kind": "crossfade", "seconds": 3}}), seconds=6)
+    shortened = short.model_copy(
+        update={"scenes": (short.scenes[0].model_copy(update={"seconds": 1}), *short.scenes[1:])}
+    )
+    assert cuts_of(shortened.begin_join(NOON, ["s1"]))[1].fade_ms == 500
+
+
+def test_a_scene_is_named_by_what_it_contains() -> None:
+    def job_id(request: FilmRequest, index: int, caller: str | None = None) -> str:
+        scene = request.scenes[index]
+        return scene_job_id("ad", request.request_of(scene, "x"), scene.take, caller)
+
+    request = board({}, {"prompt": "another slow pan over a desk"})
+    same = job_id(request, 0)
+    assert same.startswith("ad-")
+    assert len(same) == len("ad-") + 12
+    moved = board({"prompt": "another slow pan over a desk"}, {"transition": CROSSFADE, "trim": {"end": 2}}, revision=9)
+    assert job_id(moved, 1) == same, "place, transition, trim and revision decide nothing about the picture"
+    others = {"take": 2}, {"seed": 1}, {"quality": "quality"}, {"duration_seconds": 7}, {"generate_audio": False}
+    found = {job_id(board(other), 0) for other in others}
+    assert len(found | {same, job_id(request, 1), job_id(request, 0, "acme"), job_id(request, 0, "zebra")}) == 9
+
+
+def test_a_scene_request_carries_nothing_of_its_place() -> None:
+    request = board({}, project_id="p7", max_cost_usd=3).request_of(board({}).scenes[0], "ad-1")
+    assert set(request.model_dump(exclude_defaults=True)) <= {"job_id", "prompt", "project_id", "duration_seconds"}
+
+
+def test_defaults_hold_unless_a_scene_says_otherwise() -> None:
+    request = board(
+        {}, {"quality": "fast", "duration_seconds": 3}, defaults={"quality": "quality", "resolution": "1080p"}
+    )
+    made = [request.request_of(scene, "x") for scene in request.scenes]
+    assert [(it.quality, it.duration_seconds, it.resolution) for it in made] == [
+        ("quality", 5, "1080p"),
+        ("fast", 3, "1080p"),
+    ]
+
+
+def test_what_is_refused_names_the_field_and_the_limit() -> None:
+    assert refused(film_id="a/b").startswith("film_id")
+    assert refused(scenes=[]) == "scenes must have at least 1 entries"
+    assert refused(revision=0) == "revision must be at least 1"
+    assert refused(on_scene_failure="explode").startswith("on_scene_failure must be")
+    assert refused(sceens=1) == "sceens is not a known key"
+    one = {"name": "one", "prompt": "a slow pan over a desk"}
+    assert "one is given twice" in refused(scenes=[one, one])
+    assert refused(scenes=[{**one, "continue_from_previous": True}]).endswith("is not a known key")
+    assert refused(scenes=[{**one, "name": f"s{n}"} for n in range(61)]) == "scenes must have at most 60 entries"
+    short = board({}, {"prompt": "x"})
+    with pytest.raises(Invalid, match=r"scenes\.1\.prompt must have at least 10 characters") as raised:
+        short.request_of(short.scenes[1], "x")
+    assert raised.value.field == "scenes.1.prompt"
+
+
+@pytest.mark.parametrize(
+    ("scenes", "field"),
+    [
+        ([{"transition": CROSSFADE}], "scenes.0.transition.kind"),
+        ([{}, {"transition": {"kind": "crossfade", "seconds": 3.1}}], "scenes.1.transition.seconds"),
+        ([{}, {"transition": {"kind": "fade_black", "seconds": 3.1}}], "scenes.1.transition.seconds"),
+        ([{"trim": {"end": 7}}], "scenes.0.trim.end"),
+        ([{"trim": {"start": 5.8}}], "scenes.0.trim"),
+        ([{"trim": {"start": 3, "end": 2}}], "scenes.0.trim"),
+    ],
+)
+def test_a_cut_that_does_not_fit_is_refused(scenes: list[dict[str, Any]], field: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        check_cut(board(*scenes), [6] * len(scenes))
+    assert raised.value.field == field
+
+
+def test_the_name_of_the_file_follows_the_cut() -> None:
+    first, again = film_of(board({}, {})), film_of(board({}, {}, revision=2, max_cost_usd=3))
+    assert film_name("ad", cuts_of(first)) == film_name("ad", cuts_of(again))
+    other = film_of(board({}, {"transition": CROSSFADE}))
+    assert film_name("ad", cuts_of(first)) != film_name("ad", cuts_of(other))
+    assert film_name("ad", cuts_of(first)).startswith("generated-videos/film_ad-")
+
+
+def test_a_record_is_read_back_and_keeps_what_it_does_not_know() -> None:
+    film = film_of(board({}, {"transition": CROSSFADE}, max_cost_usd=Decimal("1.5")))
+    assert film_of_record(record_of(film), "7") == film.model_copy(update={"stored_revision": "7"})
+    newer = record_of(film).replace('{"film_id"', '{"shots":3,"film_id"', 1)
+    assert '"shots":3' in record_of(film_of_record(newer, "8"))
+    with pytest.raises(NewerRecord):
+        film_of_record(record_of(film).replace('"planned"', '"paused"'), "9")
+
+
+def test_the_same_storyboard_is_the_same_whatever_it_may_cost() -> None:
+    assert board({}, max_cost_usd=3).is_same(board({}))
+    assert not board({}).is_same(board({"seed": 3}))
+
+
+def test_messages_name_the_film_and_have_types_of_their_own() -> None:
+    asked = encode_film_request("ad", 2, at=NOON)
+    assert (film_id_of(asked), asked.attributes["ce-type"]) == ("ad", "reelbus.film.requested.v1")
+    assert "job_id" not in asked.attributes
+    held = film_of(board({})).end(NOON, FilmState.HELD)
+    told = encode_film_completion(film_completion(held), holds=held.holds, at=NOON)
+    assert (told.attributes["ce-type"], told.attributes["ce-id"]) == ("reelbus.film.held.v1", "ad.1.held.1")
