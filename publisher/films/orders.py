@@ -28,8 +28,8 @@ _ATTEMPTS = 5
 async def order_film(ctx: PublisherContext, request: FilmRequest, access: Access) -> Film:
     """Store the film and tell the workers. The same storyboard again returns the film that it made.
 
-    Raises `Invalid`, `OverMaxCost`, `OverBudget`, `IdReused` for an older revision or another storyboard of the same one, `Conflict`
-    and `Unavailable`.
+    Raises `Invalid`, `OverMaxCost`, `OverBudget`, `IdReused` for an older revision or another storyboard of the same
+    one, `Conflict` and `Unavailable`.
     """
     for _ in range(_ATTEMPTS):
         prepared = await prepare_film(ctx, request, access.caller)

@@ -75,6 +75,8 @@ export interface Answers {
   WebhookTest: WebhookTest;
   WebhookSecret: WebhookSecret;
   KeySet: KeySet;
+  FilmPlan: FilmPlan;
+  FilmView: FilmView;
 }
 /**
  * One page of jobs.
