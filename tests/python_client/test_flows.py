@@ -180,6 +180,18 @@ def test_what_a_replay_would_pay_is_in_the_error(flows: Flows) -> None:
     assert list(script.bodies()) == [{}]
 
 
+def test_a_batch_without_an_answer_is_sent_again(flows: Flows) -> None:
+    batch = {"batch_id": "b", "ended": False, "states": {}, "price_usd": 0, "cost_usd": 0, "videos": []}
+    script = Script(unreachable("closed"), answer(503, failed("capacity", "busy")), answer(202, batch))
+    assert script.run(flows.order_batch({"requests": [BOAT], "batch_id": None})).batch_id == "b"
+    assert list(script.bodies()) == [{"requests": [BOAT]}] * 3
+    with pytest.raises(ReelbusError):
+        Script(unreachable("refused", sent=False)).run(flows.order_batch({"requests": [BOAT]}))
+    ended = Script(lost(), answer(200, batch), answer(200, {**batch, "ended": True}))
+    assert ended.run(flows.wait_for_batch("b")).ended
+    assert ended.pauses[1:] == [2.0]
+
+
 def test_filters_that_are_none_are_not_sent(flows: Flows) -> None:
     script = Script(answer(200, {"videos": [], "next_cursor": None}))
     assert script.run(flows.list({"q": "a b", "state": None, "limit": 3})).videos == []

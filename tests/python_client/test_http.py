@@ -130,6 +130,23 @@ async def test_a_504_is_followed_by_a_look_and_the_next_call_is_a_new_job(house:
 
 
 @SYNC
+async def test_a_batch_is_ordered_once(house: House, kind: Kind) -> None:
+    requests = [short(), VideoRequest.model_validate(short())]
+    with house.facade() as (_, url), house.worker():
+        async with kind.open(url) as client:
+            plan = await client.call("plan_batch", requests)
+            first = await client.call("order_batch", requests, max_cost_usd=1, priority="batch")
+            again = await client.call("order_batch", requests, max_cost_usd=1, priority="batch")
+            ended = await client.call("wait_for_batch", first.batch_id)
+            with pytest.raises(ReelbusError, match=r"requests\.0\.prompt"):
+                await client.call("order_batch", [{"prompt": "short"}])
+    assert (plan.price_usd, plan.exists, len(plan.videos)) == (0, False, 2)
+    assert [each.video_id for each in first.videos] == [each.video_id for each in again.videos]
+    assert {each.state for each in ended.videos} == {"succeeded"}
+    assert len(house.finals()) == 2
+
+
+@SYNC
 async def test_a_lost_answer_costs_no_second_job(house: House, kind: Kind) -> None:
     with Proxy() as proxy, house.facade() as (_, url), house.worker():
         proxy.point_at(url)

@@ -1,16 +1,16 @@
 """The client for programs without an event loop."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import httpx
 from httpx_sse import EventSource
 
 from reelbus_client.events import AGAIN_S, STREAM_ERRORS, EventCursor
 from reelbus_client.flows import Flows, job_context
-from reelbus_client.models import JobView, Listing, Quote, SpendReport, VideoPlan
+from reelbus_client.models import BatchPlan, BatchView, JobView, Listing, Quote, SpendReport, VideoPlan
 from reelbus_client.requests import RequestFields
 from reelbus_client.steps import Answer, Call, Flow, Pause, Step, limit
 from reelbus_client.transport import AWAY_AT_MOST_S, LIMITS, SILENCE, address_of, answer_of, error_of, timeout_of
@@ -86,6 +86,31 @@ class Reelbus:
     def list(self, **filters: object) -> Listing:
         """Return a page of jobs, the newest first: `q`, `state`, `project_id`, `model`, `label`, `limit`, `cursor`."""
         return self._run(self._flows.list(filters))
+
+    def order_batch(
+        self,
+        requests: Sequence[RequestFields],
+        *,
+        batch_id: str | None = None,
+        max_cost_usd: float | None = None,
+        priority: Literal["interactive", "batch"] | None = None,
+    ) -> BatchView:
+        """Return the batch once all of its jobs exist: all of them, or none. The same batch again is the same jobs."""
+        fields = {"batch_id": batch_id, "max_cost_usd": max_cost_usd, "priority": priority, "requests": requests}
+        return self._run(self._flows.order_batch(fields))
+
+    def plan_batch(self, requests: Sequence[RequestFields], *, max_cost_usd: float | None = None) -> BatchPlan:
+        """Return the price of the whole and of each request. Nothing is made or written."""
+        fields = {"max_cost_usd": max_cost_usd, "requests": requests}
+        return self._run(self._flows.plan_batch(fields))
+
+    def batch(self, batch_id: str) -> BatchView:
+        """Return a batch as it stands."""
+        return self._run(self._flows.batch(batch_id))
+
+    def wait_for_batch(self, batch_id: str, *, timeout_s: float | None = None) -> BatchView:
+        """Return a batch when all of its jobs have ended. Raises `WaitTimeout` after `timeout_s`."""
+        return self._run(self._flows.wait_for_batch(batch_id), timeout_s)
 
     def spend(self, *, since: str | None = None) -> SpendReport:
         """Return what was spent since a day such as `2026-01-31`, or since the month began."""

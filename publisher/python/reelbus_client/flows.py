@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 from pydantic import BaseModel
 
 from reelbus_client.errors import ReelbusError, WaitTimeout, invalid, name_job, refusal_of
-from reelbus_client.models import JobView, Listing, Quote, SpendReport, VideoPlan
-from reelbus_client.requests import Order, RequestFields, open_order, to_fields, to_json
+from reelbus_client.models import BatchPlan, BatchView, JobView, Listing, Quote, SpendReport, VideoPlan
+from reelbus_client.requests import Order, RequestFields, open_order, to_batch, to_fields, to_json
 from reelbus_client.steps import MARGIN_S, Answer, Call, Flow, Patience, Pause
 from reelbus_client.video import ENDS, Video, video_of_view
 
@@ -25,16 +25,22 @@ _LONGEST_ANSWER_S = 285.0
 _WAIT_S = 50
 """Many proxies close a silent connection after a minute."""
 _LOOK_EVERY_S = 1.0
+_LOOK_AT_BATCH_EVERY_S = 2.0
 _THANKS_S = 10.0
 _OTHER_CALL_S = 60.0
-_VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def check_id(field: str, value: str) -> None:
+    """Raise `ReelbusError` if the value is no id: it is a part of an address."""
+    if not _ID.fullmatch(value):
+        raise invalid(field, "must have 1 to 64 letters, digits, hyphens and underscores")
 
 
 @contextmanager
 def job_context(video_id: str) -> Iterator[str]:
     """Check the id of a job. An error in the context names it."""
-    if not _VIDEO_ID.fullmatch(video_id):
-        raise invalid("video_id", "must have 1 to 64 letters, digits, hyphens and underscores")
+    check_id("video_id", video_id)
     try:
         yield video_id
     except BaseException as error:
@@ -131,6 +137,46 @@ class Flows:
         with job_context(video_id):
             body = to_json(to_fields({"pay": pay, "life": life}))
             return (yield from self._ask(JobView, "POST", f"/api/videos/{video_id}/replay", body))
+
+    def order_batch(self, fields: Mapping[str, object]) -> Flow[BatchView]:
+        """Return the batch once all of its jobs exist. It is sent again without a risk: that gets the same jobs."""
+        body, patience, is_first = to_json(to_batch(fields)), Patience(self._away_at_most_s), True
+        while True:
+            try:
+                answer = yield Call("POST", "/api/videos/batch", body, timeout_s=_LONGEST_ANSWER_S + MARGIN_S)
+                if answer.status in (200, 202) and isinstance(found := answer.json(), dict):
+                    return BatchView.model_validate(found)
+                raise _refusal(answer, None)
+            except ReelbusError as error:
+                if not error.may_pass or (is_first and error.is_unsent):
+                    raise
+                yield patience.pause(error)
+            is_first = False
+
+    def plan_batch(self, fields: Mapping[str, object]) -> Flow[BatchPlan]:
+        """Return the price of a batch and of each request."""
+        return (yield from self._ask(BatchPlan, "POST", "/api/videos/batch/plan", to_json(to_batch(fields))))
+
+    def batch(self, batch_id: str) -> Flow[BatchView]:
+        """Return a batch as it stands."""
+        check_id("batch_id", batch_id)
+        return (yield from self._ask(BatchView, "GET", f"/api/videos/batch/{batch_id}"))
+
+    def wait_for_batch(self, batch_id: str) -> Flow[BatchView]:
+        """Return a batch when all of its jobs have ended."""
+        patience = Patience(self._away_at_most_s)
+        while True:
+            try:
+                view = yield from self.batch(batch_id)
+            except ReelbusError as error:
+                if not error.may_pass and error.status != 429:
+                    raise
+                yield patience.pause(error)
+            else:
+                if view.ended:
+                    return view
+                patience.reset()
+                yield Pause(_LOOK_AT_BATCH_EVERY_S)
 
     def _send(self, order: Order, headers: Mapping[str, str]) -> Flow[dict[str, Any]]:
         """Send until an answer names the job. If an answer was lost, look for the job before sending again."""

@@ -109,6 +109,11 @@ def to_fields(request: RequestFields) -> dict[str, Any]:
     return {name: value for name, value in request.items() if value is not None}
 
 
+def to_batch(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a batch, with those of each request."""
+    return {**to_fields(fields), "requests": [to_fields(each) for each in fields["requests"]]}
+
+
 def to_json(fields: Mapping[str, Any]) -> bytes:
     """Return the JSON with its keys in order. Raises `ReelbusError` for a value that has none."""
     try:
