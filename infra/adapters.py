@@ -21,6 +21,7 @@ from schemas.ports import (
     Bus,
     Deliveries,
     Editor,
+    FileDeriver,
     FilmEditor,
     Films,
     Heartbeats,
@@ -158,6 +159,12 @@ class Adapters:
         from infra.media.film_editor import FileFilmEditor
 
         return FileFilmEditor()
+
+    def deriver(self) -> FileDeriver:
+        """Open what makes files of finished videos, in child processes."""
+        from infra.media.deriver import ChildDeriver
+
+        return ChildDeriver()
 
     async def database(self, path: Path) -> "Database":
         """Open the one connection of this process to a file, which the bus and the job store share."""

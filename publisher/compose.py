@@ -25,6 +25,7 @@ from infra.webhooks.poster import HttpPoster
 from infra.webhooks.secrets import open_secrets
 from infra.webhooks.signing_keys import open_signing_keys
 from publisher.context import PublisherContext, QueueLimit
+from publisher.derived_files import DerivedFiles
 from publisher.doctor import examine_workers, no_jobs_yet
 from publisher.settings import PublisherSettings
 from publisher.worker_watch import WorkerWatch
@@ -110,6 +111,7 @@ async def open_context(
             budgets=await adapters.budgets(settings.jobs_url) if settings.budgets else None,
             statistics=await adapters.statistics(settings.jobs_url),
         )
+        ctx = replace(ctx, derived_files=_open_derived_files(adapters, ctx))
         if telemetry:
             ctx = replace(
                 ctx,
@@ -120,6 +122,12 @@ async def open_context(
             )
         await check_subscriptions(ctx.bus)
         yield ctx
+
+
+def _open_derived_files(adapters: Adapters, ctx: PublisherContext) -> DerivedFiles:
+    files = DerivedFiles(jobs=ctx.jobs, videos=ctx.videos, clock=ctx.clock, deriver=adapters.deriver())
+    adapters.close_at_exit(files.aclose)
+    return files
 
 
 def _has_data(settings: PublisherSettings) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from publisher.derived_files import DerivedFiles
 from publisher.worker_watch import WorkerWatch
 from schemas.domain.budget import Limit
 from schemas.domain.clip import Plan
@@ -87,6 +88,8 @@ class PublisherContext:
     """The keys of this installation that sign webhooks besides the secrets."""
     poster: Poster | None = None
     """Posts a test event."""
+    derived_files: DerivedFiles | None = None
+    """What makes files of finished videos; None in a program that shows none."""
     planner: Planner = _no_planner
     """The planner of the configured provider."""
     limits: tuple[Limit, ...] = ()

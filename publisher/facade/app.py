@@ -25,6 +25,7 @@ from publisher.facade import (
     openapi,
     operator,
     routes,
+    variants,
     webhooks,
 )
 from publisher.facade.auth import Authenticator, SignedUrlVideoStore, UrlSigner
@@ -73,6 +74,7 @@ ROUTES = [
     ExactRoute("/api/videos", routes.list_all),
     ExactRoute(f"/api/videos/{VIDEO_ID}", routes.one, methods=["GET", "DELETE"]),
     ExactRoute(f"/api/videos/{VIDEO_ID}/events", events.events),
+    ExactRoute(f"/api/videos/{VIDEO_ID}/file", variants.video_file),
     ExactRoute(f"/api/videos/{VIDEO_ID}/replay", operator.replay, methods=["GET", "POST"]),
     ExactRoute(f"/api/videos/{VIDEO_ID}/resolve", operator.resolve, methods=["GET", "POST"]),
     ExactRoute(f"/api/videos/{VIDEO_ID}/erase", operator.erase, methods=["GET", "POST"]),

@@ -17,6 +17,7 @@ from publisher.facade.openapi_parts import (
     error_answer,
 )
 from publisher.facade.operator_operations import OPERATOR_OPERATIONS
+from publisher.facade.variants import VARIANTS
 from publisher.facade.webhook_operations import WEBHOOK_OPERATIONS
 from schemas.domain.states import JobState
 
@@ -38,6 +39,7 @@ _RANGE = Parameter(name="Range", place="header", words="The bytes to send.")
 _IF_NONE_MATCH = Parameter(name="If-None-Match", place="header", words="The `ETag` of the file that the caller has.")
 _LINKS_OF_JOB = tuple((name, "video_id", "video_id") for name in ("getVideo", "cancelVideo", "watchVideo"))
 _LINKS_OF_FILE = (("file", "gcs_path", "gcs_path"),)
+_MEDIA = ("video/mp4", "image/jpeg", "text/vtt")
 _WORD = Answer(words="One word.")
 
 _GENERATE = {
@@ -207,6 +209,36 @@ OPERATIONS = (
                 place="header",
                 words="The last event that the caller received: the next ones follow.",
             ),
+        ),
+    ),
+    Operation(
+        method="get",
+        path="/api/videos/{video_id}/file",
+        name="getVideoFile",
+        summary="Send the file of a finished video, or a file that is made of it at the first call.",
+        guarded=True,
+        scopes=("read", "operate"),
+        answers={
+            200: Answer(words="The file.", media=_MEDIA),
+            206: Answer(
+                words="The requested bytes of it.",
+                media=(*_MEDIA, "multipart/byteranges"),
+                headers=("Content-Range",),
+            ),
+            302: Answer(words="The address of the file in its bucket.", media=(), headers=("Location",)),
+            304: Answer(words="The caller has this version.", media=()),
+            400: error_answer("`variant` is invalid."),
+            **REFUSED,
+            404: error_answer("No such job, it has no video, or no such file can be made of it."),
+            416: error_answer("The file has none of the requested ranges.", "Content-Range"),
+            500: FAILED,
+            503: UNAVAILABLE,
+        },
+        parameters=(
+            VIDEO_ID,
+            Parameter(name="variant", place="query", words="`video` if it is absent.", schema={"enum": list(VARIANTS)}),
+            _RANGE,
+            _IF_NONE_MATCH,
         ),
     ),
     Operation(

@@ -7,6 +7,8 @@ FINALS = "generated-videos/"
 POSTERS = "posters/"
 CHECKS = "checks/"
 REFERENCES = "references/"
+DERIVED = {"spritesheet": "jpg", "preview": "mp4", "captions": "vtt"}
+"""What can be made of a finished video, with its extension. It is stored beside the poster, and as public."""
 WORK = "work/"
 REFERRERS = "referrers/"
 MARKER = "submit.json"
@@ -25,6 +27,11 @@ def final_name(created_at: datetime, job_id: str) -> str:
 def poster_name(created_at: datetime, job_id: str) -> str:
     """Return the name of the still picture of the finished video."""
     return f"{POSTERS}{_stem(created_at, job_id)}.jpg"
+
+
+def derived_name(created_at: datetime, job_id: str, variant: str) -> str:
+    """Return the name of a file that is made of the finished video. It is no poster's: an id has no dot."""
+    return f"{POSTERS}{_stem(created_at, job_id)}.{variant}.{DERIVED[variant]}"
 
 
 def checks_name(created_at: datetime, job_id: str) -> str:

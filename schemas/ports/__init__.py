@@ -26,6 +26,7 @@ from schemas.ports.bus import (
 from schemas.ports.clock import Clock
 from schemas.ports.deliveries import Deliveries, DeliveryPage, DeliveryQuery, Poster
 from schemas.ports.editor import Editor, Probe
+from schemas.ports.file_deriver import FileDeriver, NotDerived
 from schemas.ports.films import (
     FILM_COMPLETIONS,
     FILM_REQUESTS,
@@ -91,6 +92,7 @@ __all__ = [
     "DeliveryPage",
     "DeliveryQuery",
     "Editor",
+    "FileDeriver",
     "FilmEditor",
     "Films",
     "Foreign",
@@ -105,6 +107,7 @@ __all__ = [
     "LedgerLine",
     "LedgerPage",
     "Missing",
+    "NotDerived",
     "NotMeasured",
     "ParkedJob",
     "ParkedJobs",

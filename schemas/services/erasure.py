@@ -102,7 +102,13 @@ class Eraser:
         if self.bus.dead_letter_reads_are_exclusive and now < (job.erased_at or now) + LETTERS_HIDE_FOR:
             letters_may_be_left = True  # another reader may hold a letter that this look did not show
         work = await self.videos.list(job_prefix(job.job_id))
-        for name in (*(file.name for file in work), job.final_name, job.poster_name, job.checks_name):
+        for name in (
+            *(file.name for file in work),
+            job.final_name,
+            job.poster_name,
+            job.checks_name,
+            *job.derived_names,
+        ):
             await self.videos.delete(name)
         if not await release_reference(job.request, self.jobs, self.videos, self.clock.now()):
             return False

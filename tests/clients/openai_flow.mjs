@@ -40,8 +40,8 @@ const video = await wait(
 );
 await save(video.id, 'video', 'node.mp4');
 await save(video.id, 'thumbnail', 'node.jpg');
+await save(video.id, 'spritesheet', 'sheet.jpg');
 const refused = {
-  spritesheet: await refusal(() => client.videos.downloadContent(video.id, { variant: 'spritesheet' })),
   size: await refusal(() => client.videos.create({ prompt, size: '1792x1024' })),
   unknown: await refusal(() => client.videos.retrieve('none')),
 };

@@ -20,9 +20,9 @@ def main(base_url: str, key: str, folder: str, image: str) -> dict[str, object]:
     )
     client.videos.download_content(video.id).write_to_file(Path(folder, "python.mp4"))
     client.videos.download_content(video.id, variant="thumbnail").write_to_file(Path(folder, "python.jpg"))
+    client.videos.download_content(video.id, variant="spritesheet").write_to_file(Path(folder, "sheet.jpg"))
     refused: dict[str, str | None] = {}
     asks: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("spritesheet", lambda: client.videos.download_content(video.id, variant="spritesheet")),
         ("size", lambda: client.videos.create(prompt=PROMPT, size="1792x1024")),
         ("unknown", lambda: client.videos.retrieve("none")),
     )

@@ -279,9 +279,15 @@ async def test_the_content_and_its_ranges(door: Door, hand: Hand) -> None:
     assert (beyond.status_code, refusal(beyond)["type"]) == (416, "invalid_request_error")
     still = await door.client.get(path, params={"variant": "thumbnail"})
     assert (still.content, still.headers["content-type"]) == (POSTER, "image/jpeg")
-    for variant in ("spritesheet", "audio"):
-        answer = await door.client.get(path, params={"variant": variant})
-        assert (answer.status_code, refusal(answer)["param"]) == (400, "variant")
+    answer = await door.client.get(path, params={"variant": "audio"})
+    assert (answer.status_code, refusal(answer)["param"]) == (400, "variant")
+
+
+async def test_a_sheet_of_what_is_no_video_is_404(door: Door, hand: Hand) -> None:
+    video_id = await made(door)
+    await hand.finish(video_id)
+    answer = await door.client.get(f"{VIDEOS}/{video_id}/content", params={"variant": "spritesheet"})
+    assert (answer.status_code, refusal(answer)["message"]) == (404, "the spritesheet of this video can't be made")
 
 
 async def test_a_deleted_video_is_gone(door: Door, hand: Hand) -> None:
