@@ -46,7 +46,7 @@ class DerivedFiles:
 
     async def find_or_make(self, job: Job, variant: str) -> str:
         """Return the name of a file in the video store. Raises `NotFound` if the video has none, and `Unavailable`."""
-        name = job.derived_name(variant)
+        name = job.variant_name(variant)
         if await self._is_stored(name):
             return name
         until, reason = self._failures.get(name, (0.0, ""))

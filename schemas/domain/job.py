@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from schemas.domain.budget import Reserved
 from schemas.domain.clip import Clip
-from schemas.domain.object_names import DERIVED, checks_name, derived_name, final_name, poster_name
+from schemas.domain.object_names import DERIVED, checks_name, final_name, poster_name, variant_name
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged, Failure, NewerRecord
 from schemas.versioning import Stored
@@ -201,13 +201,13 @@ class Job(Stored):
         return checks_name(self.created_at, self.job_id)
 
     @property
-    def derived_names(self) -> tuple[str, ...]:
+    def variant_names(self) -> tuple[str, ...]:
         """The names of all files that may have been made of the finished video."""
-        return tuple(self.derived_name(variant) for variant in DERIVED)
+        return tuple(self.variant_name(variant) for variant in DERIVED)
 
-    def derived_name(self, variant: str) -> str:
+    def variant_name(self, variant: str) -> str:
         """Return the name of a file that is made of the finished video."""
-        return derived_name(self.created_at, self.job_id, variant)
+        return variant_name(self.created_at, self.job_id, variant)
 
     def clip_in(self, *states: ClipState) -> Clip | None:
         """Return the first clip in one of these states."""

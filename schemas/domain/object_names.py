@@ -29,7 +29,7 @@ def poster_name(created_at: datetime, job_id: str) -> str:
     return f"{POSTERS}{_stem(created_at, job_id)}.jpg"
 
 
-def derived_name(created_at: datetime, job_id: str, variant: str) -> str:
+def variant_name(created_at: datetime, job_id: str, variant: str) -> str:
     """Return the name of a file that is made of the finished video. It is no poster's: an id has no dot."""
     return f"{POSTERS}{_stem(created_at, job_id)}.{variant}.{DERIVED[variant]}"
 

@@ -107,7 +107,7 @@ class Eraser:
             job.final_name,
             job.poster_name,
             job.checks_name,
-            *job.derived_names,
+            *job.variant_names,
         ):
             await self.videos.delete(name)
         if not await release_reference(job.request, self.jobs, self.videos, self.clock.now()):

@@ -55,7 +55,7 @@ async def test_callers_that_ask_at_once_share_one_making(door: Door, job: Job) -
     asking[0].cancel()  # a caller that hangs up takes it from nobody
     deriver.may_go_on.set()
     names = await asyncio.gather(*asking[1:])
-    assert set(names) == {job.derived_name("preview")}
+    assert set(names) == {job.variant_name("preview")}
     assert await files.find_or_make(job, "preview") == names[0]
     assert await files_of(door, deriver).find_or_make(job, "preview") == names[0], "another process finds it"
     assert deriver.calls == ["preview"]
