@@ -91,6 +91,7 @@ def test_an_option_that_is_wrong_is_named(shell: Shell, arguments: tuple[str, ..
 
 
 @pytest.mark.processes
+@pytest.mark.timeout(400)
 def test_in_place_with_a_kill_in_the_middle(processes: Processes) -> None:
     file = str(write(processes.folder / "asked.jsonl"))
     (processes.folder / "made").mkdir()
@@ -108,6 +109,7 @@ def test_in_place_with_a_kill_in_the_middle(processes: Processes) -> None:
 
 
 @pytest.mark.processes
+@pytest.mark.timeout(400)
 def test_at_a_facade_with_an_interrupt_in_the_middle(processes: Processes) -> None:
     file = str(write(processes.folder / "asked.jsonl", count=2))
     _, url = processes.serve()

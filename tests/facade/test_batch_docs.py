@@ -7,6 +7,8 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from publisher.compose import open_context
 from schemas.ports import BATCH_WORKERS
 from tests.facade.hand import Hand
@@ -15,6 +17,7 @@ from tests.facade.process import server_at
 PAGE = Path(__file__).parents[2] / "docs" / "batch.md"
 
 
+@pytest.mark.timeout(200)
 async def test_the_program_in_batch_md_is_killed_and_started_again(tmp_path: Path) -> None:
     text = PAGE.read_text()
     [program] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)

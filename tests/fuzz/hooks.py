@@ -25,7 +25,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     if case.operation.label in _TAKES_REQUEST and isinstance(case.body, dict):
         _mend(case, case.body)
     for body in _requests_in(case.body):
-        if case.operation.label in _TAKES_BATCH:
+        if case.operation.label in _TAKES_BATCH and body is not case.body:
             _mend(case, body)
         if _is_positive(case):
             _mend_address(body)

@@ -1,5 +1,7 @@
 """Batches by the package: Node and the facade are killed meanwhile, and there is one job for each request."""
 
+import pytest
+
 from tests.e2e.processes import House
 from tests.node.driver import node, refusal
 from tests.node.test_http import _again
@@ -13,6 +15,7 @@ BATCH = {
 NAMES = [f"night-{number:03}" for number in (1, 2, 3)]
 
 
+@pytest.mark.timeout(200)
 async def test_a_batch_is_planned_ordered_and_waited_for_through_kills(house: House) -> None:
     with house.facade() as (facade, url):
         async with node(url) as js:

@@ -27,7 +27,7 @@ from tests.gcp.emulated import Project
 from tests.support.processes import ROOT, fork_streamed
 from tests.worker.bench import Bench
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(400)]
 SIZE = 5
 ASKED = {
     "batch_id": "night",
