@@ -104,6 +104,7 @@ async def open_context(
             films=await adapters.films(settings.jobs_url),
             webhook_policy=settings.webhook_policy if webhook_secrets.exist else None,
             webhook_secrets=webhook_secrets.of if webhook_secrets.exist else None,
+            endpoint_secrets=webhook_secrets.of_endpoint if webhook_secrets.exist else None,
             webhook_keys=open_signing_keys(settings),
             poster=poster,
             planner=_LazyPlanner(settings),

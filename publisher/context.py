@@ -84,6 +84,8 @@ class PublisherContext:
     """Where webhooks may go; None if none can be signed."""
     webhook_secrets: Callable[[str | None], Sequence[bytes]] | None = None
     """Returns the secrets of a caller, the one for receivers first. May read a file."""
+    endpoint_secrets: Callable[[str], Sequence[bytes]] | None = None
+    """Returns the secrets of an endpoint of the settings by its name. May read a file."""
     webhook_keys: Sequence[SigningKey] = ()
     """The keys of this installation that sign webhooks besides the secrets."""
     poster: Poster | None = None

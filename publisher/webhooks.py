@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,6 +19,7 @@ from schemas.wire.types import Moment
 from schemas.wire.validation import to_invalid
 from schemas.wire.webhook import TEST, Webhook, build_body, show_secret, sign
 from schemas.wire.webhook_address import mask_url
+from schemas.wire.webhook_endpoints import ENDPOINT_NAME
 from schemas.wire.webhook_keys import jwk_of, show_public_key
 
 LIMIT_MAX = 200
@@ -35,7 +37,9 @@ class DeliveryView(BaseModel):
     type: str
     video_id: str
     caller: str | None
-    endpoint: str = Field(description="`request`: the address comes from the request of the video.")
+    endpoint: str = Field(
+        description="`request`: the address comes from the request of the video; else an endpoint of the settings."
+    )
     url: str
     state: DeliveryState
     attempts: tuple[Attempt, ...] = Field(description="The last 20.")
@@ -150,11 +154,17 @@ async def send_test(ctx: PublisherContext, url: str, *, caller: str | None) -> W
     return WebhookTest(status=result.status, ms=result.ms, error=result.error)
 
 
-async def read_secret(ctx: PublisherContext, *, caller: str | None) -> WebhookSecret:
-    """Return the caller's own secret. Raises `NotFound` if webhooks can't be signed here."""
-    if ctx.webhook_secrets is None:
+async def read_secret(ctx: PublisherContext, *, caller: str | None, endpoint: str | None = None) -> WebhookSecret:
+    """Return the caller's own secret, or that of an endpoint of the settings.
+
+    Raises `NotFound` if webhooks can't be signed here, and `Invalid` for what is no name of an endpoint.
+    """
+    if ctx.webhook_secrets is None or ctx.endpoint_secrets is None:
         raise NotFound(str(_no_webhooks()))
-    first, *others = map(show_secret, await asyncio.to_thread(ctx.webhook_secrets, caller))
+    if endpoint is not None and not re.fullmatch(ENDPOINT_NAME, endpoint):
+        raise Invalid("endpoint must be the name of an endpoint: small letters, digits and hyphens", field="endpoint")
+    read = partial(ctx.webhook_secrets, caller) if endpoint is None else partial(ctx.endpoint_secrets, endpoint)
+    first, *others = map(show_secret, await asyncio.to_thread(read))
     keys = [show_public_key(key.public) for key in ctx.webhook_keys]
     return WebhookSecret(secret=first, former=others, public_keys=keys)
 

@@ -210,6 +210,7 @@ NAMES = frozenset(name.upper() for name in Addresses.model_fields) | frozenset(
         "SUBMIT_WITHIN_S",
         "URL",
         "WAIT_S",
+        "WEBHOOK_ENDPOINTS",
         "WORKERS",
         "WORK_DAYS",
     ]

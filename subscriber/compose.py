@@ -153,6 +153,8 @@ async def open_courier(ctx: WorkerContext, settings: WorkerSettings) -> AsyncIte
             clock=ctx.clock,
             secrets_of=webhook_secrets.of,
             keys=open_signing_keys(settings),
+            endpoints=settings.endpoints,
+            endpoint_secrets_of=webhook_secrets.of_endpoint,
             facade_url=settings.facade_url,
         )
     )

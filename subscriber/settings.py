@@ -4,11 +4,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from schemas.domain.budget_setting import Limits
 from schemas.domain.checks import CheckRules, RulesSetting
 from schemas.settings import Settings
+from schemas.wire.webhook_endpoints import WebhookEndpoint, parse_endpoints
 from subscriber.policy import Deadlines
 from subscriber.retention import RetentionPolicy
 
@@ -54,6 +55,11 @@ class WorkerSettings(Settings):
         default=30, ge=0, le=36_500, description="Files under work/ of jobs that ended so long ago go; 0: never."
     )
 
+    webhook_endpoints: SecretStr = Field(
+        default=SecretStr(""),
+        description="Addresses that hear of the ends of all jobs, or of some, as a JSON list; see docs/webhooks.md.",
+    )
+
     submit_within_s: float = Field(default=10, gt=0, description="How long after its claim a worker may send.")
     submit_timeout_s: float = Field(default=30, gt=0, description="How long one submit may take to be answered.")
     submitting_hold_s: float = Field(default=90, gt=0, description="Age after which a submit counts as unknown.")
@@ -71,6 +77,22 @@ class WorkerSettings(Settings):
                 "REELBUS_SUBMIT_TIMEOUT_S"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_endpoints(self) -> Self:
+        """Refuse endpoints to which nothing would be posted."""
+        try:
+            endpoints = self.endpoints
+        except ValueError as error:
+            raise ValueError(f"REELBUS_WEBHOOK_ENDPOINTS {error}") from None
+        if endpoints and not self.webhook_secrets.get_secret_value() and not self.jobs_url.startswith("sqlite:"):
+            raise ValueError("REELBUS_WEBHOOK_ENDPOINTS needs REELBUS_WEBHOOK_SECRETS, which signs its events")
+        return self
+
+    @property
+    def endpoints(self) -> tuple[WebhookEndpoint, ...]:
+        """The endpoints of `webhook_endpoints`. Raises `ValueError`."""
+        return parse_endpoints(self.webhook_endpoints.get_secret_value(), self.webhook_policy)
 
     @property
     def jobs_at_once(self) -> int:

@@ -8,6 +8,9 @@ locals {
     var.webhooks == null ? {} : {
       REELBUS_WEBHOOK_SECRETS = { id = "reelbus-webhook-secrets", readers = ["facade", "worker"] }
     },
+    try(var.webhooks.endpoints, false) ? {
+      REELBUS_WEBHOOK_ENDPOINTS = { id = "reelbus-webhook-endpoints", readers = ["worker"] } # their addresses may hold tokens
+    } : {},
   )
   secrets_of = { for role in ["facade", "worker"] : role => {
     for name, secret in local.secrets : name => google_secret_manager_secret.value[name].secret_id if contains(secret.readers, role)

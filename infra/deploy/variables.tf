@@ -247,8 +247,8 @@ variable "allowed_hosts" {
 # --- Webhooks --------------------------------------------------------------------------------------------------------
 
 variable "webhooks" {
-  description = "Requests may name a webhook (docs/webhooks.md), signed with the masters in the secret reelbus-webhook-secrets. `networks` may be reached beside public addresses, by any port; `ports` are those of public addresses. Null: none."
-  type        = object({ networks = optional(set(string), []), ports = optional(set(number), [443]) })
+  description = "Requests may name a webhook (docs/webhooks.md), signed with the masters in the secret reelbus-webhook-secrets. `networks` may be reached beside public addresses, by any port; `ports` are those of public addresses. `endpoints`: the secret reelbus-webhook-endpoints has addresses of yours. Null: none."
+  type        = object({ networks = optional(set(string), []), ports = optional(set(number), [443]), endpoints = optional(bool, false) })
   default     = null
 
   validation {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from infra.embedded.videos import read_or_create_secret
 from schemas.settings import Addresses
-from schemas.wire.webhook import derive_secret, parse_secrets
+from schemas.wire.webhook import derive_endpoint_secret, derive_secret, parse_secrets
 
 _FILE_NAME = ".webhook-secret"
 
@@ -23,9 +23,16 @@ class WebhookSecrets:
 
     def of(self, caller: str | None) -> list[bytes]:
         """Return the secrets of a caller, the one for receivers first. May read a file. Raises `Unavailable`."""
+        return [derive_secret(master, caller) for master in self._read_masters()]
+
+    def of_endpoint(self, name: str) -> list[bytes]:
+        """Return the secrets of an endpoint of the settings, in the same way."""
+        return [derive_endpoint_secret(master, name) for master in self._read_masters()]
+
+    def _read_masters(self) -> Sequence[bytes]:
         if not self._masters and self._folder:
             self._masters = (read_or_create_secret(self._folder, _FILE_NAME),)
-        return [derive_secret(master, caller) for master in self._masters]
+        return self._masters
 
 
 def open_secrets(settings: Addresses) -> WebhookSecrets:

@@ -102,10 +102,11 @@ def test(url: str, caller: str | None, as_json: bool) -> None:
 
 @webhooks.command(cls=Command)
 @_caller_option
+@click.option("--endpoint", metavar="NAME", help="The secret of an endpoint of REELBUS_WEBHOOK_ENDPOINTS instead.")
 @json_option
-def secret(caller: str | None, as_json: bool) -> None:
+def secret(caller: str | None, endpoint: str | None, as_json: bool) -> None:
     """Show the secret with which a caller's receivers verify events."""
-    known = _with_context(lambda ctx: read_secret(ctx, caller=caller))
+    known = _with_context(lambda ctx: read_secret(ctx, caller=caller, endpoint=endpoint))
     click.echo(known.model_dump_json() if as_json else known.secret)
 
 

@@ -13,6 +13,7 @@ from publisher.facade.openapi_parts import (
 )
 from publisher.webhooks import LIMIT_MAX
 from schemas.domain.delivery import DeliveryState
+from schemas.wire.webhook_endpoints import ENDPOINT_NAME
 
 _ALWAYS = {**REFUSED, 500: FAILED, 503: UNAVAILABLE}
 _OPEN = {500: FAILED}
@@ -101,8 +102,17 @@ WEBHOOK_OPERATIONS = (
         summary="The secret with which this caller's receivers verify events.",
         guarded=True,
         scopes=("submit", "operate"),
+        parameters=(
+            Parameter(
+                name="endpoint",
+                place="query",
+                words="The secret of this endpoint of the settings instead; needs the scope `operate`.",
+                schema={"pattern": ENDPOINT_NAME},
+            ),
+        ),
         answers={
             200: Answer(words="The secret.", model="WebhookSecret"),
+            400: error_answer("No endpoint can have this name."),
             404: error_answer("This facade signs no webhooks."),
             **_ALWAYS,
         },

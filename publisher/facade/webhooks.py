@@ -71,10 +71,12 @@ async def test(call: Call) -> Response:
 
 
 async def secret(call: Call) -> Response:
-    """Show the caller's own secret."""
-    access = access_of(call)
+    """Show the caller's own secret, or to an operator that of an endpoint of the settings."""
+    access, endpoint = access_of(call), call.query_params.get("endpoint")
     access.check("submit", "operate")
-    answer = json_response(await read_secret(call.state["ctx"], caller=access.caller))
+    if endpoint is not None:
+        access.check("operate")
+    answer = json_response(await read_secret(call.state["ctx"], caller=access.caller, endpoint=endpoint))
     answer.headers["Cache-Control"] = "no-store"
     return answer
 

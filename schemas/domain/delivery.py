@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from schemas.versioning import Stored
 from schemas.wire.types import Moment
+from schemas.wire.webhook_endpoints import FROM_REQUEST
 
 WAITS_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds between an attempt and the next one: the schedule of Standard Webhooks, 75 h 35 min in all."""
@@ -21,8 +22,6 @@ JITTER = 0.1
 CLAIM = timedelta(seconds=30)
 """For how long the courier that claimed a delivery has it alone: an attempt takes 15 s at most."""
 RETRY_AFTER_AT_MOST_S = 86_400.0
-FROM_REQUEST = "request"
-"""The endpoint of an address that a request names."""
 _ATTEMPTS_KEPT = 20
 
 

@@ -99,9 +99,17 @@ def build_body(data: Mapping[str, Any], *, event_id: str, kind: str, at: datetim
 
 def derive_secret(master: bytes, caller: str | None) -> bytes:
     """Return a caller's secret: HKDF-SHA256 (RFC 5869) of a master, with the caller's name as info."""
+    return _derive(master, "" if caller is None else f"caller {caller}")
+
+
+def derive_endpoint_secret(master: bytes, name: str) -> bytes:
+    """Return the secret of an endpoint of the settings, in the same way."""
+    return _derive(master, f"endpoint {name}")
+
+
+def _derive(master: bytes, owner: str) -> bytes:
     pseudorandom = hmac.digest(bytes(32), master, "sha256")
-    info = f"reelbus webhook\0{'' if caller is None else f'caller {caller}'}".encode()
-    return hmac.digest(pseudorandom, info + b"\x01", "sha256")
+    return hmac.digest(pseudorandom, f"reelbus webhook\0{owner}".encode() + b"\x01", "sha256")
 
 
 def show_secret(secret: bytes) -> str:

@@ -20,9 +20,10 @@ from schemas.services.backoff import Backoff, backoff_s
 from schemas.wire.message import Message, job_id_of
 from schemas.wire.webhook import sign
 from schemas.wire.webhook_address import mask_url
+from schemas.wire.webhook_endpoints import FROM_REQUEST, WebhookEndpoint
 from schemas.wire.webhook_keys import SigningKey
 from subscriber.courier.bulkhead import Bulkhead
-from subscriber.courier.events import delivery_of, rebuild_body, webhook_of
+from subscriber.courier.events import delivery_of, rebuild_body, targets_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,10 @@ class CourierContext:
     secrets_of: Callable[[str | None], Sequence[bytes]]
     """Returns the secrets of a caller. May read a file."""
     facade_url: str
+    endpoints: Sequence[WebhookEndpoint] = ()
+    """Addresses of the operator's that hear of the ends of jobs, beside those of requests."""
+    endpoint_secrets_of: Callable[[str], Sequence[bytes]] = lambda _: ()
+    """Returns the secrets of an endpoint by its name. May read a file."""
     keys: Sequence[SigningKey] = ()
     """Sign each event besides the secrets."""
     keep: timedelta = timedelta(days=30)
@@ -115,11 +120,12 @@ class Courier:
         task.add_done_callback(self._tasks.discard)
 
     async def _handle(self, message: Delivery) -> None:
-        """Store the delivery of a completion, acknowledge the completion, and post at once if the host has room."""
-        claimed = None
+        """Store the deliveries of a completion, acknowledge it, and post at once what hosts have room for."""
+        claimed: list[WebhookDelivery] = []
         try:
-            if built := await self._build(message.message):
-                claimed = await self._store(built)
+            for built in await self._build(message.message):
+                if stored := await self._store(built):
+                    claimed.append(stored)
             await message.ack()
         except Exception as error:  # a completion that can't be handled now must come again
             is_outage = isinstance(error, Unavailable)
@@ -127,20 +133,19 @@ class Courier:
             logger.warning("a webhook could not be stored yet", extra=extra, exc_info=not is_outage)
             with suppress(Unavailable):  # the lease expires, and the bus delivers it again
                 await message.nack(delay_s=backoff_s(1, _RETRY_AT_MOST_S, message.attempt))
-        if claimed:
-            await self._post(claimed)
+        await asyncio.gather(*map(self._post, claimed))
 
-    async def _build(self, message: Message) -> WebhookDelivery | None:
-        """Return the delivery of a completion; None if its job has no webhook for this end."""
+    async def _build(self, message: Message) -> list[WebhookDelivery]:
+        """Return the deliveries of a completion: none if this end of its job is for no address."""
         kind = message.attributes.get("ce-type", "").split(".")
         job_id = job_id_of(message)
         if job_id is None or "ce-id" not in message.attributes or len(kind) != _KIND_PARTS:
-            return None
-        job = await self._ctx.jobs.get(job_id)
-        webhook = webhook_of(job, kind[2]) if job else None
-        if job is None or webhook is None:
-            return None
-        return delivery_of(message, job, webhook, facade_url=self._ctx.facade_url, now=self._ctx.clock.now())
+            return []
+        job, now = await self._ctx.jobs.get(job_id), self._ctx.clock.now()
+        if job is None:
+            return []
+        targets = targets_of(job, kind[2], self._ctx.endpoints)
+        return [delivery_of(message, job, each, facade_url=self._ctx.facade_url, now=now) for each in targets]
 
     async def _store(self, built: WebhookDelivery) -> WebhookDelivery | None:
         """Store the delivery. Return it if its host has room now: then this courier has claimed it."""
@@ -204,7 +209,7 @@ class Courier:
             delivery = await self._with_body(delivery)
             began = ctx.clock.now()
             body = delivery.body.encode(errors="replace")
-            secrets = await asyncio.to_thread(ctx.secrets_of, delivery.caller)
+            secrets = await asyncio.to_thread(self._read_secrets, delivery)
             headers = sign(secrets, webhook_id=delivery.webhook_id, at=began, body=body, keys=ctx.keys)
             result = await ctx.poster.post(delivery.url, body, headers)
             status = result.status
@@ -220,6 +225,11 @@ class Courier:
         finally:
             ctx.bulkhead.leave(delivery.host, status, ctx.clock.boot())
             self._wake.set()
+
+    def _read_secrets(self, delivery: WebhookDelivery) -> Sequence[bytes]:
+        if delivery.endpoint == FROM_REQUEST:
+            return self._ctx.secrets_of(delivery.caller)
+        return self._ctx.endpoint_secrets_of(delivery.endpoint)
 
     async def _with_body(self, delivery: WebhookDelivery) -> WebhookDelivery:
         """Return the delivery with its bytes stored. Those of an erased job are built anew from its tombstone."""

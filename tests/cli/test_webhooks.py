@@ -45,6 +45,10 @@ def test_secret(shell: Shell) -> None:
     first = shell("webhooks", "secret").stdout
     assert first.startswith("whsec_")
     assert first == shell("webhooks", "secret").stdout != shell("webhooks", "secret", "--caller", "acme").stdout
+    crm = shell("webhooks", "secret", "--endpoint", "crm").stdout
+    assert crm.startswith("whsec_")
+    assert crm != first
+    assert shell("webhooks", "secret", "--endpoint", "No").exit_code == 2
 
 
 def test_a_refused_address(shell: Shell) -> None:

@@ -239,10 +239,11 @@ def check_secrets(state: State) -> None:
     """Facade and worker get the secrets that their settings read, and may read them."""
     keys = {"REELBUS_API_KEYS": "reelbus-api-keys"}
     masters = {"REELBUS_WEBHOOK_SECRETS": "reelbus-webhook-secrets"}
+    endpoints = {"REELBUS_WEBHOOK_ENDPOINTS": "reelbus-webhook-endpoints"}
     roles = roles_of(state)
     for who, kind, side, wanted in (
         ("facade", "google_cloud_run_v2_service", PublisherSettings, keys | masters),
-        ("worker", "google_cloud_run_v2_worker_pool", WorkerSettings, masters),
+        ("worker", "google_cloud_run_v2_worker_pool", WorkerSettings, masters | endpoints),
     ):
         found = secrets_of(state, kind)
         agree(f"the secrets of the {who}", found, wanted)

@@ -82,6 +82,7 @@ ROLES_OF_OPTIONS = frozenset(
         (OPERATOR, "storage.objectUser", BUCKET),
         # Callers are shown their own secret by the facade; the worker signs.
         *((who, "secretmanager.secretAccessor", "reelbus-webhook-secrets") for who in ("facade", "worker")),
+        ("worker", "secretmanager.secretAccessor", "reelbus-webhook-endpoints"),
     }
 )
 """What the options of samples/everything.tfvars add."""

@@ -16,9 +16,9 @@ from schemas.domain.projections import completion_of
 from schemas.ports.bus import BATCH_REQUESTS, COMPLETIONS, REQUESTS
 from schemas.wire.completion import Outcome
 from schemas.wire.message import encode_completion
-from schemas.wire.webhook import TEST, Webhook, build_body
+from schemas.wire.webhook import TEST, build_body
 from schemas.wire.webhook_payload import WebhookPayload, WebhookTestPayload
-from subscriber.courier.events import delivery_of
+from subscriber.courier.events import Target, delivery_of
 from tests.facade.doors import Door
 from tests.unit.makers import AT, PRICE, a_plan, accepted, done, judged, lost, played, started, stored, wished
 
@@ -69,9 +69,7 @@ def test_what_the_worker_writes_is_valid(life: Job) -> None:
     message = _MESSAGES[f"Video{completion.state.capitalize()}"]
     assert complain(message["payload"], json.loads(written.data)) is None
     assert complain(message["headers"], dict(written.attributes)) is None
-    posted = delivery_of(
-        written, life, Webhook(url="https://example.com/"), facade_url="https://a.example", now=AT
-    ).body
+    posted = delivery_of(written, life, Target(url="https://example.com/"), facade_url="https://a.example", now=AT).body
     assert complain(_MESSAGES["WebhookEnd"]["payload"], json.loads(posted)) is None
     event = WebhookPayload.model_validate_json(posted)
     assert event.model_extra == event.data.model_extra == {}, "the model has every key that is posted"

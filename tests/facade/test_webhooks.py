@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from infra.webhooks.secrets import open_secrets
+from publisher.settings import new_key
 from schemas.domain.delivery import DeliveryState
 from schemas.wire.webhook import show_secret
 from tests.contract.test_deliveries import a_delivery
@@ -108,6 +109,17 @@ async def test_each_caller_has_its_own_secret(shop: Door) -> None:
     assert first != second
     assert first.startswith("whsec_")
     assert answers[0].headers["cache-control"] == "no-store"
+
+
+async def test_only_an_operator_sees_the_secret_of_an_endpoint(tmp_path: Path) -> None:
+    key, known = new_key("boss", ["operate"])
+    async with door_to(settings_for(tmp_path, api_keys=(ACME_KNOWN, known))) as door:
+        path = "/api/webhooks/secret?endpoint=crm"
+        assert (await Customer(door, ACME).call("GET", path)).status_code == 403
+        answer = await Customer(door, key).call("GET", path)
+        assert answer.json()["secret"].startswith("whsec_")
+        refused = await Customer(door, key).call("GET", f"{path}/")
+        assert (refused.status_code, refused.json()["error"]["field"]) == (400, "endpoint")
 
 
 async def test_anyone_may_read_the_public_keys_and_verify_an_event_with_them(tmp_path: Path) -> None:

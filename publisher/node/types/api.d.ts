@@ -783,7 +783,7 @@ export interface DeliveryView {
   video_id: string;
   caller: string | null;
   /**
-   * `request`: the address comes from the request of the video.
+   * `request`: the address comes from the request of the video; else an endpoint of the settings.
    */
   endpoint: string;
   url: string;

@@ -13,7 +13,7 @@ origins               = ["https://www.example.com"]
 allowed_hosts         = ["video.example.com"]
 requesters            = ["serviceAccount:node@demo-project.iam.gserviceaccount.com"]
 operators             = ["user:op@example.com"]
-webhooks              = { networks = ["10.1.0.0/16", "10.2.0.0/16"], ports = [443, 8443] }
+webhooks              = { networks = ["10.1.0.0/16", "10.2.0.0/16"], ports = [443, 8443], endpoints = true }
 archive_days          = 400
 notify                = ["oncall@example.com"]
 runbook_url           = "https://example.com/runbook"
