@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, ValidationError, field_validator
 from pydantic_core import to_json
 
 from schemas.errors import Failure, Invalid
@@ -100,12 +100,13 @@ class FilmRequest(Asked):
     scenes: tuple[FilmScene, ...] = Field(min_length=1, max_length=SCENES_AT_MOST)
     on_scene_failure: OnSceneFailure = OnSceneFailure.HOLD
 
-    @model_validator(mode="after")
-    def _has_unique_names(self) -> Self:
-        names = [scene.name for scene in self.scenes]
+    @field_validator("scenes")
+    @classmethod
+    def _has_unique_names(cls, scenes: tuple[FilmScene, ...]) -> tuple[FilmScene, ...]:
+        names = [scene.name for scene in scenes]
         if again := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f"scenes must have unique names, and {again} is given twice")
-        return self
+            raise ValueError(f"must have unique names, and {again} is given twice")
+        return scenes
 
     def body(self) -> dict[str, Any]:
         """Return the storyboard as it is stored: without defaults."""

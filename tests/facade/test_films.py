@@ -84,6 +84,7 @@ async def test_what_is_too_dear_is_not_ordered(veo: Door) -> None:
         ({"scenes": [{**SCENES[0], "prompt": "x"}]}, "scenes.0.prompt"),
         ({"scenes": [{**SCENES[0], "continue_from_previous": True}]}, "scenes.0.continue_from_previous"),
         ({"scenes": [SCENES[0], {**SCENES[1], "transition": {"kind": "crossfade", "seconds": 4}}]}, None),
+        ({"scenes": [SCENES[0], SCENES[0]]}, "scenes"),
         ({"scenes": [{**SCENES[0], "reference_image": data_url(b"no image at all")}]}, "reference_image"),
     ],
 )
