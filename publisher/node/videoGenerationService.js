@@ -1262,23 +1262,143 @@ function query(filters) {
   return given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : "";
 }
 
-import { createHash, randomUUID } from "node:crypto";
+import { createHash as createHash2, randomUUID } from "node:crypto";
+
+import { createHash } from "node:crypto";
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
 var KEPT_MS = 30 * 6e4;
+var TOUCH_EVERY_MS = 6e4;
+var LOOK_EVERY_MS2 = 1e3;
+var NAME = /^([0-9a-f]{64})\.([0-9a-f-]{36})\.([0-9a-f]{8})\.([0-9]{1,10})\.([0-9]{1,12})$/;
+var HOST = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
+var STARTED_S = Math.round(Date.now() / 1e3 - process.uptime());
+var START_NOISE_S = 2;
+var Journal = class {
+  #folder;
+  #isUsable = null;
+  #own = /* @__PURE__ */ new Map();
+  // id of a job → its file, and whether its call still runs
+  #left = /* @__PURE__ */ new Map();
+  // digest → files of processes that have ended
+  #lookedAt = -Infinity;
+  constructor(folder = join(tmpdir(), `reelbus-${process.getuid?.() ?? "calls"}`)) {
+    this.#folder = folder;
+    setInterval(() => this.#touch(), TOUCH_EVERY_MS).unref();
+  }
+  /** The id that an ended process chose for this call; null without one. It is noted for this process now. */
+  take(digest) {
+    return quietly(() => this.#take(digest)) ?? null;
+  }
+  /** Notes a call before it is sent. */
+  begin(digest, id) {
+    quietly(() => {
+      if (!this.#check()) return;
+      const file = this.#own.get(id)?.file ?? fileOf(digest, id);
+      writeFileSync(join(this.#folder, file), "");
+      this.#own.set(id, { file, runs: true });
+    });
+  }
+  /** The call got no answer: the same call may take its id for a while. */
+  leave(id) {
+    const call = this.#own.get(id);
+    if (call) call.runs = false;
+  }
+  /** The call got its answer. */
+  end(id) {
+    const file = this.#own.get(id)?.file;
+    this.#own.delete(id);
+    if (file) quietly(() => rmSync(join(this.#folder, file), { force: true }));
+  }
+  #take(digest) {
+    if (!this.#check()) return null;
+    this.#look();
+    for (const left of this.#left.get(digest)?.splice(0) ?? []) {
+      const id = NAME.exec(left)[2];
+      const file = fileOf(digest, id);
+      const isOurs = quietly(() => renameSync(join(this.#folder, left), join(this.#folder, file)) ?? true);
+      if (!isOurs) continue;
+      this.#own.set(id, { file, runs: true });
+      return id;
+    }
+    return null;
+  }
+  /** Finds what ended processes left, and deletes what is too old. */
+  #look() {
+    const now = performance.now();
+    if (now - this.#lookedAt < LOOK_EVERY_MS2) return;
+    this.#lookedAt = now;
+    this.#left.clear();
+    for (const file of readdirSync(this.#folder)) {
+      const [, digest, , host, pid, started] = NAME.exec(file) ?? [];
+      if (!digest || host !== HOST || runs(Number(pid), Number(started))) continue;
+      const path = join(this.#folder, file);
+      const age = Date.now() - (quietly(() => statSync(path).mtimeMs) ?? 0);
+      if (age > KEPT_MS) quietly(() => rmSync(path, { force: true }));
+      else this.#left.set(digest, [...(this.#left.get(digest) ?? []), file]);
+    }
+  }
+  #touch() {
+    const now = /* @__PURE__ */ new Date();
+    for (const { file, runs: runs2 } of this.#own.values()) {
+      if (runs2) quietly(() => utimesSync(join(this.#folder, file), now, now));
+    }
+  }
+  /** Whether the folder is there and belongs to this user alone: another user could choose ids otherwise. */
+  #check() {
+    if (this.#isUsable !== null) return this.#isUsable;
+    this.#isUsable = false;
+    mkdirSync(this.#folder, { recursive: true, mode: 448 });
+    const { uid, mode } = lstatSync(this.#folder);
+    this.#isUsable = !process.getuid || (uid === process.getuid() && (mode & 63) === 0);
+    return this.#isUsable;
+  }
+};
+var fileOf = (digest, id) => `${digest}.${id}.${HOST}.${process.pid}.${STARTED_S}`;
+function runs(pid, startedS) {
+  if (pid === process.pid) return Math.abs(startedS - STARTED_S) <= START_NOISE_S;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code !== "ESRCH";
+  }
+}
+function quietly(work) {
+  try {
+    return work();
+  } catch {
+    return void 0;
+  }
+}
+
+var KEPT_MS2 = 30 * 6e4;
 var KEPT_AT_MOST = 1e3;
 var PASSING2 = [502, 503, 504];
 var kept = /* @__PURE__ */ new Map();
+var journal = new Journal();
 async function withId(address2, given, work) {
   if (given === null || typeof given !== "object") throw invalid("", "must be an object");
   const request = requestOf(given);
   if ((request.job_id ?? null) !== null) return await work(request, true);
-  const text2 = address2 + wire(request);
-  const before = kept.size > 0 ? taken(digestOf(text2)) : null;
+  const digest = createHash2("sha256")
+    .update(address2 + wire(request))
+    .digest("hex");
+  const before = taken(digest) ?? journal.take(digest);
   const id = before ?? randomUUID();
+  journal.begin(digest, id);
   try {
-    return await work({ ...request, job_id: id }, false);
+    const result = await work({ ...request, job_id: id }, false);
+    journal.end(id);
+    return result;
   } catch (error) {
-    if (isAnswer(error)) throw error;
-    keep(digestOf(text2), id);
+    if (isAnswer(error)) {
+      journal.end(id);
+      throw error;
+    }
+    keep(digest, id);
+    journal.leave(id);
     throw before ? about(error, id) : error;
   }
 }
@@ -1296,7 +1416,6 @@ function copyOf(error) {
 function isAnswer(error) {
   return error instanceof ReelbusError && error.status !== null && !PASSING2.includes(error.status);
 }
-var digestOf = (text2) => createHash("sha256").update(text2).digest("base64");
 function taken(digest) {
   const found = kept.get(digest);
   kept.delete(digest);
@@ -1304,7 +1423,7 @@ function taken(digest) {
 }
 function keep(digest, id) {
   kept.delete(digest);
-  kept.set(digest, { id, until: performance.now() + KEPT_MS });
+  kept.set(digest, { id, until: performance.now() + KEPT_MS2 });
   if (kept.size > KEPT_AT_MOST) kept.delete(kept.keys().next().value);
 }
 
@@ -1365,7 +1484,7 @@ var GENERATE = "/api/videos/generate";
 var AWAY_AT_MOST_MS2 = 12e4;
 var LONGEST_ANSWER_MS = 285e3;
 var WAIT_S = 50;
-var LOOK_EVERY_MS2 = 1e3;
+var LOOK_EVERY_MS3 = 1e3;
 var THANKS_MS = 1e4;
 var PASSING3 = [502, 503, 504];
 var RESPOND_ASYNC = "respond-async";
@@ -1488,7 +1607,7 @@ var HttpClient = class extends Operations {
       else {
         patience.heard();
         view = value;
-        if (!waitS && !hasEnded(view.state)) await sleep(LOOK_EVERY_MS2, signal);
+        if (!waitS && !hasEnded(view.state)) await sleep(LOOK_EVERY_MS3, signal);
       }
     }
     return view;

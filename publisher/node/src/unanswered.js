@@ -1,12 +1,13 @@
 /**
- * Gives an id to a call that names none, and keeps it if the call ends without an answer. The same call again, in this
- * process, is then the same job. After an answer, also an error, the next identical call is a new job.
+ * Gives an id to a call that names none, and keeps it if the call ends without an answer: the same call again, here or in
+ * the next process on this machine, is then the same job. After an answer, also an error, it is a new job.
  */
 
 import { createHash, randomUUID } from "node:crypto";
 
 import { ReelbusError } from "./errors.js";
 import { invalid } from "./invalid.js";
+import { Journal } from "./journal.js";
 import { requestOf } from "./request.js";
 import { wire } from "./wire.js";
 
@@ -15,20 +16,30 @@ const KEPT_AT_MOST = 1_000;
 const PASSING = [502, 503, 504];
 
 const kept = new Map(); // digest of a call → {id, until}, the oldest first
+const journal = new Journal();
 
 /** The result of `work` for the request with an id. `work` also gets whether the caller named the id. */
 export async function withId(address, given, work) {
   if (given === null || typeof given !== "object") throw invalid("", "must be an object");
   const request = requestOf(given);
   if ((request.job_id ?? null) !== null) return await work(request, true);
-  const text = address + wire(request);
-  const before = kept.size > 0 ? taken(digestOf(text)) : null;
+  const digest = createHash("sha256")
+    .update(address + wire(request))
+    .digest("hex");
+  const before = taken(digest) ?? journal.take(digest);
   const id = before ?? randomUUID();
+  journal.begin(digest, id);
   try {
-    return await work({ ...request, job_id: id }, false);
+    const result = await work({ ...request, job_id: id }, false);
+    journal.end(id);
+    return result;
   } catch (error) {
-    if (isAnswer(error)) throw error;
-    keep(digestOf(text), id);
+    if (isAnswer(error)) {
+      journal.end(id);
+      throw error;
+    }
+    keep(digest, id);
+    journal.leave(id);
     throw before ? about(error, id) : error;
   }
 }
@@ -51,8 +62,6 @@ function copyOf(error) {
 function isAnswer(error) {
   return error instanceof ReelbusError && error.status !== null && !PASSING.includes(error.status);
 }
-
-const digestOf = (text) => createHash("sha256").update(text).digest("base64");
 
 function taken(digest) {
   const found = kept.get(digest);
