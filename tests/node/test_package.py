@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.e2e.processes import House
 from tests.node.driver import DRIVE
 
 SUITES = sorted(DRIVE.parent.glob("*.test.js"))
@@ -31,6 +32,13 @@ for (const address of ["http://127.0.0.1:1", "pubsub://acme", "ftp://acme"]) {
     console.log(error.message);
   }
 }
+"""
+
+
+_OLD_PROGRAM = """
+import { generateVideoFromPrompt } from "./service.js";
+
+console.log((await generateVideoFromPrompt("A beautiful sunset over mountains", 1, "fast")).videoUrl);
 """
 
 
@@ -67,7 +75,7 @@ def test_the_package_holds_what_users_need_and_works_without_google_s_client(pac
     sources = {f"src/{path.name}" for path in (package / "src").iterdir()}
     types = {f"types/{path.name}" for path in (package / "types").iterdir()}
     assert held == SHIPPED | sources | types
-    assert packed["size"] < 70_000
+    assert packed["size"] < 80_000
     (tmp_path / "package.json").write_text('{"type": "module"}')
     _run(
         "npm",
@@ -86,6 +94,30 @@ def test_the_package_holds_what_users_need_and_works_without_google_s_client(pac
         "pubsub:// needs Google's client: npm install @google-cloud/pubsub",
         'address must be http://…, https://… or pubsub://project, not "ftp://acme"',
     ]
+
+
+def test_the_tarball_of_make_packages_runs_the_programs_of_its_page(
+    house: House, package: Path, tmp_path: Path
+) -> None:
+    page = (package.parents[1] / "docs/node.md").read_text()
+    [program] = [block for block in re.findall(r"```js\n(.*?)```", page, re.DOTALL) if "createClient" in block]
+    [pack] = re.findall(r"npm pack .*? \./publisher/node", (package.parents[1] / "scripts/packages").read_text())
+    _run(*pack.replace("--pack-destination dist", f"--pack-destination {tmp_path}").split(), cwd=package.parents[1])
+    [tarball] = tmp_path.glob("reelbus-*.tgz")
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    _run("npm", "install", "--no-audit", "--no-fund", "--prefer-offline", str(tarball), cwd=tmp_path)
+    (tmp_path / "service.js").write_text('export * from "reelbus/videoGenerationService.js";')
+    (tmp_path / "new.js").write_text(program)
+    with house.facade() as (_, url), house.worker():
+        (tmp_path / "old.js").write_text(_OLD_PROGRAM)
+        told = _run("node", "new.js", cwd=tmp_path, REELBUS_URL=url)
+        old = _run("node", "old.js", cwd=tmp_path, PYTHON_API_URL=url)
+    price, video, listed = (line.split() for line in told.splitlines())
+    assert price == ["price", "0", "animatic"]
+    assert video[2].endswith(".mp4")
+    assert listed == ["listed", video[1]]
+    assert old.strip().endswith(".mp4")
+    assert len(house.finals()) == 2
 
 
 def test_a_built_file_that_is_stale_is_named(package: Path, tmp_path: Path) -> None:
@@ -116,8 +148,10 @@ def test_the_lock_file_names_versions_and_digests_and_no_place(package: Path) ->
     assert all(re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", version) for version in pins.values())
 
 
-def _run(*command: str, cwd: Path | None = None) -> str:
+def _run(*command: str, cwd: Path | None = None, **variables: str) -> str:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("REELBUS_", "PYTHON_API"))}
-    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, env={**clean, **variables}, capture_output=True, text=True, timeout=100, check=False
+    )
     assert done.returncode == 0, f"{done.stdout[-5000:]}\n{done.stderr[-3000:]}"
     return done.stdout
