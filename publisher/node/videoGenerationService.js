@@ -1305,11 +1305,21 @@ var Journal = class {
     const call = this.#own.get(id);
     if (call) call.runs = false;
   }
-  /** The call got its answer. */
-  end(id) {
+  /** The call got its answer, about the job `videoId`: a facade may have led it to the job of another process. */
+  end(digest, id, videoId) {
     const file = this.#own.get(id)?.file;
     this.#own.delete(id);
-    if (file) quietly(() => rmSync(join(this.#folder, file), { force: true }));
+    if (file) quietly(() => this.#remove(file));
+    if (videoId && videoId !== id) quietly(() => this.#forget(`${digest}.${videoId}.`));
+  }
+  /** Deletes the notes of a job that has been answered. */
+  #forget(beginning) {
+    if (!this.#check()) return;
+    for (const file of readdirSync(this.#folder)) if (file.startsWith(beginning)) this.#remove(file);
+    this.#lookedAt = -Infinity;
+  }
+  #remove(file) {
+    rmSync(join(this.#folder, file), { force: true });
   }
   #take(digest) {
     if (!this.#check()) return null;
@@ -1335,7 +1345,7 @@ var Journal = class {
       if (!digest || host !== HOST || runs(Number(pid), Number(started))) continue;
       const path = join(this.#folder, file);
       const age = Date.now() - (quietly(() => statSync(path).mtimeMs) ?? 0);
-      if (age > KEPT_MS) quietly(() => rmSync(path, { force: true }));
+      if (age > KEPT_MS) quietly(() => this.#remove(file));
       else this.#left.set(digest, [...(this.#left.get(digest) ?? []), file]);
     }
   }
@@ -1390,11 +1400,11 @@ async function withId(address2, given, work) {
   journal.begin(digest, id);
   try {
     const result = await work({ ...request, job_id: id }, false);
-    journal.end(id);
+    journal.end(digest, id, result.video_id);
     return result;
   } catch (error) {
     if (isAnswer(error)) {
-      journal.end(id);
+      journal.end(digest, id, error.videoId);
       throw error;
     }
     keep(digest, id);

@@ -13,6 +13,7 @@ const MODULE = new URL("../../publisher/node/src/journal.js", import.meta.url).h
 const DIGEST = "a".repeat(64);
 const OTHER = "b".repeat(64);
 const ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301";
+const OTHER_ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3302";
 
 const folderOf = () => mkdtempSync(join(tmpdir(), "journal-"));
 
@@ -35,16 +36,26 @@ test("a call of a process that ended is taken over once, and only by the same ca
   assert.equal(first.take(DIGEST), ID);
   assert.equal(first.take(DIGEST), null);
   assert.equal(new Journal(folder).take(DIGEST), null, "this process has it, and runs");
-  first.end(ID);
+  first.end(DIGEST, ID, ID);
   assert.deepEqual(readdirSync(folder), []);
 });
 
 test("a call that was answered is not taken over, one that was left is", () => {
   const folder = folderOf();
-  left(folder, `journal.end("${ID}");`);
+  left(folder, `journal.end("${DIGEST}", "${ID}", "${ID}");`);
   assert.equal(new Journal(folder).take(DIGEST), null);
   left(folder, `journal.leave("${ID}");`);
   assert.equal(new Journal(folder).take(DIGEST), ID);
+});
+
+test("an answer about the job of another process ends the note of that process too", () => {
+  const folder = folderOf();
+  left(folder);
+  const journal = new Journal(folder);
+  journal.begin(DIGEST, OTHER_ID);
+  journal.end(DIGEST, OTHER_ID, ID);
+  assert.equal(journal.take(DIGEST), null);
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 test("of two that take it over only one gets it", () => {
@@ -86,5 +97,5 @@ test("a folder that others may use, or that can't be made, is not used", () => {
   const none = new Journal("/dev/null/reelbus");
   none.begin(DIGEST, ID);
   assert.equal(none.take(DIGEST), null);
-  none.end(ID);
+  none.end(DIGEST, ID, OTHER_ID);
 });

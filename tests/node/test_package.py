@@ -102,7 +102,8 @@ def test_the_tarball_of_make_packages_runs_the_programs_of_its_page(
     page = (package.parents[1] / "docs/node.md").read_text()
     [program] = [block for block in re.findall(r"```js\n(.*?)```", page, re.DOTALL) if "createClient" in block]
     [pack] = re.findall(r"npm pack .*? \./publisher/node", (package.parents[1] / "scripts/packages").read_text())
-    _run(*pack.replace("--pack-destination dist", f"--pack-destination {tmp_path}").split(), cwd=package.parents[1])
+    assert '"$dist"' in pack
+    _run(*pack.replace('"$dist"', str(tmp_path)).split(), cwd=package.parents[1])
     [tarball] = tmp_path.glob("reelbus-*.tgz")
     (tmp_path / "package.json").write_text('{"type": "module"}')
     _run("npm", "install", "--no-audit", "--no-fund", "--prefer-offline", str(tarball), cwd=tmp_path)

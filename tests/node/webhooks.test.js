@@ -26,13 +26,18 @@ for (const { name, secrets, public_keys, jwks, body, headers } of vectors.v1a) {
     for (const [at, jwk] of jwks.entries()) {
       const key = createPublicKey({ key: jwk, format: "jwk" });
       assert.ok(verify(null, content, key, Buffer.from(signatures[at].slice("v1a,".length), "base64")));
-      assert.ok(!verify(null, Buffer.from(`${content}x`), key, Buffer.from(signatures[at].slice("v1a,".length), "base64")));
+      assert.ok(
+        !verify(null, Buffer.from(`${content}x`), key, Buffer.from(signatures[at].slice("v1a,".length), "base64")),
+      );
       assert.equal(public_keys[at], `whpk_${Buffer.from(jwk.x, "base64url").toString("base64")}`);
     }
     for (const secret of secrets) {
       const at = new Date(Number(headers["webhook-timestamp"]) * 1000);
       const [, expected] = new Webhook(secret).sign(headers["webhook-id"], at, body).split(",");
-      assert.ok(headers["webhook-signature"].includes(`v1,${expected}`), "a receiver with a secret takes the mixed header");
+      assert.ok(
+        headers["webhook-signature"].includes(`v1,${expected}`),
+        "a receiver with a secret takes the mixed header",
+      );
     }
   });
 }

@@ -53,11 +53,23 @@ export class Journal {
     if (call) call.runs = false;
   }
 
-  /** The call got its answer. */
-  end(id) {
+  /** The call got its answer, about the job `videoId`: a facade may have led it to the job of another process. */
+  end(digest, id, videoId) {
     const file = this.#own.get(id)?.file;
     this.#own.delete(id);
-    if (file) quietly(() => rmSync(join(this.#folder, file), { force: true }));
+    if (file) quietly(() => this.#remove(file));
+    if (videoId && videoId !== id) quietly(() => this.#forget(`${digest}.${videoId}.`));
+  }
+
+  /** Deletes the notes of a job that has been answered. */
+  #forget(beginning) {
+    if (!this.#check()) return;
+    for (const file of readdirSync(this.#folder)) if (file.startsWith(beginning)) this.#remove(file);
+    this.#lookedAt = -Infinity;
+  }
+
+  #remove(file) {
+    rmSync(join(this.#folder, file), { force: true });
   }
 
   #take(digest) {
@@ -86,7 +98,7 @@ export class Journal {
       if (!digest || host !== HOST || runs(Number(pid), Number(started))) continue;
       const path = join(this.#folder, file);
       const age = Date.now() - (quietly(() => statSync(path).mtimeMs) ?? 0);
-      if (age > KEPT_MS) quietly(() => rmSync(path, { force: true }));
+      if (age > KEPT_MS) quietly(() => this.#remove(file));
       else this.#left.set(digest, [...(this.#left.get(digest) ?? []), file]);
     }
   }

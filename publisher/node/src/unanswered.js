@@ -31,11 +31,11 @@ export async function withId(address, given, work) {
   journal.begin(digest, id);
   try {
     const result = await work({ ...request, job_id: id }, false);
-    journal.end(id);
+    journal.end(digest, id, result.video_id);
     return result;
   } catch (error) {
     if (isAnswer(error)) {
-      journal.end(id);
+      journal.end(digest, id, error.videoId);
       throw error;
     }
     keep(digest, id);
