@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from publisher.console import actions, ask, job, jobs, login, operator, spend, webhooks
 from publisher.console.guard import ROOT, ConsoleGuard
-from publisher.console.rendering import Console, console_of, render
+from publisher.console.rendering import Console, console_of, render, to_sentence
 from publisher.console.sessions import Sessions
 from publisher.facade.call import Call, State
 from publisher.facade.errors import GONE, ErrorBody, error_response, note_refusal
@@ -124,7 +124,7 @@ async def _on_error(call: Request[Any], error: Exception) -> Response:
         "error.html",
         status=answer.status_code,
         title=_TITLES.get(answer.status_code, "Something went wrong"),
-        words=ErrorBody.model_validate_json(bytes(answer.body)).detail,
+        words=to_sentence(ErrorBody.model_validate_json(bytes(answer.body)).error.message),
         request_id=traceparent_of(call)[3:35],
     )
     if retry_after := answer.headers.get("retry-after"):

@@ -13,7 +13,7 @@ from publisher.facade.middleware import access_of
 from publisher.spend_report import SpendReport, to_csv
 from schemas.errors import Invalid
 
-WIDTH, HEIGHT, BASE = 720, 170, 140
+WIDTH, HEIGHT, BASE = 720, 142, 140
 """The size of the chart, and the height of its zero line."""
 
 

@@ -5,17 +5,20 @@
 
 import argparse
 import asyncio
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
+from schemas.ports import WORKERS
 from tests.browser.chromium import NARROW, THEMES, WIDE, open_browser, visiting
-from tests.browser.conftest import Site, site_at
+from tests.browser.conftest import ACME, KEYS, Site, site_at
 from tests.browser.seeds import HOSTILE, PRICE, Seeds, seeding
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
@@ -75,29 +78,54 @@ async def take_readme_pictures(browser: Browser) -> None:
             await _take(page, PICTURES / "console-job.png")
 
 
+_PRICES = {
+    "REELBUS_PROVIDER": "vertex://acme/us-central1",
+    "REELBUS_BUDGETS": '[{"scope": "all", "period": "month", "limit_usd": "100"}]',
+}
+
+
 async def take_all_pictures(browser: Browser, folder: Path) -> None:
-    """Every page, to be looked at by a person."""
-    settings = {
-        "REELBUS_PROVIDER": "vertex://acme/us-central1",
-        "REELBUS_BUDGETS": '[{"scope": "all", "period": "month", "limit_usd": "100"}]',
-    }
-    with _house(**settings) as site:
+    """Every page and state, to be looked at by a person."""
+    await asyncio.to_thread(folder.mkdir, exist_ok=True)
+    with _house(**_PRICES) as site:
         async with seeding(site.folder) as seeds:
             paths = await _seed(seeds)
-        for theme in THEMES:
-            for size in (WIDE, NARROW):
-                async with visiting(browser, site.url, theme=theme, size=size) as visit:
-                    visit.allow("status of 4")
-                    for name, path in paths.items():
-                        await visit.page.goto(f"/console{path}")
-                        if name == "new":
-                            await visit.page.get_by_label("What should be seen?").fill("A paper boat on a city river")
-                            await expect(visit.page.locator("#send")).to_contain_text("$")
-                        file = folder / f"{name}-{theme}-{size[0]}.png"
-                        await visit.page.screenshot(path=file, full_page=True)
+        with closing(sqlite3.connect(site.folder / "reelbus.db")) as file, file:
+            file.execute("UPDATE jobs SET record = '{' WHERE job_id = ?", (paths["broken"].rpartition("/")[2],))
+        await _take_each(browser, site, paths, folder)
+    with _house() as site:
+        empty = {"none-jobs": "/jobs", "none-spend": "/spend", "none-trouble": "/trouble", "none-health": "/health"}
+        await _take_each(browser, site, empty, folder)
+    with _house(REELBUS_API_KEYS=KEYS) as site:
+        await _take_each(browser, site, {"login": "/login"}, folder)
+        await _take_each(browser, site, {"login-refused": "/login"}, folder, key="rb_of-another-facade")
+        await _take_each(browser, site, {"forbidden": "/trouble", "caller": "/jobs"}, folder, key=ACME)
+
+
+async def _take_each(
+    browser: Browser, site: Site, paths: dict[str, str], folder: Path, *, key: str | None = None
+) -> None:
+    """Take a picture of each path in both themes and at both widths, after a login with the key."""
+    for theme, size in product(THEMES, (WIDE, NARROW)):
+        async with visiting(browser, site.url, theme=theme, size=size) as visit:
+            visit.allow("status of [45]")
+            if key:
+                await visit.page.goto("/console/login")
+                await visit.page.get_by_label("API key").fill(key)
+                async with visit.page.expect_navigation():
+                    await visit.page.keyboard.press("Enter")
+            for name, path in paths.items():
+                if path != "/login" or not key:
+                    await visit.page.goto(f"/console{path}")
+                if name == "new":
+                    await visit.page.get_by_label("What should be seen?").fill("A paper boat on a city river")
+                    await expect(visit.page.locator("#send")).to_contain_text("$")
+                file = folder / f"{name}-{theme}-{size[0]}.png"
+                await visit.page.screenshot(path=file, full_page=True)
 
 
 async def _seed(seeds: Seeds) -> dict[str, str]:
+    letter = await _bury(seeds)
     queued = await seeds.ask(
         "A job that waits for its turn in the harbour", project_id="harbour", labels={"team": "growth"}
     )
@@ -108,21 +136,34 @@ async def _seed(seeds: Seeds) -> dict[str, str]:
         await seeds.accept(await seeds.start(await seeds.ask(HOSTILE), PRICE, PRICE)), message=HOSTILE
     )
     doubtful = await seeds.doubt(await seeds.start(await seeds.ask("A clip whose submit is in doubt")))
+    broken = await seeds.ask("A record that a newer version wrote")
     return {
         "new": "/new",
         "jobs": "/jobs",
         "empty": "/jobs?q=nothing-like-it",
+        "bad-filter": "/jobs?state=nonsense",
         "queued": f"/jobs/{queued.job_id}",
         "busy": f"/jobs/{busy.job_id}",
         "failed": f"/jobs/{failed.job_id}",
         "replay": f"/jobs/{failed.job_id}/replay",
         "resolve": f"/jobs/{doubtful.job_id}/resolve",
         "erase": f"/jobs/{failed.job_id}/erase",
+        "letter": f"/dead-letters/{letter}",
         "spend": "/spend",
+        "bad-day": "/spend?since=yesterday",
         "trouble": "/trouble",
         "health": "/health",
         "error": "/jobs/unknown",
+        "broken": f"/jobs/{broken.job_id}",
     }
+
+
+async def _bury(seeds: Seeds) -> str:
+    """A request that a worker gave up: the id of its dead letter."""
+    await seeds.ask("A message that every worker gave up")
+    async with seeds.ctx.bus.subscribe(WORKERS, limit=1) as deliveries:
+        await (await anext(deliveries)).dead_letter(f"the body can't be read: {HOSTILE}")
+    return (await seeds.ctx.bus.dead_letters())[0].id
 
 
 async def _take(page: Page, path: Path) -> None:
