@@ -14,6 +14,7 @@ from publisher.console import actions, ask, job, jobs, login, operator, spend, w
 from publisher.console.guard import ROOT, ConsoleGuard
 from publisher.console.rendering import Console, console_of, render, to_sentence
 from publisher.console.sessions import Sessions
+from publisher.console.watched_lists import WatchedLists
 from publisher.facade.call import Call, State
 from publisher.facade.errors import GONE, ErrorBody, error_response, note_refusal
 from publisher.facade.middleware import public_path, redact_path, traceparent_of
@@ -77,7 +78,8 @@ class ConsoleMiddleware:
 def build_console(state: State) -> ASGIApp:
     """Return the console over the open state of a facade."""
     settings, ctx = state["settings"], state["ctx"]
-    console = Console(settings, public_path(settings) + ROOT, Sessions(ctx.videos, ctx.clock))
+    lists = WatchedLists(ctx, look_every_s=settings.events_look_every_s)
+    console = Console(settings, public_path(settings) + ROOT, Sessions(ctx.videos, ctx.clock), lists)
     router = Router(ROUTES, redirect_slashes=False, default=_not_found)
     guard = ConsoleGuard(router, console=console, authenticator=state["authenticator"])
     limited = BodyLimit(guard, limit_bytes=settings.body_limit_bytes)

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -21,6 +21,9 @@ from schemas.domain.delivery import DeliveryState
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import ReelbusError
 from schemas.ports import VideoStore
+
+if TYPE_CHECKING:
+    from publisher.console.watched_lists import WatchedLists
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:{store}; media-src 'self'{store}; "
@@ -82,11 +85,12 @@ def digest_of(*parts: object) -> str:
 class Console:
     """What all pages share."""
 
-    def __init__(self, settings: PublisherSettings, base: str, sessions: Sessions) -> None:
+    def __init__(self, settings: PublisherSettings, base: str, sessions: Sessions, lists: "WatchedLists") -> None:
         self.settings = settings
         self.base = base
         """The path of the console, with that of the public URL before it."""
         self.sessions = sessions
+        self.lists = lists
         self.assets = Assets()
         self.templates = _open_templates(self)
         self._policy: str | None = None

@@ -108,7 +108,7 @@ class _CountedJobs(BlindJobs):
         return await super().get(job_id)
 
 
-class _StoppedClock(HastyClock):
+class StoppedClock(HastyClock):
     """A clock that stands still until a test moves it on."""
 
     passed_s = 0.0
@@ -118,13 +118,13 @@ class _StoppedClock(HastyClock):
 
 
 @pytest.fixture
-def watched(door: Door) -> tuple[WatchedJobs, _CountedJobs, _StoppedClock]:
-    jobs, clock = _CountedJobs(door.desk.jobs), _StoppedClock(door.desk.clock)
+def watched(door: Door) -> tuple[WatchedJobs, _CountedJobs, StoppedClock]:
+    jobs, clock = _CountedJobs(door.desk.jobs), StoppedClock(door.desk.clock)
     return WatchedJobs(replace(door.desk, jobs=jobs, clock=clock), look_every_s=1), jobs, clock
 
 
 async def test_idle_streams_of_a_job_share_reads_that_get_rarer(
-    door: Door, hand: Hand, watched: tuple[WatchedJobs, _CountedJobs, _StoppedClock]
+    door: Door, hand: Hand, watched: tuple[WatchedJobs, _CountedJobs, StoppedClock]
 ) -> None:
     watched_jobs, jobs, clock = watched
     job = await find(door.desk, await door.queued())
@@ -146,7 +146,7 @@ async def test_idle_streams_of_a_job_share_reads_that_get_rarer(
 
 
 async def test_a_completion_is_one_read_for_all_streams(
-    door: Door, hand: Hand, watched: tuple[WatchedJobs, _CountedJobs, _StoppedClock]
+    door: Door, hand: Hand, watched: tuple[WatchedJobs, _CountedJobs, StoppedClock]
 ) -> None:
     watched_jobs, jobs, clock = watched
     job = await find(door.desk, await door.queued())
@@ -162,7 +162,7 @@ async def test_a_completion_is_one_read_for_all_streams(
 
 
 async def test_a_stream_goes_on_while_the_store_is_out_of_reach(
-    door: Door, hand: Hand, watched: tuple[WatchedJobs, _CountedJobs, _StoppedClock]
+    door: Door, hand: Hand, watched: tuple[WatchedJobs, _CountedJobs, StoppedClock]
 ) -> None:
     watched_jobs, jobs, clock = watched
     job = await hand.accept((await hand.start(await door.queued())).job_id)
