@@ -77,7 +77,7 @@ async def test_a_price_that_rose_is_asked_again_and_nothing_is_sent(browser: Bro
         await page.locator("[name=agreed_usd]").evaluate("field => field.value = '0.01'")
         id = await page.locator("[name=job_id]").get_attribute("value")
         await page.locator("#send").click()
-        await expect(page.locator(".notice")).to_contain_text("The price has changed")
+        await expect(page.get_by_role("alert")).to_contain_text("The price has changed")
         assert id
         assert await seeds.ctx.jobs.get(id) is None
 
