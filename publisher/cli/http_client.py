@@ -319,6 +319,13 @@ async def open_connection(url: str, *, api_key: str = "") -> AsyncIterator[httpx
         yield client
 
 
+@asynccontextmanager
+async def open_http_client(url: str, *, api_key: str = "") -> AsyncIterator[HttpClient]:
+    """Open a client of the facade. Raises `Invalid` as `open_connection` does."""
+    async with open_connection(url, api_key=api_key) as connection:
+        yield HttpClient(connection)
+
+
 def _body_of(asked: BatchRequest) -> dict[str, Any]:
     """Return the batch as it is sent: its requests have no ids."""
     body = asked.model_dump(mode="json", exclude_unset=True)

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from publisher.cli.clients import JobClient, open_local_client
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import to_click_error
-from publisher.cli.http_client import HttpClient, open_connection
+from publisher.cli.http_client import open_connection, open_http_client
 from publisher.cli.http_operator import HttpOperator
 from publisher.cli.operator_clients import LocalOperator, OperatorClient
 from publisher.compose import open_context
@@ -84,8 +84,8 @@ async def open_client(url: str | None) -> AsyncIterator[JobClient]:
         async with open_local_client() as local:
             yield local
     else:
-        async with open_connection(url, api_key=configuration().api_key.get_secret_value()) as connection:
-            yield HttpClient(connection)
+        async with open_http_client(url, api_key=configuration().api_key.get_secret_value()) as client:
+            yield client
 
 
 @asynccontextmanager

@@ -127,7 +127,7 @@ async def test_each_write_counts_once_whoever_reads_it(
 
         inner.is_lossy = False
         monkeypatch.setattr(meters, "KNOWN_AT_MOST", 0)
-        other = await jobs.create(a_job(job_id="job-2"))
+        (other,) = await jobs.create_all([a_job(job_id="job-2")])
         last: tuple[Step, ...] = (started(), accepted(), done(), stored())
         for step in last:
             other = await jobs.save(advance(other, step))
