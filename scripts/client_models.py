@@ -163,7 +163,7 @@ def render(name: str, definitions: dict[str, Any]) -> str:
 def tidy(source: str) -> str:
     """Return the source as ruff would leave it, with the settings of the project."""
     ruff = [sys.executable, "-m", "ruff"]
-    name = ["--stdin-filename", str(MODELS / "generated.py"), "-"]
+    name = ["--stdin-filename", str(ROOT / "publisher/python/reelbus_client/models/generated.py"), "-"]
     for command in (["check", "--quiet", "--fix-only"], ["format", "--quiet"]):
         done = subprocess.run(
             [*ruff, *command, *name], cwd=ROOT, input=source, capture_output=True, text=True, check=True
@@ -182,7 +182,7 @@ def main(arguments: list[str]) -> int:
         if not arguments:
             file.write_text(text, encoding="utf-8", newline="\n")
         elif not file.exists() or file.read_text(encoding="utf-8") != text:
-            sys.stderr.write(f"{file.relative_to(ROOT)} differs from the schemas; run: scripts/client_models.py\n")
+            sys.stderr.write(f"models/{file.name} differs from the schemas; run: scripts/client_models.py\n")
             stale = 1
     return stale
 

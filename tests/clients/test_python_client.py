@@ -39,18 +39,18 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
 @pytest.fixture
 def python(tmp_path: Path) -> Path:
     """The Python of an environment that holds the client, the versions that it is tested with, and nothing else."""
-    pip, dist = ("-m", "pip", "-qq"), tmp_path / "dist"
+    python, dist = tmp_path / "empty/bin/python", tmp_path / "dist"
+    pip = (sys.executable, "-m", "pip", "-qq", "--python", str(python))
     made = run(ROOT / "scripts/packages", dist, cwd=tmp_path).split()
     [client] = dist.glob("reelbus_client-*.whl")
     [whole] = dist.glob("reelbus-*.whl")
     assert {client.name, whole.name, "python-client.txt", "run.txt"} <= {*made}
     assert not [name for name in zipfile.ZipFile(whole).namelist() if name.startswith("publisher/python")]
-    run(sys.executable, "-m", "venv", tmp_path / "empty", cwd=tmp_path)
-    python = tmp_path / "empty/bin/python"
+    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "empty", cwd=tmp_path)
     locked = ("--only-binary", ":all:", "--require-hashes", "-r", str(dist / "python-client.txt"))
-    run(python, *pip, "install", "--no-deps", *locked, cwd=tmp_path)
-    run(python, *pip, "install", "--no-deps", "--no-index", client, cwd=tmp_path)
-    run(python, *pip, "check", cwd=tmp_path)
+    run(*pip, "install", "--no-deps", *locked, cwd=tmp_path)
+    run(*pip, "install", "--no-deps", "--no-index", client, cwd=tmp_path)
+    run(*pip, "check", cwd=tmp_path)
     return python
 
 

@@ -3,8 +3,12 @@
 import asyncio
 import os
 import re
+import runpy
+import shutil
 import sys
 from pathlib import Path
+
+import pytest
 
 from reelbus_client import AsyncReelbus
 from schemas.wire.webhook import derive_secret, show_secret
@@ -48,3 +52,15 @@ async def test_the_receiver_gets_the_end_of_a_job_once(house: House) -> None:
         receiver.kill()
         await receiver.wait()
     assert line == f"order-1 succeeded {video.gcs_path}\n"
+
+
+def test_models_that_drifted_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("request", "answers", "api")
+    for name in names:
+        shutil.copy(ROOT / f"publisher/python/reelbus_client/models/{name}.py", tmp_path)
+    with (tmp_path / "api.py").open("a") as file:
+        file.write("MORE = 1\n")
+    script = runpy.run_path(str(ROOT / "scripts/client_models.py"))
+    script["main"].__globals__.update(MODELS=tmp_path)
+    assert script["main"](["--check"]) == 1
+    assert [line.partition(" ")[0] for line in capsys.readouterr().err.splitlines()] == ["models/api.py"]

@@ -157,29 +157,20 @@ async def test_a_lost_answer_costs_no_second_job(house: House, kind: Kind) -> No
     assert len(house.finals()) == 1
 
 
-@ASYNC
-async def test_a_facade_that_is_killed_and_comes_back_answers_for_the_same_job(house: House, kind: Kind) -> None:
-    request = short()
+async def test_a_facade_that_goes_and_comes_back_answers_for_the_same_job(house: House, kind: Kind) -> None:
+    request, news = short(), list[News]()
     with house.facade() as (facade, url):
         async with kind.open(url) as client:
             waiting = asyncio.create_task(client.call("generate", request))
             await logged(house, "submit_published")
-            facade.kill()
-            with again(house, url), house.worker():
-                assert (await waiting).video_id
-    assert len(house.finals()) == 1
-
-
-async def test_a_reader_of_events_bears_with_a_facade_that_stops(house: House, kind: Kind) -> None:
-    news = list[News]()
-    with house.facade() as (facade, url):
-        async with kind.open(url) as client:
-            job = await client.call("submit", short())
-            following = asyncio.create_task(client.follow(job.video_id, news))
+            job_id = str((await client.call("list", limit=1)).videos[0].video_id)
+            following = asyncio.create_task(client.follow(job_id, news))
             await until(lambda: bool(news))
-            await asyncio.to_thread(facade.stop)
+            await asyncio.to_thread(facade.kill if kind.name == "sync" else facade.stop)
             with again(house, url), house.worker():
+                assert (await waiting).video_id == job_id
                 await following
+    assert len(house.finals()) == 1
     assert news[-1].event == "done"
     states = [each.state for each in news if each.event == "state"]
     assert states == [*dict.fromkeys(states)], "each once"
