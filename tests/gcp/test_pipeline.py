@@ -183,7 +183,10 @@ async def test_a_clip_takes_four_writes_three_reads_and_two_messages(pipeline: P
     assert tap.reads <= 3, tap.asked
     assert [topic for topic, _ in tap.published] == [REQUESTS, COMPLETIONS]
     prefixes = [name.partition("/")[0] for name in tap.uploaded]
-    assert (tap.uploaded[0], prefixes) == ("work/Job_1/0/1/submit.json", ["work", "generated-videos", "posters"])
+    assert (tap.uploaded[0], prefixes) == (
+        "work/Job_1/0/1/submit.json",
+        ["work", "generated-videos", "posters", "checks"],
+    )
     assert (vertex.books.posts, len(vertex.books.accepted), vertex.books.refused) == (1, 1, [])
 
 
