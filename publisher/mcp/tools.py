@@ -17,7 +17,7 @@ from publisher.submit import submit
 from publisher.waiting import Waiters
 from schemas.domain.job import Job
 from schemas.domain.projections import JobView
-from schemas.errors import Category, Charged, Failure, Gone, NotFound, ReelbusError
+from schemas.errors import Category, Charged, Failure, Gone, IdReused, NotFound, ReelbusError
 from schemas.wire.caller_names import to_shown_id
 from schemas.wire.request import VideoRequest
 
@@ -62,15 +62,10 @@ class ToolCall:
         """Return the job of these arguments: the one that exists, or a new one. Raises `Refused` for a bad plan."""
         self.access.check("submit")
         with await self.host.admission.acquire():
-            request, known = await self._read_request(arguments)
-            if known is None:
-                if refusal := (await self._plan(request)).refusal:
-                    raise Refused(refusal)
-                # The worker plans again, perhaps with other prices: the limit goes with the request.
-                given, limit = request.max_cost_usd, self.host.max_cost_usd
-                request = request.model_copy(update={"max_cost_usd": limit if given is None else min(given, limit)})
-            caller = self.access.caller
-            job = await submit(self.host.ctx, request, traceparent=self.traceparent, caller=caller)
+            try:
+                job = await self._find_or_create(arguments)
+            except IdReused:  # the same call at a facade with another limit has just made the job
+                job = await self._find_or_create(arguments)
         return await self._show(job)
 
     async def get(self, arguments: Mapping[str, Any]) -> AgentVideo:
@@ -98,26 +93,35 @@ class ToolCall:
         page = await list_jobs(self.host.ctx, wanted, caller=self.access.jobs_of)
         return AgentListing(videos=[self._to_agent(view) for view in page.videos], next_cursor=page.next_cursor)
 
-    async def _read_request(self, arguments: Mapping[str, Any]) -> tuple[VideoRequest, Job | None]:
-        """Return the request, and the job that it has made already. Raises `Invalid`, and `Gone` for an erased job.
+    async def _find_or_create(self, arguments: Mapping[str, Any]) -> Job:
+        request, is_known = await self._read_request(arguments)
+        if not is_known and (refusal := (await self._plan(request)).refusal):
+            raise Refused(refusal)
+        return await submit(self.host.ctx, request, traceparent=self.traceparent, caller=self.access.caller)
 
-        The request of a job holds the limit of its day. A repeated call gets that one, so that both are the same.
+    async def _read_request(self, arguments: Mapping[str, Any]) -> tuple[VideoRequest, bool]:
+        """Return the request with the limit on its price, and whether its job exists. Raises `Invalid` and `Gone`.
+
+        The limit goes with the request, because the worker plans again, perhaps with other prices. A repeated call gets
+        the limit that its job was made with, so that both requests are the same.
         """
-        caller = self.access.caller
+        caller, limit = self.access.caller, self.host.max_cost_usd
         request = await parse_request(arguments, caller)
         try:
             known = await find(self.host.ctx, request.job_id, caller=caller)
         except NotFound:
-            return request, None
+            given = request.max_cost_usd
+            return request.model_copy(update={"max_cost_usd": limit if given is None else min(given, limit)}), False
         if known.erased_at:
             shown = to_shown_id(self.access.jobs_of, known.job_id)
             raise Gone(f"the video of these arguments, {shown}, was erased; another take makes another video")
-        return request.model_copy(update={"max_cost_usd": known.request.max_cost_usd}), known
+        return request.model_copy(update={"max_cost_usd": known.request.max_cost_usd}), True
 
     async def _plan(self, request: VideoRequest) -> VideoPlan:
+        """Return the plan. If the operator's limit refuses it, the refusal names that one."""
         plan = await plan_video(self.host.ctx, request, self.access, names_job=True)
         limit = self.host.max_cost_usd
-        if plan.refusal or plan.video_id or plan.price_usd <= limit:
+        if plan.refusal is None or plan.refusal.code != "over_max_cost" or request.max_cost_usd != limit:
             return plan
         words = (
             f"The video costs ${plan.price_usd:.2f}, and an agent may order one for ${limit:.2f} at most here; "

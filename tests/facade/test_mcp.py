@@ -1,5 +1,7 @@
 """`/mcp`: the SDK's own client calls the tools of a facade."""
 
+import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -23,6 +25,7 @@ from schemas.ports import JobQuery
 from tests.facade.customers import ACME, KEYS, ZEBRA
 from tests.facade.doors import PROMPT, Door, door_to, settings_for
 from tests.facade.hand import VIDEO, Hand
+from tests.images import data_url, png
 
 SUBMIT, SUBMIT_KNOWN = new_key("acme", ["submit"])
 READ, READ_KNOWN = new_key("acme", ["read"])
@@ -110,6 +113,21 @@ async def test_the_same_arguments_are_the_same_video(door: Door) -> None:
         again = await agent.ask("create", prompt=PROMPT, seed=7, labels={"a": "1", "b": "2"})
         assert (again["video_id"], again["state"]) == (first["video_id"], "cancelled")
     assert len(await jobs_of(door)) == 5
+
+
+async def test_calls_that_arrive_at_once_are_one_video(door: Door) -> None:
+    async with agent_of(door) as agent:
+        made = await asyncio.gather(*(agent.ask("create", prompt=PROMPT) for _ in range(8)))
+    assert len({each["video_id"] for each in made}) == 1
+    assert await jobs_of(door) == [made[0]["video_id"]]
+
+
+async def test_the_same_image_is_the_same_video(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, api_keys=KEYS)) as door, agent_of(door, ACME) as agent:
+        images = [data_url(png(320, 180)), data_url(png(320, 180)), data_url(png(180, 320))]
+        made = [await agent.ask("create", prompt=PROMPT, reference_image=image) for image in images]
+        assert made[0]["video_id"] == made[1]["video_id"] != made[2]["video_id"]
+        assert len(await jobs_of(door)) == 2
 
 
 async def test_an_erased_video_is_not_made_again(door: Door) -> None:
@@ -215,6 +233,13 @@ async def test_what_is_no_message_of_the_protocol(door: Door) -> None:
     assert (await door.client.post("/mcp", json={})).status_code == 400
     accept = {"Accept": "application/json, text/event-stream"}
     assert (await door.client.post("/mcp", content=b"{", headers=accept)).status_code == 400
+    arguments = {"prompt": PROMPT, "seed": 1}
+    params = {"name": "create", "arguments": arguments}
+    call = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+    twice = call.replace('"seed": 1', '"seed": 1, "seed": 2')
+    answer = await door.client.post("/mcp", content=twice, headers=accept)
+    assert (answer.status_code, answer.json()["error"]["field"]) == (400, "seed")
+    assert await jobs_of(door) == []
     large = await door.client.post("/mcp", content=b" " * (BODY_LIMIT_BYTES + 1), headers=accept)
     assert large.status_code == 413
     assert f"{BODY_LIMIT_BYTES:,}" in large.json()["detail"]
