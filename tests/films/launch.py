@@ -1,7 +1,6 @@
 """A director in a process of its own that kills itself at one point: `python -m tests.films.launch FOLDER POINT`.
 
-A point is `before` or `after`, a port and its verb, and a number: `before films.save 2`; or `never`. `AHEAD_S` in the
-environment sets the clock ahead, so that the claim of a killed director has expired.
+A point is `before` or `after`, a port and its verb, and a number: `before films.save 2`.
 """
 
 import asyncio
@@ -14,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from tests.courier.launch import ClockAhead
 from tests.films.house import House, house_in
 
 
@@ -49,7 +47,7 @@ async def run(folder: Path, point: str) -> None:
     """Run until killed."""
     async with house_in(folder) as house:
         ports = {name: Tap(name, getattr(house.ctx, name), point) for name in ("bus", "jobs", "films", "videos")}
-        ctx = replace(house.ctx, clock=ClockAhead(), **cast("Any", ports))
+        ctx = replace(house.ctx, **cast("Any", ports))
         async with House(house.desk, ctx, folder).directing():
             print("running", flush=True)  # noqa: T201
             await asyncio.Event().wait()

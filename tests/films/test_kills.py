@@ -1,38 +1,42 @@
 """SIGKILL of a director at its steps from the fan-out to the end: one job a scene, one film, each scene paid once."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from infra.clock import SystemClock
 from schemas.domain.film import JOIN_CLAIM, FilmState
 from tests.films.house import PRICE, House, house_in, scene, storyboard
 
 POINTS = (
-    "after jobs.create 1",
+    "after jobs.create 1",  # the job exists, and its request is not published
     "before films.save 1",  # the jobs exist, and the film does not say so
-    "before films.save 2",  # all scenes have ended
-    "after films.save 2",  # the claim to join is stored
-    "before videos.put 1",  # the film is joined
-    "after videos.put 1",
-    "before films.save 4",  # its end is not stored
-    "before bus.publish 3",  # its end is not announced
-    "after bus.publish 3",
+    "after films.save 2",  # all scenes have ended, and the claim to join is stored
+    "after videos.put 1",  # the film is joined and stored, and its record does not say so
+    "after bus.publish 3",  # its end is announced, and its record does not say so
 )
 
 
+class ClockAhead(SystemClock):
+    """The clock of a moment at which the claim of the killed director has expired."""
+
+    def now(self) -> datetime:
+        return super().now() + JOIN_CLAIM + timedelta(seconds=1)
+
+
 @asynccontextmanager
-async def director(folder: Path, point: str, ahead_s: float = 0) -> AsyncIterator[asyncio.subprocess.Process]:
+async def director(folder: Path, point: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """A director process that runs."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.films.launch", str(folder), point),
-        env={**os.environ, "AHEAD_S": str(ahead_s)},
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout
@@ -52,7 +56,7 @@ async def test_a_killed_director_makes_nothing_twice(tmp_path: Path, point: str)
         async with director(tmp_path, point) as killed, asyncio.timeout(60):
             await house.order(storyboard(scene("one"), scene("two")))
             assert await killed.wait() == -signal.SIGKILL
-        async with director(tmp_path, "never", JOIN_CLAIM.total_seconds() + 1):
+        async with House(house.desk, replace(house.ctx, clock=ClockAhead()), tmp_path).directing():
             film = await house.until_announced()
         assert film.state is FilmState.SUCCEEDED
         await expect_one_of_each(house)
