@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/mcp.md").read_text()
 ARGUMENTS = {"prompt": "A lighthouse at dawn, slow aerial shot", "duration_seconds": 2}
 ENDED = ("succeeded", "failed", "cancelled", "expired")
+pytestmark = pytest.mark.timeout(280)  # a job that was written and not published is published after two minutes
 MODES = pytest.mark.parametrize("mode", ["auto", "legacy"])
 """The protocol of 2026-07-28, and the one with a handshake that came before."""
 
@@ -155,7 +156,6 @@ async def test_an_answer_that_is_lost_makes_no_second_video(house: House, proxy:
     assert len(house.finals()) == 1
 
 
-@pytest.mark.timeout(280)  # a job that was written and not published is published after two minutes
 async def test_a_facade_that_is_killed_between_write_and_answer(house: House, proxy: Proxy) -> None:
     with house.facade() as (first, url), house.facade() as (_, other), house.worker():
         proxy.point_at(url)
@@ -196,7 +196,7 @@ def flow_of_node(house: House, *arguments: str) -> dict[str, Any]:
         env={**os.environ, "REELBUS_DATA_DIR": str(house.folder), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -228,7 +228,7 @@ def test_the_program_of_the_page_makes_a_video(house: House) -> None:
             env={"NO_PROXY": "*"},
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=240,
             check=False,
         )
     assert done.returncode == 0, done.stderr
