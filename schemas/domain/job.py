@@ -44,7 +44,7 @@ class Result(Stored):
     height: int
     duration_seconds: float
     size_bytes: int
-    checks: Checks | None = None
+    checks: Checks | None = Field(default=None, exclude_if=lambda checks: checks is None)
     """Only if `REELBUS_CHECKS` asks for it here: release 0.1.0 refuses a record with this key."""
 
 
