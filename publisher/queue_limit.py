@@ -39,9 +39,9 @@ async def too_many_queued(
 
 
 async def too_many_queued_of_batch(
-    ctx: PublisherContext, requests: Sequence[VideoRequest], caller: str | None
+    ctx: PublisherContext, requests: Sequence[VideoRequest], caller: str | None, *, field: str = "requests"
 ) -> TooManyQueued | None:
-    """Return the error for a batch if a key has no room for all of its requests; None if each key has room.
+    """Return the error for a batch or a film if a key has no room for all of its requests; None if each key has room.
 
     Raises `Invalid` for a batch with more requests of one key than can ever be queued.
     """
@@ -51,8 +51,8 @@ async def too_many_queued_of_batch(
     first_of = {queue_key_of(caller, request): request for request in reversed(requests)}
     for key, size in Counter(queue_key_of(caller, request) for request in requests).items():
         if size > limit.jobs:
-            words = f"requests must have at most {limit.jobs:,} of one caller or project, as many as may be queued"
-            raise Invalid(words, field="requests")
+            words = f"{field} must have at most {limit.jobs:,} of one caller or project, as many as may be queued"
+            raise Invalid(words, field=field)
         leaving = size + await ctx.jobs.count_queued(key, at_most=limit.jobs) - limit.jobs
         if leaving > 0:
             return _refusal(limit, first_of[key], caller, leaving=leaving)

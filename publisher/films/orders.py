@@ -12,10 +12,11 @@ from publisher.access import Access
 from publisher.batches.check import OverBudget, OverMaxCost
 from publisher.context import PublisherContext
 from publisher.films.plan import PreparedFilm, films_of, prepare_film, refusal_of
-from publisher.queue_limit import too_many_queued
+from publisher.queue_limit import too_many_queued_of_batch
 from schemas.domain.film import Film, FilmState
 from schemas.errors import AlreadyExists, Conflict, Invalid, NotFound, Unavailable
 from schemas.ports import FILM_REQUESTS
+from schemas.services.film_cancel import cancel_scenes
 from schemas.services.reference_images import store_image
 from schemas.wire.caller_names import to_stored_id
 from schemas.wire.film import FilmRequest, encode_film_request
@@ -32,7 +33,7 @@ async def order_film(ctx: PublisherContext, request: FilmRequest, access: Access
     one, `Conflict` and `Unavailable`.
     """
     for _ in range(_ATTEMPTS):
-        prepared = await prepare_film(ctx, request, access.caller)
+        prepared = await _prepare(ctx, request, access.caller)
         if prepared.known and prepared.known.request.revision == request.revision:
             return await _tell(ctx, prepared.known)
         if failure := await refusal_of(ctx, prepared, access.caller):
@@ -40,7 +41,7 @@ async def order_film(ctx: PublisherContext, request: FilmRequest, access: Access
         if erased := [each.scene.name for each in prepared.scenes if each.status == "erased"]:
             words = f"scene {erased[0]} was erased with its prompt: give it another take"
             raise Invalid(words, field="scenes")
-        if error := await too_many_queued(ctx, prepared.scenes[0].request, access.caller):
+        if error := await too_many_queued_of_batch(ctx, prepared.new_requests, access.caller, field="scenes"):
             raise error
         await _store_images(ctx, prepared)
         film = prepared.to_film(ctx, access.caller)
@@ -52,6 +53,16 @@ async def order_film(ctx: PublisherContext, request: FilmRequest, access: Access
         logger.info("a film was ordered", extra={**extra, "price_usd": str(prepared.price_usd)})
         return await _tell(ctx, stored)
     raise Conflict(f"film {request.film_id} changes too often; try again")
+
+
+async def _prepare(ctx: PublisherContext, request: FilmRequest, caller: str | None) -> PreparedFilm:
+    """Prepare the film. First carry out a cancel that waits for a worker: the next revision would hide it."""
+    prepared = await prepare_film(ctx, request, caller)
+    known = prepared.known
+    if known is None or known.state is not FilmState.CANCELLED or not known.announce_due:
+        return prepared
+    await cancel_scenes(known, jobs=ctx.jobs, bus=ctx.bus, clock=ctx.clock)
+    return await prepare_film(ctx, request, caller)
 
 
 async def _tell(ctx: PublisherContext, film: Film) -> Film:

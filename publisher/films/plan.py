@@ -110,6 +110,12 @@ class PreparedFilm:
         """The sum of what is new."""
         return sum((each.price_usd for each in self.scenes), Decimal(0))
 
+    @property
+    def new_requests(self) -> tuple[VideoRequest, ...]:
+        """The requests that the film puts into the queue, each once."""
+        fresh = (each for each in self.scenes if each.status in ("new", "replay"))
+        return tuple({each.request.job_id: each.request for each in fresh}.values())
+
     def to_film(self, ctx: PublisherContext, caller: str | None) -> Film:
         """Build the record at the start of this revision. It is not stored yet."""
         now, scenes = ctx.clock.now(), tuple(each.to_scene_job() for each in self.scenes)
@@ -195,11 +201,17 @@ def _status_of(staged: StagedImage, job: Job | None, caller: str | None) -> Scen
         return "new"
     if job.erased_at:
         return "erased"
-    if not staged.is_for(job) or job.caller != caller:
+    if not _is_for(staged, job) or job.caller != caller:
         raise IdReused(f"job_id {job.job_id} is already used by a different request")
     if not job.ended or has_video(job):
         return "reused"
     return "replay" if is_free_to_replay(job) else "failed"
+
+
+def _is_for(staged: StagedImage, job: Job) -> bool:
+    """Return whether the job was made for this scene. The limit of its price, which a film sets, is no part of it."""
+    without_limit = job.request.model_copy(update={"max_cost_usd": None})
+    return staged.is_for(job) or without_limit.fingerprint() in staged.fingerprints
 
 
 async def _stage_images(ctx: PublisherContext, request: FilmRequest, caller: str | None) -> list[StagedImage]:

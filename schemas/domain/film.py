@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
@@ -34,6 +35,7 @@ LOOK_EVERY = timedelta(seconds=60)
 """A film is looked at so often, if no message of its scenes arrives."""
 JOIN_CLAIM = timedelta(seconds=30)
 """For how long the worker that joins a film has it alone, unless it renews the claim."""
+_IN_DOUBT = "scene_unresolved"
 JOINS_AT_MOST = 3
 """Attempts at a join that ends with an unexpected error."""
 
@@ -116,6 +118,10 @@ class Film(Stored):
         """The requests of the scenes by the ids of their jobs. Raises `Invalid`."""
         pairs = zip(self.scenes, self.request.scenes, strict=True)
         return {entry.job_id: self.request.request_of(scene, entry.job_id) for entry, scene in pairs}
+
+    def price_of(self, job_id: str) -> Decimal:
+        """Return what this revision pays for a job: a scene that comes twice is paid for once."""
+        return sum((scene.price_usd for scene in self.scenes if scene.job_id == job_id), Decimal(0))
 
     def await_scenes(self, at: datetime) -> "Film":
         """Return the film whose jobs exist, or that is looked at again."""
@@ -240,16 +246,21 @@ def after_scenes(film: Film, jobs: Sequence[Job | None], at: datetime) -> Film:
     policy = film.request.on_scene_failure
     if not failed or (policy is OnSceneFailure.SKIP and not in_doubt and len(failed) < len(film.scenes)):
         return film.begin_join(at, names)
-    if film.state is FilmState.HELD:
+    if film.state is FilmState.HELD and (in_doubt or not is_in_doubt(film)):
         return film
     if in_doubt:
         words = f"It is not known whether these scenes were charged: {', '.join(in_doubt)}. Resolve their jobs."
-        return film.end(at, FilmState.HELD, _failure("scene_unresolved", words))
+        return film.end(at, FilmState.HELD, _failure(_IN_DOUBT, words))
     words = f"These scenes have no video: {', '.join(names)}."
     if policy is OnSceneFailure.HOLD:
         words = f"{words} Replay their jobs, or take them again; every other scene is kept."
         return film.end(at, FilmState.HELD, _failure("scene_failed", words))
     return film.end(at, FilmState.FAILED, _failure("scene_failed", f"{words} Every other scene is kept."))
+
+
+def is_in_doubt(film: Film) -> bool:
+    """Return whether the film was held because it was not known whether a scene was charged."""
+    return film.failure is not None and film.failure.code == _IN_DOUBT
 
 
 def has_video(job: Job) -> bool:

@@ -16,10 +16,11 @@ from schemas.domain.film import Film, FilmState, after_scenes, film_completion
 from schemas.errors import Conflict, NewerRecord, Unavailable
 from schemas.ports import FILM_COMPLETIONS, FILM_SCENES, FILM_WORKERS, Delivery, Subscription
 from schemas.services.backoff import Backoff, backoff_s
+from schemas.services.film_cancel import cancel_scenes
 from schemas.wire.film import encode_film_completion, film_id_of
 from schemas.wire.message import Message, job_id_of
 from subscriber.films.join import join_film
-from subscriber.films.scenes import FilmContext, cancel_jobs, make_jobs, read_jobs
+from subscriber.films.scenes import FilmContext, make_jobs, read_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -109,12 +110,20 @@ class Director:
     async def _look_for_due(self, backoff: Backoff) -> None:
         while True:
             for film_id in await self._ctx.films.due(self._ctx.clock.now(), limit=_DUE_AT_ONCE):
-                try:
-                    await self.advance(film_id)
-                except NewerRecord:
-                    continue  # a worker of a newer version has it
+                await self._try_to_advance(film_id)
             backoff.reset()
             await self._ctx.clock.sleep(self._look_every_s)
+
+    async def _try_to_advance(self, film_id: str) -> None:
+        """Take one film further. An error of it is logged: the films that are due after it must not wait for it."""
+        try:
+            await self.advance(film_id)
+        except NewerRecord:
+            return  # a worker of a newer version has it
+        except Exception as error:
+            is_outage = isinstance(error, Unavailable)
+            extra = {"action": "film_not_advanced", "film_id": film_id, "reason": str(error)}
+            logger.warning("a film could not go on yet", extra=extra, exc_info=not is_outage)
 
     async def advance(self, film_id: str) -> None:
         """Take the film as far as it can go now. Raises `Unavailable`."""
@@ -128,7 +137,7 @@ class Director:
             if film is None:
                 return
             if has_made_jobs and film.state is FilmState.CANCELLED and not film.announce_due:
-                await cancel_jobs(self._ctx, film)  # another director ended the cancel meanwhile
+                await self._cancel_scenes(film)  # another director ended the cancel meanwhile
             has_made_jobs = has_made_jobs or film.state is FilmState.PLANNED
             try:
                 if not await self._step(film):
@@ -158,7 +167,7 @@ class Director:
         """Go on if all scenes have ended. A claim to join is stored before the join begins."""
         ctx, now = self._ctx, self._ctx.clock.now()
         after = after_scenes(film, await read_jobs(ctx, film), now)
-        if after.state is film.state:
+        if after is film:
             if is_due:
                 await ctx.films.save(film.await_next_look(now))
             return False
@@ -171,12 +180,15 @@ class Director:
         """Publish the end, then note that. A cancelled film's jobs are cancelled first."""
         ctx = self._ctx
         if film.state is FilmState.CANCELLED:
-            await cancel_jobs(ctx, film)
+            await self._cancel_scenes(film)
         message = encode_film_completion(film_completion(film), holds=film.holds, at=ctx.clock.now())
         await ctx.bus.publish(FILM_COMPLETIONS, message)
         extra = {"action": "film_ended", "film_id": film.film_id, "state": film.state}
         logger.info("a film ended", extra={**extra, "revision": film.request.revision})
         await ctx.films.save(film.note_announced(ctx.clock.now()))
+
+    async def _cancel_scenes(self, film: Film) -> None:
+        await cancel_scenes(film, jobs=self._ctx.jobs, bus=self._ctx.bus, clock=self._ctx.clock)
 
     async def _join(self, film: Film) -> None:
         """Join a film that this director has claimed. One is joined at a time: the codecs use several cores."""

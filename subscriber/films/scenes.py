@@ -1,4 +1,4 @@
-"""Makes the jobs of a film's scenes, and cancels those for which nothing was sent.
+"""Makes the jobs of a film's scenes.
 
 A scene's job is named by what it contains. Two directors, or one that is killed and begins again, make the same job:
 the store creates it once. The same request may be published twice, which a worker drops.
@@ -10,20 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.domain.events import CancelRequested, Replayed, Step
+from schemas.domain.events import Replayed, Step
 from schemas.domain.film import Film, is_free_to_replay
 from schemas.domain.job import QUEUED_AT_MOST, Job, new_job
 from schemas.domain.states import JobState
-from schemas.errors import AlreadyExists, Conflict, NotFound
-from schemas.ports import REQUESTS, Bus, Clock, FilmEditor, Films, JobStore, VideoStore
+from schemas.errors import AlreadyExists, Conflict
+from schemas.ports import Bus, Clock, FilmEditor, Films, JobStore, VideoStore
 from schemas.services.publish import publish_request
 from schemas.services.update import update_job
-from schemas.wire.message import encode_cancel
-from schemas.wire.request import CancelRequest, VideoRequest
+from schemas.wire.request import VideoRequest
 
 logger = logging.getLogger(__name__)
-
-_REASON = "its film was cancelled"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +49,7 @@ async def make_jobs(ctx: FilmContext, film: Film) -> None:
     for job_id, request in film.requests.items():
         job = await ctx.jobs.get(job_id) or await _create(ctx, film, request)
         if is_free_to_replay(job):
+            await _check_newest(ctx, film)  # a film that was cancelled meanwhile must queue nothing again
             job = await update_job(ctx.jobs, job_id, lambda newest: _replay(ctx, newest))
         # A director that was killed may have created the job and not published its request.
         if job.state is JobState.QUEUED and not job.waits_for_turn:
@@ -60,11 +58,9 @@ async def make_jobs(ctx: FilmContext, film: Film) -> None:
 
 async def _create(ctx: FilmContext, film: Film, request: VideoRequest) -> Job:
     """Create the job of a scene, unless the film was cancelled or changed after it was read."""
-    newest = await ctx.films.get(film.film_id)
-    if newest is None or newest.stored_revision != film.stored_revision:
-        raise Conflict(f"film {film.film_id} has changed")
+    await _check_newest(ctx, film)
     try:
-        job = await ctx.jobs.create(new_job(request, ctx.clock.now(), caller=film.caller))
+        job = await ctx.jobs.create(new_job(_limit_price(film, request), ctx.clock.now(), caller=film.caller))
     except AlreadyExists:
         found = await ctx.jobs.get(request.job_id)
         if found is None:
@@ -75,24 +71,23 @@ async def _create(ctx: FilmContext, film: Film, request: VideoRequest) -> Job:
     return job
 
 
+async def _check_newest(ctx: FilmContext, film: Film) -> None:
+    """Raise `Conflict` if the film was changed after it was read."""
+    newest = await ctx.films.get(film.film_id)
+    if newest is None or newest.stored_revision != film.stored_revision:
+        raise Conflict(f"film {film.film_id} has changed")
+
+
+def _limit_price(film: Film, request: VideoRequest) -> VideoRequest:
+    """Return the request with its planned price as its limit, if the film has one.
+
+    A worker with other prices then refuses the scene without a charge, instead of passing the film's limit.
+    """
+    if film.request.max_cost_usd is None:
+        return request
+    return request.model_copy(update={"max_cost_usd": film.price_of(request.job_id)})
+
+
 def _replay(ctx: FilmContext, job: Job) -> Step | None:
     now = ctx.clock.now()
     return Replayed(at=now, deadline=now + QUEUED_AT_MOST) if is_free_to_replay(job) else None
-
-
-async def cancel_jobs(ctx: FilmContext, film: Film) -> None:
-    """Cancel the jobs of the scenes for which nothing was sent. What was sent is paid, and goes on."""
-
-    def decide(newest: Job) -> Step | None:
-        if newest.ended or newest.started or newest.cancel_requested:
-            return None
-        return CancelRequested(at=ctx.clock.now(), reason=_REASON, held=False)
-
-    for job_id in film.job_ids:
-        try:
-            job = await update_job(ctx.jobs, job_id, decide)
-        except NotFound:
-            continue
-        if job.cancel_requested or job.state is JobState.CANCELLED:
-            cancel = CancelRequest(job_id=job_id, reason=_REASON)
-            await ctx.bus.publish(REQUESTS, encode_cancel(cancel, at=ctx.clock.now()))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,14 +10,20 @@ import pytest
 
 from publisher.access import Access
 from publisher.batches.check import OverBudget, OverMaxCost
+from publisher.context import QueueLimit
 from publisher.films.orders import cancel_film, find_film, order_film, retake_scene
 from publisher.films.plan import plan_film
+from publisher.queue_limit import TooManyQueued
 from publisher.replays import replay_paid
 from schemas.domain.film import FilmState
 from schemas.domain.states import JobState
 from schemas.errors import Conflict, IdReused, Invalid
 from schemas.ports import FILM_WORKERS
+from schemas.services.film_cancel import cancel_scenes
 from schemas.services.update import get_job
+from schemas.versioning import STORED
+from schemas.wire.film import FilmRequest
+from subscriber.films.scenes import make_jobs
 from tests.films.house import PRICE, House, house_in, scene, storyboard
 from tests.unit.media_clips import play
 
@@ -211,3 +218,56 @@ async def test_a_storyboard_that_a_record_can_not_hold_is_refused(house: House) 
     scenes = [{"name": f"s{n}", "scene": text, "prompt": "A quiet picture"} for n in range(60)]
     with pytest.raises(Invalid, match="at most 400,000 bytes"):
         await house.order(storyboard(*scenes))
+
+
+async def test_the_price_that_was_agreed_is_the_limit_of_each_scene(house: House) -> None:
+    twice = storyboard(scene("one"), {**scene("one"), "name": "again"}, scene("two"), max_cost_usd=1)
+    await make_jobs(house.ctx, await house.order(twice))
+    assert [job.request.max_cost_usd for job in await house.jobs()] == [PRICE, PRICE]
+    plan = await plan_film(house.desk, storyboard(scene("two"), scene("one"), revision=2), Access())
+    assert plan.price_usd == 0
+    assert {each.status for each in plan.scenes} == {"reused"}
+
+
+async def test_a_cancel_holds_although_the_next_revision_comes_before_a_worker(house: House) -> None:
+    first = await house.order(storyboard(scene("one"), scene("two")))
+    await make_jobs(house.ctx, first)
+    await cancel_film(house.desk, first)
+    film = await house.order(storyboard(scene("two"), revision=2))
+    assert {job.state for job in await house.jobs()} == {JobState.CANCELLED}
+    assert [each.price_usd for each in film.scenes] == [PRICE]
+    async with house.directing(), house.rendering():
+        await house.until_announced()
+    assert house.paid == [film.scenes[0].job_id]
+
+
+async def test_a_director_that_read_the_film_before_its_cancel_queues_nothing_again(house: House) -> None:
+    film = await house.order(storyboard(scene("one")))
+    await make_jobs(house.ctx, film)
+    await cancel_film(house.desk, film)
+    await cancel_scenes(film, jobs=house.desk.jobs, bus=house.desk.bus, clock=house.desk.clock)
+    with pytest.raises(Conflict):
+        await make_jobs(house.ctx, film)
+    assert [job.state for job in await house.jobs()] == [JobState.CANCELLED]
+
+
+async def test_a_film_that_can_not_go_on_keeps_no_other_one_waiting(house: House) -> None:
+    film = await house.order(storyboard(scene("one")))
+    other = {**film.request.body(), "scenes": [{**scene("one"), "from_a_later_version": 1}]}
+    request = FilmRequest.model_validate(other, context=STORED)
+    at = film.created_at.replace(year=2001)
+    await house.ctx.films.create(film.model_copy(update={"film_id": "new", "request": request, "next_check_at": at}))
+    async with house.desk.bus.subscribe(FILM_WORKERS, limit=1) as deliveries:
+        await (await anext(deliveries)).ack()
+    async with house.directing(), house.rendering():
+        await house.until_announced()
+
+
+async def test_the_queue_has_room_for_all_new_scenes_or_none_is_ordered(house: House) -> None:
+    house.desk = replace(house.desk, queue_limit=QueueLimit(jobs=2, starts_per_minute=60))
+    with pytest.raises(Invalid, match="scenes must have at most 2"):
+        await house.order(storyboard(*map(scene, "abc")))
+    await make_jobs(house.ctx, await house.order(storyboard(*map(scene, "ab"))))
+    with pytest.raises(TooManyQueued):
+        await house.order(storyboard(*map(scene, "abc"), revision=2))
+    await house.order(storyboard(*map(scene, "ba"), revision=2))

@@ -11,6 +11,7 @@ from schemas.domain.film import (
     Film,
     FilmState,
     SceneJob,
+    after_scenes,
     cuts_of,
     film_completion,
     film_name,
@@ -19,7 +20,9 @@ from schemas.domain.film import (
     record_of,
     scene_job_id,
 )
-from schemas.errors import Invalid, NewerRecord
+from schemas.domain.job import new_job
+from schemas.domain.states import JobState
+from schemas.errors import Category, Charged, Failure, Invalid, NewerRecord
 from schemas.wire.film import FilmRequest, check_cut, encode_film_completion, encode_film_request, film_id_of
 from schemas.wire.validation import to_invalid
 
@@ -160,3 +163,20 @@ def test_messages_name_the_film_and_have_types_of_their_own() -> None:
     held = film_of(board({})).end(NOON, FilmState.HELD)
     told = encode_film_completion(film_completion(held), holds=held.holds, at=NOON)
     assert (told.attributes["ce-type"], told.attributes["ce-id"]) == ("reelbus.film.held.v1", "ad.1.held.1")
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "code"),
+    [("fail", FilmState.FAILED, "scene_failed"), ("hold", FilmState.HELD, "scene_failed")],
+)
+def test_a_film_that_was_held_in_doubt_follows_its_policy_once_the_doubt_is_resolved(
+    policy: str, state: FilmState, code: str
+) -> None:
+    doubt = Failure(category=Category.UPSTREAM, code="scene_unresolved", message="In doubt.", charged=Charged.NO)
+    held = film_of(board({}, on_scene_failure=policy)).end(NOON, FilmState.HELD, doubt).note_announced(NOON)
+    job = new_job(held.requests["ad-s0"], NOON).model_copy(update={"state": JobState.FAILED})
+    after = after_scenes(held, [job], NOON)
+    assert after.failure
+    assert (after.state, after.failure.code, after.announce_due) == (state, code, True)
+    again = after.note_announced(NOON)
+    assert after_scenes(again, [job], NOON) is again or state is FilmState.FAILED
