@@ -19,7 +19,7 @@ from schemas.wire.validation import parse_object, to_invalid
 REQUESTS_AT_MOST = CREATED_TOGETHER
 BATCH_ID_PATTERN = r"^[A-Za-z0-9_-]{1,43}$"
 """With a job's number behind it, an id comes back to a caller with a key unchanged: `schemas.wire.caller_names`."""
-RESERVED = frozenset({"plan", "events", "replay", "resolve", "erase"})
+RESERVED = frozenset({"plan", "events", "file", "replay", "resolve", "erase"})
 """Paths have these words in the place of a batch's id."""
 _NO_ID = "none"
 

@@ -10,6 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from publisher.batches.request import RESERVED
+from publisher.facade.app import ROUTES
+from publisher.facade.request_headers import VIDEO_ID
 from publisher.settings import new_key
 from schemas.domain.job import Job
 from schemas.errors import Unavailable
@@ -356,3 +359,11 @@ async def test_an_answer_of_the_store_that_got_lost(door: Door) -> None:
         jobs.blind = False
         assert (await order(other, requests_of(3), batch_id="night")).status_code == 202
     assert len(await stored(door)) == 3
+
+
+def test_no_batch_has_an_id_that_is_a_path_of_a_job() -> None:
+    """A job may have the id `batch`: its paths must lead to it."""
+    prefix = f"/api/videos/{VIDEO_ID}/"
+    paths = {route.path.removeprefix(prefix) for route in ROUTES if route.path.startswith(prefix)}
+    assert "events" in paths
+    assert paths <= RESERVED
