@@ -24,7 +24,7 @@ from infra.webhooks.secrets import open_secrets
 from infra.webhooks.signing_keys import open_signing_keys
 from schemas.errors import Unavailable
 from schemas.former import former_names
-from schemas.ports import FILM_SCENES, FILM_WORKERS, WEBHOOKS
+from schemas.ports import FILM_WORKERS, WEBHOOKS
 from subscriber.budget_guard import BudgetGuard
 from subscriber.checks import VideoChecks
 from subscriber.context import WorkerContext
@@ -105,12 +105,11 @@ async def open_director(ctx: WorkerContext) -> AsyncIterator[None]:
     if ctx.films is None or ctx.film_editor is None:
         yield
         return
-    for subscription in (FILM_WORKERS, FILM_SCENES):
-        try:  # before the worker takes its first request: messages from before do not reach a subscription
-            await ctx.bus.check(subscription)
-        except Unavailable as error:
-            extra = {"action": "director_waits", "reason": str(error)}
-            logger.warning("films wait for their subscriptions; `reelbus setup` makes them", extra=extra)
+    try:  # before the worker takes its first request: messages from before do not reach a subscription
+        await ctx.bus.check(FILM_WORKERS)
+    except Unavailable as error:
+        extra = {"action": "director_waits", "reason": str(error)}
+        logger.warning("films wait for their subscription; `reelbus setup` makes it", extra=extra)
     director = Director(
         FilmContext(
             bus=ctx.bus,

@@ -23,8 +23,7 @@ locals {
     {
       dead_workers = google_pubsub_subscription.dead_workers.name
       webhooks     = google_pubsub_subscription.webhooks.name
-      film_workers = google_pubsub_subscription.films["workers"].name
-      film_scenes  = google_pubsub_subscription.films["scenes"].name
+      film_workers = google_pubsub_subscription.films.name
       shelf        = google_pubsub_subscription.shelf.name
     },
   )
@@ -92,11 +91,10 @@ resource "google_pubsub_subscription" "webhooks" {
   }
 }
 
-# By the first a worker learns of a film, and by the second that the job of a scene has ended.
+# By it a worker learns of a film.
 resource "google_pubsub_subscription" "films" {
-  for_each                   = { workers = "film_requests", scenes = "completions" }
-  name                       = "film-${each.key}"
-  topic                      = google_pubsub_topic.all[each.value].id
+  name                       = "film-workers"
+  topic                      = google_pubsub_topic.all["film_requests"].id
   ack_deadline_seconds       = 60
   message_retention_duration = local.longest
 

@@ -1,6 +1,5 @@
 """The films in the file that holds the jobs."""
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +19,6 @@ _SAVE = """
     WHERE film_id = ? AND CAST(revision AS TEXT) = ? RETURNING revision
 """
 _DUE = "SELECT film_id FROM films WHERE next_check_at <= ? ORDER BY next_check_at LIMIT ?"
-_ADD_JOBS = "INSERT INTO film_jobs (job_id, film_id) SELECT value, ? FROM json_each(?)"
 
 
 class SqliteFilms:
@@ -33,7 +31,6 @@ class SqliteFilms:
         def insert(connection: sqlite3.Connection) -> Film:
             if connection.execute(_CREATE, _columns(film)).rowcount == 0:
                 raise AlreadyExists(f"film {film.film_id} exists already")
-            connection.execute(_ADD_JOBS, (film.film_id, json.dumps(film.job_ids)))
             return film.model_copy(update={"stored_revision": "1"})
 
         return await self._database.write(insert)
@@ -51,20 +48,13 @@ class SqliteFilms:
             saved = connection.execute(_SAVE, (*_columns(film), film.stored_revision)).fetchone()
             if saved is None:
                 raise Conflict(f"film {film.film_id} has changed")
-            connection.execute("DELETE FROM film_jobs WHERE film_id = ?", (film.film_id,))
-            connection.execute(_ADD_JOBS, (film.film_id, json.dumps(film.job_ids)))
             return film.model_copy(update={"stored_revision": str(saved[0])})
 
         return await self._database.write(update)
 
-    async def of_job(self, job_id: str) -> Sequence[str]:
-        return await self._select("SELECT film_id FROM film_jobs WHERE job_id = ? ORDER BY film_id", (job_id,))
-
     async def due(self, now: datetime, *, limit: int) -> Sequence[str]:
-        return await self._select(_DUE, (milliseconds(now), limit))
-
-    async def _select(self, sql: str, values: tuple[Any, ...]) -> list[str]:
-        return await self._database.read(lambda connection: [row[0] for row in connection.execute(sql, values)])
+        values = (milliseconds(now), limit)
+        return await self._database.read(lambda connection: [row[0] for row in connection.execute(_DUE, values)])
 
 
 def _columns(film: Film) -> tuple[Any, ...]:

@@ -152,12 +152,6 @@ _BESIDE = (
         record TEXT NOT NULL
     )""",
     "CREATE INDEX IF NOT EXISTS films_by_due ON films (next_check_at) WHERE next_check_at IS NOT NULL",
-    """CREATE TABLE IF NOT EXISTS film_jobs (
-        job_id TEXT NOT NULL,
-        film_id TEXT NOT NULL,
-        PRIMARY KEY (job_id, film_id)
-    ) WITHOUT ROWID""",
-    "CREATE INDEX IF NOT EXISTS film_jobs_of_film ON film_jobs (film_id)",
 )
 
 

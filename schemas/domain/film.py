@@ -31,8 +31,11 @@ from schemas.wire.film import (
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import Moment, Usd
 
-LOOK_EVERY = timedelta(seconds=60)
-"""A film is looked at so often, if no message of its scenes arrives."""
+LOOK_EVERY = timedelta(seconds=2)
+"""A film whose scenes are made is looked at so often. No message says that a scene has ended: each job of an
+installation would pay for that, also where no film is made."""
+LOOK_AT_HELD_EVERY = timedelta(seconds=60)
+"""Such a film waits for a person, for days perhaps."""
 JOIN_CLAIM = timedelta(seconds=30)
 """For how long the worker that joins a film has it alone, unless it renews the claim."""
 _IN_DOUBT = "scene_unresolved"
@@ -129,7 +132,7 @@ class Film(Stored):
 
     def await_next_look(self, at: datetime) -> "Film":
         """Return the film that still waits."""
-        return self._change(at, next_check_at=at + LOOK_EVERY)
+        return self._change(at, next_check_at=at + (LOOK_AT_HELD_EVERY if self.state is FilmState.HELD else LOOK_EVERY))
 
     def begin_join(self, at: datetime, dropped: Sequence[str]) -> "Film":
         """Return the film claimed by a worker that joins it."""
@@ -154,7 +157,7 @@ class Film(Stored):
 
     def note_announced(self, at: datetime) -> "Film":
         """Return the film after its end was announced. A held one is looked at, since a person may replay a scene."""
-        next_check_at = at + LOOK_EVERY if self.state is FilmState.HELD else None
+        next_check_at = at + LOOK_AT_HELD_EVERY if self.state is FilmState.HELD else None
         return self._change(at, announce_due=False, next_check_at=next_check_at)
 
     def revise(self, at: datetime, request: FilmRequest, scenes: Sequence[SceneJob]) -> "Film":

@@ -30,7 +30,6 @@ from schemas.ports.file_deriver import FileDeriver, NotDerived
 from schemas.ports.films import (
     FILM_COMPLETIONS,
     FILM_REQUESTS,
-    FILM_SCENES,
     FILM_WORKERS,
     FilmEditor,
     Films,
@@ -74,7 +73,6 @@ __all__ = [
     "DEAD_WORKERS",
     "FILM_COMPLETIONS",
     "FILM_REQUESTS",
-    "FILM_SCENES",
     "FILM_WORKERS",
     "MAX_DELIVERIES",
     "REQUESTS",

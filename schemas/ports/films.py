@@ -7,23 +7,21 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from schemas.domain.film import Film
-from schemas.ports.bus import COMPLETIONS, Subscription
+from schemas.ports.bus import Subscription
 from schemas.ports.editor import Probe
 
 FILM_REQUESTS = "film-requests"
 FILM_COMPLETIONS = "film-completions"
 FILM_WORKERS = Subscription(name="film-workers", topic=FILM_REQUESTS)
 """The subscription by which workers learn of films."""
-FILM_SCENES = Subscription(name="film-scenes", topic=COMPLETIONS)
-"""The subscription by which workers learn that the job of a scene has ended."""
 
 
 class Films(Protocol):
     """The records of films.
 
     A new adapter must guarantee that each change is a compare-and-set on `Film.stored_revision`: of two processes that
-    save the same version, one gets `Conflict`. What was created is durable once `create` returns. `of_job` finds the
-    film by each job of its newest version. `tests/contract/test_films.py` proves it.
+    save the same version, one gets `Conflict`. What was created is durable once `create` returns.
+    `tests/contract/test_films.py` proves it.
     """
 
     async def create(self, film: Film) -> Film:
@@ -34,9 +32,6 @@ class Films(Protocol):
 
     async def save(self, film: Film) -> Film:
         """Replace the version that `film.stored_revision` names. Raises `Conflict` if that is not the newest one."""
-
-    async def of_job(self, job_id: str) -> Sequence[str]:
-        """Return the ids of the films that have this job as a scene."""
 
     async def due(self, now: datetime, *, limit: int) -> Sequence[str]:
         """Return the ids of films whose `next_check_at` has come, the longest due first."""

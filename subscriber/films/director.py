@@ -8,17 +8,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
 from schemas.domain.film import Film, FilmState, after_scenes, film_completion
 from schemas.errors import Conflict, NewerRecord, Unavailable
-from schemas.ports import FILM_COMPLETIONS, FILM_SCENES, FILM_WORKERS, Delivery, Subscription
+from schemas.ports import FILM_COMPLETIONS, FILM_WORKERS, Delivery, Subscription
 from schemas.services.backoff import Backoff, backoff_s
 from schemas.services.film_cancel import cancel_scenes
 from schemas.wire.film import encode_film_completion, film_id_of
-from schemas.wire.message import Message, job_id_of
+from schemas.wire.message import Message
 from subscriber.films.join import join_film
 from subscriber.films.scenes import FilmContext, make_jobs, read_jobs
 
@@ -26,7 +27,10 @@ logger = logging.getLogger(__name__)
 
 MESSAGES_AT_ONCE = 32
 LOOK_EVERY_S = 5.0
-"""How often a director looks for films whose look is due."""
+"""How often a director looks for films whose look is due, while it sees none that is being made."""
+LOOK_OFTEN_EVERY_S = 1.0
+LOOKS_OFTEN_FOR = timedelta(seconds=30)
+"""After a look at a film whose scenes are being made."""
 DRAIN_S = 5.0
 _DUE_AT_ONCE = 20
 _STEPS = 20
@@ -42,18 +46,15 @@ class Director:
         self._tasks: set[asyncio.Task[None]] = set()
         self._one_join = asyncio.Semaphore(1)
         self._joining: set[str] = set()
+        self._looks_often_until: datetime | None = None
         self._locks = WeakValueDictionary[str, asyncio.Lock]()
         """One look at a film at a time: two would announce its end twice."""
 
     async def run(self) -> None:
         """Work until cancelled."""
-        takes = (
-            partial(self._take, FILM_WORKERS, self._look_at_film),
-            partial(self._take, FILM_SCENES, self._look_at_job),
-        )
         try:
             async with asyncio.TaskGroup() as group:
-                for loop in (*takes, self._look_for_due):
+                for loop in (partial(self._take, FILM_WORKERS, self._look_at_film), self._look_for_due):
                     group.create_task(self._for_ever(loop))
         finally:
             for task in self._tasks:
@@ -102,17 +103,16 @@ class Director:
         if film_id := film_id_of(message):
             await self.advance(film_id)
 
-    async def _look_at_job(self, message: Message) -> None:
-        if job_id := job_id_of(message):
-            for film_id in await self._ctx.films.of_job(job_id):
-                await self.advance(film_id)
-
     async def _look_for_due(self, backoff: Backoff) -> None:
         while True:
             for film_id in await self._ctx.films.due(self._ctx.clock.now(), limit=_DUE_AT_ONCE):
                 await self._try_to_advance(film_id)
             backoff.reset()
-            await self._ctx.clock.sleep(self._look_every_s)
+            until = self._looks_often_until
+            looks_often = until is not None and self._ctx.clock.now() < until
+            await self._ctx.clock.sleep(
+                min(LOOK_OFTEN_EVERY_S, self._look_every_s) if looks_often else self._look_every_s
+            )
 
     async def _try_to_advance(self, film_id: str) -> None:
         """Take one film further. An error of it is logged: the films that are due after it must not wait for it."""
@@ -139,6 +139,8 @@ class Director:
             if has_made_jobs and film.state is FilmState.CANCELLED and not film.announce_due:
                 await self._cancel_scenes(film)  # another director ended the cancel meanwhile
             has_made_jobs = has_made_jobs or film.state is FilmState.PLANNED
+            if film.state is FilmState.RENDERING:
+                self._looks_often_until = self._ctx.clock.now() + LOOKS_OFTEN_FOR
             try:
                 if not await self._step(film):
                     return

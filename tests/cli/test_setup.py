@@ -45,7 +45,6 @@ def test_it_says_what_it_changed_and_changes_nothing_twice(shell: Shell, project
         ("subscription", "video-dead-workers"): "created",
         ("subscription", "video-webhooks"): "created",
         ("subscription", "film-workers"): "created",
-        ("subscription", "film-scenes"): "created",
         ("database", "(default)"): "answers",
     }
     assert {change["done"] for change in second["changes"]} == {"kept", "ignored", "answers"}

@@ -68,16 +68,6 @@ async def test_a_save_without_a_change_is_a_new_version(films: Films) -> None:
         await films.save(created)
 
 
-async def test_a_film_is_found_by_each_job_of_its_newest_version(films: Films) -> None:
-    created = await films.create(a_film("ad", "j1", "j2"))
-    await films.create(a_film("other", "j3"))
-    assert await films.of_job("j1") == await films.of_job("j2") == ["ad"]
-    newer = a_film("ad", "j2", "j4")
-    await films.save(created.revise(NOON, newer.request, newer.scenes))
-    assert await films.of_job("j1") == []
-    assert [await films.of_job(job) for job in ("j2", "j3", "j4")] == [["ad"], ["other"], ["ad"]]
-
-
 async def test_what_is_due_comes_first_that_is_longest_due(films: Films) -> None:
     for film_id, after_s in (("late", 20), ("soon", 10), ("later", 90)):
         await films.create(a_film(film_id, after_s=after_s))

@@ -9,7 +9,6 @@ from schemas.ports import (
     DEAD_WORKERS,
     FILM_COMPLETIONS,
     FILM_REQUESTS,
-    FILM_SCENES,
     FILM_WORKERS,
     REQUESTS,
     WEBHOOKS,
@@ -26,7 +25,6 @@ LEASED = (
     DEAD_WORKERS.name,
     WEBHOOKS.name,
     FILM_WORKERS.name,
-    FILM_SCENES.name,
     SHELF,
 )
 

@@ -21,7 +21,7 @@ from schemas.domain.job import Job, Result
 from schemas.domain.projections import completion_of
 from schemas.domain.states import JobState
 from schemas.errors import Category, Charged, Failure
-from schemas.ports import COMPLETIONS, FILM_COMPLETIONS, FILM_SCENES, FILM_WORKERS, WORKERS, JobQuery, Subscription
+from schemas.ports import COMPLETIONS, FILM_COMPLETIONS, FILM_WORKERS, WORKERS, JobQuery, Subscription
 from schemas.services.update import get_job, update_job
 from schemas.wire.film import FilmRequest
 from schemas.wire.message import Message, decode_command, encode_completion
@@ -177,6 +177,6 @@ async def house_in(folder: Path, **settings: Any) -> AsyncIterator[House]:
             clock=desk.clock,
             scratch=scratch,
         )
-        for subscription in (WORKERS, FILM_WORKERS, FILM_SCENES, ENDS):
+        for subscription in (WORKERS, FILM_WORKERS, ENDS):
             await desk.bus.ensure(subscription)
         yield House(desk, ctx, folder)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -114,7 +115,8 @@ async def test_a_retake_pays_for_one_scene_and_a_repeated_call_pays_once(house: 
     assert await house.desk.videos.list(first.result.gcs_path), "the file of the first revision is kept"
 
 
-async def test_a_held_film_goes_on_once_its_scene_is_replayed(house: House) -> None:
+async def test_a_held_film_goes_on_once_its_scene_is_replayed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schemas.domain.film.LOOK_AT_HELD_EVERY", timedelta(seconds=0.1))
     house.fails.add("two")
     async with house.directing(), house.rendering():
         await house.order(storyboard(scene("one"), scene("two")))

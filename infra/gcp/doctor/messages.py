@@ -20,7 +20,6 @@ from schemas.ports import (
     DEAD_WORKERS,
     FILM_COMPLETIONS,
     FILM_REQUESTS,
-    FILM_SCENES,
     FILM_WORKERS,
     REQUESTS,
     WEBHOOKS,
@@ -110,7 +109,7 @@ class Messages:
 
     def list_wanted(self) -> Iterator[types.Subscription]:
         """Build the configuration of every subscription that workers and operators use."""
-        for each in (WORKERS, BATCH_WORKERS, DEAD_WORKERS, WEBHOOKS, FILM_WORKERS, FILM_SCENES):
+        for each in (WORKERS, BATCH_WORKERS, DEAD_WORKERS, WEBHOOKS, FILM_WORKERS):
             yield self._subscriptions.configuration_of(each, each.name)
         yield self._subscriptions.dead_letter_configuration_of(DEAD_REQUESTS)
 

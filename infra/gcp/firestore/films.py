@@ -8,7 +8,6 @@ from typing import Any
 from google.api_core.exceptions import Aborted, FailedPrecondition, NotFound
 from google.api_core.exceptions import AlreadyExists as Taken
 from google.cloud.firestore_v1 import FieldFilter
-from google.cloud.firestore_v1.async_query import AsyncQuery
 from proto.datetime_helpers import DatetimeWithNanoseconds
 
 from infra.gcp.errors import translate_errors
@@ -52,23 +51,17 @@ class FirestoreFilms:
                 raise Conflict(f"film {film.film_id} has changed") from error
         return film.model_copy(update={"stored_revision": revision(written.update_time)})
 
-    async def of_job(self, job_id: str) -> Sequence[str]:
-        return await self._ids(self._collection.where(filter=FieldFilter("jobs", "array_contains", job_id)))
-
     async def due(self, now: datetime, *, limit: int) -> Sequence[str]:
         query = self._collection.where(filter=FieldFilter("next_check_at", "<=", now)).order_by("next_check_at")
-        return await self._ids(query.limit(limit))
-
-    async def _ids(self, query: AsyncQuery) -> list[str]:
+        query = query.limit(limit).select(["film_id"])
         with translate_errors("Firestore"):
-            return [found.get("film_id") for found in await query.select(["film_id"]).get(timeout=READ_TIMEOUT_S)]
+            return [found.get("film_id") for found in await query.get(timeout=READ_TIMEOUT_S)]
 
 
 def _fields(film: Film) -> dict[str, Any]:
     return {
         "film_id": film.film_id,
         "state": film.state.value,
-        "jobs": list(film.job_ids),
         "next_check_at": in_milliseconds(film.next_check_at) if film.next_check_at else None,
         "record": record_of(film),
         # A write without a change leaves the update time as it was: two such writes would both pass the precondition.
