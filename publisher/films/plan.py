@@ -219,7 +219,8 @@ async def _stage_images(ctx: PublisherContext, request: FilmRequest, caller: str
     owner = ImageOwner(caller, ctx.jobs) if caller is not None else None
     images, staged = dict[str | None, StagedImage](), list[StagedImage]()
     for scene in request.scenes:
-        asked = request.request_of(scene, _UNNAMED)
+        # A shared image of megabytes is checked for each scene: the event loop must not wait for sixty of them.
+        asked = await asyncio.to_thread(request.request_of, scene, _UNNAMED)
         given = asked.reference_image
         if given not in images:
             images[given] = await stage_image(asked, ctx.videos, owner=owner)
