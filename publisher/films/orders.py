@@ -44,7 +44,7 @@ async def order_film(ctx: PublisherContext, request: FilmRequest, access: Access
         if error := await too_many_queued_of_batch(ctx, prepared.new_requests, access.caller, field="scenes"):
             raise error
         await _store_images(ctx, prepared)
-        film = prepared.to_film(ctx, access.caller)
+        film = (await _refresh(ctx, prepared)).to_film(ctx, access.caller)
         try:
             stored = await (films_of(ctx).save(film) if prepared.known else films_of(ctx).create(film))
         except (Conflict, AlreadyExists):
@@ -63,6 +63,15 @@ async def _prepare(ctx: PublisherContext, request: FilmRequest, caller: str | No
         return prepared
     await cancel_scenes(known, jobs=ctx.jobs, bus=ctx.bus, clock=ctx.clock)
     return await prepare_film(ctx, request, caller)
+
+
+async def _refresh(ctx: PublisherContext, prepared: PreparedFilm) -> PreparedFilm:
+    """Take the newest record of the same revision. A director notes each of its looks in it, every two seconds."""
+    known, newest = prepared.known, await films_of(ctx).get(prepared.film_id)
+    if known is None or newest is None:
+        return prepared
+    is_as_prepared = (newest.state, newest.request.revision) == (known.state, known.request.revision)
+    return replace(prepared, known=newest) if is_as_prepared else prepared
 
 
 async def _tell(ctx: PublisherContext, film: Film) -> Film:

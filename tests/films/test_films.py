@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -16,16 +17,19 @@ from publisher.films.orders import cancel_film, find_film, order_film, retake_sc
 from publisher.films.plan import plan_film
 from publisher.queue_limit import TooManyQueued
 from publisher.replays import replay_paid
-from schemas.domain.film import FilmState
+from schemas.domain.clip import Plan
+from schemas.domain.film import Film, FilmState
 from schemas.domain.states import JobState
 from schemas.errors import Conflict, IdReused, Invalid
-from schemas.ports import FILM_WORKERS
+from schemas.ports import FILM_WORKERS, Films
 from schemas.services.film_cancel import cancel_scenes
 from schemas.services.update import get_job
 from schemas.versioning import STORED
 from schemas.wire.film import FilmRequest
+from schemas.wire.request import VideoRequest
 from subscriber.films.scenes import make_jobs
 from tests.films.house import PRICE, House, house_in, scene, storyboard
+from tests.films.house import plan as plan_of
 from tests.unit.media_clips import play
 
 CROSSFADE = {"transition": {"kind": "crossfade", "seconds": 0.5}}
@@ -273,3 +277,36 @@ async def test_the_queue_has_room_for_all_new_scenes_or_none_is_ordered(house: H
     with pytest.raises(TooManyQueued):
         await house.order(storyboard(*map(scene, "abc"), revision=2))
     await house.order(storyboard(*map(scene, "ba"), revision=2))
+
+
+class LookedAt:
+    """Films at which a director looks once, just after the first read."""
+
+    def __init__(self, films: Films) -> None:
+        self._films = films
+        self.reads = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._films, name)
+
+    async def get(self, film_id: str) -> Film | None:
+        film = await self._films.get(film_id)
+        self.reads += 1
+        if film and self.reads == 1:
+            await self._films.save(film.await_next_look(film.changed_at))
+        return film
+
+
+async def test_a_look_of_a_director_does_not_make_an_order_begin_again(house: House) -> None:
+    await house.order(storyboard(scene("one")))
+    planned = list[VideoRequest]()
+
+    def count(request: VideoRequest) -> Plan:
+        planned.append(request)
+        return plan_of(request)
+
+    films = cast("Films", LookedAt(house.ctx.films))
+    house.desk = replace(house.desk, films=films, planner=count)
+    film = await house.order(storyboard(scene("two"), revision=2))
+    assert film.request.revision == 2
+    assert len(planned) == 1
