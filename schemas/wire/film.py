@@ -21,8 +21,8 @@ from schemas.wire.scene import Scene
 from schemas.wire.types import AS_WHOLE, Usd, WholeNumber, isoformat
 from schemas.wire.validation import to_invalid
 
-FILM_ID_MAX = 48
-FILM_ID_PATTERN = r"^[A-Za-z0-9_-]{1,48}$"
+FILM_ID_PATTERN = r"^[A-Za-z0-9_-]{1,47}$"
+"""A longer id of a caller with a key would not come back to it unchanged: `schemas.wire.caller_names`."""
 SCENES_AT_MOST = 60
 REQUESTED = "reelbus.film.requested.v1"
 _MEASURED_BY_SCENE = ("name", "take", "transition", "trim")

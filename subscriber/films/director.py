@@ -105,7 +105,9 @@ class Director:
 
     async def _look_for_due(self, backoff: Backoff) -> None:
         while True:
-            for film_id in await self._ctx.films.due(self._ctx.clock.now(), limit=_DUE_AT_ONCE):
+            # A film that waits here for its turn to be joined stays due: it must take no other one's place.
+            limit = _DUE_AT_ONCE + len(self._joining)
+            for film_id in await self._ctx.films.due(self._ctx.clock.now(), limit=limit):
                 await self._try_to_advance(film_id)
             backoff.reset()
             until = self._looks_often_until

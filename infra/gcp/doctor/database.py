@@ -17,7 +17,9 @@ from google.cloud.firestore_admin_v1.types import Index as Deployed
 
 from infra.gcp.doctor.account import CALL_S, Account, explain_google
 from infra.gcp.firestore import parked
+from infra.gcp.firestore.deliveries import COLLECTION as DELIVERIES
 from infra.gcp.firestore.documents import COLLECTION
+from infra.gcp.firestore.films import COLLECTION as FILMS
 from infra.gcp.firestore.queries import CONTAINS, Index, indexes
 from infra.look import one_line
 from schemas.ports.findings import Finding
@@ -25,6 +27,8 @@ from schemas.ports.findings import Finding
 EMULATOR = "FIRESTORE_EMULATOR_HOST"
 NOT_INDEXED = ("record", "write", "reattach_until")
 """Fields of a job without an index of their own: they are long or change often, and no query asks for them."""
+EXEMPTIONS = {COLLECTION: NOT_INDEXED, FILMS: ("record", "write"), DELIVERIES: ("record",)}
+"""Such fields by their collection. Doctor looks at those of the jobs: the others only make writes cheaper."""
 _DEPLOY = "terraform apply, or: firebase deploy --only firestore:indexes, with infra/deploy/firestore.indexes.json"
 _TTL = "a TTL policy deletes tombstones and jobs, and a repeated request would pay again"
 
