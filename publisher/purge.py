@@ -4,6 +4,7 @@ A repeat of an erased job's request never pays again. Completions that were publ
 """
 
 import logging
+import re
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
@@ -13,15 +14,18 @@ from publisher.context import PublisherContext, find
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
 from schemas.domain.tombstone import erasure_blocker
-from schemas.errors import Invalid
+from schemas.errors import Invalid, Unavailable
 from schemas.ports import JobQuery
 from schemas.services.erasure import Eraser
 from schemas.services.job_pages import read_pages
+from schemas.wire.caller_names import to_shown_id, to_stored_id
 
 logger = logging.getLogger(__name__)
 
 _BATCH_SIZE = 50
 _PAGE_SIZE = 200
+_SCENE_JOB_ID = re.compile(r"(.+)-[0-9a-f]{12}")
+"""The id of a scene's job begins with the id of its film, see `scene_job_id`."""
 _FINAL_STATES = frozenset(state for state in JobState if state.ended)
 
 
@@ -46,6 +50,11 @@ class Purge(BaseModel):
         description="Erased, but a worker must delete files or dead letters that could not be read or deleted now.",
     )
     kept: list[Kept] = Field(default_factory=list)
+    films: list[str] = Field(
+        default_factory=list,
+        description="The stored ids of films whose finished files may show an erased scene: "
+        "generated-videos/film_ID-*.mp4. They are not deleted.",
+    )
 
 
 async def purge(
@@ -94,6 +103,21 @@ async def _erase(ctx: PublisherContext, jobs: list[Job], report: Purge) -> None:
         report.erased.extend(job.job_id for job in marked)
         if not report.dry_run:
             report.unfinished.extend(job.job_id for job in await eraser.finish(marked))
+        films = [film_id for job in marked if (film_id := await _find_joined_film(ctx, job))]
+        report.films.extend(film_id for film_id in dict.fromkeys(films) if film_id not in report.films)
+
+
+async def _find_joined_film(ctx: PublisherContext, job: Job) -> str | None:
+    """Return the stored id of the film that has a finished file, if this job is a scene of it."""
+    scene = _SCENE_JOB_ID.fullmatch(to_shown_id(job.caller, job.job_id))
+    if scene is None or ctx.films is None:
+        return None
+    try:
+        film = await ctx.films.get(to_stored_id(job.caller, scene[1]))
+    except Unavailable as error:  # the job is erased: what it may have been joined into is only a hint
+        logger.warning("a film was not read", extra={"action": "film_unread", "reason": str(error)})
+        return None
+    return film.film_id if film and film.result else None
 
 
 async def _mark(eraser: Eraser, job: Job, report: Purge) -> Job | None:

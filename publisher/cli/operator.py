@@ -165,6 +165,11 @@ def _words(report: Purge) -> str:
         for job_id in report.unfinished
     ]
     lines += [f"{kept.job_id} is kept: {kept.reason}" for kept in report.kept]
+    lines += [
+        f"film {film_id} was joined from such a job: generated-videos/film_{film_id}-*.mp4 may still show it; "
+        "delete these files yourself"
+        for film_id in report.films
+    ]
     return "\n".join(lines) or "No jobs."
 
 

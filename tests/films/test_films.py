@@ -15,6 +15,7 @@ from publisher.batches.check import OverBudget, OverMaxCost
 from publisher.context import QueueLimit
 from publisher.films.orders import cancel_film, find_film, order_film, retake_scene
 from publisher.films.plan import plan_film
+from publisher.purge import purge
 from publisher.queue_limit import TooManyQueued
 from publisher.replays import replay_paid
 from schemas.domain.clip import Plan
@@ -310,3 +311,25 @@ async def test_a_look_of_a_director_does_not_make_an_order_begin_again(house: Ho
     film = await house.order(storyboard(scene("two"), revision=2))
     assert film.request.revision == 2
     assert len(planned) == 1
+
+
+async def test_an_erased_scene_names_the_film_that_was_joined_from_it(house: House) -> None:
+    async with house.directing(), house.rendering():
+        film = await house.order(storyboard(scene("one"), scene("two")))
+        await house.until_announced()
+    assert (await purge(house.desk, film.job_ids[:1], dry_run=True)).films == ["ad"]
+    report = await purge(house.desk, film.job_ids)
+    assert (report.erased, report.films) == ([*film.job_ids], ["ad"])
+    joined = await house.ctx.films.get("ad")
+    assert joined
+    assert joined.result
+    await house.desk.videos.fetch(joined.result.gcs_path, house.folder / "kept.mp4")
+
+
+async def test_an_erased_scene_names_its_film_by_the_stored_id_of_its_caller(house: House) -> None:
+    acme = Access(caller="acme")
+    async with house.directing(), house.rendering():
+        film = await order_film(house.desk, storyboard(scene("one")), acme)
+        await house.until_announced(film.film_id)
+    assert film.film_id != "ad"
+    assert (await purge(house.desk, film.job_ids, dry_run=True)).films == [film.film_id]
