@@ -6,10 +6,11 @@ The group imports a command only when it runs it, so that `reelbus --help` answe
 import re
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
+
+from publisher import package_version
 
 Entries = Mapping[str, tuple[str, str]]
 """Name of the command: where it is (`module:attribute`), and its line in the help."""
@@ -130,20 +131,13 @@ Settings come from the environment (REELBUS_..., PORT) and from .env; by default
 """
 
 
-def _version() -> str:
-    try:
-        return version("reelbus")
-    except PackageNotFoundError:
-        return "(a checkout that is not installed)"
-
-
 @click.group(
     cls=LazyGroup,
     entries=COMMANDS,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
-@click.version_option(_version(), message="reelbus %(version)s")
+@click.version_option(package_version(), message="reelbus %(version)s")
 def reelbus() -> None:
     """Make videos from prompts. No clip is paid twice, and no job is lost.
 

@@ -34,7 +34,7 @@ STORYBOARD_AT_MOST = 28_000_000
 _LOOK_EVERY_S = 1.0
 _WORDS = {
     "new": "new",
-    "reused": "exists",
+    "reused": "reused",
     "replay": "new, was cancelled",
     "failed": "has no video",
     "erased": "was erased",

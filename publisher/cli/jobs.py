@@ -65,12 +65,14 @@ _PROMPT_AT_LEAST = 12
 @url_option
 def list_videos(as_json: bool, url: str | None, **filters: object) -> None:
     """List jobs, the newest first."""
-    page = asyncio.run(_list(JobFilter(**filters), url))  # type: ignore[arg-type]  # click has checked them
+    wanted = JobFilter(**filters)  # type: ignore[arg-type]  # click has checked them
+    page = asyncio.run(_list(wanted, url))
     if as_json:
         click.echo(page.model_dump_json())
         return
     screen = console()
-    screen.print(_table(page, screen.width) if page.videos else "No jobs.")
+    none = f"No jobs match {visible(wanted.q)}: -q compares whole words." if wanted.q else "No jobs."
+    screen.print(_table(page, screen.width) if page.videos else Text(none))
     if page.next_cursor:
         click.echo(f"More: --cursor {page.next_cursor}", err=True)
 

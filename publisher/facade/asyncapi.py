@@ -14,6 +14,7 @@ from publisher.facade.asyncapi_examples import EXAMPLES
 from publisher.facade.asyncapi_parts import (
     COMMAND,
     COMPLETION,
+    FILM,
     POSTED,
     Channel,
     MessageType,
@@ -22,7 +23,10 @@ from publisher.facade.call import Call
 from schemas import SCHEMA_VERSION
 from schemas.export import open_schema, schema_of
 from schemas.ports.bus import BATCH_REQUESTS, COMPLETIONS, REQUESTS
+from schemas.ports.films import FILM_COMPLETIONS, FILM_REQUESTS
 from schemas.wire.completion import Outcome
+from schemas.wire.film import REQUESTED as FILM_REQUESTED
+from schemas.wire.film import FilmCompletion, FilmNotice
 from schemas.wire.message import CANCEL, REQUESTED
 from schemas.wire.webhook_payload import WebhookPayload, WebhookTestPayload
 
@@ -30,7 +34,7 @@ _ABOUT = (
     "Makes short videos from requests. `job_id` is the idempotency key: a request that is sent twice is one job. "
     "Every job ends in one completion, which may come more than once: drop a `ce-id` that you have handled. "
     "Within `v1` keys are added and never renamed. A reader ignores what it does not know; a request with an unknown "
-    "key is refused."
+    "key is refused. The version is that of the messages, not of the package."
 )
 _ENDS = {
     Outcome.SUCCEEDED: "The video is stored.",
@@ -38,6 +42,12 @@ _ENDS = {
     Outcome.CANCELLED: "The job was cancelled.",
     Outcome.EXPIRED: "The job was not started in time. Nothing is charged.",
     Outcome.REJECTED: "A message was refused: it is invalid, or its id is already used by a different request.",
+}
+_FILM_ENDS = {
+    "succeeded": "The film's file is stored.",
+    "held": "A scene has no video, and the film waits for a person; `error` says why.",
+    "failed": "The film has no file of this revision; `error` says why.",
+    "cancelled": "The film was cancelled. What was sent is paid, and kept.",
 }
 
 REQUEST_MESSAGE = MessageType(
@@ -59,6 +69,25 @@ COMPLETION_MESSAGES = tuple(
         headers=COMPLETION,
     )
     for outcome, words in _ENDS.items()
+)
+FILM_REQUEST_MESSAGE = MessageType(
+    name="FilmRequested",
+    kind=FILM_REQUESTED,
+    words="Look at a film: it was ordered, revised or cancelled.",
+    payload="FilmNotice",
+    headers=FILM,
+    key="film_id",
+)
+FILM_MESSAGES = tuple(
+    MessageType(
+        name=f"Film{state.capitalize()}",
+        kind=f"reelbus.film.{state}.v1",
+        words=words,
+        payload="FilmCompletion",
+        headers=FILM,
+        key="film_id",
+    )
+    for state, words in _FILM_ENDS.items()
 )
 WEBHOOK_MESSAGES = (
     MessageType(
@@ -97,6 +126,23 @@ CHANNELS = (
         action="send",
         words="How each job ended, for any subscriber.",
         messages=COMPLETION_MESSAGES,
+    ),
+    Channel(
+        name="filmRequests",
+        address=FILM_REQUESTS,
+        server="pubsub",
+        action="receive",
+        words="The facade tells the workers of a film. Order films by HTTP: the film itself is in the job store. The "
+        "workers' subscription is `film-workers`.",
+        messages=(FILM_REQUEST_MESSAGE,),
+    ),
+    Channel(
+        name="filmCompletions",
+        address=FILM_COMPLETIONS,
+        server="pubsub",
+        action="send",
+        words="How each revision of a film ended, for any subscriber. A held film may end again.",
+        messages=FILM_MESSAGES,
     ),
     Channel(
         name="webhook",
@@ -149,6 +195,8 @@ def _schemas() -> dict[str, Any]:
         "VideoRequest": schema_of("request"),
         "CancelRequest": schema_of("cancel"),
         "Completion": schema_of("completion"),
+        "FilmNotice": _open_schema_of(FilmNotice),
+        "FilmCompletion": _open_schema_of(FilmCompletion),
         "WebhookPayload": _open_schema_of(WebhookPayload),
         "WebhookTestPayload": _open_schema_of(WebhookTestPayload),
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.errors import Category, Charged, Failure
 from schemas.wire.completion import Completion, Outcome, Timings
+from schemas.wire.film import FilmCompletion, FilmSceneEnd, encode_film_completion, encode_film_request
 from schemas.wire.message import (
     Message,
     encode_cancel,
@@ -75,10 +76,34 @@ def _example_of_end() -> dict[str, Any]:
     )
 
 
+def _encode_film(state: str) -> Message:
+    if state == "succeeded":
+        made = FilmCompletion(
+            film_id="spring",
+            revision=1,
+            state=state,
+            gcs_path="generated-videos/film_spring-3f9a1c04b7de.mp4",
+            duration_seconds=4,
+            scenes=(FilmSceneEnd(name="opening", job_id="spring-7c1e9a40d2b3", start_s=0, end_s=4),),
+        )
+        return encode_film_completion(made, holds=0, at=_AT)
+    error = None
+    if state != "cancelled":
+        words = "scene opening has no video: The model's safety filter refused the prompt."
+        error = Failure(category=Category.SAFETY_FILTER, code="refused", message=words, charged=Charged.NO)
+    ended = FilmCompletion(film_id="spring", revision=1, state=state, error=error)
+    return encode_film_completion(ended, holds=1 if state == "held" else 0, at=_AT)
+
+
 EXAMPLES: Mapping[str, dict[str, Any]] = {
     "VideoRequested": _on_bus(encode_request(_REQUEST, at=_AT, traceparent=_TRACE)),
     "CancelRequested": _on_bus(encode_cancel(CancelRequest(job_id="order-42"), at=_AT, traceparent=_TRACE)),
     **{f"Video{outcome.capitalize()}": _on_bus(_encode(outcome)) for outcome in Outcome},
+    "FilmRequested": _on_bus(encode_film_request("spring", 1, at=_AT)),
+    **{
+        f"Film{state.capitalize()}": _on_bus(_encode_film(state))
+        for state in ("succeeded", "held", "failed", "cancelled")
+    },
     "WebhookEnd": _example_of_end(),
     "WebhookTest": _example_of_post({}, event_id="test-8d1f7c4a2b3e5f60", kind=TEST, status_url=""),
 }

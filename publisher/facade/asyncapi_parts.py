@@ -52,6 +52,13 @@ COMPLETION = Headers(
     },
     required=frozenset(_CLOUD_EVENT) - {"traceparent"},
 )
+FILM = Headers(
+    words={
+        "film_id": "The stored id of the film, as in the body.",
+        **{name: words for name, words in _CLOUD_EVENT.items() if name not in ("job_id", "traceparent")},
+    },
+    required=frozenset(_CLOUD_EVENT) - {"job_id", "traceparent"} | {"film_id"},
+)
 POSTED = Headers(
     words={
         "webhook-id": "The id of the event: the same for each attempt.",

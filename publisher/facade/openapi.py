@@ -48,7 +48,7 @@ _AS_TEXT = {"integer": {"type": "string", "pattern": r"^ *[0-9]{1,20}(\.0+)? *$"
 _ABOUT = (
     "Makes short videos from prompts and scenes. A generate call may be repeated safely with `job_id` or an "
     "`Idempotency-Key`: the same id always names the same job, which is never paid twice. "
-    "Each caller with a key has ids of its own."
+    "Each caller with a key has ids of its own. The version is that of the API, not of the package."
 )
 
 
@@ -92,6 +92,8 @@ _LINKS = {
     "videos": "/api/videos",
     "plan": "/api/videos/plan",
     "batch": "/api/videos/batch",
+    "films": "/api/films",
+    "webhooks": "/api/webhooks/deliveries",
     "spend": "/api/spend",
     "openapi": "/openapi.json",
     "asyncapi": "/asyncapi.json",

@@ -27,6 +27,7 @@ from mcp_types import (
 from pydantic import BaseModel
 from starlette.requests import Request
 
+from publisher import package_version
 from publisher.facade.errors import ErrorBody, error_response
 from publisher.mcp.arguments import (
     WAIT_AT_MOST_S,
@@ -38,7 +39,6 @@ from publisher.mcp.arguments import (
 from publisher.mcp.results import AgentListing, AgentVideo
 from publisher.mcp.tools import Refused, ToolCall
 from publisher.plan import VideoPlan
-from schemas import SCHEMA_VERSION
 from schemas.errors import ReelbusError
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def build_server(open_call: OpenCall) -> Server[dict[str, Any]]:
     logging.getLogger("mcp").setLevel(logging.ERROR)  # the SDK writes a line for each call, and for each bad one
     return Server(
         "reelbus",
-        version=f"{SCHEMA_VERSION}.0.0",
+        version=package_version(),
         title="reelbus",
         instructions=_INSTRUCTIONS,
         on_list_tools=list_tools,

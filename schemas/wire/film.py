@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, ValidationError, field_validator
-from pydantic_core import to_json
 
 from schemas.errors import Failure, Invalid
 from schemas.versioning import STORED, Asked, Stored
@@ -88,7 +87,7 @@ class FilmScene(_SceneFields):
 
 
 class FilmRequest(Asked):
-    """A storyboard (`reelbus.film.requested.v1`): scenes in, one video out."""
+    """A storyboard: scenes in, one video out."""
 
     model_config = ConfigDict(title="FilmRequest")
 
@@ -166,6 +165,14 @@ def check_cut(request: FilmRequest, lengths: Sequence[int]) -> None:
             raise Invalid(words, field=field)
 
 
+class FilmNotice(Stored):
+    """The body of `reelbus.film.requested.v1`: a worker is to look at the film, which is in the job store."""
+
+    film_id: str
+    """The stored id."""
+    revision: int
+
+
 class FilmSceneEnd(Stored):
     """One scene of a finished film: its job, and when the film shows it."""
 
@@ -189,8 +196,8 @@ class FilmCompletion(Stored):
 
 def encode_film_request(film_id: str, revision: int, *, at: datetime) -> Message:
     """Build the message that tells a worker of a film, a newer revision of it, or its cancel."""
-    body = {"film_id": film_id, "revision": revision}
-    return _encode(to_json(body), REQUESTED, f"{film_id}.{revision}.requested", film_id, at)
+    body = FilmNotice(film_id=film_id, revision=revision).model_dump_json().encode()
+    return _encode(body, REQUESTED, f"{film_id}.{revision}.requested", film_id, at)
 
 
 def encode_film_completion(completion: FilmCompletion, *, holds: int, at: datetime) -> Message:

@@ -59,6 +59,13 @@ def test_empty_list(shell: Shell) -> None:
     assert json.loads(shell("list", "--json").stdout) == {"videos": [], "next_cursor": None}
 
 
+def test_an_empty_search_says_what_q_compares(shell: Shell) -> None:
+    shell.queued("spring-catalogue-001")
+    assert shell("list", "-q", "spring").stdout == "No jobs match spring: -q compares whole words.\n"
+    assert "spring-catalogue-001" in shell("list", "-q", "spring-catalogue-001").stdout
+    assert shell("list", "-q", "[red]x").stdout == "No jobs match [red]x: -q compares whole words.\n"
+
+
 def test_list_shows_ids_in_full(shell: Shell) -> None:
     long_id = shell.queued("x" * 64)
     result = shell("list")

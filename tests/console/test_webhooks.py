@@ -93,6 +93,11 @@ async def test_the_page_of_all_deliveries(door: Door) -> None:
     assert (await _page(door, "/webhooks?state=lost")).status_code == 400
 
 
+async def test_the_menu_leads_to_the_deliveries_also_without_any_trouble(door: Door, keyed: Door) -> None:
+    assert '<a id="to-webhooks" href="/console/webhooks">' in (await _page(door, "/jobs")).text
+    assert 'href="/console/webhooks" aria-current="page"' in (await _page(keyed, "/webhooks", ACME)).text
+
+
 async def test_a_caller_sees_and_replays_its_own_and_no_foreign_page_does(keyed: Door) -> None:
     own, other = await _store(keyed, "j1", caller="acme"), await _store(keyed, "j2", caller="zebra")
     page = (await _page(keyed, "/webhooks", ACME)).text

@@ -9,12 +9,16 @@ from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 
 from publisher.facade.asyncapi import CHANNELS, document
-from publisher.facade.asyncapi_parts import COMPLETION
+from publisher.facade.asyncapi_parts import COMPLETION, FILM
 from schemas.domain.fallback import fallback_attributes, fallback_cause
+from schemas.domain.film import FilmState
 from schemas.domain.job import Job
 from schemas.domain.projections import completion_of
+from schemas.errors import Category, Charged, Failure
+from schemas.ports import FILM_COMPLETIONS, FILM_REQUESTS
 from schemas.ports.bus import BATCH_REQUESTS, COMPLETIONS, REQUESTS
 from schemas.wire.completion import Outcome
+from schemas.wire.film import FilmCompletion, FilmSceneEnd, encode_film_completion, encode_film_request
 from schemas.wire.message import encode_completion
 from schemas.wire.webhook import TEST, build_body
 from schemas.wire.webhook_payload import WebhookPayload, WebhookTestPayload
@@ -40,14 +44,33 @@ def test_each_example_is_valid_and_nothing_less(name: str) -> None:
     assert complain(message["headers"], example["headers"]) is None
     for key in message["headers"]["required"]:
         assert complain(message["headers"], {**example["headers"], key: None})
-    assert complain(message["payload"], {**example["payload"], "job_id": 5, "type": 5})
+    assert complain(message["payload"], {**example["payload"], "job_id": 5, "film_id": 5, "type": 5})
 
 
 def test_the_channels_are_the_topics_and_the_webhook() -> None:
-    assert [channel.address for channel in CHANNELS] == [REQUESTS, BATCH_REQUESTS, COMPLETIONS, None]
+    films = [FILM_REQUESTS, FILM_COMPLETIONS]
+    assert [channel.address for channel in CHANNELS] == [REQUESTS, BATCH_REQUESTS, COMPLETIONS, *films, None]
     assert {f"reelbus.video.{outcome}.v1" for outcome in Outcome} == {
         message.kind for channel in CHANNELS if channel.address == COMPLETIONS for message in channel.messages
     }
+    assert {f"reelbus.film.{state}.v1" for state in FilmState if state.ended} == {
+        message.kind for channel in CHANNELS if channel.address == FILM_COMPLETIONS for message in channel.messages
+    }
+
+
+@pytest.mark.parametrize("state", [state for state in FilmState if state.ended])
+def test_what_is_written_of_a_film_is_valid_and_described(state: FilmState) -> None:
+    notice = encode_film_request("ad", 2, at=AT)
+    scenes = (FilmSceneEnd(name="one", job_id="ad-0123456789ab", start_s=0, end_s=1.5),)
+    failure = Failure(category=Category.INTERNAL, code="join_failed", message="It broke.", charged=Charged.NO)
+    end = FilmCompletion(film_id="ad", revision=2, state=state, scenes=scenes, error=failure)
+    for name, written in (
+        ("FilmRequested", notice),
+        (f"Film{state.capitalize()}", encode_film_completion(end, holds=1, at=AT)),
+    ):
+        assert complain(_MESSAGES[name]["payload"], json.loads(written.data)) is None
+        assert complain(_MESSAGES[name]["headers"], dict(written.attributes)) is None
+        assert written.attributes.keys() == FILM.words.keys() == FILM.required
 
 
 def test_every_attribute_that_is_written_is_described() -> None:

@@ -16,6 +16,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, ResourceLink, TextContent
 
+from publisher import package_version
 from publisher.mcp.arguments import WAIT_AT_MOST_S
 from publisher.mcp.endpoint import BODY_LIMIT_BYTES
 from publisher.mcp.server import ERROR_KEY
@@ -273,3 +274,23 @@ def test_nothing_of_the_sdk_is_imported_unless_asked_for() -> None:
     program = "import sys, publisher.facade.app, publisher.cli.mcp; print(*{n.partition('.')[0] for n in sys.modules})"
     loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
     assert not {"mcp", "mcp_types", "httpx2"}.intersection(loaded)
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [({}, "jsonrpc"), ({"jsonrpc": "2.0", "id": 1}, "method"), ({"jsonrpc": "2.0", "id": 1, "method": 5}, "method")],
+)
+async def test_an_object_that_is_no_message_is_refused_in_one_sentence(
+    door: Door, message: dict[str, Any], field: str
+) -> None:
+    answer = await door.client.post("/mcp", json=message, headers={"Accept": "application/json, text/event-stream"})
+    refused = answer.json()
+    assert (answer.status_code, refused["error"]["field"]) == (400, field)
+    assert refused["detail"].startswith(f"Invalid request: {field} must be ")
+    assert "pydantic" not in answer.text
+
+
+async def test_the_server_names_the_version_of_the_package(door: Door) -> None:
+    async with agent_of(door) as agent:
+        assert agent.client.server_info
+        assert agent.client.server_info.version == package_version()
