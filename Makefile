@@ -14,7 +14,7 @@ CHAOS = $(JOBS:%=--jobs %) $(KILLS:%=--kills %) $(SEED:%=--seed %) $(MINUTES:%=-
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
-demo: install-run ## Make one video through the real facade and a separate worker
+demo: install-run ## Make one video through the real facade and a separate worker; about a minute the first time
 	@$(BIN)/python scripts/demo.py
 
 demo-pythons: ## The demo on Python 3.11, 3.12 and 3.13, those that are installed, each in a fresh copy of this folder

@@ -68,9 +68,10 @@ async def open_context(
     """Open the ports that the settings name, and close them at the end.
 
     With `check`, try what would otherwise fail later, and open the telemetry; services do that. Without `make`, a data
-    folder that does not exist is not made: the context then has empty stores in a temporary folder.
+    folder that does not exist is not made: the context then has empty stores in a temporary folder, and no secrets.
     """
     async with AsyncExitStack() as stack:
+        webhook_secrets = open_secrets(settings)  # of the folder itself: what a temporary one has is lost
         if not make and not await asyncio.to_thread(_has_data, settings):
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="reelbus-")))
             local = {"jobs": settings.jobs_url, "bus": settings.bus_url, "videos": settings.videos_url}
@@ -85,7 +86,7 @@ async def open_context(
             )
         most = settings.max_queued_per_caller
         adapters = await stack.enter_async_context(Adapters())
-        webhook_secrets, poster = open_secrets(settings), HttpPoster(settings.webhook_policy)
+        poster = HttpPoster(settings.webhook_policy)
         adapters.close_at_exit(poster.aclose)
         ctx = PublisherContext(
             bus=await adapters.bus(settings.bus_url),

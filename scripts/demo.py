@@ -46,6 +46,8 @@ def main() -> None:
         worker = stack.enter_context(_process("subscriber", environment=environment))
         answer = asyncio.run(_make_video_unless_ended(url, {"facade": facade, "worker": worker}))
     sys.stdout.write(json.dumps({**answer, "file": str(FILE)}, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+    _say(f"open {FILE} to watch the video")
 
 
 def _places(environment: dict[str, str]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.embedded.videos import read_or_create_secret
+from schemas.errors import Unavailable
 from schemas.settings import Addresses
 from schemas.wire.webhook import derive_endpoint_secret, derive_secret, parse_secrets
 
@@ -31,6 +32,9 @@ class WebhookSecrets:
 
     def _read_masters(self) -> Sequence[bytes]:
         if not self._masters and self._folder:
+            if not self._folder.is_dir():
+                words = "start the service first, or set REELBUS_DATA_DIR to its folder"
+                raise Unavailable(f"there is no data folder {self._folder}; {words}")
             self._masters = (read_or_create_secret(self._folder, _FILE_NAME),)
         return self._masters
 

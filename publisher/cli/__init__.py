@@ -5,6 +5,7 @@ The group imports a command only when it runs it, so that `reelbus --help` answe
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +17,9 @@ Entries = Mapping[str, tuple[str, str]]
 """Name of the command: where it is (`module:attribute`), and its line in the help."""
 _SHOWN_AT_MOST = 600
 """The characters of an error. A value may have thousands of them, and its option and limit stand around it."""
+
+_MEANT = {"jobs": "list", "ls": "list", "videos": "list", "show": "status", "get": "status", "run": "up", "start": "up"}
+"""Names that other programs have for a command of ours."""
 
 
 class LazyGroup(click.Group):
@@ -37,6 +41,18 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command. The error for an unknown name says which command it may stand for."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            found = [_MEANT[args[0]]] if args[0] in _MEANT else get_close_matches(args[0], self._entries, 1)
+            if found and args[0] not in self._entries:
+                _set_message(error, f"{error.message} Did you mean {found[0]!r}?")
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list in the help, without importing the commands."""

@@ -1,7 +1,6 @@
 """`reelbus batch FILE`: make the videos that the lines of a file ask for. The same command again continues."""
 
 import asyncio
-import os
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -73,7 +72,9 @@ def _name_lines(error: Invalid, lines: Sequence[int]) -> BadInput:
 @click.option("--id", "batch_id", metavar="ID", help="The id of the batch.  [default: from the contents]")
 @click.option("--max-cost", "max_cost_usd", metavar="USD", help="Agree to pay so much for the whole batch.")
 @click.option("--priority", metavar="interactive|batch", help="The lane of requests that name none.")
-@click.option("-o", "--output", type=FilePath(), metavar="FOLDER", help="Write each video to FOLDER/ID.mp4.")
+@click.option(
+    "-o", "--output", type=FilePath(), metavar="FOLDER", help="Write each video to FOLDER/ID.mp4; makes FOLDER."
+)
 @click.option("--dry-run", is_flag=True, help="Show the price, and order nothing.")
 @click.option("--timeout", "timeout_s", type=Seconds(min=0, min_open=True), metavar="S", help="Wait for S seconds.")
 @json_option
@@ -95,10 +96,9 @@ def batch(
     The same command again continues the batch and pays for nothing twice, also after Ctrl-C or a kill. Without --url a
     worker runs here until all jobs have ended.
     """
-    if output is not None and not os.path.isdir(output):  # `Path.is_dir` raises for a long name
-        raise BadInput(f"Invalid request: output {str(output)[:300]} must be a folder that exists")
-    check_target(output)
     call = _read_call(file, given, url, output)
+    if output is not None and not dry_run:
+        _make_folder(output)
     try:
         view = asyncio.run(_run(call, dry_run=dry_run, timeout_s=timeout_s))
     except Invalid as error:
@@ -113,6 +113,16 @@ def batch(
         raise WaitExpired(f"Not ended after {timeout_s:g} s ({_count(view)}); the same command continues")
     if missing := len(view.videos) - view.states[JobState.SUCCEEDED]:
         raise NoVideo(f"{missing} of {len(view.videos)} jobs have no video")
+
+
+def _make_folder(output: Path) -> None:
+    """Make the folder if it is absent. Raises `BadInput` before anything is ordered."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        words = f"must be a folder, or a path where one can be made: {error.strerror or error}"
+        raise BadInput(f"Invalid request: output {str(output)[:300]} {words}") from error
+    check_target(output)
 
 
 def _read_call(file: Path, given: dict[str, Any], url: str | None, output: Path | None) -> _BatchCall:
@@ -166,7 +176,8 @@ async def _run(call: _BatchCall, *, dry_run: bool, timeout_s: float | None) -> B
 def _agree(plan: BatchPlan, call: _BatchCall, *, dry_run: bool) -> None:
     """Show the price. Raise `BadInput` if the batch would be refused, or costs something that was not agreed to."""
     size, seconds = len(plan.videos), plan.duration_seconds
-    click.echo(f"batch {plan.batch_id}: {size} videos, {seconds} s, ${plan.price_usd:.2f}", err=dry_run is False)
+    videos = "1 video" if size == 1 else f"{size} videos"
+    click.echo(f"batch {plan.batch_id}: {videos}, {seconds} s, ${plan.price_usd:.2f}", err=dry_run is False)
     warnings = dict.fromkeys(words for video in plan.videos for words in video.warnings)
     for words in (*(f"warning: {words}" for words in warnings), *([f"notice: {plan.notice}"] if plan.notice else [])):
         click.echo(words, err=True)

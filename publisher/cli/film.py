@@ -109,7 +109,13 @@ async def _open_films(url: str | None, *, works: bool) -> AsyncIterator[FilmClie
 
 @click.command(cls=Command)
 @click.argument("storyboard", metavar="STORYBOARD.json")
-@click.option("-o", "--output", type=FilePath(), metavar="FILE", help="The file to write the film to.")
+@click.option(
+    "-o",
+    "--output",
+    type=FilePath(),
+    metavar="FILE",
+    help="The file or folder to write the film to.  [default: FILM_ID.mp4]",
+)
 @click.option("--plan", "is_plan", is_flag=True, help="Show the price and the length, and make nothing.")
 @pay_option
 @click.option(
@@ -150,7 +156,7 @@ def film(
     if as_json:
         echo(view.model_dump_json())
     elif view.state is FilmState.SUCCEEDED:
-        echo(f"{file or view.video_url}\n{view.duration_seconds:g} s, {len(view.scenes)} scenes, ${view.cost_usd:.2f}")
+        echo(f"{file}\n{view.duration_seconds:g} s, {len(view.scenes)} scenes, ${view.cost_usd:.2f}")
     if not view.state.ended:
         raise WaitExpired(f"Not ended after {timeout_s:g} s ({view.state}); {again}")
     if view.state is not FilmState.SUCCEEDED:
@@ -214,10 +220,9 @@ async def _make(
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 view = await _follow(films, view)
-        target = output or (Path(f"{request.film_id}.mp4") if url is None else None)
-        if target is None or view.state is not FilmState.SUCCEEDED:
+        if view.state is not FilmState.SUCCEEDED:
             return view, None
-        return view, await _download(films, view, target)
+        return view, await _download(films, view, output or Path(f"{request.film_id}.mp4"))
 
 
 async def _follow(films: FilmClient, view: FilmView) -> FilmView:

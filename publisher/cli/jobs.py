@@ -12,7 +12,7 @@ from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command, NoVideo, WaitExpired
 from publisher.cli.money import agree, pay_option
 from publisher.cli.options import Seconds, job_filters, json_option, open_client, open_operator, url_option
-from publisher.cli.output import console, cost, echo, format_ending, format_job, moment, visible
+from publisher.cli.output import console, cost, echo, format_ending, format_job, format_none, moment, visible
 from publisher.compose import local_file
 from publisher.jobs import JobFilter, Listing
 from schemas.domain.projections import JobView
@@ -71,8 +71,12 @@ def list_videos(as_json: bool, url: str | None, **filters: object) -> None:
         click.echo(page.model_dump_json())
         return
     screen = console()
-    none = f"No jobs match {visible(wanted.q)}: -q compares whole words." if wanted.q else "No jobs."
-    screen.print(_table(page, screen.width) if page.videos else Text(none))
+    if page.videos:
+        screen.print(_table(page, screen.width))
+    elif wanted.q:
+        echo(f"No jobs match {visible(wanted.q)}: -q compares whole words.")
+    else:
+        echo(format_none("jobs", url or configuration().jobs_url))
     if page.next_cursor:
         click.echo(f"More: --cursor {page.next_cursor}", err=True)
 

@@ -20,7 +20,7 @@ from publisher.cli.errors import Command
 from publisher.cli.money import agree, pay_option
 from publisher.cli.operator_clients import Letter, OperatorClient
 from publisher.cli.options import FilePath, json_option, open_operator, url_option
-from publisher.cli.output import console, echo, moment, visible
+from publisher.cli.output import console, echo, format_none, moment, visible
 from publisher.compose import back_up, open_context
 from publisher.purge import Purge, purge_old
 from publisher.purge import purge as purge_jobs
@@ -48,7 +48,10 @@ def list_dead_letters_command(limit: int, as_json: bool, url: str | None) -> Non
     if as_json:
         click.echo(json.dumps({"dead_letters": dead_letters}))
         return
-    console().print(_table(dead_letters) if dead_letters else "No dead letters.")
+    if dead_letters:
+        console().print(_table(dead_letters))
+    else:
+        echo(format_none("dead letters", url or configuration().bus_url))
 
 
 @dead.command(cls=Command)
@@ -145,7 +148,7 @@ def purge(job_ids: tuple[str, ...], as_json: bool, dry_run: bool, **which: Unpac
     if conditions if job_ids else not (conditions or which["caller"]):
         raise Invalid("give either ids of jobs, or --project, --older-than or both, or --caller")
     report = asyncio.run(_purge(job_ids, which, dry_run))
-    click.echo(report.model_dump_json() if as_json else _words(report))
+    echo(report.model_dump_json() if as_json else _words(report))
     if job_ids and report.kept:
         raise Conflict(f"{len(report.kept)} of {len(set(job_ids))} jobs can't be erased")
 
@@ -170,7 +173,7 @@ def _words(report: Purge) -> str:
         "delete these files yourself"
         for film_id in report.films
     ]
-    return "\n".join(lines) or "No jobs."
+    return "\n".join(lines) or format_none("jobs", configuration().jobs_url)
 
 
 @click.group()

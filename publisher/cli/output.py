@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import click
 from rich.console import Console
@@ -25,6 +26,12 @@ def echo(text: str, *, nl: bool = True) -> None:
         click.echo(os.fsencode(text), nl=nl)
     else:
         click.echo(text, nl=nl)
+
+
+def format_none(what: str, address: str) -> str:
+    """Return that nothing was found, with the folder if the store at that address is the embedded one."""
+    store = urlsplit(address)
+    return f"No {what} in {Path(unquote(store.path)).parent}." if store.scheme == "sqlite" else f"No {what}."
 
 
 def visible(text: str) -> str:

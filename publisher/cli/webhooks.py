@@ -14,7 +14,7 @@ from rich.text import Text
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command, NoVideo
 from publisher.cli.options import json_option
-from publisher.cli.output import console, moment
+from publisher.cli.output import console, echo, format_none, moment
 from publisher.compose import open_context
 from publisher.context import PublisherContext
 from publisher.webhooks import (
@@ -58,7 +58,10 @@ def list_command(state: str | None, as_json: bool, **which: str | int | None) ->
     if as_json:
         click.echo(listing.model_dump_json())
         return
-    console().print(_table(listing.deliveries) if listing.deliveries else "No deliveries.")
+    if listing.deliveries:
+        console().print(_table(listing.deliveries))
+    else:
+        echo(format_none("deliveries", configuration().jobs_url))
     if listing.next_cursor:
         click.echo(f"more: --cursor {listing.next_cursor}", err=True)
 
@@ -67,14 +70,16 @@ def list_command(state: str | None, as_json: bool, **which: str | int | None) ->
 @click.argument("delivery_id", metavar="[ID]", required=False)
 @click.option("--failed", is_flag=True, help="All failed and disabled deliveries instead of one.")
 @click.option("--since", metavar="TIME", help="With --failed: those that were created since then (ISO 8601).")
-@click.option("--url", "url_prefix", default="", metavar="START", help="With --failed: addresses that begin so.")
+@click.option(
+    "--to", "--url", "url_prefix", default="", metavar="START", help="With --failed: addresses that begin so."
+)
 @json_option
 def replay(delivery_id: str | None, failed: bool, since: str | None, url_prefix: str, as_json: bool) -> None:
     """Post events again: a new series of attempts, under the same webhook-id."""
     if bool(delivery_id) == failed:
         raise Invalid("give either ID, the id of a delivery, or --failed")
     if delivery_id and (since or url_prefix):
-        raise Invalid("--since and --url need --failed")
+        raise Invalid("--since and --to need --failed")
     after = _parse_since(since)
 
     async def run(ctx: PublisherContext) -> list[str]:
@@ -83,8 +88,9 @@ def replay(delivery_id: str | None, failed: bool, since: str | None, url_prefix:
         return list(await replay_failed(ctx, since=after, url_prefix=url_prefix))
 
     replayed = _with_context(run)
-    words = "\n".join(f"{each} is due now" for each in replayed) or "No deliveries."
-    click.echo(json.dumps({"replayed": replayed}) if as_json else words)
+    words = "\n".join(f"{each} is due now" for each in replayed)
+    words = words or format_none("deliveries", configuration().jobs_url)
+    echo(json.dumps({"replayed": replayed}) if as_json else words)
 
 
 @webhooks.command(cls=Command)

@@ -102,6 +102,9 @@ def literal_address(host: str) -> Address | None:
         return None
 
 
+_OTHERWISE = ", unless REELBUS_WEBHOOK_NETWORKS of the service allows its network"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AddressPolicy:
     """Where webhooks may go: public addresses, over TLS. The operator may allow networks and more ports."""
@@ -121,7 +124,7 @@ class AddressPolicy:
         if address is not None:
             reason = self.refuse(address, parts)
         elif _LOCAL_NAMES.fullmatch(host) and not self.networks:
-            reason = "must not name a host of a local network"
+            reason = f"must not name a host of a local network{_OTHERWISE}"
         else:
             reason = None if self.networks else self._refuse_form(parts)
         if reason:
@@ -132,7 +135,7 @@ class AddressPolicy:
         if any(address in network for network in self.networks):
             return None
         if not is_public(address):
-            return "must lead to a public address"
+            return f"must lead to a public address{_OTHERWISE}"
         return self._refuse_form(parts)
 
     def _refuse_form(self, parts: SplitResult) -> str | None:

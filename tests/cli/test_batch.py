@@ -37,6 +37,10 @@ def stored(shell: Shell) -> list[Job]:
 def test_the_price_is_shown_and_nothing_ordered(shell: Shell, tmp_path: Path) -> None:
     shown = shell("batch", str(write(tmp_path / "asked.jsonl")), "--id", "night", "--dry-run")
     assert (shown.exit_code, shown.stdout) == (0, "batch night: 3 videos, 3 s, $0.00\n")
+    folder = tmp_path / "made"
+    one = shell("batch", str(write(tmp_path / "asked.jsonl", 1)), "--id", "one", "--dry-run", "-o", str(folder))
+    assert (one.exit_code, one.stdout) == (0, "batch one: 1 video, 1 s, $0.00\n")
+    assert not folder.exists()
     assert stored(shell) == []
 
 
@@ -81,7 +85,7 @@ def test_a_line_that_is_wrong_is_named(shell: Shell, tmp_path: Path, text: str, 
         (("-", "--id", "a b"), "batch_id must have 1 to 43 letters"),
         (("-", "--priority", "soon"), "priority must be"),
         (("-", "--max-cost", "much"), "max_cost_usd must be an amount in US dollars"),
-        (("-", "-o", "nowhere"), "output nowhere must be a folder that exists"),
+        (("-", "-o", "/dev/null/made"), "output /dev/null/made must be a folder, or a path where one can be made: "),
     ],
 )
 def test_an_option_that_is_wrong_is_named(shell: Shell, arguments: tuple[str, ...], words: str) -> None:
@@ -94,7 +98,6 @@ def test_an_option_that_is_wrong_is_named(shell: Shell, arguments: tuple[str, ..
 @pytest.mark.timeout(400)
 def test_in_place_with_a_kill_in_the_middle(processes: Processes) -> None:
     file = str(write(processes.folder / "asked.jsonl"))
-    (processes.folder / "made").mkdir()
     killed = processes.start("batch", file, "--id", "night")
     killed.complaint("(3 queued)")
     killed.signal(signal.SIGKILL)

@@ -28,7 +28,7 @@ def letter(shell: Shell) -> str:
 
 
 def test_none(shell: Shell) -> None:
-    assert shell("dead", "list").stdout == "No dead letters.\n"
+    assert shell("dead", "list").stdout == f"No dead letters in {shell.data_dir}.\n"
     assert json.loads(shell("dead", "list", "--json").stdout) == {"dead_letters": []}
 
 
@@ -54,13 +54,13 @@ def test_show(shell: Shell, letter: str) -> None:
 
 def test_replay_takes_it_off_the_shelf(shell: Shell, letter: str) -> None:
     assert json.loads(shell("dead", "replay", letter, "--json").stdout) == {"replayed": letter}
-    assert shell("dead", "list").stdout == "No dead letters.\n"
+    assert shell("dead", "list").stdout == f"No dead letters in {shell.data_dir}.\n"
     assert shell("dead", "replay", letter).exit_code == 3
 
 
 def test_drop_takes_it_off_the_shelf_and_leaves_its_job_alone(shell: Shell, letter: str) -> None:
     assert json.loads(shell("dead", "drop", letter, "--json").stdout) == {"dropped": letter}
-    assert shell("dead", "list").stdout == "No dead letters.\n"
+    assert shell("dead", "list").stdout == f"No dead letters in {shell.data_dir}.\n"
     assert shell("dead", "drop", letter).exit_code == 3
     assert "queued" in shell("status", "one").stdout
 

@@ -34,6 +34,14 @@ def test_every_command_explains_itself(shell: Shell, name: str) -> None:
     assert "-fd" not in result.stdout
 
 
+@pytest.mark.parametrize(("name", "meant"), [("jobs", "list"), ("lst", "list"), ("generat", "generate")])
+def test_a_wrong_name_says_which_command_was_meant(shell: Shell, name: str, meant: str) -> None:
+    result = shell(name)
+    assert result.exit_code == 2
+    assert f"No such command '{name}'. Did you mean '{meant}'?" in result.stderr
+    assert "Did you mean" not in shell("xyzzy").stderr
+
+
 def test_help_loads_nothing_heavy() -> None:
     program = "import sys, publisher.cli; print(*[name for name in sys.argv[1:] if name in sys.modules])"
     loaded = subprocess.check_output([sys.executable, "-c", program, *HEAVY], text=True)

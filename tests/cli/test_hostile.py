@@ -49,13 +49,14 @@ STOPPED_BY = {
     "up": (("--port", "TAKEN"), "port TAKEN of host"),
     "backup": ((), "there is no database at"),
     "batch": ((), "line 1 must be JSON"),
+    "film": ((), "storyboard must be JSON"),
     "webhooks": ((), "url must lead to a public address"),
     "emulators": (("--", "no-such-program"), "command 'no-such-program' can't be run"),
 }
 """By command that would start something: what stands beside a value that is accepted, and the error that ends it."""
 PORT_STOPPED_BY = (("--host", "192.0.2.1"), "host 192.0.2.1 can be reached from the network")
 NEEDED = {"prompt": PROMPT, "job_id": "job-1", "letter_id": "1", "name": "acme", "to": "copy", "file": "text.txt"}
-NEEDED |= {"delivery_id": "1", "url": "https://127.0.0.1/"}
+NEEDED |= {"storyboard": "text.txt", "delivery_id": "1", "url": "https://127.0.0.1/"}
 OTHER_NAMES = {
     "project_id": "project",
     "jobs_of": "caller",

@@ -55,7 +55,7 @@ def test_cancel_for_scripts(shell: Shell) -> None:
 
 
 def test_empty_list(shell: Shell) -> None:
-    assert shell("list").stdout == "No jobs.\n"
+    assert shell("list").stdout == f"No jobs in {shell.data_dir}.\n"
     assert json.loads(shell("list", "--json").stdout) == {"videos": [], "next_cursor": None}
 
 
@@ -82,7 +82,7 @@ def test_list_pages_and_filters(shell: Shell) -> None:
     assert first.next_cursor
     rest = shell("list", "--project", "films", "--limit", "2", "--json", "--cursor", first.next_cursor)
     assert [view.video_id for view in Listing.model_validate_json(rest.stdout).videos] == ["job-0"]
-    assert shell("list", "--state", "failed").stdout == "No jobs.\n"
+    assert shell("list", "--state", "failed").stdout == f"No jobs in {shell.data_dir}.\n"
 
 
 def test_list_says_how_to_go_on(shell: Shell) -> None:

@@ -48,10 +48,10 @@ def test_a_job_that_goes_on_is_kept_and_told(shell: Shell) -> None:
 def test_a_project_and_an_age(shell: Shell) -> None:
     _cancelled(shell, "one", "spring")
     _cancelled(shell, "two", "autumn")
-    assert shell("purge", "--older-than", "1h").stdout == "No jobs.\n"
-    assert shell("purge", "--project", "spring", "--older-than", "12h").stdout == "No jobs.\n"
+    assert shell("purge", "--older-than", "1h").stdout == f"No jobs in {shell.data_dir}.\n"
+    assert shell("purge", "--project", "spring", "--older-than", "12h").stdout == f"No jobs in {shell.data_dir}.\n"
     assert shell("purge", "--project", "spring").stdout == "one is erased\n"
-    assert shell("purge", "--project", "spring").stdout == "No jobs.\n"
+    assert shell("purge", "--project", "spring").stdout == f"No jobs in {shell.data_dir}.\n"
 
 
 @pytest.mark.parametrize("age", ["30", "d", "-1d", "0d", "1.5d", "1w", "99999999d", "40000d", "1 d"])

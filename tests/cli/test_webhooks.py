@@ -4,8 +4,11 @@ import json
 
 from publisher.context import PublisherContext
 from schemas.domain.delivery import DeliveryState
+from schemas.wire.webhook import show_secret
 from tests.cli.commands import Shell, complaint
 from tests.contract.test_deliveries import a_delivery
+
+REMEDY = ", unless REELBUS_WEBHOOK_NETWORKS of the service allows its network"
 
 
 async def _fail_two(desk: PublisherContext) -> None:
@@ -15,7 +18,7 @@ async def _fail_two(desk: PublisherContext) -> None:
 
 
 def test_none(shell: Shell) -> None:
-    assert shell("webhooks", "list").stdout == "No deliveries.\n"
+    assert shell("webhooks", "list").stdout == f"No deliveries in {shell.data_dir}.\n"
     result = shell("webhooks", "replay", "nothing")
     assert (result.exit_code, complaint(result)) == (3, "Error: there is no delivery nothing")
 
@@ -30,9 +33,10 @@ def test_list_and_replay(shell: Shell) -> None:
     ]
     assert "failed" in shell("webhooks", "list").stdout
     assert shell("webhooks", "replay", "j1-1-succeeded.request").stdout == "j1-1-succeeded.request is due now\n"
-    some = shell("webhooks", "replay", "--failed", "--url", "https://b.", "--since", "2026-01-01T00:00:00Z", "--json")
+    assert shell("webhooks", "replay", "--failed", "--url", "https://c.").stdout.startswith("No deliveries in /")
+    some = shell("webhooks", "replay", "--failed", "--to", "https://b.", "--since", "2026-01-01T00:00:00Z", "--json")
     assert json.loads(some.stdout) == {"replayed": ["j2-1-succeeded.request"]}
-    assert shell("webhooks", "replay", "--failed").stdout == "No deliveries.\n"
+    assert shell("webhooks", "replay", "--failed").stdout == f"No deliveries in {shell.data_dir}.\n"
 
 
 def test_wrong_use(shell: Shell) -> None:
@@ -51,6 +55,30 @@ def test_secret(shell: Shell) -> None:
     assert shell("webhooks", "secret", "--endpoint", "No").exit_code == 2
 
 
+def test_no_secret_is_shown_that_the_service_would_not_have(shell: Shell) -> None:
+    refused = shell("webhooks", "secret")
+    words = "start the service first, or set REELBUS_DATA_DIR to its folder"
+    assert (refused.exit_code, complaint(refused)) == (4, f"Error: there is no data folder {shell.data_dir}; {words}")
+    assert not shell.data_dir.exists()
+    assert shell("webhooks", "test", "https://192.0.2.1/", REELBUS_WEBHOOK_NETWORKS="192.0.2.0/24").exit_code == 4
+    shell.data_dir.mkdir()
+    known = shell("webhooks", "secret").stdout
+    assert known == shell("webhooks", "secret").stdout
+    shell.queued("one")
+    assert known == shell("webhooks", "secret").stdout, "the service has the secret that was shown before its start"
+
+
+def test_a_master_of_the_settings_needs_no_folder(shell: Shell) -> None:
+    master = {"REELBUS_WEBHOOK_SECRETS": show_secret(bytes(32))}
+    known = shell("webhooks", "secret", **master)
+    assert (known.exit_code, known.stdout[:6]) == (0, "whsec_")
+    shell.queued("one")
+    assert shell("webhooks", "secret", **master).stdout == known.stdout
+
+
 def test_a_refused_address(shell: Shell) -> None:
     result = shell("webhooks", "test", "https://127.0.0.1/")
-    assert (result.exit_code, complaint(result)) == (2, "Error: Invalid request: url must lead to a public address")
+    assert (result.exit_code, complaint(result)) == (
+        2,
+        f"Error: Invalid request: url must lead to a public address{REMEDY}",
+    )

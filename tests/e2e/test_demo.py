@@ -26,6 +26,7 @@ def test_heartbeats_and_a_facade_that_stops_waiting_do_not_end_it(tmp_path: Path
     answer = json.loads(done.stdout.splitlines()[-1])
     assert Path(answer["file"]).stat().st_size > 10_000
     assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == f"open {answer['file']} to watch the video"
 
 
 def test_a_worker_that_does_not_start_is_named(tmp_path: Path) -> None:

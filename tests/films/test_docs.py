@@ -1,13 +1,18 @@
 """The storyboard of docs/film.md, planned and made by the commands of that page."""
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import av
 import pytest
+
+from tests.cli.commands import Shell
+from tests.facade.process import server_at
 
 PAGE = Path(__file__).parents[2] / "docs" / "film.md"
 
@@ -39,11 +44,23 @@ def test_the_page_s_storyboard_has_a_price_and_a_length(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_page_s_storyboard_becomes_a_film(tmp_path: Path) -> None:
-    """Made by the local renderer."""
-    printed = reelbus(tmp_path, "film", "storyboard.json").splitlines()
+async def test_the_page_s_storyboard_becomes_a_film(tmp_path: Path) -> None:
+    """Made by the local renderer; then a facade sends the same film."""
+    printed = (await asyncio.to_thread(reelbus, tmp_path, "film", "storyboard.json")).splitlines()
     assert printed == [str(tmp_path / "spring.mp4"), "5 s, 3 scenes, $0.00"]
     with av.open(str(tmp_path / "spring.mp4")) as film:
         assert film.streams.video[0].frames == 5 * 24
     finals = list((tmp_path / "data" / "videos" / "generated-videos").glob("*.mp4"))
     assert len(finals) == 4, "three scenes and the film"
+    made = (tmp_path / "spring.mp4").read_bytes()
+    (tmp_path / "spring.mp4").unlink()
+    shell = Shell(tmp_path / "no data")
+    storyboard = str(tmp_path / "storyboard.json")
+    async with server_at(tmp_path / "data") as server:
+        given = ("film", storyboard, "--url", server.url)
+        done = await asyncio.to_thread(shell, *given, "-o", str(tmp_path))
+        assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 'spring.mp4'}\n5 s, 3 scenes, $0.00\n")
+        with chdir(tmp_path / "data"):
+            done = await asyncio.to_thread(shell, *given)
+    assert done.stdout.startswith(f"{tmp_path / 'data' / 'spring.mp4'}\n")
+    assert (tmp_path / "spring.mp4").read_bytes() == (tmp_path / "data" / "spring.mp4").read_bytes() == made
