@@ -587,6 +587,10 @@ export interface Purge {
    */
   unfinished: string[];
   kept: Kept[];
+  /**
+   * The stored ids of films whose finished files may show an erased scene: generated-videos/film_ID-*.mp4. They are not deleted.
+   */
+  films: string[];
 }
 /**
  * A job that is not erased.
