@@ -29,6 +29,8 @@ def test_the_official_parser_finds_nothing_wrong(house: House) -> None:
         ("video-requests", ["receive"]),
         ("video-requests-batch", ["receive"]),
         ("video-completions", ["send"]),
+        ("film-requests", ["receive"]),
+        ("film-completions", ["send"]),
         (None, ["send"]),
     ]
     assert "reelbus.video.rejected.v1" in read["channels"][2]["messages"]
