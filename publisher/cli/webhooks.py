@@ -4,22 +4,26 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from rich.table import Table
 from rich.text import Text
 
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command, NoVideo
-from publisher.cli.options import json_option
+from publisher.cli.http_client import open_connection, parse, send
+from publisher.cli.options import json_option, url_option
 from publisher.cli.output import console, echo, format_none, moment
 from publisher.compose import open_context
 from publisher.context import PublisherContext
 from publisher.webhooks import (
     LIMIT_MAX,
+    DeliveryListing,
     DeliveryView,
+    WebhookSecret,
+    WebhookTest,
     list_deliveries,
     read_secret,
     replay_delivery,
@@ -32,6 +36,7 @@ from schemas.ports import DeliveryQuery
 from schemas.wire.types import isoformat, parse_moment
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 _caller_option = click.option("--caller", metavar="NAME", help="A caller with a key.  [default: callers without one]")
 
 
@@ -51,17 +56,23 @@ def webhooks() -> None:
 )
 @click.option("--cursor", metavar="CURSOR", help="Go on after the page that printed it.")
 @json_option
-def list_command(state: str | None, as_json: bool, **which: str | int | None) -> None:
+@url_option
+def list_command(state: str | None, as_json: bool, url: str | None, **which: Any) -> None:
     """List deliveries with their attempts, the newest first."""
-    query = DeliveryQuery(state=DeliveryState(state) if state else None, **which)  # type: ignore[arg-type]
-    listing = _with_context(lambda ctx: list_deliveries(ctx, query, shown_to=None))
+    if url is not None:
+        _refuse_caller(which.pop("caller"))
+        params = {name: value for name, value in {"state": state, **which}.items() if value is not None}
+        listing = _call(DeliveryListing, url, "GET", "/deliveries", params=params)
+    else:
+        query = DeliveryQuery(state=DeliveryState(state) if state else None, **which)
+        listing = _with_context(lambda ctx: list_deliveries(ctx, query, shown_to=None))
     if as_json:
         click.echo(listing.model_dump_json())
         return
     if listing.deliveries:
         console().print(_table(listing.deliveries))
     else:
-        echo(format_none("deliveries", configuration().jobs_url))
+        echo(format_none("deliveries", url or configuration().jobs_url))
     if listing.next_cursor:
         click.echo(f"more: --cursor {listing.next_cursor}", err=True)
 
@@ -94,12 +105,17 @@ def replay(delivery_id: str | None, failed: bool, since: str | None, url_prefix:
 
 
 @webhooks.command(cls=Command)
-@click.argument("url", metavar="URL")
+@click.argument("receiver", metavar="URL")
 @_caller_option
 @json_option
-def test(url: str, caller: str | None, as_json: bool) -> None:
+@url_option
+def test(receiver: str, caller: str | None, as_json: bool, url: str | None) -> None:
     """Post a signed test event to an address now, and show how it was answered."""
-    result = _with_context(lambda ctx: send_test(ctx, url, caller=caller))
+    if url is not None:
+        _refuse_caller(caller)
+        result = _call(WebhookTest, url, "POST", "/test", json={"url": receiver})
+    else:
+        result = _with_context(lambda ctx: send_test(ctx, receiver, caller=caller))
     answer = result.error if result.status is None else f"status {result.status}"
     click.echo(result.model_dump_json() if as_json else f"{answer} in {result.ms} ms")
     if result.error:
@@ -110,9 +126,14 @@ def test(url: str, caller: str | None, as_json: bool) -> None:
 @_caller_option
 @click.option("--endpoint", metavar="NAME", help="The secret of an endpoint of REELBUS_WEBHOOK_ENDPOINTS instead.")
 @json_option
-def secret(caller: str | None, endpoint: str | None, as_json: bool) -> None:
+@url_option
+def secret(caller: str | None, endpoint: str | None, as_json: bool, url: str | None) -> None:
     """Show the secret with which a caller's receivers verify events."""
-    known = _with_context(lambda ctx: read_secret(ctx, caller=caller, endpoint=endpoint))
+    if url is not None:
+        _refuse_caller(caller)
+        known = _call(WebhookSecret, url, "GET", "/secret", params={"endpoint": endpoint} if endpoint else {})
+    else:
+        known = _with_context(lambda ctx: read_secret(ctx, caller=caller, endpoint=endpoint))
     click.echo(known.model_dump_json() if as_json else known.secret)
 
 
@@ -121,6 +142,22 @@ def _parse_since(text: str | None) -> datetime | None:
         return parse_moment(text) if text else None
     except ValidationError as error:
         raise Invalid("since must be a moment with a time zone, for example 2026-01-31T12:00:00Z") from error
+
+
+def _refuse_caller(caller: str | None) -> None:
+    """Raise `Invalid` for `--caller` with `--url`: there the API key says who calls."""
+    if caller is not None:
+        raise Invalid("caller must be absent with --url: the key in REELBUS_API_KEY names the caller", field="caller")
+
+
+def _call(model: type[M], url: str, method: str, path: str, **more: Any) -> M:
+    """Call the facade at that address, and return its answer."""
+
+    async def run() -> M:
+        async with open_connection(url, api_key=configuration().api_key.get_secret_value()) as connection:
+            return parse(model, await send(connection, method, f"/api/webhooks{path}", **more))
+
+    return asyncio.run(run())
 
 
 def _with_context(use: Callable[[PublisherContext], Awaitable[T]]) -> T:

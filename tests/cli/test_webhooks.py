@@ -1,12 +1,16 @@
 """`webhooks list`, `replay`, `test` and `secret`."""
 
+import asyncio
 import json
+
+from click.testing import Result
 
 from publisher.context import PublisherContext
 from schemas.domain.delivery import DeliveryState
 from schemas.wire.webhook import show_secret
 from tests.cli.commands import Shell, complaint
 from tests.contract.test_deliveries import a_delivery
+from tests.facade.process import server_at
 
 REMEDY = ", unless REELBUS_WEBHOOK_NETWORKS of the service allows its network"
 
@@ -82,3 +86,28 @@ def test_a_refused_address(shell: Shell) -> None:
         2,
         f"Error: Invalid request: url must lead to a public address{REMEDY}",
     )
+
+
+async def test_by_url_the_service_itself_is_asked(shell: Shell) -> None:
+    shell.data_dir.mkdir()
+    away = Shell(shell.data_dir / "nothing")
+    async with server_at(shell.data_dir) as server:
+
+        async def run(*arguments: str) -> Result:
+            return await asyncio.to_thread(away, "webhooks", *arguments, "--url", server.url)
+
+        assert (await run("list")).stdout == "No deliveries.\n"
+        await asyncio.to_thread(shell.with_desk, _fail_two)
+        (one,) = json.loads((await run("list", "--limit", "1", "--state", "failed", "--json")).stdout)["deliveries"]
+        assert one["webhook_id"] in (await run("list")).stdout
+        known = await run("secret")
+        assert known.stdout == (await asyncio.to_thread(shell, "webhooks", "secret")).stdout
+        crm = await run("secret", "--endpoint", "crm")
+        assert crm.stdout == (await asyncio.to_thread(shell, "webhooks", "secret", "--endpoint", "crm")).stdout
+        refused = await run("test", "https://127.0.0.1/")
+        assert (refused.exit_code, complaint(refused)) == (
+            2,
+            f"Error: Invalid request: url must lead to a public address{REMEDY}",
+        )
+        for command in (("list",), ("secret",), ("test", "https://a.example.com/")):
+            assert "caller must be absent with --url" in complaint(await run(*command, "--caller", "acme"))
