@@ -21,7 +21,7 @@ from publisher.cli.http_client import open_connection
 from publisher.cli.http_operator import HttpOperator
 from publisher.cli.operator_clients import Payments
 from publisher.cli.options import build_request, json_option, open_operator, url_option
-from publisher.cli.output import console
+from publisher.cli.output import console, echo, format_place
 from publisher.compose import open_planner
 from publisher.dead_letters import PaymentDue, describe
 from publisher.plan import PlanTotals, VideoPlan, add_up
@@ -125,7 +125,8 @@ def spend(by: str | None, since: datetime | None, as_json: bool, url: str | None
     if spent.total:
         console().print(_table(spent))
     else:
-        click.echo("Nothing was spent: no paid model was used. The local renderer is free.")
+        place = format_place(url or configuration().jobs_url)
+        echo(f"Nothing was spent{place}: no paid model was used. The local renderer is free.")
 
 
 async def _spend(by: str | None, since: datetime | None, url: str | None) -> Spend:

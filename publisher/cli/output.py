@@ -28,10 +28,15 @@ def echo(text: str, *, nl: bool = True) -> None:
         click.echo(text, nl=nl)
 
 
-def format_none(what: str, address: str) -> str:
-    """Return that nothing was found, with the folder if the store at that address is the embedded one."""
+def format_place(address: str) -> str:
+    """Return ` in FOLDER` if the store at that address is the embedded one, else nothing."""
     store = urlsplit(address)
-    return f"No {what} in {Path(unquote(store.path)).parent}." if store.scheme == "sqlite" else f"No {what}."
+    return f" in {Path(unquote(store.path)).parent}" if store.scheme == "sqlite" else ""
+
+
+def format_none(what: str, address: str) -> str:
+    """Return that nothing was found, with the folder of an embedded store."""
+    return f"No {what}{format_place(address)}."
 
 
 def visible(text: str) -> str:

@@ -106,7 +106,8 @@ def test_for_people(shell: Shell) -> None:
 
 def test_where_nothing_was_spent(shell: Shell) -> None:
     shell.queued("one")
-    assert shell("spend").stdout == "Nothing was spent: no paid model was used. The local renderer is free.\n"
+    words = "no paid model was used. The local renderer is free."
+    assert shell("spend").stdout == f"Nothing was spent in {shell.data_dir}: {words}\n"
 
 
 @pytest.mark.parametrize("by", ["week", "label", "label:", "model:x"])
