@@ -57,8 +57,8 @@ def listen(project: str, name: str) -> None:
             sys.exit(f"no topic in {project}: `reelbus setup` makes what is needed")
         flow = FlowControl(max_duration_per_lease_extension=10)  # after a crash, its messages come again within 10 s
         pulling = subscriber.subscribe(subscription, callback=inbox.receive, flow_control=flow)
-        print(f"listening on {name}", flush=True)
         with suppress(KeyboardInterrupt):
+            print(f"listening on {name}", flush=True)
             pulling.result()
         pulling.cancel()
         pulling.result()

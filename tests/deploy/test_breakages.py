@@ -136,8 +136,8 @@ ROUNDS = (
         Breakage("monitoring.tf", '"5m" = "300s"', '"5m" = "60s"', "300s", monitoring.check_alerts),
         Breakage(
             "pubsub.tf",
-            'facade = ["requests", "batch", "completions"]',
-            'facade = ["requests", "batch", "completions", "dead"]',
+            'facade = ["requests", "batch", "completions", "film_requests"]',
+            'facade = ["requests", "batch", "completions", "film_requests", "dead"]',
             "video-requests-dead",
             checks.check_roles,
         ),
