@@ -4,7 +4,7 @@
 .NOTPARALLEL: # two installations into .venv at once would break it
 .PHONY: slow others-clients help demo demo-pythons demo-gcp serve node test test-processes test-gcp deploy-check run-deploy-check soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check clients check generated format clean lock packages browser pictures install-run install-dev install-browser install-bench
 BIN := .venv/bin
-# Twice as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
+# Two or three times as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 # Compiled modules are kept, whatever the environment says: the tests start a process hundreds of times.
 ALL_TESTS = PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore tests/container --ignore tests/browser
 PYTEST = $(ALL_TESTS) --ignore tests/mixed
@@ -27,7 +27,7 @@ serve: install-run ## Facade and worker; port from PORT, data under REELBUS_DATA
 	@exec $(BIN)/reelbus up
 
 test: install-dev node ## Every kind of behaviour in 3 minutes, on Google's emulators too where the Google Cloud CLI is installed
-	$(PYTEST) -m "not slow and not processes" tests
+	$(PYTEST) -n 6 -m "not slow and not processes" tests
 
 test-processes: install-dev node ## Programs as users start them: command line, Node, examples, power cuts, installation; 3 minutes
 	$(PYTEST) -m "processes and not slow" tests/chaos tests/cli tests/e2e tests/examples tests/fairness tests/node tests/power tests/python_client tests/setup

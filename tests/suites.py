@@ -43,8 +43,15 @@ PROCESSES = (
 option of the command line with every hostile value."""
 
 
-SLOW = ("tests/clients/", "tests/mixed/")
-"""Minutes of waiting: for a check that is due after two, for leases of the emulators, for another version's start."""
+SLOW = (
+    "tests/clients/",
+    "tests/contract/test_bus.py::test_a_message_is_kept_while_its_handler_runs_longer_than_the_deadline[emulator]",
+    "tests/contract/test_bus.py::test_without_a_dead_letter_topic_it_is_delivered_for_ever[emulator]",
+    "tests/gcp/test_purge.py::test_what_somebody_else_looks_at_is_looked_for_again",
+    "tests/mixed/",
+    "tests/worker/test_regressions_ends.py::test_clips_that_cannot_be_stored_even_then_fail_their_job_and_a_replay_is_free",
+)
+"""They wait: for a check that is due after two minutes, for leases of the emulators, for pauses between attempts."""
 
 
 def mark_by_place(items: Iterable[pytest.Item]) -> None:
