@@ -53,12 +53,12 @@ pictures: install-browser ## Make the pictures of the console in the README anew
 	@scripts/find-chromium >/dev/null
 	$(BIN)/python -m tests.browser.pictures
 
-clients: others-clients ## The clients of others and the wheel of ours, against a real facade and worker: OpenAI for Python and Node, MCP, AsyncAPI's parser
+clients: others-clients ## The clients of others and the wheel of ours, against a real facade and worker: OpenAI for Python and Node, LiteLLM, MCP, AsyncAPI's parser
 	CLIENTS=1 $(BIN)/pytest -q -n 4 tests/clients
 
 others-clients: install-dev
 	$(BIN)/python -m venv --clear build/clients
-	build/clients/bin/python -m pip install -qq --no-deps --only-binary :all: --require-hashes -r requirements/clients.txt
+	build/clients/bin/python -m pip install -qq --no-compile --no-deps --only-binary :all: --require-hashes -r requirements/clients.txt
 	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix tests/clients
 
 slow: install-dev node others-clients ## `soak`, `clients` and `mixed-versions` in one run, which takes half of their time: they mostly wait; 6 minutes

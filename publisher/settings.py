@@ -177,6 +177,9 @@ class PublisherSettings(Settings):
     budgets: Limits = Field(
         default=(), description="The workers' limits of spending, to show what is left of them; see docs/budgets.md."
     )
+    retention_days: int = Field(
+        default=0, ge=0, le=36_500, description="As the workers have it, to show when a video expires; 0: never."
+    )
     api_key: SecretStr = Field(
         default=SecretStr(""), description="The key that the command line sends to a facade (`--url`)."
     )

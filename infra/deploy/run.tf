@@ -46,6 +46,7 @@ locals {
   ]) }
   facade_environment = merge(local.environment, local.telemetry["facade"], {
     REELBUS_MAX_QUEUED_PER_CALLER = tostring(var.max_queued_per_caller)
+    REELBUS_RETENTION_DAYS        = tostring(var.retention_days) # for expires_at of /v1/videos
     REELBUS_ALLOWED_HOSTS         = join(",", concat(var.access == "iam" ? ["*.run.app"] : [], sort(var.allowed_hosts)))
     REELBUS_OPEN_TO_ALL           = var.access == "iam" ? "true" : "" # Cloud Run has let the caller in already
     REELBUS_ID_TOKEN_AUDIENCE     = var.access == "tokens" ? local.environment.REELBUS_PUBLIC_URL : ""

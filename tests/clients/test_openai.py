@@ -100,7 +100,7 @@ def _kill_once_stored(house: House, facade: Part, then: Callable[[], None]) -> C
 
 
 def test_the_program_in_openai_md_makes_a_video(house: House, tmp_path: Path) -> None:
-    [program] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/openai.md").read_text(), re.DOTALL)
+    [program, _] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/openai.md").read_text(), re.DOTALL)
     with house.facade() as (_, url), house.worker():
         done = subprocess.run(
             [PYTHON, "-W", "ignore", "-c", program.replace("http://localhost:8000", url.rstrip("/"))],

@@ -216,3 +216,54 @@ async def test_a_key_names_the_job(door: Door) -> None:
 def test_what_is_no_count_is_a_first_attempt(given: str, attempt: int) -> None:
     assert attempt_of(Headers({"x-stainless-retry-count": given})) == attempt
     assert attempt_of(Headers({})) == 0
+
+
+async def asked_by_litellm(door: Door | Customer, **headers: str) -> str:
+    """The id that a call of LiteLLM is answered with; nothing in it says whether it is sent again."""
+    sent = {"User-Agent": "litellm/1.110.2", **headers}
+    if isinstance(door, Customer):
+        answer = await door.call("POST", VIDEOS, json={"prompt": PROMPT}, headers=sent)
+    else:
+        answer = await door.client.post(VIDEOS, json={"prompt": PROMPT}, headers=sent)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
+
+
+async def test_litellm_gets_the_same_job_until_it_asks_for_it(door: Door) -> None:
+    first = await asked_by_litellm(door)
+    assert [await asked_by_litellm(door) for _ in range(2)] == [first] * 2
+    assert (await door.client.get(f"{VIDEOS}/{first}")).status_code == 200
+    second = await asked_by_litellm(door)
+    assert second != first
+    assert await asked_by_litellm(door) == second
+    assert sorted(await stored(door)) == sorted([first, second])
+
+
+async def test_calls_of_litellm_at_once_are_one_job(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path)) as door, door_to(settings_for(tmp_path)) as other:
+        ids = await asyncio.gather(*(asked_by_litellm(each) for each in (door, other) * 3))
+        assert await stored(door) == [*set(ids)]
+
+
+@pytest.mark.parametrize("held", ["create", "list"])
+async def test_a_call_of_litellm_that_comes_late_is_its_own_repetition(door: Door, held: str) -> None:
+    async with slow(door, held) as (first, jobs):
+        late = asyncio.create_task(asked_by_litellm(first))
+        await jobs.reached.wait()
+        repeated = await asked_by_litellm(door)
+        await door.client.get(f"{VIDEOS}/{repeated}")
+        jobs.go.set()
+        assert await late == repeated
+    assert await stored(door) == [repeated]
+
+
+async def test_litellm_gets_a_job_of_its_own_for_each_key_and_caller(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, api_keys=KEYS)) as door:
+        ids = [await asked_by_litellm(Customer(door, key)) for key in (ACME, ZEBRA)]
+        ids += [await asked_by_litellm(Customer(door, ACME), **{"Idempotency-Key": name}) for name in ("a", "b")]
+        assert len(await stored(door)) == len(set(ids)) == 4
+
+
+async def test_litellm_that_counts_is_believed(door: Door) -> None:
+    ids = [await asked_by_litellm(door, **{"x-stainless-retry-count": "0"}) for _ in range(2)]
+    assert len(set(ids)) == len(await stored(door)) == 2

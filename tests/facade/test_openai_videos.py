@@ -16,7 +16,7 @@ from schemas.services.update import update_job
 from schemas.wire.request import VideoRequest
 from tests.facade.customers import ACME, KEYS, ZEBRA, Customer
 from tests.facade.doors import PROMPT, Door, door_to, settings_for
-from tests.facade.hand import POSTER, VIDEO, Hand
+from tests.facade.hand import POSTER, VIDEO, Hand, hand_at
 from tests.images import png
 
 VIDEOS = "/v1/videos"
@@ -74,7 +74,19 @@ async def test_a_video_from_the_queue_to_its_end(door: Door, hand: Hand) -> None
     shown = await door.client.get(f"{VIDEOS}/{video['id']}")
     assert (shown.json()["status"], shown.json()["progress"]) == ("completed", 100)
     assert shown.json()["completed_at"] >= shown.json()["created_at"]
+    assert shown.json()["expires_at"] is None
     assert "openai-poll-after-ms" not in shown.headers
+
+
+async def test_when_a_video_expires(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, retention_days=3)) as door:
+        video_id = await made(door)
+        assert (await door.client.get(f"{VIDEOS}/{video_id}")).json()["expires_at"] is None
+        async with hand_at(door.desk) as hand:
+            await hand.finish(video_id)
+        video = (await door.client.get(f"{VIDEOS}/{video_id}")).json()
+        assert video["status"] == "completed"
+        assert video["expires_at"] - video["completed_at"] == 3 * 86_400
 
 
 async def test_why_a_video_was_not_made(door: Door, hand: Hand) -> None:

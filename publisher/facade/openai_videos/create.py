@@ -10,7 +10,7 @@ from publisher.facade.call import Call, ClientDisconnected, check_connected
 from publisher.facade.errors import GONE
 from publisher.facade.middleware import access_of, caller_of, traceparent_of
 from publisher.facade.openai_videos.body import read_request, rename_field
-from publisher.facade.openai_videos.repeats import KeylessCall, attempt_of
+from publisher.facade.openai_videos.repeats import KeylessCall, attempt_of, is_counted
 from publisher.facade.openai_videos.video import poll_after_ms, to_video
 from publisher.facade.request_body import Upload
 from publisher.facade.request_headers import job_id_of_key, resolve_job_id
@@ -35,10 +35,10 @@ async def create(call: Call) -> Response:
 
 async def video_answer(call: Call, job: Job) -> Response:
     """Return the answer with this job, which says when to ask again."""
-    ctx, names = call.state["ctx"], call.state["settings"].openai_models
+    ctx, settings = call.state["ctx"], call.state["settings"]
     view = await view_for(ctx, access_of(call), job)
     headers = {} if job.ended else {"openai-poll-after-ms": str(poll_after_ms(job, ctx.clock.now()))}
-    return json_response(to_video(job, view, names), headers=headers)
+    return json_response(to_video(job, view, settings), headers=headers)
 
 
 async def _find_or_create(call: Call) -> Job:
@@ -71,5 +71,5 @@ async def _submit(call: Call, request: VideoRequest, arrived_at: datetime) -> Jo
     staged = await stage_image(request, ctx.videos, owner=owner)
     if keyed is not None:
         return await submit_staged(ctx, staged, traceparent=traceparent, caller=caller)
-    attempt = attempt_of(call.headers)
-    return await KeylessCall(ctx, staged, caller, attempt, arrived_at, traceparent).find_or_create()
+    attempt, counted = attempt_of(call.headers), is_counted(call.headers)
+    return await KeylessCall(ctx, staged, caller, attempt, arrived_at, traceparent, counted).find_or_create()

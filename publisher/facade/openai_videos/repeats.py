@@ -13,6 +13,9 @@ has named its id since: then it knows the job, and has lost no answer of it.
 No facade can know what another one is about to write. All calls therefore make the next id from the newest identical
 job. A first attempt and its repetition that arrive at once then meet at the same id, and the store creates one of them.
 A first attempt that arrives after its repetition gets the job of the repetition.
+
+LiteLLM's Router repeats a call as well, and says nothing: the repetition has the bytes of the first attempt. So another
+rule holds for LiteLLM: an identical call gets the job whose id the caller has not named yet. After that it makes one.
 """
 
 import base64
@@ -39,6 +42,8 @@ REPEATED_WITHIN = timedelta(hours=1)
 """The clients give up an attempt after 10 minutes, and make 3 attempts."""
 _COUNT = "x-stainless-retry-count"
 _COUNT_AT_MOST = 1000
+_LITELLM = "litellm/"
+"""Its `User-Agent` begins so: https://github.com/BerriAI/litellm/blob/main/litellm/llms/custom_httpx/http_handler.py"""
 _PAGE_SIZE = 50
 _PAGES_AT_MOST = 4
 _ATTEMPTS = 20
@@ -51,6 +56,11 @@ def attempt_of(headers: Headers) -> int:
     return min(int(given), _COUNT_AT_MOST) if is_count else 0
 
 
+def is_counted(headers: Headers) -> bool:
+    """Return False for LiteLLM, which repeats a call without a count."""
+    return _COUNT in headers or not headers.get("user-agent", "").lower().startswith(_LITELLM)
+
+
 @dataclass(frozen=True, slots=True)
 class KeylessCall:
     """One attempt of a call without a key, and the request that it brought."""
@@ -61,6 +71,8 @@ class KeylessCall:
     attempt: int
     arrived_at: datetime
     traceparent: str
+    counted: bool = True
+    """False if the client repeats calls and does not say so."""
 
     async def find_or_create(self) -> Job:
         """Return the job of this call. Raises what `submit_staged` raises."""
@@ -90,15 +102,21 @@ class KeylessCall:
 
     def _choose(self, earlier: Sequence[Job]) -> Job | None:
         """Return the job that this attempt is for; None if it needs one of its own."""
-        recent = [job for job in earlier if job.created_at > self.arrived_at - REPEATED_WITHIN and not job.erased_at]
+        earliest = self.arrived_at - REPEATED_WITHIN
+        recent = [job for job in earlier if job.created_at > earliest and not job.erased_at and self._may_get(job)]
         if self.attempt == 0:
-            return next((job for job in recent if self._is_from_own_repeat(job)), None)
+            return next(iter(recent), None)
         return min(recent, key=self._distance, default=None)
 
-    def _is_from_own_repeat(self, job: Job) -> bool:
-        """Return whether a repeated call made the job while this first attempt was on its way."""
+    def _may_get(self, job: Job) -> bool:
+        """Return whether an identical job may be the one that this attempt is for."""
         call = job.client_call
-        return call is not None and call.by_repeat and job.created_at >= self.arrived_at
+        if call is None:
+            return False
+        is_on_its_way = job.created_at >= self.arrived_at
+        if not self.counted:
+            return is_on_its_way or not call.received
+        return self.attempt > 0 or (call.by_repeat and is_on_its_way)
 
     def _distance(self, job: Job) -> tuple[bool, bool, bool]:
         """Return how unlikely it is that this attempt is for the job."""
@@ -140,7 +158,7 @@ class KeylessCall:
             return False
         except ReelbusError:  # it was erased
             return False
-        return known.client_call is not None and (self.attempt > 0 or self._is_from_own_repeat(known))
+        return self._may_get(known)
 
     def _ids_after(self, newest: str) -> Iterator[str]:
         while True:

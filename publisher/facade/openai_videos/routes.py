@@ -72,11 +72,11 @@ async def list_videos(call: Call) -> Response:
     order = call.query_params.get("order", "desc")
     if order not in ("asc", "desc"):
         raise Invalid("order must be asc or desc", field="order")
-    ctx, caller, names = call.state["ctx"], access_of(call).jobs_of, call.state["settings"].openai_models
+    ctx, caller, settings = call.state["ctx"], access_of(call).jobs_of, call.state["settings"]
     after_id = call.query_params.get("after")
     after = None if after_id is None else await find_for(ctx, access_of(call), after_id)
     found = await (_newest if order == "desc" else _oldest)(ctx, caller, after, limit + 1)
-    shown = [to_video(job, await outline(ctx, job, caller=caller), names) for job in found[:limit]]
+    shown = [to_video(job, await outline(ctx, job, caller=caller), settings) for job in found[:limit]]
     ids = [each.id for each in shown]
     return json_response(
         OpenAIVideoList(

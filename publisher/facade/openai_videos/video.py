@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from publisher.facade.errors import public_view
+from publisher.settings import PublisherSettings
 from schemas.domain.job import Job
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
@@ -55,7 +56,7 @@ class OpenAIVideo(BaseModel):
     progress: int = Field(ge=0, le=100, description="Per cent.")
     created_at: int
     completed_at: int | None = None
-    expires_at: int | None = Field(default=None, description="Null: the video is kept until it is deleted.")
+    expires_at: int | None = Field(default=None, description="When a worker may erase it. Null: no such time is set.")
     prompt: str | None = None
     seconds: str
     size: str
@@ -85,21 +86,22 @@ class OpenAIVideoDeleted(BaseModel):
     deleted: Literal[True] = True
 
 
-def to_video(job: Job, view: JobView, names: Mapping[str, str]) -> OpenAIVideo:
+def to_video(job: Job, view: JobView, settings: PublisherSettings) -> OpenAIVideo:
     """Return the job in that shape.
 
-    `names` are the model names of the settings: a model is called by the first of them, else by its own name.
+    A model is called by the first of its names in the settings, else by its own name.
     """
     status, ended_at = _STATUS[view.state], view.timings.ended_at
     width, height = job.request.frame_size
     meant = job.request.model or str(job.request.quality)
     return OpenAIVideo(
         id=view.video_id,
-        model=next((name for name, meaning in names.items() if meaning == meant), meant),
+        model=next((name for name, meaning in settings.openai_models.items() if meaning == meant), meant),
         status=status,
         progress=int(view.progress * 100),
         created_at=int(view.created_at.timestamp()),
         completed_at=int(ended_at.timestamp()) if ended_at else None,
+        expires_at=_expiry_of(view, settings.retention_days),
         prompt=None if job.erased_at else view.prompt,
         seconds=str(view.duration_seconds),
         size=f"{width}x{height}",
@@ -111,6 +113,14 @@ def poll_after_ms(job: Job, now: datetime) -> int:
     """Return when to ask again: after a tenth of the job's age, in milliseconds; 1 s at least and 5 s at most."""
     tenth_ms = (now - job.created_at) // timedelta(milliseconds=10)
     return min(max(tenth_ms, _POLL_MS.start), _POLL_MS.stop - 1)
+
+
+def _expiry_of(view: JobView, retention_days: int) -> int | None:
+    """Return from when on the workers erase a finished video; None if they never do, or there is no video."""
+    ended_at = view.timings.ended_at
+    if view.state != JobState.SUCCEEDED or not ended_at or not retention_days:
+        return None
+    return int((ended_at + timedelta(days=retention_days)).timestamp())
 
 
 def _error_of(view: JobView) -> VideoError:
