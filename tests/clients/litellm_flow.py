@@ -1,4 +1,4 @@
-"""LiteLLM, as a program: prints one JSON object. Arguments: `calls` or `router`, base URL, key, folder, image."""
+"""LiteLLM, as a program: prints one JSON object. Arguments: base URL, key, folder, image."""
 
 import asyncio
 import json
@@ -52,14 +52,13 @@ def use_calls(door: dict[str, str], folder: Path, image: str) -> dict[str, objec
     second = litellm.video_generation(model=MODEL, prompt=PROMPT, seconds="4", **door)
     listed = litellm.video_list(limit=5, custom_llm_provider="openai", **door)
     wait_and_download(second.id, door, folder / "second.mp4")
-    third = litellm.video_generation(model=MODEL, prompt=PROMPT, seconds="4", **door)
     try:
         litellm.video_generation(model=MODEL, prompt=PROMPT, size="1792x1024", **door)
     except litellm.BadRequestError as error:
         refused = str(error)
     return {
         "video": video,
-        "ids": [own_id(each.id) for each in (made, second, third)],
+        "ids": [own_id(each.id) for each in (made, second)],
         "listed": [own_id(each["id"]) for each in listed["data"]],
         "refused": refused,
     }
@@ -70,18 +69,19 @@ def own_id(video_id: str) -> str:
     return str(extract_original_video_id(video_id))
 
 
-def use_router(door: dict[str, str], folder: Path) -> dict[str, object]:
+def use_router(door: dict[str, str], folder: Path) -> str:
     router = litellm.Router(
         model_list=[{"model_name": "film", "litellm_params": {"model": MODEL, **door}}], num_retries=2
     )
     made = asyncio.run(router.avideo_generation(model="film", prompt=PROMPT, seconds="4"))
-    return {"video": wait_and_download(made.id, door, folder / "router.mp4"), "ids": [own_id(made.id)]}
+    wait_and_download(made.id, door, folder / "router.mp4")
+    return own_id(made.id)
 
 
-def main(way: str, base_url: str, key: str, folder: str, image: str) -> dict[str, object]:
+def main(base_url: str, key: str, folder: str, image: str) -> dict[str, object]:
     door = {"api_base": base_url, "api_key": key}
-    found = use_calls(door, Path(folder), image) if way == "calls" else use_router(door, Path(folder))
-    return {**found, "elsewhere": elsewhere}
+    by_router = use_router(door, Path(folder))
+    return {"by_router": by_router, **use_calls(door, Path(folder), image), "elsewhere": elsewhere}
 
 
 if __name__ == "__main__":
