@@ -30,6 +30,8 @@ PROCESSES = (
     "tests/e2e/",
     "tests/examples/",
     "tests/fairness/",
+    "tests/films/test_emulators.py",
+    "tests/films/test_kills.py",
     "tests/node/",
     "tests/power/",
     "tests/python_client/test_docs.py",
