@@ -27,6 +27,7 @@ PROCESSES = (
     "tests/cli/test_hostile.py",
     "tests/cli/test_interrupt.py",
     "tests/cli/test_up.py",
+    "tests/contract/test_bus_mutants.py",
     "tests/e2e/",
     "tests/examples/",
     "tests/fairness/",
@@ -47,11 +48,15 @@ option of the command line with every hostile value."""
 
 SLOW = (
     "tests/clients/",
+    "tests/contract/test_bus.py::test_a_killed_consumer_s_message_comes_again_and_counts[emulator]",
     "tests/contract/test_bus.py::test_a_message_is_kept_while_its_handler_runs_longer_than_the_deadline[emulator]",
+    "tests/contract/test_bus.py::test_after_its_last_delivery_it_is_a_dead_letter[emulator]",
     "tests/contract/test_bus.py::test_without_a_dead_letter_topic_it_is_delivered_for_ever[emulator]",
+    "tests/contract/test_erasing.py::test_two_jobs_that_share_an_image_are_erased_one_by_one[emulator]",
     "tests/gcp/test_purge.py::test_what_somebody_else_looks_at_is_looked_for_again",
     "tests/mixed/",
     "tests/worker/test_regressions_ends.py::test_clips_that_cannot_be_stored_even_then_fail_their_job_and_a_replay_is_free",
+    "tests/worker/test_storing.py::test_a_film_that_cannot_be_stored_yet_is_written_down_before_it_waits",
 )
 """They wait: for a check that is due after two minutes, for leases of the emulators, for pauses between attempts."""
 
