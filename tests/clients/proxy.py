@@ -47,23 +47,24 @@ class Proxy:
                 if asked.startswith(b"POST ") and (self.lose or self.before_answer):
                     asked += self._read_rest(client, asked)
                     if self.only in asked:
-                        self._lose_answer(asked)
+                        self._lose_answer(facade, asked)
                         return
                 facade.sendall(asked)
                 if not answers.is_alive():
                     answers.start()
 
-    def _lose_answer(self, asked: bytes) -> None:
-        """Forward on a connection of its own: answers of the client's other calls are copied from the shared one."""
-        with socket.create_connection(("127.0.0.1", self.upstream)) as facade:
+    def _lose_answer(self, facade: socket.socket, asked: bytes) -> None:
+        if self.before_answer:
             facade.sendall(asked)
-            if self.before_answer:
-                kill, self.before_answer = self.before_answer, None
-                kill()
-            else:
-                self.lose -= 1
-                assert facade.recv(65536).startswith(b"HTTP/1.1 200")
-            self.lost += 1
+            kill, self.before_answer = self.before_answer, None
+            kill()
+        else:
+            self.lose -= 1
+            # Another thread may copy the answers to the client's earlier calls from the first connection.
+            with socket.create_connection(("127.0.0.1", self.upstream)) as own:
+                own.sendall(asked)
+                assert own.recv(65536).startswith(b"HTTP/1.1 200")
+        self.lost += 1
 
     def _read_rest(self, client: socket.socket, asked: bytes) -> bytes:
         """The rest of the body."""

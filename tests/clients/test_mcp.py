@@ -175,8 +175,8 @@ def kill_once_stored(house: House, facade: Part, then: Callable[[], None]) -> Ca
     def kill() -> None:
         while not jobs_in(house):
             pass
+        then()  # before the kill: it breaks the client's connection, and the next one must not lead to a dead facade
         facade.kill()
-        then()
 
     return kill
 
