@@ -93,8 +93,8 @@ def _kill_once_stored(house: House, facade: Part, then: Callable[[], None]) -> C
     def kill() -> None:
         while not jobs_in(house):
             pass
+        then()  # before the kill: it breaks the client's connection, and the next one must not lead to a dead facade
         facade.kill()
-        then()
 
     return kill
 
