@@ -56,10 +56,12 @@ _TEMPLATES = {
 
 _FORMS = {
     r"^[A-Za-z0-9_-]{1,64}$": "must have 1 to 64 letters, digits, hyphens and underscores",
+    r"^[A-Za-z0-9_-]{1,47}$": "must have 1 to 47 letters, digits, hyphens and underscores",
     r"^[A-Za-z0-9_-]{1,43}$": "must have 1 to 43 letters, digits, hyphens and underscores",
     r"^[a-z][a-z0-9_-]{0,62}$": (
         "must have a key of 1 to 63 small letters, digits, hyphens and underscores that begins with a letter"
     ),
+    r"^[a-z][a-z0-9-]{0,31}$": "must have 1 to 32 small letters, digits and hyphens, and begin with a letter",
     r"^[a-z0-9_-]{0,63}$": "must have at most 63 small letters, digits, hyphens and underscores",
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$": (
         "must have 1 to 100 letters, digits, dots, hyphens and underscores, and begin with a letter or digit"
