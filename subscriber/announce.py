@@ -28,7 +28,7 @@ async def announce(ctx: WorkerContext, job: Job) -> Job:
         completion, at=ctx.clock.now(), traceparent=job.traceparent, caller=job.caller, defect=defect_of(job)
     )
     attributes = {**message.attributes, **fallback_attributes(job)}
-    if ctx.checks and (checks := await read_checks(ctx.videos, job)):
+    if ctx.checks and (checks := await read_checks(ctx.videos, job, scratch=ctx.scratch)):
         attributes["checks"] = checks.summary
     message = replace(message, attributes=attributes)
     await ctx.bus.publish(COMPLETIONS, message)

@@ -5,19 +5,17 @@ signed cookie would need a secret that all facades share, and could not be ended
 is the SHA-256 of the token: a person who lists the store can't use a session.
 """
 
-import asyncio
 import hashlib
 import logging
 import re
 import secrets
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.errors import NotFound, ReelbusError
 from schemas.ports import Clock, VideoStore
+from schemas.services.stored_file import read_stored_file
 from schemas.wire.types import Moment
 
 logger = logging.getLogger(__name__)
@@ -79,13 +77,10 @@ class Sessions:
             await self._videos.delete(_name_of(token))
 
     async def _read(self, name: str) -> Session | None:
-        with TemporaryDirectory(prefix="reelbus-session-") as folder:
-            path = Path(folder) / "session.json"
-            try:
-                await self._videos.fetch(name, path)
-                return Session.model_validate_json(await asyncio.to_thread(path.read_bytes))
-            except (NotFound, ValidationError):
-                return None
+        try:
+            return Session.model_validate_json(await read_stored_file(self._videos, name))
+        except (NotFound, ValidationError):
+            return None
 
     async def _sweep(self) -> None:
         """Delete the files of expired sessions. A file that can't be deleted now is deleted at a later login."""

@@ -4,32 +4,31 @@ The file exists because release 0.1.0 refuses a record and a completion with a k
 this file.
 """
 
-import asyncio
 import logging
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 
 from schemas.domain.job import Job
 from schemas.errors import NotFound, ReelbusError
 from schemas.ports import VideoStore
+from schemas.services.stored_file import read_stored_file
 from schemas.wire.checks import Checks
 
 logger = logging.getLogger(__name__)
 
 
-async def read_checks(videos: VideoStore, job: Job) -> Checks | None:
-    """Return the checks of a finished video; None if there are none, or none that can be read now."""
+async def read_checks(videos: VideoStore, job: Job, *, scratch: Path | None = None) -> Checks | None:
+    """Return the checks of a finished video; None if there are none, or none that can be read now.
+
+    `scratch` is the scratch folder of a worker, see `read_stored_file`.
+    """
     if job.result is None or job.erased_at:
         return None
     if job.result.checks is not None:
         return job.result.checks
     try:
-        with TemporaryDirectory(prefix="checks-") as folder:
-            file = Path(folder) / "checks.json"
-            await videos.fetch(job.checks_name, file)
-            return Checks.model_validate_json(await asyncio.to_thread(file.read_bytes))
+        return Checks.model_validate_json(await read_stored_file(videos, job.checks_name, scratch=scratch))
     except NotFound:
         return None
     except (ReelbusError, ValidationError, OSError) as error:

@@ -21,14 +21,13 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from schemas.domain.job import Job
 from schemas.domain.object_names import REFERENCE_SCHEME, REFERENCES, name_in_store, reference_name, referrer_name
 from schemas.errors import Invalid, NewerRecord, NotFound
 from schemas.ports import JobStore, StoredFile, VideoStore
 from schemas.services.image_header import image_kind
+from schemas.services.stored_file import read_stored_file
 from schemas.wire.caller_names import image_digest
 from schemas.wire.media_types import IMAGES
 from schemas.wire.request import IMAGE_MAX_BYTES, INLINE_IMAGE_MAX_BYTES_ON_BUS, VideoRequest
@@ -90,7 +89,7 @@ async def _is_used(image: str, jobs: JobStore, videos: VideoStore, at: datetime)
 async def _delete(image: str, videos: VideoStore) -> bool:
     """Delete the image. Return False if a job named it meanwhile: then the image stays stored."""
     try:
-        content = await _content(image, videos)
+        content = await read_stored_file(videos, image)
     except NotFound:
         return True
     if await _referrers(image, videos):
@@ -100,14 +99,6 @@ async def _delete(image: str, videos: VideoStore) -> bool:
         return True
     await videos.put(image, content, content_type=IMAGE_TYPES[image.rpartition(".")[2]])
     return False
-
-
-async def _content(image: str, videos: VideoStore) -> bytes:
-    """Read the image into memory: a copy on the disk could outlive this process."""
-    with TemporaryDirectory(prefix="image-") as folder:
-        copy = Path(folder, "image")
-        await videos.fetch(image, copy)
-        return await asyncio.to_thread(copy.read_bytes)
 
 
 async def _referrers(image: str, videos: VideoStore) -> list[StoredFile]:

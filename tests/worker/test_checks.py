@@ -131,6 +131,29 @@ async def test_a_store_that_refuses_the_checks_fails_no_job(bench: Bench, checks
     assert (await status(publisher_of(bench), job.job_id)).checks is None
 
 
+class WatchedVideos(DeafVideos):
+    """The store, and where the checks were fetched to."""
+
+    def __init__(self, real: VideoStore) -> None:
+        super().__init__(real)
+        self.copies: list[Path] = []
+
+    async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
+        return await self._real.put(name, source, content_type=content_type)
+
+    async def fetch(self, name: str, to: Path) -> None:
+        await self._real.fetch(name, to)
+        if name.startswith("checks/"):
+            self.copies.append(to)
+
+
+async def test_what_a_killed_worker_leaves_of_them_is_in_its_scratch_folder(bench: Bench, checks: VideoChecks) -> None:
+    videos = WatchedVideos(bench.ctx.videos)
+    bench.ctx = replace(bench.ctx, videos=cast("VideoStore", videos))
+    await make(bench, checks)
+    assert [copy.parents[1] for copy in videos.copies] == [bench.ctx.scratch]
+
+
 async def test_the_first_frame_is_compared_with_the_reference_image(bench: Bench, checks: VideoChecks) -> None:
     job, _ = await make(bench, checks, reference_image=IMAGE)
     shown = await status(publisher_of(bench), job.job_id)
