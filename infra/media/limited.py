@@ -8,7 +8,6 @@ import asyncio
 import importlib
 import multiprocessing
 import multiprocessing.connection
-import os
 import resource
 import signal
 import threading
@@ -16,6 +15,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
+
+from infra.parent import exit_with_parent
 
 MEMORY_AT_MOST_BYTES = 2 << 30
 """Of one child. A video in 4k needs about 0.5 GiB."""
@@ -102,7 +103,9 @@ class _Child:
 def serve(pipe: "multiprocessing.connection.Connection[Any, Any]", memory_bytes: int) -> None:
     """Be the child: answer calls until the parent closes the pipe or ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent handles it
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        exit_with_parent(parent.sentinel, grace_s=0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(ValueError, OSError):  # a lower limit is set already
         resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, resource.getrlimit(resource.RLIMIT_DATA)[1]))
@@ -116,13 +119,6 @@ def serve(pipe: "multiprocessing.connection.Connection[Any, Any]", memory_bytes:
                 reason = getattr(error, "strerror", None) or str(error)  # `strerror` names no file
                 answer = (False, f"{type(error).__name__}: {reason}"[:300])
             pipe.send(answer)
-
-
-def _exit_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(1)
 
 
 def _limit_cpu(within_s: float) -> None:

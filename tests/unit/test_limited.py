@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import select
 import signal
+import sys
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +75,27 @@ async def test_the_children_end_with_the_pool() -> None:
         await sleeping
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+PARENT = """
+import asyncio, sys
+from infra.media.limited import LimitedProcesses
+
+hold = f"import time; held = open({sys.argv[1]!r}, 'wb'); time.sleep(3600)"
+asyncio.run(LimitedProcesses(1).run("builtins", "exec", hold, within_s=3600))
+"""
+
+
+async def test_the_children_end_with_a_killed_parent(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, str(fifo))
+    try:
+        with await asyncio.to_thread(open, fifo, "rb") as held:  # it returns once the child has opened the other end
+            parent.kill()
+            ended, _, _ = await asyncio.to_thread(select.select, [held], [], [], PATIENCE_S)
+            assert ended, "the child still runs"
+    finally:
+        with suppress(ProcessLookupError):
+            parent.kill()
+        await parent.wait()
