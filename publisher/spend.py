@@ -106,10 +106,7 @@ async def _read_by_label(ctx: PublisherContext, label: str) -> AsyncIterator[tup
     """Yield each entry with its job's value of this label, from the records."""
     async for page in read_pages(ctx.jobs, JobQuery(priced=True, limit=PAGE_SIZE)):
         for job, clip in ((each, clip) for each in page for clip in each.clips):
-            line = LedgerLine(
-                caller=job.caller, project_id=job.request.project_id, day=job.submit_day(clip), clip=clip, count=1
-            )
-            yield job.request.labels.get(label), line
+            yield job.request.labels.get(label), LedgerLine.of(job, clip)
 
 
 class LedgerWalk:

@@ -40,8 +40,13 @@ class LedgerLine:
     """The day, in UTC, on which the clip was sent for the last time."""
     clip: Clip
     """One of the entries."""
-    count: int
+    count: int = 1
     """How many entries are like it."""
+
+    @classmethod
+    def of(cls, job: Job, clip: Clip) -> "LedgerLine":
+        """Return the line of one entry in the ledger of a job."""
+        return cls(caller=job.caller, project_id=job.request.project_id, day=job.submit_day(clip), clip=clip)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

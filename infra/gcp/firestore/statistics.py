@@ -40,14 +40,7 @@ class FirestoreStatistics:
         page = await self._store.list(
             JobQuery(caller=caller, written_since=written_since, limit=LEDGER_JOBS, cursor=cursor)
         )
-        lines = [
-            LedgerLine(
-                caller=job.caller, project_id=job.request.project_id, day=job.submit_day(clip), clip=clip, count=1
-            )
-            for job in page.jobs
-            for clip in job.clips
-            if clip.planned.price_usd
-        ]
+        lines = [LedgerLine.of(job, clip) for job in page.jobs for clip in job.clips if clip.planned.price_usd]
         return LedgerPage(lines=lines, cursor=page.cursor)
 
     async def count(self, state: JobState, *, at_most: int) -> int:
