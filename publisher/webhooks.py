@@ -106,6 +106,13 @@ def check_webhook(ctx: PublisherContext, webhook: Webhook) -> None:
     ctx.webhook_policy.check_url(webhook.url)
 
 
+def parse_state(given: str | None) -> DeliveryState | None:
+    """Return the state that a caller asks for; None for all. Raises `Invalid`."""
+    if given is not None and given not in tuple(DeliveryState):
+        raise Invalid(f"state must be {', '.join(DeliveryState)}", field="state")
+    return None if given is None else DeliveryState(given)
+
+
 async def list_deliveries(ctx: PublisherContext, query: DeliveryQuery, *, shown_to: str | None) -> DeliveryListing:
     """Return a page. A caller sees its own ids, an operator (`shown_to` None) the stored ones. Raises `Invalid`."""
     if not 1 <= query.limit <= LIMIT_MAX:

@@ -7,10 +7,9 @@ from publisher.console.rendering import console_of, render
 from publisher.context import PublisherContext
 from publisher.facade.call import Call
 from publisher.facade.middleware import access_of
-from publisher.webhooks import DeliveryView, list_deliveries, replay_delivery, to_delivery_view
+from publisher.webhooks import DeliveryView, list_deliveries, parse_state, replay_delivery, to_delivery_view
 from schemas.domain.delivery import DeliveryState
 from schemas.domain.job import Job
-from schemas.errors import Invalid
 from schemas.ports import DeliveryQuery
 
 _OF_A_JOB_AT_MOST = 50
@@ -44,8 +43,8 @@ async def find_failed(ctx: PublisherContext) -> list[DeliveryView]:
         return []
     found: list[DeliveryView] = []
     for state in (DeliveryState.FAILED, DeliveryState.DISABLED):
-        page = await ctx.deliveries.list(DeliveryQuery(state=state, limit=FAILED_AT_MOST))
-        found += [to_delivery_view(each, shown_to=None) for each in page.deliveries]
+        query = DeliveryQuery(state=state, limit=FAILED_AT_MOST)
+        found += (await list_deliveries(ctx, query, shown_to=None)).deliveries
     return found
 
 
@@ -53,11 +52,9 @@ async def show_deliveries(call: Call) -> Response:
     """Show all deliveries that the visitor may see, the newest first. Raises `Invalid`."""
     ctx, access, asked = call.state["ctx"], access_of(call), call.query_params
     access.check("read", "operate")
-    state = asked.get("state") or None
-    if state is not None and state not in tuple(DeliveryState):
-        raise Invalid(f"state must be {', '.join(DeliveryState)}", field="state")
+    state = parse_state(asked.get("state") or None)
     query = DeliveryQuery(
-        state=None if state is None else DeliveryState(state),
+        state=state,
         caller=access.jobs_of,
         limit=_ON_A_PAGE,
         cursor=asked.get("cursor") or None,

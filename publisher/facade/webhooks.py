@@ -18,13 +18,12 @@ from publisher.webhooks import (
     WebhookTest,
     list_deliveries,
     list_public_keys,
+    parse_state,
     read_secret,
     replay_delivery,
     send_test,
     to_delivery_view,
 )
-from schemas.domain.delivery import DeliveryState
-from schemas.errors import Invalid
 from schemas.ports import DeliveryQuery
 
 WEBHOOK_ANSWERS: tuple[type[BaseModel], ...] = (DeliveryListing, DeliveryView, WebhookTest, WebhookSecret, KeySet)
@@ -38,13 +37,11 @@ async def deliveries(call: Call) -> Response:
     ctx, access, query = call.state["ctx"], access_of(call), call.query_params
     access.check("read", "operate")
     check_parameters(call, ("state", "job_id", "cursor", "limit"))
-    state, job_id = query.get("state"), query.get("job_id")
-    if state is not None and state not in tuple(DeliveryState):
-        raise Invalid(f"state must be {', '.join(DeliveryState)}", field="state")
+    state, job_id = parse_state(query.get("state")), query.get("job_id")
     if job_id is not None:
         job_id = (await find_for(ctx, access, job_id)).job_id
     wanted = DeliveryQuery(
-        state=None if state is None else DeliveryState(state),
+        state=state,
         job_id=job_id,
         caller=access.jobs_of,
         limit=whole_number(call, "limit", 1, LIMIT_MAX, default=50),
