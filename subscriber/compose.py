@@ -5,11 +5,11 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infra.adapters import Adapters
 from infra.clock import SystemClock
@@ -121,12 +121,8 @@ async def open_director(ctx: WorkerContext) -> AsyncIterator[None]:
             scratch=ctx.scratch,
         )
     )
-    running = asyncio.create_task(director.run())
-    try:
+    async with _run_beside(director.run()):
         yield
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -142,28 +138,34 @@ async def open_courier(ctx: WorkerContext, settings: WorkerSettings) -> AsyncIte
     except Unavailable as error:
         extra = {"action": "courier_waits", "reason": str(error)}
         logger.warning("webhooks wait for their subscription; `reelbus setup` makes it", extra=extra)
-    poster = HttpPoster(settings.webhook_policy)
-    courier = Courier(
-        CourierContext(
-            bus=ctx.bus,
-            jobs=ctx.jobs,
-            deliveries=ctx.deliveries,
-            poster=poster,
-            clock=ctx.clock,
-            secrets_of=webhook_secrets.of,
-            keys=open_signing_keys(settings),
-            endpoints=settings.endpoints,
-            endpoint_secrets_of=webhook_secrets.of_endpoint,
-            facade_url=settings.facade_url,
+    async with aclosing(HttpPoster(settings.webhook_policy)) as poster:
+        courier = Courier(
+            CourierContext(
+                bus=ctx.bus,
+                jobs=ctx.jobs,
+                deliveries=ctx.deliveries,
+                poster=poster,
+                clock=ctx.clock,
+                secrets_of=webhook_secrets.of,
+                keys=open_signing_keys(settings),
+                endpoints=settings.endpoints,
+                endpoint_secrets_of=webhook_secrets.of_endpoint,
+                facade_url=settings.facade_url,
+            )
         )
-    )
-    running = asyncio.create_task(courier.run())
+        async with _run_beside(courier.run()):
+            yield
+
+
+@asynccontextmanager
+async def _run_beside(loop: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a loop as a task, and cancel it when the context ends."""
+    running = asyncio.create_task(loop)
     try:
         yield
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await poster.aclose()
 
 
 def _trace(ctx: WorkerContext, settings: WorkerSettings, telemetry: "Telemetry") -> WorkerContext:
@@ -198,13 +200,9 @@ async def _open_budget_guard(
 async def _open_scratch(settings: WorkerSettings) -> AsyncIterator[Path]:
     """Make this process's own folder. What killed workers left is deleted now, and as often as `reconcile` runs."""
     await asyncio.to_thread(_prepare_scratch, settings)
-    sweeping = asyncio.create_task(_delete_stale_for_ever(settings.scratch_dir, settings.reconcile_every_s))
-    try:
+    async with _run_beside(_delete_stale_for_ever(settings.scratch_dir, settings.reconcile_every_s)):
         with open_scratch_dir(settings.scratch_dir) as folder:
             yield folder
-    finally:
-        sweeping.cancel()
-        await asyncio.gather(sweeping, return_exceptions=True)
 
 
 def _prepare_scratch(settings: WorkerSettings) -> None:
