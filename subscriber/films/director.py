@@ -6,20 +6,18 @@ film whose message is lost, or whose director was killed, is found by the time a
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
 from schemas.domain.film import Film, FilmState, after_scenes, film_completion
 from schemas.errors import Conflict, NewerRecord, Unavailable
-from schemas.ports import FILM_COMPLETIONS, FILM_WORKERS, Delivery, Subscription
+from schemas.ports import FILM_COMPLETIONS, FILM_WORKERS, Delivery
 from schemas.services.backoff import Backoff, backoff_s
 from schemas.services.film_cancel import cancel_scenes
 from schemas.wire.film import encode_film_completion, film_id_of
-from schemas.wire.message import Message
 from subscriber.films.join import join_film
 from subscriber.films.scenes import FilmContext, make_jobs, read_jobs
 
@@ -31,7 +29,6 @@ LOOK_EVERY_S = 5.0
 LOOK_OFTEN_EVERY_S = 1.0
 LOOKS_OFTEN_FOR = timedelta(seconds=30)
 """After a look at a film whose scenes are being made."""
-DRAIN_S = 5.0
 _DUE_AT_ONCE = 20
 _STEPS = 20
 _RETRY_AT_MOST_S = 300.0
@@ -54,7 +51,7 @@ class Director:
         """Work until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                for loop in (partial(self._take, FILM_WORKERS, self._look_at_film), self._look_for_due):
+                for loop in (self._take, self._look_for_due):
                     group.create_task(self._for_ever(loop))
         finally:
             for task in self._tasks:
@@ -73,24 +70,23 @@ class Director:
                 logger.exception("a loop of the director broke", extra={"action": "director_broke"})
             await self._ctx.clock.sleep(backoff.next_s())
 
-    async def _take(
-        self, subscription: Subscription, look: Callable[[Message], Awaitable[None]], backoff: Backoff
-    ) -> None:
-        await self._ctx.bus.check(subscription)
-        async with self._ctx.bus.subscribe(subscription, limit=MESSAGES_AT_ONCE) as deliveries:
+    async def _take(self, backoff: Backoff) -> None:
+        await self._ctx.bus.check(FILM_WORKERS)
+        async with self._ctx.bus.subscribe(FILM_WORKERS, limit=MESSAGES_AT_ONCE) as deliveries:
             backoff.reset()
             async for delivery in deliveries:
-                self._start(self._handle(delivery, look))
+                self._start(self._handle(delivery))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _handle(self, delivery: Delivery, look: Callable[[Message], Awaitable[None]]) -> None:
-        """Look at what the message names, then acknowledge it."""
+    async def _handle(self, delivery: Delivery) -> None:
+        """Take the film that the message names further, then acknowledge the message."""
         try:
-            await look(delivery.message)
+            if film_id := film_id_of(delivery.message):
+                await self.advance(film_id)
             await delivery.ack()
         except Exception as error:  # a message that can't be handled now must come again
             is_outage = isinstance(error, Unavailable)
@@ -98,10 +94,6 @@ class Director:
             logger.warning("a film could not go on yet", extra=extra, exc_info=not is_outage)
             with suppress(Unavailable):  # the lease expires, and the bus delivers it again
                 await delivery.nack(delay_s=backoff_s(1, _RETRY_AT_MOST_S, delivery.attempt))
-
-    async def _look_at_film(self, message: Message) -> None:
-        if film_id := film_id_of(message):
-            await self.advance(film_id)
 
     async def _look_for_due(self, backoff: Backoff) -> None:
         while True:
