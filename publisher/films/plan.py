@@ -149,8 +149,8 @@ async def plan_film(ctx: PublisherContext, request: FilmRequest, access: Access)
                 model=each.plan.clips[0].model,
                 price_usd=each.price_usd,
                 duration_seconds=each.request.duration_seconds,
-                start_s=cut.start_ms / 1000,
-                end_s=(cut.start_ms + cut.length_ms) / 1000,
+                start_s=cut.start_s,
+                end_s=cut.end_s,
             )
             for each, cut in zip(prepared.scenes, cuts, strict=True)
         ),

@@ -102,7 +102,7 @@ def _view_scene(entry: SceneJob, take: int, job: Job | None, cut: Cut | None, ac
         price_usd=entry.price_usd,
         cost_usd=job.cost_usd if job else 0,
         duration_seconds=entry.seconds,
-        start_s=cut.start_ms / 1000 if cut else None,
-        end_s=(cut.start_ms + cut.length_ms) / 1000 if cut else None,
+        start_s=cut.start_s if cut else None,
+        end_s=cut.end_s if cut else None,
         error=job.failure if job else None,
     )

@@ -27,6 +27,7 @@ from schemas.wire.film import (
     FilmSceneEnd,
     OnSceneFailure,
     StoredFilmRequest,
+    TransitionKind,
 )
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import Moment, Usd
@@ -179,8 +180,18 @@ class Cut(Stored):
     length_ms: int
     trim_ms: int
     """What is left out of its beginning."""
-    kind: str
+    kind: TransitionKind
     fade_ms: int
+
+    @property
+    def start_s(self) -> float:
+        """When the film begins to show it, in seconds."""
+        return self.start_ms / 1000
+
+    @property
+    def end_s(self) -> float:
+        """When the film has shown it, in seconds."""
+        return (self.start_ms + self.length_ms) / 1000
 
 
 def scene_job_id(film_id: str, request: VideoRequest, take: int, caller: str | None) -> str:
@@ -218,7 +229,7 @@ def cuts_of(film: Film) -> tuple[Cut, ...]:
     return tuple(cuts)
 
 
-def _transition_of(scene: FilmScene, length_ms: int, before: Cut | None) -> tuple[str, int]:
+def _transition_of(scene: FilmScene, length_ms: int, before: Cut | None) -> tuple[TransitionKind, int]:
     """Return kind and length. Beside a dropped scene, a fade is at most half of each scene that is left."""
     kind = scene.transition.kind
     if kind == "cut" or (kind == "crossfade" and before is None):
@@ -229,7 +240,7 @@ def _transition_of(scene: FilmScene, length_ms: int, before: Cut | None) -> tupl
 
 def length_s(cuts: Sequence[Cut]) -> float:
     """Return the length of the film in seconds."""
-    return (cuts[-1].start_ms + cuts[-1].length_ms) / 1000 if cuts else 0.0
+    return cuts[-1].end_s if cuts else 0.0
 
 
 def film_name(film_id: str, cuts: Sequence[Cut]) -> str:

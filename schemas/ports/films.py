@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from schemas.domain.film import Film
 from schemas.ports.bus import Subscription
 from schemas.ports.editor import Probe
+from schemas.wire.film import TransitionKind
 
 FILM_REQUESTS = "film-requests"
 FILM_COMPLETIONS = "film-completions"
@@ -46,7 +47,7 @@ class Segment:
     length_ms: int
     start_ms: int
     """When the film begins to show it. Two segments overlap by the length of a crossfade."""
-    kind: Literal["cut", "crossfade", "fade_black"] = "cut"
+    kind: TransitionKind = "cut"
     fade_ms: int = 0
 
 

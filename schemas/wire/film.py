@@ -23,6 +23,7 @@ from schemas.wire.validation import to_invalid
 FILM_ID_PATTERN = r"^[A-Za-z0-9_-]{1,47}$"
 """A longer id of a caller with a key would not come back to it unchanged: `schemas.wire.caller_names`."""
 SCENES_AT_MOST = 60
+TransitionKind = Literal["cut", "crossfade", "fade_black"]
 REQUESTED = "reelbus.film.requested.v1"
 _MEASURED_BY_SCENE = ("name", "take", "transition", "trim")
 """The fields of a scene that decide nothing about its picture, or that its job's id has already."""
@@ -39,7 +40,7 @@ class OnSceneFailure(StrEnum):
 class Transition(Asked):
     """How a scene follows the one before it."""
 
-    kind: Literal["cut", "crossfade", "fade_black"] = "cut"
+    kind: TransitionKind = "cut"
     seconds: float = Field(
         default=0.5,
         ge=0.1,

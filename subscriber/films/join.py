@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
 
 from schemas.domain.film import (
     JOIN_CLAIM,
@@ -128,13 +127,7 @@ async def _make(ctx: FilmContext, film: Film) -> FilmResult:
         height=probe.height,
         size_bytes=size_bytes,
         scenes=tuple(
-            FilmSceneEnd(
-                name=cut.name,
-                job_id=cut.job_id,
-                start_s=cut.start_ms / 1000,
-                end_s=(cut.start_ms + cut.length_ms) / 1000,
-            )
-            for cut in cuts
+            FilmSceneEnd(name=cut.name, job_id=cut.job_id, start_s=cut.start_s, end_s=cut.end_s) for cut in cuts
         ),
     )
 
@@ -152,6 +145,6 @@ def _segment_of(cut: Cut, clip: Path) -> Segment:
         trim_ms=cut.trim_ms,
         length_ms=cut.length_ms,
         start_ms=cut.start_ms,
-        kind=cast("Literal['cut', 'crossfade', 'fade_black']", cut.kind),
+        kind=cut.kind,
         fade_ms=cut.fade_ms,
     )
