@@ -13,9 +13,10 @@ from publisher.access import Access
 from publisher.caps import Cap, read_caps
 from publisher.context import PublisherContext, place_of
 from publisher.queue_limit import too_many_queued
+from publisher.refusals import OverBudget, OverMaxCost, Refusal, to_failure
 from publisher.submit import check_same_request
 from schemas.domain.clip import Plan, PlannedClip
-from schemas.errors import Category, Charged, Failure
+from schemas.errors import Failure
 from schemas.services.reference_images import ImageOwner, check_stored, stage_image
 from schemas.wire.caller_names import to_shown_id
 from schemas.wire.request import VideoRequest
@@ -90,19 +91,19 @@ async def plan_video(
         warnings=plan.warnings,
         budgets=tuple(shown),
         budget_left_usd=min((cap.left_usd for cap in shown), default=None),
-        refusal=None if known else await _refuse(ctx, staged.request, caller, plan, caps),
+        refusal=None if known else to_failure(await _find_refusal(ctx, staged.request, caller, plan, caps)),
         video_id=to_shown_id(access.jobs_of, known.job_id) if known else None,
         notice=silence.words if silence and not silence.is_fresh else None,
     )
 
 
-async def _refuse(
+async def _find_refusal(
     ctx: PublisherContext, request: VideoRequest, caller: str | None, plan: Plan, caps: Sequence[Cap]
-) -> Failure | None:
+) -> Refusal | None:
     """Return why a worker would not send the first clip now, or why the facade would not take the request in."""
     if not request.allows(plan.price_usd):
         words = f"The video costs ${plan.price_usd:.2f}, which is more than max_cost_usd (${request.max_cost_usd:.2f})"
-        return _refusal(Category.BUDGET, "over_max_cost", words, field="max_cost_usd")
+        return OverMaxCost(words, field="max_cost_usd")
     price = plan.clips[0].price_usd
     full = [cap for cap in caps if price > cap.left_usd]
     if full:
@@ -110,12 +111,5 @@ async def _refuse(
         words = (
             f"A budget has no room for the first clip (${price:.2f}) now; it opens again at {opens_again:%Y-%m-%d} UTC"
         )
-        return _refusal(Category.BUDGET, "budget_exceeded", words)
-    error = await too_many_queued(ctx, request, caller)
-    return _refusal(Category.QUOTA, "too_many_queued", str(error), retryable=True) if error else None
-
-
-def _refusal(
-    category: Category, code: str, words: str, *, field: str | None = None, retryable: bool = False
-) -> Failure:
-    return Failure(category=category, code=code, message=words, charged=Charged.NO, field=field, retryable=retryable)
+        return OverBudget(words)
+    return await too_many_queued(ctx, request, caller)

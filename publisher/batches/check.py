@@ -9,24 +9,13 @@ from publisher.batches.request import Batch, name_request
 from publisher.caps import read_caps
 from publisher.context import PublisherContext
 from publisher.queue_limit import too_many_queued_of_batch
+from publisher.refusals import OverBudget, OverMaxCost, Refusal
 from publisher.webhooks import check_webhook
 from schemas.domain.clip import Plan
-from schemas.errors import Invalid, ReelbusError
+from schemas.errors import Invalid
 from schemas.services.reference_images import ImageOwner, StagedImage, check_stored, stage_image
 from schemas.wire.caller_names import to_stored_id
 from schemas.wire.request import VideoRequest
-
-
-class OverMaxCost(ReelbusError):
-    """The batch would cost more than its caller allows. No job was made."""
-
-    def __init__(self, message: str, *, field: str) -> None:
-        super().__init__(message)
-        self.field = field
-
-
-class OverBudget(ReelbusError):
-    """A budget has no room for the whole batch. No job was made."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +56,7 @@ async def plan_items(ctx: PublisherContext, batch: Batch, caller: str | None) ->
 
 async def find_refusal(
     ctx: PublisherContext, batch: Batch, items: Sequence[PlannedItem], caller: str | None
-) -> ReelbusError | None:
+) -> Refusal | None:
     """Return why a batch of valid requests would be refused now; None if it would be ordered. Raises `Invalid`."""
     for index, item in enumerate(items):
         if not item.request.allows(item.price_usd):

@@ -7,15 +7,15 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from publisher.access import Access
-from publisher.batches.check import OverBudget, OverMaxCost, find_refusal, plan_items, total_usd
+from publisher.batches.check import find_refusal, plan_items, total_usd
 from publisher.batches.order import check_same_batch, find_batch
 from publisher.batches.request import Batch
 from publisher.context import PublisherContext, outline
-from publisher.queue_limit import TooManyQueued
+from publisher.refusals import to_failure
 from schemas.domain.job import Job
 from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
-from schemas.errors import Category, Charged, Failure, ReelbusError
+from schemas.errors import Failure
 from schemas.wire.types import Usd
 
 
@@ -76,7 +76,7 @@ async def plan_batch(ctx: PublisherContext, batch: Batch, access: Access) -> Bat
         billed_seconds=sum(clip.billed_seconds for item in items for clip in item.plan.clips),
         duration_seconds=sum(item.request.duration_seconds for item in items),
         exists=bool(known),
-        refusal=None if known else _to_failure(await find_refusal(ctx, batch, items, access.caller)),
+        refusal=None if known else to_failure(await find_refusal(ctx, batch, items, access.caller)),
         notice=silence.words if silence and not silence.is_fresh else None,
         videos=tuple(
             BatchItemPlan(
@@ -89,24 +89,6 @@ async def plan_batch(ctx: PublisherContext, batch: Batch, access: Access) -> Bat
             )
             for request, item in zip(batch.requests, items, strict=True)
         ),
-    )
-
-
-def _to_failure(refusal: ReelbusError | None) -> Failure | None:
-    if refusal is None:
-        return None
-    category, code = {
-        OverMaxCost: (Category.BUDGET, "over_max_cost"),
-        OverBudget: (Category.BUDGET, "budget_exceeded"),
-        TooManyQueued: (Category.QUOTA, "too_many_queued"),
-    }[type(refusal)]
-    return Failure(
-        category=category,
-        code=code,
-        message=str(refusal),
-        charged=Charged.NO,
-        field=refusal.field if isinstance(refusal, OverMaxCost) else None,
-        retryable=isinstance(refusal, TooManyQueued),
     )
 
 

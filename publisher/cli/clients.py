@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from publisher.access import Access
-from publisher.batches.check import OverBudget, OverMaxCost
 from publisher.batches.order import get_batch, order_batch
 from publisher.batches.request import Batch, BatchRequest
 from publisher.batches.views import BatchPlan, BatchView, plan_batch, view_batch
@@ -21,6 +20,7 @@ from publisher.cli.processes import Child, Program, open_child, open_parent_pipe
 from publisher.compose import open_context
 from publisher.context import PublisherContext, status, view
 from publisher.jobs import JobFilter, Listing, cancel, list_jobs
+from publisher.refusals import OverBudget, OverMaxCost
 from publisher.submit import submit
 from schemas.domain.job import Job
 from schemas.domain.projections import JobView

@@ -14,12 +14,12 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from publisher.access import Forbidden
-from publisher.batches.check import OverBudget, OverMaxCost
 from publisher.facade.auth import Unauthorized
 from publisher.facade.files import NotSatisfiable
 from publisher.facade.hosts import ForeignOrigin, Misdirected
 from publisher.facade.request_body import Overloaded, TooLarge, TooSlow, UnsupportedType
 from publisher.queue_limit import TooManyQueued
+from publisher.refusals import OverBudget, OverMaxCost
 from publisher.replays import PaymentRequired, PaymentView
 from publisher.submit import SubmitUncertain
 from publisher.waiting import Draining, TooManyWaiters

@@ -9,9 +9,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from publisher.access import Access
-from publisher.batches.check import OverBudget, OverMaxCost
 from publisher.context import PublisherContext
-from publisher.films.plan import PreparedFilm, films_of, prepare_film, refusal_of
+from publisher.films.plan import PreparedFilm, films_of, find_refusal, prepare_film
 from publisher.queue_limit import too_many_queued_of_batch
 from schemas.domain.film import Film, FilmState
 from schemas.errors import AlreadyExists, Conflict, Invalid, NotFound, Unavailable
@@ -36,8 +35,8 @@ async def order_film(ctx: PublisherContext, request: FilmRequest, access: Access
         prepared = await _prepare(ctx, request, access.caller)
         if prepared.known and prepared.known.request.revision == request.revision:
             return await _tell(ctx, prepared.known)
-        if failure := await refusal_of(ctx, prepared, access.caller):
-            raise OverMaxCost(failure.message, field=failure.field) if failure.field else OverBudget(failure.message)
+        if refusal := await find_refusal(ctx, prepared):
+            raise refusal
         if erased := [each.scene.name for each in prepared.scenes if each.status == "erased"]:
             words = f"scene {erased[0]} was erased with its prompt: give it another take"
             raise Invalid(words, field="scenes")

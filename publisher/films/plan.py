@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from publisher.access import Access
 from publisher.caps import read_caps
 from publisher.context import PublisherContext
+from publisher.refusals import OverBudget, OverMaxCost, to_failure
 from schemas.domain.clip import Plan
 from schemas.domain.film import Film, SceneJob, cuts_of, has_video, is_free_to_replay, length_s, scene_job_id
 from schemas.domain.job import Job
-from schemas.errors import Category, Charged, Failure, IdReused, Invalid, NotFound
+from schemas.errors import Failure, IdReused, Invalid, NotFound
 from schemas.ports import Films
 from schemas.services.reference_images import ImageOwner, StagedImage, check_stored, stage_image
 from schemas.wire.caller_names import to_shown_id, to_stored_id
@@ -158,7 +159,7 @@ async def plan_film(ctx: PublisherContext, request: FilmRequest, access: Access)
         duration_seconds=length_s(cuts),
         expected_s=max((sum(clip.expected_s for clip in each.plan.clips) for each in fresh), default=0.0),
         warnings=_warnings_of(prepared),
-        refusal=await refusal_of(ctx, prepared, access.caller),
+        refusal=to_failure(await find_refusal(ctx, prepared)),
     )
 
 
@@ -242,12 +243,12 @@ def _with_image_names(request: FilmRequest, staged: list[StagedImage]) -> FilmRe
     return request.model_copy(update={"scenes": scenes, "defaults": defaults})
 
 
-async def refusal_of(ctx: PublisherContext, prepared: PreparedFilm, caller: str | None) -> Failure | None:
+async def find_refusal(ctx: PublisherContext, prepared: PreparedFilm) -> OverMaxCost | OverBudget | None:
     """Return why the film would not be ordered: all of its new scenes must fit, or none is ordered."""
     price_usd, most = prepared.price_usd, prepared.request.max_cost_usd
     if most is not None and price_usd > most:
         words = f"What is new costs ${price_usd:.2f}, which is more than max_cost_usd (${most:.2f})"
-        return _to_refusal("over_max_cost", words, field="max_cost_usd")
+        return OverMaxCost(words, field="max_cost_usd")
     by_job = {each.request.job_id: each.due_usd for each in reversed(prepared.scenes)}
     due_usd = sum(by_job.values(), Decimal(0))
     full = [cap for cap in await read_caps(ctx, prepared.scenes[0].request) if due_usd > cap.left_usd]
@@ -257,11 +258,7 @@ async def refusal_of(ctx: PublisherContext, prepared: PreparedFilm, caller: str 
         f"The film needs ${due_usd:.2f}, and a budget has ${min(cap.left_usd for cap in full):.2f} left; it opens "
         f"again at {max(cap.opens_again for cap in full):%Y-%m-%d} UTC. Nothing was ordered"
     )
-    return _to_refusal("budget_exceeded", words)
-
-
-def _to_refusal(code: str, words: str, *, field: str | None = None) -> Failure:
-    return Failure(category=Category.BUDGET, code=code, message=words, charged=Charged.NO, field=field)
+    return OverBudget(words)
 
 
 def films_of(ctx: PublisherContext) -> Films:

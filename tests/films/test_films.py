@@ -11,12 +11,12 @@ from typing import Any, cast
 import pytest
 
 from publisher.access import Access
-from publisher.batches.check import OverBudget, OverMaxCost
 from publisher.context import QueueLimit
 from publisher.films.orders import cancel_film, find_film, order_film, retake_scene
 from publisher.films.plan import plan_film
 from publisher.purge import purge
 from publisher.queue_limit import TooManyQueued
+from publisher.refusals import OverBudget, OverMaxCost
 from publisher.replays import replay_paid
 from schemas.domain.clip import Plan
 from schemas.domain.film import Film, FilmState
