@@ -10,8 +10,8 @@ from publisher.access import Access
 from publisher.batches.order import BatchUncertain, get_batch, order_batch
 from publisher.batches.request import Batch, parse_batch
 from publisher.batches.views import BatchPlan, BatchView, plan_batch, view_batch
-from publisher.facade.call import Call, ClientDisconnected, check_connected
-from publisher.facade.errors import GONE, error_response
+from publisher.facade.call import Call, check_connected
+from publisher.facade.errors import error_response
 from publisher.facade.middleware import access_of, traceparent_of
 from publisher.facade.request_body import Upload
 from publisher.facade.request_headers import batch_id_of
@@ -39,19 +39,14 @@ async def order(call: Call) -> Response:
             return await _answer(call, batch.batch_id, jobs, access)
     except BatchUncertain as error:
         return error_response(error, status_url=call.state["settings"].facade_url + _path(error.batch_id))
-    except ClientDisconnected:
-        return Response(status_code=GONE)
 
 
 async def plan(call: Call) -> Response:
     """Answer with the plan of the batch in the body. Nothing is written."""
     access = access_of(call)
     access.check("submit")
-    try:
-        async with _read_batch(call) as batch:
-            return json_response(await plan_batch(call.state["ctx"], batch, access))
-    except ClientDisconnected:
-        return Response(status_code=GONE)
+    async with _read_batch(call) as batch:
+        return json_response(await plan_batch(call.state["ctx"], batch, access))
 
 
 async def show(call: Call) -> Response:

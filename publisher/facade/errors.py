@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from publisher.access import Forbidden
 from publisher.facade.auth import Unauthorized
+from publisher.facade.call import ClientDisconnected
 from publisher.facade.files import NotSatisfiable
 from publisher.facade.hosts import ForeignOrigin, Misdirected
 from publisher.facade.request_body import Overloaded, TooLarge, TooSlow, UnsupportedType
@@ -189,7 +190,7 @@ def refusal_json(status: int, words: str) -> bytes:
 
 async def on_error(call: Request, error: Exception) -> Response:
     """Answer an error that reaches Starlette's exception handler."""
-    if isinstance(error, ClientDisconnect):
+    if isinstance(error, ClientDisconnect | ClientDisconnected):
         return Response(status_code=GONE)
     note_refusal(call.scope, error)
     return error_response(error)

@@ -1,6 +1,8 @@
 """The calls about films: plan and order a storyboard, see and cancel a film, and take one of its scenes again."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
@@ -28,24 +30,16 @@ FILM_ANSWERS: tuple[type[BaseModel], ...] = (FilmPlan, FilmView)
 async def plan(call: Call) -> Response:
     """Answer with the price of a storyboard, scene by scene. Nothing is stored."""
     access_of(call).check("submit")
-    with Upload(call.state["uploads"]) as upload:
-        body = await upload.read(call)
-        with await call.state["admission"].acquire() as slot:
-            if slot.queued:
-                await check_connected(call)
-            return json_response(await plan_film(call.state["ctx"], await _read_film(body), access_of(call)))
+    async with _read_film(call) as request:
+        return json_response(await plan_film(call.state["ctx"], request, access_of(call)))
 
 
 async def order(call: Call) -> Response:
     """Order a film. The same storyboard again answers with the same film."""
     ctx, access = call.state["ctx"], access_of(call)
     access.check("submit")
-    with Upload(call.state["uploads"]) as upload:
-        body = await upload.read(call)
-        with await call.state["admission"].acquire() as slot:
-            if slot.queued:
-                await check_connected(call)
-            film = await order_film(ctx, await _read_film(body), access)
+    async with _read_film(call) as request:
+        film = await order_film(ctx, request, access)
     return await _answer(ctx, film, access, status=202)
 
 
@@ -69,9 +63,15 @@ async def retake(call: Call) -> Response:
     return await _answer(ctx, taken, access, status=202)
 
 
-async def _read_film(body: bytes) -> FilmRequest:
-    """Return the storyboard. Raises `Invalid`."""
-    return await asyncio.to_thread(_parse, body)  # an image of megabytes would block the event loop
+@asynccontextmanager
+async def _read_film(call: Call) -> AsyncIterator[FilmRequest]:
+    """Read the storyboard, and hold its room and a slot until the context ends. Raises `Invalid`."""
+    with Upload(call.state["uploads"]) as upload:
+        body = await upload.read(call)
+        with await call.state["admission"].acquire() as slot:
+            if slot.queued:
+                await check_connected(call)
+            yield await asyncio.to_thread(_parse, body)  # an image of megabytes would block the event loop
 
 
 def _parse(body: bytes) -> FilmRequest:

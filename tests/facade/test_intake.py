@@ -75,11 +75,23 @@ async def test_who_got_no_turn_may_ask_again_and_has_no_job(tmp_path: Path, monk
         assert (await door.post(ASYNC)).status_code == 202
 
 
-async def test_nothing_is_made_for_one_who_hung_up_in_the_queue(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        GENERATE,
+        "/api/videos/plan",
+        "/api/videos/batch",
+        "/api/videos/batch/plan",
+        "/api/films",
+        "/api/films/plan",
+        "/v1/videos",
+    ],
+)
+async def test_nothing_is_made_for_one_who_hung_up_in_the_queue(tmp_path: Path, path: str) -> None:
     async with door_to(settings_for(tmp_path, intake_at_once=1)) as door:
         hung_up = asyncio.Event()
         with await door.state["admission"].acquire():
-            call = asyncio.create_task(call_and_hang_up(door, hung_up))
+            call = asyncio.create_task(call_and_hang_up(door, hung_up, path))
             assert not (await asyncio.wait({call}, timeout=0.05))[0]
             hung_up.set()
         assert await call == 499
@@ -122,7 +134,7 @@ async def _jobs(door: Door) -> int:
     return len((await door.desk.jobs.list(JobQuery())).jobs)
 
 
-async def call_and_hang_up(door: Door, hung_up: asyncio.Event) -> int:
+async def call_and_hang_up(door: Door, hung_up: asyncio.Event, path: str = GENERATE) -> int:
     """The status that would be written to a caller who hangs up then."""
     body = json.dumps({"prompt": PROMPT}).encode()
     coming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -139,6 +151,6 @@ async def call_and_hang_up(door: Door, hung_up: asyncio.Event) -> int:
             statuses.append(message["status"])
 
     head = [(b"host", b"localhost"), (b"content-type", b"application/json")]
-    scope = {"type": "http", "method": "POST", "path": GENERATE, "headers": head, "query_string": b""}
+    scope = {"type": "http", "method": "POST", "path": path, "headers": head, "query_string": b""}
     await build_app(door.state)({**scope, "state": dict(door.state)}, receive, send)
     return statuses[0]

@@ -6,8 +6,7 @@ from starlette.responses import Response
 
 from publisher.access import view_for
 from publisher.context import place_of
-from publisher.facade.call import Call, ClientDisconnected, check_connected
-from publisher.facade.errors import GONE
+from publisher.facade.call import Call, check_connected
 from publisher.facade.middleware import access_of, caller_of, traceparent_of
 from publisher.facade.openai_videos.body import read_request, rename_field
 from publisher.facade.openai_videos.repeats import KeylessCall, attempt_of, is_counted
@@ -26,11 +25,7 @@ from schemas.wire.request import VideoRequest
 async def create(call: Call) -> Response:
     """Answer with the job of this call, which may be a call that the client sends again."""
     access_of(call).check("submit")
-    try:
-        job = await _find_or_create(call)
-    except ClientDisconnected:
-        return Response(status_code=GONE)
-    return await video_answer(call, job)
+    return await video_answer(call, await _find_or_create(call))
 
 
 async def video_answer(call: Call, job: Job) -> Response:
