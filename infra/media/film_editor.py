@@ -16,8 +16,6 @@ from typing import Any
 
 import av
 import numpy as np
-import numpy.typing as npt
-from av.container import OutputContainer
 from av.packet import Packet
 
 from infra.atomic_file import write_atomically
@@ -25,17 +23,23 @@ from infra.media.clip import Clip, read_clip
 from infra.media.editor import translate_errors
 from infra.media.look import PIXELS, Look, look_of
 from infra.media.probe import probe_of
-from infra.media.transcode import SAMPLE_RATE_HZ, decode_audio, decode_video, first_frame
+from infra.media.transcode import (
+    SAMPLE_RATE_HZ,
+    X264,
+    Samples,
+    decode_audio,
+    decode_video,
+    encode_blocks,
+    encode_frames,
+    first_frame,
+    to_frame,
+)
 from schemas.ports import Probe, Segment
 
-Samples = npt.NDArray[np.float32]
-
 _FASTSTART = {"movflags": "+faststart"}
-_X264 = {"preset": "fast", "crf": "17", "profile": "high", "threads": "2"}
+_X264 = {**X264, "threads": "2"}
 """A fixed number of threads: with another one the encoder makes other bytes of the same frames."""
-_AUDIO_BITS_PER_S = 192_000
 _BLOCK_SAMPLES = 1024
-_TV = 1
 _BLACK_LUMA, _BLACK_CHROMA = 16, 128
 
 
@@ -57,9 +61,9 @@ def join(segments: Sequence[Segment], *, to: Path, stop: Event) -> Probe:
         raise ValueError("There are no scenes to join.")
     look = look_of(clips[0], first_frame(clips[0]))
     with write_atomically(to) as part, av.open(str(part), "w", format="mp4", options=_FASTSTART) as container:
-        tracks: list[Any] = [_encode_picture(container, look, _scenes_of(segments, clips, look.rate))]
+        tracks: list[Any] = [encode_frames(_show(look, _scenes_of(segments, clips, look.rate)), look, container, _X264)]
         if any(clip.sound for clip in clips):
-            tracks.append(_encode_sound(container, _scenes_of(segments, clips, Fraction(SAMPLE_RATE_HZ))))
+            tracks.append(encode_blocks(_play(_scenes_of(segments, clips, Fraction(SAMPLE_RATE_HZ))), container))
         for packet in heapq.merge(*tracks, key=_decode_time):
             if stop.is_set():
                 raise InterruptedError("the join was stopped")
@@ -129,24 +133,12 @@ def _tick(at_ms: int, rate: Fraction) -> int:
     return ceil(Fraction(at_ms, 1000) * rate - Fraction(1, 2))
 
 
-def _encode_picture(to: OutputContainer, look: Look, scenes: Sequence[_Scene]) -> "Iterator[Packet[Any]]":
-    stream = to.add_stream("libx264", rate=look.rate, options=_X264)
-    stream.width, stream.height, stream.pix_fmt = look.width, look.height, PIXELS
-    codec = stream.codec_context
-    codec.color_range, codec.colorspace = _TV, look.matrix
-    codec.color_primaries, codec.color_trc = look.primaries, look.transfer
-    for number, frame in enumerate(_show(look, scenes)):
-        frame.pts, frame.time_base = number, 1 / look.rate
-        yield from stream.encode(frame)
-    yield from stream.encode(None)
-
-
 def _show(look: Look, scenes: Sequence[_Scene]) -> Iterator[av.VideoFrame]:
     """Yield the frames of the film. During a crossfade the scene before is decoded too."""
     before: Generator[av.VideoFrame, None, None] | None = None
     for scene in scenes:
         begins = Fraction(scene.segment.start_ms - scene.segment.trim_ms, 1000)
-        frames = _as_generator(decode_video(scene.clip, look, scene.ticks, at=begins))
+        frames = decode_video(scene.clip, look, scene.ticks, at=begins)
         for tick in range(scene.ticks.start, scene.alone_until):
             frame, light = next(frames), float(scene.light_at(tick))
             if tick < scene.alone_from and before:
@@ -161,10 +153,6 @@ def _show(look: Look, scenes: Sequence[_Scene]) -> Iterator[av.VideoFrame]:
         before.close()
 
 
-def _as_generator(frames: Iterator[av.VideoFrame]) -> Generator[av.VideoFrame, None, None]:
-    yield from frames
-
-
 def _mix_frames(under: av.VideoFrame, over: av.VideoFrame, share: float) -> av.VideoFrame:
     below, above = under.to_ndarray().astype(np.float32), over.to_ndarray().astype(np.float32)
     mixed = np.rint(below + (above - below) * np.float32(share)).astype(np.uint8)
@@ -177,20 +165,7 @@ def _black_frame(look: Look) -> av.VideoFrame:
     return av.VideoFrame.from_ndarray(picture, format=PIXELS)
 
 
-def _encode_sound(to: OutputContainer, scenes: Sequence[_Scene]) -> "Iterator[Packet[Any]]":
-    stream = to.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="stereo")
-    stream.bit_rate = _AUDIO_BITS_PER_S
-    position = 0
-    for block in _play(scenes):
-        samples = np.ascontiguousarray(np.clip(block, -1, 1).astype(np.float32))
-        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
-        frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE_HZ, position, Fraction(1, SAMPLE_RATE_HZ)
-        position += frame.samples
-        yield from stream.encode(frame)
-    yield from stream.encode(None)
-
-
-def _play(scenes: Sequence[_Scene]) -> Iterator[Samples]:
+def _play(scenes: Sequence[_Scene]) -> Iterator[av.AudioFrame]:
     """Yield the sound of the film in blocks. In a crossfade both scenes keep their power."""
     before: _Sound | None = None
     for scene in scenes:
@@ -202,7 +177,7 @@ def _play(scenes: Sequence[_Scene]) -> Iterator[Samples]:
             if tick < scene.alone_from and before:
                 turn = scene.share_at(ticks) * np.pi / 2
                 block = before.take(len(ticks)) * np.cos(turn) + block * np.sin(turn)
-            yield block
+            yield to_frame(np.clip(block, -1, 1).astype(np.float32))
             tick += len(ticks)
         if before:
             before.close()

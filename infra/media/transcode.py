@@ -4,7 +4,7 @@ Decoding makes clips of any kind alike: sound at one sample rate, in step with i
 rate in one look. Encoding joins clips in the look of the first. Copying is for files that every player already plays.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil
@@ -28,7 +28,7 @@ SAMPLE_RATE_HZ = 48_000
 _BLOCK_SAMPLES = 1024
 _DRIFT_S = Fraction(1, 50)
 """Times of sound are rounded. A larger difference is a gap, or sound that starts late."""
-_X264 = {"preset": "fast", "crf": "17", "profile": "high"}
+X264 = {"preset": "fast", "crf": "17", "profile": "high"}
 _AUDIO_BITS_PER_S = 192_000
 _TV = 1
 _SUPPORTED_PIXELS = frozenset({"yuv420p", "yuvj420p"})
@@ -47,7 +47,7 @@ def decode_audio(clip: Clip, samples: int) -> Iterator[av.AudioFrame]:
         needed = block[:, max(0, at - start) : samples - start]
         if samples > start and needed.shape[1]:
             at += needed.shape[1]
-            yield _frame(needed)
+            yield to_frame(needed)
         if at >= samples:
             return
     yield from _silence(samples - at)
@@ -56,7 +56,7 @@ def decode_audio(clip: Clip, samples: int) -> Iterator[av.AudioFrame]:
 def _silence(samples: int) -> Iterator[av.AudioFrame]:
     while samples > 0:
         length = min(samples, _BLOCK_SAMPLES)
-        yield _frame(np.zeros((2, length), np.float32))
+        yield to_frame(np.zeros((2, length), np.float32))
         samples -= length
 
 
@@ -96,7 +96,8 @@ def _kind_of(frame: av.AudioFrame) -> tuple[str, str, int]:
     return frame.format.name, frame.layout.name, frame.sample_rate
 
 
-def _frame(samples: Samples) -> av.AudioFrame:
+def to_frame(samples: Samples) -> av.AudioFrame:
+    """Return a block of stereo sound as a frame without a time."""
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="stereo")
     frame.sample_rate = SAMPLE_RATE_HZ
     return frame
@@ -108,7 +109,7 @@ def first_frame(clip: Clip) -> av.VideoFrame:
     return frame
 
 
-def decode_video(clip: Clip, look: Look, ticks: range, *, at: Fraction) -> Iterator[av.VideoFrame]:
+def decode_video(clip: Clip, look: Look, ticks: range, *, at: Fraction) -> Generator[av.VideoFrame, None, None]:
     """Yield one frame for each tick of a clip that begins at `at` seconds: what a player shows in the middle of a tick.
 
     A first frame that comes late is shown from the beginning, and the last one is held.
@@ -167,31 +168,52 @@ def _pull_frames(graph: Any) -> Iterator[av.VideoFrame]:
 def encode_picture(clips: Sequence[Clip], to: OutputContainer, length: Fraction) -> "Iterator[Packet[Any]]":
     """Encode exactly as many frames as the length has. The last frame is held if the clips are too short."""
     look = look_of(clips[0], first_frame(clips[0]))
-    stream = to.add_stream("libx264", rate=look.rate, options=_X264)
+    yield from encode_frames(_decode_pictures(clips, look, length), look, to, X264)
+
+
+def _decode_pictures(clips: Sequence[Clip], look: Look, length: Fraction) -> Iterator[av.VideoFrame]:
+    for clip, (start, end) in zip(clips, pairwise(_joints(clips, length)), strict=True):
+        ticks = range(*(ceil(moment * look.rate - Fraction(1, 2)) for moment in (start, end)))
+        yield from decode_video(clip, look, ticks, at=start)
+
+
+def encode_frames(
+    frames: Iterable[av.VideoFrame], look: Look, to: OutputContainer, options: Mapping[str, str]
+) -> "Iterator[Packet[Any]]":
+    """Encode the frames, one after the other, at the rate of the look."""
+    stream = to.add_stream("libx264", rate=look.rate, options=dict(options))
     stream.width, stream.height, stream.pix_fmt = look.width, look.height, PIXELS
     codec = stream.codec_context
     codec.color_range, codec.colorspace = _TV, look.matrix
     codec.color_primaries, codec.color_trc = look.primaries, look.transfer
-    number = 0
-    for clip, (start, end) in zip(clips, pairwise(_joints(clips, length)), strict=True):
-        ticks = range(*(ceil(moment * look.rate - Fraction(1, 2)) for moment in (start, end)))
-        for frame in decode_video(clip, look, ticks, at=start):
-            frame.pts, frame.time_base = number, 1 / look.rate
-            yield from stream.encode(frame)
-            number += 1
+    for number, frame in enumerate(frames):
+        frame.pts, frame.time_base = number, 1 / look.rate
+        yield from stream.encode(frame)
     yield from stream.encode(None)
 
 
 def encode_sound(clips: Sequence[Clip], to: OutputContainer, length: Fraction) -> "Iterator[Packet[Any]]":
     """Encode each clip's sound in step with its picture, cut or filled to the length of the picture."""
-    stream = to.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="stereo")
-    stream.bit_rate = _AUDIO_BITS_PER_S
+    yield from encode_blocks(_decode_sounds(clips, length), to)
+
+
+def _decode_sounds(clips: Sequence[Clip], length: Fraction) -> Iterator[av.AudioFrame]:
     position = 0
     for clip, end in zip(clips, _joints(clips, length)[1:], strict=True):
         for frame in decode_audio(clip, round(end * SAMPLE_RATE_HZ) - position):
-            frame.pts, frame.time_base = position, Fraction(1, SAMPLE_RATE_HZ)
             position += frame.samples
-            yield from stream.encode(frame)
+            yield frame
+
+
+def encode_blocks(blocks: Iterable[av.AudioFrame], to: OutputContainer) -> "Iterator[Packet[Any]]":
+    """Encode the blocks of sound, one after the other."""
+    stream = to.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="stereo")
+    stream.bit_rate = _AUDIO_BITS_PER_S
+    position = 0
+    for block in blocks:
+        block.pts, block.time_base = position, Fraction(1, SAMPLE_RATE_HZ)
+        position += block.samples
+        yield from stream.encode(block)
     yield from stream.encode(None)
 
 

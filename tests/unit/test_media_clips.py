@@ -304,7 +304,7 @@ def test_a_clip_that_is_much_too_short_is_delivered_and_says_so(tmp_path: Path) 
 
 
 def test_a_clip_that_no_encoder_takes_is_delivered_as_it_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.media.transcode._X264", {"preset": "no such preset"})
+    monkeypatch.setattr("infra.media.transcode.X264", {"preset": "no such preset"})
     clip = Film(pixels="yuv444p").write(tmp_path / "a.mp4")
     made = assemble([clip], duration_seconds=2, to=tmp_path / "to.mp4")
     assert made.defect
