@@ -1,6 +1,5 @@
 """A cut takes what was committed without a flush, and leaves what was flushed."""
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -31,21 +30,17 @@ class Log:
         self.data, self.notes = folder / "data", folder / "notes"
         self.data.mkdir()
         self.writer = sqlite3.connect(self.data / DATABASE, isolation_level=None)
-        self.writer.executescript("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (n)")
-        self.note("committed", FULL)
+        self.writer.executescript("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0")
+        self.commit("CREATE TABLE t (n)", FULL)
 
     def insert(self, number: int, synchronous: int) -> None:
-        self.note("committing")
-        self.writer.execute("INSERT INTO t VALUES (?)", (number,))
-        self.note("committed", synchronous)
+        self.commit("INSERT INTO t VALUES (?)", synchronous, number)
 
-    def note(self, what: str, synchronous: int | None = None) -> None:
+    def commit(self, statement: str, synchronous: int, *values: int) -> None:
+        self.writer.execute(statement, values)
         index = read_index(self.copy())
-        words = (synchronous, index.salt.hex(), index.frames) if synchronous is not None else ()
-        if what == "committed" and not self.notes.exists():
-            self.notes.write_text("1\tcommitting\n")
         with self.notes.open("a") as notes:
-            notes.write("\t".join(map(str, (1, what, *words))) + "\n")
+            notes.write(f"1\tcommitting\n1\tcommitted\t{synchronous}\t{index.salt.hex()}\t{index.frames}\n")
 
     def copy(self) -> Path:
         """A look at the index file itself would drop the writer's locks."""
@@ -56,8 +51,6 @@ class Log:
     def cut(self) -> tuple[Loss, list[int]]:
         """The writer is stopped, so its files are taken as they are."""
         disk = self.copy()
-        text = self.notes.read_text().replace(os.fspath(self.data), os.fspath(disk))
-        self.notes.write_text(text)
         loss = cut_power(disk, self.notes, Calm())
         with closing(sqlite3.connect(disk / DATABASE)) as database:
             return loss, [number for (number,) in database.execute("SELECT n FROM t ORDER BY n")]
