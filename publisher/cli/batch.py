@@ -20,7 +20,7 @@ from publisher.cli.clients import JobClient, open_local_pipeline
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import BadInput, Command, Interrupted, NoVideo, WaitExpired
 from publisher.cli.generate import check_target, download
-from publisher.cli.options import FilePath, Seconds, json_option, open_client, open_file, url_option
+from publisher.cli.options import FilePath, Seconds, json_option, open_client, read_file, url_option
 from publisher.cli.output import cost, echo, format_ending
 from publisher.compose import local_file
 from schemas.domain.projections import JobView
@@ -127,14 +127,7 @@ def _make_folder(output: Path) -> None:
 
 def _read_call(file: Path, given: dict[str, Any], url: str | None, output: Path | None) -> _BatchCall:
     """Read the file. Raises `Invalid`, with the line that is wrong."""
-    try:
-        with click.open_file("-", "rb") if str(file) == "-" else open_file(file) as opened:
-            text = opened.read(_FILE_MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise Invalid(f"FILE can't be read: {file}: {reason}", field="FILE") from error
-    if len(text) > _FILE_MAX_BYTES:
-        raise Invalid(f"FILE must have at most {_FILE_MAX_BYTES:,} bytes", field="FILE")
+    text = read_file(str(file), field="FILE", max_bytes=_FILE_MAX_BYTES)
     found = [(number, line) for number, line in enumerate(text.split(b"\n"), 1) if line.strip()]
     requests = [parse_object(line, what=f"line {number}") for number, line in found]
     if not requests:

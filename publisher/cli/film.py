@@ -20,13 +20,13 @@ from publisher.cli.errors import BadInput, Command, Interrupted, NoVideo, WaitEx
 from publisher.cli.generate import check_target
 from publisher.cli.http_client import HttpClient, open_connection
 from publisher.cli.money import pay_option
-from publisher.cli.options import FilePath, Seconds, json_option, open_file, url_option
+from publisher.cli.options import FilePath, Seconds, json_option, read_file, url_option
 from publisher.cli.output import echo
 from publisher.films.orders import find_film, order_film
 from publisher.films.plan import FilmPlan, plan_film
 from publisher.films.view import FilmView, view_film
 from schemas.domain.film import FilmState
-from schemas.errors import Invalid, NotFound, Unavailable
+from schemas.errors import NotFound, Unavailable
 from schemas.wire.film import FilmRequest
 from schemas.wire.validation import parse_object, to_invalid
 
@@ -165,14 +165,7 @@ def film(
 
 def read_storyboard(given: str) -> FilmRequest:
     """Return the storyboard of a file. Raises `Invalid`, which names the field."""
-    try:
-        with click.open_file("-", "rb") if given == "-" else open_file(Path(given)) as file:
-            text = file.read(STORYBOARD_AT_MOST + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise Invalid(f"storyboard can't be read: {given[:300]}: {reason}", field="storyboard") from error
-    if len(text) > STORYBOARD_AT_MOST:
-        raise Invalid(f"storyboard must have at most {STORYBOARD_AT_MOST:,} bytes", field="storyboard")
+    text = read_file(given, field="storyboard", max_bytes=STORYBOARD_AT_MOST)
     try:
         return FilmRequest.model_validate(parse_object(text, what="storyboard"))
     except ValidationError as error:

@@ -121,6 +121,19 @@ def open_file(path: Path) -> BinaryIO:
     return file
 
 
+def read_file(given: str, *, field: str, max_bytes: int) -> bytes:
+    """Return the content of a file, or of stdin for `-`. Raises `Invalid` if it can't be read or is too large."""
+    try:
+        with click.open_file("-", "rb") if given == "-" else open_file(Path(given)) as file:
+            content = file.read(max_bytes + 1)  # a device such as /dev/zero has no end
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise Invalid(f"{field} can't be read: {given[:300]}: {reason}", field=field) from error
+    if len(content) > max_bytes:
+        raise Invalid(f"{field} must have at most {max_bytes:,} bytes", field=field)
+    return content
+
+
 def image(given: str) -> str:
     """Return a reference image: an address unchanged, a file as a data: URL. Raises `Invalid`."""
     if given.startswith("gs://") or is_data_url(given):
@@ -168,15 +181,7 @@ _SCENE_MAX_BYTES = IMAGE_MAX_BYTES
 
 
 def _read_scene(given: str) -> object:
-    try:
-        with click.open_file("-", "rb") if given == "-" else open_file(Path(given)) as file:
-            text = file.read(_SCENE_MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise Invalid(f"scene can't be read: {given[:300]}: {reason}", field="scene") from error
-    if len(text) > _SCENE_MAX_BYTES:
-        raise Invalid(f"scene must have at most {_SCENE_MAX_BYTES:,} bytes", field="scene")
-    return scene(text)
+    return scene(read_file(given, field="scene", max_bytes=_SCENE_MAX_BYTES))
 
 
 _OPTIONS = (
