@@ -15,12 +15,11 @@ from pydantic import ValidationError
 
 from publisher.access import Access
 from publisher.cli.clients import LocalClient, open_local_client, open_local_pipeline
-from publisher.cli.configuration import configuration
 from publisher.cli.errors import BadInput, Command, Interrupted, NoVideo, WaitExpired
 from publisher.cli.generate import check_target
-from publisher.cli.http_client import HttpClient, open_connection
+from publisher.cli.http_client import HttpClient
 from publisher.cli.money import pay_option
-from publisher.cli.options import FilePath, Seconds, json_option, read_file, url_option
+from publisher.cli.options import FilePath, Seconds, json_option, open_facade, read_file, url_option
 from publisher.cli.output import echo
 from publisher.films.orders import find_film, order_film
 from publisher.films.plan import FilmPlan, plan_film
@@ -100,7 +99,7 @@ class HttpFilms:
 async def _open_films(url: str | None, *, works: bool) -> AsyncIterator[FilmClient]:
     """Open the films of a facade, or of this folder; there a worker runs if it `works`."""
     if url is not None:
-        async with open_connection(url, api_key=configuration().api_key.get_secret_value()) as connection:
+        async with open_facade(url) as connection:
             yield HttpFilms(HttpClient(connection))
         return
     async with open_local_pipeline() if works else open_local_client() as local:

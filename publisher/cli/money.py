@@ -17,10 +17,9 @@ from rich.text import Text
 
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import BadInput, Command
-from publisher.cli.http_client import open_connection
 from publisher.cli.http_operator import HttpOperator
 from publisher.cli.operator_clients import Payments
-from publisher.cli.options import build_request, json_option, open_operator, url_option
+from publisher.cli.options import build_request, json_option, open_facade, open_operator, url_option
 from publisher.cli.output import console, echo, format_place
 from publisher.compose import open_planner
 from publisher.dead_letters import PaymentDue, describe
@@ -62,7 +61,7 @@ def plan(as_json: bool, url: str | None, **given: object) -> None:
 
 
 async def _plan(request: VideoRequest, url: str) -> VideoPlan:
-    async with open_connection(url, api_key=configuration().api_key.get_secret_value()) as connection:
+    async with open_facade(url) as connection:
         return await HttpOperator(connection).plan(request)
 
 

@@ -8,12 +8,13 @@ import math
 import os
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 import click
+import httpx
 from pydantic import ValidationError
 
 from publisher.cli.clients import JobClient, open_local_client
@@ -77,6 +78,11 @@ url_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 
+def open_facade(url: str) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+    """Open a connection to the facade at that address, with the key of the settings."""
+    return open_connection(url, api_key=configuration().api_key.get_secret_value())
+
+
 @asynccontextmanager
 async def open_client(url: str | None) -> AsyncIterator[JobClient]:
     """Open a client of the facade at that address; without one, of the stores that the settings name."""
@@ -95,7 +101,7 @@ async def open_operator(url: str | None) -> AsyncIterator[OperatorClient]:
         async with open_context(configuration(), make=False) as ctx:
             yield LocalOperator(ctx)
     else:
-        async with open_connection(url, api_key=configuration().api_key.get_secret_value()) as connection:
+        async with open_facade(url) as connection:
             yield HttpOperator(connection)
 
 

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command, NoVideo
-from publisher.cli.http_client import open_connection, parse, send
-from publisher.cli.options import json_option, url_option
+from publisher.cli.http_client import parse, send
+from publisher.cli.options import json_option, open_facade, url_option
 from publisher.cli.output import console, echo, format_none, moment
 from publisher.compose import open_context
 from publisher.context import PublisherContext
@@ -154,7 +154,7 @@ def _call(model: type[M], url: str, method: str, path: str, **more: Any) -> M:
     """Call the facade at that address, and return its answer."""
 
     async def run() -> M:
-        async with open_connection(url, api_key=configuration().api_key.get_secret_value()) as connection:
+        async with open_facade(url) as connection:
             return parse(model, await send(connection, method, f"/api/webhooks{path}", **more))
 
     return asyncio.run(run())
