@@ -2,7 +2,7 @@
 # that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations into .venv at once would break it
-.PHONY: slow others-clients help demo demo-pythons demo-gcp serve node test test-processes test-gcp deploy-check run-deploy-check soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check clients check generated format clean lock packages browser pictures install-run install-dev install-browser install-bench
+.PHONY: slow help demo demo-pythons demo-gcp serve node test test-processes test-gcp deploy-check run-deploy-check soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check clients check generated format clean lock packages browser pictures install-run install-dev install-browser install-bench install-clients
 BIN := .venv/bin
 # Two or three times as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 # Compiled modules are kept, whatever the environment says: the tests start a process hundreds of times.
@@ -26,10 +26,10 @@ demo-gcp: install-dev ## The demo on Google's emulators, with a wire-level Verte
 serve: install-run ## Facade and worker; port from PORT, data under REELBUS_DATA_DIR
 	@exec $(BIN)/reelbus up
 
-test: install-dev node ## Every kind of behaviour in 3 minutes, on Google's emulators too where the Google Cloud CLI is installed
+test: install-dev node ## Every kind of behaviour in about 3 minutes, on Google's emulators too where the Google Cloud CLI is installed
 	$(PYTEST) -n 6 -m "not slow and not processes" tests
 
-test-processes: install-dev node ## Programs as users start them: command line, Node, examples, power cuts, installation; 3 minutes
+test-processes: install-dev node ## Programs as users start them: command line, Node, examples, power cuts, installation; about 3 minutes
 	$(PYTEST) -m "processes and not slow" tests/chaos tests/cli tests/contract tests/e2e tests/examples tests/fairness tests/films tests/node tests/power tests/python_client tests/setup tests/telemetry tests/worker
 
 test-gcp: install-dev node ## Only the tests on Google's emulators
@@ -53,15 +53,15 @@ pictures: install-browser ## Make the pictures of the console in the README anew
 	@scripts/find-chromium >/dev/null
 	$(BIN)/python -m tests.browser.pictures
 
-clients: others-clients ## The clients of others and the wheel of ours, against a real facade and worker: OpenAI for Python and Node, LiteLLM, MCP, AsyncAPI's parser
+clients: install-clients ## The clients of others and the wheel of ours, against a real facade and worker: OpenAI for Python and Node, LiteLLM, MCP, AsyncAPI's parser
 	CLIENTS=1 $(BIN)/pytest -q -n 4 tests/clients
 
-others-clients: install-dev
+install-clients: install-dev
 	$(BIN)/python -m venv --clear build/clients
 	build/clients/bin/python -m pip install -qq --no-compile --no-deps --only-binary :all: --require-hashes -r requirements/clients.txt
 	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix tests/clients
 
-slow: install-dev node others-clients ## `soak`, `clients` and `mixed-versions` in one run, which takes half of their time: they mostly wait; 6 minutes
+slow: install-dev node install-clients ## `soak`, `clients` and `mixed-versions` in one run, which takes half of their time: they mostly wait; 6 minutes
 	CLIENTS=1 $(ALL_TESTS) -n 6 -m slow $(SERIAL:%=--ignore %) tests
 	$(BIN)/pytest -q -p no:xdist -m slow tests/gcp/test_runbook.py
 
