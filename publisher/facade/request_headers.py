@@ -40,14 +40,8 @@ class _VideoId(Convertor[str]):
         return value
 
 
-class _BatchId(Convertor[str]):
+class _BatchId(_VideoId):
     regex = rf"(?!(?:{'|'.join(sorted(RESERVED_BATCHES))})(?:/|$))[A-Za-z0-9_-]{{1,43}}"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
 
 
 class _LetterId(Convertor[str]):
