@@ -4,7 +4,6 @@ The same command again finds the same film: what was interrupted goes on, and no
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 from publisher.access import Access
 from publisher.cli.clients import LocalClient, open_local_client, open_local_pipeline
 from publisher.cli.errors import BadInput, Command, Interrupted, NoVideo, WaitExpired
-from publisher.cli.generate import check_target
+from publisher.cli.generate import check_target, write_whole
 from publisher.cli.http_client import HttpClient
 from publisher.cli.money import pay_option
 from publisher.cli.options import FilePath, Seconds, json_option, open_facade, read_file, url_option
@@ -241,16 +240,9 @@ def _file_in(target: Path, view: FilmView) -> Path:
 
 
 async def _download(films: FilmClient, view: FilmView, target: Path) -> Path:
-    """Write the film to that file, or into that folder. An older file is replaced once the film is complete."""
+    """Write the film to that file, or into that folder, and return its path."""
     if view.gcs_path is None:
         raise NotFound(f"film {view.film_id} has no file")
     to = _file_in(target, view)
-    part = to.with_name(f".{to.name}.{os.getpid()}.part")
-    try:
-        await films.fetch(view, part)
-        os.replace(part, to)
-    except OSError as error:
-        raise Unavailable(f"{to} can't be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    await write_whole(to, lambda part: films.fetch(view, part))
     return to.absolute()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,21 +53,23 @@ def check_target(output: Path | None) -> None:
 
 
 async def download(client: JobClient, view: JobView, output: Path) -> Path:
-    """Write the video to that file, or into that folder, and return its path.
-
-    An older file of that name is replaced once the video is complete.
-    """
+    """Write the video to that file, or into that folder, and return its path."""
     target = _target_of(view, output)
+    await write_whole(target, lambda part: client.fetch(view, part))
+    return target.absolute()
+
+
+async def write_whole(target: Path, fetch: Callable[[Path], Awaitable[None]]) -> None:
+    """Write a file by `fetch`, which gets another path. An older file is replaced once the new one is complete."""
     folder = target.with_name(_part_name(target.name))
     try:
         folder.mkdir(exist_ok=True)
-        await client.fetch(view, folder / "video")
+        await fetch(folder / "video")
         os.replace(folder / "video", target)
     except OSError as error:
         raise Unavailable(f"{target} can't be written: {error.strerror or error}") from error
     finally:
         _delete(folder)
-    return target.absolute()
 
 
 def _delete(folder: Path) -> None:
