@@ -17,12 +17,11 @@ import pytest
 from infra.adapters import Adapters
 from infra.media.probe import probe
 from schemas.domain.job import Job
-from schemas.ports import COMPLETIONS, JobQuery, Subscription
+from schemas.ports import JobQuery
 from tests.power.cut import Loss
 from tests.power.house import House, Part, house_at
 from tests.power.wal import DATABASE, LOG
 
-EAR = Subscription(name="power-ear", topic=COMPLETIONS)
 ENDS = {"succeeded", "submit_unknown"}
 """A cut between the marker and the model's answer leaves a submit in doubt; then nothing is sent again."""
 NOTES_OF_A_START, NOTES_OF_A_LIFE = 30, 160
@@ -70,20 +69,13 @@ async def test_many_power_cuts(tmp_path: Path, seed: int) -> None:
 async def cut_and_check(house: House, cuts: int) -> list[Loss]:
     """Cut the power so often, look at what is left each time, and let everything end."""
     losses = [await house.live(stop_at=house.random.randint(1, NOTES_OF_A_START), orders=0)]
-    await listen_from_now_on(house)
+    await house.listen()
     for _ in range(cuts - 1):
         losses.append(await house.live(stop_at=house.random.randint(1, NOTES_OF_A_LIFE), orders=2))
         check_what_is_left(house)
     await house.finish()
     await check_the_end(house)
     return losses
-
-
-async def listen_from_now_on(house: House) -> None:
-    """A durable subscription to the completions. Closing the database flushes all of it."""
-    async with Adapters() as adapters:
-        bus = await adapters.bus(f"sqlite://{house.data / DATABASE}")
-        await bus.ensure(EAR)
 
 
 def check_what_is_left(house: House) -> None:
@@ -104,14 +96,11 @@ async def check_the_end(house: House) -> None:
     assert house.orders, "nothing was ordered: this proves nothing"
     assert house.ended == house.promised == house.orders.keys()
     async with Adapters() as adapters:
-        address = f"sqlite://{house.data / DATABASE}"
-        bus, store = await adapters.bus(address), await adapters.jobs(address)
-        page = await store.list(JobQuery(limit=10_000))
-        announced = {attributes["ce-id"] for attributes in await bus.list_waiting(EAR)}
+        page = await (await adapters.jobs(house.address)).list(JobQuery(limit=10_000))
     jobs = {job.job_id: job for job in page.jobs}
     assert jobs.keys() == house.orders.keys()
     assert {job.failure.code if job.failure else str(job.state) for job in jobs.values()} <= ENDS
-    assert announced == {f"{job.job_id}.1.{job.state}" for job in jobs.values()}
+    assert await house.list_announced() == {f"{job.job_id}.1.{job.state}" for job in jobs.values()}
     assert any(job.result for job in jobs.values())
     check_the_bill(house, jobs)
     for job in jobs.values():
