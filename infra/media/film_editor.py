@@ -17,6 +17,7 @@ import numpy as np
 from av.packet import Packet
 
 from infra.atomic_file import write_atomically
+from infra.media.chapters import set_chapters
 from infra.media.clip import read_clip
 from infra.media.editor import translate_errors
 from infra.media.film_sound import play
@@ -60,6 +61,7 @@ def join(segments: Sequence[Segment], *, to: Path, stop: Event) -> Probe:
         tracks: list[Any] = [encode_frames(_show(look, scenes_of(segments, clips, look.rate)), look, container, _X264)]
         if any(clip.sound for clip in clips):
             tracks.append(encode_blocks(play(scenes_of(segments, clips, Fraction(SAMPLE_RATE_HZ))), container))
+        set_chapters(container, segments, look.rate)
         for packet in heapq.merge(*tracks, key=_decode_time):
             if stop.is_set():
                 raise InterruptedError("the join was stopped")

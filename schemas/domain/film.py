@@ -15,6 +15,7 @@ from fractions import Fraction
 from pydantic import Field, ValidationError
 from pydantic_core import to_json
 
+from schemas.domain.film_words import chapter_of
 from schemas.domain.job import Job
 from schemas.domain.object_names import FINALS
 from schemas.domain.states import JobState
@@ -182,6 +183,8 @@ class Cut(Stored):
     """What is left out of its beginning."""
     kind: TransitionKind
     fade_ms: int
+    chapter: str = ""
+    """If it is set, a chapter of this name begins with it."""
 
     @property
     def start_s(self) -> float:
@@ -224,6 +227,7 @@ def cuts_of(film: Film) -> tuple[Cut, ...]:
                 trim_ms=trim_ms,
                 kind=kind,
                 fade_ms=fade_ms,
+                chapter=chapter_of(scene),
             )
         )
     return tuple(cuts)

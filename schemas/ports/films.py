@@ -49,14 +49,16 @@ class Segment:
     """When the film begins to show it. Two segments overlap by the length of a crossfade."""
     kind: TransitionKind = "cut"
     fade_ms: int = 0
+    chapter: str = ""
+    """If it is set, a chapter of this name begins with it."""
 
 
 class FilmEditor(Protocol):
     """Joins the scenes of a film.
 
-    A new adapter must guarantee that the file is as long as the segments say, to the frame; that its sound keeps step
-    with its picture; that the same segments make the same file; and that the memory it needs does not grow with the
-    film. `tests/contract/test_film_editor.py` proves it.
+    A new adapter must guarantee that the file is as long as the segments say, to the frame; that each chapter begins
+    with the first frame of its segment; that its sound keeps step with its picture; that the same segments make the
+    same file; and that the memory it needs does not grow with the film. `tests/contract/test_film_editor.py` proves it.
     """
 
     async def join(self, segments: Sequence[Segment], *, to: Path) -> Probe:

@@ -147,4 +147,5 @@ def _segment_of(cut: Cut, clip: Path) -> Segment:
         start_ms=cut.start_ms,
         kind=cut.kind,
         fade_ms=cut.fade_ms,
+        chapter=cut.chapter,
     )
