@@ -21,6 +21,7 @@ from schemas import SCHEMA_VERSION
 from schemas.domain.job import Job
 from schemas.domain.projections import JobView
 from schemas.wire.completion import Completion
+from schemas.wire.film import FilmRequest
 from schemas.wire.request import CancelRequest, VideoRequest
 
 FOLDER = Path(__file__).parent / "json"
@@ -39,6 +40,7 @@ _CLOSED = {"Outcome", "JobState", "ClipState", "Charged"}
 _EXPORTS = {
     "request": _Export(VideoRequest, "validation"),
     "cancel": _Export(CancelRequest, "validation"),
+    "film": _Export(FilmRequest, "validation"),
     "completion": _Export(Completion, "serialization"),
     "job": _Export(Job, "serialization"),
     "view": _Export(JobView, "serialization"),
@@ -46,7 +48,7 @@ _EXPORTS = {
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """Return the JSON Schema of `request`, `cancel`, `completion`, `job` or `view`."""
+    """Return the JSON Schema of `request`, `cancel`, `film`, `completion`, `job` or `view`."""
     export = _EXPORTS[name]
     head = {"$schema": _DIALECT, "$id": f"urn:reelbus:{name}:v{SCHEMA_VERSION}"}
     schema = export.model.model_json_schema(mode=export.mode)

@@ -5,6 +5,8 @@ import type {
   DeadLetterDone,
   DeadLetters,
   Evidence,
+  FilmPlan,
+  FilmView,
   Health,
   Listing,
   PaymentView,
@@ -17,10 +19,11 @@ import type {
 } from "./types/api.js";
 import type { CancelRequest } from "./types/cancel.js";
 import type { Completion } from "./types/completion.js";
+import type { FilmRequest } from "./types/film.js";
 import type { Scene, VideoRequest } from "./types/request.js";
 import type { Category, Charged, JobView } from "./types/view.js";
 
-export type { CancelRequest, Category, Charged, Completion, JobView, Scene, VideoRequest };
+export type { CancelRequest, Category, Charged, Completion, FilmRequest, JobView, Scene, VideoRequest };
 export type {
   BatchPlan,
   BatchView,
@@ -28,6 +31,8 @@ export type {
   DeadLetterDone,
   DeadLetters,
   Evidence,
+  FilmPlan,
+  FilmView,
   Health,
   Listing,
   PaymentView,
@@ -166,6 +171,26 @@ export type Batch = EitherName<{
   requests: Omit<Order, "job_id" | "jobId">[];
 }>;
 
+/** What a caller gives, with its keys in camelCase or as the HTTP API has them, at every level. */
+type Given<T> = T extends readonly (infer Item)[]
+  ? Given<Item>[]
+  : T extends object
+    ? { [Key in keyof T as Key extends Camel<Key> ? Key : never]: Key extends Own ? T[Key] : Given<T[Key]> } & {
+        [Key in keyof T as Key extends Camel<Key> ? never : Key | Camel<Key>]?: Given<T[Key]>;
+      }
+    : T;
+
+/** Up to 60 scenes that become one video: docs/film.md has its fields. Raise `revision` with each change. */
+export type Storyboard = Given<FilmRequest> & ({ filmId: string } | { film_id: string });
+
+/** A film and its scenes, in the order of the storyboard. */
+export type Film = Named<FilmView>;
+
+export interface FilmOptions extends Signal {
+  /** Gets the film at each look. */
+  listener?: (film: Film) => void;
+}
+
 interface Signal {
   signal?: AbortSignal;
 }
@@ -183,6 +208,23 @@ export interface HttpClient extends Client {
     batchId: string,
     options?: Signal & { listener?: (batch: Named<BatchView>) => void },
   ): Promise<Named<BatchView>>;
+  /**
+   * The finished film: ordered unless it exists, and waited for. The same call again, also in another process, finds the
+   * same film. If it ends without a file, the error has the `film`.
+   */
+  generateFilm(storyboard: Storyboard, options?: FilmOptions): Promise<Film>;
+  /** The price, scene by scene: what is new, and what exists. Nothing is made or written. */
+  planFilm(storyboard: Storyboard, options?: Signal): Promise<Named<FilmPlan>>;
+  /** Orders all new scenes, or none. It is sent again while the facade is away. */
+  orderFilm(storyboard: Storyboard, options?: Signal): Promise<Film>;
+  /** The film as it is. */
+  film(filmId: string, options?: Signal): Promise<Film>;
+  /** The film when it has a file. */
+  waitForFilm(filmId: string, options?: FilmOptions): Promise<Film>;
+  /** No scene is sent any more. What was sent is paid, and kept. */
+  cancelFilm(filmId: string, options?: Signal): Promise<Film>;
+  /** Orders the next revision with another take of one scene; a repeated call pays once. */
+  retakeScene(filmId: string, which: { scene: string; take: number; maxCostUsd?: number } & Signal): Promise<Film>;
   /** What was spent since a day such as `2026-01-31`, or since the month began. */
   spend(which?: { since?: string }, options?: Signal): Promise<Named<SpendReport>>;
   /** What a replay of the job would pay for. */
@@ -268,6 +310,8 @@ export class ReelbusError extends Error {
   /** With the code `payment_due`: what the call would pay. */
   readonly priceUsd?: number;
   readonly payments?: Named<PaymentView>[];
+  /** Of a film that ended without a file: its scenes with their states and errors. What is paid is kept. */
+  readonly film?: Film;
 }
 
 /** The end of a job, as a message or a webhook says it. Either `video` or `error` is set. */

@@ -1,4 +1,4 @@
-import type { Order, OldVideo, Scene } from "./index.js";
+import type { Film, FilmOptions, Order, OldVideo, Scene, Storyboard } from "./index.js";
 
 export { ReelbusError } from "./index.js";
 
@@ -75,5 +75,17 @@ export function generateMultipleSceneVideos(
   projectId?: Project,
   options?: Options & { concurrency?: number },
 ): Promise<SceneResult[]>;
+
+type OldScene = Omit<Storyboard["scenes"][number], "scene" | "referenceImage" | "reference_image"> & {
+  scene?: SceneData | null;
+  referenceImage?: Image;
+  reference_image?: Image;
+};
+
+/** The storyboard of a film. Its scenes, images and project may be as in the functions above. */
+export type FilmData = Omit<Storyboard, "scenes" | "projectId" | "project_id"> &
+  ({ filmId: string } | { film_id: string }) & { scenes: OldScene[]; projectId?: Project; project_id?: Project };
+
+export function generateFilm(storyboard: FilmData, options?: FilmOptions): Promise<Film>;
 
 export function buildVideoPrompt(combinedSceneData: SceneData): string;

@@ -219,6 +219,7 @@ var LABEL_VALUE = pattern(/^[a-z0-9_-]{0,63}$/, "must have at most 63 small lett
 var SNAKE = /^[a-z0-9]+(?:_[a-z0-9]+)+$/;
 var OPAQUE = /* @__PURE__ */ new Set(["labels", "attributes", "body", "scene"]);
 var camelOf = (name) => name.replace(/_([a-z0-9])/g, (_, letter2) => letter2.toUpperCase());
+var snakeOf = (name) => name.replace(/[A-Z]/g, (letter2) => `_${letter2.toLowerCase()}`);
 function withBothNames(value) {
   if (Array.isArray(value)) return value.map(withBothNames);
   if (value === null || typeof value !== "object") return value;
@@ -256,6 +257,14 @@ function withWireNames(given, names) {
     if (wireName === name || (value ?? null) !== null) renamed[wireName] = value;
   }
   return renamed;
+}
+function withApiNames(given) {
+  if (Array.isArray(given)) return given.map(withApiNames);
+  if (given === null || typeof given !== "object" || typeof given.toJSON === "function") return given;
+  const named = withWireNames(given, Object.keys(given).map(snakeOf));
+  return Object.fromEntries(
+    Object.entries(named).map(([name, part]) => [name, OPAQUE.has(name) ? part : withApiNames(part)]),
+  );
 }
 
 var MICROS_PER_SECOND = 1e6;
@@ -911,6 +920,44 @@ function shown({ scene, ...rest }) {
   return { ...Object.fromEntries(facts), ...(scene && { scene: Object.keys(scene) }) };
 }
 
+var WAIT_MS = 6e4;
+var AWAY_AT_MOST_MS = 12e4;
+var PASSING = [502, 503, 504];
+var isAway = (error) => error.code === "unreachable" || PASSING.includes(error.status);
+var RepeatableCalls = class {
+  #caller;
+  #awayAtMostMs;
+  constructor(caller, awayAtMostMs = AWAY_AT_MOST_MS) {
+    this.#caller = caller;
+    this.#awayAtMostMs = awayAtMostMs;
+  }
+  /** The retries of one task: for how long the facade may be away. */
+  patience() {
+    return new Patience(this.#awayAtMostMs);
+  }
+  /** Sends again while `passes` says that an error may pass. Throws any other error, and the reason of an abort. */
+  async send(method, path, { body: body2, signal, patience = this.patience(), passes = isAway }) {
+    for (;;) {
+      try {
+        const answer = await this.once(method, path, { body: body2, signal });
+        patience.heard();
+        return answer;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!passes(error)) throw error;
+        await patience.pause(error, signal, error.retryAfterMs);
+      }
+    }
+  }
+  /** Sends once. Throws a ReelbusError for an answer that is no success. */
+  async once(method, path, { body: body2, signal } = {}) {
+    const answer = await this.#caller.call(method, path, { body: body2, signal, waitMs: WAIT_MS });
+    answered(`${method} ${path}`, { status: answer.status });
+    if (answer.status >= 200 && answer.status < 300 && answer.body) return answer.body;
+    throw refusalOf(answer, null);
+  }
+};
+
 var CHARACTERS_AT_MOST = 28e6;
 var ON_BUS_AT_MOST_BYTES = 7e6;
 var IMAGE_AT_MOST_BYTES = 2e7;
@@ -1117,61 +1164,36 @@ function refuse(key, value) {
 
 var PATH = "/api/videos/batch";
 var KEYS = ["batch_id", "max_cost_usd", "priority", "requests"];
-var WAIT_MS = 6e4;
-var AWAY_AT_MOST_MS = 12e4;
 var LOOK_EVERY_MS = 500;
 var LOOK_EVERY_AT_MOST_MS = 5e3;
-var PASSING = [502, 503, 504];
 var batchIdOf = pattern(/^[A-Za-z0-9_-]{1,43}$/, "must have 1 to 43 letters, digits, hyphens and underscores");
 var Batches = class {
-  #caller;
-  #awayAtMostMs;
-  constructor(caller, awayAtMostMs = AWAY_AT_MOST_MS) {
-    this.#caller = caller;
-    this.#awayAtMostMs = awayAtMostMs;
+  #calls;
+  constructor(caller, awayAtMostMs) {
+    this.#calls = new RepeatableCalls(caller, awayAtMostMs);
   }
   /** The price of the whole batch and of each video, and what would refuse it. Nothing is made or written. */
   async planBatch(batch, { signal } = {}) {
-    return await this.#call("POST", `${PATH}/plan`, bodyOf(batch), signal);
+    return await this.#calls.once("POST", `${PATH}/plan`, { body: bodyOf(batch), signal });
   }
   /** Orders all of its videos, or none. Gives the batch at once: the jobs go on. */
   async orderBatch(batch, { signal } = {}) {
-    return await this.#patiently(new Patience(this.#awayAtMostMs), "POST", PATH, bodyOf(batch), signal);
+    return await this.#calls.send("POST", PATH, { body: bodyOf(batch), signal });
   }
   /** The batch: how many jobs are in each state, and each job. */
   async batch(batchId, { signal } = {}) {
-    return await this.#call("GET", `${PATH}/${batchIdOf("batch_id", batchId)}`, void 0, signal);
+    return await this.#calls.once("GET", `${PATH}/${batchIdOf("batch_id", batchId)}`, { signal });
   }
   /** The batch when all of its jobs have ended. `listener` gets it at each look. */
   async waitForBatch(batchId, { signal, listener = () => {} } = {}) {
     const path = `${PATH}/${batchIdOf("batch_id", batchId)}`;
-    const patience = new Patience(this.#awayAtMostMs);
+    const patience = this.#calls.patience();
     for (let pauseMs = LOOK_EVERY_MS; ; pauseMs = Math.min(pauseMs * 1.1, LOOK_EVERY_AT_MOST_MS)) {
-      const batch = await this.#patiently(patience, "GET", path, void 0, signal);
+      const batch = await this.#calls.send("GET", path, { signal, patience });
       listener(batch);
       if (batch.ended) return batch;
       await sleep(pauseMs, signal);
     }
-  }
-  /** Sends again while no answer comes, or one that says that the facade can't answer now. */
-  async #patiently(patience, method, path, body2, signal) {
-    for (;;) {
-      try {
-        const answer = await this.#call(method, path, body2, signal);
-        patience.heard();
-        return answer;
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (error.code !== "unreachable" && !PASSING.includes(error.status)) throw error;
-        await patience.pause(error, signal, error.retryAfterMs);
-      }
-    }
-  }
-  async #call(method, path, body2, signal) {
-    const answer = await this.#caller.call(method, path, { body: body2, signal, waitMs: WAIT_MS });
-    answered(`${method} ${path}`, { status: answer.status });
-    if (answer.status >= 200 && answer.status < 300 && answer.body) return answer.body;
-    throw refusalOf(answer, null);
   }
 };
 function bodyOf(given) {
@@ -1181,9 +1203,153 @@ function bodyOf(given) {
   return wire({ ...batch, requests });
 }
 
+var FROM_VIEW = [
+  "video_url",
+  "video_id",
+  "prompt",
+  "duration_seconds",
+  "quality",
+  "gcs_path",
+  "state",
+  "poster_url",
+  "width",
+  "height",
+  "aspect_ratio",
+  "resolution",
+  "model",
+  "fallback",
+  "billed_seconds",
+  "cost_usd",
+  "project_id",
+  "scene_index",
+  "labels",
+  "timings",
+];
+var ENDS2 = ["succeeded", "failed", "cancelled", "expired"];
+var hasEnded = (state) => ENDS2.includes(state);
+function videoOfView(view) {
+  if (view.state !== "succeeded") throw failureOf(view.error, view.video_id, { charged: view.charged });
+  if (view.erased_at) throw erased(view.video_id);
+  return told({ ...pick(view, FROM_VIEW), generation_time: view.timings.ended_at });
+}
+function videoOfCompletion(completion) {
+  const { error, ...video } = outcomeOfCompletion(completion, completion.job_id);
+  if (error) throw error;
+  return told(video);
+}
+function outcomeOfCompletion(completion, videoId) {
+  const { state, error, request, timings, erased_at } = completion;
+  if (state !== "succeeded") return { error: failureOf(error, videoId) };
+  if (erased_at) return { error: erased(videoId) };
+  return {
+    ...pick(request ?? {}, FROM_VIEW),
+    ...pick(completion, FROM_VIEW),
+    duration_seconds: request?.duration_seconds ?? completion.duration_seconds,
+    video_id: videoId,
+    generation_time: timings?.ended_at,
+  };
+}
+var videoOfAnswer = (body2) => told(body2);
+function told(video) {
+  uploaded(video);
+  return withBothNames({ ...video, success: true });
+}
+var pick = (from, names) => Object.fromEntries(names.filter((name) => name in from).map((name) => [name, from[name]]));
+
+var PATH2 = "/api/films";
+var LOOK_EVERY_MS2 = 500;
+var LOOK_EVERY_AT_MOST_MS2 = 5e3;
+var HELD_AT_MOST_MS = 12e4;
+var GOES_ON = ["planned", "rendering", "joining"];
+var filmIdOf = pattern(/^[A-Za-z0-9_-]{1,64}$/, "must have 1 to 64 letters, digits, hyphens and underscores");
+var sceneOf = pattern(/^[A-Za-z0-9_-]{1,47}$/, "must have 1 to 47 letters, digits, hyphens and underscores");
+var takeOf = whole(1, 1e3);
+var Films = class extends Batches {
+  #calls;
+  constructor(caller, awayAtMostMs) {
+    super(caller, awayAtMostMs);
+    this.#calls = new RepeatableCalls(caller, awayAtMostMs);
+  }
+  /** The finished film: it is ordered, unless it exists, and waited for. `listener` gets it at each look. */
+  async generateFilm(storyboard, { signal, listener } = {}) {
+    const film = await this.orderFilm(storyboard, { signal });
+    return await this.waitForFilm(film.film_id, { signal, listener, revision: film.revision });
+  }
+  /** The price, scene by scene. Nothing is made or written. */
+  async planFilm(storyboard, { signal } = {}) {
+    return await this.#calls.once("POST", `${PATH2}/plan`, { body: bodyOf2(storyboard), signal });
+  }
+  /** Orders all new scenes, or none. Gives the film at once: it goes on. */
+  async orderFilm(storyboard, { signal } = {}) {
+    return await this.#calls.send("POST", PATH2, { body: bodyOf2(storyboard), signal, passes: mayPass });
+  }
+  /** The film with the state of each scene. */
+  async film(filmId, { signal } = {}) {
+    return await this.#calls.once("GET", pathOf(filmId), { signal });
+  }
+  /** The film when it has a file. `listener` gets it at each look. Throws if it ends without one, or has a new revision. */
+  async waitForFilm(filmId, { signal, listener = () => {}, revision } = {}) {
+    const patience = this.#calls.patience();
+    let heldSince = null;
+    for (let pauseMs = LOOK_EVERY_MS2; ; pauseMs = Math.min(pauseMs * 1.1, LOOK_EVERY_AT_MOST_MS2)) {
+      const film = await this.#calls.send("GET", pathOf(filmId), { signal, patience });
+      if (film.revision !== (revision ?? film.revision)) throw revised(film);
+      revision = film.revision;
+      listener(film);
+      if (film.state === "succeeded") return film;
+      heldSince = film.state === "held" ? (heldSince ?? performance.now()) : null;
+      if (!goesOn(film, performance.now() - heldSince)) throw endOf2(film);
+      await sleep(pauseMs, signal);
+    }
+  }
+  /** Cancels, and gives the film: no scene is sent any more. What was sent is paid, and kept. */
+  async cancelFilm(filmId, { signal } = {}) {
+    return await this.#calls.send("DELETE", pathOf(filmId), { signal });
+  }
+  /** Orders the next revision with another take of one scene. A repeated call pays once. Gives the film at once. */
+  async retakeScene(filmId, { scene, take, maxCostUsd, signal } = {}) {
+    const path = `${pathOf(filmId)}/scenes/${sceneOf("scene", scene)}/retake`;
+    const body2 = wire({ take: takeOf("take", take), max_cost_usd: maxCostUsd });
+    return await this.#calls.send("POST", path, { body: body2, signal, passes: mayPass });
+  }
+};
+function bodyOf2(given) {
+  if (given === null || typeof given !== "object" || Array.isArray(given)) throw invalid("", "must be an object");
+  const storyboard = withApiNames(given);
+  const { film_id, revision, scenes } = storyboard;
+  asked("film", { film_id, revision, scenes: scenes?.length });
+  return wire(storyboard);
+}
+var pathOf = (filmId) => `${PATH2}/${filmIdOf("film_id", filmId)}`;
+var mayPass = (error) => isAway(error) || error.status === 429;
+function goesOn({ state, scenes }, heldMs) {
+  if (state !== "held") return GOES_ON.includes(state);
+  const hasVideos = scenes.every((scene) => scene.state === "succeeded");
+  return hasVideos ? heldMs < HELD_AT_MOST_MS : scenes.some((scene) => !hasEnded(scene.state));
+}
+function endOf2(film) {
+  const message2 = `film ${film.film_id} is ${film.state}`;
+  const reason = film.error ?? { category: "cancelled", code: "cancelled", message: message2, retryable: false };
+  return Object.assign(failureOf(reason, null, { charged: chargedOf(film) }), {
+    film,
+    detail: `${message2}. ${reason.message}`,
+  });
+}
+function chargedOf({ scenes, cost_usd }) {
+  if (scenes.some((scene) => scene.error?.charged === "unknown")) return "unknown";
+  return cost_usd > 0 ? "yes" : "no";
+}
+function revised(film) {
+  const message2 = `film ${film.film_id} is at revision ${film.revision} already`;
+  return Object.assign(
+    new ReelbusError(message2, { category: "conflict", code: "id_reused", charged: chargedOf(film) }),
+    { film },
+  );
+}
+
 var WAIT_MS2 = 6e4;
 var FILTERS = ["project_id"];
-var Operations = class extends Batches {
+var Operations = class extends Films {
   #caller;
   constructor(caller, awayAtMostMs) {
     super(caller, awayAtMostMs);
@@ -1270,7 +1436,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 var KEPT_MS = 30 * 6e4;
 var TOUCH_EVERY_MS = 6e4;
-var LOOK_EVERY_MS2 = 1e3;
+var LOOK_EVERY_MS3 = 1e3;
 var NAME = /^([0-9a-f]{64})\.([0-9a-f-]{36})\.([0-9a-f]{8})\.([0-9]{1,10})\.([0-9]{1,12})$/;
 var HOST = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
 var STARTED_S = Math.round(Date.now() / 1e3 - process.uptime());
@@ -1337,7 +1503,7 @@ var Journal = class {
   /** Finds what ended processes left, and deletes what is too old. */
   #look() {
     const now = performance.now();
-    if (now - this.#lookedAt < LOOK_EVERY_MS2) return;
+    if (now - this.#lookedAt < LOOK_EVERY_MS3) return;
     this.#lookedAt = now;
     this.#left.clear();
     for (const file of readdirSync(this.#folder)) {
@@ -1437,64 +1603,11 @@ function keep(digest, id) {
   if (kept.size > KEPT_AT_MOST) kept.delete(kept.keys().next().value);
 }
 
-var FROM_VIEW = [
-  "video_url",
-  "video_id",
-  "prompt",
-  "duration_seconds",
-  "quality",
-  "gcs_path",
-  "state",
-  "poster_url",
-  "width",
-  "height",
-  "aspect_ratio",
-  "resolution",
-  "model",
-  "fallback",
-  "billed_seconds",
-  "cost_usd",
-  "project_id",
-  "scene_index",
-  "labels",
-  "timings",
-];
-var ENDS2 = ["succeeded", "failed", "cancelled", "expired"];
-var hasEnded = (state) => ENDS2.includes(state);
-function videoOfView(view) {
-  if (view.state !== "succeeded") throw failureOf(view.error, view.video_id, { charged: view.charged });
-  if (view.erased_at) throw erased(view.video_id);
-  return told({ ...pick(view, FROM_VIEW), generation_time: view.timings.ended_at });
-}
-function videoOfCompletion(completion) {
-  const { error, ...video } = outcomeOfCompletion(completion, completion.job_id);
-  if (error) throw error;
-  return told(video);
-}
-function outcomeOfCompletion(completion, videoId) {
-  const { state, error, request, timings, erased_at } = completion;
-  if (state !== "succeeded") return { error: failureOf(error, videoId) };
-  if (erased_at) return { error: erased(videoId) };
-  return {
-    ...pick(request ?? {}, FROM_VIEW),
-    ...pick(completion, FROM_VIEW),
-    duration_seconds: request?.duration_seconds ?? completion.duration_seconds,
-    video_id: videoId,
-    generation_time: timings?.ended_at,
-  };
-}
-var videoOfAnswer = (body2) => told(body2);
-function told(video) {
-  uploaded(video);
-  return withBothNames({ ...video, success: true });
-}
-var pick = (from, names) => Object.fromEntries(names.filter((name) => name in from).map((name) => [name, from[name]]));
-
 var GENERATE = "/api/videos/generate";
 var AWAY_AT_MOST_MS2 = 12e4;
 var LONGEST_ANSWER_MS = 285e3;
 var WAIT_S = 50;
-var LOOK_EVERY_MS3 = 1e3;
+var LOOK_EVERY_MS4 = 1e3;
 var THANKS_MS = 1e4;
 var PASSING3 = [502, 503, 504];
 var RESPOND_ASYNC = "respond-async";
@@ -1532,7 +1645,7 @@ var HttpClient = class extends Operations {
       this.#naming({ videoId: null }, async (known) => {
         const prefer = named ? RESPOND_ASYNC : `${RESPOND_ASYNC}, ${REATTACH}`;
         return await this.#order(order, { prefer }, known, signal).catch((error) => {
-          if (error.videoId !== order.job_id || signal?.aborted || mayPass(error)) throw error;
+          if (error.videoId !== order.job_id || signal?.aborted || mayPass2(error)) throw error;
           return this.status(order.job_id, { signal });
         });
       }),
@@ -1582,7 +1695,7 @@ var HttpClient = class extends Operations {
       const unsent = first && isUnsent(error);
       if (unsent || (first && !error.videoId)) known.videoId = null;
       if (unsent) throw Object.assign(error, { videoId: null });
-      if (!mayPass(error)) throw error;
+      if (!mayPass2(error)) throw error;
       const view = error.videoId && (await this.#found(error.videoId, patience, signal));
       if (view) {
         known.videoId = view.video_id;
@@ -1617,7 +1730,7 @@ var HttpClient = class extends Operations {
       else {
         patience.heard();
         view = value;
-        if (!waitS && !hasEnded(view.state)) await sleep(LOOK_EVERY_MS3, signal);
+        if (!waitS && !hasEnded(view.state)) await sleep(LOOK_EVERY_MS4, signal);
       }
     }
     return view;
@@ -1626,7 +1739,7 @@ var HttpClient = class extends Operations {
   async #bear(error, waitS, patience, signal) {
     signal?.throwIfAborted();
     if (error.field === "wait" && waitS) this.#waitS = waitS >> 1;
-    else if (mayPass(error) || error.status === 429) await patience.pause(error, signal, error.retryAfterMs);
+    else if (mayPass2(error) || error.status === 429) await patience.pause(error, signal, error.retryAfterMs);
     else throw error;
   }
   async #job(method, videoId, signal, waitS = 0) {
@@ -1643,7 +1756,7 @@ var outcomeOf = (promise) =>
     (value) => ({ value }),
     (error) => ({ error: error ?? new Error("thrown without a reason") }),
   );
-function mayPass(error) {
+function mayPass2(error) {
   if (error.code === "unreachable") return true;
   return error.status === 429 ? error.videoId === null : PASSING3.includes(error.status);
 }
@@ -2074,12 +2187,16 @@ var client = null;
 var calls = 0;
 var closing;
 async function made(build, { signal, ...fields } = {}) {
+  return await withClient(signal, async (open) => {
+    const order = await build(signal);
+    return await open().generate({ ...order, ...requestOf(fields) }, { signal });
+  });
+}
+async function withClient(signal, work) {
   clearTimeout(closing);
   calls += 1;
   try {
-    const order = await build(signal);
-    client ??= createClient();
-    return await client.generate({ ...order, ...requestOf(fields) }, { signal });
+    return await work(() => (client ??= createClient()));
   } catch (error) {
     throw signal?.aborted ? error : inOldWords(error);
   } finally {
@@ -2175,6 +2292,21 @@ async function referenceOf(image, signal) {
   if (/^https?:\/\//i.test(text2)) return inlined(await fetchedImage(text2, signal));
   return plainDataUrl(/^[a-z]+:/i.test(text2) ? text2 : `data:;base64,${text2}`) ?? text2;
 }
+async function knownStoryboard(given, signal) {
+  const { project_id, defaults, scenes, ...rest } = withApiNames(given ?? {});
+  const withImage = async (part) =>
+    part?.reference_image ? { ...part, reference_image: await referenceOf(part.reference_image, signal) } : part;
+  const known = async (entry) => {
+    const part = await withImage(entry);
+    return part?.scene ? { ...part, scene: knownPart(part.scene) } : part;
+  };
+  return {
+    ...rest,
+    project_id: projectOf(project_id),
+    defaults: await withImage(defaults),
+    scenes: Array.isArray(scenes) ? await Promise.all(scenes.map(known)) : scenes,
+  };
+}
 function inlined(bytes) {
   const kind = kindOf(bytes);
   if (kind) return `data:${kind};base64,${bytes.toString("base64")}`;
@@ -2243,6 +2375,13 @@ async function generateMultipleSceneVideos(sceneDataArray, imageBase64, projectI
   signal?.throwIfAborted();
   return results;
 }
+async function generateFilm(storyboard, { signal, listener } = {}) {
+  return await withClient(signal, async (open) => {
+    const known = await knownStoryboard(storyboard, signal);
+    const client2 = open();
+    return await (client2.http ?? client2).generateFilm(known, { signal, listener });
+  });
+}
 function buildVideoPrompt(combinedSceneData) {
   try {
     return buildPrompt(knownPart(combinedSceneData));
@@ -2305,6 +2444,7 @@ export {
   buildVideoPrompt,
   callPythonVideoGenerationAPI,
   callVeoAPIAndUploadToGCS,
+  generateFilm,
   generateMultipleSceneVideos,
   generateVideoFromPrompt,
   generateVideoWithVeo,

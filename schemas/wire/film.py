@@ -59,7 +59,7 @@ class Trim(Asked):
 class _SceneFields(Asked):
     """What a scene may ask of its model, as in a request for one video."""
 
-    duration_seconds: WholeNumber | None = Field(default=None, ge=DURATION_MIN_S, le=DURATION_MAX_S)
+    duration_seconds: Annotated[int, Field(ge=DURATION_MIN_S, le=DURATION_MAX_S), AS_WHOLE] | None = None
     quality: Quality | None = None
     negative_prompt: str | None = Field(default=None, max_length=2000)
     style: str | None = Field(default=None, max_length=200)

@@ -31,6 +31,9 @@ async function done({ id, call, args }) {
   if (call in service) return await service[call](...args);
   if (call === "many") return await Promise.allSettled(args.map((order) => client.generate(order))).then(counted);
   const [first, more] = args;
+  if (call === "film with news") {
+    return await client.generateFilm(first, { listener: (film) => say({ id, news: film }), signal });
+  }
   if (call === "onProgress") return await client.onProgress(first, (news) => say({ id, news }), { signal });
   return await client[call](first, { ...more, signal });
 }

@@ -54,7 +54,7 @@ def test_types_that_drifted_are_named(package: Path, tmp_path: Path) -> None:
     here, schemas = tmp_path / "publisher/node", tmp_path / "schemas/json"
     (here / "scripts").mkdir(parents=True)
     schemas.mkdir(parents=True)
-    for name in ("request", "cancel", "completion", "view"):
+    for name in ("request", "cancel", "film", "completion", "view"):
         schema = (package.parents[1] / "schemas/json" / f"{name}.schema.json").read_text()
         text = schema.replace('"reason"', '"cause"') if name == "cancel" else schema
         (schemas / f"{name}.schema.json").write_text(text)
@@ -75,7 +75,7 @@ def test_the_package_holds_what_users_need_and_works_without_google_s_client(pac
     sources = {f"src/{path.name}" for path in (package / "src").iterdir()}
     types = {f"types/{path.name}" for path in (package / "types").iterdir()}
     assert held == SHIPPED | sources | types
-    assert packed["size"] < 80_000
+    assert packed["size"] < 90_000
     (tmp_path / "package.json").write_text('{"type": "module"}')
     _run(
         "npm",

@@ -1,7 +1,11 @@
 // Compiled, never run: what the types promise to callers, and what they refuse.
 
 import { createClient, decodeCompletion, ReelbusError, type Video } from "../../publisher/node/index.js";
-import { generateMultipleSceneVideos, generateVideoWithVeo } from "../../publisher/node/videoGenerationService.js";
+import {
+  generateFilm,
+  generateMultipleSceneVideos,
+  generateVideoWithVeo,
+} from "../../publisher/node/videoGenerationService.js";
 
 export async function uses(): Promise<string[]> {
   const client = createClient("pubsub://acme", {
@@ -43,6 +47,16 @@ export async function uses(): Promise<string[]> {
   const ordered = await http.waitForBatch(batchId, { listener: ({ states }) => console.log(states.queued) });
   // @ts-expect-error: each job of a batch gets its id
   await http.planBatch({ requests: [{ prompt: "A harbour at dawn", jobId: "mine" }] });
+  const transition = { kind: "crossfade" as const, seconds: 0.5 };
+  const scenes = [{ name: "dawn", prompt: "A harbour at dawn", durationSeconds: 8, transition }].slice(0, 1);
+  const film = await http.generateFilm({ filmId: "spring", maxCostUsd: 3, scenes }, { listener: ({ state }) => state });
+  await http.retakeScene(film.filmId, { scene: film.scenes[0].name, take: 2 });
+  // @ts-expect-error: a film has an id
+  await http.planFilm({ scenes });
+  // @ts-expect-error: a key that is not known
+  await http.orderFilm({ filmId: "spring", scenes: [{ name: "dawn", takes: 2 }] });
+  const old = { name: "dawn", scene: { title: "A harbour", sceneNumber: 7 }, referenceImage: new Uint8Array() };
+  if ((await generateFilm({ filmId: "spring", projectId: 42, scenes: [old] })).videoUrl === null) return [];
   if (states.failed || !ordered.ended) return [ordered.videos[0]?.videoUrl ?? ""];
   const page = await client.list({ projectId: "acme" });
   const ended = decodeCompletion({ data: Buffer.from("{}"), attributes: {} });

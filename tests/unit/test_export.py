@@ -12,7 +12,7 @@ from schemas import export
 from tests.unit.test_vectors import FOLDER as VECTORS
 
 CORPUS = Path(__file__).parent.parent / "corpus" / "v1"
-NAMES = ("request", "cancel", "completion", "job")
+NAMES = ("request", "cancel", "film", "completion", "job")
 READ_BY_OTHERS = {"completion", "job", "view"}
 
 

@@ -5,81 +5,54 @@
  * process, and may be sent again while a facade does not answer.
  */
 
-import { refusalOf } from "./call.js";
 import { pattern } from "./fields.js";
-import { asked, answered } from "./log.js";
+import { asked } from "./log.js";
 import { withWireNames } from "./names.js";
-import { Patience, sleep } from "./patience.js";
+import { sleep } from "./patience.js";
+import { RepeatableCalls } from "./repeatable.js";
 import { requestOf } from "./request.js";
 import { wire } from "./wire.js";
 
 const PATH = "/api/videos/batch";
 const KEYS = ["batch_id", "max_cost_usd", "priority", "requests"];
-const WAIT_MS = 60_000;
-const AWAY_AT_MOST_MS = 120_000;
 const LOOK_EVERY_MS = 500;
 const LOOK_EVERY_AT_MOST_MS = 5_000;
-const PASSING = [502, 503, 504];
 
 const batchIdOf = pattern(/^[A-Za-z0-9_-]{1,43}$/, "must have 1 to 43 letters, digits, hyphens and underscores");
 
 /** The calls about batches: the base of the client of one facade. */
 export class Batches {
-  #caller;
-  #awayAtMostMs;
+  #calls;
 
-  constructor(caller, awayAtMostMs = AWAY_AT_MOST_MS) {
-    this.#caller = caller;
-    this.#awayAtMostMs = awayAtMostMs;
+  constructor(caller, awayAtMostMs) {
+    this.#calls = new RepeatableCalls(caller, awayAtMostMs);
   }
 
   /** The price of the whole batch and of each video, and what would refuse it. Nothing is made or written. */
   async planBatch(batch, { signal } = {}) {
-    return await this.#call("POST", `${PATH}/plan`, bodyOf(batch), signal);
+    return await this.#calls.once("POST", `${PATH}/plan`, { body: bodyOf(batch), signal });
   }
 
   /** Orders all of its videos, or none. Gives the batch at once: the jobs go on. */
   async orderBatch(batch, { signal } = {}) {
-    return await this.#patiently(new Patience(this.#awayAtMostMs), "POST", PATH, bodyOf(batch), signal);
+    return await this.#calls.send("POST", PATH, { body: bodyOf(batch), signal });
   }
 
   /** The batch: how many jobs are in each state, and each job. */
   async batch(batchId, { signal } = {}) {
-    return await this.#call("GET", `${PATH}/${batchIdOf("batch_id", batchId)}`, undefined, signal);
+    return await this.#calls.once("GET", `${PATH}/${batchIdOf("batch_id", batchId)}`, { signal });
   }
 
   /** The batch when all of its jobs have ended. `listener` gets it at each look. */
   async waitForBatch(batchId, { signal, listener = () => {} } = {}) {
     const path = `${PATH}/${batchIdOf("batch_id", batchId)}`;
-    const patience = new Patience(this.#awayAtMostMs);
+    const patience = this.#calls.patience();
     for (let pauseMs = LOOK_EVERY_MS; ; pauseMs = Math.min(pauseMs * 1.1, LOOK_EVERY_AT_MOST_MS)) {
-      const batch = await this.#patiently(patience, "GET", path, undefined, signal);
+      const batch = await this.#calls.send("GET", path, { signal, patience });
       listener(batch);
       if (batch.ended) return batch;
       await sleep(pauseMs, signal);
     }
-  }
-
-  /** Sends again while no answer comes, or one that says that the facade can't answer now. */
-  async #patiently(patience, method, path, body, signal) {
-    for (;;) {
-      try {
-        const answer = await this.#call(method, path, body, signal);
-        patience.heard();
-        return answer;
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (error.code !== "unreachable" && !PASSING.includes(error.status)) throw error;
-        await patience.pause(error, signal, error.retryAfterMs);
-      }
-    }
-  }
-
-  async #call(method, path, body, signal) {
-    const answer = await this.#caller.call(method, path, { body, signal, waitMs: WAIT_MS });
-    answered(`${method} ${path}`, { status: answer.status });
-    if (answer.status >= 200 && answer.status < 300 && answer.body) return answer.body;
-    throw refusalOf(answer, null);
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * Replaces `api/services/videoGenerationService.js`: the same six functions, parameters, results and error texts.
+ * Replaces `api/services/videoGenerationService.js`: the same six functions, parameters, results and error texts,
+ * and `generateFilm`.
  * `scripts/bundle.js` writes this module and all that it imports into one file, to be copied there.
  *
  * `REELBUS_URL` is the address of the service: `http://…` (or `PYTHON_API_URL`, as before) or `pubsub://project`. Every
@@ -11,8 +12,8 @@ import { whole } from "./fields.js";
 import { invalid } from "./invalid.js";
 import { withOldNames } from "./names.js";
 import { buildPrompt } from "./scene.js";
-import { inOldWords, inOrder, made } from "./service.js";
-import { fromScene, knownPart, projectOf, referenceOf } from "./storyboard.js";
+import { inOldWords, inOrder, made, withClient } from "./service.js";
+import { fromScene, knownPart, knownStoryboard, projectOf, referenceOf } from "./storyboard.js";
 
 export { ReelbusError } from "./errors.js";
 
@@ -85,6 +86,19 @@ export async function generateMultipleSceneVideos(sceneDataArray, imageBase64, p
   if (signal?.aborted && signal.reason instanceof Error) signal.reason.videoIds = results.map(({ videoId }) => videoId);
   signal?.throwIfAborted();
   return results;
+}
+
+/**
+ * One film of a storyboard: `{filmId, revision, defaults, scenes: [{name, scene, transition, trim, take, …}], …}`, ordered
+ * unless it exists, and waited for. Scenes, images and project are accepted as by the functions above. `listener` gets
+ * the film at each look.
+ */
+export async function generateFilm(storyboard, { signal, listener } = {}) {
+  return await withClient(signal, async (open) => {
+    const known = await knownStoryboard(storyboard, signal);
+    const client = open();
+    return await (client.http ?? client).generateFilm(known, { signal, listener });
+  });
 }
 
 /** The prompt for a scene. */

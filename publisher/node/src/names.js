@@ -12,6 +12,9 @@ const OPAQUE = new Set(["labels", "attributes", "body", "scene"]);
 /** `videoId` for `video_id`. */
 export const camelOf = (name) => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
 
+/** `video_id` for `videoId`. */
+const snakeOf = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
 /** The value with both names of each key, at every level. */
 export function withBothNames(value) {
   if (Array.isArray(value)) return value.map(withBothNames);
@@ -54,4 +57,14 @@ export function withWireNames(given, names) {
     if (wireName === name || (value ?? null) !== null) renamed[wireName] = value;
   }
   return renamed;
+}
+
+/** What a caller gave, with the names of the API at every level. Inside of a `scene` each key stays as it is. */
+export function withApiNames(given) {
+  if (Array.isArray(given)) return given.map(withApiNames);
+  if (given === null || typeof given !== "object" || typeof given.toJSON === "function") return given;
+  const named = withWireNames(given, Object.keys(given).map(snakeOf));
+  return Object.fromEntries(
+    Object.entries(named).map(([name, part]) => [name, OPAQUE.has(name) ? part : withApiNames(part)]),
+  );
 }

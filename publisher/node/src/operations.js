@@ -1,7 +1,7 @@
 /** The calls about price, lists and trouble. Each is one HTTP call: nothing here is sent twice by the package. */
 
-import { Batches } from "./batch.js";
 import { refusalOf } from "./call.js";
+import { Films } from "./film.js";
 import { answered, asked } from "./log.js";
 import { withWireNames } from "./names.js";
 import { jobId, requestOf } from "./request.js";
@@ -11,7 +11,7 @@ const WAIT_MS = 60_000;
 const FILTERS = ["project_id"];
 
 /** The base of the client of one facade. */
-export class Operations extends Batches {
+export class Operations extends Films {
   #caller;
 
   constructor(caller, awayAtMostMs) {

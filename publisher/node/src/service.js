@@ -10,14 +10,20 @@ let client = null;
 let calls = 0;
 let closing;
 
-/** The video of the request that `build` returns. Errors have the texts of the old service. */
+/** The video of the request that `build` returns. */
 export async function made(build, { signal, ...fields } = {}) {
+  return await withClient(signal, async (open) => {
+    const order = await build(signal);
+    return await open().generate({ ...order, ...requestOf(fields) }, { signal });
+  });
+}
+
+/** The result of `work`, which opens the client. Errors have the texts of the old service. */
+export async function withClient(signal, work) {
   clearTimeout(closing);
   calls += 1;
   try {
-    const order = await build(signal);
-    client ??= createClient();
-    return await client.generate({ ...order, ...requestOf(fields) }, { signal });
+    return await work(() => (client ??= createClient()));
   } catch (error) {
     throw signal?.aborted ? error : inOldWords(error);
   } finally {

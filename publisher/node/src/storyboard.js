@@ -7,6 +7,7 @@ import { fetchedImage } from "./fetched.js";
 import { kindOf, plainDataUrl } from "./image.js";
 import { invalid } from "./invalid.js";
 import { answered } from "./log.js";
+import { withApiNames } from "./names.js";
 import { SCENE_KEYS, TEXT_KEYS } from "./scene.js";
 import { lengthOf, SPACES, stripped } from "./text.js";
 
@@ -47,6 +48,23 @@ export async function referenceOf(image, signal) {
   if (/^https?:\/\//i.test(text)) return inlined(await fetchedImage(text, signal));
   // Another value stays as it is: the server has the message for it.
   return plainDataUrl(/^[a-z]+:/i.test(text) ? text : `data:;base64,${text}`) ?? text;
+}
+
+/** The storyboard of a film, whose scenes, images and project may be as old callers give them. */
+export async function knownStoryboard(given, signal) {
+  const { project_id, defaults, scenes, ...rest } = withApiNames(given ?? {});
+  const withImage = async (part) =>
+    part?.reference_image ? { ...part, reference_image: await referenceOf(part.reference_image, signal) } : part;
+  const known = async (entry) => {
+    const part = await withImage(entry);
+    return part?.scene ? { ...part, scene: knownPart(part.scene) } : part;
+  };
+  return {
+    ...rest,
+    project_id: projectOf(project_id),
+    defaults: await withImage(defaults),
+    scenes: Array.isArray(scenes) ? await Promise.all(scenes.map(known)) : scenes,
+  };
 }
 
 function inlined(bytes) {

@@ -1,0 +1,115 @@
+// Generated from the JSON Schema of the same name by scripts/types.js. Do not edit.
+
+/**
+ * The two names that callers use. Settings say which models each one stands for.
+ */
+export type Quality = "fast" | "quality";
+export type AspectRatio = "16:9" | "9:16";
+export type Resolution = "720p" | "1080p" | "4k";
+export type Kind = "cut" | "crossfade" | "fade_black";
+/**
+ * What becomes of a film if a scene has no video. A paid scene is kept in all cases.
+ */
+export type OnSceneFailure = "hold" | "skip" | "fail";
+
+/**
+ * A storyboard: scenes in, one video out.
+ */
+export interface FilmRequest {
+  /**
+   * Idempotency key, chosen by the caller.
+   */
+  film_id: string;
+  /**
+   * Grows with each change.
+   */
+  revision?: number;
+  project_id?: string | null;
+  /**
+   * What is new in this revision may not cost more.
+   */
+  max_cost_usd?: number | null;
+  defaults?: FilmDefaults;
+  /**
+   * @minItems 1
+   * @maxItems 60
+   */
+  scenes: [FilmScene, ...FilmScene[]];
+  on_scene_failure?: OnSceneFailure;
+}
+/**
+ * What all scenes share, unless a scene says otherwise. All scenes have one size.
+ */
+export interface FilmDefaults {
+  duration_seconds?: number | null;
+  quality?: Quality | null;
+  negative_prompt?: string | null;
+  style?: string | null;
+  seed?: number | null;
+  generate_audio?: boolean | null;
+  reference_image?: string | null;
+  model?: string | null;
+  aspect_ratio?: AspectRatio;
+  resolution?: Resolution;
+}
+/**
+ * One scene. Its job is named by what it contains: the same scene is paid for once, wherever it stands.
+ */
+export interface FilmScene {
+  duration_seconds?: number | null;
+  quality?: Quality | null;
+  negative_prompt?: string | null;
+  style?: string | null;
+  seed?: number | null;
+  generate_audio?: boolean | null;
+  reference_image?: string | null;
+  model?: string | null;
+  /**
+   * Unique in the film.
+   */
+  name: string;
+  /**
+   * Prompt and duration are built from it if they are absent.
+   */
+  scene?: Scene | null;
+  prompt?: string | null;
+  /**
+   * Another take is another video, and is paid for.
+   */
+  take?: number;
+  transition?: Transition;
+  trim?: Trim;
+}
+/**
+ * One scene of a storyboard, with the callers' names. Its texts make the prompt of a request without one.
+ */
+export interface Scene {
+  title?: string | null;
+  description?: string | null;
+  visual?: string | null;
+  cameraFlow?: string | null;
+  script?: string | null;
+  backgroundMusic?: string | null;
+  timeStart?: string | number | number | null;
+  timeEnd?: string | number | number | null;
+}
+/**
+ * How a scene follows the one before it.
+ */
+export interface Transition {
+  kind?: Kind;
+  /**
+   * A crossfade shows both scenes for so long; a fade is half of it out, and half of it in.
+   */
+  seconds?: number;
+}
+/**
+ * The part of a scene that the film shows, in seconds of the scene.
+ */
+export interface Trim {
+  start?: number;
+  /**
+   * By default the end of the scene.
+   */
+  end?: number | null;
+}
