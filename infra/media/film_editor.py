@@ -1,26 +1,31 @@
 """The `FilmEditor` of local files: joins scenes with cuts, crossfades and fades, one frame after the other.
 
-At most two clips are open at once, and a frame and a block of sound of each are in memory. Every place in the film is
-computed from its beginning, in whole milliseconds, so that sixty scenes drift no more than one.
+At most two clips are open at once, and a frame and a block of sound of each are in memory. The sound is made first, see
+`infra.media.film_sound`. Every place in the film is computed from its beginning, in whole milliseconds, so that sixty
+scenes drift no more than one.
 """
 
 import asyncio
 import heapq
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Any
 
 import av
 import numpy as np
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
 from infra.atomic_file import write_atomically
 from infra.media.chapters import set_chapters
-from infra.media.clip import read_clip
+from infra.media.clip import Clip, read_clip
+from infra.media.container import open_video, read_packets
 from infra.media.editor import translate_errors
-from infra.media.film_sound import play
+from infra.media.film_sound import FilmMix
 from infra.media.film_timeline import TimedScene, scenes_of
 from infra.media.look import PIXELS, Look, look_of
 from infra.media.probe import probe_of
@@ -28,11 +33,11 @@ from infra.media.transcode import (
     SAMPLE_RATE_HZ,
     X264,
     decode_video,
-    encode_blocks,
     encode_frames,
     first_frame,
 )
-from schemas.ports import Probe, Segment
+from schemas.ports import FilmSound, Probe, Segment
+from schemas.ports.films import AS_LOUD_AS_RECORDED
 
 _FASTSTART = {"movflags": "+faststart"}
 _X264 = {**X264, "threads": "2"}
@@ -43,30 +48,54 @@ _BLACK_LUMA, _BLACK_CHROMA = 16, 128
 class FileFilmEditor:
     """Joins local files. Raises `Invalid` and `LocalDisk`."""
 
-    async def join(self, segments: Sequence[Segment], *, to: Path) -> Probe:
+    async def join(self, segments: Sequence[Segment], *, to: Path, sound: FilmSound = AS_LOUD_AS_RECORDED) -> Probe:
         stop = Event()
         try:
-            return await asyncio.to_thread(translate_errors, join, segments, to=to, stop=stop)
+            return await asyncio.to_thread(translate_errors, join, segments, to=to, sound=sound, stop=stop)
         finally:
             stop.set()  # a worker that stops waits for its threads
 
 
-def join(segments: Sequence[Segment], *, to: Path, stop: Event) -> Probe:
+def join(segments: Sequence[Segment], *, to: Path, sound: FilmSound, stop: Event) -> Probe:
     """Write the film. Raises `NotPlayable` for a file that is certainly no video, and `InterruptedError`."""
     clips = [read_clip(segment.clip) for segment in segments]
     if not clips:
         raise ValueError("There are no scenes to join.")
     look = look_of(clips[0], first_frame(clips[0]))
-    with write_atomically(to) as part, av.open(str(part), "w", format="mp4", options=_FASTSTART) as container:
+    with ExitStack() as stack:
+        heard = _mix(segments, clips, sound, stack, stop)
+        part = stack.enter_context(write_atomically(to))
+        container = stack.enter_context(av.open(str(part), "w", format="mp4", options=_FASTSTART))
         tracks: list[Any] = [encode_frames(_show(look, scenes_of(segments, clips, look.rate)), look, container, _X264)]
-        if any(clip.sound for clip in clips):
-            tracks.append(encode_blocks(play(scenes_of(segments, clips, Fraction(SAMPLE_RATE_HZ))), container))
+        if heard:
+            tracks.append(_copy_sound(heard, container))
         set_chapters(container, segments, look.rate)
         for packet in heapq.merge(*tracks, key=_decode_time):
             if stop.is_set():
                 raise InterruptedError("the join was stopped")
             container.mux(packet)
     return probe_of(read_clip(to))
+
+
+def _mix(
+    segments: Sequence[Segment], clips: Sequence[Clip], sound: FilmSound, stack: ExitStack, stop: Event
+) -> InputContainer | None:
+    """Return the encoded sound, open for as long as the stack; None if no scene has any."""
+    if not any(clip.sound for clip in clips):
+        return None
+    folder = stack.enter_context(TemporaryDirectory(dir=clips[0].path.parent, prefix="sound-"))
+    track = Path(folder) / "sound.mp4"
+    FilmMix(scenes_of(segments, clips, Fraction(SAMPLE_RATE_HZ)), sound, stop).write(track)
+    return stack.enter_context(open_video(track))
+
+
+def _copy_sound(source: InputContainer, to: OutputContainer) -> "Iterator[Packet[Any]]":
+    track = source.streams.audio[0]
+    output = to.add_stream_from_template(track)
+    for packet in read_packets(source, track):
+        if packet.size:
+            packet.stream = output
+            yield packet
 
 
 def _show(look: Look, scenes: Sequence[TimedScene]) -> Iterator[av.VideoFrame]:

@@ -1,22 +1,116 @@
-"""The sound of a film: that of its scenes, mixed in blocks. A block of each scene that is heard is in memory."""
+"""The sound of a film: its scenes made equally loud, mixed, limited and encoded, one block after the other.
 
-from collections.abc import Generator, Iterator, Sequence
+Nothing is kept: each scene is decoded once to be measured, and all of them again for each pass over the film. A pass
+writes the encoded track, and that file is measured. So what is promised holds for what a player hears: loudness within
+a third of a LU, and no true peak above the limit.
+"""
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+from threading import Event
 
 import av
 import numpy as np
 
 from infra.media.clip import Clip
 from infra.media.film_timeline import TimedScene
-from infra.media.transcode import SAMPLE_RATE_HZ, Samples, decode_audio, to_frame
+from infra.media.loudness import Loudness, limit_peaks, measure_file, measure_loudness, to_frames
+from infra.media.transcode import SAMPLE_RATE_HZ, Samples, decode_audio, encode_blocks
+from schemas.ports import FilmSound
 
+SOUND_IS_SILENT_BELOW_LUFS = -60.0
+"""A scene without anything louder is noise, and is not raised. A quiet voice is 20 LU above that."""
+_NEAR_ENOUGH_LU = 0.3
+_MARGIN_DB = 0.3
+"""Peaks that AAC adds: 0.1 to 0.3 dB in music and speech. A film with higher ones needs a second pass."""
+_EXTRA_AT_MOST_DB = 6.0
+"""What the limiter took is added again up to here. Clicks never get as loud as speech, only noisier."""
+_PASSES = 5
+_PASSES_AT_MOST = 8
 _BLOCK_SAMPLES = 1024
 
 
-def play(scenes: Sequence[TimedScene]) -> Iterator[av.AudioFrame]:
+def _missing_lu(found: Loudness, sound: FilmSound) -> float:
+    """Return by how much the sound is too quiet; 0 if nothing can or shall be done about it."""
+    if sound.loudness_lufs is None or found.lufs is None or found.lufs < SOUND_IS_SILENT_BELOW_LUFS:
+        return 0.0
+    return sound.loudness_lufs - found.lufs
+
+
+class FilmMix:
+    """Writes the sound of these scenes."""
+
+    def __init__(self, scenes: Sequence[TimedScene], sound: FilmSound, stop: Event) -> None:
+        self._scenes, self._sound, self._stop = scenes, sound, stop
+
+    def write(self, to: Path) -> None:
+        """Write an MP4 with the sound alone. Raises `InterruptedError`."""
+        factors = [10 ** (self._gain_of(scene) / 20) for scene in self._scenes]
+        gain_db, ceiling_db = 0.0, self._ceiling_db
+        for number in range(1, _PASSES_AT_MOST + 1):
+            self._encode(_play(self._scenes, factors), to, gain_db, ceiling_db)
+            found = measure_file(to)
+            missing, over = _missing_lu(found, self._sound), found.peak_dbtp - self._sound.true_peak_dbtp
+            if over <= 0 and (abs(missing) <= _NEAR_ENOUGH_LU or number >= _PASSES):
+                return
+            # A quiet scene can fall out of the measure at a louder pass, and then the film has leaped: halve the steps.
+            gain_db = min(gain_db + (missing if number == 1 else missing / 2), _EXTRA_AT_MOST_DB)
+            ceiling_db -= over + 0.05 if over > 0 else 0
+
+    @property
+    def _ceiling_db(self) -> float:
+        return self._sound.true_peak_dbtp - _MARGIN_DB
+
+    def _gain_of(self, scene: TimedScene) -> float:
+        """Return the gain in dB that makes a scene as loud as the film shall be, with its peaks limited."""
+        if self._sound.loudness_lufs is None or scene.clip.sound is None:
+            return 0.0
+        found = measure_loudness(to_frames(self._until_stopped(_listen(scene))))
+        gain_db = wanted = _missing_lu(found, self._sound)
+        if not wanted or found.peak_dbtp + wanted <= self._ceiling_db:
+            return wanted
+        for _ in range(_PASSES):
+            frames = to_frames(_amplify(self._until_stopped(_listen(scene)), gain_db))
+            missing = _missing_lu(measure_loudness(limit_peaks(frames, self._ceiling_db)), self._sound)
+            if abs(missing) <= _NEAR_ENOUGH_LU:
+                break
+            gain_db = min(gain_db + missing, wanted + _EXTRA_AT_MOST_DB)
+        return gain_db
+
+    def _encode(self, blocks: Iterable[Samples], to: Path, gain_db: float, ceiling_db: float) -> None:
+        frames = to_frames(_amplify(self._until_stopped(blocks), gain_db))
+        with av.open(str(to), "w", format="mp4") as container:
+            for packet in encode_blocks(limit_peaks(frames, ceiling_db), container):
+                container.mux(packet)
+
+    def _until_stopped(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
+        for block in blocks:
+            if self._stop.is_set():
+                raise InterruptedError("the join was stopped")
+            yield block
+
+
+def _amplify(blocks: Iterable[Samples], gain_db: float) -> Iterator[Samples]:
+    factor = np.float32(10 ** (gain_db / 20))
+    for block in blocks:
+        yield block * factor
+
+
+def _listen(scene: TimedScene) -> Iterator[Samples]:
+    """Yield the sound that the film has of a scene."""
+    sound, missing = _SceneSound(scene), len(scene.ticks)
+    while missing:
+        block = sound.take(min(missing, _BLOCK_SAMPLES))
+        missing -= block.shape[1]
+        yield block
+    sound.close()
+
+
+def _play(scenes: Sequence[TimedScene], factors: Sequence[float]) -> Iterator[Samples]:
     """Yield the sound of the film in blocks. In a crossfade both scenes keep their power."""
     before: _SceneSound | None = None
-    for scene in scenes:
-        sound, tick = _SceneSound(scene), scene.ticks.start
+    for scene, factor in zip(scenes, factors, strict=True):
+        sound, tick = _SceneSound(scene, factor), scene.ticks.start
         while tick < scene.alone_until:
             stop = scene.alone_from if tick < scene.alone_from else scene.alone_until
             ticks = np.arange(tick, min(tick + _BLOCK_SAMPLES, stop))
@@ -24,7 +118,7 @@ def play(scenes: Sequence[TimedScene]) -> Iterator[av.AudioFrame]:
             if tick < scene.alone_from and before:
                 turn = scene.share_at(ticks) * np.pi / 2
                 block = before.take(len(ticks)) * np.cos(turn) + block * np.sin(turn)
-            yield to_frame(np.clip(block, -1, 1).astype(np.float32))
+            yield block.astype(np.float32)
             tick += len(ticks)
         if before:
             before.close()
@@ -36,8 +130,9 @@ def play(scenes: Sequence[TimedScene]) -> Iterator[av.AudioFrame]:
 class _SceneSound:
     """The sound of one scene, as many samples as are asked for."""
 
-    def __init__(self, scene: TimedScene) -> None:
+    def __init__(self, scene: TimedScene, factor: float = 1.0) -> None:
         skipped = scene.segment.trim_ms * SAMPLE_RATE_HZ // 1000
+        self._factor = np.float32(factor)
         self._frames = self._decode(scene.clip, skipped + len(scene.ticks))
         self._held: Samples = np.zeros((2, 0), np.float32)
         while skipped:
@@ -48,7 +143,7 @@ class _SceneSound:
         while self._held.shape[1] < samples:
             self._held = np.concatenate([self._held, next(self._frames)], axis=1)
         taken, self._held = self._held[:, :samples], self._held[:, samples:]
-        return taken
+        return taken * self._factor
 
     def close(self) -> None:
         """Close the file."""

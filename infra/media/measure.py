@@ -5,7 +5,7 @@ whole within 1.5 times the time of decoding (`python -m bench checks`).
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
-from av.filter import Graph
 from PIL import Image, ImageOps
 
 from infra.media.container import decode, open_video, picture_in, read_packets, sounds_in
+from infra.media.filters import FilterChain, new_graph, sound_source
 from schemas.domain.checks import CheckRules, Measures, Span
 
 Luma = npt.NDArray[np.float32]
@@ -105,28 +105,6 @@ class Spans:
         return [(start, stop) for start, stop in joined if stop - start >= least_s - _ROUNDED_S]
 
 
-class FilterChain:
-    """Frames go through a chain of FFmpeg's filters; it is built for the first frame."""
-
-    def __init__(self, graph: Graph, source: Any, filters: Sequence[tuple[str, str]]) -> None:
-        node = source
-        for name, arguments in filters:
-            following = graph.add(name, arguments)
-            node.link_to(following)
-            node = following
-        graph.configure()
-        self._graph = graph
-
-    def push(self, frame: Any) -> Iterator[Any]:
-        """Yield what comes out. None is the end of the stream."""
-        self._graph.push(frame)
-        while True:
-            try:
-                yield self._graph.pull()
-            except (av.BlockingIOError, av.EOFError):
-                return
-
-
 class PictureMeter:
     """Black, frozen and flickering parts, cuts and bars."""
 
@@ -197,7 +175,7 @@ class PictureMeter:
     def _build_chain(self, frame: av.VideoFrame) -> FilterChain:
         scale = _LONG_SIDE / max(frame.width, frame.height)
         width, height = (max(2, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
-        rules, graph = self._rules, _new_graph()
+        rules, graph = self._rules, new_graph()
         source = graph.add_buffer(
             width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
         )
@@ -248,13 +226,8 @@ class SoundMeter:
 
     def add(self, frame: av.AudioFrame) -> None:
         if self._chain is None:
-            graph = _new_graph()
-            source = graph.add_abuffer(
-                sample_rate=frame.sample_rate,
-                format=frame.format.name,
-                layout=frame.layout.name,
-                time_base=frame.time_base,
-            )
+            graph = new_graph()
+            source = sound_source(graph, frame)
             silence = f"n={self._rules.silent_db}dB:d={self._rules.silent_s}"
             filters = [("silencedetect", silence), ("ebur128", "metadata=1:peak=true"), ("abuffersink", "")]
             self._chain, self._origin = FilterChain(graph, source, filters), float(frame.time or 0.0)
@@ -290,12 +263,6 @@ class SoundMeter:
             metadata = dict(frame.metadata)
             self.spans.note(metadata, self._origin)
             self._metadata |= metadata
-
-
-def _new_graph() -> Graph:
-    graph = Graph()
-    graph.threads = 1  # slices of a small picture cost more than they save
-    return graph
 
 
 def compare_with_image(luma: Luma, image: Path) -> float:

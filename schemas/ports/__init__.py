@@ -33,6 +33,7 @@ from schemas.ports.films import (
     FILM_WORKERS,
     FilmEditor,
     Films,
+    FilmSound,
     Segment,
 )
 from schemas.ports.job_store import (
@@ -92,6 +93,7 @@ __all__ = [
     "Editor",
     "FileDeriver",
     "FilmEditor",
+    "FilmSound",
     "Films",
     "Foreign",
     "GenerationDone",

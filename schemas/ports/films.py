@@ -53,15 +53,29 @@ class Segment:
     """If it is set, a chapter of this name begins with it."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilmSound:
+    """What becomes of the sound of the scenes."""
+
+    loudness_lufs: float | None = None
+    """Each scene and the whole film get this integrated loudness; None: scenes stay as loud as they are."""
+    true_peak_dbtp: float = -1.5
+    """No peak of the film is higher."""
+
+
+AS_LOUD_AS_RECORDED = FilmSound()
+
+
 class FilmEditor(Protocol):
     """Joins the scenes of a film.
 
     A new adapter must guarantee that the file is as long as the segments say, to the frame; that each chapter begins
     with the first frame of its segment; that its sound keeps step with its picture; that the same segments make the
-    same file; and that the memory it needs does not grow with the film. `tests/contract/test_film_editor.py` proves it.
+    same file; and that the memory it needs does not grow with the film. `tests/contract/test_film_editor.py` proves it,
+    and `test_film_sound.py` beside it what is heard.
     """
 
-    async def join(self, segments: Sequence[Segment], *, to: Path) -> Probe:
+    async def join(self, segments: Sequence[Segment], *, to: Path, sound: FilmSound = AS_LOUD_AS_RECORDED) -> Probe:
         """Write one faststart MP4 in the size and frame rate of the first clip.
 
         Raises `Invalid` if a file is certainly no video, and `LocalDisk`.
