@@ -30,7 +30,7 @@ _PASSES_AT_MOST = 8
 _BLOCK_SAMPLES = 1024
 
 
-def _missing_lu(found: Loudness, sound: FilmSound) -> float:
+def _gain_to_target(found: Loudness, sound: FilmSound) -> float:
     """Return by how much the sound is too quiet; 0 if nothing can or shall be done about it."""
     if sound.loudness_lufs is None or found.lufs is None or found.lufs < SOUND_IS_SILENT_BELOW_LUFS:
         return 0.0
@@ -42,6 +42,7 @@ class FilmMix:
 
     def __init__(self, scenes: Sequence[TimedScene], sound: FilmSound, stop: Event) -> None:
         self._scenes, self._sound, self._stop = scenes, sound, stop
+        self._ceiling_db = sound.true_peak_dbtp - _MARGIN_DB
 
     def write(self, to: Path) -> None:
         """Write an MP4 with the sound alone. Raises `InterruptedError`."""
@@ -50,28 +51,24 @@ class FilmMix:
         for number in range(1, _PASSES_AT_MOST + 1):
             self._encode(_play(self._scenes, factors), to, gain_db, ceiling_db)
             found = measure_file(to)
-            missing, over = _missing_lu(found, self._sound), found.peak_dbtp - self._sound.true_peak_dbtp
+            missing, over = _gain_to_target(found, self._sound), found.peak_dbtp - self._sound.true_peak_dbtp
             if over <= 0 and (abs(missing) <= _NEAR_ENOUGH_LU or number >= _PASSES):
                 return
             # A quiet scene can fall out of the measure at a louder pass, and then the film has leaped: halve the steps.
             gain_db = min(gain_db + (missing if number == 1 else missing / 2), _EXTRA_AT_MOST_DB)
             ceiling_db -= over + 0.05 if over > 0 else 0
 
-    @property
-    def _ceiling_db(self) -> float:
-        return self._sound.true_peak_dbtp - _MARGIN_DB
-
     def _gain_of(self, scene: TimedScene) -> float:
         """Return the gain in dB that makes a scene as loud as the film shall be, with its peaks limited."""
         if self._sound.loudness_lufs is None or scene.clip.sound is None:
             return 0.0
         found = measure_loudness(to_frames(self._until_stopped(_listen(scene))))
-        gain_db = wanted = _missing_lu(found, self._sound)
+        gain_db = wanted = _gain_to_target(found, self._sound)
         if not wanted or found.peak_dbtp + wanted <= self._ceiling_db:
             return wanted
         for _ in range(_PASSES):
             frames = to_frames(_amplify(self._until_stopped(_listen(scene)), gain_db))
-            missing = _missing_lu(measure_loudness(limit_peaks(frames, self._ceiling_db)), self._sound)
+            missing = _gain_to_target(measure_loudness(limit_peaks(frames, self._ceiling_db)), self._sound)
             if abs(missing) <= _NEAR_ENOUGH_LU:
                 break
             gain_db = min(gain_db + missing, wanted + _EXTRA_AT_MOST_DB)

@@ -12,7 +12,7 @@ def test_the_tone_of_ebu_tech_3341_measures_as_it_says(level_db: float) -> None:
     """A stereo tone of 1 kHz whose peak is -23 dBFS has -23 LUFS (cases 1 and 2 of the document)."""
     found = measure_loudness(to_frames([tone(20, 1000, level_db - 3.01)]))
     assert found.lufs == pytest.approx(level_db, abs=0.1)
-    assert found.peak_dbtp == pytest.approx(level_db, abs=0.1)
+    assert found.peak_dbtp == pytest.approx(level_db, abs=0.2)
 
 
 @pytest.mark.parametrize("sound", [np.zeros((2, 48_000), np.float32), noise(1, -90)])
