@@ -23,6 +23,7 @@ from schemas.wire.message import REQUESTED
 from subscriber.announce import announce
 from subscriber.context import WorkerContext
 from subscriber.fairness import may_park
+from subscriber.film_retention import erase_old_films
 from subscriber.retention import Retention, eraser_of
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Report:
     swept: int = 0
     erased: int = 0
     work_deleted: int = 0
+    films_erased: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +60,7 @@ async def retain(retention: Retention, report: Report, *, dry_run: bool = False)
     """Erase one portion of what is old enough."""
     report.erased += await retention.erase(dry_run=dry_run)
     report.work_deleted += await retention.empty(dry_run=dry_run)
+    report.films_erased += await erase_old_films(retention.ctx, retention.rules.job, dry_run=dry_run)
 
 
 async def reconcile(ctx: WorkerContext, *, known: Known | None = None, dry_run: bool = False) -> Report:

@@ -3,22 +3,30 @@
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from infra.cursor import Position, decode_position, encode_cursor
 from infra.embedded.database import Database
 from infra.embedded.jobs import milliseconds
+from infra.film_listing import CURSOR_ORDER, check_limit, film_or_warning
 from schemas.domain.film import Film, film_of_record, record_of
 from schemas.errors import AlreadyExists, Conflict
+from schemas.ports import FilmPage, FilmQuery
 
 _CREATE = """
-    INSERT INTO films (state, next_check_at, record, film_id, revision)
-    VALUES (?, ?, ?, ?, 1) ON CONFLICT (film_id) DO NOTHING
+    INSERT INTO films
+        (state, project_id, caller, created_at, next_check_at, retention_start, record, film_id, revision)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (film_id) DO NOTHING
 """
 _SAVE = """
-    UPDATE films SET state = ?, next_check_at = ?, record = ?, revision = revision + 1
+    UPDATE films SET state = ?, project_id = ?, caller = ?, created_at = ?, next_check_at = ?, retention_start = ?,
+        record = ?, revision = revision + 1
     WHERE film_id = ? AND CAST(revision AS TEXT) = ? RETURNING revision
 """
 _DUE = "SELECT film_id FROM films WHERE next_check_at <= ? ORDER BY next_check_at LIMIT ?"
+_KEPT = "SELECT film_id FROM films WHERE retention_start < ? ORDER BY retention_start LIMIT ?"
+_ORDER = "ORDER BY created_at DESC, film_id LIMIT ?"
 
 
 class SqliteFilms:
@@ -54,9 +62,49 @@ class SqliteFilms:
 
     async def due(self, now: datetime, *, limit: int) -> Sequence[str]:
         values = (milliseconds(now), limit)
-        return await self._database.read(lambda connection: [row[0] for row in connection.execute(_DUE, values)])
+        return await self._database.read(partial(_ids, sql=_DUE, values=values))
+
+    async def list(self, query: FilmQuery) -> FilmPage:
+        return await self._database.read(partial(_list, query=query))
+
+    async def list_ended_before(self, moment: datetime, *, limit: int) -> Sequence[str]:
+        return await self._database.read(partial(_ids, sql=_KEPT, values=(milliseconds(moment), limit)))
+
+
+def _ids(connection: sqlite3.Connection, sql: str, values: tuple[int, int]) -> list[str]:
+    return [row[0] for row in connection.execute(sql, values)]
+
+
+def _list(connection: sqlite3.Connection, query: FilmQuery) -> FilmPage:
+    check_limit(query.limit)
+    conditions: dict[str, tuple[Any, ...]] = {"1 = 1": ()}
+    for name in ("state", "project_id", "caller"):
+        if (wanted := getattr(query, name)) is not None:
+            conditions[f"{name} = ?"] = (str(wanted),)
+    if position := decode_position(query.cursor, CURSOR_ORDER):
+        at = position.at_ms
+        conditions["created_at <= ? AND (created_at < ? OR film_id > ?)"] = (at, at, position.job_id)
+    where = " AND ".join(f"({condition})" for condition in conditions)
+    sql = f"SELECT film_id, created_at, record, revision FROM films WHERE {where} {_ORDER}"
+    values = (*(value for given in conditions.values() for value in given), query.limit + 1)
+    rows = connection.execute(sql, values).fetchall()
+    page = rows[: query.limit]
+    cursor = None
+    if len(rows) > len(page):
+        cursor = encode_cursor(Position(order=CURSOR_ORDER, at_ms=page[-1][1], job_id=page[-1][0]))
+    return FilmPage(
+        films=[film for row in page if (film := film_or_warning(row[0], row[2], str(row[3])))], cursor=cursor
+    )
 
 
 def _columns(film: Film) -> tuple[Any, ...]:
-    next_check_at = milliseconds(film.next_check_at) if film.next_check_at else None
-    return (film.state.value, next_check_at, record_of(film), film.film_id)
+    return (
+        film.state.value,
+        film.request.project_id,
+        film.caller,
+        milliseconds(film.created_at),
+        milliseconds(film.next_check_at) if film.next_check_at else None,
+        milliseconds(film.retention_start) if film.retention_start else None,
+        record_of(film),
+        film.film_id,
+    )

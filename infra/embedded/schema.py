@@ -147,10 +147,20 @@ _BESIDE = (
     """CREATE TABLE IF NOT EXISTS films (
         film_id TEXT PRIMARY KEY,
         state TEXT NOT NULL,
+        project_id TEXT,
+        caller TEXT,
+        created_at INTEGER NOT NULL,     -- ms
         next_check_at INTEGER,           -- ms; null: nothing goes on by itself
+        retention_start INTEGER,              -- ms; null: it has not ended, or is erased
         revision INTEGER NOT NULL,
         record TEXT NOT NULL
     )""",
+    "CREATE INDEX IF NOT EXISTS films_by_age ON films (created_at DESC, film_id)",
+    "CREATE INDEX IF NOT EXISTS films_by_state ON films (state, created_at DESC, film_id)",
+    "CREATE INDEX IF NOT EXISTS films_by_project ON films (project_id, created_at DESC, film_id)"
+    " WHERE project_id IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS films_by_caller ON films (caller, created_at DESC, film_id) WHERE caller IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS films_by_end ON films (retention_start) WHERE retention_start IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS films_by_due ON films (next_check_at) WHERE next_check_at IS NOT NULL",
 )
 

@@ -97,6 +97,7 @@ COMMANDS = {
     "generate": ("publisher.cli.generate:generate", "Make a video from a prompt or a scene, and wait for it."),
     "batch": ("publisher.cli.batch:batch", "Make the videos of a JSONL file, and wait for them."),
     "film": ("publisher.cli.film:film", "Make one film of up to 60 scenes: the price first, then the film."),
+    "films": ("publisher.cli.films:list_films_command", "List films, the newest first."),
     "status": ("publisher.cli.jobs:status", "Show the state of a job."),
     "list": ("publisher.cli.jobs:list_videos", "List jobs, the newest first."),
     "watch": ("publisher.cli.watch:watch", "Show jobs as they change, until Ctrl-C."),
@@ -106,7 +107,7 @@ COMMANDS = {
     "plan": ("publisher.cli.money:plan", "Show clips, billed seconds and price of a video, without making it."),
     "replay": ("publisher.cli.jobs:replay", "Queue a job that ended without a video again."),
     "resolve": ("publisher.cli.resolve:resolve", "Resolve a clip whose charge is unknown."),
-    "purge": ("publisher.cli.operator:purge", "Erase prompts, images and videos of ended jobs."),
+    "purge": ("publisher.cli.operator:purge", "Erase prompts, images and videos of ended jobs and films."),
     "backup": (
         "publisher.cli.operator:backup",
         "Copy jobs, messages and videos of the embedded default to a new folder TO.",

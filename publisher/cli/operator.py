@@ -131,32 +131,43 @@ class _Age(click.ParamType[timedelta]):
 
 @click.command(cls=Command)
 @click.argument("job_ids", metavar="[ID]...", nargs=-1)
-@click.option("--project", "project_id", metavar="ID", help="All ended jobs of this project.")
 @click.option(
-    "--caller", metavar="NAME", help="All ended jobs of this caller with a key, or those that are named by its own ids."
+    "--film", "film_ids", multiple=True, metavar="ID", help="This film, with the jobs of its scenes. May be repeated."
 )
-@click.option("--older-than", type=_Age(), metavar="AGE", help="All jobs that ended so long ago, e.g. 30d or 12h.")
+@click.option("--project", "project_id", metavar="ID", help="All ended jobs and films of this project.")
+@click.option(
+    "--caller",
+    metavar="NAME",
+    help="All ended jobs and films of this caller with a key, or those that are named by its own ids.",
+)
+@click.option(
+    "--older-than", type=_Age(), metavar="AGE", help="All jobs and films that ended so long ago, e.g. 30d or 12h."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be erased, and erase nothing.")
 @json_option
-def purge(job_ids: tuple[str, ...], as_json: bool, dry_run: bool, **which: Unpack[_Which]) -> None:
-    """Erase prompts, images and videos of ended jobs.
+def purge(
+    job_ids: tuple[str, ...], film_ids: tuple[str, ...], as_json: bool, dry_run: bool, **which: Unpack[_Which]
+) -> None:
+    """Erase prompts, images and videos of ended jobs, and storyboards and files of ended films.
 
     A job's kind, its ending and its cost stay stored, so that a repeat of its request never pays again. Erased data
     can't be restored, and completions that were published before stay published.
     """
     conditions = which["project_id"] or which["older_than"]
-    if conditions if job_ids else not (conditions or which["caller"]):
-        raise Invalid("give either ids of jobs, or --project, --older-than or both, or --caller")
-    report = asyncio.run(_purge(job_ids, which, dry_run))
+    if conditions if job_ids or film_ids else not (conditions or which["caller"]):
+        raise Invalid("give either ids of jobs, or --project, --older-than or both, or --caller, or --film")
+    report = asyncio.run(_purge(job_ids, film_ids, which, dry_run))
     echo(report.model_dump_json() if as_json else _words(report))
     if job_ids and report.kept:
         raise Conflict(f"{len(report.kept)} of {len(set(job_ids))} jobs can't be erased")
+    if film_ids and (report.kept_films or report.kept):
+        raise Conflict("not all of these films and their scenes can be erased")
 
 
-async def _purge(job_ids: tuple[str, ...], which: _Which, dry_run: bool) -> Purge:
+async def _purge(job_ids: tuple[str, ...], film_ids: tuple[str, ...], which: _Which, dry_run: bool) -> Purge:
     async with open_context(configuration(), make=False) as ctx:
-        if job_ids:
-            return await purge_jobs(ctx, job_ids, caller=which["caller"], dry_run=dry_run)
+        if job_ids or film_ids:
+            return await purge_jobs(ctx, job_ids, film_ids=film_ids, caller=which["caller"], dry_run=dry_run)
         return await purge_old(ctx, **which, dry_run=dry_run)
 
 
@@ -168,9 +179,15 @@ def _words(report: Purge) -> str:
         for job_id in report.unfinished
     ]
     lines += [f"{kept.job_id} is kept: {kept.reason}" for kept in report.kept]
+    lines += [f"film {film_id} {verb}" for film_id in report.erased_films]
+    lines += [
+        f"film {film_id}: some of its files could not be deleted now; a worker continues"
+        for film_id in report.unfinished_films
+    ]
+    lines += [f"film {kept.film_id} is kept: {kept.reason}" for kept in report.kept_films]
     lines += [
         f"film {film_id} was joined from such a job: generated-videos/film_{film_id}-*.mp4 may still show it; "
-        "delete these files yourself"
+        f"reelbus purge --film {film_id} deletes these files"
         for film_id in report.films
     ]
     return "\n".join(lines) or format_none("jobs", configuration().jobs_url)

@@ -10,6 +10,7 @@ from publisher.facade.openapi_parts import (
     Parameter,
     error_answer,
 )
+from schemas.domain.film import FilmState
 from schemas.wire.film import FILM_ID_PATTERN
 
 _ALWAYS = {500: FAILED, 503: UNAVAILABLE}
@@ -27,11 +28,52 @@ _TOO_DEAR = error_answer(
     "call this facade, its key lacks the scope, or the call comes from a foreign web page."
 )
 _INVALID = error_answer("Invalid storyboard; `error.field` names the field.")
-_ERASED = error_answer("The image of a scene was erased.")
+_ERASED = error_answer("The film was erased, or the image of a scene.")
 _REUSED = error_answer("The revision is older than the film's, or is another storyboard.")
 _QUEUED = error_answer("Too many jobs of this caller are queued.", "Retry-After")
 
 FILM_OPERATIONS = (
+    Operation(
+        method="get",
+        path="/api/films",
+        name="listFilms",
+        summary="List films, the newest first.",
+        guarded=True,
+        scopes=("read", "operate"),
+        parameters=(
+            Parameter(
+                name="state",
+                place="query",
+                words="Only films in this state.",
+                schema={"enum": [str(state) for state in FilmState]},
+            ),
+            Parameter(
+                name="project_id",
+                place="query",
+                words="Only films of this project.",
+                schema={"minLength": 1, "maxLength": 128},
+            ),
+            Parameter(
+                name="caller",
+                place="query",
+                words="Only films of this caller; with the scope `operate`.",
+                schema={"minLength": 1, "maxLength": 320},
+            ),
+            Parameter(name="cursor", place="query", words="`next_cursor` of the page before."),
+            Parameter(
+                name="limit",
+                place="query",
+                words="Films on a page.",
+                schema={"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+            ),
+        ),
+        answers={
+            200: Answer(words="A page. It may be short though `next_cursor` names a next one.", model="FilmListing"),
+            400: error_answer("A filter is invalid."),
+            **REFUSED,
+            **_ALWAYS,
+        },
+    ),
     Operation(
         method="post",
         path="/api/films/plan",
@@ -94,6 +136,35 @@ FILM_OPERATIONS = (
             200: Answer(words="The film.", model="FilmView"),
             404: _NO_FILM,
             409: error_answer("The film changed too often during the call."),
+            **REFUSED,
+            **_ALWAYS,
+        },
+    ),
+    Operation(
+        method="get",
+        path="/api/films/{film_id}/erase",
+        name="mayEraseFilm",
+        summary="Whether the film can be erased now.",
+        guarded=True,
+        scopes=("operate",),
+        parameters=(_FILM_ID,),
+        answers={200: Answer(words="The answer.", model="ErasePreview"), 404: _NO_FILM, **REFUSED, **_ALWAYS},
+    ),
+    Operation(
+        method="post",
+        path="/api/films/{film_id}/erase",
+        name="eraseFilm",
+        summary="Erase the storyboard and the files of an ended film, with the jobs of its scenes.",
+        guarded=True,
+        scopes=("operate",),
+        takes="EraseRequest",
+        parameters=(_FILM_ID,),
+        answers={
+            200: Answer(words="What was erased.", model="Purge"),
+            400: error_answer("The film can't be erased yet, or the body is invalid."),
+            404: _NO_FILM,
+            409: error_answer("The film changed too often during the call."),
+            **BODY_REFUSED,
             **REFUSED,
             **_ALWAYS,
         },

@@ -11,20 +11,27 @@ from publisher.access import Access
 from publisher.context import PublisherContext
 from publisher.facade.call import Call, check_connected
 from publisher.facade.errors import public_failure
-from publisher.facade.json_body import FilmRetakeRequest, read_body
+from publisher.facade.json_body import EraseRequest, FilmRetakeRequest, read_body
 from publisher.facade.middleware import access_of
+from publisher.facade.operator import ErasePreview
 from publisher.facade.request_body import Upload
 from publisher.facade.request_headers import RESERVED_FILMS
 from publisher.facade.responses import RETRY_AFTER_S, json_response
+from publisher.facade.routes import check_parameters, whole_number
+from publisher.films.listing import FilmFilter, FilmListing, list_films
 from publisher.films.orders import cancel_film, find_film, order_film, retake_scene
 from publisher.films.plan import FilmPlan, plan_film
 from publisher.films.view import FilmView, view_film
+from publisher.jobs import LIMIT_MAX
+from publisher.purge import purge
 from schemas.domain.film import Film
+from schemas.domain.film_tombstone import film_erasure_blocker
 from schemas.errors import Invalid
 from schemas.wire.film import FilmRequest
 from schemas.wire.validation import parse_object, to_invalid
 
-FILM_ANSWERS: tuple[type[BaseModel], ...] = (FilmPlan, FilmView)
+FILM_ANSWERS: tuple[type[BaseModel], ...] = (FilmPlan, FilmView, FilmListing)
+_FILTERS = frozenset({"state", "project_id", "caller", "cursor", "limit"})
 
 
 async def plan(call: Call) -> Response:
@@ -32,6 +39,27 @@ async def plan(call: Call) -> Response:
     access_of(call).check("submit")
     async with _read_film(call) as request:
         return json_response(await plan_film(call.state["ctx"], request, access_of(call)))
+
+
+async def list_or_order(call: Call) -> Response:
+    """List films, or order one. Both have one route, so that a 405 names both methods."""
+    return await (order if call.method == "POST" else list_all)(call)
+
+
+async def list_all(call: Call) -> Response:
+    """Answer with a page of films, the newest first."""
+    access, query = access_of(call), call.query_params
+    access.check("read", "operate")
+    check_parameters(call, _FILTERS)
+    if "caller" in query:
+        access.check("operate")
+    named = {name: query.get(name) for name in ("state", "project_id", "cursor")}
+    limit = whole_number(call, "limit", 1, LIMIT_MAX, default=50)
+    listing = await list_films(
+        call.state["ctx"], FilmFilter(**named, films_of=query.get("caller"), limit=limit), access
+    )
+    films = [film.model_copy(update={"error": public_failure(film.error)}) for film in listing.films]
+    return json_response(listing.model_copy(update={"films": films}))
 
 
 async def order(call: Call) -> Response:
@@ -50,6 +78,21 @@ async def one(call: Call) -> Response:
     access.check("submit" if is_cancel else "read", "operate")
     film = await find_film(ctx, call.path_params["film_id"], access)
     return await _answer(ctx, await cancel_film(ctx, film) if is_cancel else film, access)
+
+
+async def erase(call: Call) -> Response:
+    """Say whether the film can be erased, or erase it with the jobs of its scenes."""
+    ctx, access = call.state["ctx"], access_of(call)
+    access.check("operate")
+    film = await find_film(ctx, call.path_params["film_id"], access)
+    if call.method != "POST":
+        reason = None if film.erased_at else film_erasure_blocker(film)
+        return json_response(ErasePreview(may_erase=reason is None, why_not=reason))
+    await read_body(call, EraseRequest)
+    report = await purge(ctx, (), film_ids=[film.film_id])
+    if report.kept_films:
+        raise Invalid(report.kept_films[0].reason, field="film_id")
+    return json_response(report)
 
 
 async def retake(call: Call) -> Response:

@@ -13,6 +13,7 @@ from publisher.context import PublisherContext
 from publisher.films.plan import PreparedFilm, films_of, find_refusal, prepare_film
 from publisher.queue_limit import too_many_queued_of_batch
 from schemas.domain.film import Film, FilmState
+from schemas.domain.film_tombstone import to_gone_film
 from schemas.errors import AlreadyExists, Conflict, Invalid, NotFound, Unavailable
 from schemas.ports import FILM_REQUESTS
 from schemas.services.film_cancel import cancel_scenes
@@ -108,7 +109,7 @@ async def find_film(ctx: PublisherContext, film_id: str, access: Access) -> Film
 async def cancel_film(ctx: PublisherContext, film: Film) -> Film:
     """Cancel the film: no scene is sent any more. A scene that was sent is paid, and kept."""
     for _ in range(_ATTEMPTS):
-        if film.state in (FilmState.SUCCEEDED, FilmState.FAILED, FilmState.CANCELLED):
+        if film.erased_at or film.state in (FilmState.SUCCEEDED, FilmState.FAILED, FilmState.CANCELLED):
             return film
         try:
             cancelled = await films_of(ctx).save(film.end(ctx.clock.now(), FilmState.CANCELLED))
@@ -126,8 +127,10 @@ async def retake_scene(
 ) -> Film:
     """Order the next revision with another take of one scene. A repeated call finds the take that it made.
 
-    Raises `NotFound`, `Conflict` unless `take` is the next one, and what `order_film` raises.
+    Raises `NotFound`, `Gone`, `Conflict` unless `take` is the next one, and what `order_film` raises.
     """
+    if film.erased_at:
+        raise to_gone_film(film, caller=access.jobs_of)
     found = next((scene for scene in film.request.scenes if scene.name == name), None)
     if found is None:
         raise NotFound(f"film {film.request.film_id} has no scene {name}")

@@ -13,6 +13,7 @@ from publisher.context import PublisherContext
 from publisher.refusals import OverBudget, OverMaxCost, to_failure
 from schemas.domain.clip import Plan
 from schemas.domain.film import Film, SceneJob, cuts_of, has_video, is_free_to_replay, length_s, scene_job_id
+from schemas.domain.film_tombstone import to_gone_film
 from schemas.domain.job import Job
 from schemas.errors import Failure, IdReused, Invalid, NotFound
 from schemas.ports import Films
@@ -172,7 +173,7 @@ def _warnings_of(prepared: PreparedFilm) -> tuple[str, ...]:
 
 
 async def prepare_film(ctx: PublisherContext, request: FilmRequest, caller: str | None) -> PreparedFilm:
-    """Check and price the storyboard. Raises `Invalid`, `IdReused` and `Unavailable`."""
+    """Check and price the storyboard. Raises `Invalid`, `IdReused`, `Gone` for an erased film, and `Unavailable`."""
     film_id = to_stored_id(caller, request.film_id)
     staged = await _stage_images(ctx, request, caller)
     named = _with_image_names(request, staged)
@@ -180,6 +181,8 @@ async def prepare_film(ctx: PublisherContext, request: FilmRequest, caller: str 
         raise Invalid(f"the storyboard must have at most {BODY_AT_MOST:,} bytes beside its images")
     check_cut(named, [each.request.duration_seconds for each in staged])
     known = await films_of(ctx).get(film_id)
+    if known and known.caller == caller and known.erased_at:
+        raise to_gone_film(known, caller=caller)
     if known and (known.caller != caller or request.revision < known.request.revision):
         raise IdReused(f"film {request.film_id} is at revision {known.request.revision} already; raise revision")
     if known and request.revision == known.request.revision and not named.is_same(known.request):

@@ -35,6 +35,9 @@ class SceneView(BaseModel):
     start_s: float | None = Field(description="When the film shows it; null if the film leaves it out.")
     end_s: float | None
     error: Failure | None
+    erased_at: Moment | None = Field(
+        default=None, description="When the job was erased with its prompt and its video. The film may still show it."
+    )
 
 
 class FilmView(BaseModel):
@@ -59,6 +62,7 @@ class FilmView(BaseModel):
     height: int | None
     error: Failure | None
     caller: str | None
+    erased_at: Moment | None = Field(default=None, description="When the film was erased with its words and files.")
 
 
 async def view_film(ctx: PublisherContext, film: Film, access: Access) -> FilmView:
@@ -82,13 +86,20 @@ async def view_film(ctx: PublisherContext, film: Film, access: Access) -> FilmVi
         created_at=film.created_at,
         changed_at=film.changed_at,
         gcs_path=result.gcs_path if result else None,
-        video_url=await ctx.videos.url_for(result.gcs_path) if result else None,
-        is_stale=bool(result and (result.revision != film.request.revision or film.state is not FilmState.SUCCEEDED)),
+        video_url=await ctx.videos.url_for(result.gcs_path) if result and not film.erased_at else None,
+        is_stale=is_stale(film),
         width=result.width if result else None,
         height=result.height if result else None,
         error=film.failure,
         caller=film.caller,
+        erased_at=film.erased_at,
     )
+
+
+def is_stale(film: Film) -> bool:
+    """Return whether the newest finished file is of an earlier revision."""
+    result = film.result
+    return bool(result and (result.revision != film.request.revision or film.state is not FilmState.SUCCEEDED))
 
 
 def _view_scene(entry: SceneJob, take: int, job: Job | None, cut: Cut | None, access: Access) -> SceneView:
@@ -105,4 +116,5 @@ def _view_scene(entry: SceneJob, take: int, job: Job | None, cut: Cut | None, ac
         start_s=cut.start_s if cut else None,
         end_s=cut.end_s if cut else None,
         error=job.failure if job else None,
+        erased_at=job.erased_at if job else None,
     )

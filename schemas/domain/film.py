@@ -17,7 +17,7 @@ from pydantic_core import to_json
 
 from schemas.domain.film_words import chapter_of
 from schemas.domain.job import Job
-from schemas.domain.object_names import FINALS
+from schemas.domain.object_names import FINALS, film_prefix
 from schemas.domain.states import JobState
 from schemas.errors import Category, Charged, Failure, NewerRecord
 from schemas.versioning import Stored
@@ -41,6 +41,8 @@ LOOK_AT_HELD_EVERY = timedelta(seconds=60)
 JOIN_CLAIM = timedelta(seconds=30)
 """For how long the worker that joins a film has it alone, unless it renews the claim."""
 _IN_DOUBT = "scene_unresolved"
+FORMER_JOBS_AT_MOST = 1000
+"""The record of a film must not grow without end: a document of Firestore has 1 MiB."""
 JOINS_AT_MOST = 3
 """Attempts at a join that ends with an unexpected error."""
 
@@ -109,6 +111,13 @@ class Film(Stored):
     result: FilmResult | None = None
     """The newest finished file; it may be of an earlier revision."""
     failure: Failure | None = None
+    ended_at: Moment | None = None
+    """When the present revision ended; None while it goes on."""
+    former_job_ids: tuple[str, ...] = ()
+    """The jobs of scenes that only earlier revisions had."""
+    erased_at: Moment | None = None
+    sweep_until: Moment | None = None
+    """Of an erased film: when its files are looked for the last time. None if they are deleted."""
 
     stored_revision: str = Field(default="", exclude=True)
     """The store's token for this version."""
@@ -117,6 +126,11 @@ class Film(Stored):
     def job_ids(self) -> tuple[str, ...]:
         """The jobs of the scenes, each once."""
         return tuple(dict.fromkeys(scene.job_id for scene in self.scenes))
+
+    @property
+    def retention_start(self) -> datetime | None:
+        """When the film ended; None while it goes on, and once it is erased."""
+        return (self.ended_at or self.changed_at) if self.state.ended and self.erased_at is None else None
 
     @property
     def requests(self) -> dict[str, VideoRequest]:
@@ -130,7 +144,7 @@ class Film(Stored):
 
     def await_scenes(self, at: datetime) -> "Film":
         """Return the film whose jobs exist, or that is looked at again."""
-        return self._change(at, state=FilmState.RENDERING, next_check_at=at + LOOK_EVERY)
+        return self._change(at, state=FilmState.RENDERING, next_check_at=at + LOOK_EVERY, ended_at=None)
 
     def await_next_look(self, at: datetime) -> "Film":
         """Return the film that still waits."""
@@ -139,7 +153,7 @@ class Film(Stored):
     def begin_join(self, at: datetime, dropped: Sequence[str]) -> "Film":
         """Return the film claimed by a worker that joins it."""
         update = {"state": FilmState.JOINING, "dropped": tuple(dropped), "next_check_at": at + JOIN_CLAIM}
-        return self._change(at, **update)
+        return self._change(at, **update, ended_at=None)
 
     def claim_join(self, at: datetime, *, broke: bool = False) -> "Film":
         """Return the film with a new claim. A join that `broke` is counted."""
@@ -148,13 +162,12 @@ class Film(Stored):
     def end(self, at: datetime, state: FilmState, failure: Failure | None = None) -> "Film":
         """Return the film at an end without a file of this revision; its message is due."""
         held = state is FilmState.HELD
-        return self._change(
-            at, state=state, failure=failure, announce_due=True, next_check_at=at, holds=self.holds + held
-        )
+        update = {"state": state, "failure": failure, "announce_due": True, "next_check_at": at, "ended_at": at}
+        return self._change(at, **update, holds=self.holds + held)
 
     def finish(self, at: datetime, result: FilmResult) -> "Film":
         """Return the film with its file; its message is due."""
-        update = {"result": result, "failure": None, "announce_due": True, "next_check_at": at}
+        update = {"result": result, "failure": None, "announce_due": True, "next_check_at": at, "ended_at": at}
         return self._change(at, state=FilmState.SUCCEEDED, **update)
 
     def note_announced(self, at: datetime) -> "Film":
@@ -164,8 +177,11 @@ class Film(Stored):
 
     def revise(self, at: datetime, request: FilmRequest, scenes: Sequence[SceneJob]) -> "Film":
         """Return the film at the start of another revision. The file of the earlier one is kept."""
+        present = {scene.job_id for scene in scenes}
+        former = [job_id for job_id in dict.fromkeys((*self.former_job_ids, *self.job_ids)) if job_id not in present]
         update = {"request": request, "scenes": tuple(scenes), "state": FilmState.PLANNED, "next_check_at": at}
-        return self._change(at, **update, dropped=(), joins=0, holds=0, announce_due=False, failure=None)
+        update["former_job_ids"] = tuple(former[-FORMER_JOBS_AT_MOST:])
+        return self._change(at, **update, dropped=(), joins=0, holds=0, announce_due=False, failure=None, ended_at=None)
 
     def _change(self, at: datetime, **update: object) -> "Film":
         return self.model_copy(update={"changed_at": at, **update})
@@ -250,7 +266,7 @@ def length_s(cuts: Sequence[Cut]) -> float:
 def film_name(film_id: str, cuts: Sequence[Cut]) -> str:
     """Return the name of the finished file: the same for the same cut of the same scenes."""
     text = to_json([cut.model_dump(mode="json", exclude={"name"}) for cut in cuts])
-    return f"{FINALS}film_{film_id}-{hashlib.sha256(text).hexdigest()[:12]}.mp4"
+    return f"{film_prefix(FINALS, film_id)}{hashlib.sha256(text).hexdigest()[:12]}.mp4"
 
 
 def after_scenes(film: Film, jobs: Sequence[Job | None], at: datetime) -> Film:

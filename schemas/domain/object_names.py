@@ -16,6 +16,11 @@ MARKER = "submit.json"
 REFERENCE_SCHEME = "reelbus:"
 """The scheme by which a request names an image in our store."""
 
+FILM_FOLDERS = (FINALS, POSTERS, CHECKS)
+"""Where files of a film may be: the film itself, and what is stored beside it."""
+
+_OF_FILM = re.compile(r"[0-9a-f]{12}(?![0-9A-Za-z_])(?!.*-[0-9a-f]{12}(?![0-9A-Za-z_])).*")
+"""The rest of the name after the film's id. A second digest belongs to the file of a longer id."""
 _NAME = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}/){0,8}[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}")
 
 
@@ -37,6 +42,19 @@ def variant_name(created_at: datetime, job_id: str, variant: str) -> str:
 def checks_name(created_at: datetime, job_id: str) -> str:
     """Return the name of the file with the checks of the finished video."""
     return f"{CHECKS}{_stem(created_at, job_id)}.json"
+
+
+def film_prefix(folder: str, film_id: str) -> str:
+    """Return the beginning of the names of a film's files in one folder; a digest of 12 characters follows.
+
+    Names of other films may begin with it too: see `is_file_of_film`.
+    """
+    return f"{folder}film_{film_id}-"
+
+
+def is_file_of_film(name: str, folder: str, film_id: str) -> bool:
+    """Return True for a file of this film, and not for one of a film whose longer id begins with this id."""
+    return bool(_OF_FILM.fullmatch(name.removeprefix(film_prefix(folder, film_id))))
 
 
 def work_prefix(job_id: str, clip: int, attempt: int) -> str:

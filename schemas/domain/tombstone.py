@@ -50,7 +50,7 @@ def tombstone_of(job: Job, at: datetime) -> Job:
         "request": request,
         "clips": tuple(_erase_clip(clip) for clip in job.clips),
         "result": job.result.model_copy(update={"checks": None}) if job.result else None,
-        "failure": _erase_failure(job.failure),
+        "failure": erase_failure(job.failure),
         "cancel_reason": None,
         "waiting_for": None,
         "reattach_until": None,
@@ -79,9 +79,9 @@ def _erase_clip(clip: Clip) -> Clip:
         part.model_copy(update={"scope": _LABEL}) if part.scope.startswith(f"{_LABEL}:") else part
         for part in clip.reserved
     )
-    return clip.model_copy(update={"cause": _erase_failure(clip.cause), "reserved": reserved})
+    return clip.model_copy(update={"cause": erase_failure(clip.cause), "reserved": reserved})
 
 
-def _erase_failure(failure: Failure | None) -> Failure | None:
+def erase_failure(failure: Failure | None) -> Failure | None:
     """Drop the message, since Google's sentences quote the prompt. The code and the charge stay."""
     return failure.model_copy(update={"message": _ERASED_WORDS, "field": None}) if failure else None

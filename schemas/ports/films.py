@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from schemas.domain.film import Film
+from schemas.domain.film import Film, FilmState
 from schemas.ports.bus import Subscription
 from schemas.ports.editor import Probe
 from schemas.wire.film import TransitionKind
@@ -15,6 +15,26 @@ FILM_REQUESTS = "film-requests"
 FILM_COMPLETIONS = "film-completions"
 FILM_WORKERS = Subscription(name="film-workers", topic=FILM_REQUESTS)
 """The subscription by which workers learn of films."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilmQuery:
+    """Which films to list. All conditions hold together. The newest come first."""
+
+    state: FilmState | None = None
+    project_id: str | None = None
+    caller: str | None = None
+    limit: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilmPage:
+    """One page of a listing. It may be short, though a next one exists: records of a newer version are left out."""
+
+    films: Sequence[Film]
+    cursor: str | None
+    """The cursor of the next page; None on the last page."""
 
 
 class Films(Protocol):
@@ -36,6 +56,15 @@ class Films(Protocol):
 
     async def due(self, now: datetime, *, limit: int) -> Sequence[str]:
         """Return the ids of films whose `next_check_at` has come, the longest due first."""
+
+    async def list(self, query: FilmQuery) -> FilmPage:
+        """Return a page of the films that match. A film that does not change between pages is listed exactly once.
+
+        Raises `Invalid` for a cursor that this listing did not return, and for a limit below 1.
+        """
+
+    async def list_ended_before(self, moment: datetime, *, limit: int) -> Sequence[str]:
+        """Return the ids of films whose `Film.retention_start` is before that moment, the earliest first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

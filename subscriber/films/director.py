@@ -17,6 +17,7 @@ from schemas.errors import Conflict, NewerRecord, Unavailable
 from schemas.ports import FILM_COMPLETIONS, FILM_WORKERS, Delivery
 from schemas.services.backoff import Backoff, backoff_s
 from schemas.services.film_cancel import cancel_scenes
+from schemas.services.film_erasure import FilmEraser
 from schemas.wire.film import encode_film_completion, film_id_of
 from subscriber.films.join import join_film
 from subscriber.films.scenes import FilmContext, make_jobs, read_jobs
@@ -145,6 +146,9 @@ class Director:
     async def _step(self, film: Film) -> bool:
         """Take one step, and return True if another one may follow. Raises `Conflict` if the film was changed."""
         ctx, now = self._ctx, self._ctx.clock.now()
+        if film.erased_at:
+            await self._sweep(film)
+            return False
         if film.announce_due:
             await self._announce(film)
             return True
@@ -182,6 +186,12 @@ class Director:
         extra = {"action": "film_ended", "film_id": film.film_id, "state": film.state}
         logger.info("a film ended", extra={**extra, "revision": film.request.revision})
         await ctx.films.save(film.note_announced(ctx.clock.now()))
+
+    async def _sweep(self, film: Film) -> None:
+        """Delete what an erased film left behind: another process was killed, or a late file may be there."""
+        ctx = self._ctx
+        if film.next_check_at is not None and film.next_check_at <= ctx.clock.now():
+            await FilmEraser(films=ctx.films, jobs=ctx.jobs, videos=ctx.videos, clock=ctx.clock).sweep(film)
 
     async def _cancel_scenes(self, film: Film) -> None:
         await cancel_scenes(film, jobs=self._ctx.jobs, bus=self._ctx.bus, clock=self._ctx.clock)

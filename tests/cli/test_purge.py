@@ -27,7 +27,8 @@ def test_for_people(shell: Shell) -> None:
 
 def test_for_scripts(shell: Shell) -> None:
     done = json.loads(shell("purge", _cancelled(shell, "one"), "--json").stdout)
-    assert done == {"dry_run": False, "erased": ["one"], "unfinished": [], "kept": [], "films": []}
+    films: dict[str, list[str]] = {"films": [], "erased_films": [], "unfinished_films": [], "kept_films": []}
+    assert done == {"dry_run": False, "erased": ["one"], "unfinished": [], "kept": [], **films}
     view = JobView.model_validate_json(shell("status", "one", "--json").stdout)
     assert (view.prompt, view.erased_at is not None) == (ERASED_PROMPT, True)
 

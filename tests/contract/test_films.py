@@ -1,6 +1,7 @@
 """What every store promises about films: one of two writers wins, and a film is found by its jobs and its next look."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ import pytest
 
 from infra.adapters import Adapters
 from schemas.domain.film import Film, FilmState, SceneJob
-from schemas.errors import AlreadyExists, Conflict
-from schemas.ports import Films
+from schemas.domain.film_tombstone import film_tombstone_of
+from schemas.errors import AlreadyExists, Conflict, Invalid
+from schemas.ports import FilmQuery, Films
 from schemas.wire.film import FilmRequest
 from tests.contract.conftest import ADAPTERS, store_of_each
 
@@ -75,3 +77,57 @@ async def test_what_is_due_comes_first_that_is_longest_due(films: Films) -> None
     now = NOON + timedelta(seconds=30)
     assert await films.due(now, limit=10) == ["soon", "late"]
     assert await films.due(now, limit=1) == ["soon"]
+
+
+async def test_films_are_listed_by_state_project_and_caller(films: Films) -> None:
+    for number, (project_id, caller) in enumerate([("p1", None), ("p1", "acme"), (None, "acme"), ("p2", "acme/p1")]):
+        film = a_film(f"film-{number}", caller=caller, created_at=NOON + timedelta(seconds=number))
+        await films.create(
+            film.model_copy(update={"request": film.request.model_copy(update={"project_id": project_id})})
+        )
+    first = await films.get("film-1")
+    assert first
+    await films.save(first.end(NOON, FilmState.FAILED))
+
+    async def listed(**query: Any) -> list[str]:
+        return [film.film_id for film in (await films.list(FilmQuery(**query))).films]
+
+    assert await listed() == ["film-3", "film-2", "film-1", "film-0"]
+    assert await listed(project_id="p1") == ["film-1", "film-0"]
+    assert await listed(caller="acme") == ["film-2", "film-1"]
+    assert await listed(caller="acme", project_id="p1") == ["film-1"]
+    assert await listed(state=FilmState.FAILED) == ["film-1"]
+    assert await listed(state=FilmState.PLANNED, caller="acme") == ["film-2"]
+    assert await listed(state=FilmState.PLANNED, caller="acme", project_id="p1") == []
+    assert await listed(state=FilmState.FAILED, project_id="p1") == ["film-1"]
+
+
+async def test_pages_list_each_film_once(films: Films) -> None:
+    for number in range(5):  # two of them were created in the same millisecond
+        await films.create(a_film(f"film-{number}", created_at=NOON + timedelta(seconds=min(number, 3))))
+    pages, query = [], FilmQuery(limit=2)
+    while True:
+        page = await films.list(query)
+        pages.append([film.film_id for film in page.films])
+        if page.cursor is None:
+            break
+        query = replace(query, cursor=page.cursor)
+    assert pages == [["film-3", "film-4"], ["film-2", "film-1"], ["film-0"]]
+    assert await films.get("film-3") in (await films.list(FilmQuery())).films
+    for wrong in (FilmQuery(cursor="nonsense"), FilmQuery(limit=0)):
+        with pytest.raises(Invalid):
+            await films.list(wrong)
+
+
+async def test_ended_films_are_found_until_they_are_erased(films: Films) -> None:
+    ended = [a_film(f"film-{after_s}").end(NOON + timedelta(seconds=after_s), FilmState.FAILED) for after_s in (20, 10)]
+    for film in (a_film("goes-on"), *ended):
+        await films.create(film)
+    assert await films.list_ended_before(NOON + timedelta(seconds=15), limit=10) == ["film-10"]
+    later = NOON + timedelta(seconds=30)
+    assert await films.list_ended_before(later, limit=10) == ["film-10", "film-20"]
+    assert await films.list_ended_before(later, limit=1) == ["film-10"]
+    first = await films.get("film-10")
+    assert first
+    await films.save(film_tombstone_of(first, later))
+    assert await films.list_ended_before(later, limit=10) == ["film-20"]

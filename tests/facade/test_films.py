@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from publisher.settings import PublisherSettings
+from publisher.settings import PublisherSettings, new_key
 from schemas.ports import FILM_WORKERS, JobQuery
 from schemas.wire.film import film_id_of
 from tests.facade.customers import ACME, KEYS, ZEBRA, Customer
@@ -15,6 +15,7 @@ from tests.facade.doors import Door, door_to, settings_for
 from tests.images import data_url, png
 
 FILMS = "/api/films"
+OPERATOR, OPERATOR_KNOWN = new_key("ops", scopes=("operate",))
 SCENES: list[dict[str, Any]] = [
     {"name": "opening", "prompt": "A garden in the morning light"},
     {"name": "end", "prompt": "A quiet blue wall", "transition": {"kind": "crossfade", "seconds": 0.5}},
@@ -131,3 +132,52 @@ async def test_callers_see_their_own_films(tmp_path: Path) -> None:
         await acme.call("DELETE", f"{FILMS}/ad")
         theirs = await zebra.call("GET", f"{FILMS}/ad")
         assert theirs.json()["state"] == "planned"
+
+
+async def test_films_are_listed_and_a_caller_sees_its_own(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, api_keys=(*KEYS, OPERATOR_KNOWN))) as door:
+        acme, zebra, operator = Customer(door, ACME), Customer(door, ZEBRA), Customer(door, OPERATOR)
+        for film_id in ("ad", "other"):
+            body = {"film_id": film_id, "scenes": SCENES, "project_id": f"p-{film_id}"}
+            assert (await acme.call("POST", FILMS, json=body)).status_code == 202
+        assert (await zebra.call("POST", FILMS, json={"film_id": "ad", "scenes": SCENES[:1]})).status_code == 202
+        first = (await acme.call("GET", f"{FILMS}?limit=1")).json()
+        second = (await acme.call("GET", f"{FILMS}?limit=1&cursor={first['next_cursor']}")).json()
+        shown = [film["film_id"] for page in (first, second) for film in page["films"]]
+        assert (shown, second["next_cursor"]) == (["other", "ad"], None)
+        assert [film["scenes"] for film in (await zebra.call("GET", FILMS)).json()["films"]] == [1]
+        assert (await acme.call("GET", f"{FILMS}?caller=zebra")).status_code == 403
+        everyone = (await operator.call("GET", FILMS)).json()["films"]
+        assert [film["caller"] for film in everyone] == ["zebra", "acme", "acme"]
+        theirs = (await operator.call("GET", f"{FILMS}?caller=acme&project_id=p-ad&state=planned")).json()["films"]
+        assert [film["project_id"] for film in theirs] == ["p-ad"]
+        assert (await acme.call("POST", f"{FILMS}/ad/erase", json={})).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("state=odd", "state"), ("limit=0", "limit"), ("cursor=x", "cursor"), ("project_id=", "project_id"), ("q=a", "q")],
+)
+async def test_a_wrong_condition_is_named(door: Door, query: str, field: str) -> None:
+    answer = await door.client.get(f"{FILMS}?{query}")
+    assert (answer.status_code, answer.json()["error"]["field"]) == (400, field)
+
+
+async def test_an_erased_film_is_gone(door: Door) -> None:
+    await order(door)
+    assert (await door.client.get(f"{FILMS}/ad/erase")).json()["may_erase"] is False
+    refused = await door.client.post(f"{FILMS}/ad/erase", json={})
+    assert (refused.status_code, refused.json()["error"]["field"]) == (400, "film_id")
+    await door.client.delete(f"{FILMS}/ad")
+    films = door.desk.films
+    assert films
+    cancelled = await films.get("ad")
+    assert cancelled
+    await films.save(cancelled.note_announced(cancelled.changed_at))
+    assert (await door.client.get(f"{FILMS}/ad/erase")).json() == {"may_erase": True, "why_not": None}
+    erased = await door.client.post(f"{FILMS}/ad/erase", json={})
+    assert (erased.status_code, erased.json()["erased_films"]) == (200, ["ad"]), erased.text
+    assert SCENES[0]["prompt"] not in (await door.client.get(f"{FILMS}/ad")).text
+    again = await order(door)
+    assert (again.status_code, again.json()["error"]["code"]) == (410, "erased")
+    assert (await order(door, f"{FILMS}/plan")).status_code == 410

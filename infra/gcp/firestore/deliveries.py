@@ -5,7 +5,7 @@ by itself answer every query.
 """
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from google.api_core.exceptions import Aborted, FailedPrecondition, NotFound
@@ -16,7 +16,16 @@ from proto.datetime_helpers import DatetimeWithNanoseconds
 
 from infra.cursor import Position, decode_position, encode_cursor
 from infra.gcp.errors import translate_errors
-from infra.gcp.firestore.documents import document_id, in_milliseconds, moment, revision
+from infra.gcp.firestore.documents import (
+    EPOCH,
+    LAST,
+    document_id,
+    in_milliseconds,
+    milliseconds,
+    moment,
+    newest_first,
+    revision,
+)
 from infra.gcp.firestore.jobs import READ_TIMEOUT_S, WRITE_TIMEOUT_S, FirestoreJobs
 from schemas.domain.delivery import DeliveryState, WebhookDelivery, delivery_of_record, record_of
 from schemas.errors import AlreadyExists, Conflict
@@ -25,10 +34,6 @@ from schemas.ports import DeliveryPage, DeliveryQuery
 COLLECTION = "webhook_deliveries"
 PAGES = 10
 """`due` reads no more pages than this. If all their deliveries are of left-out hosts, it returns none."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST_MS = 10**15
-_LAST = "\uf8ff"
-"""Sorts after every character of an id."""
 
 
 class FirestoreDeliveries:
@@ -75,21 +80,21 @@ class FirestoreDeliveries:
         return found[:limit]
 
     async def next_due(self) -> datetime | None:
-        first = self._collection.where(filter=FieldFilter("next_at", ">", _EPOCH)).order_by("next_at").limit(1)
+        first = self._collection.where(filter=FieldFilter("next_at", ">", EPOCH)).order_by("next_at").limit(1)
         snapshots = await self._get(first)
         return moment(snapshots[0].get("next_at")) if snapshots else None
 
     async def list(self, query: DeliveryQuery) -> DeliveryPage:
         field, prefix = _range_of(query)
         position = decode_position(query.cursor, "w")
-        start = f"{prefix}{_age(position.at_ms, position.job_id)}" if position else prefix
+        start = f"{prefix}{newest_first(position.at_ms, position.job_id)}" if position else prefix
         wanted = self._collection.where(filter=FieldFilter(field, ">", start))
-        wanted = wanted.where(filter=FieldFilter(field, "<", prefix + _LAST)).order_by(field).limit(query.limit + 1)
+        wanted = wanted.where(filter=FieldFilter(field, "<", prefix + LAST)).order_by(field).limit(query.limit + 1)
         snapshots = await self._get(wanted)
         page = [_read(each) for each in snapshots[: query.limit]]
         cursor = None
         if len(snapshots) > len(page):
-            last = Position(order="w", at_ms=_milliseconds(page[-1].created_at), job_id=page[-1].delivery_id)
+            last = Position(order="w", at_ms=milliseconds(page[-1].created_at), job_id=page[-1].delivery_id)
             cursor = encode_cursor(last)
         return DeliveryPage(deliveries=[each for each in page if _matches(each, query)], cursor=cursor)
 
@@ -107,7 +112,7 @@ class FirestoreDeliveries:
 
 
 def _fields(delivery: WebhookDelivery) -> dict[str, Any]:
-    age = _age(_milliseconds(delivery.created_at), delivery.delivery_id)
+    age = newest_first(milliseconds(delivery.created_at), delivery.delivery_id)
     state, caller = delivery.state.value, delivery.caller or ""
     return {
         "delivery_id": delivery.delivery_id,
@@ -137,15 +142,6 @@ def _range_of(query: DeliveryQuery) -> tuple[str, str]:
 def _matches(delivery: WebhookDelivery, query: DeliveryQuery) -> bool:
     """A job has few deliveries: the other conditions of a listing of one job are compared here."""
     return query.state in (None, delivery.state) and query.caller in (None, delivery.caller)
-
-
-def _age(at_ms: int, delivery_id: str) -> str:
-    """Return a text that sorts the newest first."""
-    return f"{_LATEST_MS - at_ms:016d}/{delivery_id}"
-
-
-def _milliseconds(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _read(snapshot: Any) -> WebhookDelivery:

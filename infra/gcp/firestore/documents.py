@@ -5,7 +5,7 @@ holds 1 MiB (https://cloud.google.com/firestore/quotas), and a record never cont
 """
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from proto.datetime_helpers import DatetimeWithNanoseconds
@@ -16,6 +16,10 @@ from schemas.errors import Conflict
 from schemas.wire.types import Priority
 
 COLLECTION = "jobs"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST = "\uf8ff"
+"""Sorts after every character of an id."""
+_LATEST_MS = 10**15
 
 
 class Snapshot(Protocol):
@@ -100,6 +104,16 @@ def conflict(job: Job) -> Conflict:
 def moment(at: datetime) -> datetime:
     """Return a plain datetime in UTC."""
     return datetime.fromtimestamp(at.timestamp(), UTC).replace(microsecond=at.microsecond)
+
+
+def newest_first(at_ms: int, id: str) -> str:
+    """Return a text that sorts the newest first. A listing is a range of it, which needs no composite index."""
+    return f"{_LATEST_MS - at_ms:016d}/{id}"
+
+
+def milliseconds(at: datetime) -> int:
+    """Return the time in milliseconds, rounded down."""
+    return (at - EPOCH) // timedelta(milliseconds=1)
 
 
 def in_milliseconds(at: datetime) -> datetime:

@@ -77,6 +77,7 @@ export interface Answers {
   KeySet: KeySet;
   FilmPlan: FilmPlan;
   FilmView: FilmView;
+  FilmListing: FilmListing;
 }
 /**
  * One page of jobs.
@@ -588,15 +589,31 @@ export interface Purge {
   unfinished: string[];
   kept: Kept[];
   /**
-   * The stored ids of films whose finished files may show an erased scene: generated-videos/film_ID-*.mp4. They are not deleted.
+   * The stored ids of films whose finished files may show an erased scene: generated-videos/film_ID-*.mp4. They are not deleted; erasing the film deletes them.
    */
   films: string[];
+  /**
+   * The stored ids of the films that were erased.
+   */
+  erased_films: string[];
+  /**
+   * Erased, but a worker must delete files that could not be deleted now.
+   */
+  unfinished_films: string[];
+  kept_films: KeptFilm[];
 }
 /**
  * A job that is not erased.
  */
 export interface Kept {
   job_id: string;
+  reason: string;
+}
+/**
+ * A film that is not erased.
+ */
+export interface KeptFilm {
+  film_id: string;
   reason: string;
 }
 /**
@@ -945,6 +962,10 @@ export interface FilmView {
   height: number | null;
   error: Failure | null;
   caller: string | null;
+  /**
+   * When the film was erased with its words and files.
+   */
+  erased_at: string | null;
 }
 /**
  * One scene of a film.
@@ -980,4 +1001,56 @@ export interface SceneView {
   start_s: number | null;
   end_s: number | null;
   error: Failure | null;
+  /**
+   * When the job was erased with its prompt and its video. The film may still show it.
+   */
+  erased_at: string | null;
+}
+/**
+ * One page of films.
+ */
+export interface FilmListing {
+  films: FilmOutline[];
+  /**
+   * The `cursor` of the next page; null on the last page.
+   */
+  next_cursor: string | null;
+}
+/**
+ * A film in a list: what is known without its scenes' jobs.
+ */
+export interface FilmOutline {
+  film_id: string;
+  revision: number;
+  state: FilmState;
+  project_id: string | null;
+  /**
+   * How many scenes its storyboard has.
+   */
+  scenes: number;
+  /**
+   * What this revision adds.
+   */
+  price_usd: number;
+  created_at: string;
+  changed_at: string;
+  /**
+   * The newest finished file.
+   */
+  gcs_path: string | null;
+  video_url: string | null;
+  /**
+   * The file is of an earlier revision.
+   */
+  is_stale: boolean;
+  /**
+   * The length of the newest finished file.
+   */
+  duration_seconds: number | null;
+  error: Failure | null;
+  /**
+   * When the film was erased with its words and files.
+   */
+  erased_at: string | null;
+  caller: string | null;
 }

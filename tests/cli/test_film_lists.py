@@ -1,0 +1,56 @@
+"""`films` lists films of the folder or of a facade, and `purge --film` erases one."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from publisher.access import Access
+from publisher.context import PublisherContext
+from publisher.films.orders import cancel_film, order_film
+from schemas.domain.film import Film
+from schemas.wire.film import FilmRequest
+from tests.cli.commands import PROMPT, Shell, complaint
+from tests.facade.process import server_at
+
+
+def ordered(shell: Shell, film_id: str, project_id: str) -> None:
+    """A film that was cancelled before anything was sent."""
+    fields = {"film_id": film_id, "project_id": project_id, "scenes": [{"name": "one", "prompt": PROMPT}]}
+
+    async def cancel(desk: PublisherContext) -> Film:
+        film = await cancel_film(desk, await order_film(desk, FilmRequest.model_validate(fields), Access()))
+        assert desk.films
+        return await desk.films.save(film.note_announced(film.changed_at))
+
+    shell.with_desk(cancel)
+
+
+def test_films_are_listed(shell: Shell) -> None:
+    assert shell("films").stdout == f"No films in {shell.data_dir}.\n"
+    ordered(shell, "spring", "p1")
+    ordered(shell, "autumn", "p2")
+    lines = shell("films").stdout.splitlines()
+    assert [line.split()[:4] for line in lines[1:]] == [[name, "1", "cancelled", "1"] for name in ("autumn", "spring")]
+    page = json.loads(shell("films", "--limit", "1", "--json").stdout)
+    assert [film["film_id"] for film in page["films"]] == ["autumn"]
+    assert "spring" in shell("films", "--cursor", page["next_cursor"]).stdout
+    assert "autumn" not in shell("films", "--project", "p1").stdout
+    assert "state must be one of planned" in complaint(shell("films", "--state", "odd"))
+
+
+async def test_a_facade_lists_its_films(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "data")
+    await asyncio.to_thread(ordered, shell, "spring", "p1")
+    async with server_at(tmp_path / "data") as server:
+        done = await asyncio.to_thread(Shell(tmp_path / "other"), "films", "--url", server.url, "--state", "cancelled")
+    assert "spring" in done.stdout, done.output
+
+
+def test_a_film_is_erased_by_its_id(shell: Shell) -> None:
+    ordered(shell, "spring", "p1")
+    assert shell("purge", "--film", "spring", "--dry-run").stdout == "film spring would be erased\n"
+    assert shell("purge", "--film", "spring").stdout == "film spring is erased\n"
+    assert "erased" in shell("films").stdout
+    assert shell("purge", "--project", "p1").stdout == f"No jobs in {shell.data_dir}.\n"
+    assert "there is no film other" in complaint(shell("purge", "--film", "other"))
+    assert "or --caller, or --film" in complaint(shell("purge", "--film", "spring", "--project", "p1"))
