@@ -43,6 +43,8 @@ JOIN_CLAIM = timedelta(seconds=30)
 _IN_DOUBT = "scene_unresolved"
 FORMER_JOBS_AT_MOST = 1000
 """The record of a film must not grow without end: a document of Firestore has 1 MiB."""
+_SOUND_RULES = 1
+"""Part of the name of each file. It grows when the same storyboard is to sound otherwise."""
 JOINS_AT_MOST = 3
 """Attempts at a join that ends with an unexpected error."""
 
@@ -263,10 +265,11 @@ def length_s(cuts: Sequence[Cut]) -> float:
     return cuts[-1].end_s if cuts else 0.0
 
 
-def film_name(film_id: str, cuts: Sequence[Cut]) -> str:
-    """Return the name of the finished file: the same for the same cut of the same scenes."""
-    text = to_json([cut.model_dump(mode="json", exclude={"name"}) for cut in cuts])
-    return f"{film_prefix(FINALS, film_id)}{hashlib.sha256(text).hexdigest()[:12]}.mp4"
+def film_name(film: Film, cuts: Sequence[Cut]) -> str:
+    """Return the name of the finished file: the same for the same cut and the same sound of the same scenes."""
+    cut = [each.model_dump(mode="json", exclude={"name"}) for each in cuts]
+    text = to_json([cut, _SOUND_RULES, film.request.audio.model_dump(mode="json")])
+    return f"{film_prefix(FINALS, film.film_id)}{hashlib.sha256(text).hexdigest()[:12]}.mp4"
 
 
 def after_scenes(film: Film, jobs: Sequence[Job | None], at: datetime) -> Film:

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, ValidationE
 
 from schemas.errors import Failure, Invalid
 from schemas.versioning import STORED, Asked, Stored
+from schemas.wire.film_audio import FilmAudio
 from schemas.wire.message import Message
 from schemas.wire.request import DURATION_MAX_S, DURATION_MIN_S, Quality, ReferenceImage, VideoRequest
 from schemas.wire.scene import Scene
@@ -99,6 +100,7 @@ class FilmRequest(Asked):
     defaults: FilmDefaults = FilmDefaults()
     scenes: tuple[FilmScene, ...] = Field(min_length=1, max_length=SCENES_AT_MOST)
     on_scene_failure: OnSceneFailure = OnSceneFailure.HOLD
+    audio: FilmAudio = FilmAudio()
 
     @field_validator("scenes")
     @classmethod

@@ -25,8 +25,9 @@ from schemas.domain.film import (
 )
 from schemas.domain.job import Job
 from schemas.errors import Conflict, Invalid, Unavailable
-from schemas.ports import Segment
+from schemas.ports import FilmSound, Segment
 from schemas.wire.film import FilmSceneEnd
+from schemas.wire.film_audio import FilmAudio
 from subscriber.films.scenes import FilmContext, read_jobs
 from subscriber.scratch import work_folder
 
@@ -112,11 +113,12 @@ async def _make(ctx: FilmContext, film: Film) -> FilmResult:
     jobs = {job.job_id: job for job in await read_jobs(ctx, film) if job and has_video(job)}
     if missing := next((cut.name for cut in cuts if cut.job_id not in jobs), None):
         raise Invalid(f"the video of scene {missing} was erased")
-    name = film_name(film.film_id, cuts)
+    name = film_name(film, cuts)
     with work_folder(ctx.scratch, "film") as folder:
         files = {job_id: await _fetch(ctx, jobs[job_id], folder) for job_id in {cut.job_id: None for cut in cuts}}
         to = folder / "film.mp4"
-        probe = await ctx.film_editor.join([_segment_of(cut, files[cut.job_id]) for cut in cuts], to=to)
+        segments = [_segment_of(cut, files[cut.job_id]) for cut in cuts]
+        probe = await ctx.film_editor.join(segments, to=to, sound=_sound_of(film.request.audio))
         await ctx.videos.put(name, to, content_type="video/mp4")
         size_bytes = to.stat().st_size
     return FilmResult(
@@ -137,6 +139,10 @@ async def _fetch(ctx: FilmContext, job: Job, folder: Path) -> Path:
     to = folder / f"{job.job_id}.mp4"
     await ctx.videos.fetch(job.result.gcs_path, to)
     return to
+
+
+def _sound_of(audio: FilmAudio) -> FilmSound:
+    return FilmSound(loudness_lufs=audio.normalise_lufs, true_peak_dbtp=audio.true_peak_dbtp)
 
 
 def _segment_of(cut: Cut, clip: Path) -> Segment:

@@ -134,12 +134,38 @@ def test_a_cut_that_does_not_fit_is_refused(scenes: list[dict[str, Any]], field:
     assert raised.value.field == field
 
 
+def name_of(film: Film) -> str:
+    return film_name(film, cuts_of(film))
+
+
 def test_the_name_of_the_file_follows_the_cut() -> None:
     first, again = film_of(board({}, {})), film_of(board({}, {}, revision=2, max_cost_usd=3))
-    assert film_name("ad", cuts_of(first)) == film_name("ad", cuts_of(again))
-    other = film_of(board({}, {"transition": CROSSFADE}))
-    assert film_name("ad", cuts_of(first)) != film_name("ad", cuts_of(other))
-    assert film_name("ad", cuts_of(first)).startswith("generated-videos/film_ad-")
+    assert name_of(first) == name_of(again)
+    assert name_of(first) != name_of(film_of(board({}, {"transition": CROSSFADE})))
+    assert name_of(first).startswith("generated-videos/film_ad-")
+
+
+@pytest.mark.parametrize("audio", [{"normalise_lufs": -20}, {"normalise_lufs": None}, {"true_peak_dbtp": -2}])
+def test_the_name_of_the_file_follows_the_sound(audio: dict[str, Any]) -> None:
+    plain, other = film_of(board({}, {})), film_of(board({}, {}, audio=audio))
+    assert name_of(plain) == name_of(film_of(board({}, {}, audio={"normalise_lufs": -16, "true_peak_dbtp": -1.5})))
+    assert name_of(plain) != name_of(other)
+    assert "audio" not in plain.request.body(), "the release before can read a film that asks for nothing"
+    assert film_of_record(record_of(other), "1").request.audio == other.request.audio
+
+
+@pytest.mark.parametrize(
+    ("audio", "words"),
+    [
+        ({"normalise_lufs": -3}, "audio.normalise_lufs must be at most -9.0"),
+        ({"normalise_lufs": "loud"}, "audio.normalise_lufs must be a number"),
+        ({"true_peak_dbtp": 0.5}, "audio.true_peak_dbtp must be at most 0.0"),
+        ({"true_peak_dbtp": float("nan")}, "audio.true_peak_dbtp must be a finite number"),
+        ({"loudness": -16}, "audio.loudness is not a known key"),
+    ],
+)
+def test_a_sound_that_can_not_be_made_is_refused(audio: dict[str, Any], words: str) -> None:
+    assert refused(audio=audio) == words
 
 
 def test_a_record_is_read_back_and_keeps_what_it_does_not_know() -> None:

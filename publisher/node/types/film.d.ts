@@ -36,6 +36,7 @@ export interface FilmRequest {
    */
   scenes: [FilmScene, ...FilmScene[]];
   on_scene_failure?: OnSceneFailure;
+  audio?: FilmAudio;
 }
 /**
  * What all scenes share, unless a scene says otherwise. All scenes have one size.
@@ -112,4 +113,17 @@ export interface Trim {
    * By default the end of the scene.
    */
   end?: number | null;
+}
+/**
+ * How loud a film is. A storyboard that says nothing gets the defaults.
+ */
+export interface FilmAudio {
+  /**
+   * Each scene and the whole film get this integrated loudness (EBU R128); null leaves all as it is.
+   */
+  normalise_lufs?: number | null;
+  /**
+   * No true peak is higher.
+   */
+  true_peak_dbtp?: number;
 }
