@@ -32,7 +32,6 @@ PROCESSES = (
     "tests/examples/",
     "tests/fairness/",
     "tests/films/test_emulators.py",
-    "tests/films/test_kills.py",
     "tests/node/",
     "tests/power/",
     "tests/python_client/test_docs.py",

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from schemas.domain.clip import Clip
 from schemas.domain.job import Job
+from schemas.domain.object_names import job_prefix
 from schemas.domain.states import ClipState
 from schemas.wire.request import OnUnknownSubmit
 from tests.vertex.script import Books
@@ -20,9 +21,10 @@ class Bill:
     job: Job
 
     @classmethod
-    def of(cls, books: Books, job: Job) -> "Bill":
-        """Addresses end in the work prefix."""
-        return cls(tuple(f"work/{it.storage_uri.partition('/work/')[2]}" for it in books.accepted), job)
+    def of(cls, books: Books, job: Job, *, alone: bool = True) -> "Bill":
+        """Addresses end in the work prefix. A job that is not alone in its house has those under its own prefix."""
+        prefixes = (f"work/{it.storage_uri.partition('/work/')[2]}" for it in books.accepted)
+        return cls(tuple(it for it in prefixes if alone or it.startswith(job_prefix(job.job_id))), job)
 
     @property
     def duplicates(self) -> int:

@@ -10,16 +10,25 @@ from typing import Any
 
 from PIL import Image
 
-from schemas.ports import BATCH_WORKERS, WORKERS, Subscription
+from schemas.ports import BATCH_WORKERS, FILM_WORKERS, WORKERS, Subscription
 from tests.vertex.rig import OMNI, VEO_FAST
 from tests.vertex.script import Step
 
 HERE = Path(__file__).parent
 COURIER = "courier"
 """A worker again, killed at the steps of its courier alone: those of its other loops are the side `worker`'s."""
+DIRECTOR = "director"
+"""A worker that does nothing but direct films. Another process, `MAKER`, makes the videos of the scenes: at what step a
+job is when the director is killed would be chance otherwise."""
+MAKER = "maker"
+"""A worker without a director."""
 GROUNDS = ("embedded", "emulators")
 ORDERS = ("extension", "image")
-LISTS = (*((side, order) for side in ("worker", "facade") for order in ORDERS), (COURIER, "webhook"))
+LISTS = (
+    *((side, order) for side in ("worker", "facade") for order in ORDERS),
+    (COURIER, "webhook"),
+    (DIRECTOR, "film"),
+)
 """The sides and the orders whose steps are written down."""
 HELD = "the submit is accepted, its answer is on its way"
 """Not a point of the process: the harness kills it from outside when the model has accepted."""
@@ -37,8 +46,12 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
     "veo": {"model": VEO_FAST, "duration_seconds": 4},
     "omni": {"model": OMNI, "duration_seconds": 3},
     "webhook": {"model": VEO_FAST, "duration_seconds": 4},
+    "film": {"model": VEO_FAST, "duration_seconds": 4},
 }
-"""Lengths that the models make exactly, so that no time goes into encoding. Each lane has an order."""
+"""Lengths that the models make exactly, so that no time goes into encoding. Each lane has an order. `film` is
+what its scenes have in common."""
+SCRIPTS: Mapping[str, tuple[Step, ...]] = {"film": (Step(shrink=8), Step(shrink=8))}
+"""What the model does to the submits of an order, unless the case says so. Small scenes are joined at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +82,9 @@ class Case:
 
     @property
     def lane(self) -> Subscription:
-        """The subscription by which the workers receive the request."""
+        """The subscription by which the workers receive the request, or the directors the film."""
+        if self.side == DIRECTOR:
+            return FILM_WORKERS
         return BATCH_WORKERS if self.asked.get("priority") == "batch" else WORKERS
 
 
@@ -94,20 +109,25 @@ def written_down(side: str, ground: str, order: str) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
+_WRITES = ("films.save", "bus.publish", "videos.put")
+"""A director on the emulators is killed at these alone: what it does between them depends on no ground."""
+
+
 def _to_kill_at(side: str, ground: str, order: str) -> list[str]:
-    """Every point but those that are another one: the start is the same for all orders, and on the emulators, where a
-    case takes long, an end of one step is the beginning of the next."""
+    """Every point but those that are another one: the start is the same for all orders. On the emulators, where a case
+    takes long, and of a director, which reads only between them, an end of one step is the beginning of the next."""
     points = written_down(side, ground, order)
     first = written_down(side, ground, ORDERS[0]) if order != ORDERS[0] else []
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(points, first, strict=False)))
     fresh = points[same:]
-    if ground == "embedded":
+    if ground == "embedded" and side != DIRECTOR:
         return fresh
     following = [*fresh[1:], ""]
     return [
         point
         for point, after in zip(fresh, following, strict=True)
         if not (point.startswith("after") and after.startswith("before"))
+        and (ground == "embedded" or side != DIRECTOR or point.split()[1] in _WRITES)
     ]
 
 

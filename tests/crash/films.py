@@ -15,10 +15,15 @@ _frames: dict[str, int] = {}
 
 async def wrong_film(house: House, job: Job) -> str | None:
     """A sentence where it is not. It is decoded to the last frame."""
+    return await wrong_length(house, job.final_name, job.request.duration_seconds)
+
+
+async def wrong_length(house: House, name: str, seconds: int) -> str | None:
+    """A sentence where a file does not last so long."""
     path = house.folder / "seen.mp4"
-    await house.desk.videos.fetch(job.final_name, path)
+    await house.desk.videos.fetch(name, path)
     frames = await asyncio.to_thread(_decoded, path)
-    wanted = job.request.duration_seconds * FPS
+    wanted = seconds * FPS
     return None if frames == wanted else f"the film has {frames} frames, not {wanted}"
 
 

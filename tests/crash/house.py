@@ -7,35 +7,46 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.adapters import Adapters
+from infra.adapters import Adapters, find_provider
 from infra.clock import SystemClock
+from publisher.access import Access
 from publisher.context import PublisherContext
+from publisher.films.orders import order_film
+from publisher.settings import PublisherSettings
 from publisher.submit import submit
+from schemas.domain.clip import Plan
 from schemas.domain.delivery import DeliveryState, WebhookDelivery
+from schemas.domain.film import Film
 from schemas.domain.job import Job
 from schemas.errors import Unavailable
 from schemas.ports import (
     BATCH_WORKERS,
     COMPLETIONS,
     DEAD_WORKERS,
+    FILM_COMPLETIONS,
+    FILM_WORKERS,
     WEBHOOKS,
     WORKERS,
     DeliveryQuery,
+    JobQuery,
     Subscription,
     topic_of,
 )
+from schemas.wire.film import FilmRequest
 from schemas.wire.message import Message, encode_request
 from schemas.wire.request import VideoRequest
 from schemas.wire.webhook_address import parse_policy
 from tests.courier.receivers import Receiver, receiving
-from tests.crash.cases import COURIER, HELD, Case
+from tests.crash.cases import ASKED, COURIER, DIRECTOR, HELD, SCRIPTS, Case
 from tests.crash.ground import Ground
 from tests.crash.parts import Part, start
 from tests.vertex.server import WireVertex, vertex_at
 
 EAR = Subscription(name="matrix-ear", topic=COMPLETIONS)
+FILM_EAR = Subscription(name="matrix-film-ear", topic=FILM_COMPLETIONS)
 SECRET, NETWORKS = "whsec_" + "A" * 43 + "=", "127.0.0.0/8"
 LOOK_EVERY_S = 0.05
+MODEL = "vertex://acme/us-central1"
 SETTINGS = {
     "SUBMIT_WITHIN_S": 4,
     "SUBMIT_TIMEOUT_S": 9,
@@ -50,7 +61,8 @@ SETTINGS = {
 }
 """Windows that are over in seconds, and wide enough for a machine with a lot to do."""
 ONCE_S, OFTEN_S = 3600, 1
-"""How often `reconcile` passes: once, so that every run has the same points, or all the time."""
+"""How often `reconcile` passes: once, so that every run has the same points, or all the time.
+What a director leaves behind, the next one finds without it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,8 @@ class House:
     """Gets the webhook of the side `courier`. Its first answer is 503."""
     heard: list[Message] = field(default_factory=list)
     """Every completion so far."""
+    film_ends: list[Message] = field(default_factory=list)
+    """Every end of a film so far."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -82,6 +96,35 @@ class House:
     async def job(self) -> Job | None:
         """Its record."""
         return await self.desk.jobs.get(self.job_id)
+
+    async def jobs(self) -> list[Job]:
+        """Every record."""
+        return list((await self.desk.jobs.list(JobQuery())).jobs)
+
+    async def film(self) -> Film:
+        """The record of its film."""
+        assert self.desk.films
+        film = await self.desk.films.get(self.job_id)
+        assert film
+        return film
+
+    async def film_ended(self) -> None:
+        """The film has its end, which is announced."""
+        while not self.film_ends:
+            self.news.clear()
+            await self.news.wait()
+        film = await self.film()
+        while film.announce_due or not film.state.ended:  # another process writes the record
+            await asyncio.sleep(LOOK_EVERY_S)
+            film = await self.film()
+
+    async def order_film(self) -> None:
+        """The film of the side `director`: two scenes, of which it shows half a second each."""
+        scenes = [
+            {"name": name, "prompt": f"A harbour at {name}, gulls", "trim": {"end": 0.5}} for name in ("dawn", "night")
+        ]
+        asked = {"film_id": self.job_id, "max_cost_usd": 5, "defaults": ASKED[self.case.order], "scenes": scenes}
+        await order_film(self.desk, FilmRequest.model_validate(asked), Access())
 
     async def order(self) -> None:
         """The request goes out: past the desk, or from somebody who publishes straight to the bus."""
@@ -126,10 +169,10 @@ class House:
             **SETTINGS,
             **self.ground.addresses(self.job_id),
             "DATA_DIR": self.folder,
-            "MODEL": "vertex://acme/us-central1",
+            "MODEL": MODEL,
             "VERTEX_BASE_URL": self.vertex.url,
             **self.case.settings,
-            "RECONCILE_EVERY_S": ONCE_S if watched else OFTEN_S,
+            "RECONCILE_EVERY_S": ONCE_S if watched or self.case.side == DIRECTOR else OFTEN_S,
             "WEBHOOK_SECRETS": SECRET,
             "WEBHOOK_NETWORKS": NETWORKS,
         }
@@ -145,6 +188,11 @@ class House:
         return {"CRASH_RECORD": str(self.record), **({"CRASH_AT": point} if point not in ("", HELD) else {})}
 
 
+def _plan(request: VideoRequest) -> Plan:
+    provider, address = find_provider(MODEL)
+    return provider.open_planner(address, PublisherSettings())(request)
+
+
 @asynccontextmanager
 async def house_of(case: Case, job_id: str, ground: Ground) -> AsyncIterator[House]:
     """With an ear on its completions."""
@@ -153,34 +201,42 @@ async def house_of(case: Case, job_id: str, ground: Ground) -> AsyncIterator[Hou
     at = ground.addresses(job_id)
     receiver = Receiver(first=[b"HTTP/1.1 503 Service Unavailable\r\n\r\n"])
     async with Adapters() as adapters, vertex_at(ground.depot()) as vertex, receiving(receiver):
-        vertex.then(*case.steps)
+        vertex.then(*(case.steps or SCRIPTS.get(case.order, ())))
         desk = PublisherContext(
             bus=await adapters.bus(at["bus"]),
             jobs=await adapters.jobs(at["jobs"]),
             videos=await adapters.videos(at["videos"], base_url="http://facade"),
             clock=SystemClock(),
             deliveries=await adapters.deliveries(at["jobs"]),
+            films=await adapters.films(at["jobs"]),
+            planner=_plan,
             webhook_policy=parse_policy(NETWORKS, "443"),
         )
         for subscription in (WORKERS, BATCH_WORKERS, DEAD_WORKERS, WEBHOOKS, EAR):
             await desk.bus.ensure(subscription)
         house = House(case, job_id, folder, ground, vertex, desk, receiver)
-        async with _listening(house):
-            yield house
+        async with _listening(house, EAR, house.heard):
+            if case.side != DIRECTOR:
+                yield house
+                return
+            for subscription in (FILM_WORKERS, FILM_EAR):
+                await desk.bus.ensure(subscription)
+            async with _listening(house, FILM_EAR, house.film_ends):
+                yield house
 
 
 @asynccontextmanager
-async def _listening(house: House) -> AsyncIterator[None]:
+async def _listening(house: House, ear: Subscription, heard: list[Message]) -> AsyncIterator[None]:
     async def listen() -> None:
-        async with house.desk.bus.subscribe(EAR, limit=100) as deliveries:
+        async with house.desk.bus.subscribe(ear, limit=100) as deliveries:
             async for delivery in deliveries:
-                house.heard.append(delivery.message)
+                heard.append(delivery.message)
                 house.news.set()
                 await delivery.ack()
 
-    ear = asyncio.create_task(listen())
+    listening = asyncio.create_task(listen())
     try:
         yield
     finally:
-        ear.cancel()
-        await asyncio.gather(ear, return_exceptions=True)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from schemas.domain.delivery import WebhookDelivery
+from schemas.domain.film import Film
 from schemas.domain.job import Job
 from schemas.ports import Subscription
 
@@ -19,14 +20,18 @@ class Labels:
         return f"{call} {about}" if about else call
 
     def learn(self, answer: Any) -> None:
-        """An answer of the job store tells where its job stands."""
+        """An answer of a store tells where its job or its film stands."""
         if isinstance(answer, Job):
             self._states[answer.job_id] = answer.state.value
+        if isinstance(answer, Film):
+            self._states[answer.film_id] = answer.state.value
 
     def _about(self, call: str, arguments: tuple[Any, ...]) -> str:
         first = arguments[0] if arguments else None
         if call == "jobs.save":
             return f"{self._states.get(first.job_id)}→{first.state.value}" if isinstance(first, Job) else ""
+        if isinstance(first, Film):
+            return f"{self._states.get(first.film_id)}→{first.state.value}"
         if isinstance(first, WebhookDelivery):
             return f"{first.state.value} after {first.tries}"
         if isinstance(first, Subscription):

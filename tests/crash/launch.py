@@ -1,6 +1,7 @@
-"""Starts the real worker or facade with its ports wrapped: `python -m tests.crash.launch worker|courier|facade …`.
+"""Starts the real worker or facade with its ports wrapped: `python -m tests.crash.launch PART …`.
 
-A `courier` is a worker of which only what its courier uses is wrapped.
+Parts are `worker`, `facade`, `courier`, `director` and `maker`. Of a `courier`, a worker, only what its courier uses is
+wrapped. A `director` is a worker for films that takes no requests. A `maker` takes requests, and directs no films.
 
 Everything behind these words is the real command's. In the environment, beside the product's own settings:
 `CRASH_RECORD` a file for the points that are passed; without it nothing is wrapped
@@ -8,6 +9,7 @@ Everything behind these words is the real command's. In the environment, beside 
 `CRASH_BUCKET` where the wire-level Vertex AI writes into a video folder
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,17 +20,19 @@ from typing import Any, cast
 import publisher.compose
 import publisher.facade.server
 import subscriber.compose
+import subscriber.worker
 from infra.adapters import Adapters
 from publisher.cli import reelbus
 from schemas.ports import Bus, Editor, JobStore, VideoChecker, VideoModel, VideoStore
 from subscriber.__main__ import main as worker
 from subscriber.courier.courier import CourierContext
+from subscriber.films.scenes import FilmContext
 from tests.crash.answers import AnswerTap
-from tests.crash.cases import COURIER
+from tests.crash.cases import COURIER, DIRECTOR, MAKER
 from tests.crash.files import watch_files
 from tests.crash.labels import Labels
 from tests.crash.points import Points
-from tests.crash.taps import BusTap, Tap, WriteTap, target_of
+from tests.crash.taps import BusTap, FilmTap, Tap, WriteTap, target_of
 from tests.vertex.rig import adapter
 
 
@@ -92,6 +96,8 @@ def run(part: str, arguments: Sequence[str]) -> None:
 
 def _install(part: str) -> None:
     record = os.environ.get("CRASH_RECORD")
+    if part == MAKER:
+        vars(subscriber.compose)["open_director"] = _open_nothing
     if not record:
         _open_with(HouseAdapters)
         return
@@ -99,6 +105,11 @@ def _install(part: str) -> None:
     if part == COURIER:
         _open_with(HouseAdapters)
         vars(subscriber.compose)["CourierContext"] = lambda **ports: _watch_courier(points, **ports)
+        return
+    if part == DIRECTOR:
+        _open_with(HouseAdapters)
+        vars(subscriber.worker)["Worker"] = _Idle
+        vars(subscriber.compose)["FilmContext"] = lambda **ports: _watch_director(points, **ports)
         return
     watch_files(points, Path(os.environ["REELBUS_DATA_DIR"]))
     _open_with(lambda: WatchedAdapters(points))
@@ -115,6 +126,26 @@ def _watch_courier(points: Points, **ports: Any) -> CourierContext:
     return CourierContext(**{**ports, **tapped})
 
 
+def _watch_director(points: Points, **ports: Any) -> FilmContext:
+    """What a director changes, in the order in which it does it. Its looks come by the clock."""
+    labels = Labels()
+    taps = {"bus": BusTap, "jobs": WriteTap, "films": FilmTap, "videos": Tap, "film_editor": Tap}
+    tapped = {name: tap(name, ports[name], points, labels) for name, tap in taps.items()}
+    return FilmContext(**{**ports, **tapped})
+
+
+class _Idle:
+    """In the place of the worker's loops, beside a director."""
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    async def run(self, stop: asyncio.Event, *, ready: Callable[[], None]) -> None:
+        """Report that all is open, and wait."""
+        ready()
+        await stop.wait()
+
+
 def _leave_courier_alone(**ports: Any) -> CourierContext:
     """It works beside the worker's own loops, at steps whose order is chance."""
     return CourierContext(**{name: target_of(port) for name, port in ports.items()})
@@ -122,7 +153,7 @@ def _leave_courier_alone(**ports: Any) -> CourierContext:
 
 @asynccontextmanager
 async def _open_nothing(*_: object) -> AsyncIterator[None]:
-    """The director of films is beside the worker: tests/films/test_kills.py kills it at its own steps."""
+    """The director of films is beside the worker, and has kills of its own."""
     yield
 
 

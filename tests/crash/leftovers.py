@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from schemas.ports import BATCH_WORKERS, DEAD_WORKERS, WEBHOOKS, WORKERS
+from schemas.ports import BATCH_WORKERS, DEAD_WORKERS, FILM_WORKERS, WEBHOOKS, WORKERS
 from schemas.wire.message import Message
-from tests.crash.cases import COURIER
+from tests.crash.cases import COURIER, DIRECTOR
 from tests.crash.house import House
 from tests.crash.points import read_points
 
 _LATER_S = 25 * 3600
 _WORKERS = (WORKERS.name, BATCH_WORKERS.name, DEAD_WORKERS.name)
+_OF_SIDES = {COURIER: WEBHOOKS.name, DIRECTOR: FILM_WORKERS.name}
+"""What only the houses of these sides have."""
 _COUNT = """
     SELECT name, count(*) FROM deliveries JOIN subscriptions ON id = subscription_id
     WHERE name IN (?, ?, ?, ?) GROUP BY name
@@ -42,14 +44,14 @@ async def undelivered(house: House) -> list[str]:
     """What still waits for a worker now that none runs."""
     if house.ground.name == "embedded":
         return in_the_file(house)
-    if house.case.side == COURIER or house.done in read_points(house.record):
+    if house.case.side in _OF_SIDES or house.done in read_points(house.record):
         return []  # Pub/Sub's client sends an ack a moment later: one that was cut off comes again, now or later
     return await _before_the_last(house)
 
 
 def in_the_file(house: House) -> list[str]:
-    """What waits in the SQLite file of a house: for workers, and for couriers if they are what is killed."""
-    names = (*_WORKERS, WEBHOOKS.name if house.case.side == COURIER else "")
+    """What waits in the SQLite file of a house: for workers, and for the couriers or directors that are killed."""
+    names = (*_WORKERS, _OF_SIDES.get(house.case.side, ""))
     with closing(sqlite3.connect(f"file:{house.folder / 'reelbus.db'}?mode=ro", uri=True)) as connection:
         waiting = [f"{count} for {name}" for name, count in connection.execute(_COUNT, names)]
         dead = connection.execute("SELECT count(*) FROM dead_letters").fetchone()[0]

@@ -12,6 +12,7 @@ import infra.gcp.firestore.jobs
 import infra.gcp.pubsub.bus
 import infra.gcp.storage
 import infra.media.editor
+import infra.media.film_editor
 import tests.crash.launch
 from subscriber import compose, reconcile, worker
 

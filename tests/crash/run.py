@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.crash.cases import Case
+from tests.crash.cases import DIRECTOR, Case
+from tests.crash.film_verdict import judged_film
 from tests.crash.ground import Ground
 from tests.crash.house import house_of
 from tests.crash.story import Missed, killed
@@ -61,7 +62,8 @@ async def _told(case: Case, job_id: str, ground: Ground, turns: asyncio.Semaphor
 
 async def _lived(case: Case, job_id: str, ground: Ground) -> Verdict:
     async with asyncio.timeout(ENDS_WITHIN_S), house_of(case, job_id, ground) as house:
-        return await judged(house, await killed(house))
+        left = await killed(house)
+        return await judged_film(house) if case.side == DIRECTOR else await judged(house, left)
 
 
 def _failed(error: Exception, folder: Path) -> Verdict:

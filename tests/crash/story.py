@@ -9,7 +9,7 @@ import httpx
 
 from schemas.domain.job import Job
 from schemas.domain.object_names import is_marker, job_prefix
-from tests.crash.cases import COURIER, HELD
+from tests.crash.cases import COURIER, DIRECTOR, HELD, MAKER
 from tests.crash.house import LOOK_EVERY_S, House
 from tests.crash.leftovers import in_the_file
 from tests.crash.parts import Part
@@ -21,6 +21,7 @@ API = "/api/videos/generate"
 
 
 TRIES, AGAIN_AFTER_S = 30, 1.0
+DIES_WITHIN_S = 5
 
 
 class Wrong(Exception):
@@ -46,6 +47,9 @@ async def killed(house: House) -> Left:
         return await _worker_killed(house)
     if house.case.side == COURIER:
         return await _courier_killed(house)
+    if house.case.side == DIRECTOR:
+        await _director_killed(house)
+        return Left(None)
     await _facade_killed(house)
     return Left(None)
 
@@ -56,6 +60,13 @@ async def healthy(house: House) -> None:
         worker = await house.start("worker")
         await _served(house, await house.start("facade", watched=True))
         await _stop(worker)
+    elif house.case.side == DIRECTOR:
+        await house.order_film()
+        maker = await house.start(MAKER)
+        part = await house.start(DIRECTOR, watched=True)
+        await _while_alive(part, _directed(house))
+        await _stop(part)
+        await _stop(maker)
     else:
         await house.order()
         part = await house.start(house.case.side, watched=True)
@@ -97,8 +108,32 @@ async def _courier_killed(house: House) -> Left:
     return left
 
 
+async def _director_killed(house: House) -> None:
+    """The next director waits until the claim of the dead one has expired."""
+    await house.order_film()
+    maker = await house.start(MAKER)
+    part = await house.start(DIRECTOR, watched=True)
+    if await _comes(part, _directed(house)):
+        await asyncio.wait([part.status], timeout=DIES_WITHIN_S)  # its last points follow what is seen from here
+        part.signal(signal.SIGTERM)
+    if await part.gone() != -9:
+        raise Missed(f"the director passed {house.case.point!r} alive, or never came there")
+    part = await house.start("worker")
+    await _while_alive(part, house.film_ended())
+    await _while_alive(part, _settled(house))
+    await _stop(part)
+    await _stop(maker)
+
+
+async def _directed(house: House) -> None:
+    """The watched director took the film to its end, and acked its message."""
+    await house.film_ended()
+    while house.done not in await asyncio.to_thread(read_points, house.record):  # noqa: ASYNC110  # of another process
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
 async def _settled(house: House) -> None:
-    """No message waits for a worker or a courier. What Pub/Sub has not delivered again comes at some later moment."""
+    """No message waits for a worker, a courier or a director. What Pub/Sub has not delivered again comes later."""
     waiting = house.ground.name == "embedded"
     while waiting:
         await asyncio.sleep(LOOK_EVERY_S)

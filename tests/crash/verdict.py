@@ -38,7 +38,7 @@ async def judged(house: House, left: Left) -> Verdict:
     bill = Bill.of(house.vertex.books, job)
     orphans = await unswept(house)
     wrong = [
-        *_about_money(bill),
+        *about_money(bill),
         *_about_the_end(job, expected_end(left, bill)),
         *_about_completions(house, job),
         *(_about_the_webhook(house, job, left) if house.case.side == COURIER else ()),
@@ -69,7 +69,8 @@ def expected_end(left: Left, bill: Bill) -> str:
     return JobState.SUCCEEDED if there else "submit_unknown"
 
 
-def _about_money(bill: Bill) -> Iterator[str]:
+def about_money(bill: Bill) -> Iterator[str]:
+    """Sentences where a job was paid twice, or its record is not what was paid."""
     if bill.duplicates:
         yield f"{bill.duplicates} submits were paid twice: {bill.prefixes}"
     if bill.lost:
