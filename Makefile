@@ -27,10 +27,10 @@ serve: install-run ## Facade and worker; port from PORT, data under REELBUS_DATA
 	@exec $(BIN)/reelbus up
 
 test: install-dev node ## Every kind of behaviour in about 3 minutes, on Google's emulators too where the Google Cloud CLI is installed
-	$(PYTEST) -n 6 -m "not slow and not processes" tests
+	$(PYTEST) -n 6 -m "not slow and not processes and not source" tests
 
 test-processes: install-dev node ## Programs as users start them: command line, Node, examples, power cuts, installation; about 3 minutes
-	$(PYTEST) -m "processes and not slow" tests/chaos tests/cli tests/contract tests/e2e tests/examples tests/fairness tests/films tests/node tests/power tests/python_client tests/setup tests/telemetry tests/worker
+	$(PYTEST) -m "processes and not slow" tests/chaos tests/cli tests/contract tests/e2e tests/examples tests/fairness tests/films tests/fuzz tests/node tests/power tests/python_client tests/setup tests/telemetry tests/worker
 
 test-gcp: install-dev node ## Only the tests on Google's emulators
 	$(PYTEST) -m "emulator and not slow" tests
@@ -106,7 +106,7 @@ bench: install-bench ## Measure against what one would use instead, and write do
 scale: install-bench ## Redo the figures and pictures of docs/scale.md from the project's own constants
 	$(BIN)/python -m bench.scale_pages
 
-check: install-dev node ## Format, lint, types, import rules, generated files and pictures, a test for each module
+check: install-dev node ## Format, lint, types, import rules, style, generated files and pictures, a test for each module
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -116,6 +116,7 @@ check: install-dev node ## Format, lint, types, import rules, generated files an
 	$(BIN)/python scripts/client_models.py --check
 	$(BIN)/python scripts/draw_architecture.py --check
 	$(BIN)/python scripts/tests_of.py --check
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 -m source tests/unit
 	@if command -v npm >/dev/null; then npm run --silent check --prefix publisher/node; \
 	elif [ -n "$$CI" ]; then echo "no npm: the Node package is not checked" >&2; exit 1; \
 	else echo "no npm: the Node package is not checked" >&2; fi

@@ -1,5 +1,6 @@
 """What every suite may ask for: Google's emulators, shared by the whole run. And what the run says at its end."""
 
+import gc
 import os
 import signal
 
@@ -31,6 +32,13 @@ def pytest_collection(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     mark_by_place(items)
+
+
+def pytest_collection_finish() -> None:
+    """Take 11,000 items and all modules out of what the garbage collector looks at: a tenth of all tests' CPU time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,7 +1,7 @@
 """Which tests `make test` leaves to other suites, and the make target that runs each suite.
 
-A test belongs to a suite by its marker. Those of `PROCESSES` get theirs by their place, but for the ones that are
-marked `quick`: they are also the proof of their kind in `make test`.
+A test belongs to a suite by its marker, which it has by its place. Of `PROCESSES` those that are marked `quick` stay in
+`make test`, as the proof of their kind.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-TARGETS: Mapping[str, str] = {"processes": "test-processes", "slow": "soak"}
+TARGETS: Mapping[str, str] = {"processes": "test-processes", "slow": "soak", "source": "check"}
 """The make target by the marker. A test with both markers is slow."""
 FOLDERS: Mapping[str, str] = {
     "tests/browser": "browser",
@@ -21,6 +21,7 @@ FOLDERS: Mapping[str, str] = {
 """The make target of whole folders and files."""
 PROCESSES = (
     "tests/chaos/test_zombie.py",
+    "tests/cli/test_completion.py",
     "tests/cli/test_emulators.py",
     "tests/cli/test_generate.py",
     "tests/cli/test_handover.py",
@@ -32,6 +33,8 @@ PROCESSES = (
     "tests/examples/",
     "tests/fairness/",
     "tests/films/test_emulators.py",
+    "tests/fuzz/test_hostile.py::test_a_field_by_command",
+    "tests/fuzz/test_hostile.py::test_an_image_by_command",
     "tests/node/",
     "tests/power/",
     "tests/python_client/test_docs.py",
@@ -40,10 +43,19 @@ PROCESSES = (
     "tests/setup/",
     "tests/telemetry/test_jobs.py",
     "tests/telemetry/test_money.py",
+    "tests/telemetry/test_off.py",
 )
 """Programs that are installed, started from a command line, killed and started again, in Python and in Node; and each
 option of the command line with every hostile value."""
 
+SOURCE = (
+    "tests/unit/test_architecture.py",
+    "tests/unit/test_imports.py",
+    "tests/unit/test_references.py",
+    "tests/unit/test_style.py",
+    "tests/unit/test_tests_of.py",
+)
+"""They read the source code, or import all of it."""
 
 SLOW = (
     "tests/clients/",
@@ -61,17 +73,19 @@ SLOW = (
 
 
 def mark_by_place(items: Iterable[pytest.Item]) -> None:
-    """Mark the tests of `PROCESSES` and `SLOW`."""
+    """Mark the tests of `PROCESSES`, `SOURCE` and `SLOW`."""
     for item in items:
         if item.nodeid.startswith(SLOW):
             item.add_marker("slow")
+        elif item.nodeid.startswith(SOURCE):
+            item.add_marker("source")
         elif item.nodeid.startswith(PROCESSES) and not item.get_closest_marker("quick"):
             item.add_marker("processes")
 
 
 def suite_of(item: pytest.Item) -> str | None:
     """Return the marker of the slowest suite that a test belongs to; None for a test of `make test`."""
-    return next((name for name in ("slow", "processes") if item.get_closest_marker(name)), None)
+    return next((name for name in ("slow", "processes", "source") if item.get_closest_marker(name)), None)
 
 
 def count_by_suite(items: Iterable[pytest.Item]) -> Counter[str]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.suites import PROCESSES, SLOW
+from tests.suites import PROCESSES, SLOW, SOURCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,7 +17,7 @@ def test_make_test_processes_is_given_every_file_of_its_suite() -> None:
 
 def test_each_place_of_a_suite_exists() -> None:
     files = [path for path, _ in _files()]
-    places = [place.partition("::")[0] for place in (*PROCESSES, *SLOW)]
+    places = [place.partition("::")[0] for place in (*PROCESSES, *SOURCE, *SLOW)]
     assert [place for place in places if not any(path.startswith(place) for path in files)] == []
 
 
@@ -26,4 +26,6 @@ def _files() -> list[tuple[str, str]]:
 
 
 def _is_of_processes(path: str, text: str) -> bool:
-    return path.startswith(PROCESSES) or "pytest.mark.processes" in text.replace('"pytest.mark.processes"', "")
+    return path.startswith(
+        tuple(place.partition("::")[0] for place in PROCESSES)
+    ) or "pytest.mark.processes" in text.replace('"pytest.mark.processes"', "")
