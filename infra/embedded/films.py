@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from infra.cursor import Position, decode_position, encode_cursor
-from infra.embedded.database import Database
+from infra.embedded.database import Database, moment
 from infra.embedded.jobs import milliseconds
 from infra.film_listing import CURSOR_ORDER, check_limit, film_or_warning
 from schemas.domain.film import Film, film_of_record, record_of
 from schemas.errors import AlreadyExists, Conflict
-from schemas.ports import FilmPage, FilmQuery
+from schemas.ports import DueFilm, FilmPage, FilmQuery
 
 _CREATE = """
     INSERT INTO films
@@ -24,7 +24,10 @@ _SAVE = """
         record = ?, revision = revision + 1
     WHERE film_id = ? AND CAST(revision AS TEXT) = ? RETURNING revision
 """
-_DUE = "SELECT film_id FROM films WHERE next_check_at <= ? ORDER BY next_check_at LIMIT ?"
+_DUE = """
+    SELECT film_id, next_check_at FROM films WHERE next_check_at <= ? AND (next_check_at, film_id) > (?, ?)
+    ORDER BY next_check_at, film_id LIMIT ?
+"""
 _KEPT = "SELECT film_id FROM films WHERE retention_start < ? ORDER BY retention_start LIMIT ?"
 _ORDER = "ORDER BY created_at DESC, film_id LIMIT ?"
 
@@ -60,9 +63,14 @@ class SqliteFilms:
 
         return await self._database.write(update)
 
-    async def due(self, now: datetime, *, limit: int) -> Sequence[str]:
-        values = (milliseconds(now), limit)
-        return await self._database.read(partial(_ids, sql=_DUE, values=values))
+    async def due(self, now: datetime, *, limit: int, after: DueFilm | None = None) -> Sequence[DueFilm]:
+        position = (milliseconds(after.at), after.film_id) if after else (-1, "")
+
+        def read(connection: sqlite3.Connection) -> Sequence[DueFilm]:
+            rows = connection.execute(_DUE, (milliseconds(now), *position, limit))
+            return [DueFilm(film_id=row[0], at=moment(row[1])) for row in rows]
+
+        return await self._database.read(read)
 
     async def list(self, query: FilmQuery) -> FilmPage:
         return await self._database.read(partial(_list, query=query))

@@ -175,14 +175,15 @@ def _warnings_of(prepared: PreparedFilm) -> tuple[str, ...]:
 async def prepare_film(ctx: PublisherContext, request: FilmRequest, caller: str | None) -> PreparedFilm:
     """Check and price the storyboard. Raises `Invalid`, `IdReused`, `Gone` for an erased film, and `Unavailable`."""
     film_id = to_stored_id(caller, request.film_id)
-    staged = await _stage_images(ctx, request, caller)
+    known = await films_of(ctx).get(film_id)
+    if known and known.caller == caller and known.erased_at:
+        raise to_gone_film(known, caller=caller)
+    owner = _image_owner(ctx, caller, known if known and known.caller == caller else None)
+    staged = await _stage_images(ctx, request, caller, owner)
     named = _with_image_names(request, staged)
     if len(named.model_dump_json(exclude_defaults=True).encode()) > BODY_AT_MOST:
         raise Invalid(f"the storyboard must have at most {BODY_AT_MOST:,} bytes beside its images")
     check_cut(named, [each.request.duration_seconds for each in staged])
-    known = await films_of(ctx).get(film_id)
-    if known and known.caller == caller and known.erased_at:
-        raise to_gone_film(known, caller=caller)
     if known and (known.caller != caller or request.revision < known.request.revision):
         raise IdReused(f"film {request.film_id} is at revision {known.request.revision} already; raise revision")
     if known and request.revision == known.request.revision and not named.is_same(known.request):
@@ -218,9 +219,18 @@ def _is_for(staged: StagedImage, job: Job) -> bool:
     return staged.is_for(job) or without_limit.fingerprint() in staged.fingerprints
 
 
-async def _stage_images(ctx: PublisherContext, request: FilmRequest, caller: str | None) -> list[StagedImage]:
+def _image_owner(ctx: PublisherContext, caller: str | None, known: Film | None) -> ImageOwner | None:
+    """Return the caller with the images that its film names already: the next revision may name them too."""
+    if caller is None:
+        return None
+    images = {scene.reference_image for scene in known.request.scenes} if known else set()
+    return ImageOwner(caller, ctx.jobs, known={image for image in images if image})
+
+
+async def _stage_images(
+    ctx: PublisherContext, request: FilmRequest, caller: str | None, owner: ImageOwner | None
+) -> list[StagedImage]:
     """Return the requests of the scenes, named by what they contain. Each image is read once."""
-    owner = ImageOwner(caller, ctx.jobs) if caller is not None else None
     images, staged = dict[str | None, StagedImage](), list[StagedImage]()
     for scene in request.scenes:
         # A shared image of megabytes is checked for each scene: the event loop must not wait for sixty of them.

@@ -47,6 +47,10 @@ _SOUND_RULES = 1
 """Part of the name of each file. It grows when the same storyboard is to sound otherwise."""
 JOINS_AT_MOST = 3
 """Attempts at a join that ends with an unexpected error."""
+JOIN_TRIES_AT_MOST = 5
+"""Joins that are begun, one after the other, and end with their worker: it was killed, or ran out of memory."""
+
+_UNTRIED = {"joins": 0, "join_tries": 0, "holds": 0}
 
 
 class FilmState(StrEnum):
@@ -107,6 +111,8 @@ class Film(Stored):
     """The names of scenes that the cut leaves out, since they have no video."""
     joins: int = 0
     """Joins of this revision that ended with an unexpected error."""
+    join_tries: int = 0
+    """Joins of this revision that were begun, and of whose end nothing is known. Saved before a join begins."""
     holds: int = 0
     announce_due: bool = False
     """True if the end is stored, and its message may not be sent."""
@@ -155,11 +161,26 @@ class Film(Stored):
     def begin_join(self, at: datetime, dropped: Sequence[str]) -> "Film":
         """Return the film claimed by a worker that joins it."""
         update = {"state": FilmState.JOINING, "dropped": tuple(dropped), "next_check_at": at + JOIN_CLAIM}
-        return self._change(at, **update, ended_at=None)
+        return self._change(at, **update, join_tries=0, ended_at=None)
 
     def claim_join(self, at: datetime, *, broke: bool = False) -> "Film":
         """Return the film with a new claim. A join that `broke` is counted."""
-        return self._change(at, next_check_at=at + JOIN_CLAIM, joins=self.joins + broke)
+        tries = 0 if broke else self.join_tries
+        return self._change(at, next_check_at=at + JOIN_CLAIM, joins=self.joins + broke, join_tries=tries)
+
+    def try_join(self, at: datetime) -> "Film":
+        """Return the film with a new claim and one more try, or failed if it has had them all."""
+        if self.join_tries < JOIN_TRIES_AT_MOST:
+            return self._change(at, next_check_at=at + JOIN_CLAIM, join_tries=self.join_tries + 1)
+        words = (
+            f"The worker that joins the scenes has ended {JOIN_TRIES_AT_MOST} times before it was done, perhaps for "
+            "want of memory. The scenes are kept, and the next revision joins them again."
+        )
+        return self.end(at, FilmState.FAILED, join_failure("not_joined", words))
+
+    def release_join(self, at: datetime, *, wait: timedelta) -> "Film":
+        """Return the film whose join its worker gave up by itself: that is no try. The next one begins after `wait`."""
+        return self._change(at, next_check_at=at + wait, join_tries=max(0, self.join_tries - 1))
 
     def end(self, at: datetime, state: FilmState, failure: Failure | None = None) -> "Film":
         """Return the film at an end without a file of this revision; its message is due."""
@@ -183,7 +204,7 @@ class Film(Stored):
         former = [job_id for job_id in dict.fromkeys((*self.former_job_ids, *self.job_ids)) if job_id not in present]
         update = {"request": request, "scenes": tuple(scenes), "state": FilmState.PLANNED, "next_check_at": at}
         update["former_job_ids"] = tuple(former[-FORMER_JOBS_AT_MOST:])
-        return self._change(at, **update, dropped=(), joins=0, holds=0, announce_due=False, failure=None, ended_at=None)
+        return self._change(at, **update, dropped=(), **_UNTRIED, announce_due=False, failure=None, ended_at=None)
 
     def _change(self, at: datetime, **update: object) -> "Film":
         return self.model_copy(update={"changed_at": at, **update})

@@ -37,6 +37,15 @@ class FilmPage:
     """The cursor of the next page; None on the last page."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueFilm:
+    """A film whose next look has come."""
+
+    film_id: str
+    at: datetime
+    """Its `next_check_at`."""
+
+
 class Films(Protocol):
     """The records of films.
 
@@ -54,8 +63,11 @@ class Films(Protocol):
     async def save(self, film: Film) -> Film:
         """Replace the version that `film.stored_revision` names. Raises `Conflict` if that is not the newest one."""
 
-    async def due(self, now: datetime, *, limit: int) -> Sequence[str]:
-        """Return the ids of films whose `next_check_at` has come, the longest due first."""
+    async def due(self, now: datetime, *, limit: int, after: DueFilm | None = None) -> Sequence[DueFilm]:
+        """Return the films whose `next_check_at` has come, the longest due first, then by their ids.
+
+        `after` is the last one of the page before.
+        """
 
     async def list(self, query: FilmQuery) -> FilmPage:
         """Return a page of the films that match. A film that does not change between pages is listed exactly once.

@@ -116,6 +116,8 @@ class ImageOwner:
 
     caller: str
     jobs: JobStore
+    known: Collection[str] = ()
+    """References of a record of this caller. The images are its own, also before a job uses them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,7 +193,8 @@ async def _open_stored(request: VideoRequest, name: str, videos: VideoStore, own
     digest, _, extension = name.removeprefix(REFERENCES).partition(".")
     own = reference_name(image_digest(owner.caller, digest), extension)
     is_own = bool(await videos.list(own))
-    if not is_own and not await is_used_by(owner.caller, name, owner.jobs, videos):
+    is_known = REFERENCE_SCHEME + name in owner.known
+    if not is_own and not is_known and not await is_used_by(owner.caller, name, owner.jobs, videos):
         raise Invalid(_NOT_STORED, field="reference_image")
     names = (REFERENCE_SCHEME + own, REFERENCE_SCHEME + name, request.reference_image or "")
     chosen = names[0 if is_own else 1]

@@ -97,17 +97,23 @@ class Director:
                 await delivery.nack(delay_s=backoff_s(1, _RETRY_AT_MOST_S, delivery.attempt))
 
     async def _look_for_due(self, backoff: Backoff) -> None:
+        """Look at each film that is due, page by page, and begin again.
+
+        A film that can't go on, or waits here for its turn to be joined, stays due. It must take no other one's place.
+        """
+        since, last = self._ctx.clock.now(), None
         while True:
-            # A film that waits here for its turn to be joined stays due: it must take no other one's place.
-            limit = _DUE_AT_ONCE + len(self._joining)
-            for film_id in await self._ctx.films.due(self._ctx.clock.now(), limit=limit):
-                await self._try_to_advance(film_id)
+            page = await self._ctx.films.due(since, limit=_DUE_AT_ONCE, after=last)
+            for each in page:
+                await self._try_to_advance(each.film_id)
             backoff.reset()
+            last = page[-1] if len(page) == _DUE_AT_ONCE else None
             until = self._looks_often_until
-            looks_often = until is not None and self._ctx.clock.now() < until
+            looks_often = last is not None or (until is not None and self._ctx.clock.now() < until)
             await self._ctx.clock.sleep(
                 min(LOOK_OFTEN_EVERY_S, self._look_every_s) if looks_often else self._look_every_s
             )
+            since = since if last else self._ctx.clock.now()  # what is due later waits for the next round
 
     async def _try_to_advance(self, film_id: str) -> None:
         """Take one film further. An error of it is logged: the films that are due after it must not wait for it."""
@@ -201,7 +207,9 @@ class Director:
         self._joining.add(film.film_id)
         try:
             async with self._one_join:
-                await join_film(self._ctx, await self._ctx.films.save(film.claim_join(self._ctx.clock.now())))
+                tried = await self._ctx.films.save(film.try_join(self._ctx.clock.now()))
+                if tried.state is FilmState.JOINING:
+                    await join_film(self._ctx, tried)
             await self.advance(film.film_id)
         except Conflict:  # another director claimed it while this one was busy
             return

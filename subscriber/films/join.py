@@ -7,8 +7,9 @@ time alone. Two directors that join the same film at once store one file, and on
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from schemas.domain.film import (
@@ -44,14 +45,19 @@ class _Claim:
 async def join_film(ctx: FilmContext, film: Film) -> None:
     """Join a film that this director has claimed, and store its end. Raises `Unavailable`: it can be repeated."""
     about = {"film_id": film.film_id, "revision": film.request.revision}
-    end: Callable[[Film], Film]
+    claim = _Claim(film)
     try:
-        async with _keep_claim(ctx, film) as claim:
+        async with _keep_claim(ctx, claim):
             end = await _end_of(ctx, film)
         saved = await ctx.films.save(end(claim.film))
     except Conflict:  # the film was cancelled or revised, or another director has joined it
         logger.info("a join was not needed", extra={**about, "action": "film_join_dropped"})
         return
+    except BaseException as error:  # this worker lives: only a join that ends with its worker is counted
+        wait = timedelta() if isinstance(error, asyncio.CancelledError) else JOIN_CLAIM
+        with suppress(Conflict, Unavailable):
+            await ctx.films.save(claim.film.release_join(ctx.clock.now(), wait=wait))
+        raise
     facts = {"gcs_path": saved.result.gcs_path} if saved.state is FilmState.SUCCEEDED and saved.result else {}
     logger.info("joined a film", extra={**about, **facts, "action": "film_joined", "state": saved.state})
 
@@ -80,12 +86,11 @@ def _count_join(ctx: FilmContext, film: Film, error: Exception) -> Film:
 
 
 @asynccontextmanager
-async def _keep_claim(ctx: FilmContext, film: Film) -> AsyncIterator[_Claim]:
+async def _keep_claim(ctx: FilmContext, claim: _Claim) -> AsyncIterator[None]:
     """Renew the claim in the record for as long as the context lasts."""
-    claim = _Claim(film)
     renewing = asyncio.create_task(_renew_for_ever(ctx, claim))
     try:
-        yield claim
+        yield
     finally:
         renewing.cancel()
         await asyncio.gather(renewing, return_exceptions=True)

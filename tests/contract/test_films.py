@@ -12,7 +12,7 @@ from infra.adapters import Adapters
 from schemas.domain.film import Film, FilmState, SceneJob
 from schemas.domain.film_tombstone import film_tombstone_of
 from schemas.errors import AlreadyExists, Conflict, Invalid
-from schemas.ports import FilmQuery, Films
+from schemas.ports import DueFilm, FilmQuery, Films
 from schemas.wire.film import FilmRequest
 from tests.contract.conftest import ADAPTERS, store_of_each
 
@@ -30,6 +30,10 @@ async def open_films(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
 @pytest.fixture
 async def films(open_films: Open) -> Films:
     return await open_films()
+
+
+def at(after_s: float) -> datetime:
+    return NOON + timedelta(seconds=after_s)
 
 
 def a_film(film_id: str = "ad", *jobs: str, after_s: float = 0, **given: Any) -> Film:
@@ -75,8 +79,21 @@ async def test_what_is_due_comes_first_that_is_longest_due(films: Films) -> None
         await films.create(a_film(film_id, after_s=after_s))
     await films.create(a_film("ended", next_check_at=None))
     now = NOON + timedelta(seconds=30)
-    assert await films.due(now, limit=10) == ["soon", "late"]
-    assert await films.due(now, limit=1) == ["soon"]
+    soon, late = await films.due(now, limit=10)
+    assert [soon, late] == [DueFilm(film_id="soon", at=at(10)), DueFilm(film_id="late", at=at(20))]
+    assert await films.due(now, limit=1) == [soon]
+    assert await films.due(now, limit=10, after=soon) == [late]
+    assert await films.due(now, limit=10, after=late) == []
+
+
+async def test_films_that_are_due_at_one_moment_come_page_by_page(films: Films) -> None:
+    for number in (3, 1, 2, 5, 4):
+        await films.create(a_film(f"film-{number}"))
+    last, found = None, list[str]()
+    while page := await films.due(NOON, limit=2, after=last):
+        found += [each.film_id for each in page]
+        last = page[-1]
+    assert found == [f"film-{number}" for number in range(1, 6)]
 
 
 async def test_films_are_listed_by_state_project_and_caller(films: Films) -> None:

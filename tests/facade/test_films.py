@@ -120,6 +120,22 @@ async def test_a_cancel_and_a_retake(door: Door) -> None:
     assert plain.status_code == 415
 
 
+async def test_a_caller_with_a_key_takes_a_scene_with_an_image_again_before_its_jobs_exist(tmp_path: Path) -> None:
+    async with door_to(settings_for(tmp_path, api_keys=KEYS)) as door:
+        acme, zebra = Customer(door, ACME), Customer(door, ZEBRA)
+        scenes = [{**scene, "reference_image": data_url(png())} for scene in SCENES]
+        ordered = await acme.call("POST", FILMS, json={"film_id": "ad", "scenes": scenes})
+        taken = await acme.call("POST", f"{FILMS}/ad/scenes/end/retake", json={"take": 2})
+        assert taken.status_code == 202, taken.text
+        before, after = (answer.json()["scenes"] for answer in (ordered, taken))
+        assert before[0]["video_id"] == after[0]["video_id"], "the other scene is the same job"
+        assert before[1]["video_id"] != after[1]["video_id"]
+        [image] = await door.desk.videos.list("references/")
+        named = [{**scene, "reference_image": f"reelbus:{image.name}"} for scene in SCENES]
+        stolen = await zebra.call("POST", FILMS, json={"film_id": "ad", "scenes": named})
+        assert (stolen.status_code, stolen.json()["error"]["field"]) == (400, "reference_image")
+
+
 async def test_callers_see_their_own_films(tmp_path: Path) -> None:
     async with door_to(settings_for(tmp_path, api_keys=KEYS)) as door:
         acme, zebra = Customer(door, ACME), Customer(door, ZEBRA)

@@ -258,12 +258,14 @@ async def test_a_director_that_read_the_film_before_its_cancel_queues_nothing_ag
     assert [job.state for job in await house.jobs()] == [JobState.CANCELLED]
 
 
-async def test_a_film_that_can_not_go_on_keeps_no_other_one_waiting(house: House) -> None:
+async def test_films_that_can_not_go_on_keep_no_other_one_waiting(house: House) -> None:
     film = await house.order(storyboard(scene("one")))
     other = {**film.request.body(), "scenes": [{**scene("one"), "from_a_later_version": 1}]}
     request = FilmRequest.model_validate(other, context=STORED)
     at = film.created_at.replace(year=2001)
-    await house.ctx.films.create(film.model_copy(update={"film_id": "new", "request": request, "next_check_at": at}))
+    for number in range(45):
+        update = {"film_id": f"new-{number}", "request": request, "next_check_at": at}
+        await house.ctx.films.create(film.model_copy(update=update))
     async with house.desk.bus.subscribe(FILM_WORKERS, limit=1) as deliveries:
         await (await anext(deliveries)).ack()
     async with house.directing(), house.rendering():

@@ -15,6 +15,7 @@ from typing import Any
 from google.api_core.exceptions import Aborted, FailedPrecondition, NotFound
 from google.api_core.exceptions import AlreadyExists as Taken
 from google.cloud.firestore_v1 import FieldFilter
+from google.cloud.firestore_v1.field_path import FieldPath
 from proto.datetime_helpers import DatetimeWithNanoseconds
 
 from infra.cursor import Position, decode_position, encode_cursor
@@ -24,7 +25,7 @@ from infra.gcp.firestore.documents import LAST, document_id, in_milliseconds, mi
 from infra.gcp.firestore.jobs import READ_TIMEOUT_S, WRITE_TIMEOUT_S, FirestoreJobs
 from schemas.domain.film import Film, film_of_record, record_of
 from schemas.errors import AlreadyExists, Conflict
-from schemas.ports import FilmPage, FilmQuery
+from schemas.ports import DueFilm, FilmPage, FilmQuery
 
 COLLECTION = "films"
 _FILTERS = ("caller", "project_id", "state")
@@ -62,11 +63,16 @@ class FirestoreFilms:
                 raise Conflict(f"film {film.film_id} has changed") from error
         return film.model_copy(update={"stored_revision": revision(written.update_time)})
 
-    async def due(self, now: datetime, *, limit: int) -> Sequence[str]:
-        query = self._collection.where(filter=FieldFilter("next_check_at", "<=", now)).order_by("next_check_at")
-        query = query.limit(limit).select(["film_id"])
+    async def due(self, now: datetime, *, limit: int, after: DueFilm | None = None) -> Sequence[DueFilm]:
+        query = self._collection.where(filter=FieldFilter("next_check_at", "<=", now))
+        query = query.order_by("next_check_at").order_by(FieldPath.document_id())
+        if after:
+            id = self._collection.document(document_id(after.film_id))
+            query = query.start_after({"next_check_at": after.at, FieldPath.document_id(): id})
+        query = query.limit(limit).select(["film_id", "next_check_at"])
         with translate_errors("Firestore"):
-            return [found.get("film_id") for found in await query.get(timeout=READ_TIMEOUT_S)]
+            found = await query.get(timeout=READ_TIMEOUT_S)
+        return [DueFilm(film_id=each.get("film_id"), at=each.get("next_check_at")) for each in found]
 
     async def list(self, query: FilmQuery) -> FilmPage:
         check_limit(query.limit)
