@@ -9,6 +9,7 @@ import asyncio
 import heapq
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,14 +22,17 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
 from infra.atomic_file import write_atomically
+from infra.media.captions import cues_of
 from infra.media.chapters import set_chapters
 from infra.media.clip import Clip, read_clip
 from infra.media.container import open_video, read_packets
 from infra.media.editor import translate_errors
 from infra.media.film_sound import FilmMix
 from infra.media.film_timeline import TimedScene, scenes_of
+from infra.media.lettering import draw_captions, write_card
 from infra.media.look import PIXELS, Look, look_of
 from infra.media.probe import probe_of
+from infra.media.subtitles import encode_captions, write_subtitles
 from infra.media.transcode import (
     SAMPLE_RATE_HZ,
     X264,
@@ -38,6 +42,7 @@ from infra.media.transcode import (
 )
 from schemas.ports import FilmSound, Probe, Segment
 from schemas.ports.films import AS_LOUD_AS_RECORDED
+from schemas.wire.film_parts import Captions
 
 _FASTSTART = {"movflags": "+faststart"}
 _X264 = {**X264, "threads": "2"}
@@ -48,33 +53,74 @@ _BLACK_LUMA, _BLACK_CHROMA = 16, 128
 class FileFilmEditor:
     """Joins local files. Raises `Invalid` and `LocalDisk`."""
 
-    async def join(self, segments: Sequence[Segment], *, to: Path, sound: FilmSound = AS_LOUD_AS_RECORDED) -> Probe:
-        stop = Event()
+    async def join(
+        self,
+        segments: Sequence[Segment],
+        *,
+        to: Path,
+        sound: FilmSound = AS_LOUD_AS_RECORDED,
+        captions: Captions | None = None,
+    ) -> Probe:
+        wanted = Wanted(to=to, sound=sound, captions=captions)
         try:
-            return await asyncio.to_thread(translate_errors, join, segments, to=to, sound=sound, stop=stop)
+            return await asyncio.to_thread(translate_errors, join, segments, wanted)
         finally:
-            stop.set()  # a worker that stops waits for its threads
+            wanted.stop.set()  # a worker that stops waits for its threads
 
 
-def join(segments: Sequence[Segment], *, to: Path, sound: FilmSound, stop: Event) -> Probe:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What is written beside the segments, and where."""
+
+    to: Path
+    sound: FilmSound
+    captions: Captions | None
+    stop: Event = field(default_factory=Event)
+
+
+def join(segments: Sequence[Segment], wanted: Wanted) -> Probe:
     """Write the film. Raises `NotPlayable` for a file that is certainly no video, and `InterruptedError`."""
-    clips = [read_clip(segment.clip) for segment in segments]
-    if not clips:
+    first = next((read_clip(segment.clip) for segment in segments if not segment.card), None)
+    if first is None:
         raise ValueError("There are no scenes to join.")
-    look = look_of(clips[0], first_frame(clips[0]))
+    look = look_of(first, first_frame(first))
+    with TemporaryDirectory(dir=wanted.to.parent, prefix="cards-") as folder:
+        with_cards = list(_draw_cards(segments, look, Path(folder)))
+        _write(with_cards, look, wanted)
+    return probe_of(read_clip(wanted.to))
+
+
+def _draw_cards(segments: Sequence[Segment], look: Look, folder: Path) -> Iterator[Segment]:
+    """Yield the segments; the clip of a card is drawn."""
+    for number, segment in enumerate(segments):
+        clip = folder / f"{number}.mp4" if segment.card else segment.clip
+        if segment.card:
+            write_card(segment.card, look, clip)
+        yield replace(segment, clip=clip)
+
+
+def _write(segments: Sequence[Segment], look: Look, wanted: Wanted) -> None:
+    clips, captions = [read_clip(segment.clip) for segment in segments], wanted.captions
+    cues = list(cues_of(segments, look.rate)) if captions else []
+    frames = _show(look, scenes_of(segments, clips, look.rate))
+    if captions and captions.burn_in:
+        frames = draw_captions(frames, cues, look)
     with ExitStack() as stack:
-        heard = _mix(segments, clips, sound, stack, stop)
-        part = stack.enter_context(write_atomically(to))
+        heard = _mix(segments, clips, wanted.sound, stack, wanted.stop)
+        part = stack.enter_context(write_atomically(wanted.to))
         container = stack.enter_context(av.open(str(part), "w", format="mp4", options=_FASTSTART))
-        tracks: list[Any] = [encode_frames(_show(look, scenes_of(segments, clips, look.rate)), look, container, _X264)]
+        tracks: list[Any] = [encode_frames(frames, look, container, _X264)]
         if heard:
             tracks.append(_copy_sound(heard, container))
+        if captions and captions.embed and cues:
+            tracks.append(encode_captions(cues, container))
         set_chapters(container, segments, look.rate)
         for packet in heapq.merge(*tracks, key=_decode_time):
-            if stop.is_set():
+            if wanted.stop.is_set():
                 raise InterruptedError("the join was stopped")
             container.mux(packet)
-    return probe_of(read_clip(to))
+    for kind in captions.sidecar if captions and cues else ():
+        write_subtitles(cues, wanted.to.with_suffix(f".{kind}"))
 
 
 def _mix(

@@ -6,6 +6,7 @@ The same command again finds the same film: what was interrupted goes on, and no
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +23,7 @@ from publisher.cli.options import FilePath, Seconds, json_option, open_facade, r
 from publisher.cli.output import echo
 from publisher.films.orders import find_film, order_film
 from publisher.films.plan import FilmPlan, plan_film
-from publisher.films.view import FilmView, view_film
+from publisher.films.view import FilmFileView, FilmView, view_film
 from schemas.domain.film import FilmState
 from schemas.errors import NotFound, Unavailable
 from schemas.wire.film import FilmRequest
@@ -51,8 +52,8 @@ class FilmClient(Protocol):
     async def status(self, film_id: str) -> FilmView:
         """Return the film. Raises `NotFound`."""
 
-    async def fetch(self, view: FilmView, to: Path) -> None:
-        """Write the finished file to a local file."""
+    async def fetch(self, file: FilmFileView, to: Path) -> None:
+        """Write a finished file to a local file."""
 
 
 class LocalFilms:
@@ -71,8 +72,8 @@ class LocalFilms:
         self._client.check()
         return await view_film(self._ctx, await find_film(self._ctx, film_id, self._access), self._access)
 
-    async def fetch(self, view: FilmView, to: Path) -> None:
-        await self._ctx.videos.fetch(view.gcs_path or "", to)
+    async def fetch(self, file: FilmFileView, to: Path) -> None:
+        await self._ctx.videos.fetch(file.gcs_path, to)
 
 
 class HttpFilms:
@@ -90,8 +91,8 @@ class HttpFilms:
     async def status(self, film_id: str) -> FilmView:
         return await self._client.call(FilmView, "GET", f"/api/films/{film_id}")
 
-    async def fetch(self, view: FilmView, to: Path) -> None:
-        await self._client.download(view.video_url or "", to)
+    async def fetch(self, file: FilmFileView, to: Path) -> None:
+        await self._client.download(file.url, to)
 
 
 @asynccontextmanager
@@ -137,8 +138,8 @@ def film(
     """Make one film of up to 60 scenes: the price first, then the film.
 
     STORYBOARD.json has the scenes (- for stdin). A film that costs something is ordered with --pay alone, and never
-    costs more than was shown. The same command goes on with a film that was interrupted. docs/film.md describes the
-    storyboard.
+    costs more than was shown. The same command goes on with a film that was interrupted. Files that the storyboard asks
+    for beside the film, such as its captions, are written beside it. docs/film.md describes the storyboard.
     """
     request = read_storyboard(storyboard)
     check_target(output)
@@ -148,13 +149,14 @@ def film(
         return
     again = f"the same command goes on with film {request.film_id}"
     try:
-        view, file = asyncio.run(_make(request, url=url, output=output, pay=pay, timeout_s=timeout_s))
+        view, files = asyncio.run(_make(request, url=url, output=output, pay=pay, timeout_s=timeout_s))
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted. {again}") from None
     if as_json:
         echo(view.model_dump_json())
     elif view.state is FilmState.SUCCEEDED:
-        echo(f"{file}\n{view.duration_seconds:g} s, {len(view.scenes)} scenes, ${view.cost_usd:.2f}")
+        paths = "\n".join(map(str, files))
+        echo(f"{paths}\n{view.duration_seconds:g} s, {len(view.scenes)} scenes, ${view.cost_usd:.2f}")
     if not view.state.ended:
         raise WaitExpired(f"Not ended after {timeout_s:g} s ({view.state}); {again}")
     if view.state is not FilmState.SUCCEEDED:
@@ -171,13 +173,14 @@ def read_storyboard(given: str) -> FilmRequest:
 
 
 def format_plan(plan: FilmPlan) -> str:
-    """Return the plan for people: one line a scene, and the sum."""
+    """Return the plan for people: one line for each scene and title card, and the sum."""
     width = max(len(each.name) for each in plan.scenes)
-    lines = [
-        f"{each.name:<{width}}  {each.start_s:7.2f} to {each.end_s:7.2f} s  {each.model}  "
-        f"${each.price_usd:.2f}  {_WORDS[each.status]}"
+    shown = [
+        (each.start_s, each.end_s, each.name, f"{each.model}  ${each.price_usd:.2f}  {_WORDS[each.status]}")
         for each in plan.scenes
     ]
+    shown += [(each.start_s, each.end_s, "", f"title: {each.text}") for each in plan.titles]
+    lines = [f"{name:<{width}}  {start:7.2f} to {end:7.2f} s  {words}" for start, end, name, words in sorted(shown)]
     lines += [f"warning: {words}" for words in plan.warnings]
     if plan.refusal:
         lines.append(f"refused: {plan.refusal.message}")
@@ -198,8 +201,8 @@ async def _plan(request: FilmRequest, url: str | None) -> FilmPlan:
 
 async def _make(
     request: FilmRequest, *, url: str | None, output: Path | None, pay: bool, timeout_s: float | None
-) -> tuple[FilmView, Path | None]:
-    """Return the film when it has ended or the wait has expired, and its file."""
+) -> tuple[FilmView, list[Path]]:
+    """Return the film when it has ended or the wait has expired, and its files."""
     async with _open_films(url, works=True) as films:
         plan = await films.plan(request)
         click.echo(format_plan(plan), err=True)
@@ -212,7 +215,7 @@ async def _make(
             async with asyncio.timeout(timeout_s):
                 view = await _follow(films, view)
         if view.state is not FilmState.SUCCEEDED:
-            return view, None
+            return view, []
         return view, await _download(films, view, output or Path(f"{request.film_id}.mp4"))
 
 
@@ -239,10 +242,18 @@ def _file_in(target: Path, view: FilmView) -> Path:
     return target / f"{view.film_id}.mp4" if target.is_dir() else target
 
 
-async def _download(films: FilmClient, view: FilmView, target: Path) -> Path:
-    """Write the film to that file, or into that folder, and return its path."""
+async def _download(films: FilmClient, view: FilmView, target: Path) -> list[Path]:
+    """Write the film to that file, or into that folder, and beside it its other files. Return their paths."""
     if view.gcs_path is None:
         raise NotFound(f"film {view.film_id} has no file")
-    to = _file_in(target, view)
-    await write_whole(to, lambda part: films.fetch(view, part))
-    return to.absolute()
+    film, to = FilmFileView(kind="mp4", gcs_path=view.gcs_path, url=view.video_url or ""), _file_in(target, view)
+    paths = []
+    for file in (film, *view.files):
+        path = to if file is film else _path_beside(to, file.kind)
+        await write_whole(path, partial(films.fetch, file))
+        paths.append(path.absolute())
+    return paths
+
+
+def _path_beside(film: Path, kind: str) -> Path:
+    return film.with_suffix(f".{kind}") if film.suffix.lower() == ".mp4" else film.with_name(f"{film.name}.{kind}")

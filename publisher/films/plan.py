@@ -1,6 +1,7 @@
 """Plan a film: check its storyboard, name the jobs of its scenes, and add up what is new. Nothing is stored."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
@@ -10,16 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from publisher.access import Access
 from publisher.caps import read_caps
 from publisher.context import PublisherContext
+from publisher.films.words import check_captions, find_caption_warnings
 from publisher.refusals import OverBudget, OverMaxCost, to_failure
 from schemas.domain.clip import Plan
-from schemas.domain.film import Film, SceneJob, cuts_of, has_video, is_free_to_replay, length_s, scene_job_id
+from schemas.domain.film import Film, SceneJob, has_video, is_free_to_replay, scene_job_id
+from schemas.domain.film_cut import Cut, cuts_of, length_s, title_ends
 from schemas.domain.film_tombstone import to_gone_film
 from schemas.domain.job import Job
 from schemas.errors import Failure, IdReused, Invalid, NotFound
 from schemas.ports import Films
 from schemas.services.reference_images import ImageOwner, StagedImage, check_stored, stage_image
 from schemas.wire.caller_names import to_shown_id, to_stored_id
-from schemas.wire.film import FilmRequest, FilmScene, check_cut
+from schemas.wire.film import FilmRequest, FilmScene, FilmTitleEnd, check_cut
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import Usd
 
@@ -55,6 +58,7 @@ class FilmPlan(BaseModel):
     film_id: str
     revision: int
     scenes: tuple[ScenePlan, ...]
+    titles: tuple[FilmTitleEnd, ...] = ()
     price_usd: Usd = Field(description="The sum of what is new.")
     duration_seconds: float = Field(description="The length of the film. A crossfade shows two scenes at once.")
     expected_s: float = Field(description="How long the models usually take, if all new scenes are made at once.")
@@ -154,22 +158,23 @@ async def plan_film(ctx: PublisherContext, request: FilmRequest, access: Access)
                 start_s=cut.start_s,
                 end_s=cut.end_s,
             )
-            for each, cut in zip(prepared.scenes, cuts, strict=True)
+            for each, cut in zip(prepared.scenes, (cut for cut in cuts if not cut.is_title), strict=True)
         ),
+        titles=title_ends(cuts),
         price_usd=prepared.price_usd,
         duration_seconds=length_s(cuts),
         expected_s=max((sum(clip.expected_s for clip in each.plan.clips) for each in fresh), default=0.0),
-        warnings=_warnings_of(prepared),
+        warnings=_warnings_of(prepared, cuts),
         refusal=to_failure(await find_refusal(ctx, prepared)),
     )
 
 
-def _warnings_of(prepared: PreparedFilm) -> tuple[str, ...]:
-    """Return each warning of the models once, and one for scenes without a video."""
+def _warnings_of(prepared: PreparedFilm, cuts: Sequence[Cut]) -> tuple[str, ...]:
+    """Return each warning of the models once, one for scenes without a video, and those of captions."""
     warnings = dict.fromkeys(words for each in prepared.scenes for words in each.plan.warnings)
     failed = [each.scene.name for each in prepared.scenes if each.status == "failed"]
     words = f"these scenes have ended without a video: {', '.join(failed)}; replay their jobs, or raise their take"
-    return (*warnings, *([words] if failed else []))
+    return (*warnings, *([words] if failed else []), *find_caption_warnings(prepared.request, cuts))
 
 
 async def prepare_film(ctx: PublisherContext, request: FilmRequest, caller: str | None) -> PreparedFilm:
@@ -197,7 +202,9 @@ async def prepare_film(ctx: PublisherContext, request: FilmRequest, caller: str 
         paid.add(image.request.job_id)
         price_usd = plan.price_usd if is_new else Decimal(0)
         scenes.append(PlannedScene(scene=scene, staged=image, plan=plan, job=job, status=status, price_usd=price_usd))
-    return PreparedFilm(film_id=film_id, request=named, scenes=tuple(scenes), known=known)
+    prepared = PreparedFilm(film_id=film_id, request=named, scenes=tuple(scenes), known=known)
+    check_captions(named, cuts_of(prepared.to_film(ctx, caller)))
+    return prepared
 
 
 def _status_of(staged: StagedImage, job: Job | None, caller: str | None) -> SceneStatus:

@@ -6,12 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from publisher.access import Access
 from publisher.context import PublisherContext
-from schemas.domain.film import Cut, Film, FilmState, SceneJob, cuts_of, length_s
+from schemas.domain.film import Film, FilmState, SceneJob
+from schemas.domain.film_cut import Cut, cuts_of, length_s, title_ends
 from schemas.domain.job import Job
 from schemas.domain.projections import progress_of
 from schemas.errors import Failure
 from schemas.wire.caller_names import to_shown_id
-from schemas.wire.film import OnSceneFailure
+from schemas.wire.film import FilmTitleEnd, OnSceneFailure
 from schemas.wire.types import Moment, Usd
 
 NO_JOB_YET = "planned"
@@ -34,10 +35,21 @@ class SceneView(BaseModel):
     duration_seconds: int
     start_s: float | None = Field(description="When the film shows it; null if the film leaves it out.")
     end_s: float | None
+    is_card: bool = Field(default=False, description="The film shows a card in its place: its job has no video.")
     error: Failure | None
     erased_at: Moment | None = Field(
         default=None, description="When the job was erased with its prompt and its video. The film may still show it."
     )
+
+
+class FilmFileView(BaseModel):
+    """A file beside the film."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    gcs_path: str
+    url: str
 
 
 class FilmView(BaseModel):
@@ -50,6 +62,7 @@ class FilmView(BaseModel):
     state: FilmState
     on_scene_failure: OnSceneFailure
     scenes: tuple[SceneView, ...]
+    titles: tuple[FilmTitleEnd, ...] = ()
     price_usd: Usd = Field(description="What this revision adds.")
     cost_usd: Usd = Field(description="What is known to have been spent on the scenes of this revision.")
     duration_seconds: float = Field(description="The length of the film.")
@@ -57,6 +70,7 @@ class FilmView(BaseModel):
     changed_at: Moment
     gcs_path: str | None = Field(description="The newest finished file.")
     video_url: str | None
+    files: tuple[FilmFileView, ...] = Field(default=(), description="Files beside the newest finished file.")
     is_stale: bool = Field(description="The file is of an earlier revision.")
     width: int | None
     height: int | None
@@ -69,7 +83,8 @@ async def view_film(ctx: PublisherContext, film: Film, access: Access) -> FilmVi
     """Return the film as this caller sees it. Reads the job of each scene."""
     found = await asyncio.gather(*(ctx.jobs.get(job_id) for job_id in film.job_ids))
     jobs = {job.job_id: job for job in found if job}
-    cuts = {cut.name: cut for cut in cuts_of(film)}
+    cuts = cuts_of(film)
+    shown = {cut.name: cut for cut in cuts if not cut.is_title}
     result = film.result
     return FilmView(
         film_id=to_shown_id(access.jobs_of, film.film_id),
@@ -77,16 +92,18 @@ async def view_film(ctx: PublisherContext, film: Film, access: Access) -> FilmVi
         state=film.state,
         on_scene_failure=film.request.on_scene_failure,
         scenes=tuple(
-            _view_scene(entry, scene.take, jobs.get(entry.job_id), cuts.get(entry.name), access)
+            _view_scene(entry, scene.take, jobs.get(entry.job_id), shown.get(entry.name), access)
             for entry, scene in zip(film.scenes, film.request.scenes, strict=True)
         ),
+        titles=title_ends(cuts),
         price_usd=sum(entry.price_usd for entry in film.scenes),
         cost_usd=sum(job.cost_usd for job in jobs.values()),
-        duration_seconds=length_s(tuple(cuts.values())),
+        duration_seconds=length_s(cuts),
         created_at=film.created_at,
         changed_at=film.changed_at,
         gcs_path=result.gcs_path if result else None,
         video_url=await ctx.videos.url_for(result.gcs_path) if result and not film.erased_at else None,
+        files=await _view_files(ctx, film),
         is_stale=is_stale(film),
         width=result.width if result else None,
         height=result.height if result else None,
@@ -102,6 +119,14 @@ def is_stale(film: Film) -> bool:
     return bool(result and (result.revision != film.request.revision or film.state is not FilmState.SUCCEEDED))
 
 
+async def _view_files(ctx: PublisherContext, film: Film) -> tuple[FilmFileView, ...]:
+    found = film.result.files if film.result and not film.erased_at else ()
+    urls = [await ctx.videos.url_for(file.gcs_path) for file in found]
+    return tuple(
+        FilmFileView(kind=file.kind, gcs_path=file.gcs_path, url=url) for file, url in zip(found, urls, strict=True)
+    )
+
+
 def _view_scene(entry: SceneJob, take: int, job: Job | None, cut: Cut | None, access: Access) -> SceneView:
     return SceneView(
         name=entry.name,
@@ -115,6 +140,7 @@ def _view_scene(entry: SceneJob, take: int, job: Job | None, cut: Cut | None, ac
         duration_seconds=entry.seconds,
         start_s=cut.start_s if cut else None,
         end_s=cut.end_s if cut else None,
+        is_card=bool(cut and cut.card),
         error=job.failure if job else None,
         erased_at=job.erased_at if job else None,
     )

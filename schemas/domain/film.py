@@ -10,25 +10,22 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
 
 from pydantic import Field, ValidationError
 from pydantic_core import to_json
 
-from schemas.domain.film_words import chapter_of
 from schemas.domain.job import Job
-from schemas.domain.object_names import FINALS, film_prefix
 from schemas.domain.states import JobState
 from schemas.errors import Category, Charged, Failure, NewerRecord
 from schemas.versioning import Stored
 from schemas.wire.film import (
     FilmCompletion,
+    FilmFile,
     FilmRequest,
-    FilmScene,
     FilmSceneEnd,
+    FilmTitleEnd,
     OnSceneFailure,
     StoredFilmRequest,
-    TransitionKind,
 )
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import Moment, Usd
@@ -43,8 +40,6 @@ JOIN_CLAIM = timedelta(seconds=30)
 _IN_DOUBT = "scene_unresolved"
 FORMER_JOBS_AT_MOST = 1000
 """The record of a film must not grow without end: a document of Firestore has 1 MiB."""
-_SOUND_RULES = 1
-"""Part of the name of each file. It grows when the same storyboard is to sound otherwise."""
 JOINS_AT_MOST = 3
 """Attempts at a join that ends with an unexpected error."""
 JOIN_TRIES_AT_MOST = 5
@@ -92,6 +87,8 @@ class FilmResult(Stored):
     height: int
     size_bytes: int
     scenes: tuple[FilmSceneEnd, ...]
+    titles: tuple[FilmTitleEnd, ...] = ()
+    files: tuple[FilmFile, ...] = ()
 
 
 class Film(Stored):
@@ -108,7 +105,7 @@ class Film(Stored):
     next_check_at: Moment | None = None
     """When a worker looks at it again, or when the claim of the worker that joins it expires."""
     dropped: tuple[str, ...] = ()
-    """The names of scenes that the cut leaves out, since they have no video."""
+    """The names of scenes without a video: the cut leaves them out, or shows a card in their place."""
     joins: int = 0
     """Joins of this revision that ended with an unexpected error."""
     join_tries: int = 0
@@ -210,32 +207,6 @@ class Film(Stored):
         return self.model_copy(update={"changed_at": at, **update})
 
 
-class Cut(Stored):
-    """One scene in the finished film. All times are whole milliseconds: no rounding depends on the machine."""
-
-    name: str
-    job_id: str
-    start_ms: int
-    """When the film begins to show it."""
-    length_ms: int
-    trim_ms: int
-    """What is left out of its beginning."""
-    kind: TransitionKind
-    fade_ms: int
-    chapter: str = ""
-    """If it is set, a chapter of this name begins with it."""
-
-    @property
-    def start_s(self) -> float:
-        """When the film begins to show it, in seconds."""
-        return self.start_ms / 1000
-
-    @property
-    def end_s(self) -> float:
-        """When the film has shown it, in seconds."""
-        return (self.start_ms + self.length_ms) / 1000
-
-
 def scene_job_id(film_id: str, request: VideoRequest, take: int, caller: str | None) -> str:
     """Return the id of a scene's job, as its caller may name it.
 
@@ -243,54 +214,6 @@ def scene_job_id(film_id: str, request: VideoRequest, take: int, caller: str | N
     """
     text = json.dumps([request.fingerprint(), take, caller])
     return f"{film_id}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-
-
-def cuts_of(film: Film) -> tuple[Cut, ...]:
-    """Return the cut of the film without its dropped scenes. A crossfade shows two scenes at once."""
-    cuts: list[Cut] = []
-    for entry, scene in zip(film.scenes, film.request.scenes, strict=True):
-        if scene.name in film.dropped:
-            continue
-        trim_ms = _milliseconds(scene.trim.start)
-        end_ms = entry.seconds * 1000 if scene.trim.end is None else _milliseconds(scene.trim.end)
-        length_ms, before = end_ms - trim_ms, cuts[-1] if cuts else None
-        kind, fade_ms = _transition_of(scene, length_ms, before)
-        ends_ms = before.start_ms + before.length_ms if before else 0
-        start_ms = ends_ms - (fade_ms if kind == "crossfade" else 0)
-        cuts.append(
-            Cut(
-                name=scene.name,
-                job_id=entry.job_id,
-                start_ms=start_ms,
-                length_ms=length_ms,
-                trim_ms=trim_ms,
-                kind=kind,
-                fade_ms=fade_ms,
-                chapter=chapter_of(scene),
-            )
-        )
-    return tuple(cuts)
-
-
-def _transition_of(scene: FilmScene, length_ms: int, before: Cut | None) -> tuple[TransitionKind, int]:
-    """Return kind and length. Beside a dropped scene, a fade is at most half of each scene that is left."""
-    kind = scene.transition.kind
-    if kind == "cut" or (kind == "crossfade" and before is None):
-        return "cut", 0
-    most = min(length_ms, before.length_ms if before else length_ms) // 2
-    return kind, min(_milliseconds(scene.transition.seconds), most)
-
-
-def length_s(cuts: Sequence[Cut]) -> float:
-    """Return the length of the film in seconds."""
-    return cuts[-1].end_s if cuts else 0.0
-
-
-def film_name(film: Film, cuts: Sequence[Cut]) -> str:
-    """Return the name of the finished file: the same for the same cut and the same sound of the same scenes."""
-    cut = [each.model_dump(mode="json", exclude={"name"}) for each in cuts]
-    text = to_json([cut, _SOUND_RULES, film.request.audio.model_dump(mode="json")])
-    return f"{film_prefix(FINALS, film.film_id)}{hashlib.sha256(text).hexdigest()[:12]}.mp4"
 
 
 def after_scenes(film: Film, jobs: Sequence[Job | None], at: datetime) -> Film:
@@ -302,7 +225,8 @@ def after_scenes(film: Film, jobs: Sequence[Job | None], at: datetime) -> Film:
     in_doubt = [scene.name for scene in failed if found[scene.job_id].has_unresolved_charges]
     names = [scene.name for scene in failed]
     policy = film.request.on_scene_failure
-    if not failed or (policy is OnSceneFailure.SKIP and not in_doubt and len(failed) < len(film.scenes)):
+    may_go_on = policy in (OnSceneFailure.SKIP, OnSceneFailure.CARD) and len(failed) < len(film.scenes)
+    if not failed or (may_go_on and not in_doubt):
         return film.begin_join(at, names)
     if film.state is FilmState.HELD and (in_doubt or not is_in_doubt(film)):
         return film
@@ -341,6 +265,8 @@ def film_completion(film: Film) -> FilmCompletion:
         gcs_path=result.gcs_path if result else None,
         duration_seconds=result.duration_seconds if result else None,
         scenes=result.scenes if result else (),
+        titles=result.titles if result else (),
+        files=result.files if result else (),
         error=film.failure,
     )
 
@@ -352,10 +278,6 @@ def join_failure(code: str, words: str) -> Failure:
 
 def _failure(code: str, words: str, *, retryable: bool = False) -> Failure:
     return Failure(category=Category.UPSTREAM, code=code, message=words, charged=Charged.NO, retryable=retryable)
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(Fraction(str(seconds)) * 1000)
 
 
 def record_of(film: Film) -> str:

@@ -104,7 +104,11 @@ def _erase_result(result: FilmResult | None, names: dict[str, str]) -> FilmResul
         return None
     scenes = tuple(
         FilmSceneEnd(
-            name=names.get(end.name, f"former-{number}"), job_id=end.job_id, start_s=end.start_s, end_s=end.end_s
+            name=names.get(end.name, f"former-{number}"),
+            job_id=end.job_id,
+            start_s=end.start_s,
+            end_s=end.end_s,
+            is_card=end.is_card,
         )
         for number, end in enumerate(result.scenes, 1)
     )

@@ -9,7 +9,7 @@ from typing import Protocol
 from schemas.domain.film import Film, FilmState
 from schemas.ports.bus import Subscription
 from schemas.ports.editor import Probe
-from schemas.wire.film import TransitionKind
+from schemas.wire.film_parts import Captions, TransitionKind
 
 FILM_REQUESTS = "film-requests"
 FILM_COMPLETIONS = "film-completions"
@@ -84,6 +84,7 @@ class Segment:
     """A part of a clip, and how it follows the segment before it. Times are milliseconds."""
 
     clip: Path
+    """Of a card, a name at which no file needs to be."""
     trim_ms: int
     length_ms: int
     start_ms: int
@@ -92,6 +93,10 @@ class Segment:
     fade_ms: int = 0
     chapter: str = ""
     """If it is set, a chapter of this name begins with it."""
+    card: str = ""
+    """If it is set, a card with this text is shown, and no clip."""
+    script: str = ""
+    """What captions say while the segment is shown, until the next one begins."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,8 +121,16 @@ class FilmEditor(Protocol):
     and `test_film_sound.py` beside it what is heard.
     """
 
-    async def join(self, segments: Sequence[Segment], *, to: Path, sound: FilmSound = AS_LOUD_AS_RECORDED) -> Probe:
+    async def join(
+        self,
+        segments: Sequence[Segment],
+        *,
+        to: Path,
+        sound: FilmSound = AS_LOUD_AS_RECORDED,
+        captions: Captions | None = None,
+    ) -> Probe:
         """Write one faststart MP4 in the size and frame rate of the first clip.
 
+        The files of the captions are written beside it, with the extensions of their kinds, if there is a script.
         Raises `Invalid` if a file is certainly no video, and `LocalDisk`.
         """

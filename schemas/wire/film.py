@@ -10,11 +10,13 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, ValidationError, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from schemas.errors import Failure, Invalid
 from schemas.versioning import STORED, Asked, Stored
 from schemas.wire.film_audio import FilmAudio
+from schemas.wire.film_parts import Captions, TitleCard, Transition, Trim
 from schemas.wire.message import Message
 from schemas.wire.request import DURATION_MAX_S, DURATION_MIN_S, Quality, ReferenceImage, VideoRequest
 from schemas.wire.scene import Scene
@@ -24,7 +26,6 @@ from schemas.wire.validation import to_invalid
 FILM_ID_PATTERN = r"^[A-Za-z0-9_-]{1,47}$"
 """A longer id of a caller with a key would not come back to it unchanged: `schemas.wire.caller_names`."""
 SCENES_AT_MOST = 60
-TransitionKind = Literal["cut", "crossfade", "fade_black"]
 REQUESTED = "reelbus.film.requested.v1"
 _MEASURED_BY_SCENE = ("name", "take", "transition", "trim")
 """The fields of a scene that decide nothing about its picture, or that its job's id has already."""
@@ -34,27 +35,9 @@ class OnSceneFailure(StrEnum):
     """What becomes of a film if a scene has no video. A paid scene is kept in all cases."""
 
     HOLD = "hold"
+    CARD = "card"
     SKIP = "skip"
     FAIL = "fail"
-
-
-class Transition(Asked):
-    """How a scene follows the one before it."""
-
-    kind: TransitionKind = "cut"
-    seconds: float = Field(
-        default=0.5,
-        ge=0.1,
-        le=5,
-        description="A crossfade shows both scenes for so long; a fade is half of it out, and half of it in.",
-    )
-
-
-class Trim(Asked):
-    """The part of a scene that the film shows, in seconds of the scene."""
-
-    start: float = Field(default=0, ge=0, le=DURATION_MAX_S)
-    end: float | None = Field(default=None, gt=0, le=DURATION_MAX_S, description="By default the end of the scene.")
 
 
 class _SceneFields(Asked):
@@ -101,6 +84,8 @@ class FilmRequest(Asked):
     scenes: tuple[FilmScene, ...] = Field(min_length=1, max_length=SCENES_AT_MOST)
     on_scene_failure: OnSceneFailure = OnSceneFailure.HOLD
     audio: FilmAudio = FilmAudio()
+    titles: tuple[TitleCard, ...] = Field(default=(), max_length=SCENES_AT_MOST, description="At most one a scene.")
+    captions: Captions | None = None
 
     @field_validator("scenes")
     @classmethod
@@ -109,6 +94,17 @@ class FilmRequest(Asked):
         if again := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"must have unique names, and {again} is given twice")
         return scenes
+
+    @field_validator("titles")
+    @classmethod
+    def _are_before_scenes(cls, titles: tuple[TitleCard, ...], info: ValidationInfo) -> tuple[TitleCard, ...]:
+        names = [title.before for title in titles]
+        known = {scene.name for scene in info.data.get("scenes", ())}
+        for index, name in enumerate(names if known and info.context != STORED else ()):
+            if name not in known or name in names[:index]:
+                why = "is no scene of the film" if name not in known else "has a card already"
+                raise PydanticCustomError("title", "{name} {why}", {"key": f"{index}.before", "name": name, "why": why})
+        return titles
 
     def body(self) -> dict[str, Any]:
         """Return the storyboard as it is stored: without defaults."""
@@ -147,25 +143,31 @@ StoredFilmRequest = Annotated[FilmRequest, BeforeValidator(_read_stored)]
 
 def check_cut(request: FilmRequest, lengths: Sequence[int]) -> None:
     """Raise `Invalid` for a trim or a transition that does not fit into scenes of these whole seconds."""
-    shown = []
+    cards = {title.before: (index, title) for index, title in enumerate(request.titles)}
+    parts = list[tuple[str, Transition, Fraction]]()
     for index, (scene, length) in enumerate(zip(request.scenes, lengths, strict=True)):
-        end = length if scene.trim.end is None else scene.trim.end
-        if end > length:
-            field = f"scenes.{index}.trim.end"
-            raise Invalid(f"{field} must be at most {length}, as the scene lasts so long", field=field)
-        if end - scene.trim.start < 0.5:
-            field = f"scenes.{index}.trim"
-            raise Invalid(f"{field} must leave at least 0.5 s of the scene", field=field)
-        shown.append(Fraction(str(end)) - Fraction(str(scene.trim.start)))
-    if request.scenes[0].transition.kind == "crossfade":
-        words = "scenes.0.transition.kind can't be crossfade: no scene is before it"
-        raise Invalid(words, field="scenes.0.transition.kind")
-    for index, (before, after) in enumerate(pairwise(shown), 1):
-        transition, most = request.scenes[index].transition, min(before, after) / 2
+        if found := cards.get(scene.name):
+            parts.append((f"titles.{found[0]}", found[1].transition, Fraction(str(found[1].seconds))))
+        parts.append((f"scenes.{index}", scene.transition, _seconds_of(scene, f"scenes.{index}.trim", length)))
+    if parts[0][1].kind == "crossfade":
+        field = f"{parts[0][0]}.transition.kind"
+        raise Invalid(f"{field} can't be crossfade: no scene is before it", field=field)
+    for (_, _, before), (place, transition, after) in pairwise(parts):
+        most = min(before, after) / 2
         if transition.kind != "cut" and Fraction(str(transition.seconds)) > most:
-            field = f"scenes.{index}.transition.seconds"
+            field = f"{place}.transition.seconds"
             words = f"{field} must be at most {float(most):g}: half of the shorter of both scenes"
             raise Invalid(words, field=field)
+
+
+def _seconds_of(scene: FilmScene, field: str, length: int) -> Fraction:
+    """Return how many seconds of the scene the film shows. Raises `Invalid`."""
+    end = length if scene.trim.end is None else scene.trim.end
+    if end > length:
+        raise Invalid(f"{field}.end must be at most {length}, as the scene lasts so long", field=f"{field}.end")
+    if end - scene.trim.start < 0.5:
+        raise Invalid(f"{field} must leave at least 0.5 s of the scene", field=field)
+    return Fraction(str(end)) - Fraction(str(scene.trim.start))
 
 
 class FilmNotice(Stored):
@@ -183,6 +185,23 @@ class FilmSceneEnd(Stored):
     job_id: str
     start_s: float
     end_s: float
+    is_card: bool = Field(default=False, description="A card stands in its place: its job has no video.")
+
+
+class FilmTitleEnd(Stored):
+    """When a film shows a title card."""
+
+    before: str = Field(description="The `name` of the scene that it was ordered for.")
+    text: str
+    start_s: float
+    end_s: float
+
+
+class FilmFile(Stored):
+    """A file beside the film."""
+
+    kind: str
+    gcs_path: str = Field(description="Name in the video store, under generated-videos/.")
 
 
 class FilmCompletion(Stored):
@@ -194,6 +213,8 @@ class FilmCompletion(Stored):
     gcs_path: str | None = Field(default=None, description="Name in the video store, under generated-videos/.")
     duration_seconds: float | None = None
     scenes: tuple[FilmSceneEnd, ...] = ()
+    titles: tuple[FilmTitleEnd, ...] = ()
+    files: tuple[FilmFile, ...] = ()
     error: Failure | None = None
 
 

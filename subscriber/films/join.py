@@ -15,20 +15,19 @@ from pathlib import Path
 from schemas.domain.film import (
     JOIN_CLAIM,
     JOINS_AT_MOST,
-    Cut,
     Film,
     FilmResult,
     FilmState,
-    cuts_of,
-    film_name,
     has_video,
     join_failure,
 )
+from schemas.domain.film_cut import Cut, cuts_of, film_name, scene_ends, title_ends
 from schemas.domain.job import Job
 from schemas.errors import Conflict, Invalid, Unavailable
 from schemas.ports import FilmSound, Segment
-from schemas.wire.film import FilmSceneEnd
+from schemas.wire.film import FilmFile
 from schemas.wire.film_audio import FilmAudio
+from schemas.wire.media_types import type_of_name
 from subscriber.films.scenes import FilmContext, read_jobs
 from subscriber.scratch import work_folder
 
@@ -116,14 +115,18 @@ async def _make(ctx: FilmContext, film: Film) -> FilmResult:
     """Write the film, store it, and return what it is. Raises `Invalid` for a scene without a video."""
     cuts = cuts_of(film)
     jobs = {job.job_id: job for job in await read_jobs(ctx, film) if job and has_video(job)}
-    if missing := next((cut.name for cut in cuts if cut.job_id not in jobs), None):
+    if missing := next((cut.name for cut in cuts if not cut.card and cut.job_id not in jobs), None):
         raise Invalid(f"the video of scene {missing} was erased")
     name = film_name(film, cuts)
     with work_folder(ctx.scratch, "film") as folder:
-        files = {job_id: await _fetch(ctx, jobs[job_id], folder) for job_id in {cut.job_id: None for cut in cuts}}
+        clips = {
+            job_id: await _fetch(ctx, jobs[job_id], folder) for job_id in {cut.job_id: None for cut in cuts} if job_id
+        }
         to = folder / "film.mp4"
-        segments = [_segment_of(cut, files[cut.job_id]) for cut in cuts]
-        probe = await ctx.film_editor.join(segments, to=to, sound=_sound_of(film.request.audio))
+        segments = [_segment_of(cut, clips.get(cut.job_id, folder / "card")) for cut in cuts]
+        asked = film.request
+        probe = await ctx.film_editor.join(segments, to=to, sound=_sound_of(asked.audio), captions=asked.captions)
+        files = await _store_captions(ctx, film, to, name)
         await ctx.videos.put(name, to, content_type="video/mp4")
         size_bytes = to.stat().st_size
     return FilmResult(
@@ -133,10 +136,21 @@ async def _make(ctx: FilmContext, film: Film) -> FilmResult:
         width=probe.width,
         height=probe.height,
         size_bytes=size_bytes,
-        scenes=tuple(
-            FilmSceneEnd(name=cut.name, job_id=cut.job_id, start_s=cut.start_s, end_s=cut.end_s) for cut in cuts
-        ),
+        scenes=scene_ends(cuts),
+        titles=title_ends(cuts),
+        files=files,
     )
+
+
+async def _store_captions(ctx: FilmContext, film: Film, to: Path, name: str) -> tuple[FilmFile, ...]:
+    """Store the files of the captions beside the film. Without a script there are none."""
+    stored = []
+    for kind in dict.fromkeys(film.request.captions.sidecar if film.request.captions else ()):
+        made, beside = to.with_suffix(f".{kind}"), f"{name.removesuffix('.mp4')}.{kind}"
+        if made.exists():
+            await ctx.videos.put(beside, made, content_type=type_of_name(beside))
+            stored.append(FilmFile(kind=kind, gcs_path=beside))
+    return tuple(stored)
 
 
 async def _fetch(ctx: FilmContext, job: Job, folder: Path) -> Path:
@@ -159,4 +173,6 @@ def _segment_of(cut: Cut, clip: Path) -> Segment:
         kind=cut.kind,
         fade_ms=cut.fade_ms,
         chapter=cut.chapter,
+        card=cut.card,
+        script=cut.script,
     )

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Iterator, Sequence
 from decimal import Decimal
 
-from schemas.domain.film import Film, FilmState, cuts_of, film_name
+from schemas.domain.film import Film, FilmState
+from schemas.domain.film_cut import cuts_of, film_name
 from schemas.domain.job import Job
 from schemas.domain.object_names import FINALS
 from schemas.domain.states import JobState

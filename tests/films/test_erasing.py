@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -48,8 +48,12 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 async def made(house: House, film_id: str = "ad", **more: object) -> Film:
     """A finished film whose every text has the secret, with a file beside it."""
-    secret = {"prompt": SECRET, "style": SECRET, "negative_prompt": SECRET}
-    request = storyboard({"name": "secret-door", **secret}, scene("two"), film_id=film_id, **more)
+    secret = {"prompt": SECRET, "style": SECRET, "negative_prompt": SECRET, "scene": {"script": SECRET}}
+    words: dict[str, Any] = {
+        "titles": [{"before": "secret-door", "text": SECRET}],
+        "captions": {"from": "script", "sidecar": ["srt"]},
+    }
+    request = storyboard({"name": "secret-door", **secret}, scene("two"), film_id=film_id, **words, **more)
     async with house.directing(), house.rendering():
         await house.order(request)
         film = await house.until_announced(film_id)
@@ -91,7 +95,7 @@ async def test_no_word_and_no_file_is_left_and_the_cost_is_known(house: House) -
     assert report == Purge(dry_run=False, erased=list(film.job_ids), erased_films=["ad"])
     left = await files_of(house, "ad")
     assert left == await files_of(house, "ad-0123456789ab")
-    assert len(left) == 3
+    assert len(left) == 4
     await purge(house.desk, (), film_ids=["ad-0123456789ab"])
     assert await files_of(house, "ad") == []
     assert SECRET not in rows(house.folder)
@@ -104,6 +108,7 @@ async def test_no_word_and_no_file_is_left_and_the_cost_is_known(house: House) -
     )
     assert view.erased_at
     assert all(each.erased_at for each in view.scenes)
+    assert (view.titles, view.files) == ((), ())
     assert view.price_usd == view.cost_usd > 0
     assert (await purge_old(house.desk, project_id="spring", older_than=None)).erased_films == []
 
@@ -219,7 +224,7 @@ async def test_a_director_finishes_a_purge_that_is_killed(tmp_path: Path) -> Non
         await made(house)
         async with purging(tmp_path, "after films.save 1") as killed, asyncio.timeout(60):
             assert await killed.wait() == -signal.SIGKILL
-        assert len(await files_of(house, "ad")) == 3
+        assert len(await files_of(house, "ad")) == 4
         async with house.directing():
             await until_swept(house, is_last=False)
 

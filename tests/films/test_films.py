@@ -139,7 +139,9 @@ async def test_a_held_film_goes_on_once_its_scene_is_replayed(house: House, monk
     assert kinds == ["ad.1.held.1", "ad.1.succeeded"]
 
 
-@pytest.mark.parametrize(("policy", "state"), [("skip", FilmState.SUCCEEDED), ("fail", FilmState.FAILED)])
+@pytest.mark.parametrize(
+    ("policy", "state"), [("skip", FilmState.SUCCEEDED), ("card", FilmState.SUCCEEDED), ("fail", FilmState.FAILED)]
+)
 async def test_the_other_policies_for_a_failed_scene(house: House, policy: str, state: FilmState) -> None:
     house.fails.add("two")
     scenes = scene("one"), scene("two", **CROSSFADE), scene("three", **CROSSFADE)
@@ -152,8 +154,11 @@ async def test_the_other_policies_for_a_failed_scene(house: House, policy: str, 
     assert [each.state for each in view.scenes] == ["succeeded", "failed", "succeeded"]
     assert sum((job.cost_usd for job in await house.jobs()), Decimal(0)) == view.cost_usd
     if film.result:
-        assert [each.name for each in film.result.scenes] == ["one", "three"]
-        assert film.result.duration_seconds == pytest.approx(1.5, abs=1 / 24)
+        shown = {"skip": ["one", "three"], "card": ["one", "two", "three"]}[policy]
+        assert [each.name for each in film.result.scenes] == shown
+        assert [each.name for each in film.result.scenes if each.is_card] == ["two"] * (policy == "card")
+        assert [each.is_card for each in view.scenes] == [False, policy == "card", False]
+        assert film.result.duration_seconds == pytest.approx(len(shown) / 2 + 0.5, abs=1 / 24)
 
 
 async def test_nothing_is_ordered_if_a_part_does_not_fit(tmp_path: Path) -> None:

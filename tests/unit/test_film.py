@@ -12,14 +12,12 @@ from schemas.domain.film import (
     FilmState,
     SceneJob,
     after_scenes,
-    cuts_of,
     film_completion,
-    film_name,
     film_of_record,
-    length_s,
     record_of,
     scene_job_id,
 )
+from schemas.domain.film_cut import cuts_of, film_name, length_s
 from schemas.domain.job import new_job
 from schemas.domain.states import JobState
 from schemas.errors import Category, Charged, Failure, Invalid, NewerRecord

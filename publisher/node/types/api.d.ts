@@ -52,7 +52,7 @@ export type FilmState =
 /**
  * What becomes of a film if a scene has no video. A paid scene is kept in all cases.
  */
-export type OnSceneFailure = "hold" | "skip" | "fail" | (string & {});
+export type OnSceneFailure = "hold" | "card" | "skip" | "fail" | (string & {});
 
 export interface Answers {
   Listing: Listing;
@@ -886,6 +886,7 @@ export interface FilmPlan {
   film_id: string;
   revision: number;
   scenes: ScenePlan[];
+  titles: FilmTitleEnd[];
   /**
    * The sum of what is new.
    */
@@ -927,6 +928,18 @@ export interface ScenePlan {
   end_s: number;
 }
 /**
+ * When a film shows a title card.
+ */
+export interface FilmTitleEnd {
+  /**
+   * The `name` of the scene that it was ordered for.
+   */
+  before: string;
+  text: string;
+  start_s: number;
+  end_s: number;
+}
+/**
  * A film and its scenes, in the order of the storyboard.
  */
 export interface FilmView {
@@ -935,6 +948,7 @@ export interface FilmView {
   state: FilmState;
   on_scene_failure: OnSceneFailure;
   scenes: SceneView[];
+  titles: FilmTitleEnd[];
   /**
    * What this revision adds.
    */
@@ -954,6 +968,10 @@ export interface FilmView {
    */
   gcs_path: string | null;
   video_url: string | null;
+  /**
+   * Files beside the newest finished file.
+   */
+  files: FilmFileView[];
   /**
    * The file is of an earlier revision.
    */
@@ -1000,11 +1018,23 @@ export interface SceneView {
    */
   start_s: number | null;
   end_s: number | null;
+  /**
+   * The film shows a card in its place: its job has no video.
+   */
+  is_card: boolean;
   error: Failure | null;
   /**
    * When the job was erased with its prompt and its video. The film may still show it.
    */
   erased_at: string | null;
+}
+/**
+ * A file beside the film.
+ */
+export interface FilmFileView {
+  kind: string;
+  gcs_path: string;
+  url: string;
 }
 /**
  * One page of films.

@@ -10,7 +10,7 @@ export type Kind = "cut" | "crossfade" | "fade_black";
 /**
  * What becomes of a film if a scene has no video. A paid scene is kept in all cases.
  */
-export type OnSceneFailure = "hold" | "skip" | "fail";
+export type OnSceneFailure = "hold" | "card" | "skip" | "fail";
 
 /**
  * A storyboard: scenes in, one video out.
@@ -37,6 +37,13 @@ export interface FilmRequest {
   scenes: [FilmScene, ...FilmScene[]];
   on_scene_failure?: OnSceneFailure;
   audio?: FilmAudio;
+  /**
+   * At most one a scene.
+   *
+   * @maxItems 60
+   */
+  titles?: TitleCard[];
+  captions?: Captions | null;
 }
 /**
  * What all scenes share, unless a scene says otherwise. All scenes have one size.
@@ -126,4 +133,46 @@ export interface FilmAudio {
    * No true peak is higher.
    */
   true_peak_dbtp?: number;
+}
+/**
+ * A card with a text, shown before a scene. It is drawn, and costs nothing.
+ */
+export interface TitleCard {
+  /**
+   * The `name` of the scene that follows it.
+   */
+  before: string;
+  text: string;
+  seconds?: number;
+  transition?: Transition1;
+}
+/**
+ * How the card follows what is before it.
+ */
+export interface Transition1 {
+  kind?: Kind;
+  /**
+   * A crossfade shows both scenes for so long; a fade is half of it out, and half of it in.
+   */
+  seconds?: number;
+}
+/**
+ * The scenes' scripts as captions: times by the length of the text, two lines of 42 characters.
+ */
+export interface Captions {
+  from?: "script";
+  /**
+   * Files of their own.
+   *
+   * @maxItems 2
+   */
+  sidecar?: [] | ["vtt" | "srt"] | ["vtt" | "srt", "vtt" | "srt"];
+  /**
+   * As a track of the film that a player can show or hide.
+   */
+  embed?: boolean;
+  /**
+   * Drawn into the picture.
+   */
+  burn_in?: boolean;
 }
