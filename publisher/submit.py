@@ -106,8 +106,8 @@ async def submit_staged(
         raise refusal
     if request.webhook and not (may_exist and await ctx.jobs.get(request.job_id)):
         check_webhook(ctx, request.webhook)
-    if may_exist and staged.name and (known := await ctx.jobs.get(request.job_id)):
-        return await _resume_known_job(ctx, staged, caller, known)  # before the image is stored: it may be refused
+    if may_exist and staged.names and (known := await ctx.jobs.get(request.job_id)):
+        return await _resume_known_job(ctx, staged, caller, known)  # before the images are stored: they may be refused
     staged = await store_image(staged, ctx.videos)
     job = new_job(request, ctx.clock.now(), traceparent=traceparent, caller=caller)
     if client_call:

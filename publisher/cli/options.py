@@ -107,7 +107,7 @@ async def open_operator(url: str | None) -> AsyncIterator[OperatorClient]:
 
 def build_request(**given: object) -> VideoRequest:
     """Build the request, with a new id if none was given. Raises `Invalid` in the words of the facade."""
-    body: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, {})}
+    body: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, {}, ())}
     body.setdefault("job_id", new_job_id())
     try:
         return VideoRequest.model_validate(body)
@@ -140,8 +140,8 @@ def read_file(given: str, *, field: str, max_bytes: int) -> bytes:
     return content
 
 
-def image(given: str) -> str:
-    """Return a reference image: an address unchanged, a file as a data: URL. Raises `Invalid`."""
+def image(given: str, field: str = "reference_image") -> str:
+    """Return an image of that field: an address unchanged, a file as a data: URL. Raises `Invalid`."""
     if given.startswith("gs://") or is_data_url(given):
         return given
     path = Path(given)
@@ -149,16 +149,21 @@ def image(given: str) -> str:
         with open_file(path) as file:
             content = file.read(IMAGE_MAX_BYTES + 1)  # a device such as /dev/zero has no end
         if len(content) > IMAGE_MAX_BYTES:
-            raise Invalid(f"reference_image must have at most {IMAGE_MAX_BYTES:,} bytes", field="reference_image")
+            raise Invalid(f"{field} must have at most {IMAGE_MAX_BYTES:,} bytes", field=field)
     except OSError as error:
-        words = f"reference_image can't be read: {given[:300]}: {error.strerror or error}"
-        raise Invalid(words, field="reference_image") from error
+        words = f"{field} can't be read: {given[:300]}: {error.strerror or error}"
+        raise Invalid(words, field=field) from error
     except ValueError as error:  # a null byte in its name
-        raise Invalid(f"reference_image can't be read: {error}", field="reference_image") from error
+        raise Invalid(f"{field} can't be read: {error}", field=field) from error
     # Its true type is read from its first bytes when it is stored.
     named = image_type_of_name(path.name)
     media_type = named if named in IMAGE_TYPES else IMAGE_TYPES[0]
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def images(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the reference images. Raises `Invalid`."""
+    return tuple(image(each, f"reference_images.{index}") for index, each in enumerate(given))
 
 
 def labels(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -206,6 +211,20 @@ _OPTIONS = (
         callback=_parse_with(image),
         metavar="FILE",
         help="First frame: PNG, JPEG or WebP, or a gs:// address.",
+    ),
+    click.option(
+        "--last-image",
+        callback=_parse_with(lambda given: image(given, "last_image")),
+        metavar="FILE",
+        help="Last frame, in the same forms.",
+    ),
+    click.option(
+        "--reference-image",
+        "reference_images",
+        multiple=True,
+        callback=_parse_with(images),
+        metavar="FILE",
+        help="What the video has to show, in the same forms. Up to 3.",
     ),
     click.option("--aspect-ratio", metavar="16:9|9:16", help="[default: 16:9]"),
     click.option("--resolution", metavar="720p|1080p|4k", help="[default: 720p]"),

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from starlette.responses import RedirectResponse, Response
 
 from publisher.access import find_for
-from publisher.console.forms import Form, amount_of, open_form, read_form
+from publisher.console.forms import Form, amount_of, number_of, open_form, read_form
 from publisher.console.rendering import console_of, render, render_part
 from publisher.facade.call import Call
 from publisher.facade.middleware import access_of, traceparent_of
@@ -29,6 +29,7 @@ from schemas.wire.request import (
     IMAGE_TYPES,
     PROMPT_MAX,
     PROMPT_MIN,
+    REFERENCE_IMAGES_AT_MOST,
     Quality,
     VideoRequest,
 )
@@ -61,7 +62,9 @@ SCENE = {
 _PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
 )
-"""Stands for the visitor's image in a plan, which depends on whether there is one."""
+"""Stands for each of the visitor's images in a plan, which depends on how many there are."""
+_IMAGES = {"reference_image": "image", "last_image": "last_image", "reference_images": "reference_images"}
+"""The fields of a request with images, and how the form calls them."""
 _DEFAULTS = {
     "duration_seconds": "5",
     "quality": "fast",
@@ -111,7 +114,8 @@ async def send_form(call: Call) -> Response:
     """Make the job, and show it. If the visitor has not agreed to the price, show the form with the price instead."""
     access_of(call).check("submit")
     async with open_form(call) as form:
-        form.texts.pop("has_image", None)  # only a plan has no image of its own
+        for given in _IMAGES.values():
+            form.texts.pop(f"has_{given}", None)  # only a plan has no image of its own
         with await call.state["admission"].acquire():
             return await _send(call, form)
 
@@ -139,7 +143,7 @@ async def _send(call: Call, form: Form) -> Response:
 
 
 def values_of(request: VideoRequest) -> dict[str, str]:
-    """Return the fields of the form for a request. Its image is left out: the visitor chooses it again."""
+    """Return the fields of the form for a request. Its images are left out: the visitor chooses them again."""
     body = request.body()
     values = {name: str(body[name]) for name in _PLAIN if name in body and name != "job_id"}
     values |= {f"scene.{name}": str(text) for name, text in (body.get("scene") or {}).items() if name in SCENE and text}
@@ -161,8 +165,9 @@ def fields_of(form: Form) -> dict[str, Any]:
         fields["labels"] = labels
     if not form.text("generate_audio"):
         fields["generate_audio"] = False
-    if image := _read_image(form):
-        fields["reference_image"] = image
+    for name, given in _IMAGES.items():
+        if images := _read_images(form, name, given):
+            fields[name] = images if name == "reference_images" else images[0]
     return fields
 
 
@@ -176,14 +181,14 @@ def _read_labels(text: str) -> dict[str, str]:
     return labels
 
 
-def _read_image(form: Form) -> str:
-    """Return the image as a `data:` URL. A plan has no image, only the word that there is one."""
-    image = form.files.get("image")
-    if image is None:
-        return _PIXEL if form.text("has_image") else ""
-    if image.media_type not in IMAGE_TYPES:
-        raise Invalid("reference_image must be a PNG, JPEG or WebP file", field="reference_image")
-    return f"data:{image.media_type};base64,{base64.b64encode(image.content).decode()}"
+def _read_images(form: Form, name: str, given: str) -> list[str]:
+    """Return the images of one field as `data:` URLs. A plan has no images, only the number of them."""
+    files = form.files.get(given)
+    if not files:
+        return [_PIXEL] * min(number_of(form, f"has_{given}") or 0, REFERENCE_IMAGES_AT_MOST + 1)
+    if any(file.media_type not in IMAGE_TYPES for file in files):
+        raise Invalid(f"{name} must be a PNG, JPEG or WebP file", field=name)
+    return [f"data:{file.media_type};base64,{base64.b64encode(file.content).decode()}" for file in files]
 
 
 async def _propose(call: Call, form: Form) -> Proposal:

@@ -13,6 +13,8 @@ from publisher.facade.request_body import UnsupportedType, Upload
 from schemas.errors import Invalid
 
 _FIELDS_AT_MOST = 60
+_FILES_AT_MOST = 8
+"""More than a form of the console takes: a field with too many is refused by its name."""
 _FIELD_BYTES_AT_MOST = 100_000
 
 
@@ -29,7 +31,7 @@ class Form:
     """The fields of a form, without those that are empty."""
 
     texts: dict[str, str]
-    files: dict[str, SentFile]
+    files: dict[str, list[SentFile]]
 
     def text(self, name: str) -> str:
         """Return a field without blanks at its ends; an empty text if it was not filled in."""
@@ -76,7 +78,11 @@ async def _parse(call: Call, body: bytes) -> Form:
     if kind != "multipart/form-data":
         raise UnsupportedType("Send the form of a page of this console")
     parser = MultiPartParser(
-        call.headers, _stream(body), max_files=1, max_fields=_FIELDS_AT_MOST, max_part_size=_FIELD_BYTES_AT_MOST
+        call.headers,
+        _stream(body),
+        max_files=_FILES_AT_MOST,
+        max_fields=_FIELDS_AT_MOST,
+        max_part_size=_FIELD_BYTES_AT_MOST,
     )
     try:
         return await _to_form(await parser.parse())
@@ -89,13 +95,13 @@ async def _stream(body: bytes) -> AsyncGenerator[bytes, None]:
 
 
 async def _to_form(data: FormData) -> Form:
-    texts, files = dict[str, str](), dict[str, SentFile]()
+    texts, files = dict[str, str](), dict[str, list[SentFile]]()
     for name, value in data.multi_items():
         if isinstance(value, UploadFile):
             content = await value.read()
             await value.close()
             if content:
-                files[name] = SentFile(media_type=value.content_type or "", content=content)
+                files.setdefault(name, []).append(SentFile(media_type=value.content_type or "", content=content))
         elif text := value.replace("\r\n", "\n").strip():
             texts[name] = text
     return Form(texts=texts, files=files)

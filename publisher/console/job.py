@@ -92,14 +92,18 @@ async def stream_job(call: Call) -> Response:
 
 
 def request_as_json(request: VideoRequest, video_id: str) -> str:
-    """Return the request as its caller sent it, without a long image and the token in a webhook's address."""
+    """Return the request as its caller sent it, without long images and the token in a webhook's address."""
     body = {**request.body(), "job_id": video_id}
-    image = body.get("reference_image", "")
-    if image.startswith("data:"):
-        body["reference_image"] = f"{image[:40]}… ({len(image):,} characters)"
+    body |= {name: _shorten(body[name]) for name in ("reference_image", "last_image") if name in body}
+    if images := body.get("reference_images"):
+        body["reference_images"] = [_shorten(image) for image in images]
     if request.webhook:
         body["webhook"]["url"] = mask_url(request.webhook.url)
     return json.dumps(body, indent=2, ensure_ascii=False)
+
+
+def _shorten(image: str) -> str:
+    return f"{image[:40]}… ({len(image):,} characters)" if image.startswith("data:") else image
 
 
 async def context_of(call: Call, job: Job, view: JobView) -> dict[str, Any]:

@@ -88,13 +88,12 @@ async def _tell(ctx: PublisherContext, film: Film) -> Film:
 
 
 async def _store_images(ctx: PublisherContext, prepared: PreparedFilm) -> None:
-    """Store the image of each new scene, and say that its job uses it. An image of several scenes is written once."""
-    written = set[str | None]()
+    """Store the images of each new scene, and say that its job uses them. A shared image is written once."""
+    written = set[str]()
     for each in prepared.scenes:
         if each.job is None:
-            is_first = each.staged.name not in written
-            await store_image(each.staged if is_first else replace(each.staged, image=None), ctx.videos)
-            written.add(each.staged.name)
+            await store_image(each.staged.without_images(written), ctx.videos)
+            written.update(each.staged.names)
 
 
 async def find_film(ctx: PublisherContext, film_id: str, access: Access) -> Film:

@@ -237,17 +237,17 @@ def _image_owner(ctx: PublisherContext, caller: str | None, known: Film | None) 
 async def _stage_images(
     ctx: PublisherContext, request: FilmRequest, caller: str | None, owner: ImageOwner | None
 ) -> list[StagedImage]:
-    """Return the requests of the scenes, named by what they contain. Each image is read once."""
-    images, staged = dict[str | None, StagedImage](), list[StagedImage]()
+    """Return the requests of the scenes, named by what they contain. Images that several scenes share are read once."""
+    images, staged = dict[tuple[tuple[str, str], ...], StagedImage](), list[StagedImage]()
     for scene in request.scenes:
         # A shared image of megabytes is checked for each scene: the event loop must not wait for sixty of them.
         asked = await asyncio.to_thread(request.request_of, scene, _UNNAMED)
-        given = asked.reference_image
+        given = tuple(asked.images.items())
         if given not in images:
             images[given] = await stage_image(asked, ctx.videos, owner=owner)
             await check_stored(images[given], ctx.videos)
         found = images[given]
-        named = asked.model_copy(update={"reference_image": found.request.reference_image})
+        named = asked.rename_images(dict(zip(asked.images.values(), found.request.images.values(), strict=True)))
         job_id = to_stored_id(caller, scene_job_id(request.film_id, named, scene.take, caller))
         staged.append(replace(found, request=named.model_copy(update={"job_id": job_id})))
     return staged

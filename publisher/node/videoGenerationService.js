@@ -958,6 +958,7 @@ var RepeatableCalls = class {
   }
 };
 
+var REFERENCES_AT_MOST = 3;
 var CHARACTERS_AT_MOST = 28e6;
 var ON_BUS_AT_MOST_BYTES = 7e6;
 var IMAGE_AT_MOST_BYTES = 2e7;
@@ -980,20 +981,31 @@ function reference(path, value) {
   if (!plain2) throw invalid(path, "must be a data: URL (base64 PNG, JPEG or WebP) or a gs://bucket/object URI");
   return plain2;
 }
-function checkForBus(value) {
-  if (!value?.startsWith("data:")) return;
-  const encoded = value.slice(value.indexOf(",") + 1);
-  const bytes = Buffer.from(encoded, "base64");
-  if (bytes.length > ON_BUS_AT_MOST_BYTES) {
-    const limit = ON_BUS_AT_MOST_BYTES.toLocaleString("en-US");
-    throw invalid(
-      "reference_image",
-      `must have at most ${limit} bytes on the bus, not ${bytes.length.toLocaleString("en-US")}; send a larger one by HTTP or as a gs:// address`,
-    );
-  }
-  if (encoded.length % 4 !== 0) throw invalid("reference_image", "must be valid base64");
-  if (!kindOf(bytes)) {
-    throw invalid("reference_image", "must be a PNG, JPEG or WebP image; its bytes are something else");
+function references(path, values) {
+  if (!Array.isArray(values)) throw invalid(path, "must be a list");
+  if (values.length > REFERENCES_AT_MOST) throw invalid(path, `must have at most ${REFERENCES_AT_MOST} entries`);
+  return values.length ? values.map((value, index) => reference(`${path}.${index}`, value)) : void 0;
+}
+function checkForBus(request) {
+  const lists = (request.reference_images ?? []).map((value, index) => [`reference_images.${index}`, value]);
+  const given = [["reference_image", request.reference_image], ["last_image", request.last_image], ...lists];
+  let total = 0;
+  for (const [path, value] of given) {
+    if (!value?.startsWith("data:")) continue;
+    const encoded = value.slice(value.indexOf(",") + 1);
+    const bytes = Buffer.from(encoded, "base64");
+    const isFirst = total === 0;
+    total += bytes.length;
+    if (total > ON_BUS_AT_MOST_BYTES) {
+      const limit = `${ON_BUS_AT_MOST_BYTES.toLocaleString("en-US")} bytes on the bus`;
+      const together = isFirst ? "" : " with the images before it";
+      throw invalid(
+        path,
+        `must have at most ${limit}${together}, not ${total.toLocaleString("en-US")}; send a larger one by HTTP or as a gs:// address`,
+      );
+    }
+    if (encoded.length % 4 !== 0) throw invalid(path, "must be valid base64");
+    if (!kindOf(bytes)) throw invalid(path, "must be a PNG, JPEG or WebP image; its bytes are something else");
   }
 }
 var kindOf = (bytes) => KINDS.find(([, fits]) => fits(bytes.subarray(0, 12).toString("latin1")))?.[0] ?? null;
@@ -1092,6 +1104,8 @@ var OPTIONAL = {
   seed: whole(0, 4294967295),
   generate_audio: flag,
   reference_image: reference,
+  last_image: reference,
+  reference_images: references,
   model: pattern(
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
     "must have 1 to 100 letters, digits, dots, hyphens and underscores, and begin with a letter or digit",
@@ -1124,7 +1138,8 @@ function checkedRequest(given) {
   request.duration_seconds = whole(1, 30)("duration_seconds", given.duration_seconds ?? sceneDuration(scene));
   for (const [name, check] of Object.entries(OPTIONAL)) {
     const value = given[name] ?? null;
-    if (value !== null) request[name] = check(name, value);
+    const found = value === null ? void 0 : check(name, value);
+    if (found !== void 0) request[name] = found;
   }
   const unknown = Object.keys(given).find((name) => !REQUEST_KEYS.includes(name) && given[name] !== void 0);
   if (unknown !== void 0) throw invalid(unknown, "is not a known key");
@@ -2124,7 +2139,7 @@ var PubSubClient = class {
 };
 function checked(request) {
   const order = checkedRequest(request);
-  checkForBus(order.reference_image);
+  checkForBus(order);
   return order;
 }
 async function heard({ answer, leave }, signal, videoId) {

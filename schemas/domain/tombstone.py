@@ -1,6 +1,8 @@
 """The record of a job whose prompt and media were erased. It prevents a second payment and says what was paid."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from schemas.domain.clip import Clip
 from schemas.domain.job import LATE_RESULT_WINDOW, Job
@@ -12,6 +14,7 @@ from schemas.wire.types import isoformat
 
 ERASED_PROMPT = "(this prompt was erased)"
 _LABEL = "label"
+_NO_IMAGES: Mapping[str, Any] = {"reference_image": None, "last_image": None, "reference_images": ()}
 _ERASED_WORDS = "The words of this reason were erased."
 
 
@@ -34,7 +37,7 @@ def to_gone(job: Job, *, caller: str | None = None) -> Gone:
 
 
 def tombstone_of(job: Job, at: datetime) -> Job:
-    """Return the job without anything that its caller wrote. The name of its image stays until the image is deleted.
+    """Return the job without anything that its caller wrote. The names of its images stay until the images are deleted.
 
     Keys that this program does not know are dropped at every level: each of them may hold the caller's words.
     """
@@ -45,6 +48,8 @@ def tombstone_of(job: Job, at: datetime) -> Job:
         quality=job.request.quality,
         project_id=job.request.project_id,
         reference_image=job.request.reference_image,
+        last_image=job.request.last_image,
+        reference_images=job.request.reference_images,
     )
     update = {
         "request": request,
@@ -64,7 +69,7 @@ def tombstone_of(job: Job, at: datetime) -> Job:
 
 def mark_swept(job: Job, at: datetime) -> Job:
     """Return the tombstone after its files were deleted. Until `sweep_until` it is checked again for late files."""
-    request = job.request.model_copy(update={"reference_image": None})
+    request = job.request.model_copy(update=_NO_IMAGES)
     is_last = job.sweep_until is None or at >= job.sweep_until
     update = {"request": request, "sweep_until": None if is_last else job.sweep_until, "checks": max(1, job.checks)}
     return job if request == job.request and not is_last and job.checks else job.model_copy(update=update)

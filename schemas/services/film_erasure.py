@@ -61,6 +61,6 @@ class FilmEraser:
         """Release the images of scenes whose job was never made. The other ones go with their jobs."""
         released = True
         for job_id, request in film.requests.items():
-            if request.reference_image and await self.jobs.get(job_id) is None:
+            if request.images and await self.jobs.get(job_id) is None:
                 released = await release_reference(request, self.jobs, self.videos, self.clock.now()) and released
         return released

@@ -44,8 +44,22 @@ class _Header:
     """What the image is, if no viewer draws it."""
 
 
-def image_kind(image: bytes) -> Literal["png", "jpg", "webp"]:
-    """Return the extension that fits the bytes: an address may name a wrong one. Raises `Invalid`, naming the limit."""
+class _NoImage(ValueError):
+    """Says what is wrong with the bytes, for a sentence that begins with the field."""
+
+
+def image_kind(image: bytes, *, field: str = "reference_image") -> Literal["png", "jpg", "webp"]:
+    """Return the extension that fits the bytes: an address may name a wrong one.
+
+    Raises `Invalid`, which names the `field` and the limit.
+    """
+    try:
+        return _kind_of(image)
+    except _NoImage as error:
+        raise Invalid(f"{field} {error}", field=field) from error
+
+
+def _kind_of(image: bytes) -> Literal["png", "jpg", "webp"]:
     try:
         header = _header(image)
         if header is not None and header.width * header.height <= PIXELS_AT_MOST and not header.animated:
@@ -53,14 +67,14 @@ def image_kind(image: bytes) -> Literal["png", "jpg", "webp"]:
     except IndexError:
         header = None
     if header is None or not (header.width and header.height):
-        raise _invalid("is cut off or broken: its first bytes are an image's, the rest is not")
+        raise _NoImage("is cut off or broken: its first bytes are an image's, the rest is not")
     if header.animated:
-        raise _invalid("must be a still image, not an animation")
+        raise _NoImage("must be a still image, not an animation")
     if header.kind:
-        raise _invalid(f"must be an image that browsers show, not {header.kind}")
+        raise _NoImage(f"must be an image that browsers show, not {header.kind}")
     if header.width * header.height > PIXELS_AT_MOST:
         size = f"{header.width} x {header.height}"
-        raise _invalid(f"must have at most {PIXELS_AT_MOST:,} pixels (50 megapixels), not {size}")
+        raise _NoImage(f"must have at most {PIXELS_AT_MOST:,} pixels (50 megapixels), not {size}")
     return header.extension
 
 
@@ -71,7 +85,7 @@ def _header(image: bytes) -> _Header | None:
         return _read_jpeg(image)
     if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
         return _read_webp(image)
-    raise _invalid("must be a PNG, JPEG or WebP image; its bytes are something else")
+    raise _NoImage("must be a PNG, JPEG or WebP image; its bytes are something else")
 
 
 def _is_whole(image: bytes, header: _Header) -> bool:
@@ -235,7 +249,3 @@ def _part(image: bytes, at: int, size: int) -> bytes:
     if len(part) < size:
         raise IndexError
     return part
-
-
-def _invalid(words: str) -> Invalid:
-    return Invalid(f"reference_image {words}", field="reference_image")

@@ -1,4 +1,4 @@
-"""Put an inline image into the video store, and let the request name its address (the claim-check pattern).
+"""Put inline images into the video store, and let the request name their addresses (the claim-check pattern).
 
 A Firestore document holds 1 MiB, a message 10 MB, and a worker that holds images stalls its flow control. So the first
 process that reads an inline image stores it. Its name is the image's digest: the same image is stored once, and a
@@ -18,8 +18,8 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from schemas.domain.job import Job
@@ -40,10 +40,15 @@ IMAGE_TYPES = {extension: IMAGES[extension] for extension in ("png", "jpg", "web
 """By the extension of the stored name."""
 
 
+def _names_in_store(request: VideoRequest) -> tuple[str, ...]:
+    """Return the images of the request that are in our store, each once."""
+    names = (name_in_store(image) for image in request.images.values())
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
 async def add_reference(request: VideoRequest, videos: VideoStore) -> None:
-    """Store the referrer of this job, if the image that it names is in our store."""
-    image = name_in_store(request.reference_image)
-    if image:
+    """Store the referrers of this job, one for each image of our store that it names."""
+    for image in _names_in_store(request):
         await videos.put(referrer_name(image, request.job_id), b"", content_type="text/plain")
 
 
@@ -56,17 +61,24 @@ async def is_used_by(caller: str, image: str, jobs: JobStore, videos: VideoStore
 
 
 async def undo_reference(request: VideoRequest, known: Job, jobs: JobStore, videos: VideoStore, at: datetime) -> None:
-    """Release the image of a request that became no job, since the job `known` has its id."""
-    if known.erased_at or known.request.reference_image != request.reference_image:
-        await release_reference(request, jobs, videos, at)
+    """Release the images of a request that became no job, since the job `known` has its id."""
+    used = () if known.erased_at else _names_in_store(known.request)
+    for image in _names_in_store(request):
+        if image not in used:
+            await _release(image, request.job_id, jobs, videos, at)
 
 
 async def release_reference(request: VideoRequest, jobs: JobStore, videos: VideoStore, at: datetime) -> bool:
-    """Delete the job's referrer, and the image unless another job uses it. Return False if that can't be told yet."""
-    image = name_in_store(request.reference_image)
-    if image is None:
-        return True
-    await videos.delete(referrer_name(image, request.job_id))
+    """Delete the job's referrers, and each image unless another job uses it.
+
+    Return False if that can't be told yet of one of them.
+    """
+    released = [await _release(image, request.job_id, jobs, videos, at) for image in _names_in_store(request)]
+    return all(released)
+
+
+async def _release(image: str, job_id: str, jobs: JobStore, videos: VideoStore, at: datetime) -> bool:
+    await videos.delete(referrer_name(image, job_id))
     used = await _is_used(image, jobs, videos, at)
     return await _delete(image, videos) if used is False else used is True
 
@@ -105,7 +117,6 @@ async def _referrers(image: str, videos: VideoStore) -> list[StoredFile]:
     return list(await videos.list(referrer_name(image, "")))
 
 
-_NOT_STORED = "reference_image names no image that was stored before"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _STORED = re.compile(rf"{_DIGEST.pattern}\.(?:{'|'.join(IMAGE_TYPES)})")
 
@@ -122,33 +133,56 @@ class ImageOwner:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StagedImage:
-    """A request that names its image by its address, and the image itself if the request brought it."""
+    """A request that names its images by their addresses, and the images themselves if the request brought them."""
 
     request: VideoRequest
-    image: bytes | None = None
-    must_be_there: bool = False
-    """True if the image must be stored already, since the request did not bring it."""
+    images: Mapping[str, bytes] = field(default_factory=dict)
+    """By the names in our store."""
+    expected: Mapping[str, str] = field(default_factory=dict)
+    """The names of images that must be stored already, since the request did not bring them, with their fields."""
     other_names: tuple[str, ...] = ()
-    """How the same request may name the same image in an earlier job of this caller."""
+    """How the same request may name the same `reference_image` in an earlier job of this caller.
+
+    Other fields have one name for an image: no release that names images otherwise knows them.
+    """
 
     @property
-    def name(self) -> str | None:
-        """The name of the image in our store, stored or not yet."""
-        return name_in_store(self.request.reference_image)
+    def names(self) -> tuple[str, ...]:
+        """The names of the images in our store, stored or not yet."""
+        return _names_in_store(self.request)
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
         """The fingerprints that an earlier job for this request may have, the request's own first."""
-        others = (_with_image(self.request, name) for name in self.other_names)
+        others = (self.request.model_copy(update={"reference_image": name}) for name in self.other_names)
         return tuple(dict.fromkeys(request.fingerprint() for request in (self.request, *others)))
 
     def is_for(self, job: Job) -> bool:
         """True if the job was made for this same request."""
         return job.fingerprint in self.fingerprints
 
+    def without_images(self, names: Collection[str]) -> "StagedImage":
+        """Return the same request without these images, which were stored with another one."""
+        return replace(self, images={name: image for name, image in self.images.items() if name not in names})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _NamedImage:
+    """One image with its address."""
+
+    reference: str
+    content: bytes | None = None
+    is_expected: bool = False
+    other_names: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name in our store; the address of an image that is elsewhere."""
+        return name_in_store(self.reference) or self.reference
+
 
 async def claim_image(request: VideoRequest, videos: VideoStore, *, from_bus: bool = False) -> VideoRequest:
-    """Store the image, and return the request that names it.
+    """Store the images, and return the request that names them.
 
     Raises `Invalid` for a file that is no image, is too large, or can't be read from here.
     """
@@ -159,53 +193,66 @@ async def claim_image(request: VideoRequest, videos: VideoStore, *, from_bus: bo
 async def stage_image(
     request: VideoRequest, videos: VideoStore, *, from_bus: bool = False, owner: ImageOwner | None = None
 ) -> StagedImage:
-    """Check the image and name it. Nothing is written.
+    """Check the images and name them. Nothing is written.
 
     Raises `Invalid` as `claim_image` does, and with an `owner` also for a stored image that none of its jobs uses.
     """
-    reference = request.reference_image
-    if reference is None:
+    given = request.images
+    if not given:
         return StagedImage(request=request)
+    named = {at: await _name_image(at, image, videos, owner, from_bus=from_bus) for at, image in given.items()}
+    first = named.get("reference_image")
+    return StagedImage(
+        request=request.rename_images({image: named[at].reference for at, image in given.items()}),
+        images={each.name: each.content for each in named.values() if each.content is not None},
+        expected={each.name: at for at, each in named.items() if each.is_expected},
+        other_names=first.other_names if first else (),
+    )
+
+
+async def _name_image(
+    field: str, reference: str, videos: VideoStore, owner: ImageOwner | None, *, from_bus: bool
+) -> _NamedImage:
+    """Check and name the image of one field. Raises `Invalid`."""
     if not reference.startswith(("data:", REFERENCE_SCHEME)):
         readable = tuple(videos.reads)
         if not reference.startswith(readable):
             where = f"; here it may be under {' or '.join(sorted(readable))}" if readable else ""
-            words = f"reference_image can't be read from {reference[:300]}{where}; or send it as a data: URL"
-            raise Invalid(words, field="reference_image")
-    if owner and (name := _name_in_our_store(reference, videos.reads)):
-        return await _open_stored(request, name, videos, owner)
+            words = f"{field} can't be read from {reference[:300]}{where}; or send it as a data: URL"
+            raise Invalid(words, field=field)
+    if owner and (name := _name_in_our_store(field, reference, videos.reads)):
+        return await _open_stored(field, reference, name, videos, owner)
     if reference.startswith(REFERENCE_SCHEME):
         # The publisher of a message from the bus has mostly stored it. If it is missing, the job fails and names it.
-        return StagedImage(request=request, must_be_there=not from_bus)
+        return _NamedImage(reference=reference, is_expected=not from_bus)
     if not reference.startswith("data:"):
-        return StagedImage(request=request)
+        return _NamedImage(reference=reference)
     limit = INLINE_IMAGE_MAX_BYTES_ON_BUS if from_bus else IMAGE_MAX_BYTES
-    image, digest, extension = await asyncio.to_thread(_decode_image, reference, limit)
-    name, plain = (
+    image, digest, extension = await asyncio.to_thread(_decode_image, field, reference, limit)
+    own, plain = (
         REFERENCE_SCHEME + reference_name(image_digest(caller, digest), extension)
         for caller in (owner.caller if owner else None, None)
     )
-    return StagedImage(request=_with_image(request, name), image=image, other_names=(plain,) if owner else ())
+    return _NamedImage(reference=own, content=image, other_names=(plain,) if owner else ())
 
 
-async def _open_stored(request: VideoRequest, name: str, videos: VideoStore, owner: ImageOwner) -> StagedImage:
+async def _open_stored(field: str, reference: str, name: str, videos: VideoStore, owner: ImageOwner) -> _NamedImage:
     """Find an image by the digest of what the owner sent, or by the name that it has in messages."""
     digest, _, extension = name.removeprefix(REFERENCES).partition(".")
     own = reference_name(image_digest(owner.caller, digest), extension)
     is_own = bool(await videos.list(own))
     is_known = REFERENCE_SCHEME + name in owner.known
     if not is_own and not is_known and not await is_used_by(owner.caller, name, owner.jobs, videos):
-        raise Invalid(_NOT_STORED, field="reference_image")
-    names = (REFERENCE_SCHEME + own, REFERENCE_SCHEME + name, request.reference_image or "")
-    chosen = names[0 if is_own else 1]
-    return StagedImage(request=_with_image(request, chosen), must_be_there=True, other_names=names)
+        raise _not_stored(field)
+    names = (REFERENCE_SCHEME + own, REFERENCE_SCHEME + name, reference)
+    return _NamedImage(reference=names[0 if is_own else 1], is_expected=True, other_names=names)
 
 
-def _with_image(request: VideoRequest, reference: str) -> VideoRequest:
-    return request.model_copy(update={"reference_image": reference})
+def _not_stored(field: str) -> Invalid:
+    return Invalid(f"{field} names no image that was stored before", field=field)
 
 
-def _name_in_our_store(reference: str, reads: Collection[str]) -> str | None:
+def _name_in_our_store(field: str, reference: str, reads: Collection[str]) -> str | None:
     """Return the stored image that a reference names, also by its address in our bucket; None for another file.
 
     Raises `Invalid` for an address that begins like a stored image's and is none.
@@ -217,43 +264,41 @@ def _name_in_our_store(reference: str, reads: Collection[str]) -> str | None:
     if not _DIGEST.match(name):
         return None
     if not _STORED.fullmatch(name):
-        raise Invalid(_NOT_STORED, field="reference_image")
+        raise _not_stored(field)
     return REFERENCES + name
 
 
 async def store_image(claim: StagedImage, videos: VideoStore) -> StagedImage:
-    """Store the referrer of the job and then the image: the docstring of this module says why in this order.
+    """Store the referrers of the job and then the images: the docstring of this module says why in this order.
 
-    Return the claim without the image, which is large.
+    Return the claim without the images, which are large.
     """
-    name = claim.name
-    if name is None:
-        return claim
     await add_reference(claim.request, videos)
-    if claim.image is not None:
-        await videos.put(name, claim.image, content_type=IMAGE_TYPES[name.rpartition(".")[2]])
-    else:
-        try:
-            await check_stored(claim, videos)
-        except Invalid:
+    try:
+        await check_stored(claim, videos)
+    except Invalid:
+        for name in claim.names:
             await videos.delete(referrer_name(name, claim.request.job_id))
-            raise
-    return replace(claim, image=None)
+        raise
+    for name, image in claim.images.items():
+        await videos.put(name, image, content_type=IMAGE_TYPES[name.rpartition(".")[2]])
+    return replace(claim, images={})
 
 
 async def check_stored(claim: StagedImage, videos: VideoStore) -> None:
     """Raise `Invalid` if the request names a stored image that is not there."""
-    if claim.must_be_there and claim.name and not await videos.list(claim.name):
-        raise Invalid(_NOT_STORED, field="reference_image")
+    for name, named_by in claim.expected.items():
+        if name not in claim.images and not await videos.list(name):
+            raise _not_stored(named_by)
 
 
-def _decode_image(reference: str, limit: int) -> tuple[bytes, str, str]:
+def _decode_image(field: str, reference: str, limit: int) -> tuple[bytes, str, str]:
     """Return the image of a data: URL, its digest, and the extension that fits it."""
     encoded = reference.partition(",")[2]
     if len(encoded) * 3 // 4 > limit + 2:
-        raise Invalid(f"reference_image must have at most {limit:,} bytes", field="reference_image")
+        raise Invalid(f"{field} must have at most {limit:,} bytes", field=field)
     try:
         image = base64.b64decode(encoded, validate=True)
     except binascii.Error as error:
-        raise Invalid("reference_image must be valid base64", field="reference_image") from error
-    return image, hashlib.sha256(image).hexdigest(), image_kind(image)
+        raise Invalid(f"{field} must be valid base64", field=field) from error
+    return image, hashlib.sha256(image).hexdigest(), image_kind(image, field=field)

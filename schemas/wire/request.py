@@ -6,13 +6,14 @@ Unknown keys are refused: if one were ignored, the caller would pay for a video 
 import hashlib
 import json
 import re
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -42,6 +43,8 @@ DURATION_DEFAULT_S = 5
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
 IMAGE_MAX_BYTES = 20_000_000
 """Veo takes images up to 20 MB (Veo 3.1 model card)."""
+REFERENCE_IMAGES_AT_MOST = 3
+"""Veo takes so many (Veo 3.1 model card)."""
 INLINE_IMAGE_MAX_BYTES_ON_BUS = 7_000_000
 """A Pub/Sub message holds 10 MB, and base64 makes 4 bytes of 3."""
 
@@ -91,8 +94,23 @@ class OnUnknownSubmit(StrEnum):
     RESUBMIT = "resubmit"
 
 
+def _check_image(reference: str) -> str:
+    """Return the reference in the form that requests hold. Raises `ValueError`."""
+    try:
+        is_plain = _REFERENCE.fullmatch(reference) is not None
+        if is_data_url(reference) and not (is_plain and is_padded(reference)):
+            return plain_data_url(reference)
+        if is_plain:
+            return reference
+    except ValueError:
+        pass
+    raise ValueError("must be a data: URL (base64 PNG, JPEG or WebP) or a gs://bucket/object URI")
+
+
 ReferenceImage = Annotated[
-    str, Field(max_length=28_000_000, json_schema_extra={"pattern": f"^(?:{_REFERENCE.pattern})$"})
+    str,
+    Field(max_length=28_000_000, json_schema_extra={"pattern": f"^(?:{_REFERENCE.pattern})$"}),
+    AfterValidator(_check_image),
 ]
 LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
@@ -132,6 +150,16 @@ class VideoRequest(Asked):
     reference_image: ReferenceImage | None = Field(
         default=None,
         description="First frame: a data: URL (PNG, JPEG, WebP; 20 MB at most, 7 MB on the bus) or a gs:// URI.",
+    )
+    last_image: ReferenceImage | None = Field(
+        default=None,
+        description="Last frame, as `reference_image` is the first one. No clip is cut or extended then.",
+        exclude_if=lambda image: image is None,  # as `priority` below
+    )
+    reference_images: Annotated[tuple[ReferenceImage, ...], Field(max_length=REFERENCE_IMAGES_AT_MOST)] = Field(
+        default=(),
+        description="What the video has to show, for example a person or a product: images as in `reference_image`.",
+        exclude_if=lambda images: not images,
     )
     model: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     project_id: str | None = Field(default=None, pattern=r"^[^\s\x00-\x1f/]{1,128}$")
@@ -200,20 +228,22 @@ class VideoRequest(Asked):
             return value
         raise ValueError("must be a moment with a time zone, for example 2026-01-31T12:00:00Z")
 
-    @field_validator("reference_image")
-    @classmethod
-    def _is_an_image(cls, reference: str | None) -> str | None:
-        if reference is None:
-            return None
-        try:
-            is_plain = _REFERENCE.fullmatch(reference) is not None
-            if is_data_url(reference) and not (is_plain and is_padded(reference)):
-                return plain_data_url(reference)
-            if is_plain:
-                return reference
-        except ValueError:
-            pass
-        raise ValueError("must be a data: URL (base64 PNG, JPEG or WebP) or a gs://bucket/object URI")
+    @property
+    def images(self) -> dict[str, str]:
+        """The images by their fields: `reference_image`, `last_image`, `reference_images.0` and so on."""
+        fields = {"reference_image": self.reference_image, "last_image": self.last_image}
+        fields |= {f"reference_images.{index}": image for index, image in enumerate(self.reference_images)}
+        return {field: image for field, image in fields.items() if image is not None}
+
+    def rename_images(self, names: Mapping[str, str]) -> "VideoRequest":
+        """Return the request with other names for its images. An image that `names` has not keeps its name."""
+        update: dict[str, Any] = {
+            field: names.get(image, image)
+            for field, image in self.images.items()
+            if field in ("reference_image", "last_image")
+        }
+        update["reference_images"] = tuple(names.get(image, image) for image in self.reference_images)
+        return self.model_copy(update=update)
 
     @property
     def frame_size(self) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import Browser, Page, Response, expect
+from playwright.async_api import Browser, FilePayload, Page, Response, expect
 
 from tests.browser.chromium import visiting
 from tests.browser.conftest import Site
@@ -116,6 +116,31 @@ async def test_an_image_is_previewed_and_is_sent_once_with_the_request(browser: 
         await page.wait_for_url("**/console/jobs/*")
         await expect(page.locator("#request")).to_contain_text("reelbus:references/")
         assert max(sent) < 5_000, "a plan has no need for the picture"
+
+
+async def test_images_change_the_price_and_are_sent_with_the_request(browser: Browser, priced: Site) -> None:
+    """A clip that is made from reference images has 8 s; a last frame needs a first one."""
+    from tests.images import png
+
+    first, last, person = (
+        FilePayload(name=f"{width}.png", mimeType="image/png", buffer=png(width, 9)) for width in (16, 17, 18)
+    )
+    async with visiting(browser, priced.url) as visit:
+        page = visit.page
+        await _ask(page, "A video of a person whom I know", seconds=4)
+        await page.locator("summary", has_text="Last frame").click()
+        await page.get_by_label("What has to be seen").set_input_files([person, first])
+        await expect(page.locator("#send")).to_have_text("Make the video for $0.80")
+        await page.get_by_label("What has to be seen").set_input_files([])
+        await page.get_by_label("Last frame", exact=True).set_input_files(last)
+        await expect(page.locator("#problem")).to_contain_text("last_image can't be given without a first frame")
+        await page.locator("#image").set_input_files(first)
+        await expect(page.locator("#send")).to_have_text("Make the video for $0.40")
+        await page.locator("#send").click()
+        await page.wait_for_url("**/console/jobs/*")
+        await expect(page.locator("#request")).to_contain_text('"last_image": "reelbus:references/')
+    async with seeding(priced.folder) as seeds:
+        assert len(await seeds.ctx.videos.list("references/")) == 2
 
 
 @pytest.mark.parametrize("prompt", [f"A wall with words: {HOSTILE}", "Sehr lang " * 200])

@@ -18,6 +18,7 @@ from schemas.wire.request import BY_REELBUS, VideoRequest
 
 ROOT = Path(__file__).parent.parent.parent
 NODE = ROOT / "publisher" / "node"
+IMAGE = f"reelbus:references/{'0' * 64}.png"
 SCENE = {"title": "A boat", "description": "It leaves the harbour.", "script": "Ahoy!"}
 Request = type[VideoRequest]
 Send = Callable[[VideoRequest], Awaitable[str]]
@@ -101,8 +102,11 @@ ENTRIES = (missing_in_cli, missing_in_node, missing_in_openapi, missing_in_docs,
 
 def other_values(model: Request, name: str) -> Iterator[Any]:
     """Generate values of a field that are not its default."""
-    if name == "reference_image":
-        yield f"reelbus:references/{'0' * 64}.png"
+    if name in ("reference_image", "last_image"):
+        yield IMAGE
+        return
+    if name == "reference_images":
+        yield (IMAGE,)
         return
     described = model.model_json_schema()
     field = described["properties"][name]
@@ -120,15 +124,25 @@ def other_values(model: Request, name: str) -> Iterator[Any]:
             yield "Slowly, from the left to the right"
 
 
+def _companions(name: str) -> dict[str, Any]:
+    """Return what a field needs beside it: a last frame goes with a first one."""
+    return {"reference_image": IMAGE} if name == "last_image" else {}
+
+
 async def missing_in_family(model: Request, maker: str, send: Send, base: dict[str, Any]) -> list[str]:
     """Send a request, and others that differ in one field: the provider gets another call, or the field is refused.
 
     A request with a scene is sent too, since a field may only matter for one.
     """
     missing = []
-    bases = (base, {**base, "scene": SCENE})
-    plain = [await send(model.model_validate(body)) for body in bases]
     for name in model.fields_for_models():
+        alone = base | _companions(name)
+        bases = (alone, {**alone, "scene": SCENE})
+        try:
+            plain = [await send(model.model_validate(body)) for body in bases]
+        except Invalid:  # of a model that has no use for the companion: the field is refused without it
+            bases = (base, {**base, "scene": SCENE})
+            plain = [await send(model.model_validate(body)) for body in bases]
         values = list(other_values(model, name))
         assert values, f"other_values knows no other value of {name}"
         for value in values:
@@ -147,7 +161,7 @@ async def is_used(model: Request, name: str, send: Send, base: dict[str, Any]) -
     """Return True if the model takes at least one value of the field."""
     for value in other_values(model, name):
         try:
-            await send(model.model_validate({**base, name: value}))
+            await send(model.model_validate({**base, **_companions(name), name: value}))
         except Invalid:
             continue
         return True

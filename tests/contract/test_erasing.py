@@ -20,8 +20,10 @@ from schemas.ports import DEAD_WORKERS, WORKERS
 from schemas.wire.request import VideoRequest
 from tests.contract.conftest import ADAPTERS
 from tests.gcp.emulated import Project
+from tests.images import data_url, png
 from tests.worker.test_messages import PIXEL
 
+OTHER = data_url(png(3, 2))
 IMAGE = "data:image/png;base64," + base64.b64encode(PIXEL).decode()
 
 
@@ -56,9 +58,9 @@ async def _awake(desk: PublisherContext) -> None:
 
 
 async def test_two_jobs_that_share_an_image_are_erased_one_by_one(desk: PublisherContext) -> None:
-    for job_id in ("one", "two"):
-        request = VideoRequest(job_id=job_id, prompt="A harbour at dawn", reference_image=IMAGE, project_id="spring")
-        await submit(desk, request)
+    for job_id, images in (("one", {"reference_image": IMAGE, "last_image": OTHER}), ("two", {"last_image": IMAGE})):
+        given = {"job_id": job_id, "prompt": "A harbour at dawn", "project_id": "spring", **images}
+        await submit(desk, VideoRequest.model_validate(given))
         await desk.videos.put(f"work/{job_id}/0/1/film.mp4", b"film", content_type="video/mp4")
     await _bury(desk, 2)
     for job_id in ("one", "two"):
@@ -71,7 +73,7 @@ async def test_two_jobs_that_share_an_image_are_erased_one_by_one(desk: Publishe
     for job_id in ("one", "two"):
         job = await desk.jobs.get(job_id)
         assert job
-        assert (job.request.prompt, job.request.reference_image) == (ERASED_PROMPT, None)
+        assert (job.request.prompt, job.request.images) == (ERASED_PROMPT, {})
 
 
 async def _bury(desk: PublisherContext, count: int) -> None:

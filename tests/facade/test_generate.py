@@ -60,6 +60,9 @@ async def test_a_caller_who_waits_gets_its_video(door: Door, hand: Hand) -> None
         ({"reference_image": "data:text/plain;base64,aGk="}, "reference_image must be a data: URL"),
         ({"reference_image": "data:image/png;base64,aGkhaGkh"}, "reference_image must be a PNG, JPEG or WebP image"),
         ({"reference_image": "gs://bucket/a.png"}, "reference_image can't be read from gs://bucket/a.png"),
+        ({"last_image": "data:image/png;base64,aGkhaGkh"}, "last_image must be a PNG, JPEG or WebP image"),
+        ({"reference_images": ["gs://bucket/a.png"]}, "reference_images.0 can't be read from gs://bucket/a.png"),
+        ({"reference_images": ["gs://bucket/a.png"] * 4}, "reference_images must have at most 3 entries"),
     ],
 )
 async def test_a_bad_field_is_named(door: Door, body: dict[str, Any], detail: str) -> None:

@@ -80,6 +80,8 @@ async def test_a_scene_is_planned_as_it_would_be_made(door: Door) -> None:
         ({"prompt": PROMPT, "tempo": 3}, "tempo"),
         ({"prompt": PROMPT, "resolution": "4k"}, "resolution"),
         ({"prompt": PROMPT, "reference_image": "data:image/png;base64,AAAA"}, "reference_image"),
+        ({"prompt": PROMPT, "reference_image": data_url(png()), "last_image": data_url(png())}, "last_image"),
+        ({"prompt": PROMPT, "reference_images": [data_url(png())]}, "reference_images"),
         ({"prompt": PROMPT, "job_id": "generate"}, "job_id"),
     ],
 )

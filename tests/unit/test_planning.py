@@ -16,6 +16,7 @@ from schemas.wire.request import DURATION_MAX_S, VideoRequest
 
 VEO, FAST, LITE = "veo-3.1-generate-001", "veo-3.1-fast-generate-001", "veo-3.1-lite-generate-001"
 OMNI, OLD_OMNI = "gemini-omni-1.2-flash", "gemini-omni-1.1-flash-preview"
+PNG = "gs://bucket/frame.png"
 
 models = st.sampled_from(list(MODELS.values()))
 lengths = st.integers(1, DURATION_MAX_S)
@@ -119,12 +120,58 @@ def test_the_price_follows_sound_and_size(fields: dict[str, object], price: str)
         (OLD_OMNI, {"seed": 1}, "seed"),
         (VEO, {"reference_image": "gs://bucket/frame.webp"}, "reference_image"),
         (VEO, {"reference_image": "data:image/webp;base64,AAAA"}, "reference_image"),
+        (VEO, {"last_image": PNG}, "last_image"),
+        (VEO, {"reference_image": PNG, "last_image": "gs://bucket/frame.webp"}, "last_image"),
+        (VEO, {"reference_images": [PNG, "gs://bucket/frame.webp"]}, "reference_images.1"),
+        (VEO, {"reference_images": [PNG], "reference_image": PNG}, "reference_images"),
+        (VEO, {"reference_images": [PNG], "reference_image": PNG, "last_image": PNG}, "reference_images"),
+        (VEO, {"reference_images": [PNG], "last_image": PNG}, "reference_images"),
+        *((model, {"reference_images": [PNG]}, "reference_images") for model in (LITE, OMNI, OLD_OMNI)),
+        *((model, {"reference_image": PNG, "last_image": PNG}, "last_image") for model in (LITE, OMNI, OLD_OMNI)),
     ],
 )
 def test_what_certainly_can_t_be_made(model: str, fields: dict[str, object], field: str) -> None:
     with pytest.raises(Invalid, match=f"^{field} .* for {model}$") as refusal:
         Planner(ModelPreferences.parse()).plan(a_request(model=model, **fields))
     assert refusal.value.field == field
+
+
+@pytest.mark.parametrize("model", [VEO, FAST])
+@pytest.mark.parametrize(
+    ("fields", "seconds", "words"),
+    [
+        ({"reference_image": PNG, "last_image": PNG}, 5, "4 or 6 or 8 with last_image"),
+        ({"reference_image": PNG, "last_image": PNG}, 15, "4 or 6 or 8 with last_image"),
+        ({"reference_images": [PNG]}, 9, "at most 8 with reference_images"),
+    ],
+)
+def test_a_length_that_images_rule_out(model: str, fields: dict[str, object], seconds: int, words: str) -> None:
+    """A last frame must not be cut off, and an extension takes no images."""
+    with pytest.raises(Invalid, match=f"^duration_seconds must be {words} for {model}, not {seconds}$") as refusal:
+        Planner(ModelPreferences.parse()).plan(a_request(model=model, duration_seconds=seconds, **fields))
+    assert refusal.value.field == "duration_seconds"
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds", "price"),
+    [
+        ({"reference_images": [PNG] * 3}, 8, "0.80"),
+        ({"reference_images": [PNG]}, 1, "0.80"),
+        ({"reference_image": PNG, "last_image": PNG}, 4, "0.40"),
+        ({"reference_image": PNG, "last_image": PNG}, 6, "0.60"),
+    ],
+)
+def test_images_that_only_the_next_in_line_takes(fields: dict[str, object], seconds: int, price: str) -> None:
+    plan = Planner(ModelPreferences.parse()).plan(a_request(duration_seconds=seconds, **fields))
+    assert [clip.model for clip in plan.clips] == [FAST]
+    assert plan.price_usd == Decimal(price)
+
+
+def test_the_reason_is_that_of_a_model_that_takes_the_images() -> None:
+    with pytest.raises(Invalid, match=f"duration_seconds must be 4 or 6 or 8 with last_image for {FAST}, not 5"):
+        Planner(ModelPreferences.parse()).plan(a_request(duration_seconds=5, reference_image=PNG, last_image=PNG))
+    with pytest.raises(Invalid, match=f"reference_images can't be given for {OMNI}"):
+        Planner(ModelPreferences.parse(fast=OMNI)).plan(a_request(reference_images=[PNG]))
 
 
 def test_the_next_in_line_makes_what_the_first_can_t() -> None:

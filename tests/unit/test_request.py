@@ -1,10 +1,13 @@
 """The request, beyond the golden vectors."""
 
+import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from schemas.domain.job import new_job, record_of
 from schemas.wire.request import OnUnknownSubmit, Quality, VideoRequest
 from tests.unit.makers import a_request
 
@@ -50,6 +53,21 @@ def test_a_field_that_a_later_version_adds_leaves_the_fingerprint_alone() -> Non
 
     sent = {"job_id": "job-1", "prompt": "A harbour at dawn", "seed": 7}
     assert Later.model_validate(sent).fingerprint() == VideoRequest.model_validate(sent).fingerprint()
+
+
+def test_images_are_left_out_unless_they_are_asked_for() -> None:
+    """The release before reads what is written by default, and refuses a key that it does not know."""
+    images = {"last_image": "gs://bucket/last.png", "reference_images": ("gs://bucket/person.png",)}
+    plain, asked = a_request(last_image=None, reference_images=[]), a_request(**images)
+    record = json.loads(record_of(new_job(plain, datetime(2026, 1, 1, tzinfo=UTC))))
+    assert not images.keys() & {*plain.body(), *plain.model_dump(), *record["request"]}
+    assert plain.fingerprint() == a_request().fingerprint()
+    assert {**asked.body(), **{name: asked.model_dump()[name] for name in images}} == {**asked.body(), **images}
+    assert VideoRequest.model_validate(asked.body()).fingerprint() == asked.fingerprint()
+    assert len({a_request(**{name: images[name]}).fingerprint() for name in images} | {asked.fingerprint()}) == 3
+    assert [*asked.images] == ["last_image", "reference_images.0"]
+    renamed = asked.rename_images({"gs://bucket/last.png": "gs://bucket/new.png"})
+    assert [*renamed.images.values()] == ["gs://bucket/new.png", "gs://bucket/person.png"]
 
 
 def test_a_budget_allows_what_it_covers() -> None:

@@ -40,7 +40,7 @@ def read(body: Any) -> Work:
         audio=True,
         storage_uri=folder("gcs_uri", asked["gcs_uri"]),
         labels=labels(top.get("labels", {})),
-        image=media.get("image"),
+        images=tuple(uri for kind, uri in media.items() if kind == "image"),
         extends=media.get("video"),
         previous=previous,
     )

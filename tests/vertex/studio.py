@@ -60,7 +60,7 @@ class Studio:
     async def check_inputs(self, work: Work) -> None:
         """Raises `Refused` for what is not in the bucket, or too long."""
         root = f"gs://{self.depot.bucket}/"
-        for uri in (work.image, work.extends):
+        for uri in (*work.images, work.extends):
             ours = uri is not None and uri.startswith(root)
             require(not ours or await self.depot.has(str(uri).removeprefix(root)), f"{uri} was not found.")
         require(work.storage_uri.startswith(root), f"No access to {work.storage_uri}.")

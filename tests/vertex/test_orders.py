@@ -1,17 +1,19 @@
 """What goes over the wire for a request, and what comes of it: real requests, real films."""
 
 import sys
+from typing import Any
 
 import pytest
 
 from infra.media.probe import probe
-from schemas.errors import SubmitRefused
+from schemas.errors import Charged, SubmitRefused
 from schemas.ports import GenerationDone
 from schemas.services.reference_images import claim_image
 from tests.images import data_url, png
-from tests.vertex.rig import BUCKET, OMNI, VEO, Rig, a_clip, a_request
+from tests.vertex.rig import BUCKET, OMNI, VEO, VEO_FAST, Rig, a_clip, a_request
 
 IMAGE = data_url(png())
+LAST = data_url(png(width=4, height=2))
 
 
 @pytest.mark.parametrize(("model", "made_s"), [(VEO, 18), (OMNI, 16)])
@@ -100,6 +102,55 @@ async def test_a_first_frame_is_named_not_sent(rig: Rig, model: str) -> None:
         image = {"type": "image", "uri": f"gs://{BUCKET}/{name}", "mime_type": "image/png"}
         assert sent["input"][0]["content"][1] == image
         assert sent["generation_config"]["video_config"]["task"] == "image_to_video"
+
+
+@pytest.mark.parametrize("model", [VEO, VEO_FAST])
+async def test_a_first_and_a_last_frame_are_named_not_sent(rig: Rig, model: str) -> None:
+    asked = a_request(model=model, reference_image=IMAGE, last_image=LAST, duration_seconds=6)
+    request = await claim_image(asked, rig.videos)
+    await rig.ended(await rig.submit(request))
+    sent = rig.vertex.books.accepted[0].body
+    first, last = (name.removeprefix("reelbus:") for name in request.images.values())
+    assert first != last
+    assert sent["instances"][0]["image"] == {"gcsUri": f"gs://{BUCKET}/{first}", "mimeType": "image/png"}
+    assert sent["instances"][0]["lastFrame"] == {"gcsUri": f"gs://{BUCKET}/{last}", "mimeType": "image/png"}
+    assert "referenceImages" not in sent["instances"][0]
+    assert sent["parameters"]["durationSeconds"] == 6
+
+
+@pytest.mark.parametrize("model", [VEO, VEO_FAST])
+async def test_reference_images_are_named_not_sent_and_need_a_clip_of_8_s(rig: Rig, model: str) -> None:
+    elsewhere = f"gs://{BUCKET}/references/shared.jpg"
+    await rig.videos.put("references/shared.jpg", b"image", content_type="image/jpeg")
+    asked = a_request(model=model, reference_images=[IMAGE, LAST], duration_seconds=5)
+    request = await claim_image(asked, rig.videos)
+    request = request.model_copy(update={"reference_images": (*request.reference_images, elsewhere)})
+    (clip,) = rig.model.plan(request).clips
+    assert (clip.seconds, clip.billed_seconds) == (8, 8)
+    await rig.ended(await rig.submit(request))
+    sent = rig.vertex.books.accepted[0].body
+    names = [f"gs://{BUCKET}/{name.removeprefix('reelbus:')}" for name in request.reference_images[:2]]
+    images = [{"gcsUri": name, "mimeType": "image/png"} for name in names]
+    images.append({"gcsUri": elsewhere, "mimeType": "image/jpeg"})
+    assert [each["image"] for each in sent["instances"][0]["referenceImages"]] == images
+    assert {each["referenceType"].lower() for each in sent["instances"][0]["referenceImages"]} == {"asset"}
+    assert sent["instances"][0].keys() == {"prompt", "referenceImages"}
+    assert sent["parameters"]["durationSeconds"] == 8
+
+
+@pytest.mark.parametrize("model", [VEO, VEO_FAST])
+@pytest.mark.parametrize(
+    "gone", [{"reference_image": IMAGE, "last_image": LAST}, {"reference_images": [IMAGE, LAST]}], ids=["last", "shown"]
+)
+async def test_an_image_that_is_gone_at_the_submit_is_refused_without_a_charge(
+    rig: Rig, model: str, gone: dict[str, Any]
+) -> None:
+    request = await claim_image(a_request(model=model, duration_seconds=8, **gone), rig.videos)
+    await rig.videos.delete([*request.images.values()][-1].removeprefix("reelbus:"))
+    with pytest.raises(SubmitRefused, match="was not found") as caught:
+        await rig.submit(request)
+    assert caught.value.failure.charged is Charged.NO
+    assert rig.vertex.books.accepted == []
 
 
 @pytest.mark.parametrize("model", [VEO, OMNI])

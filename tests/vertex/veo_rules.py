@@ -22,7 +22,11 @@ def read(model: str, body: Any) -> Work:
     asked = keys("parameters", top["parameters"], needed={"storageUri"}, allowed=_PARAMETERS)
     require(isinstance(instance["prompt"], str) and instance["prompt"], "prompt must be a text.")
     require(not ("image" in instance and "video" in instance), "image and video can't be combined.")
+    require("image" in instance or "lastFrame" not in instance, "lastFrame needs image.")
+    require("lastFrame" not in instance or "lite" not in model, "lastFrame is not supported by this model.")
+    references = _references(model, instance)
     _check(model, asked, extends="video" in instance)
+    require(not references or asked.get("durationSeconds", 8) == 8, "referenceImages need durationSeconds 8.")
     width, height = frame_size(asked.get("aspectRatio", "16:9"), asked.get("resolution", "720p"))
     return Work(
         model=model,
@@ -32,9 +36,29 @@ def read(model: str, body: Any) -> Work:
         audio=asked.get("generateAudio", True),
         storage_uri=folder("storageUri", asked["storageUri"]),
         labels=labels(top.get("labels", {})),
-        image=_media("image", instance.get("image"), {"image/png", "image/jpeg"}),
+        images=(
+            *(uri for key in ("image", "lastFrame") if (uri := _media(key, instance.get(key), _IMAGES))),
+            *references,
+        ),
         extends=_media("video", instance.get("video"), {"video/mp4"}),
     )
+
+
+def _references(model: str, instance: Any) -> list[str]:
+    found = instance.get("referenceImages", [])
+    others = {"image", "lastFrame", "video"} & instance.keys()
+    require(isinstance(found, list) and len(found) <= 3, "referenceImages must have at most 3 elements.")
+    require(not found or not others, f"referenceImages can't be combined with {', '.join(sorted(others))}.")
+    require(not found or "lite" not in model, "referenceImages is not supported by this model.")
+    uris = []
+    for image in found:
+        keys("referenceImages", image, needed={"image", "referenceType"}, allowed=set())
+        one_of("referenceType", str(image["referenceType"]).lower(), {"asset"})
+        uris.append(str(_media("referenceImages.image", image["image"], _IMAGES)))
+    return uris
+
+
+_IMAGES = {"image/png", "image/jpeg"}
 
 
 def _check(model: str, asked: Any, *, extends: bool) -> None:

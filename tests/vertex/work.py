@@ -15,7 +15,7 @@ class Work:
     audio: bool
     storage_uri: str
     labels: dict[str, str]
-    image: str | None
+    images: tuple[str, ...]
     extends: str | None
     previous: str | None = None
     """The interaction that it goes on from, instead of a video's address."""

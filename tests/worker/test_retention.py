@@ -32,11 +32,13 @@ from subscriber.runner import JobRunner
 from subscriber.settings import WorkerSettings
 from subscriber.submission import submit_next
 from subscriber.worker import Worker
+from tests.images import data_url, png
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import PRICE
 from tests.worker.test_messages import PIXEL
 
 IMAGE = "data:image/png;base64," + base64.b64encode(PIXEL).decode()
+OTHER, THIRD = data_url(png(3, 2)), data_url(png(2, 3))
 LONG = timedelta(days=40)
 
 
@@ -324,6 +326,58 @@ async def test_an_image_that_a_new_job_names_while_it_is_deleted_is_put_back(ben
     await cancel(desk, "new")
     await purge(desk, ["new"])
     assert await _files(bench) == []
+
+
+async def test_every_image_of_a_job_is_released_and_one_that_another_job_shows_stays(bench: Bench) -> None:
+    desk = _desk(bench)
+    first = {"reference_image": IMAGE, "last_image": OTHER, "reference_images": [IMAGE, THIRD]}
+    await submit(desk, a_request(**first))
+    await submit(desk, a_request(job_id="other", reference_images=[OTHER]))
+    stored = await bench.ctx.videos.list("references/")
+    assert len(stored) == 3, "the image that is named twice is stored once"
+    await cancel(desk, "job-1")
+    assert not (await purge(desk, ["job-1"])).unfinished
+    erased = await bench.job()
+    assert erased.request.images == {}
+    (left,) = await bench.ctx.videos.list("references/")
+    assert f"reelbus:{left.name}" == (await bench.job("other")).request.reference_images[0]
+    await cancel(desk, "other")
+    await purge(desk, ["other"])
+    assert await _files(bench) == []
+
+
+async def test_a_request_whose_second_image_is_refused_stores_none(bench: Bench) -> None:
+    desk = _desk(bench)
+    cut = data_url(png(8, 8)[:-20])
+    gone = f"reelbus:references/{'0' * 64}.png"
+    for image, words in ((cut, "is cut off or broken"), (gone, "names no image that was stored before")):
+        for fields, field in (
+            ({"last_image": image}, "last_image"),
+            ({"reference_images": [OTHER, image]}, "reference_images.1"),
+        ):
+            with pytest.raises(Invalid, match=f"^{field} {words}") as refused:
+                await submit(desk, a_request(reference_image=IMAGE, **fields))
+            assert refused.value.field == field
+            assert await _files(bench) == []
+
+
+async def test_the_id_stands_for_images_by_their_content(bench: Bench) -> None:
+    desk = _desk(bench)
+    asked = {"reference_image": IMAGE, "last_image": OTHER}
+    job = await submit(desk, a_request(**asked))
+    before = await _files(bench)
+    for again in (a_request(**asked), job.request):
+        assert (await submit(desk, again)).fingerprint == job.fingerprint
+    others: list[dict[str, Any]] = [
+        {"reference_image": IMAGE, "last_image": THIRD},
+        {"reference_image": OTHER, "last_image": IMAGE},
+        {"reference_images": [IMAGE, OTHER]},
+        {"reference_image": IMAGE},
+    ]
+    for other in others:
+        with pytest.raises(IdReused):
+            await submit(desk, a_request(**other))
+    assert await _files(bench) == before, "a refused request takes no image of the job, and leaves none of its own"
 
 
 async def test_a_refused_request_leaves_neither_image_nor_name(bench: Bench) -> None:

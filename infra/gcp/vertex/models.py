@@ -44,7 +44,9 @@ class Model:
     prices: ModelPrices
     aspect_ratios: frozenset[str] = frozenset({"16:9", "9:16"})
     image_types: frozenset[str]
-    """The types of a first frame; empty if the model takes none."""
+    """The types of images; empty if the model takes none."""
+    reference_durations_s: tuple[int, ...] = ()
+    """Lengths of a clip that is made from `reference_images`. It has neither a first nor a last frame then."""
     fields: frozenset[str]
     """The fields of a request that are sent to it; the planner refuses the others."""
     negative_prompt: bool
@@ -72,8 +74,10 @@ _OMNI_FIELDS = frozenset(
         "reference_image",
     ]
 )
-_VEO_FIELDS = _OMNI_FIELDS | {"generate_audio"}
+_VEO_LITE_FIELDS = _OMNI_FIELDS | {"generate_audio"}
+_VEO_FIELDS = _VEO_LITE_FIELDS | {"last_image", "reference_images"}
 _VEO_DURATIONS = (4, 6, 8)
+_VEO_REFERENCE_DURATIONS = (8,)
 _VEO_EXTENSIONS = (7,)
 _VEO_IMAGES = frozenset({"image/png", "image/jpeg"})
 _OMNI_EXTENSIONS = tuple(range(3, 11))
@@ -92,6 +96,7 @@ MODELS: Mapping[str, Model] = {
             extensions_s=_VEO_EXTENSIONS,
             max_total_s=37,
             image_types=_VEO_IMAGES,
+            reference_durations_s=_VEO_REFERENCE_DURATIONS,
             negative_prompt=True,
             expected_s=90,
             retires=date(2026, 11, 17),
@@ -106,6 +111,7 @@ MODELS: Mapping[str, Model] = {
             extensions_s=_VEO_EXTENSIONS,
             max_total_s=37,
             image_types=_VEO_IMAGES,
+            reference_durations_s=_VEO_REFERENCE_DURATIONS,
             negative_prompt=True,
             expected_s=75,
             retires=date(2026, 11, 17),
@@ -115,7 +121,7 @@ MODELS: Mapping[str, Model] = {
             id="veo-3.1-lite-generate-001",
             prices=_PRICES["veo-3.1-lite-generate-001"],
             family=Family.VEO,
-            fields=_VEO_FIELDS,
+            fields=_VEO_LITE_FIELDS,
             durations_s=_VEO_DURATIONS,
             extensions_s=_VEO_EXTENSIONS,
             max_total_s=37,

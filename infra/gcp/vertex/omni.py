@@ -121,8 +121,8 @@ def _rpc_code(code: int | str | None) -> int | None:
 
 def _input(clip: ClipRequest) -> list[dict[str, str]]:
     parts = [{"type": "text", "text": prompt_for(clip.model, clip.request)}]
-    if clip.image and clip.image_type:
-        parts.append({"type": "image", "uri": clip.image, "mime_type": clip.image_type})
+    if clip.image:
+        parts.append({"type": "image", "uri": clip.image.uri, "mime_type": clip.image.type})
     if clip.extends and not _previous(clip):
         parts.append({"type": "video", "uri": clip.extends, "mime_type": "video/mp4"})
     return parts

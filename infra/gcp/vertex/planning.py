@@ -63,7 +63,8 @@ class Planner:
         self._bans[model] = _Ban(until=self.boot() + BANNED_S, reason=reason)
 
     def plan(self, request: VideoRequest) -> Plan:
-        """Plan a request. If no model can make it, raises `Invalid` with the reason of the preferred model.
+        """Plan a request. If no model can make it, raises `Invalid` with the reason of the preferred model
+        that takes its images.
 
         A banned model is used all the same if no other can replace it within the caller's `max_cost_usd`.
         """
@@ -75,13 +76,16 @@ class Planner:
                 plan = self._plan_with(model, request)
                 if request.allows(plan.price_usd):
                     return self._annotate(plan, preferred if preferred.id in banned else None, request)
-        reasons: list[Invalid] = []
+        reasons: dict[str, Invalid] = {}
         for model in candidates:
             try:
                 return self._annotate(self._plan_with(model, request), None, request)
             except Invalid as error:
-                reasons.append(error)
-        raise reasons[0]
+                reasons.setdefault(model.id, error)
+        # A model that takes the images has a reason about which the caller can do something.
+        used = {field.partition(".")[0] for field in request.images}
+        able = (model for model in candidates if used <= model.fields)
+        raise reasons[next(able, candidates[0]).id]
 
     def why_no_other(self, request: VideoRequest) -> str | None:
         """Return why no other model can replace a missing one; None if one can."""
@@ -148,13 +152,29 @@ def check_location(model: Model, location: str, *, field: str) -> None:
 def plan_with(model: Model, request: VideoRequest) -> Plan:
     """Return the cheapest plan at one model. Raises `Invalid` only for what the model certainly can't do."""
     _check(model, request)
-    cover = cheapest_cover(model, request.duration_seconds)
-    if cover is None:
-        raise Invalid(
-            f"duration_seconds must be at most {model.max_total_s} for {model.id}, not {request.duration_seconds}",
-            field="duration_seconds",
-        )
+    cover = _cover(model, request)
     return Plan(clips=tuple(_clip(model, request, seconds, extends=i > 0) for i, seconds in enumerate(cover)))
+
+
+def _cover(model: Model, request: VideoRequest) -> tuple[int, ...]:
+    """Return the lengths of the clips. Raises `Invalid` if the model can't make a video that long.
+
+    An extension takes no images. A last frame is the end of one clip, of which nothing may be cut off.
+    """
+    wanted = request.duration_seconds
+    if request.last_image:
+        offered: tuple[int, ...] = tuple(length for length in model.durations_s if length == wanted)
+        limit = f"{' or '.join(map(str, model.durations_s))} with last_image"
+    elif request.reference_images:
+        offered = tuple(length for length in model.reference_durations_s if length >= wanted)
+        limit = f"at most {max(model.reference_durations_s, default=0)} with reference_images"
+    elif cover := cheapest_cover(model, wanted):
+        return cover
+    else:
+        offered, limit = (), f"at most {model.max_total_s}"
+    if not offered:
+        raise Invalid(f"duration_seconds must be {limit} for {model.id}, not {wanted}", field="duration_seconds")
+    return (min(offered),)
 
 
 def image_type(reference: str) -> str:
@@ -189,6 +209,16 @@ def _check(model: Model, request: VideoRequest) -> None:
     if not request.generate_audio and model.rates[request.resolution].silent is None:
         raise Invalid(f"generate_audio can't be false for {model.id}", field="generate_audio")
     request.check_used(model.fields, model.id)
-    if request.reference_image and image_type(request.reference_image) not in model.image_types:
-        kinds = " or ".join(sorted(kind.removeprefix("image/") for kind in model.image_types)) or "no image"
-        raise Invalid(f"reference_image must be {kinds} for {model.id}", field="reference_image")
+    _check_images(model, request)
+
+
+def _check_images(model: Model, request: VideoRequest) -> None:
+    for name, image in request.images.items():
+        if image_type(image) not in model.image_types:
+            kinds = " or ".join(sorted(kind.removeprefix("image/") for kind in model.image_types)) or "no image"
+            raise Invalid(f"{name} must be {kinds} for {model.id}", field=name)
+    if request.reference_images and (request.reference_image or request.last_image):
+        words = f"reference_images can't be given with a first or last frame for {model.id}"
+        raise Invalid(words, field="reference_images")
+    if request.last_image and not request.reference_image:
+        raise Invalid(f"last_image can't be given without a first frame for {model.id}", field="last_image")

@@ -16,6 +16,21 @@ _NOT_IN_LABELS = re.compile(r"[^a-z0-9_-]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ClipImage:
+    """An image in a bucket."""
+
+    uri: str
+    type: str
+    """Its media type."""
+
+    @classmethod
+    def build(cls, reference: str, bucket: str) -> "ClipImage":
+        """Build it from the name that a request has for it."""
+        stored = name_in_store(reference)
+        return cls(uri=f"gs://{bucket}/{stored}" if stored else reference, type=image_type(reference))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClipRequest:
     """A clip at a model, with its files as URIs in the bucket."""
 
@@ -24,8 +39,9 @@ class ClipRequest:
     seconds: int
     target: str
     """Where Google writes the file: `gs://bucket/prefix/`."""
-    image: str | None
-    image_type: str | None
+    image: ClipImage | None
+    last_image: ClipImage | None
+    reference_images: tuple[ClipImage, ...]
     extends: str | None
     """The video that this clip extends."""
     previous: str = ""
@@ -44,15 +60,16 @@ class ClipRequest:
             words = f"This version can't make clip {clip.index} of the plan at {clip.planned.model}; nothing was sent."
             failure = Failure(category=Category.INTERNAL, code="unknown_plan", message=words, charged=Charged.NO)
             raise SubmitRefused(failure)
-        image = None if clip.planned.extends else request.reference_image
-        stored_image = name_in_store(image) if image else None
+        images = {} if clip.planned.extends else request.images
+        found = {field: ClipImage.build(image, bucket) for field, image in images.items()}
         return cls(
             model=model,
             request=request,
             seconds=round(clip.planned.seconds),
             target=f"gs://{bucket}/{clip.prefix}",
-            image=f"gs://{bucket}/{stored_image}" if stored_image else image,
-            image_type=image_type(image) if image else None,
+            image=found.get("reference_image"),
+            last_image=found.get("last_image"),
+            reference_images=tuple(image for field, image in found.items() if field.startswith("reference_images.")),
             extends=f"gs://{bucket}/{sources[-1]}" if clip.planned.extends else None,
             previous=previous if clip.planned.extends else "",
         )

@@ -7,12 +7,12 @@ import httpx
 
 from infra.gcp.vertex.failures import no_video_failure, operation_failure
 from infra.gcp.vertex.operations import GeneratedFiles, Location, Operation
-from infra.gcp.vertex.requests import ClipRequest, labels_for, prompt_for
+from infra.gcp.vertex.requests import ClipImage, ClipRequest, labels_for, prompt_for
 from schemas.ports import GenerationFailed, GenerationRunning
 
 if TYPE_CHECKING:
     from google.genai.client import AsyncClient
-    from google.genai.types import GenerateVideosConfig, GenerateVideosOperation, GenerateVideosSource
+    from google.genai.types import GenerateVideosConfig, GenerateVideosOperation, GenerateVideosSource, Image
 
 
 async def submit(client: "AsyncClient", clip: ClipRequest) -> None:
@@ -68,18 +68,28 @@ def outcome(
 
 
 def _source(clip: ClipRequest) -> "GenerateVideosSource":
-    from google.genai.types import GenerateVideosSource, Image, Video
+    from google.genai.types import GenerateVideosSource, Video
 
     return GenerateVideosSource(
         prompt=prompt_for(clip.model, clip.request),
-        image=Image(gcs_uri=clip.image, mime_type=clip.image_type) if clip.image else None,
+        image=_image(clip.image) if clip.image else None,
         video=Video(uri=clip.extends, mime_type="video/mp4") if clip.extends else None,
     )
 
 
-def _config(clip: ClipRequest) -> "GenerateVideosConfig":
-    from google.genai.types import GenerateVideosConfig
+def _image(image: ClipImage) -> "Image":
+    from google.genai.types import Image
 
+    return Image(gcs_uri=image.uri, mime_type=image.type)
+
+
+def _config(clip: ClipRequest) -> "GenerateVideosConfig":
+    from google.genai.types import GenerateVideosConfig, VideoGenerationReferenceImage, VideoGenerationReferenceType
+
+    asset = VideoGenerationReferenceType.ASSET
+    references = [
+        VideoGenerationReferenceImage(image=_image(image), reference_type=asset) for image in clip.reference_images
+    ]
     request = clip.request
     return GenerateVideosConfig(
         number_of_videos=1,
@@ -90,5 +100,7 @@ def _config(clip: ClipRequest) -> "GenerateVideosConfig":
         generate_audio=request.generate_audio,
         negative_prompt=request.negative_prompt or None,
         seed=request.seed,
+        last_frame=_image(clip.last_image) if clip.last_image else None,
+        reference_images=references or None,
         labels=labels_for(request),
     )

@@ -66,13 +66,15 @@
     });
   }
 
-  // The price depends on whether there is an image, and not on its content: megabytes are sent once, with the request.
+  // The price depends on how many images there are, and not on their content: megabytes are sent once, with the request.
   document.addEventListener("htmx:config:request", (event) => {
     const body = event.detail.ctx.request.body;
-    if (!(body instanceof FormData) || !body.has("image")) return;
-    const image = body.get("image");
-    body.delete("image");
-    if (image instanceof File && image.size) body.set("has_image", "yes");
+    if (!(body instanceof FormData)) return;
+    for (const name of ["image", "last_image", "reference_images"]) {
+      const count = body.getAll(name).filter((image) => image instanceof File && image.size).length;
+      body.delete(name);
+      if (count) body.set(`has_${name}`, count);
+    }
   });
 
   document.addEventListener("click", (event) => {

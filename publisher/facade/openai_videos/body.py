@@ -55,10 +55,12 @@ _OWN = frozenset(
         "on_unknown_submit",
         "labels",
         "priority",
+        "last_image",
+        "reference_images",
     }
 )
 """The fields of our own request that this one may have beside OpenAI's."""
-_JSON_IN_FORMS = frozenset({"generate_audio", "labels"})
+_JSON_IN_FORMS = frozenset({"generate_audio", "labels", "reference_images"})
 """A form has texts only: the text of these fields is JSON."""
 _SECONDS_DEFAULT = "4"
 _SIZE_DEFAULT = "720x1280"

@@ -1,8 +1,9 @@
-/** Reference images: the values of `reference_image`, and the limits of the bus. */
+/** Images of a request: the values of their fields, and the limits of the bus. */
 
 import { invalid } from "./invalid.js";
 import { SPACES } from "./text.js";
 
+const REFERENCES_AT_MOST = 3;
 const CHARACTERS_AT_MOST = 28_000_000;
 const ON_BUS_AT_MOST_BYTES = 7_000_000;
 export const IMAGE_AT_MOST_BYTES = 20_000_000;
@@ -28,21 +29,37 @@ export function reference(path, value) {
   return plain;
 }
 
-/** Throws if the bus can't carry an inline image, or if it is no image. The worker would reject the message. */
-export function checkForBus(value) {
-  if (!value?.startsWith("data:")) return;
-  const encoded = value.slice(value.indexOf(",") + 1);
-  const bytes = Buffer.from(encoded, "base64");
-  if (bytes.length > ON_BUS_AT_MOST_BYTES) {
-    const limit = ON_BUS_AT_MOST_BYTES.toLocaleString("en-US");
-    throw invalid(
-      "reference_image",
-      `must have at most ${limit} bytes on the bus, not ${bytes.length.toLocaleString("en-US")}; send a larger one by HTTP or as a gs:// address`,
-    );
-  }
-  if (encoded.length % 4 !== 0) throw invalid("reference_image", "must be valid base64");
-  if (!kindOf(bytes)) {
-    throw invalid("reference_image", "must be a PNG, JPEG or WebP image; its bytes are something else");
+/** The checked list of references; undefined if it is empty, which is as good as none. */
+export function references(path, values) {
+  if (!Array.isArray(values)) throw invalid(path, "must be a list");
+  if (values.length > REFERENCES_AT_MOST) throw invalid(path, `must have at most ${REFERENCES_AT_MOST} entries`);
+  return values.length ? values.map((value, index) => reference(`${path}.${index}`, value)) : undefined;
+}
+
+/**
+ * Throws if the bus can't carry the inline images of a request, or if one is no image. The worker would reject the
+ * message.
+ */
+export function checkForBus(request) {
+  const lists = (request.reference_images ?? []).map((value, index) => [`reference_images.${index}`, value]);
+  const given = [["reference_image", request.reference_image], ["last_image", request.last_image], ...lists];
+  let total = 0;
+  for (const [path, value] of given) {
+    if (!value?.startsWith("data:")) continue;
+    const encoded = value.slice(value.indexOf(",") + 1);
+    const bytes = Buffer.from(encoded, "base64");
+    const isFirst = total === 0;
+    total += bytes.length;
+    if (total > ON_BUS_AT_MOST_BYTES) {
+      const limit = `${ON_BUS_AT_MOST_BYTES.toLocaleString("en-US")} bytes on the bus`;
+      const together = isFirst ? "" : " with the images before it";
+      throw invalid(
+        path,
+        `must have at most ${limit}${together}, not ${total.toLocaleString("en-US")}; send a larger one by HTTP or as a gs:// address`,
+      );
+    }
+    if (encoded.length % 4 !== 0) throw invalid(path, "must be valid base64");
+    if (!kindOf(bytes)) throw invalid(path, "must be a PNG, JPEG or WebP image; its bytes are something else");
   }
 }
 

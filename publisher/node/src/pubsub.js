@@ -154,7 +154,7 @@ export class PubSubClient {
 
 function checked(request) {
   const order = checkedRequest(request);
-  checkForBus(order.reference_image);
+  checkForBus(order);
   return order;
 }
 

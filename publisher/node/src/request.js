@@ -6,7 +6,7 @@
  */
 
 import { flag, labels, moment, oneOf, pattern, text, usd, whole } from "./fields.js";
-import { reference } from "./image.js";
+import { reference, references } from "./image.js";
 import { invalid } from "./invalid.js";
 import { withWireNames } from "./names.js";
 import { buildPrompt, checkedScene, durationOf, hasVisibleTexts } from "./scene.js";
@@ -30,6 +30,8 @@ const OPTIONAL = {
   seed: whole(0, 4_294_967_295),
   generate_audio: flag,
   reference_image: reference,
+  last_image: reference,
+  reference_images: references,
   model: pattern(
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
     "must have 1 to 100 letters, digits, dots, hyphens and underscores, and begin with a letter or digit",
@@ -68,7 +70,8 @@ export function checkedRequest(given) {
   request.duration_seconds = whole(1, 30)("duration_seconds", given.duration_seconds ?? sceneDuration(scene));
   for (const [name, check] of Object.entries(OPTIONAL)) {
     const value = given[name] ?? null;
-    if (value !== null) request[name] = check(name, value);
+    const found = value === null ? undefined : check(name, value);
+    if (found !== undefined) request[name] = found;
   }
   const unknown = Object.keys(given).find((name) => !REQUEST_KEYS.includes(name) && given[name] !== undefined);
   if (unknown !== undefined) throw invalid(unknown, "is not a known key");

@@ -50,6 +50,16 @@ export interface VideoRequest {
    * First frame: a data: URL (PNG, JPEG, WebP; 20 MB at most, 7 MB on the bus) or a gs:// URI.
    */
   reference_image?: string | null;
+  /**
+   * Last frame, as `reference_image` is the first one. No clip is cut or extended then.
+   */
+  last_image?: string | null;
+  /**
+   * What the video has to show, for example a person or a product: images as in `reference_image`.
+   *
+   * @maxItems 3
+   */
+  reference_images?: [] | [string] | [string, string] | [string, string, string];
   model?: string | null;
   project_id?: string | null;
   scene_index?: number | null;

@@ -19,6 +19,7 @@ BATCH_REQUESTS = "video-requests-batch"
 COMPLETIONS = "video-completions"
 _MESSAGE_AT_MOST = 9_500_000
 """Pub/Sub allows 10 MB for a message with its attributes: an image of 7 MB, in base64."""
+_IMAGES = ("reference_image", "last_image", "reference_images")
 
 
 class Publisher:
@@ -76,7 +77,8 @@ class Publisher:
     def _publish(self, topic: str, body: dict[str, Any], attributes: dict[str, str], timeout_s: float) -> None:
         data = to_json(body)
         if len(data) > _MESSAGE_AT_MOST:
-            raise invalid("reference_image", "must have at most 7 MB on the bus; store it, and name its gs:// address")
+            largest = max(_IMAGES, key=lambda name: len(to_json({name: body.get(name)})))
+            raise invalid(largest, "must have at most 7 MB on the bus; store it, and name its gs:// address")
         try:
             future = self._client.publish(self._client.topic_path(self._project_id, topic), data, **attributes)
             future.result(timeout=timeout_s)

@@ -243,6 +243,10 @@ class VideoRequest(Answer):
     generate_audio: bool = True
     reference_image: str | None = None
     """First frame: a data: URL (PNG, JPEG, WebP; 20 MB at most, 7 MB on the bus) or a gs:// URI."""
+    last_image: str | None = None
+    """Last frame, as `reference_image` is the first one. No clip is cut or extended then."""
+    reference_images: Annotated[list[str], Field(max_length=3)] = []
+    """What the video has to show, for example a person or a product: images as in `reference_image`."""
     model: str | None = None
     project_id: str | None = None
     scene_index: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
 from typing_extensions import TypeAliasType
 
 
@@ -22,6 +22,16 @@ class Scene(BaseModel):
     backgroundMusic: Annotated[str | None, Field(max_length=2000)] = None
     timeStart: str | int | float | None = None
     timeEnd: str | int | float | None = None
+
+
+class ReferenceImage(RootModel[str]):
+    root: Annotated[
+        str,
+        Field(
+            max_length=28000000,
+            pattern="^(?:data:(?:image/png|image/jpeg|image/webp);base64,[A-Za-z0-9+/]+={0,2}|gs://[a-z0-9][a-z0-9._-]{1,220}/[^\\s\\x00-\\x1f]{1,1024}|reelbus:references/[0-9a-f]{64}\\.(?:png|jpg|webp))$",
+        ),
+    ]
 
 
 LabelsAdditionalProperty = TypeAliasType(
@@ -89,6 +99,16 @@ class VideoRequest(BaseModel):
         ),
     ] = None
     """First frame: a data: URL (PNG, JPEG, WebP; 20 MB at most, 7 MB on the bus) or a gs:// URI."""
+    last_image: Annotated[
+        str | None,
+        Field(
+            max_length=28000000,
+            pattern="^(?:data:(?:image/png|image/jpeg|image/webp);base64,[A-Za-z0-9+/]+={0,2}|gs://[a-z0-9][a-z0-9._-]{1,220}/[^\\s\\x00-\\x1f]{1,1024}|reelbus:references/[0-9a-f]{64}\\.(?:png|jpg|webp))$",
+        ),
+    ] = None
+    """Last frame, as `reference_image` is the first one. No clip is cut or extended then."""
+    reference_images: Annotated[list[ReferenceImage] | None, Field(max_length=3, validate_default=True)] = []
+    """What the video has to show, for example a person or a product: images as in `reference_image`."""
     model: Annotated[str | None, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = None
     project_id: Annotated[str | None, Field(pattern="^[^\\s\\x00-\\x1f/]{1,128}$")] = None
     scene_index: Annotated[int | None, Field(ge=0, le=100000)] = None
