@@ -19,6 +19,7 @@ from publisher.facade import (
     docs_page,
     events,
     files,
+    film_events,
     films,
     generate,
     money,
@@ -56,6 +57,7 @@ from publisher.facade.request_headers import (
     VIDEO_ID,
     ExactRoute,
 )
+from publisher.facade.watched_films import WatchedFilms
 from publisher.facade.watched_jobs import WatchedJobs
 from publisher.mcp.endpoint import McpEndpoint
 from publisher.mcp.tools import ToolHost
@@ -81,6 +83,7 @@ ROUTES = [
     ExactRoute("/api/films", films.list_or_order, methods=["GET", "POST"]),
     ExactRoute("/api/films/plan", films.plan, methods=["POST"]),
     ExactRoute(f"/api/films/{FILM_ID}", films.one, methods=["GET", "DELETE"]),
+    ExactRoute(f"/api/films/{FILM_ID}/events", film_events.events),
     ExactRoute(f"/api/films/{FILM_ID}/erase", films.erase, methods=["GET", "POST"]),
     ExactRoute(f"/api/films/{FILM_ID}/scenes/{SCENE_NAME}/retake", films.retake, methods=["POST"]),
     ExactRoute("/api/spend", money.spend),
@@ -127,6 +130,7 @@ async def open_state(settings: PublisherSettings) -> AsyncIterator[State]:
                     admission=admission,
                     waiters=waiters,
                     watched_jobs=WatchedJobs(linked, look_every_s=settings.events_look_every_s),
+                    watched_films=WatchedFilms(linked, look_every_s=settings.events_look_every_s),
                     coalescer=Coalescer(),
                     uploads=Uploads(settings),
                     spend_reports=SpendReports(linked),

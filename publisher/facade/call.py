@@ -11,6 +11,7 @@ from publisher.context import PublisherContext
 from publisher.facade.auth import Authenticator, UrlSigner
 from publisher.facade.coalescing import Coalescer
 from publisher.facade.request_body import AdmissionControl, Uploads
+from publisher.facade.watched_films import WatchedFilms
 from publisher.facade.watched_jobs import WatchedJobs
 from publisher.settings import PublisherSettings
 from publisher.spend_report import SpendReports
@@ -29,6 +30,7 @@ class State(TypedDict):
     admission: AdmissionControl
     waiters: Waiters
     watched_jobs: WatchedJobs
+    watched_films: WatchedFilms
     coalescer: Coalescer
     uploads: Uploads
     spend_reports: SpendReports

@@ -112,17 +112,18 @@ class _EventHistory:
                 self._highest = max(self._highest, _RENDERED)
             at = isoformat(step.at)
             data = {"video_id": view.video_id, "state": step.state, "at": at, "progress": self._highest}
-            yield _event("state", data, id=at)
+            yield build_event("state", data, id=at)
         progress_now = (view.progress, view.queue_position, view.waiting_for, view.notice)
         if progress_now != self._progress and not view.state.ended:
             self._progress = progress_now
             self._highest = max(self._highest, view.progress)
             data = {name: getattr(view, name) for name in ("state", "queue_position", "waiting_for")}
             data["progress"] = self._highest  # it never goes back
-            yield _event("progress", {**data, "notice": view.notice} if view.notice else data)
+            yield build_event("progress", {**data, "notice": view.notice} if view.notice else data)
 
 
-def _event(event: str, data: dict[str, Any], *, id: str | None = None) -> ServerSentEvent:
+def build_event(event: str, data: dict[str, Any], *, id: str | None = None) -> ServerSentEvent:
+    """Return the event with its data as JSON."""
     return ServerSentEvent(event=event, data=json.dumps(data), id=id, sep="\n")
 
 

@@ -142,6 +142,29 @@ FILM_OPERATIONS = (
     ),
     Operation(
         method="get",
+        path="/api/films/{film_id}/events",
+        name="watchFilm",
+        summary="Server-sent events: each `state` of the film, each change of a `scene`, and `done` with the film.",
+        guarded=True,
+        scopes=("read", "operate"),
+        answers={
+            200: Answer(words="The stream; it ends once the film has ended or is held.", media=("text/event-stream",)),
+            204: Answer(words="`Last-Event-ID` names `done`: no event follows.", media=()),
+            404: _NO_FILM,
+            **REFUSED,
+            **_ALWAYS,
+        },
+        parameters=(
+            _FILM_ID,
+            Parameter(
+                name="Last-Event-ID",
+                place="header",
+                words="The last event that the caller received: its state is not sent again, and each scene is.",
+            ),
+        ),
+    ),
+    Operation(
+        method="get",
         path="/api/films/{film_id}/erase",
         name="mayEraseFilm",
         summary="Whether the film can be erased now.",

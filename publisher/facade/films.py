@@ -127,10 +127,14 @@ def _parse(body: bytes) -> FilmRequest:
     return request
 
 
-async def _answer(ctx: PublisherContext, film: Film, access: Access, *, status: int = 200) -> Response:
-    view = await view_film(ctx, film, access)
+def public_film(view: FilmView) -> FilmView:
+    """Return the film as callers of the facade see it."""
     scenes = tuple(scene.model_copy(update={"error": public_failure(scene.error)}) for scene in view.scenes)
-    shown = view.model_copy(update={"scenes": scenes, "error": public_failure(view.error)})
+    return view.model_copy(update={"scenes": scenes, "error": public_failure(view.error)})
+
+
+async def _answer(ctx: PublisherContext, film: Film, access: Access, *, status: int = 200) -> Response:
+    view = public_film(await view_film(ctx, film, access))
     path = f"/api/films/{view.film_id}"
     headers = {"Location": path, "Retry-After": str(RETRY_AFTER_S)} if status == 202 else None
-    return json_response(shown, status=status, headers=headers)
+    return json_response(view, status=status, headers=headers)
