@@ -1,7 +1,8 @@
 """Plan a film: check its storyboard, name the jobs of its scenes, and add up what is new. Nothing is stored."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
@@ -194,7 +195,7 @@ async def prepare_film(ctx: PublisherContext, request: FilmRequest, caller: str 
     if known and request.revision == known.request.revision and not named.is_same(known.request):
         raise IdReused(f"revision {request.revision} of film {request.film_id} is another storyboard; raise revision")
     jobs = await asyncio.gather(*(ctx.jobs.get(each.request.job_id) for each in staged))
-    plans = await asyncio.to_thread(lambda: [ctx.planner(each.request) for each in staged])
+    plans = await asyncio.to_thread(_plan_scenes, ctx, staged)
     scenes, paid = list[PlannedScene](), set[str]()
     for scene, image, plan, job in zip(named.scenes, staged, plans, jobs, strict=True):
         status = _status_of(image, job, caller)
@@ -205,6 +206,26 @@ async def prepare_film(ctx: PublisherContext, request: FilmRequest, caller: str 
     prepared = PreparedFilm(film_id=film_id, request=named, scenes=tuple(scenes), known=known)
     check_captions(named, cuts_of(prepared.to_film(ctx, caller)))
     return prepared
+
+
+def _plan_scenes(ctx: PublisherContext, staged: Sequence[StagedImage]) -> list[Plan]:
+    """Return the plan of each scene. Raises `Invalid`, which names the scene that no model can make."""
+    plans = list[Plan]()
+    for index, each in enumerate(staged):
+        with _name_scene(index):
+            plans.append(ctx.planner(each.request))
+    return plans
+
+
+@contextmanager
+def _name_scene(index: int) -> Iterator[None]:
+    """Let an error about a field of a request name the scene."""
+    try:
+        yield
+    except Invalid as error:
+        place = f"scenes.{index}"
+        field = f"{place}.{error.field}" if error.field else place
+        raise Invalid(f"{place}.{error}" if error.field else f"{place}: {error}", field=field) from error
 
 
 def _status_of(staged: StagedImage, job: Job | None, caller: str | None) -> SceneStatus:
@@ -230,8 +251,8 @@ def _image_owner(ctx: PublisherContext, caller: str | None, known: Film | None) 
     """Return the caller with the images that its film names already: the next revision may name them too."""
     if caller is None:
         return None
-    images = {scene.reference_image for scene in known.request.scenes} if known else set()
-    return ImageOwner(caller, ctx.jobs, known={image for image in images if image})
+    images = {image for scene in known.request.scenes for image in scene.images} if known else set()
+    return ImageOwner(caller, ctx.jobs, known=images)
 
 
 async def _stage_images(
@@ -239,13 +260,14 @@ async def _stage_images(
 ) -> list[StagedImage]:
     """Return the requests of the scenes, named by what they contain. Images that several scenes share are read once."""
     images, staged = dict[tuple[tuple[str, str], ...], StagedImage](), list[StagedImage]()
-    for scene in request.scenes:
+    for index, scene in enumerate(request.scenes):
         # A shared image of megabytes is checked for each scene: the event loop must not wait for sixty of them.
         asked = await asyncio.to_thread(request.request_of, scene, _UNNAMED)
         given = tuple(asked.images.items())
         if given not in images:
-            images[given] = await stage_image(asked, ctx.videos, owner=owner)
-            await check_stored(images[given], ctx.videos)
+            with _name_scene(index):
+                images[given] = await stage_image(asked, ctx.videos, owner=owner)
+                await check_stored(images[given], ctx.videos)
         found = images[given]
         named = asked.rename_images(dict(zip(asked.images.values(), found.request.images.values(), strict=True)))
         job_id = to_stored_id(caller, scene_job_id(request.film_id, named, scene.take, caller))
@@ -255,12 +277,9 @@ async def _stage_images(
 
 def _with_image_names(request: FilmRequest, staged: list[StagedImage]) -> FilmRequest:
     """Return the storyboard whose scenes name their images. A record holds no image."""
-    scenes = tuple(
-        scene.model_copy(update={"reference_image": each.request.reference_image})
-        for scene, each in zip(request.scenes, staged, strict=True)
-    )
-    defaults = request.defaults.model_copy(update={"reference_image": None})
-    return request.model_copy(update={"scenes": scenes, "defaults": defaults})
+    pairs = zip(request.scenes, staged, strict=True)
+    scenes = tuple(scene.with_images_of(each.request) for scene, each in pairs)
+    return request.model_copy(update={"scenes": scenes, "defaults": request.defaults.with_images_of(None)})
 
 
 async def find_refusal(ctx: PublisherContext, prepared: PreparedFilm) -> OverMaxCost | OverBudget | None:

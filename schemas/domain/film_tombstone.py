@@ -62,7 +62,7 @@ def mark_film_swept(film: Film, at: datetime, *, has_released_images: bool) -> F
     """Return the tombstone after its files were deleted. Until `sweep_until` late files are looked for again."""
     if not has_released_images:
         return film.model_copy(update={"next_check_at": at + LOOK_AGAIN})
-    scenes = tuple(scene.model_copy(update={"reference_image": None}) for scene in film.request.scenes)
+    scenes = tuple(scene.with_images_of(None) for scene in film.request.scenes)
     is_last = film.sweep_until is None or at >= film.sweep_until
     update = {
         "request": film.request.model_copy(update={"scenes": scenes}),
@@ -80,8 +80,7 @@ def _erase_request(film: Film, names: dict[str, str]) -> FilmRequest:
             prompt=ERASED_PROMPT,
             take=scene.take,
             duration_seconds=entry.seconds,
-            reference_image=scene.reference_image,
-        )
+        ).with_images_of(scene)
         for entry, scene in zip(film.scenes, request.scenes, strict=True)
     )
     return FilmRequest(

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -18,7 +18,14 @@ from schemas.versioning import STORED, Asked, Stored
 from schemas.wire.film_audio import FilmAudio
 from schemas.wire.film_parts import Captions, TitleCard, Transition, Trim
 from schemas.wire.message import Message
-from schemas.wire.request import DURATION_MAX_S, DURATION_MIN_S, Quality, ReferenceImage, VideoRequest
+from schemas.wire.request import (
+    DURATION_MAX_S,
+    DURATION_MIN_S,
+    Quality,
+    ReferenceImage,
+    ReferenceImages,
+    VideoRequest,
+)
 from schemas.wire.scene import Scene
 from schemas.wire.types import AS_WHOLE, Usd, WholeNumber, isoformat
 from schemas.wire.validation import to_invalid
@@ -50,7 +57,26 @@ class _SceneFields(Asked):
     seed: Annotated[int, Field(ge=0, le=4_294_967_295), AS_WHOLE] | None = None
     generate_audio: StrictBool | None = None
     reference_image: ReferenceImage | None = None
+    last_image: ReferenceImage | None = None
+    reference_images: ReferenceImages | None = Field(
+        default=None, description="An empty list in a scene: without those of `defaults`."
+    )
     model: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images that are named here."""
+        given = (self.reference_image, self.last_image, *(self.reference_images or ()))
+        return tuple(image for image in given if image is not None)
+
+    def with_images_of(self, request: "VideoRequest | _SceneFields | None") -> Self:
+        """Return the same with the images of a request or of another scene; with None, without images."""
+        update = {
+            "reference_image": request.reference_image if request else None,
+            "last_image": request.last_image if request else None,
+            "reference_images": (request.reference_images or None) if request else None,
+        }
+        return self.model_copy(update=update)
 
 
 class FilmDefaults(_SceneFields):

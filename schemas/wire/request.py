@@ -112,6 +112,7 @@ ReferenceImage = Annotated[
     Field(max_length=28_000_000, json_schema_extra={"pattern": f"^(?:{_REFERENCE.pattern})$"}),
     AfterValidator(_check_image),
 ]
+ReferenceImages = Annotated[tuple[ReferenceImage, ...], Field(max_length=REFERENCE_IMAGES_AT_MOST)]
 LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
 
@@ -156,7 +157,7 @@ class VideoRequest(Asked):
         description="Last frame, as `reference_image` is the first one. No clip is cut or extended then.",
         exclude_if=lambda image: image is None,  # as `priority` below
     )
-    reference_images: Annotated[tuple[ReferenceImage, ...], Field(max_length=REFERENCE_IMAGES_AT_MOST)] = Field(
+    reference_images: ReferenceImages = Field(
         default=(),
         description="What the video has to show, for example a person or a product: images as in `reference_image`.",
         exclude_if=lambda images: not images,

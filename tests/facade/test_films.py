@@ -15,6 +15,7 @@ from tests.facade.doors import Door, door_to, settings_for
 from tests.images import data_url, png
 
 FILMS = "/api/films"
+IMAGE, NO_IMAGE = data_url(png()), data_url(b"no image at all")
 OPERATOR, OPERATOR_KNOWN = new_key("ops", scopes=("operate",))
 SCENES: list[dict[str, Any]] = [
     {"name": "opening", "prompt": "A garden in the morning light"},
@@ -86,7 +87,12 @@ async def test_what_is_too_dear_is_not_ordered(veo: Door) -> None:
         ({"scenes": [{**SCENES[0], "continue_from_previous": True}]}, "scenes.0.continue_from_previous"),
         ({"scenes": [SCENES[0], {**SCENES[1], "transition": {"kind": "crossfade", "seconds": 4}}]}, None),
         ({"scenes": [SCENES[0], SCENES[0]]}, "scenes"),
-        ({"scenes": [{**SCENES[0], "reference_image": data_url(b"no image at all")}]}, "reference_image"),
+        ({"scenes": [SCENES[0], {**SCENES[1], "reference_image": NO_IMAGE}]}, "scenes.1.reference_image"),
+        ({"scenes": [SCENES[0], {**SCENES[1], "reference_images": [IMAGE, NO_IMAGE]}]}, "scenes.1.reference_images.1"),
+        ({"scenes": [SCENES[0], {**SCENES[1], "reference_image": IMAGE, "last_image": IMAGE}]}, "scenes.1.last_image"),
+        ({"defaults": {"reference_images": [IMAGE]}}, "scenes.0.reference_images"),
+        ({"defaults": {"reference_images": [IMAGE] * 4}}, "defaults.reference_images"),
+        ({"defaults": {"last_image": "https://example.com/a.png"}}, "defaults.last_image"),
     ],
 )
 async def test_what_is_wrong_is_named(door: Door, changes: dict[str, Any], field: str | None) -> None:
@@ -133,7 +139,7 @@ async def test_a_caller_with_a_key_takes_a_scene_with_an_image_again_before_its_
         [image] = await door.desk.videos.list("references/")
         named = [{**scene, "reference_image": f"reelbus:{image.name}"} for scene in SCENES]
         stolen = await zebra.call("POST", FILMS, json={"film_id": "ad", "scenes": named})
-        assert (stolen.status_code, stolen.json()["error"]["field"]) == (400, "reference_image")
+        assert (stolen.status_code, stolen.json()["error"]["field"]) == (400, "scenes.0.reference_image")
 
 
 async def test_callers_see_their_own_films(tmp_path: Path) -> None:

@@ -56,6 +56,11 @@ export interface FilmDefaults {
   seed?: number | null;
   generate_audio?: boolean | null;
   reference_image?: string | null;
+  last_image?: string | null;
+  /**
+   * An empty list in a scene: without those of `defaults`.
+   */
+  reference_images?: [] | [string] | [string, string] | [string, string, string] | null;
   model?: string | null;
   aspect_ratio?: AspectRatio;
   resolution?: Resolution;
@@ -71,6 +76,11 @@ export interface FilmScene {
   seed?: number | null;
   generate_audio?: boolean | null;
   reference_image?: string | null;
+  last_image?: string | null;
+  /**
+   * An empty list in a scene: without those of `defaults`.
+   */
+  reference_images?: [] | [string] | [string, string] | [string, string, string] | null;
   model?: string | null;
   /**
    * Unique in the film.
