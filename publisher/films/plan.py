@@ -98,6 +98,7 @@ class PlannedScene:
             seconds=self.request.duration_seconds,
             price_usd=self.price_usd,
             reused=self.job is not None,
+            replays_life=self.job.life if self.job and self.status == "replay" else 0,
         )
 
 

@@ -75,6 +75,9 @@ class SceneJob(Stored):
     price_usd: Usd
     """What this revision pays for it: 0 for a scene that exists already."""
     reused: bool = False
+    replays_life: int = 0
+    """The life of its job that was cancelled before anything was sent, and that this revision pays for: it is queued
+    again. 0 if the revision queues nothing again: a job that is cancelled later stays so."""
 
 
 class FilmResult(Stored):
@@ -146,6 +149,11 @@ class Film(Stored):
     def price_of(self, job_id: str) -> Decimal:
         """Return what this revision pays for a job: a scene that comes twice is paid for once."""
         return sum((scene.price_usd for scene in self.scenes if scene.job_id == job_id), Decimal(0))
+
+    def may_replay(self, job: Job) -> bool:
+        """Return whether this revision queues the job again: it was planned so, and not yet done."""
+        planned = {scene.replays_life for scene in self.scenes if scene.job_id == job.job_id}
+        return is_free_to_replay(job) and job.life in planned
 
     def await_scenes(self, at: datetime) -> "Film":
         """Return the film whose jobs exist, or that is looked at again."""

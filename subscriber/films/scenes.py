@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.domain.events import Replayed, Step
-from schemas.domain.film import Film, is_free_to_replay
+from schemas.domain.film import Film
 from schemas.domain.job import QUEUED_AT_MOST, Job, new_job
 from schemas.domain.states import JobState
 from schemas.errors import AlreadyExists, Conflict
@@ -48,9 +48,9 @@ async def make_jobs(ctx: FilmContext, film: Film) -> None:
     """
     for job_id, request in film.requests.items():
         job = await ctx.jobs.get(job_id) or await _create(ctx, film, request)
-        if is_free_to_replay(job):
+        if film.may_replay(job):
             await _check_newest(ctx, film)  # a film that was cancelled meanwhile must queue nothing again
-            job = await update_job(ctx.jobs, job_id, lambda newest: _replay(ctx, newest))
+            job = await update_job(ctx.jobs, job_id, lambda newest: _replay(ctx, film, newest))
         # A director that was killed may have created the job and not published its request.
         if job.state is JobState.QUEUED and not job.waits_for_turn:
             await publish_request(ctx.bus, job, ctx.clock.now())
@@ -88,6 +88,6 @@ def _limit_price(film: Film, request: VideoRequest) -> VideoRequest:
     return request.model_copy(update={"max_cost_usd": film.price_of(request.job_id)})
 
 
-def _replay(ctx: FilmContext, job: Job) -> Step | None:
+def _replay(ctx: FilmContext, film: Film, job: Job) -> Step | None:
     now = ctx.clock.now()
-    return Replayed(at=now, deadline=now + QUEUED_AT_MOST) if is_free_to_replay(job) else None
+    return Replayed(at=now, deadline=now + QUEUED_AT_MOST) if film.may_replay(job) else None

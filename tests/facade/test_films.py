@@ -1,5 +1,6 @@
 """`/api/films`: the price before the order, all of it or nothing, and the film with each of its scenes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,22 @@ async def test_the_same_order_again_is_the_same_film_and_another_one_is_refused(
     newer = await order(door, scenes=SCENES[:1], revision=2)
     assert (newer.status_code, newer.json()["revision"]) == (202, 2)
     assert (await order(door)).status_code == 409
+
+
+async def test_of_two_revisions_at_once_at_two_facades_one_is_refused(door: Door, settings: PublisherSettings) -> None:
+    await order(door)
+    async with door_to(settings) as other:
+        scenes = ([SCENES[0]], [SCENES[0], {**SCENES[1], "seed": 7}])
+        calls = (order(each, scenes=asked, revision=2) for each, asked in zip((door, other), scenes, strict=True))
+        answers = sorted(await asyncio.gather(*calls), key=lambda answer: answer.status_code)
+        assert [answer.status_code for answer in answers] == [202, 409]
+        assert answers[1].json()["error"]["code"] == "id_reused"
+        shown = (await other.client.get(f"{FILMS}/ad")).json()
+        assert (shown["revision"], shown["scenes"]) == (2, answers[0].json()["scenes"])
+        retakes = [each.client.post(f"{FILMS}/ad/scenes/opening/retake", json={"take": 2}) for each in (door, other)]
+        taken = await asyncio.gather(*retakes)
+        assert [answer.status_code for answer in taken] == [202, 202]
+        assert {answer.json()["revision"] for answer in taken} == {3}, "a repeated retake pays once"
 
 
 async def test_what_is_too_dear_is_not_ordered(veo: Door) -> None:

@@ -19,12 +19,13 @@ from publisher.queue_limit import TooManyQueued
 from publisher.refusals import OverBudget, OverMaxCost
 from publisher.replays import replay_paid
 from schemas.domain.clip import Plan
+from schemas.domain.events import CancelRequested
 from schemas.domain.film import Film, FilmState
 from schemas.domain.states import JobState
 from schemas.errors import Conflict, IdReused, Invalid
 from schemas.ports import FILM_WORKERS, Films
 from schemas.services.film_cancel import cancel_scenes
-from schemas.services.update import get_job
+from schemas.services.update import get_job, update_job
 from schemas.versioning import STORED
 from schemas.wire.film import FilmRequest
 from schemas.wire.request import VideoRequest
@@ -34,7 +35,7 @@ from tests.films.house import plan as plan_of
 from tests.unit.media_clips import play
 
 CROSSFADE = {"transition": {"kind": "crossfade", "seconds": 0.5}}
-BUDGETS = '[{"scope": "all", "period": "month", "limit_usd": "1.20"}]'
+BUDGETS = '[{"scope": "all", "period": "month", "limit_usd": "4.70"}]'
 
 
 @pytest.fixture
@@ -91,6 +92,21 @@ async def test_a_changed_scene_costs_one_and_a_moved_one_nothing(house: House) -
     assert len(house.paid) == 4
     assert [each.reused for each in view.scenes] == [True, False, True]
     assert len(await house.jobs()) == 4
+
+
+async def test_of_ten_scenes_a_changed_one_is_one_new_job_and_two_that_move_are_none(house: House) -> None:
+    async def order(scenes: list[dict[str, Any]], revision: int) -> tuple[Decimal, int]:
+        """What the plan says, and how many jobs there are once it is ordered."""
+        request = storyboard(*scenes, revision=revision)
+        plan = await plan_film(house.desk, request, Access())
+        film = await house.order(request)
+        assert [each.reused for each in film.scenes] == [each.status == "reused" for each in plan.scenes]
+        await make_jobs(house.ctx, film)
+        return plan.price_usd, len(await house.jobs())
+
+    assert await order([scene(name) for name in "abcdefghij"], 1) == (10 * PRICE, 10)
+    assert await order([scene(name) for name in "jbcdefghia"], 2) == (0 * PRICE, 10)
+    assert await order([scene("j"), scene("b", seed=7), *map(scene, "cdefghia")], 3) == (PRICE, 11)
 
 
 async def test_a_scene_that_comes_twice_is_paid_once(house: House) -> None:
@@ -163,17 +179,18 @@ async def test_the_other_policies_for_a_failed_scene(house: House, policy: str, 
 
 async def test_nothing_is_ordered_if_a_part_does_not_fit(tmp_path: Path) -> None:
     async with house_in(tmp_path, budgets=BUDGETS) as house:
-        two, three = storyboard(*map(scene, "ab")), storyboard(*map(scene, "abc"))
-        refusal = (await plan_film(house.desk, three, Access())).refusal
+        nine, ten = storyboard(*map(scene, "abcdefghi")), storyboard(*map(scene, "abcdefghij"))
+        refusal = (await plan_film(house.desk, ten, Access())).refusal
         assert refusal
         assert refusal.code == "budget_exceeded"
-        with pytest.raises(OverBudget, match=r"needs \$1.50, and a budget has \$1.20 left"):
-            await house.order(three)
-        with pytest.raises(OverMaxCost, match=r"max_cost_usd \(\$0.99\)"):
-            await house.order(two.model_copy(update={"max_cost_usd": Decimal("0.99")}))
+        with pytest.raises(OverBudget, match=r"needs \$5.00, and a budget has \$4.70 left"):
+            await house.order(ten)
+        with pytest.raises(OverMaxCost, match=r"max_cost_usd \(\$4.99\)"):
+            await house.order(ten.model_copy(update={"max_cost_usd": Decimal("4.99")}))
         assert await house.ctx.films.get("ad") is None
         assert await house.jobs() == []
-        await house.order(two)
+        await make_jobs(house.ctx, await house.order(nine))
+        assert len(await house.jobs()) == 9
 
 
 async def test_of_two_revisions_at_once_one_is_refused(house: House) -> None:
@@ -258,9 +275,33 @@ async def test_a_director_that_read_the_film_before_its_cancel_queues_nothing_ag
     await make_jobs(house.ctx, film)
     await cancel_film(house.desk, film)
     await cancel_scenes(film, jobs=house.desk.jobs, bus=house.desk.bus, clock=house.desk.clock)
-    with pytest.raises(Conflict):
-        await make_jobs(house.ctx, film)
+    await make_jobs(house.ctx, film)
     assert [job.state for job in await house.jobs()] == [JobState.CANCELLED]
+    again = await house.order(storyboard(scene("one"), revision=2))
+    assert [each.replays_life for each in again.scenes] == [1]
+    await cancel_film(house.desk, again)
+    with pytest.raises(Conflict):
+        await make_jobs(house.ctx, again)
+    assert [job.state for job in await house.jobs()] == [JobState.CANCELLED]
+
+
+async def test_a_scene_that_is_cancelled_after_the_order_is_not_queued_again(house: House) -> None:
+    """The plan said `reused` for nothing: a revision queues again only what its plan has a price for."""
+    await make_jobs(house.ctx, await house.order(storyboard(scene("one"), scene("two"))))
+    film = await house.order(storyboard(scene("two"), scene("one"), revision=2))
+    assert [each.price_usd for each in film.scenes] == [0, 0]
+    cancel = CancelRequested(at=house.desk.clock.now(), reason="not wanted", held=False)
+    await update_job(house.desk.jobs, film.scenes[0].job_id, lambda _: cancel)
+    async with house.directing(), house.rendering():
+        held = await house.until_announced()
+    assert held.state is FilmState.HELD
+    assert house.paid == [film.scenes[1].job_id]
+    again = await house.order(storyboard(scene("two"), scene("one"), revision=3))
+    assert [each.price_usd for each in again.scenes] == [PRICE, 0], "the next revision pays for it"
+    await make_jobs(house.ctx, again)
+    await update_job(house.desk.jobs, film.scenes[0].job_id, lambda _: cancel)
+    await make_jobs(house.ctx, again)
+    assert (await get_job(house.desk.jobs, film.scenes[0].job_id)).state is JobState.CANCELLED
 
 
 async def test_films_that_can_not_go_on_keep_no_other_one_waiting(house: House) -> None:
