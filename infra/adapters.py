@@ -23,6 +23,7 @@ from schemas.ports import (
     Editor,
     FileDeriver,
     FilmEditor,
+    FilmExporter,
     Films,
     Heartbeats,
     JobStore,
@@ -159,6 +160,12 @@ class Adapters:
         from infra.media.film_editor import FileFilmEditor
 
         return FileFilmEditor()
+
+    async def film_exporter(self) -> FilmExporter:
+        """Open what writes timelines for editing programs. Without the extra `editors` it writes none."""
+        from infra.media.film_exporter import OtioExporter
+
+        return OtioExporter()
 
     def deriver(self) -> FileDeriver:
         """Open what makes files of finished videos, in child processes."""

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from infra.adapters import Adapters, find_provider, google_installed
 from infra.animatic.frame_reports import FrameReports
 from infra.clock import SystemClock
+from infra.editors import find_exports
 from infra.embedded.disk import Disk
 from infra.embedded.folder import has_data, make_data_folder
 from infra.embedded.videos import read_or_create_secret
@@ -103,6 +104,7 @@ async def open_context(
             queue_limit=QueueLimit(jobs=most, starts_per_minute=settings.submits_per_minute) if most else None,
             deliveries=await adapters.deliveries(settings.jobs_url),
             films=await adapters.films(settings.jobs_url),
+            film_exports=find_exports(),
             webhook_policy=settings.webhook_policy if webhook_secrets.exist else None,
             webhook_secrets=webhook_secrets.of if webhook_secrets.exist else None,
             endpoint_secrets=webhook_secrets.of_endpoint if webhook_secrets.exist else None,

@@ -26,6 +26,7 @@ from schemas.ports import (
 )
 from schemas.services.checks import read_checks
 from schemas.wire.caller_names import to_shown_id, to_stored_id
+from schemas.wire.film_parts import FilmExport
 from schemas.wire.request import VideoRequest
 from schemas.wire.webhook_address import AddressPolicy
 from schemas.wire.webhook_keys import SigningKey
@@ -80,6 +81,8 @@ class PublisherContext:
     """The webhook deliveries; None in a deployment without webhooks."""
     films: Films | None = None
     """The films; None in a deployment without them."""
+    film_exports: frozenset[FilmExport] = frozenset()
+    """The timelines for editing programs that this installation can write. A worker may have another one."""
     webhook_policy: AddressPolicy | None = None
     """Where webhooks may go; None if none can be signed."""
     webhook_secrets: Callable[[str | None], Sequence[bytes]] | None = None

@@ -83,6 +83,7 @@ async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]
             checks=None if settings.checks == "off" else await _open_checks(adapters, settings),
             films=await adapters.films(settings.jobs_url),
             film_editor=await adapters.film_editor(),
+            film_exporter=await adapters.film_exporter(),
             deadlines=settings.deadlines,
             search_every_s=settings.search_every_s,
             cancel_look_s=settings.cancel_look_s,
@@ -117,6 +118,7 @@ async def open_director(ctx: WorkerContext) -> AsyncIterator[None]:
             videos=ctx.videos,
             films=ctx.films,
             film_editor=ctx.film_editor,
+            film_exporter=ctx.film_exporter,
             clock=ctx.clock,
             scratch=ctx.scratch,
         )

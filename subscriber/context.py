@@ -15,6 +15,7 @@ from schemas.ports import (
     Deliveries,
     Editor,
     FilmEditor,
+    FilmExporter,
     Films,
     Heartbeats,
     JobStore,
@@ -88,6 +89,7 @@ class WorkerContext:
     films: Films | None = None
     """The films; None in a worker that makes none."""
     film_editor: FilmEditor | None = None
+    film_exporter: FilmExporter | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the worker stops: from then on it sends no submit."""

@@ -144,7 +144,11 @@ class Worker:
 
         def describe() -> str:
             held = {name: lane.held for name, lane in progress.items()}
-            return describe_worker(self.in_flight, handler.in_flight_jobs.size, held, self.ctx.rate_limiter)
+            exporter = self.ctx.film_exporter
+            exports = exporter.exports if exporter and self.ctx.films else ()
+            return describe_worker(
+                self.in_flight, handler.in_flight_jobs.size, held, self.ctx.rate_limiter, film_exports=exports
+            )
 
         await self._beat(describe())
 

@@ -249,11 +249,11 @@ async def _download(films: FilmClient, view: FilmView, target: Path) -> list[Pat
     film, to = FilmFileView(kind="mp4", gcs_path=view.gcs_path, url=view.video_url or ""), _file_in(target, view)
     paths = []
     for file in (film, *view.files):
-        path = to if file is film else _path_beside(to, file.kind)
+        path = to if file is film else _path_beside(to, Path(file.gcs_path).suffix)
         await write_whole(path, partial(films.fetch, file))
         paths.append(path.absolute())
     return paths
 
 
-def _path_beside(film: Path, kind: str) -> Path:
-    return film.with_suffix(f".{kind}") if film.suffix.lower() == ".mp4" else film.with_name(f"{film.name}.{kind}")
+def _path_beside(film: Path, extension: str) -> Path:
+    return film.with_suffix(extension) if film.suffix.lower() == ".mp4" else film.with_name(f"{film.name}{extension}")

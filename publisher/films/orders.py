@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from publisher.access import Access
 from publisher.context import PublisherContext
+from publisher.films.outputs import check_outputs
 from publisher.films.plan import PreparedFilm, films_of, find_refusal, prepare_film
 from publisher.queue_limit import too_many_queued_of_batch
 from schemas.domain.film import Film, FilmState
@@ -36,6 +37,7 @@ async def order_film(ctx: PublisherContext, request: FilmRequest, access: Access
         prepared = await _prepare(ctx, request, access.caller)
         if prepared.known and prepared.known.request.revision == request.revision:
             return await _tell(ctx, prepared.known)
+        await check_outputs(ctx, request)
         if refusal := await find_refusal(ctx, prepared):
             raise refusal
         if erased := [each.scene.name for each in prepared.scenes if each.status == "erased"]:

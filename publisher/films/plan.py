@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from publisher.access import Access
 from publisher.caps import read_caps
 from publisher.context import PublisherContext
+from publisher.films.outputs import check_outputs
 from publisher.films.words import check_captions, find_caption_warnings
 from publisher.refusals import OverBudget, OverMaxCost, to_failure
 from schemas.domain.clip import Plan
@@ -143,6 +144,7 @@ class PreparedFilm:
 async def plan_film(ctx: PublisherContext, request: FilmRequest, access: Access) -> FilmPlan:
     """Return the plan of a storyboard. Raises `Invalid`, and `IdReused` as an order does."""
     prepared = await prepare_film(ctx, request, access.caller)
+    await check_outputs(ctx, request)
     film = prepared.to_film(ctx, access.caller)
     cuts = cuts_of(film)
     fresh = [each for each in prepared.scenes if each.price_usd or each.status in ("new", "replay")]

@@ -15,8 +15,9 @@ from schemas.domain.film_words import chapter_of, name_chapter, script_of
 from schemas.domain.object_names import FINALS, film_prefix
 from schemas.versioning import Stored
 from schemas.wire.film import FilmRequest, FilmScene, FilmSceneEnd, FilmTitleEnd, OnSceneFailure
-from schemas.wire.film_parts import TitleCard, Transition, TransitionKind
+from schemas.wire.film_parts import FilmExport, TitleCard, Transition, TransitionKind
 
+_EXTENSIONS: dict[FilmExport, str] = {"otio": "otio", "edl": "edl", "fcpxml": "xml"}
 _SOUND_RULES = 1
 """Part of the name of each file. It grows when the same storyboard is to sound otherwise."""
 
@@ -178,6 +179,11 @@ def film_name(film: Film, cuts: Sequence[Cut]) -> str:
     if captions and (captions.embed or captions.burn_in):
         edit.append({"embed": captions.embed, "burn_in": captions.burn_in})
     return f"{film_prefix(FINALS, film.film_id)}{hashlib.sha256(to_json(edit)).hexdigest()[:12]}.mp4"
+
+
+def export_name(film_id: str, export: FilmExport, content: bytes) -> str:
+    """Return the name of a timeline of the film: the same for the same content."""
+    return f"{film_prefix(FINALS, film_id)}{hashlib.sha256(content).hexdigest()[:12]}.{_EXTENSIONS[export]}"
 
 
 def _milliseconds(seconds: float) -> int:

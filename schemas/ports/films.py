@@ -9,7 +9,7 @@ from typing import Protocol
 from schemas.domain.film import Film, FilmState
 from schemas.ports.bus import Subscription
 from schemas.ports.editor import Probe
-from schemas.wire.film_parts import Captions, TransitionKind
+from schemas.wire.film_parts import Captions, FilmExport, TransitionKind
 
 FILM_REQUESTS = "film-requests"
 FILM_COMPLETIONS = "film-completions"
@@ -134,3 +134,28 @@ class FilmEditor(Protocol):
         The files of the captions are written beside it, with the extensions of their kinds, if there is a script.
         Raises `Invalid` if a file is certainly no video, and `LocalDisk`.
         """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shot:
+    """A scene on the timeline for an editing program, which finds its video by the name or the address."""
+
+    segment: Segment
+    name: str
+    address: str
+    """Empty for a card."""
+
+
+class FilmExporter(Protocol):
+    """Writes the timeline of a film for editing programs.
+
+    A new adapter must guarantee that each scene is shown from and to the same frame as in the joined film, and that the
+    same shots make the same bytes. `tests/contract/test_film_exporter.py` proves it.
+    """
+
+    @property
+    def exports(self) -> frozenset[FilmExport]:
+        """What this installation can write."""
+
+    async def write(self, export: FilmExport, shots: Sequence[Shot], *, title: str) -> bytes:
+        """Return the file. The rate of its frames is that of the first scene. Raises `Invalid`."""

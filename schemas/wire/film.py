@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from schemas.errors import Failure, Invalid
 from schemas.versioning import STORED, Asked, Stored
 from schemas.wire.film_audio import FilmAudio
-from schemas.wire.film_parts import Captions, TitleCard, Transition, Trim
+from schemas.wire.film_parts import Captions, FilmExport, FilmOutput, TitleCard, Transition, Trim
 from schemas.wire.message import Message
 from schemas.wire.request import (
     DURATION_MAX_S,
@@ -112,6 +112,11 @@ class FilmRequest(Asked):
     audio: FilmAudio = FilmAudio()
     titles: tuple[TitleCard, ...] = Field(default=(), max_length=SCENES_AT_MOST, description="At most one a scene.")
     captions: Captions | None = None
+    outputs: tuple[FilmOutput, ...] = Field(
+        default=("mp4",),
+        min_length=1,
+        description="What is made of the film. `mp4` always is; the others are timelines for editing programs.",
+    )
 
     @field_validator("scenes")
     @classmethod
@@ -131,6 +136,18 @@ class FilmRequest(Asked):
                 why = "is no scene of the film" if name not in known else "has a card already"
                 raise PydanticCustomError("title", "{name} {why}", {"key": f"{index}.before", "name": name, "why": why})
         return titles
+
+    @field_validator("outputs")
+    @classmethod
+    def _names_each_output_once(cls, outputs: tuple[FilmOutput, ...]) -> tuple[FilmOutput, ...]:
+        if again := next((name for name in outputs if outputs.count(name) > 1), None):
+            raise ValueError(f"must name each output once, and {again} is given twice")
+        return outputs
+
+    @property
+    def exports(self) -> tuple[FilmExport, ...]:
+        """The outputs beside the film's own file."""
+        return tuple(name for name in self.outputs if name != "mp4")
 
     def body(self) -> dict[str, Any]:
         """Return the storyboard as it is stored: without defaults."""

@@ -12,6 +12,9 @@ NAME_PATTERN = r"^[A-Za-z0-9_-]{1,47}$"
 TITLE_AT_MOST = 120
 """Characters. So many wide ones still fit on a card in letters that can be read."""
 TransitionKind = Literal["cut", "crossfade", "fade_black"]
+FilmExport = Literal["otio", "edl", "fcpxml"]
+"""A timeline for editing programs. `fcpxml` is the XML of Final Cut Pro 7, which others read as well."""
+FilmOutput = Literal["mp4", "otio", "edl", "fcpxml"]
 SidecarKind = Literal["vtt", "srt"]
 
 

@@ -28,7 +28,15 @@ IMAGES = {
     "svg": "image/svg+xml",
 }
 """Every image type, so that an image that no model accepts is refused with its own type."""
-_TYPES = {**IMAGES, "mp4": MP4, "vtt": "text/vtt", "srt": "application/x-subrip"}
+_TYPES = {
+    **IMAGES,
+    "mp4": MP4,
+    "vtt": "text/vtt",
+    "srt": "application/x-subrip",
+    "otio": "application/json",
+    "edl": "text/plain",
+    "xml": "application/xml",
+}
 UNKNOWN = "application/octet-stream"
 
 

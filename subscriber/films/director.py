@@ -19,6 +19,7 @@ from schemas.services.backoff import Backoff, backoff_s
 from schemas.services.film_cancel import cancel_scenes
 from schemas.services.film_erasure import FilmEraser
 from schemas.wire.film import encode_film_completion, film_id_of
+from subscriber.films.exports import can_write, leave_film
 from subscriber.films.join import join_film
 from subscriber.films.scenes import FilmContext, make_jobs, read_jobs
 
@@ -32,6 +33,7 @@ LOOKS_OFTEN_FOR = timedelta(seconds=30)
 """After a look at a film whose scenes are being made."""
 _DUE_AT_ONCE = 20
 _STEPS = 20
+_OVER = (FilmState.SUCCEEDED, FilmState.FAILED, FilmState.CANCELLED)
 _RETRY_AT_MOST_S = 300.0
 
 
@@ -158,11 +160,13 @@ class Director:
         if film.announce_due:
             await self._announce(film)
             return True
+        is_due = film.next_check_at is not None and film.next_check_at <= now
+        if film.state not in _OVER and not can_write(ctx, film):
+            return await leave_film(ctx, film, is_due=is_due)
         if film.state is FilmState.PLANNED:
             await make_jobs(ctx, film)
             await ctx.films.save(film.await_scenes(ctx.clock.now()))
             return True
-        is_due = film.next_check_at is not None and film.next_check_at <= now
         if film.state in (FilmState.RENDERING, FilmState.HELD):
             return await self._look_at_scenes(film, is_due=is_due)
         if film.state is FilmState.JOINING and is_due and film.film_id not in self._joining:

@@ -28,7 +28,8 @@ from schemas.ports import FilmSound, Segment
 from schemas.wire.film import FilmFile
 from schemas.wire.film_audio import FilmAudio
 from schemas.wire.media_types import type_of_name
-from subscriber.films.scenes import FilmContext, read_jobs
+from subscriber.films.exports import store_exports
+from subscriber.films.scenes import FilmContext, address_of, read_jobs
 from subscriber.scratch import work_folder
 
 logger = logging.getLogger(__name__)
@@ -129,6 +130,7 @@ async def _make(ctx: FilmContext, film: Film) -> FilmResult:
         files = await _store_captions(ctx, film, to, name)
         await ctx.videos.put(name, to, content_type="video/mp4")
         size_bytes = to.stat().st_size
+        exports = await store_exports(ctx, film, cuts, segments, jobs)
     return FilmResult(
         revision=film.request.revision,
         gcs_path=name,
@@ -138,7 +140,7 @@ async def _make(ctx: FilmContext, film: Film) -> FilmResult:
         size_bytes=size_bytes,
         scenes=scene_ends(cuts),
         titles=title_ends(cuts),
-        files=files,
+        files=(*files, *exports),
     )
 
 
@@ -154,9 +156,8 @@ async def _store_captions(ctx: FilmContext, film: Film, to: Path, name: str) -> 
 
 
 async def _fetch(ctx: FilmContext, job: Job, folder: Path) -> Path:
-    assert job.result is not None
     to = folder / f"{job.job_id}.mp4"
-    await ctx.videos.fetch(job.result.gcs_path, to)
+    await ctx.videos.fetch(address_of(job), to)
     return to
 
 

@@ -15,7 +15,7 @@ from schemas.domain.film import Film
 from schemas.domain.job import QUEUED_AT_MOST, Job, new_job
 from schemas.domain.states import JobState
 from schemas.errors import AlreadyExists, Conflict
-from schemas.ports import Bus, Clock, FilmEditor, Films, JobStore, VideoStore
+from schemas.ports import Bus, Clock, FilmEditor, FilmExporter, Films, JobStore, VideoStore
 from schemas.services.publish import publish_request
 from schemas.services.update import update_job
 from schemas.wire.request import VideoRequest
@@ -34,11 +34,18 @@ class FilmContext:
     film_editor: FilmEditor
     clock: Clock
     scratch: Path
+    film_exporter: FilmExporter | None = None
 
 
 async def read_jobs(ctx: FilmContext, film: Film) -> Sequence[Job | None]:
     """Return the jobs of the scenes, each once; None for one that does not exist."""
     return await asyncio.gather(*(ctx.jobs.get(job_id) for job_id in film.job_ids))
+
+
+def address_of(job: Job) -> str:
+    """Return the name of a scene's video in the store."""
+    assert job.result is not None
+    return job.result.gcs_path
 
 
 async def make_jobs(ctx: FilmContext, film: Film) -> None:

@@ -174,6 +174,7 @@ async def house_in(folder: Path, **settings: Any) -> AsyncIterator[House]:
             videos=desk.videos,
             films=films,
             film_editor=await adapters.film_editor(),
+            film_exporter=await adapters.film_exporter(),
             clock=desk.clock,
             scratch=scratch,
         )

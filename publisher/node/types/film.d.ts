@@ -44,6 +44,12 @@ export interface FilmRequest {
    */
   titles?: TitleCard[];
   captions?: Captions | null;
+  /**
+   * What is made of the film. `mp4` always is; the others are timelines for editing programs.
+   *
+   * @minItems 1
+   */
+  outputs?: ["mp4" | "otio" | "edl" | "fcpxml", ...("mp4" | "otio" | "edl" | "fcpxml")[]];
 }
 /**
  * What all scenes share, unless a scene says otherwise. All scenes have one size.

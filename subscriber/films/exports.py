@@ -1,0 +1,65 @@
+"""The timelines of a film for editing programs: stored beside its file. A worker without the extra writes none."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from schemas.domain.film import Film, FilmState, join_failure
+from schemas.domain.film_cut import Cut, export_name
+from schemas.domain.job import Job
+from schemas.errors import Invalid
+from schemas.ports import Segment, Shot
+from schemas.wire.film import FilmFile
+from schemas.wire.media_types import type_of_name
+from subscriber.films.scenes import FilmContext, address_of
+
+logger = logging.getLogger(__name__)
+
+OTHERS_WITHIN = timedelta(minutes=2)
+"""For so long a film waits for a worker that can write what it asks for, before its first job is made."""
+
+
+def can_write(ctx: FilmContext, film: Film) -> bool:
+    """Return whether this worker can write every timeline that the film asks for."""
+    return set(film.request.exports) <= (ctx.film_exporter.exports if ctx.film_exporter else set())
+
+
+async def leave_film(ctx: FilmContext, film: Film, *, is_due: bool) -> bool:
+    """Leave a film to another worker. It ends if no worker took it before its first job was made: nothing is paid yet.
+
+    Return True if its record was changed to an end. Raises `Conflict`.
+    """
+    now = ctx.clock.now()
+    if film.state is FilmState.PLANNED and now - film.changed_at > OTHERS_WITHIN:
+        wanted = ", ".join(film.request.exports)
+        words = f"No worker can write {wanted}: run scripts/bootstrap editors where the workers run. Nothing was paid."
+        await ctx.films.save(film.end(now, FilmState.FAILED, join_failure("outputs_unavailable", words)))
+        return True
+    if is_due and film.state in (FilmState.RENDERING, FilmState.HELD):
+        await ctx.films.save(film.await_next_look(now))
+    extra = {"action": "film_left", "film_id": film.film_id, "state": film.state}
+    logger.info("a film is left to a worker with the extra editors", extra=extra)
+    return False
+
+
+async def store_exports(
+    ctx: FilmContext, film: Film, cuts: Sequence[Cut], segments: Sequence[Segment], jobs: Mapping[str, Job]
+) -> tuple[FilmFile, ...]:
+    """Write and store the timelines. One that can't hold this film is left out: the film itself is made."""
+    shots = [
+        Shot(segment=segment, name=cut.name, address="" if cut.card else address_of(jobs[cut.job_id]))
+        for cut, segment in zip(cuts, segments, strict=True)
+    ]
+    stored = list[FilmFile]()
+    for output in film.request.exports:
+        assert ctx.film_exporter is not None
+        try:
+            content = await ctx.film_exporter.write(output, shots, title=film.request.film_id)
+        except Invalid as error:
+            extra = {"action": "film_export_left_out", "film_id": film.film_id, "reason": str(error)}
+            logger.warning("a film has no timeline for one of the editing programs", extra=extra)
+            continue
+        name = export_name(film.film_id, output, content)
+        await ctx.videos.put(name, content, content_type=type_of_name(name))
+        stored.append(FilmFile(kind=output, gcs_path=name))
+    return tuple(stored)
