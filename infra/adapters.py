@@ -28,6 +28,7 @@ from schemas.ports import (
     Heartbeats,
     JobStore,
     ParkedJobs,
+    Provenance,
     Statistics,
     VideoChecker,
     VideoModel,
@@ -166,6 +167,16 @@ class Adapters:
         from infra.media.film_exporter import OtioExporter
 
         return OtioExporter()
+
+    async def provenance(self, settings: Addresses) -> Provenance:
+        """Open what keeps the manifests of models' files. Raises `Invalid` for a certificate that can't be used."""
+        from infra.provenance.certificate import open_certificate
+        from infra.provenance.keeper import C2paProvenance
+
+        provenance = C2paProvenance(open_certificate(settings))
+        self.close_at_exit(provenance.aclose)
+        await provenance.check()
+        return provenance
 
     def deriver(self) -> FileDeriver:
         """Open what makes files of finished videos, in child processes."""

@@ -29,6 +29,8 @@ async def examine(settings: Addresses, processes: Sequence[str]) -> list[Finding
         looks.append(run_look("clock", "", lambda: examine_clock(folder)))
     if settings.provider_url.startswith("animatic:"):
         looks.append(run_look("renderer", "", _examine_renderer))
+    if settings.c2pa_certificate:
+        looks.append(run_look("provenance", "", lambda: _examine_certificate(settings)))
     lines = [line for look in looks for line in await look]
     urls = (settings.bus_url, settings.jobs_url, settings.videos_url, settings.provider_url)
     if _GOOGLE.isdisjoint(urlsplit(url).scheme for url in urls):
@@ -63,6 +65,12 @@ def _examine_addresses(settings: Addresses) -> Iterator[Finding]:
                 parse(url)
             except Invalid as error:
                 yield Finding.wrong("settings", setting, str(error).removeprefix(f"{setting}: "), f"correct {setting}")
+
+
+def _examine_certificate(settings: Addresses) -> Iterator[Finding]:
+    from infra.provenance.doctor import examine_certificate
+
+    yield from examine_certificate(settings)
 
 
 def _examine_renderer() -> Iterator[Finding]:

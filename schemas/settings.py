@@ -76,6 +76,15 @@ class Addresses(BaseModel):
     )
     webhook_ports: str = Field(default="443", description="Ports of public addresses that webhooks may use.")
 
+    c2pa_certificate: str = Field(
+        default="",
+        description="A certificate chain in PEM, or the path of its file: workers sign the manifests (C2PA) of videos "
+        "that they cut or join; see docs/provenance.md.",
+    )
+    c2pa_key: SecretStr = Field(
+        default=SecretStr(""), description="Its private key in PEM, or the path of the key's file."
+    )
+
     event_loop: Literal["auto", "asyncio", "uvloop"] = Field(
         default="auto", description="The event loop of the services; auto: uvloop if it is installed."
     )
@@ -113,6 +122,12 @@ class Addresses(BaseModel):
             parse_secrets(text)
         except ValueError as error:
             raise ValueError(f"REELBUS_WEBHOOK_SECRETS {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _check_provenance(self) -> Self:
+        if bool(self.c2pa_certificate) != bool(self.c2pa_key.get_secret_value()):
+            raise ValueError("REELBUS_C2PA_CERTIFICATE and REELBUS_C2PA_KEY must both be set, or none of them")
         return self
 
     @property

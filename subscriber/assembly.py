@@ -23,9 +23,10 @@ from schemas.errors import (
     ReelbusError,
     Unavailable,
 )
-from schemas.ports import Probe
+from schemas.ports import Probe, SourcePart
 from schemas.services.update import save_event
 from subscriber.context import WorkerContext
+from subscriber.provenance import sign_made, tell_provenance
 from subscriber.scratch import work_folder
 
 logger = logging.getLogger(__name__)
@@ -132,8 +133,13 @@ async def _deliver(ctx: WorkerContext, job: Job, *, edits: bool) -> ev.Stored:
                 "a video is not as requested", extra={**_about(job, "delivered_as_it_came"), "reason": words}
             )
             defect = Failure(category=Category.UPSTREAM, code=DELIVERED_AS_IT_CAME, message=words, charged=job.charged)
+        parts = [SourcePart(file=clip) for clip in clips]
+        about = {"job_id": job.job_id}
+        await sign_made(ctx.provenance, final, parts, is_composite=len(parts) > 1, about=about)
         if not await ctx.videos.put(job.final_name, final, content_type="video/mp4"):
             probe = await _adopt(ctx, job, final, probe)
+        provenance = await tell_provenance(ctx.provenance, final, clips)
+        checks = ctx.checks
         result = Result(
             gcs_path=job.final_name,
             poster_path=await _put_poster(ctx, job, final),
@@ -141,7 +147,7 @@ async def _deliver(ctx: WorkerContext, job: Job, *, edits: bool) -> ev.Stored:
             height=probe.height,
             duration_seconds=probe.duration_seconds,
             size_bytes=final.stat().st_size,
-            checks=await ctx.checks.check(ctx.videos, job, final) if ctx.checks else None,
+            checks=await checks.check(ctx.videos, job, final, provenance=provenance) if checks else None,
         )
     return ev.Stored(at=ctx.clock.now(), result=result, defect=defect)
 

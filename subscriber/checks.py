@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 
-from schemas.domain.checks import RULES_VERSION, CheckRules, asks_for_stillness, judge
+from schemas.domain.checks import RULES_VERSION, CheckRules, asks_for_stillness, judge, note_provenance
 from schemas.domain.job import Job
 from schemas.domain.object_names import name_in_store
 from schemas.errors import ReelbusError
@@ -30,9 +30,9 @@ class VideoChecks:
     in_record: bool = False
     """True if record and completion hold the result. Else it is a file beside the video, which old versions ignore."""
 
-    async def check(self, videos: VideoStore, job: Job, final: Path) -> Checks | None:
+    async def check(self, videos: VideoStore, job: Job, final: Path, *, provenance: str | None = None) -> Checks | None:
         """Look at the file `final`, and keep the result. Return it if the record has to hold it."""
-        found = await self._look(videos, job, final)
+        found = note_provenance(await self._look(videos, job, final), provenance)
         details = {"flags": found.summary, "checked_in_ms": found.checked_in_ms, "reason": found.unchecked}
         logger.info("looked at the video", extra={**_about(job, "checked"), **details})
         if self.in_record:

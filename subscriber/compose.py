@@ -84,6 +84,7 @@ async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]
             films=await adapters.films(settings.jobs_url),
             film_editor=await adapters.film_editor(),
             film_exporter=await adapters.film_exporter(),
+            provenance=await adapters.provenance(settings),
             deadlines=settings.deadlines,
             search_every_s=settings.search_every_s,
             cancel_look_s=settings.cancel_look_s,
@@ -121,6 +122,7 @@ async def open_director(ctx: WorkerContext) -> AsyncIterator[None]:
             film_exporter=ctx.film_exporter,
             clock=ctx.clock,
             scratch=ctx.scratch,
+            provenance=ctx.provenance,
         )
     )
     async with _run_beside(director.run()):

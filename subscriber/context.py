@@ -20,6 +20,7 @@ from schemas.ports import (
     Heartbeats,
     JobStore,
     ParkedJobs,
+    Provenance,
     VideoModel,
     VideoStore,
 )
@@ -90,6 +91,8 @@ class WorkerContext:
     """The films; None in a worker that makes none."""
     film_editor: FilmEditor | None = None
     film_exporter: FilmExporter | None = None
+    provenance: Provenance | None = None
+    """What keeps the manifests of models' files through cuts and joins."""
     deadlines: Deadlines = field(default_factory=Deadlines)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the worker stops: from then on it sends no submit."""

@@ -74,6 +74,9 @@ class FilmView(BaseModel):
     is_stale: bool = Field(description="The file is of an earlier revision.")
     width: int | None
     height: int | None
+    provenance: str | None = Field(
+        description="kept or dropped: whether the file has a C2PA manifest as its scenes have; null if they have none."
+    )
     error: Failure | None
     caller: str | None
     erased_at: Moment | None = Field(default=None, description="When the film was erased with its words and files.")
@@ -107,6 +110,7 @@ async def view_film(ctx: PublisherContext, film: Film, access: Access) -> FilmVi
         is_stale=is_stale(film),
         width=result.width if result else None,
         height=result.height if result else None,
+        provenance=result.provenance if result else None,
         error=film.failure,
         caller=film.caller,
         erased_at=film.erased_at,

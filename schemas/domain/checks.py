@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
-from schemas.wire.checks import Checks, Flag
+from schemas.wire.checks import DROPPED, Checks, Flag
 from schemas.wire.request import VideoRequest
 
 RULES_VERSION = "2026-11"
@@ -124,6 +124,14 @@ def judge(
         true_peak_dbtp=found.true_peak_dbtp,
         first_frame_ssim=likeness,
     )
+
+
+def note_provenance(found: Checks, provenance: str | None) -> Checks:
+    """Return the checks with what became of the manifests of the sources. A loss is flagged."""
+    if provenance is None:
+        return found
+    flags = (*found.flags, Flag(code="provenance_dropped")) if provenance == DROPPED else found.flags
+    return found.model_copy(update={"provenance": provenance, "flags": flags})
 
 
 def asks_for_stillness(request: VideoRequest) -> bool:

@@ -92,6 +92,8 @@ class FilmResult(Stored):
     scenes: tuple[FilmSceneEnd, ...]
     titles: tuple[FilmTitleEnd, ...] = ()
     files: tuple[FilmFile, ...] = ()
+    provenance: str | None = None
+    """`kept` or `dropped`: whether the file has a manifest (C2PA) as its scenes have; None if they have none."""
 
 
 class Film(Stored):
@@ -275,6 +277,7 @@ def film_completion(film: Film) -> FilmCompletion:
         scenes=result.scenes if result else (),
         titles=result.titles if result else (),
         files=result.files if result else (),
+        provenance=result.provenance if result else None,
         error=film.failure,
     )
 

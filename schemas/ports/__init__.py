@@ -55,6 +55,7 @@ from schemas.ports.job_store import (
     ProgressReports,
 )
 from schemas.ports.parked_jobs import ParkedJob, ParkedJobs
+from schemas.ports.provenance import NotSigned, Provenance, SourcePart
 from schemas.ports.statistics import Backlog, LedgerLine, LedgerPage, Statistics, WorkerBeat
 from schemas.ports.video_checker import NotMeasured, VideoChecker
 from schemas.ports.video_model import (
@@ -118,13 +119,16 @@ __all__ = [
     "Missing",
     "NotDerived",
     "NotMeasured",
+    "NotSigned",
     "ParkedJob",
     "ParkedJobs",
     "Poster",
     "Probe",
     "ProgressReports",
+    "Provenance",
     "Segment",
     "Shot",
+    "SourcePart",
     "Statistics",
     "StoredFile",
     "Subscription",

@@ -4,13 +4,16 @@ from pydantic import ConfigDict, Field
 
 from schemas.versioning import Stored
 
+KEPT, DROPPED = "kept", "dropped"
+"""What became of the manifests (C2PA) of a video's sources."""
+
 
 class Flag(Stored):
     """One thing about the video that a person should look at. It fails no job."""
 
     code: str = Field(
         description="black, frozen, flicker, cut, letterbox, pillarbox, silent, partly_silent, too_loud, too_quiet, "
-        "no_audio_track, first_frame_differs; later versions may add codes."
+        "no_audio_track, first_frame_differs, provenance_dropped; later versions may add codes."
     )
     from_seconds: float | None = Field(default=None, description="Where it begins; absent for the whole video.")
     to_seconds: float | None = Field(default=None, description="Where it ends.")
@@ -34,11 +37,14 @@ class Checks(Stored):
     first_frame_ssim: float | None = Field(
         default=None, description="How alike the first frame and the reference image are: 1 is the same."
     )
+    provenance: str | None = Field(
+        default=None,
+        description="kept or dropped: whether the video has a C2PA manifest like its sources; null if they have none.",
+    )
     unchecked: str | None = Field(default=None, description="Why nothing could be measured; such a video is not bad.")
 
     @property
     def summary(self) -> str:
-        """The codes of the flags in one line; `ok` without any, `unchecked` if nothing was measured."""
-        if self.unchecked:
-            return "unchecked"
-        return ",".join(dict.fromkeys(flag.code for flag in self.flags)) or "ok"
+        """The codes of the flags in one line; `ok` without any, with `unchecked` if nothing was measured."""
+        codes = ["unchecked"] if self.unchecked else []
+        return ",".join(dict.fromkeys([*codes, *(flag.code for flag in self.flags)])) or "ok"

@@ -258,6 +258,9 @@ class FilmCompletion(Stored):
     scenes: tuple[FilmSceneEnd, ...] = ()
     titles: tuple[FilmTitleEnd, ...] = ()
     files: tuple[FilmFile, ...] = ()
+    provenance: str | None = Field(
+        default=None, description="kept or dropped: whether the file has a C2PA manifest as its scenes have."
+    )
     error: Failure | None = None
 
 

@@ -6,7 +6,7 @@ time alone. Two directors that join the same film at once store one file, and on
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,12 +24,13 @@ from schemas.domain.film import (
 from schemas.domain.film_cut import Cut, cuts_of, film_name, scene_ends, title_ends
 from schemas.domain.job import Job
 from schemas.errors import Conflict, Invalid, Unavailable
-from schemas.ports import FilmSound, Segment
+from schemas.ports import FilmSound, Segment, SourcePart
 from schemas.wire.film import FilmFile
 from schemas.wire.film_audio import FilmAudio
 from schemas.wire.media_types import type_of_name
 from subscriber.films.exports import store_exports
 from subscriber.films.scenes import FilmContext, address_of, read_jobs
+from subscriber.provenance import sign_made, tell_provenance
 from subscriber.scratch import work_folder
 
 logger = logging.getLogger(__name__)
@@ -128,7 +129,9 @@ async def _make(ctx: FilmContext, film: Film) -> FilmResult:
         asked = film.request
         probe = await ctx.film_editor.join(segments, to=to, sound=_sound_of(asked.audio), captions=asked.captions)
         files = await _store_captions(ctx, film, to, name)
-        await ctx.videos.put(name, to, content_type="video/mp4")
+        await _sign(ctx, film, cuts, clips, to)
+        await _put_or_take(ctx, name, to)
+        provenance = await tell_provenance(ctx.provenance, to, list(clips.values()))
         size_bytes = to.stat().st_size
         exports = await store_exports(ctx, film, cuts, segments, jobs)
     return FilmResult(
@@ -141,7 +144,29 @@ async def _make(ctx: FilmContext, film: Film) -> FilmResult:
         scenes=scene_ends(cuts),
         titles=title_ends(cuts),
         files=(*files, *exports),
+        provenance=provenance,
     )
+
+
+async def _sign(ctx: FilmContext, film: Film, cuts: Sequence[Cut], clips: Mapping[str, Path], to: Path) -> None:
+    """Give the film a manifest that names its scenes, if they have manifests."""
+    captions = film.request.captions
+    await sign_made(
+        ctx.provenance,
+        to,
+        [SourcePart(file=clips[cut.job_id], shown_s=(cut.start_s, cut.end_s)) for cut in cuts if cut.job_id],
+        is_composite=True,
+        adds_more=any(cut.card for cut in cuts) or bool(captions and captions.burn_in),
+        about={"film_id": film.film_id},
+    )
+
+
+async def _put_or_take(ctx: FilmContext, name: str, film: Path) -> None:
+    """Store the film. If another attempt has stored it, take that file: two signatures are never the same bytes."""
+    if not await ctx.videos.put(name, film, content_type="video/mp4"):
+        stored = film.with_name("stored.mp4")
+        await ctx.videos.fetch(name, stored)
+        stored.replace(film)
 
 
 async def _store_captions(ctx: FilmContext, film: Film, to: Path, name: str) -> tuple[FilmFile, ...]:

@@ -15,7 +15,7 @@ from schemas.domain.film import Film
 from schemas.domain.job import QUEUED_AT_MOST, Job, new_job
 from schemas.domain.states import JobState
 from schemas.errors import AlreadyExists, Conflict
-from schemas.ports import Bus, Clock, FilmEditor, FilmExporter, Films, JobStore, VideoStore
+from schemas.ports import Bus, Clock, FilmEditor, FilmExporter, Films, JobStore, Provenance, VideoStore
 from schemas.services.publish import publish_request
 from schemas.services.update import update_job
 from schemas.wire.request import VideoRequest
@@ -35,6 +35,8 @@ class FilmContext:
     clock: Clock
     scratch: Path
     film_exporter: FilmExporter | None = None
+    provenance: Provenance | None = None
+    """What keeps the manifests of the scenes' files."""
 
 
 async def read_jobs(ctx: FilmContext, film: Film) -> Sequence[Job | None]:

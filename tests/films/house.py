@@ -94,6 +94,10 @@ class House:
         found = await self.desk.bus.list_waiting(ENDS)
         return [Message(data=b"", attributes=attributes) for attributes in found]
 
+    def write_clip(self, file: Path, seconds: int) -> None:
+        """Make the video of a scene."""
+        Clip(seconds=seconds).write(file)
+
     @asynccontextmanager
     async def directing(self) -> AsyncIterator[Director]:
         director = Director(self.ctx, look_every_s=0.1)
@@ -147,7 +151,7 @@ class House:
 
     async def _store(self, job: Job) -> Stored:
         file = self.folder / f"{job.job_id}.mp4"
-        await asyncio.to_thread(Clip(seconds=job.request.duration_seconds).write, file)
+        await asyncio.to_thread(self.write_clip, file, job.request.duration_seconds)
         await self.desk.videos.put(job.final_name, file, content_type="video/mp4")
         result = Result(
             gcs_path=job.final_name,

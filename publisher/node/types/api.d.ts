@@ -244,6 +244,10 @@ export interface Checks {
    */
   first_frame_ssim: number | null;
   /**
+   * kept or dropped: whether the video has a C2PA manifest like its sources; null if they have none.
+   */
+  provenance: string | null;
+  /**
    * Why nothing could be measured; such a video is not bad.
    */
   unchecked: string | null;
@@ -259,7 +263,7 @@ export interface ChangedRules {
  */
 export interface Flag {
   /**
-   * black, frozen, flicker, cut, letterbox, pillarbox, silent, partly_silent, too_loud, too_quiet, no_audio_track, first_frame_differs; later versions may add codes.
+   * black, frozen, flicker, cut, letterbox, pillarbox, silent, partly_silent, too_loud, too_quiet, no_audio_track, first_frame_differs, provenance_dropped; later versions may add codes.
    */
   code: string;
   /**
@@ -978,6 +982,10 @@ export interface FilmView {
   is_stale: boolean;
   width: number | null;
   height: number | null;
+  /**
+   * kept or dropped: whether the file has a C2PA manifest as its scenes have; null if they have none.
+   */
+  provenance: string | null;
   error: Failure | null;
   caller: string | null;
   /**

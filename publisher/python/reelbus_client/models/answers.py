@@ -36,7 +36,7 @@ class Flag(Answer):
     """One thing about the video that a person should look at. It fails no job."""
 
     code: str
-    """black, frozen, flicker, cut, letterbox, pillarbox, silent, partly_silent, too_loud, too_quiet, no_audio_track, first_frame_differs; later versions may add codes."""
+    """black, frozen, flicker, cut, letterbox, pillarbox, silent, partly_silent, too_loud, too_quiet, no_audio_track, first_frame_differs, provenance_dropped; later versions may add codes."""
     from_seconds: float | None = None
     """Where it begins; absent for the whole video."""
     to_seconds: float | None = None
@@ -158,6 +158,8 @@ class Checks(Answer):
     """The highest peak between the samples."""
     first_frame_ssim: float | None = None
     """How alike the first frame and the reference image are: 1 is the same."""
+    provenance: str | None = None
+    """kept or dropped: whether the video has a C2PA manifest like its sources; null if they have none."""
     unchecked: str | None = None
     """Why nothing could be measured; such a video is not bad."""
 
