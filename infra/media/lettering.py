@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from infra.animatic import background, palette
 from infra.animatic.bidi import is_right_to_left
-from infra.animatic.compositing import Bytes, OverlayPlane, from_rgb, ink
+from infra.animatic.compositing import Bytes, OverlayPlane, ink
 from infra.animatic.layout import Layout, paint, shrink
 from infra.animatic.text import clean
 from infra.animatic.typeface import BOLD, SEMIBOLD
@@ -29,15 +29,17 @@ _TITLE_SIZES = (92.0, 80.0, 70.0, 60.0, 52.0, 44.0, 38.0, 32.0, 26.0)
 _CAPTION_SIZES = (33.0, 30.0, 27.0, 24.0, 20.0)
 _TALL_CAPTION_SIZES = (36.0, 33.0, 30.0, 27.0, 24.0)
 _PAPER = (0, 0, 0, 130)
-_BT709 = 1
+_BT709, _UNSPECIFIED, _TV = 1, 2, 1
+_GROUND_AT_MOST_PX = 1280
 _STILL = {"preset": "fast", "crf": "6", "profile": "high", "threads": "1"}
 
 Inks = tuple[OverlayPlane, OverlayPlane, OverlayPlane]
 
 
 def write_card(text: str, look: Look, to: Path) -> None:
-    """Write a card as a clip of one frame."""
-    drawn = replace(look, matrix=_BT709, primaries=_BT709, transfer=_BT709)
+    """Write a card as a clip of one frame, in BT.709. A film that does not say its colours is mostly meant so too."""
+    matrix = look.matrix if look.matrix == _UNSPECIFIED else _BT709
+    drawn = replace(look, matrix=matrix, primaries=matrix, transfer=matrix)
     with av.open(str(to), "w", format="mp4") as container:
         for packet in encode_frames([draw_card(text, look.width, look.height)], drawn, container, _STILL):
             container.mux(packet)
@@ -48,14 +50,23 @@ def draw_card(text: str, width: int, height: int) -> av.VideoFrame:
     text, layout = clean(text), Layout(width=width, height=height)
     seed = crc32(text.encode())
     colours = palette.choose("", text, seed)
-    image = background.draw((width, height), colours, seed)
-    planes = from_rgb(ImageOps.mirror(image) if is_right_to_left(text) else image)
+    image = background.draw(_ground_size(width, height), colours, seed)
+    image = ImageOps.mirror(image) if is_right_to_left(text) else image
+    pixels = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+    ground = av.VideoFrame.from_ndarray(pixels, format="rgb24")
     room = (8, 1.0, BOLD) if layout.tall else (6, 0.8, BOLD)
     block = replace(shrink(text, layout, _TITLE_SIZES, room), accent=colours.accent, bar=True)
     inks = paint(block, layout, round((height - block.height_px) * 0.45))
-    flat = np.concatenate([np.asarray(plane).reshape(-1) for plane in (planes.luma, planes.blue, planes.red)])
+    drawn = ground.reformat(format=PIXELS, dst_colorspace=_BT709, dst_color_range=_TV)
+    flat = np.array(drawn.to_ndarray(), dtype=np.uint8).reshape(-1)
     _lay(flat, inks, width, height)
     return av.VideoFrame.from_ndarray(flat.reshape(-1, width), format=PIXELS)
+
+
+def _ground_size(width: int, height: int) -> tuple[int, int]:
+    """Return the size in which the ground of a card is drawn. In 4k its soft shapes would need half a gigabyte."""
+    scale = min(1.0, _GROUND_AT_MOST_PX / max(width, height))
+    return max(2, round(width * scale)), max(2, round(height * scale))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

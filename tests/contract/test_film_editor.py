@@ -136,12 +136,15 @@ import asyncio, json, resource, sys
 from pathlib import Path
 from infra.adapters import Adapters
 from schemas.ports import Segment
+from schemas.wire.film_parts import Captions
 
 async def join(count):
     async with Adapters() as adapters:
         editor, one = await adapters.film_editor(), Path(sys.argv[1])
-        parts = [Segment(clip=one, trim_ms=0, start_ms=5000 * n, length_ms=5000) for n in range(count)]
-        await editor.join(parts, to=one.with_name("film.mp4"))
+        words = [{"card": f"Part {n}"} if n % 3 == 2 else {"script": f"Caption {n}. " * 8} for n in range(count)]
+        parts = [Segment(clip=one, trim_ms=0, start_ms=5000 * n, length_ms=5000, **words[n]) for n in range(count)]
+        captions = Captions(sidecar=("vtt",), burn_in=True)
+        await editor.join(parts, to=one.with_name("film.mp4"), captions=captions)
 
 peaks = []
 for count in (3, 20):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from infra.adapters import Adapters
+from infra.media.lettering import draw_card
 from schemas.ports import FilmEditor, Segment
 from schemas.wire.film_parts import Captions
 from tests.unit.media_clips import Film, play
@@ -101,6 +102,10 @@ async def test_a_card_is_shown_for_its_time_and_is_silent(editor: FilmEditor, tm
     assert (probe.frames, probe.width, probe.height) == (102, *SIZE)
     assert np.abs(seen[1] - seen[34]).mean() < 1, "a card stands still"
     assert (seen[10] > 220).sum() > 200, "white letters"
+    drawn = draw_card("Spring", *SIZE).to_ndarray()
+    with av.open(str(to)) as container:
+        shown = next(container.decode(video=0)).to_ndarray()
+    assert np.abs(shown.astype(int) - drawn.astype(int)).mean() < 2, "the colours are those of the drawing"
     assert abs(seen[40].mean() - GREY) < 8
     assert np.abs(seen[40] - seen[10]).mean() > 10
     assert heard.flashes == pytest.approx([2.0], abs=1 / FPS)
