@@ -10,7 +10,20 @@ from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from publisher.console import actions, ask, job, jobs, login, operator, spend, webhooks
+from publisher.console import (
+    actions,
+    ask,
+    film,
+    film_actions,
+    films,
+    job,
+    jobs,
+    login,
+    operator,
+    spend,
+    storyboard,
+    webhooks,
+)
 from publisher.console.guard import ROOT, ConsoleGuard
 from publisher.console.rendering import Console, console_of, render, to_sentence
 from publisher.console.sessions import Sessions
@@ -19,11 +32,13 @@ from publisher.facade.call import Call, State
 from publisher.facade.errors import GONE, ErrorBody, error_response, note_refusal
 from publisher.facade.middleware import public_path, redact_path, traceparent_of
 from publisher.facade.request_body import BodyLimit
-from publisher.facade.request_headers import DELIVERY_ID, LETTER_ID, VIDEO_ID, ExactRoute
+from publisher.facade.request_headers import DELIVERY_ID, FILM_ID, LETTER_ID, SCENE_NAME, VIDEO_ID, ExactRoute
 from schemas.errors import ReelbusError
 
 logger = logging.getLogger(__name__)
 _JOB = f"{ROOT}/jobs/{VIDEO_ID}"
+_FILM = f"{ROOT}/films/{FILM_ID}"
+_SCENE = f"{_FILM}/scenes/{SCENE_NAME}"
 _LETTER = f"{ROOT}/dead-letters/{LETTER_ID}"
 
 
@@ -51,6 +66,19 @@ ROUTES = [
     ExactRoute(f"{_JOB}/resolve", actions.resolve_job, methods=["POST"]),
     ExactRoute(f"{_JOB}/erase", actions.show_erase),
     ExactRoute(f"{_JOB}/erase", actions.erase_job, methods=["POST"]),
+    ExactRoute(f"{ROOT}/films", films.show_films),
+    ExactRoute(f"{ROOT}/all-films/live", films.stream_films),
+    ExactRoute(f"{ROOT}/new-film", storyboard.show_form),
+    ExactRoute(f"{ROOT}/new-film", storyboard.send_form, methods=["POST"]),
+    ExactRoute(_FILM, film.show_film),
+    ExactRoute(f"{_FILM}/live", film.stream_film),
+    ExactRoute(f"{_FILM}/cancel", film_actions.cancel, methods=["POST"]),
+    ExactRoute(f"{_FILM}/erase", film_actions.show_erase),
+    ExactRoute(f"{_FILM}/erase", film_actions.erase, methods=["POST"]),
+    ExactRoute(f"{_SCENE}/retake", film_actions.show_retake),
+    ExactRoute(f"{_SCENE}/retake", film_actions.retake, methods=["POST"]),
+    ExactRoute(f"{_SCENE}/drop", film_actions.show_drop),
+    ExactRoute(f"{_SCENE}/drop", film_actions.drop, methods=["POST"]),
     ExactRoute(f"{ROOT}/spend", spend.show_spend),
     ExactRoute(f"{ROOT}/spend.csv", spend.download_spend),
     ExactRoute(f"{ROOT}/trouble", operator.show_trouble),

@@ -15,7 +15,7 @@ from schemas.errors import Invalid
 _FIELDS_AT_MOST = 60
 _FILES_AT_MOST = 8
 """More than a form of the console takes: a field with too many is refused by its name."""
-_FIELD_BYTES_AT_MOST = 100_000
+FIELD_BYTES_AT_MOST = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,8 +72,8 @@ async def open_form(call: Call) -> AsyncIterator[Form]:
 async def _parse(call: Call, body: bytes) -> Form:
     kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
-        if len(body) > _FIELD_BYTES_AT_MOST:
-            raise Invalid(f"the form must have at most {_FIELD_BYTES_AT_MOST:,} bytes")
+        if len(body) > FIELD_BYTES_AT_MOST:
+            raise Invalid(f"the form must have at most {FIELD_BYTES_AT_MOST:,} bytes")
         return await _to_form(await FormParser(call.headers, _stream(body)).parse())
     if kind != "multipart/form-data":
         raise UnsupportedType("Send the form of a page of this console")
@@ -82,7 +82,7 @@ async def _parse(call: Call, body: bytes) -> Form:
         _stream(body),
         max_files=_FILES_AT_MOST,
         max_fields=_FIELDS_AT_MOST,
-        max_part_size=_FIELD_BYTES_AT_MOST,
+        max_part_size=FIELD_BYTES_AT_MOST,
     )
     try:
         return await _to_form(await parser.parse())

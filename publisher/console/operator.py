@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 
 from starlette.responses import RedirectResponse, Response
 
+from publisher.console.films import find_troubled
 from publisher.console.forms import amount_of, read_form
 from publisher.console.rendering import console_of, render
 from publisher.console.webhooks import ERRORS, find_failed
@@ -39,6 +40,7 @@ async def show_trouble(call: Call) -> Response:
         trouble=trouble,
         reasons=reasons.most_common(20),
         failed=len(failed.videos),
+        troubled_films=await find_troubled(call.state["ctx"], call),
         failed_webhooks=await find_failed(call.state["ctx"]),
         webhook_errors=ERRORS,
     )

@@ -18,6 +18,7 @@ from publisher.console.sessions import Sessions
 from publisher.facade.call import Call
 from publisher.settings import PublisherSettings
 from schemas.domain.delivery import DeliveryState
+from schemas.domain.film import FilmState
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import ReelbusError
 from schemas.ports import VideoStore
@@ -36,6 +37,9 @@ _TONES: Mapping[str, str] = {
     JobState.SUBMITTING: "busy",
     JobState.GENERATING: "busy",
     JobState.STORING: "busy",
+    FilmState.RENDERING: "busy",
+    FilmState.JOINING: "busy",
+    FilmState.HELD: "warn",
     ClipState.ACCEPTED: "busy",
     ClipState.DONE: "good",
     ClipState.REFUSED: "bad",

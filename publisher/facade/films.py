@@ -114,10 +114,11 @@ async def _read_film(call: Call) -> AsyncIterator[FilmRequest]:
         with await call.state["admission"].acquire() as slot:
             if slot.queued:
                 await check_connected(call)
-            yield await asyncio.to_thread(_parse, body)  # an image of megabytes would block the event loop
+            yield await asyncio.to_thread(parse_film, body)  # an image of megabytes would block the event loop
 
 
-def _parse(body: bytes) -> FilmRequest:
+def parse_film(body: bytes) -> FilmRequest:
+    """Return the storyboard of a JSON text. Raises `Invalid`, which names the field."""
     try:
         request = FilmRequest.model_validate(parse_object(body, what="the body"))
     except ValidationError as error:
@@ -128,7 +129,7 @@ def _parse(body: bytes) -> FilmRequest:
 
 
 def public_film(view: FilmView) -> FilmView:
-    """Return the film as callers of the facade see it."""
+    """Return the film as callers of the facade see it: its errors have no paths."""
     scenes = tuple(scene.model_copy(update={"error": public_failure(scene.error)}) for scene in view.scenes)
     return view.model_copy(update={"scenes": scenes, "error": public_failure(view.error)})
 

@@ -12,6 +12,7 @@ from publisher.access import Access
 from publisher.context import PublisherContext
 from publisher.films.outputs import check_outputs
 from publisher.films.plan import PreparedFilm, films_of, find_refusal, prepare_film
+from publisher.films.revisions import find_scene, request_without, retake_request
 from publisher.queue_limit import too_many_queued_of_batch
 from schemas.domain.film import Film, FilmState
 from schemas.domain.film_tombstone import to_gone_film
@@ -132,17 +133,32 @@ async def retake_scene(
     """
     if film.erased_at:
         raise to_gone_film(film, caller=access.jobs_of)
-    found = next((scene for scene in film.request.scenes if scene.name == name), None)
-    if found is None:
-        raise NotFound(f"film {film.request.film_id} has no scene {name}")
-    if found.take == take:
+    if find_scene(film, name).take == take:
         return film
-    if found.take + 1 != take:
-        raise Conflict(f"take must be {found.take + 1}: scene {name} is at take {found.take}")
+    request = retake_request(film, name, take, max_cost_usd=max_cost_usd)
+    _check_owner(film, access)
+    return await order_film(ctx, request, access)
+
+
+async def drop_scene(
+    ctx: PublisherContext, film: Film, name: str, access: Access, *, revision: int, max_cost_usd: Decimal | None
+) -> Film:
+    """Order the next revision without one scene. A repeated call finds the revision that it made.
+
+    Raises `Gone`, `NotFound`, `Conflict` unless `revision` is the next one, and what `order_film` raises.
+    """
+    if film.erased_at:
+        raise to_gone_film(film, caller=access.jobs_of)
+    if film.request.revision == revision and all(scene.name != name for scene in film.request.scenes):
+        return film
+    if film.request.revision + 1 != revision:
+        raise Conflict(f"film {film.request.film_id} is at revision {film.request.revision}: look at it again")
+    request = request_without(film, name, max_cost_usd=max_cost_usd)
+    _check_owner(film, access)
+    return await order_film(ctx, request, access)
+
+
+def _check_owner(film: Film, access: Access) -> None:
+    """Raise `Invalid` for another caller: the jobs of the scenes are named by the caller who pays for them."""
     if film.caller != access.caller:
         raise Invalid("take: only the caller of a film can order another take")
-    scenes = tuple(
-        scene.model_copy(update={"take": take}) if scene.name == name else scene for scene in film.request.scenes
-    )
-    update = {"scenes": scenes, "revision": film.request.revision + 1, "max_cost_usd": max_cost_usd}
-    return await order_film(ctx, film.request.model_copy(update=update), access)

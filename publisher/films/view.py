@@ -1,6 +1,7 @@
 """A film as callers see it: its state, each scene with its job, and the finished file."""
 
 import asyncio
+from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -84,8 +85,17 @@ class FilmView(BaseModel):
 
 async def view_film(ctx: PublisherContext, film: Film, access: Access) -> FilmView:
     """Return the film as this caller sees it. Reads the job of each scene."""
+    return await build_film_view(ctx, film, await read_scene_jobs(ctx, film), access)
+
+
+async def read_scene_jobs(ctx: PublisherContext, film: Film) -> dict[str, Job]:
+    """Return the jobs of the scenes that were made, by their stored ids."""
     found = await asyncio.gather(*(ctx.jobs.get(job_id) for job_id in film.job_ids))
-    jobs = {job.job_id: job for job in found if job}
+    return {job.job_id: job for job in found if job}
+
+
+async def build_film_view(ctx: PublisherContext, film: Film, jobs: Mapping[str, Job], access: Access) -> FilmView:
+    """Return the film as this caller sees it, from these jobs of its scenes."""
     cuts = cuts_of(film)
     shown = {cut.name: cut for cut in cuts if not cut.is_title}
     result = film.result

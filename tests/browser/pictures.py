@@ -19,6 +19,7 @@ from playwright.async_api import Browser, Page, expect
 from schemas.ports import WORKERS
 from tests.browser.chromium import NARROW, THEMES, WIDE, open_browser, visiting
 from tests.browser.conftest import ACME, KEYS, Site, site_at
+from tests.browser.film_seeds import hold_film
 from tests.browser.seeds import HOSTILE, PRICE, Seeds, seeding
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
@@ -136,6 +137,7 @@ async def _seed(seeds: Seeds) -> dict[str, str]:
         await seeds.accept(await seeds.start(await seeds.ask(HOSTILE), PRICE, PRICE)), message=HOSTILE
     )
     doubtful = await seeds.doubt(await seeds.start(await seeds.ask("A clip whose submit is in doubt")))
+    await hold_film(seeds.ctx, "harbour-film", HOSTILE)
     broken = await seeds.ask("A record that a newer version wrote")
     return {
         "new": "/new",
@@ -149,6 +151,11 @@ async def _seed(seeds: Seeds) -> dict[str, str]:
         "resolve": f"/jobs/{doubtful.job_id}/resolve",
         "erase": f"/jobs/{failed.job_id}/erase",
         "letter": f"/dead-letters/{letter}",
+        "films": "/films",
+        "film": "/films/harbour-film",
+        "film-retake": "/films/harbour-film/scenes/two/retake",
+        "film-erase": "/films/harbour-film/erase",
+        "new-film": "/new-film",
         "spend": "/spend",
         "bad-day": "/spend?since=yesterday",
         "trouble": "/trouble",

@@ -9,6 +9,7 @@ from playwright.async_api import Browser, expect
 from schemas.domain.delivery import Attempt, DeliveryState
 from tests.browser.chromium import NARROW, THEMES, WIDE, visiting
 from tests.browser.conftest import Site
+from tests.browser.film_seeds import hold_film
 from tests.browser.seeds import HOSTILE, PRICE, seeding
 from tests.contract.test_deliveries import a_delivery
 
@@ -35,6 +36,7 @@ async def pages(priced: Site) -> AsyncIterator[list[tuple[str, int]]]:
             failed.job_id, state=DeliveryState.FAILED, next_at=None, attempts=attempts, url=f"https://{long}/"
         )
         await seeds.ctx.deliveries.create(lost)
+        await hold_film(seeds.ctx, "accessible", long)
         jobs = f"/jobs/{failed.job_id}"
         yield [
             ("/new", 200),
@@ -55,6 +57,10 @@ async def pages(priced: Site) -> AsyncIterator[list[tuple[str, int]]]:
             ("/health", 200),
             ("/webhooks", 200),
             ("/webhooks?state=lost", 400),
+            ("/films", 200),
+            ("/films/accessible", 200),
+            ("/films/accessible/scenes/one/retake", 200),
+            ("/new-film", 200),
             ("/nowhere", 404),
         ]
 

@@ -37,6 +37,8 @@ def _paths(method: str) -> list[str]:
         path.replace("{video_id:video_id}", "one")
         .replace("{letter_id:letter_id}", "one")
         .replace("{delivery_id:letter_id}", "one")
+        .replace("{film_id:film_id}", "one")
+        .replace("{scene:scene_name}", "one")
         for path in paths
         if "static" not in path
     ]
