@@ -62,7 +62,7 @@ class FilmPage:
         return self.film.state.ended and not is_held and all(card.has_ended for card in self.cards)
 
     @property
-    def done(self) -> int:
+    def videos(self) -> int:
         """How many scenes have a video."""
         return sum(card.scene.state == JobState.SUCCEEDED for card in self.cards)
 
@@ -72,8 +72,8 @@ class FilmPage:
         view = self.view
         state = (view.state, view.revision, view.erased_at)
         return {
-            "film-state": digest_of(*state, view.error, view.is_stale, view.price_usd, view.cost_usd, self.done),
-            "film-screen": digest_of(*state, view.gcs_path, view.is_stale, self.done),
+            "film-state": digest_of(*state, view.error, view.is_stale, view.price_usd, view.cost_usd, self.videos),
+            "film-screen": digest_of(*state, view.gcs_path, view.is_stale, self.videos),
             "film-actions": digest_of(*state, self.access.scopes),
             "film-scenes": digest_of(*state, *(card.scene.name for card in self.cards)),
             **{f"scene-{card.scene.name}": card.key for card in self.cards},
@@ -89,7 +89,7 @@ class FilmPage:
             "film": self.film,
             "view": self.view,
             "cards": self.cards,
-            "done": self.done,
+            "done": self.videos,
             "may_cancel": may_submit or self.access.is_operator,
             "may_revise": may_submit and is_own and self.film.erased_at is None,
             "is_operator": self.access.is_operator,

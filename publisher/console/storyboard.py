@@ -63,6 +63,7 @@ async def show_form(call: Call) -> Response:
         if film.erased_at:
             raise to_gone_film(film, caller=access.jobs_of)
         body = film.request.body() | {"revision": film.request.revision + 1}
+        body.pop("max_cost_usd", None)  # it was agreed to for what was new in the revision before
         text = json.dumps(body, indent=2, ensure_ascii=False)
     return await _render(call, Proposal(text=text))
 

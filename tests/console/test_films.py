@@ -1,5 +1,6 @@
 """The pages of films: the price of each scene before the order, one card for each scene, and who sees what."""
 
+import html
 import json
 import re
 from decimal import Decimal
@@ -67,6 +68,9 @@ async def test_a_storyboard_is_ordered_for_the_price_that_was_shown(door: Door) 
         assert (answer.status_code, answer.headers["location"]) == (303, "/console/films/spring")
     film = await find_film(door.desk, "spring", Access())
     assert (film.request.revision, film.request.max_cost_usd) == (1, Decimal(price))
+    text = html.unescape((await door.client.get("/console/new-film?like=spring")).text)
+    next_one = json.loads(re.findall(r"<textarea[^>]*>(.*?)</textarea>", text, re.DOTALL)[0])
+    assert (next_one["revision"], "max_cost_usd" in next_one) == (2, False)
     other = await post(door, "/new-film", storyboard=json.dumps({**STORYBOARD, "defaults": {"seed": 7}}))
     assert other.status_code == 400
     assert "raise revision" in other.text
