@@ -25,6 +25,7 @@ from schemas.ports import (
     VideoStore,
 )
 from schemas.services.checks import read_checks
+from schemas.services.evaluation import show_evaluation
 from schemas.wire.caller_names import to_shown_id, to_stored_id
 from schemas.wire.film_parts import FilmExport
 from schemas.wire.request import VideoRequest
@@ -143,11 +144,12 @@ async def status(ctx: PublisherContext, job_id: str, *, caller: str | None = Non
 
 
 async def with_checks(ctx: PublisherContext, job: Job, shown: JobView) -> JobView:
-    """Return the view with the checks of its video, which usually are a file in the store. Lists do not read it."""
-    if shown.checks is not None or job.state is not JobState.SUCCEEDED:
+    """Return the view with checks and score of its video, which are files in the store. Lists do not read them."""
+    if job.state is not JobState.SUCCEEDED:
         return shown
-    checks = await read_checks(ctx.videos, job)
-    return shown.model_copy(update={"checks": checks}) if checks else shown
+    checks = shown.checks or await read_checks(ctx.videos, job)
+    evaluation = await show_evaluation(ctx.videos, job)
+    return shown.model_copy(update={"checks": checks, "evaluation": evaluation}) if checks or evaluation else shown
 
 
 async def view(ctx: PublisherContext, job: Job, *, caller: str | None = None) -> JobView:

@@ -21,6 +21,7 @@ from schemas import SCHEMA_VERSION
 from schemas.domain.job import Job
 from schemas.domain.projections import JobView
 from schemas.wire.completion import Completion
+from schemas.wire.evaluation import Evaluated
 from schemas.wire.film import FilmRequest
 from schemas.wire.request import CancelRequest, VideoRequest
 
@@ -42,13 +43,14 @@ _EXPORTS = {
     "cancel": _Export(CancelRequest, "validation"),
     "film": _Export(FilmRequest, "validation"),
     "completion": _Export(Completion, "serialization"),
+    "evaluated": _Export(Evaluated, "serialization"),
     "job": _Export(Job, "serialization"),
     "view": _Export(JobView, "serialization"),
 }
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """Return the JSON Schema of `request`, `cancel`, `film`, `completion`, `job` or `view`."""
+    """Return the JSON Schema of `request`, `cancel`, `film`, `completion`, `evaluated`, `job` or `view`."""
     export = _EXPORTS[name]
     head = {"$schema": _DIALECT, "$id": f"urn:reelbus:{name}:v{SCHEMA_VERSION}"}
     schema = export.model.model_json_schema(mode=export.mode)

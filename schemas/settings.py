@@ -54,6 +54,9 @@ class Addresses(BaseModel):
     fast_models: str = Field(default="", description="What `fast` means on Vertex AI: ids in order, with commas.")
     quality_models: str = Field(default="", description="What `quality` means on Vertex AI: ids in order, with commas.")
     prices: str = Field(default="", description="A TOML or JSON file with prices instead of the built-in ones.")
+    evaluation: str = Field(
+        default="", description="vertex://project/location of the service that scores videos; needs an evaluator."
+    )
     vertex_base_url: str = Field(default="", description="Another address of Vertex AI: a private endpoint, a proxy.")
     renderers: int = Field(default=os.cpu_count() or 1, ge=1, description="Processes of the local renderer.")
     submits_per_minute: float = Field(default=50, gt=0, description="The quota of one model, shared by all workers.")
@@ -194,6 +197,13 @@ NAMES = frozenset(name.upper() for name in Addresses.model_fields) | frozenset(
         "CONSOLE",
         "CORS_ORIGINS",
         "DRAIN_S",
+        "EVALUATIONS_PER_DAY",
+        "EVALUATION_BASE_URL",
+        "EVALUATION_METRIC",
+        "EVALUATION_PAUSE_S",
+        "EVALUATION_PRICE_USD",
+        "EVALUATION_SHARE",
+        "EVALUATION_TIMEOUT_S",
         "EVENTS_LOOK_EVERY_S",
         "GENERATION_S",
         "HEAD_WITHIN_S",

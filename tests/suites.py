@@ -32,6 +32,7 @@ PROCESSES = (
     "tests/e2e/",
     "tests/examples/",
     "tests/fairness/",
+    "tests/evaluation/test_process.py",
     "tests/films/test_emulators.py",
     "tests/fuzz/test_hostile.py::test_a_field_by_command",
     "tests/fuzz/test_hostile.py::test_an_image_by_command",

@@ -10,6 +10,7 @@ locals {
 
     film_requests    = "film-requests"
     film_completions = "film-completions"
+    evaluations      = "video-evaluations"
   }
   longest = "2678400s" # 31 days, the most that Pub/Sub keeps: a request outlives any outage of the workers
 
@@ -24,6 +25,7 @@ locals {
       dead_workers = google_pubsub_subscription.dead_workers.name
       webhooks     = google_pubsub_subscription.webhooks.name
       film_workers = google_pubsub_subscription.films.name
+      evaluators   = google_pubsub_subscription.evaluators.name
       shelf        = google_pubsub_subscription.shelf.name
     },
   )
@@ -107,6 +109,22 @@ resource "google_pubsub_subscription" "films" {
   }
 }
 
+# By it an evaluator learns of finished videos. It has the account of the workers.
+resource "google_pubsub_subscription" "evaluators" {
+  name                       = "video-evaluators"
+  topic                      = google_pubsub_topic.all["completions"].id
+  ack_deadline_seconds       = 60
+  message_retention_duration = local.longest
+
+  expiration_policy {
+    ttl = ""
+  }
+  retry_policy {
+    minimum_backoff = "0.100s"
+    maximum_backoff = "60s"
+  }
+}
+
 # Nothing consumes this one: it keeps dead letters for the operator.
 resource "google_pubsub_subscription" "shelf" {
   name                       = "${local.topics.dead}-shelf"
@@ -143,7 +161,7 @@ resource "google_pubsub_topic_iam_member" "publishes" {
   for_each = merge([
     for member, topics in {
       facade = ["requests", "batch", "completions", "film_requests"]
-      worker = ["requests", "batch", "completions", "dead", "film_completions"]
+      worker = ["requests", "batch", "completions", "dead", "film_completions", "evaluations"]
     } : { for topic in topics : "${member} ${topic}" => { member = google_service_account.role[member].member, topic = topic } }
   ]...)
   topic  = google_pubsub_topic.all[each.value.topic].name

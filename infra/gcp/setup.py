@@ -21,17 +21,8 @@ from infra.gcp.pubsub.admin import Subscriptions
 from infra.gcp.settings import BucketSettings, bucket_settings, database_in, project_in
 from schemas.domain.object_names import WORK
 from schemas.errors import Invalid, NotFound
-from schemas.ports import (
-    BATCH_REQUESTS,
-    BATCH_WORKERS,
-    COMPLETIONS,
-    DEAD_REQUESTS,
-    FILM_COMPLETIONS,
-    FILM_REQUESTS,
-    REQUESTS,
-    WORKERS,
-)
-from schemas.services.subscriptions import SHARED
+from schemas.ports import BATCH_WORKERS, DEAD_REQUESTS, WORKERS
+from schemas.services.subscriptions import SHARED, TOPICS
 
 WORK_KEPT_DAYS = 30
 """Longer than any job looks for a clip that it paid for, and than most callers take to ask for the original."""
@@ -171,7 +162,7 @@ def _bucket(settings: BucketSettings, location: str | None, setup: Setup) -> Non
 def _topics(project: str, setup: Setup) -> None:
     with PublisherClient() as publisher, SubscriberClient() as subscriber:
         subscriptions = Subscriptions(publisher, subscriber, project)
-        for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_REQUESTS, FILM_COMPLETIONS):
+        for topic in TOPICS:
             subscriptions.ensure_topic(topic, setup.report)
         for subscription in SHARED:
             subscriptions.ensure(subscription, subscription.name, setup.report)

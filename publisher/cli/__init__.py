@@ -94,6 +94,7 @@ COMMANDS = {
     "serve": ("publisher.cli.serve:serve", "Run the HTTP facade until Ctrl-C or SIGTERM."),
     "mcp": ("publisher.cli.mcp:mcp", "Serve the tools for an agent on standard input and output."),
     "worker": ("publisher.cli.serve:worker", "Run a worker until Ctrl-C or SIGTERM."),
+    "evaluator": ("publisher.cli.serve:evaluator", "Score videos against their prompts until Ctrl-C or SIGTERM."),
     "generate": ("publisher.cli.generate:generate", "Make a video from a prompt or a scene, and wait for it."),
     "batch": ("publisher.cli.batch:batch", "Make the videos of a JSONL file, and wait for them."),
     "film": ("publisher.cli.film:film", "Make one film of up to 60 scenes: the price first, then the film."),

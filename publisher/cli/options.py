@@ -254,6 +254,12 @@ _OPTIONS = (
         metavar="URL",
         help="Post the end of the job to this https:// address.",
     ),
+    click.option(
+        "--evaluate",
+        is_flag=True,
+        default=None,
+        help="Score the video against its prompt. An evaluator has to run; each call is a line of the ledger.",
+    ),
     click.option("--max-cost", "max_cost_usd", metavar="USD", help="Reject a plan that costs more."),
     click.option("--start-before", metavar="TIME", help="Expire if the job has not started by then (ISO 8601)."),
     click.option(

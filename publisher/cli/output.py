@@ -16,6 +16,7 @@ from schemas.domain.projections import JobView
 from schemas.domain.states import JobState
 from schemas.errors import Charged
 from schemas.wire.caller_names import to_shown_id
+from schemas.wire.evaluation import Evaluation
 
 
 def echo(text: str, *, nl: bool = True) -> None:
@@ -63,9 +64,19 @@ def format_job(view: JobView, *, file: Path | None = None) -> str:
         "file": file or view.gcs_path,
         "defect": view.defect,
         "checks": view.checks.summary.replace(",", ", ") if view.checks else None,
+        "score": _describe_score(view.evaluation) if view.evaluation else None,
         "reason": view.error.message if view.error else None,
     }
     return "\n".join(f"{name:<10} {value}" for name, value in rows.items() if value)
+
+
+def _describe_score(evaluation: Evaluation) -> str:
+    """Return the score and what the video does not show, in one line; without a score, the reason."""
+    if evaluation.score is None:
+        return f"none: {visible(evaluation.unevaluated or 'not known')}"
+    missing = "; ".join(visible(verdict.text) for verdict in evaluation.verdicts if not verdict.holds)
+    of = f"{sum(verdict.holds for verdict in evaluation.verdicts)} of {len(evaluation.verdicts)} questions"
+    return f"{evaluation.score:.2f} ({evaluation.metric}, {of}){f'; not seen: {missing}' if missing else ''}"
 
 
 def result(view: JobView) -> str:

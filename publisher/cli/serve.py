@@ -168,11 +168,22 @@ def reconcile(arguments: tuple[str, ...]) -> None:
     exec_worker("reconcile", *arguments)
 
 
+@click.command(context_settings=_PASS_THROUGH, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def evaluator(arguments: tuple[str, ...]) -> None:
+    """Score videos against their prompts until Ctrl-C or SIGTERM."""
+    _exec("subscriber.evaluation", *arguments)
+
+
 def exec_worker(*arguments: str) -> Never:
     """Replace this process by the worker's, which checks the arguments."""
+    _exec("subscriber", *arguments)
+
+
+def _exec(module: str, *arguments: str) -> Never:
     sys.stdout.flush()
     sys.stderr.flush()
     try:
-        os.execve(sys.executable, command("subscriber", *arguments), environment())
+        os.execve(sys.executable, command(module, *arguments), environment())
     except (OSError, ValueError) as error:  # an argument is too long, or has a NUL
         raise click.UsageError(f"the arguments can't be handed to a program: {error}") from error

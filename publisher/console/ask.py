@@ -65,6 +65,7 @@ _PIXEL = (
 """Stands for each of the visitor's images in a plan, which depends on how many there are."""
 _IMAGES = {"reference_image": "image", "last_image": "last_image", "reference_images": "reference_images"}
 """The fields of a request with images, and how the form calls them."""
+_BOXES = ("generate_audio", "evaluate")
 _DEFAULTS = {
     "duration_seconds": "5",
     "quality": "fast",
@@ -148,8 +149,9 @@ def values_of(request: VideoRequest) -> dict[str, str]:
     values = {name: str(body[name]) for name in _PLAIN if name in body and name != "job_id"}
     values |= {f"scene.{name}": str(text) for name, text in (body.get("scene") or {}).items() if name in SCENE and text}
     values["labels"] = "\n".join(f"{key}={value}" for key, value in request.labels.items())
-    if request.generate_audio:
-        values["generate_audio"] = "on"
+    for name in _BOXES:
+        if getattr(request, name):
+            values[name] = "on"
     return {**_DEFAULTS, **values}
 
 
@@ -165,6 +167,8 @@ def fields_of(form: Form) -> dict[str, Any]:
         fields["labels"] = labels
     if not form.text("generate_audio"):
         fields["generate_audio"] = False
+    if form.text("evaluate"):
+        fields["evaluate"] = True
     for name, given in _IMAGES.items():
         if images := _read_images(form, name, given):
             fields[name] = images if name == "reference_images" else images[0]
@@ -205,7 +209,7 @@ async def _propose(call: Call, form: Form) -> Proposal:
 async def _render_form(
     call: Call, values: Mapping[str, str], proposal: Proposal, *, notice: str = "", status: int = 200
 ) -> Response:
-    shown = dict.fromkeys((*_PLAIN, "labels", "generate_audio", *(f"scene.{name}" for name in SCENE)), "")
+    shown = dict.fromkeys((*_PLAIN, "labels", *_BOXES, *(f"scene.{name}" for name in SCENE)), "")
     shown.update(values)
     shown["job_id"] = shown["job_id"] or new_job_id()
     choices = {name: get_args(VideoRequest.model_fields[name].annotation) for name in ("aspect_ratio", "resolution")}

@@ -53,10 +53,11 @@ def parts_of(view: JobView, access: Access) -> dict[str, str]:
             view.error,
             view.defect,
             view.checks and view.checks.summary,
+            view.evaluation and view.evaluation.summary,
             view.fallback,
         ),
         "job-screen": digest_of(view.gcs_path, view.erased_at, *(() if view.gcs_path else (*state, view.progress))),
-        "job-ledger": digest_of(view.history, view.clips, view.charged, view.cost_usd),
+        "job-ledger": digest_of(view.history, view.clips, view.evaluations, view.charged, view.cost_usd),
         "job-actions": digest_of(*state, view.charged, view.cost_usd, view.erased_at, access.scopes),
         "announce": digest_of(view.state, view.life) if view.state.ended else "",
     }

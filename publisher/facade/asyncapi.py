@@ -14,6 +14,7 @@ from publisher.facade.asyncapi_examples import EXAMPLES
 from publisher.facade.asyncapi_parts import (
     COMMAND,
     COMPLETION,
+    EVALUATION,
     FILM,
     POSTED,
     Channel,
@@ -23,8 +24,10 @@ from publisher.facade.call import Call
 from schemas import SCHEMA_VERSION
 from schemas.export import open_schema, schema_of
 from schemas.ports.bus import BATCH_REQUESTS, COMPLETIONS, REQUESTS
+from schemas.ports.evaluation import EVALUATIONS
 from schemas.ports.films import FILM_COMPLETIONS, FILM_REQUESTS
 from schemas.wire.completion import Outcome
+from schemas.wire.evaluation import EVALUATED
 from schemas.wire.film import REQUESTED as FILM_REQUESTED
 from schemas.wire.film import FilmCompletion, FilmNotice
 from schemas.wire.message import CANCEL, REQUESTED
@@ -69,6 +72,13 @@ COMPLETION_MESSAGES = tuple(
         headers=COMPLETION,
     )
     for outcome, words in _ENDS.items()
+)
+EVALUATED_MESSAGE = MessageType(
+    name="VideoEvaluated",
+    kind=EVALUATED,
+    words="The score of a video against its prompt, or why it has none.",
+    payload="Evaluated",
+    headers=EVALUATION,
 )
 FILM_REQUEST_MESSAGE = MessageType(
     name="FilmRequested",
@@ -126,6 +136,14 @@ CHANNELS = (
         action="send",
         words="How each job ended, for any subscriber.",
         messages=COMPLETION_MESSAGES,
+    ),
+    Channel(
+        name="videoEvaluations",
+        address=EVALUATIONS,
+        server="pubsub",
+        action="send",
+        words="The score of each video that was evaluated, for any subscriber. Its completion was sent before.",
+        messages=(EVALUATED_MESSAGE,),
     ),
     Channel(
         name="filmRequests",
@@ -195,6 +213,7 @@ def _schemas() -> dict[str, Any]:
         "VideoRequest": schema_of("request"),
         "CancelRequest": schema_of("cancel"),
         "Completion": schema_of("completion"),
+        "Evaluated": schema_of("evaluated"),
         "FilmNotice": _open_schema_of(FilmNotice),
         "FilmCompletion": _open_schema_of(FilmCompletion),
         "WebhookPayload": _open_schema_of(WebhookPayload),

@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.errors import Category, Charged, Failure
 from schemas.wire.completion import Completion, Outcome, Timings
+from schemas.wire.evaluation import Evaluated, Evaluation, Verdict, encode_evaluated
 from schemas.wire.film import FilmCompletion, FilmSceneEnd, encode_film_completion, encode_film_request
 from schemas.wire.message import (
     Message,
@@ -76,6 +77,20 @@ def _example_of_end() -> dict[str, Any]:
     )
 
 
+def _encode_evaluated() -> Message:
+    verdicts = (Verdict(text="a red bicycle", holds=True), Verdict(text="a white background", holds=False))
+    event = Evaluated(
+        job_id="order-42",
+        model="veo-3.1-generate-001",
+        gcs_path="generated-videos/video_20260131_120000_order-42.mp4",
+        calls=2,
+        evaluation=Evaluation(
+            metric="gecko_text2video_v2", score=0.5, verdicts=verdicts, comparable=True, evaluated_at=_AT
+        ),
+    )
+    return encode_evaluated(event, at=_AT, traceparent=_TRACE)
+
+
 def _encode_film(state: str) -> Message:
     if state == "succeeded":
         made = FilmCompletion(
@@ -99,6 +114,7 @@ EXAMPLES: Mapping[str, dict[str, Any]] = {
     "VideoRequested": _on_bus(encode_request(_REQUEST, at=_AT, traceparent=_TRACE)),
     "CancelRequested": _on_bus(encode_cancel(CancelRequest(job_id="order-42"), at=_AT, traceparent=_TRACE)),
     **{f"Video{outcome.capitalize()}": _on_bus(_encode(outcome)) for outcome in Outcome},
+    "VideoEvaluated": _on_bus(_encode_evaluated()),
     "FilmRequested": _on_bus(encode_film_request("spring", 1, at=_AT)),
     **{
         f"Film{state.capitalize()}": _on_bus(_encode_film(state))

@@ -52,6 +52,15 @@ COMPLETION = Headers(
     },
     required=frozenset(_CLOUD_EVENT) - {"traceparent"},
 )
+EVALUATION = Headers(
+    words={
+        **_CLOUD_EVENT,
+        "score": "The score with two decimals, or `unevaluated`.",
+        "caller": "The caller whose job it is; only if the facade requires keys.",
+        "video_id": "The id that this caller chose.",
+    },
+    required=frozenset(_CLOUD_EVENT) - {"traceparent"} | {"score"},
+)
 FILM = Headers(
     words={
         "film_id": "The stored id of the film, as in the body.",

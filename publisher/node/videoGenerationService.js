@@ -1118,6 +1118,7 @@ var OPTIONAL = {
   labels,
   priority: oneOf("interactive", "batch"),
   webhook,
+  evaluate: flag,
 };
 var DEFAULTS = {
   quality: "fast",
@@ -1788,7 +1789,14 @@ var TRACE = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
 var topicOf = (request) => (request.priority === "batch" ? BATCH_REQUESTS : REQUESTS);
 var requestMessage = (request, trace) => {
   const priority = request.priority === "batch" ? "batch" : void 0;
-  return message({ ...request, priority }, "reelbus.video.requested.v1", request.job_id, request.job_id, trace);
+  const evaluate = request.evaluate || void 0;
+  return message(
+    { ...request, priority, evaluate },
+    "reelbus.video.requested.v1",
+    request.job_id,
+    request.job_id,
+    trace,
+  );
 };
 var cancelMessage = (cancel, trace) =>
   message(cancel, "reelbus.video.cancel.v1", `${cancel.job_id}.cancel`, cancel.job_id, trace);

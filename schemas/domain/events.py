@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from schemas.domain.budget import Reserved
 from schemas.domain.clip import Plan
+from schemas.domain.evaluation import EvaluationCall
 from schemas.domain.job import Result
 from schemas.errors import Failure
 
@@ -238,6 +239,22 @@ class AnswerReceived(Event):
     """The caller named the job's id, so that it has the answer to its call."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationCalled(Event):
+    """An evaluator is about to call the evaluation service for a finished video."""
+
+    call: EvaluationCall
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationCallEnded(Event):
+    """A call of the evaluation service was answered, or its answer is lost."""
+
+    number: int
+    """The place of the call in `Job.evaluations`."""
+    outcome: str
+
+
 Step = (
     SubmitStarted
     | SubmitWithdrawn
@@ -269,4 +286,6 @@ Step = (
     | AttemptAnswered
     | AnswerReceived
     | Unsent
+    | EvaluationCalled
+    | EvaluationCallEnded
 )

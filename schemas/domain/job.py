@@ -12,7 +12,15 @@ from pydantic_core import to_json
 
 from schemas.domain.budget import Reserved
 from schemas.domain.clip import Clip
-from schemas.domain.object_names import DERIVED, checks_name, final_name, poster_name, variant_name
+from schemas.domain.evaluation import EvaluationCall
+from schemas.domain.object_names import (
+    DERIVED,
+    checks_name,
+    evaluation_name,
+    final_name,
+    poster_name,
+    variant_name,
+)
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged, Failure, NewerRecord
 from schemas.versioning import Stored
@@ -103,6 +111,9 @@ class Job(Stored):
     """Until then an identical call without a key gets this job, since its first caller got no answer."""
     client_call: ClientCall | None = None
     """Set if the call that made the job had no key, and its client tells which attempt it is."""
+    evaluations: tuple[EvaluationCall, ...] = ()
+    """The calls of an evaluation service, if the request or a setting asked for one. They are no part of the cost of
+    the video."""
     batch: BatchPart | None = None
     """Set if the job was ordered with others in one batch."""
     traceparent: str | None = None
@@ -199,6 +210,11 @@ class Job(Stored):
     def checks_name(self) -> str:
         """The name of the file with the checks of the finished video, unless the record holds them."""
         return checks_name(self.created_at, self.job_id)
+
+    @property
+    def evaluation_name(self) -> str:
+        """The name of the file with the score of the finished video against its prompt."""
+        return evaluation_name(self.created_at, self.job_id)
 
     @property
     def variant_names(self) -> tuple[str, ...]:

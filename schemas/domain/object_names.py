@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 FINALS = "generated-videos/"
 POSTERS = "posters/"
 CHECKS = "checks/"
+EVALUATIONS = "evaluations/"
+RUBRICS = "rubrics/"
+"""The questions about a prompt, by its digest."""
 REFERENCES = "references/"
 DERIVED = {"spritesheet": "jpg", "preview": "mp4", "captions": "vtt"}
 """What can be made of a finished video, with its extension. It is stored beside the poster, and as public."""
@@ -55,6 +58,11 @@ def film_prefix(folder: str, film_id: str) -> str:
 def is_file_of_film(name: str, folder: str, film_id: str) -> bool:
     """Return True for a file of this film, and not for one of a film whose longer id begins with this id."""
     return bool(_OF_FILM.fullmatch(name.removeprefix(film_prefix(folder, film_id))))
+
+
+def evaluation_name(created_at: datetime, job_id: str) -> str:
+    """Return the name of the file with the score of the finished video against its prompt."""
+    return f"{EVALUATIONS}{_stem(created_at, job_id)}.json"
 
 
 def work_prefix(job_id: str, clip: int, attempt: int) -> str:

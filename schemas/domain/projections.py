@@ -7,12 +7,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.domain.clip import Clip
+from schemas.domain.evaluation import EvaluationCall
 from schemas.domain.fallback import Fallback, fallback_of
 from schemas.domain.job import Job, Transition
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import DELIVERED_AS_IT_CAME, Category, Charged, Failure
 from schemas.wire.checks import Checks
 from schemas.wire.completion import Completion, Outcome, Timings
+from schemas.wire.evaluation import Evaluation
 from schemas.wire.types import Moment, Usd
 
 
@@ -23,7 +25,7 @@ def completion_of(job: Job, *, video_url: str | None) -> Completion:
         job_id=job.job_id,
         life=job.life,
         state=Outcome(job.state),
-        request=job.request.model_copy(update={"webhook": None}),  # its address may hold a token
+        request=job.request.model_copy(update={"webhook": None, "evaluate": False}),  # an address may hold a token
         gcs_path=result.gcs_path if result else None,
         video_url=video_url,
         poster_path=result.poster_path if result else None,
@@ -156,6 +158,12 @@ class JobView(BaseModel):
     checks: Checks | None = Field(
         default=None, description="What a look at the video found. Lists and events leave it out by default."
     )
+    evaluation: Evaluation | None = Field(
+        default=None, description="The score of the video against its prompt. Lists and events leave it out."
+    )
+    evaluations: tuple[EvaluationCall, ...] = Field(
+        default=(), description="The calls of the evaluation service: lines of the ledger, beside the clips."
+    )
     error: Failure | None = None
     notice: str | None = Field(default=None, description="What keeps the job from going on, if that is no state of it.")
     caller: str | None = Field(default=None, description="Whose job it is; null for one that was made without a key.")
@@ -212,6 +220,7 @@ def view_of(
         height=result.height if result else None,
         defect=defect_of(job),
         checks=result.checks if result and not job.erased_at else None,
+        evaluations=tuple(call.model_copy(update={"rubrics": None}) for call in job.evaluations),
         error=job.failure,
         notice=notice,
         caller=job.caller,

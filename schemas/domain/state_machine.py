@@ -316,6 +316,23 @@ def _on_unsent(event: ev.Unsent, job: Job) -> Job:
     return job if job.ended or is_due else job.model_copy(update={"next_check_at": event.at})
 
 
+@apply.register
+def _on_evaluation_called(event: ev.EvaluationCalled, job: Job) -> Job:
+    _require(job.state is JobState.SUCCEEDED and not job.erased_at, event, job)
+    return job.model_copy(update={"evaluations": (*job.evaluations, event.call)})
+
+
+@apply.register
+def _on_evaluation_call_ended(event: ev.EvaluationCallEnded, job: Job) -> Job:
+    _require(0 <= event.number < len(job.evaluations), event, job)
+    calls = list(job.evaluations)
+    call = calls[event.number]
+    if call.outcome is not None:
+        return job
+    calls[event.number] = call.model_copy(update={"ended_at": event.at, "outcome": event.outcome})
+    return job.model_copy(update={"evaluations": tuple(calls)})
+
+
 def _require(possible: bool, event: ev.Event, job: Job) -> None:
     if not possible:
         raise ImpossibleStep(f"{type(event).__name__} does not fit job {job.job_id} in state {job.state}")

@@ -26,6 +26,7 @@ from schemas.ports.bus import (
 from schemas.ports.clock import Clock
 from schemas.ports.deliveries import Deliveries, DeliveryPage, DeliveryQuery, Poster
 from schemas.ports.editor import Editor, Probe
+from schemas.ports.evaluation import EVALUATIONS, EVALUATORS, NotScored, Score, VideoScorer
 from schemas.ports.file_deriver import FileDeriver, NotDerived
 from schemas.ports.films import (
     FILM_COMPLETIONS,
@@ -78,6 +79,8 @@ __all__ = [
     "CREATED_TOGETHER_BYTES",
     "DEAD_REQUESTS",
     "DEAD_WORKERS",
+    "EVALUATIONS",
+    "EVALUATORS",
     "FILM_COMPLETIONS",
     "FILM_REQUESTS",
     "FILM_WORKERS",
@@ -119,6 +122,7 @@ __all__ = [
     "Missing",
     "NotDerived",
     "NotMeasured",
+    "NotScored",
     "NotSigned",
     "ParkedJob",
     "ParkedJobs",
@@ -126,6 +130,7 @@ __all__ = [
     "Probe",
     "ProgressReports",
     "Provenance",
+    "Score",
     "Segment",
     "Shot",
     "SourcePart",
@@ -134,6 +139,7 @@ __all__ = [
     "Subscription",
     "VideoChecker",
     "VideoModel",
+    "VideoScorer",
     "VideoStore",
     "WorkerBeat",
     "topic_of",

@@ -107,6 +107,8 @@ class Eraser:
             job.final_name,
             job.poster_name,
             job.checks_name,
+            job.evaluation_name,
+            *(call.rubrics for call in job.evaluations if call.rubrics),
             *job.variant_names,
         ):
             await self.videos.delete(name)

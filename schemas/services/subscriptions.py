@@ -5,14 +5,31 @@ A process reads and complains. Only `reelbus setup`, or the tool of the operator
 
 import logging
 
-from schemas.ports import BATCH_WORKERS, DEAD_WORKERS, FILM_WORKERS, WEBHOOKS, WORKERS, Bus
+from schemas.ports import (
+    BATCH_REQUESTS,
+    BATCH_WORKERS,
+    COMPLETIONS,
+    DEAD_REQUESTS,
+    DEAD_WORKERS,
+    EVALUATIONS,
+    EVALUATORS,
+    FILM_COMPLETIONS,
+    FILM_REQUESTS,
+    FILM_WORKERS,
+    REQUESTS,
+    WEBHOOKS,
+    WORKERS,
+    Bus,
+)
 
 logger = logging.getLogger(__name__)
 
+TOPICS = (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_REQUESTS, FILM_COMPLETIONS, EVALUATIONS)
+"""All topics. `reelbus setup` makes them."""
 NEEDED = (WORKERS, BATCH_WORKERS, DEAD_WORKERS)
 """A message that is published before its subscription exists is lost, and the first worker may start later."""
-SHARED = (*NEEDED, WEBHOOKS, FILM_WORKERS)
-"""What `reelbus setup` makes. Without the last two all works but webhooks and films: they may be added later."""
+SHARED = (*NEEDED, WEBHOOKS, FILM_WORKERS, EVALUATORS)
+"""What `reelbus setup` makes. Without the last three all works but webhooks, films and scores: they may come later."""
 
 
 async def check_subscriptions(bus: Bus) -> None:

@@ -62,6 +62,7 @@ BY_REELBUS = frozenset(
         "labels",
         "priority",
         "webhook",
+        "evaluate",
     ]
 )
 """The fields that reelbus itself carries out. Every other field is for the model: a model uses it or refuses it."""
@@ -180,6 +181,12 @@ class VideoRequest(Asked):
         default=None,
         description="Where the end of the job is posted. No completion repeats it.",
         exclude_if=lambda webhook: webhook is None,
+    )
+
+    evaluate: StrictBool = Field(
+        default=False,
+        description="Score the finished video against its prompt, which costs model calls. No completion repeats it.",
+        exclude_if=lambda evaluate: not evaluate,
     )
 
     @model_validator(mode="before")

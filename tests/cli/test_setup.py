@@ -39,12 +39,14 @@ def test_it_says_what_it_changed_and_changes_nothing_twice(shell: Shell, project
         ("topic", "video-requests-dead"): "created",
         ("topic", "film-requests"): "created",
         ("topic", "film-completions"): "created",
+        ("topic", "video-evaluations"): "created",
         ("subscription", "video-requests-dead-shelf"): "created",
         ("subscription", "video-workers"): "created",
         ("subscription", "video-batch-workers"): "created",
         ("subscription", "video-dead-workers"): "created",
         ("subscription", "video-webhooks"): "created",
         ("subscription", "film-workers"): "created",
+        ("subscription", "video-evaluators"): "created",
         ("database", "(default)"): "answers",
     }
     assert {change["done"] for change in second["changes"]} == {"kept", "ignored", "answers"}

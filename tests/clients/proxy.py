@@ -6,8 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
-from tests.e2e.processes import House, Part
-
 
 class Proxy:
     """Listens on a port of its own; each connection has a thread."""
@@ -86,16 +84,3 @@ class Proxy:
             while part := facade.recv(65536):
                 client.sendall(part)
             client.shutdown(socket.SHUT_RDWR)
-
-
-def kill_once_stored(house: House, facade: Part, proxy: Proxy, other: str) -> Callable[[], None]:
-    """What kills the facade as soon as a job is stored. The proxy points at the other one then."""
-
-    def kill() -> None:
-        while not house.job_ids():
-            pass
-        # Before the kill: it breaks the client's connection, and the next one must not lead to a dead facade.
-        proxy.point_at(other)
-        facade.kill()
-
-    return kill

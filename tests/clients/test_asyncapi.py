@@ -29,6 +29,7 @@ def test_the_official_parser_finds_nothing_wrong(house: House) -> None:
         ("video-requests", ["receive"]),
         ("video-requests-batch", ["receive"]),
         ("video-completions", ["send"]),
+        ("video-evaluations", ["send"]),
         ("film-requests", ["receive"]),
         ("film-completions", ["send"]),
         (None, ["send"]),

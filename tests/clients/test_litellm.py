@@ -9,7 +9,7 @@ import av
 import pytest
 
 from tests.clients.proxy import Proxy
-from tests.clients.test_openai import HERE, PYTHON, ROOT, run
+from tests.clients.test_openai import HERE, PYTHON, ROOT, jobs_in, run
 from tests.e2e.processes import House
 from tests.images import png
 
@@ -32,7 +32,7 @@ def test_every_call_of_litellm_and_an_answer_that_its_router_lost(house: House, 
     assert proxy.lost == 1
     asked = [found["by_router"], *found["ids"]]
     assert len(set(asked)) == len(house.finals()) == 3, "an identical call is a new job once the former was asked for"
-    assert sorted(house.job_ids()) == sorted(asked)
+    assert sorted(jobs_in(house)) == sorted(asked)
     assert found["listed"] == asked[::-1]
     video = found["video"]
     assert (video["status"], video["progress"], video["size"], video["seconds"]) == ("completed", 100, "1280x720", "4")
@@ -57,5 +57,5 @@ def test_the_program_in_openai_md_names_its_job(house: House, tmp_path: Path) ->
             check=False,
         )
     assert done.returncode == 0, done.stderr
-    assert house.job_ids() == ["order-17-a"]
+    assert jobs_in(house) == ["order-17-a"]
     assert frames_in(tmp_path / "lighthouse.mp4") > 0

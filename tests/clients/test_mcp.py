@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -19,8 +20,8 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types import CallToolResult, ResourceLink
 
-from tests.clients.proxy import Proxy, kill_once_stored
-from tests.e2e.processes import House
+from tests.clients.proxy import Proxy
+from tests.e2e.processes import House, Part
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/mcp.md").read_text()
@@ -29,6 +30,13 @@ ENDED = ("succeeded", "failed", "cancelled", "expired")
 pytestmark = pytest.mark.timeout(280)  # a job that was written and not published is published after two minutes
 MODES = pytest.mark.parametrize("mode", ["auto", "legacy"])
 """The protocol of 2026-07-28, and the one with a handshake that came before."""
+
+
+def jobs_in(house: House) -> list[str]:
+    with sqlite3.connect(f"file:{next(house.folder.glob('*.db'))}?mode=ro", uri=True) as database:
+        found = [str(row[0]) for row in database.execute("SELECT job_id FROM jobs")]
+    database.close()
+    return found
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> CallToolResult:
@@ -81,7 +89,7 @@ async def test_an_agent_on_this_machine(house: House, mode: str) -> None:
         assert (file.scheme, is_video(Path(file.path))) == ("file", True)
         again = await call(client, "create", **ARGUMENTS)
         assert (again.structured_content["video_id"], again.structured_content["state"]) == (video_id, "succeeded")
-    assert house.job_ids() == [video_id]
+    assert jobs_in(house) == [video_id]
     assert len(house.finals()) == 1
 
 
@@ -116,7 +124,7 @@ def order_and_kill(house: House) -> str:
     """The id of the job that a server stored. It was killed, and nothing read its answer."""
     process = server_of(house)
     tell(process, "tools/call", {"name": "create", "arguments": ARGUMENTS})
-    while not (found := house.job_ids()):
+    while not (found := jobs_in(house)):
         pass
     process.kill()
     process.communicate()
@@ -128,7 +136,7 @@ async def test_a_server_that_is_killed_before_its_answer(house: House) -> None:
     async with started(house) as client:
         assert (await call(client, "create", **ARGUMENTS)).structured_content["video_id"] == made
         await call(client, "cancel", video_id=made)
-    assert house.job_ids() == [made]
+    assert jobs_in(house) == [made]
 
 
 @MODES
@@ -144,7 +152,7 @@ async def test_an_answer_that_is_lost_makes_no_second_video(house: House, proxy:
         async with httpx.AsyncClient(trust_env=False) as plain:
             assert b"ftyp" in (await plain.get(address)).content[:16]
     assert proxy.lost == 1
-    assert house.job_ids() == [video_id]
+    assert jobs_in(house) == [video_id]
     assert len(house.finals()) == 1
 
 
@@ -153,14 +161,24 @@ async def test_a_facade_that_is_killed_between_write_and_answer(house: House, pr
         proxy.point_at(url)
         proxy.only = b"tools/call"
         address = proxy.url.replace("/v1", "/mcp")
-        kill = kill_once_stored(house, first, proxy, other)
+        kill = kill_once_stored(house, first, lambda: proxy.point_at(other))
         await lose_answer(address, "auto", lambda: setattr(proxy, "before_answer", kill))
         async with Client(address) as client:
             video_id = (await call(client, "create", **ARGUMENTS)).structured_content["video_id"]
             await finish(client, video_id)
     assert proxy.lost == 1
-    assert house.job_ids() == [video_id]
+    assert jobs_in(house) == [video_id]
     assert len(house.finals()) == 1
+
+
+def kill_once_stored(house: House, facade: Part, then: Callable[[], None]) -> Callable[[], None]:
+    def kill() -> None:
+        while not jobs_in(house):
+            pass
+        then()  # before the kill: it breaks the client's connection, and the next one must not lead to a dead facade
+        facade.kill()
+
+    return kill
 
 
 @pytest.mark.parametrize("arguments", [(), ("--worker",)])
@@ -198,7 +216,7 @@ def test_the_sdk_for_node(house: House, by: str) -> None:
     assert (found["price"], found["state"], found["again"]) == (0, "succeeded", found["id"])
     assert (found["link"]["type"], found["link"]["mimeType"]) == ("resource_link", "video/mp4")
     assert found["refused"] == [True, "Invalid request: duration_seconds must be at most 30"]
-    assert house.job_ids() == [found["id"]]
+    assert jobs_in(house) == [found["id"]]
     assert len(house.finals()) == 1
 
 

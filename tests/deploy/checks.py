@@ -19,15 +19,10 @@ from publisher.facade.operations import OPERATIONS
 from publisher.settings import PublisherSettings
 from schemas.domain.object_names import FINALS, POSTERS, WORK
 from schemas.ports import (
-    BATCH_REQUESTS,
-    COMPLETIONS,
     DEAD_REQUESTS,
-    FILM_COMPLETIONS,
-    FILM_REQUESTS,
-    REQUESTS,
     Subscription,
 )
-from schemas.services.subscriptions import SHARED
+from schemas.services.subscriptions import SHARED, TOPICS
 from subscriber.settings import WorkerSettings
 from tests.deploy.roles import PUBSUB, ROLES, ROLES_OF_OPTIONS, VERTEX
 from tests.deploy.running import Resource, State
@@ -47,8 +42,7 @@ def agree(what: str, found: object, wanted: object) -> None:
 def check_topics(state: State) -> None:
     """The topics are those that the bus publishes to, and stay in their region."""
     topics = state.of("google_pubsub_topic")
-    wanted = {REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_REQUESTS, FILM_COMPLETIONS}
-    agree("the topics", {it["name"] for it in topics}, wanted)
+    agree("the topics", {it["name"] for it in topics}, {*TOPICS})
     for it in topics:
         agree(f"{it['name']} in", it["message_storage_policy"][0]["allowed_persistence_regions"], ["us-central1"])
 

@@ -7,6 +7,8 @@ from schemas.ports import (
     COMPLETIONS,
     DEAD_REQUESTS,
     DEAD_WORKERS,
+    EVALUATIONS,
+    EVALUATORS,
     FILM_COMPLETIONS,
     FILM_REQUESTS,
     FILM_WORKERS,
@@ -14,6 +16,7 @@ from schemas.ports import (
     WEBHOOKS,
     WORKERS,
 )
+from schemas.services.subscriptions import TOPICS
 
 SHELF = "video-requests-dead-shelf"
 VERTEX, PUBSUB = "agent@aiplatform.googleapis.com", "agent@pubsub.googleapis.com"
@@ -25,6 +28,7 @@ LEASED = (
     DEAD_WORKERS.name,
     WEBHOOKS.name,
     FILM_WORKERS.name,
+    EVALUATORS.name,
     SHELF,
 )
 
@@ -34,7 +38,7 @@ ROLES = frozenset(
         *(("facade", "pubsub.publisher", topic) for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, FILM_REQUESTS)),
         *(
             ("worker", "pubsub.publisher", topic)
-            for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_COMPLETIONS)
+            for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_COMPLETIONS, EVALUATIONS)
         ),
         *(("worker", "pubsub.subscriber", name) for name in LEASED),
         ("facade", "pubsub.subscriber", SHELF),
@@ -70,10 +74,7 @@ ROLES_OF_OPTIONS = frozenset(
         *((who, "storage.objectViewer", OTHER_BUCKET) for who in ("facade", "worker", VERTEX)),
         (PUBSUB, "bigquery.dataEditor", "completions"),
         (PUBSUB, "bigquery.metadataViewer", "completions"),
-        *(
-            (OPERATOR, "pubsub.publisher", topic)
-            for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_REQUESTS, FILM_COMPLETIONS)
-        ),
+        *((OPERATOR, "pubsub.publisher", topic) for topic in TOPICS),
         *((OPERATOR, "pubsub.viewer", name) for name in LEASED),
         (OPERATOR, "pubsub.subscriber", SHELF),
         (OPERATOR, "datastore.user", "the database"),

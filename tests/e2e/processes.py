@@ -4,9 +4,8 @@ import asyncio
 import json
 import os
 import signal
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,11 +60,6 @@ class House:
     def finals(self) -> list[Path]:
         """The finished files."""
         return sorted((self.folder / "videos" / "generated-videos").glob("*.mp4"))
-
-    def job_ids(self) -> list[str]:
-        """The stored jobs."""
-        with closing(sqlite3.connect(f"file:{next(self.folder.glob('*.db'))}?mode=ro", uri=True)) as database:
-            return [str(job_id) for (job_id,) in database.execute("SELECT job_id FROM jobs")]
 
     def logged(self) -> list[dict[str, str]]:
         """The log lines of the workers so far."""

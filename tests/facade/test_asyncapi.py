@@ -15,7 +15,7 @@ from schemas.domain.film import FilmState
 from schemas.domain.job import Job
 from schemas.domain.projections import completion_of
 from schemas.errors import Category, Charged, Failure
-from schemas.ports import FILM_COMPLETIONS, FILM_REQUESTS
+from schemas.ports import EVALUATIONS, FILM_COMPLETIONS, FILM_REQUESTS
 from schemas.ports.bus import BATCH_REQUESTS, COMPLETIONS, REQUESTS
 from schemas.wire.completion import Outcome
 from schemas.wire.film import FilmCompletion, FilmSceneEnd, encode_film_completion, encode_film_request
@@ -49,7 +49,8 @@ def test_each_example_is_valid_and_nothing_less(name: str) -> None:
 
 def test_the_channels_are_the_topics_and_the_webhook() -> None:
     films = [FILM_REQUESTS, FILM_COMPLETIONS]
-    assert [channel.address for channel in CHANNELS] == [REQUESTS, BATCH_REQUESTS, COMPLETIONS, *films, None]
+    topics = [REQUESTS, BATCH_REQUESTS, COMPLETIONS, EVALUATIONS, *films, None]
+    assert [channel.address for channel in CHANNELS] == topics
     assert {f"reelbus.video.{outcome}.v1" for outcome in Outcome} == {
         message.kind for channel in CHANNELS if channel.address == COMPLETIONS for message in channel.messages
     }

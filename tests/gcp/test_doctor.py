@@ -106,10 +106,22 @@ def test_a_missing_topic_is_found(shell: Shell, ready: Mapping[str, str], projec
         publisher.delete_topic(topic=f"projects/{project.id}/topics/video-completions")
         publisher.stop()
     code, found = _examine(shell, ready)
-    wrong = {("topic", "video-completions"), ("subscription", "video-webhooks")}
+    lost = {("subscription", name) for name in ("video-webhooks", "video-evaluators")}
+    wrong = {("topic", "video-completions"), *lost}
     assert (code, _wrong(found)) == (1, wrong)
     assert found["topic", "video-completions"]["remedy"] == SETUP
     assert "is on topic _deleted-topic_" in found["subscription", "video-webhooks"]["words"]
+
+
+@pytest.mark.parametrize(("evaluation", "verdict"), [("", "note"), ("vertex://acme/europe-west4", "wrong")])
+def test_the_subscription_of_evaluators_is_needed_where_videos_are_evaluated(
+    shell: Shell, ready: Mapping[str, str], project: Project, evaluation: str, verdict: str
+) -> None:
+    with SubscriberClient() as subscriber:
+        subscriber.delete_subscription(subscription=f"projects/{project.id}/subscriptions/video-evaluators")
+    code, found = _examine(shell, {**ready, "REELBUS_EVALUATION": evaluation})
+    assert (code, found["subscription", "video-evaluators"]["verdict"]) == (int(verdict == "wrong"), verdict)
+    assert found["subscription", "video-evaluators"]["remedy"] == SETUP
 
 
 @pytest.mark.parametrize(("secrets", "verdict"), [("", "note"), ("whsec_" + "A" * 43 + "=", "wrong")])

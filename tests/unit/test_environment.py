@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from publisher.settings import PublisherSettings
 from schemas.errors import Invalid
 from schemas.settings import NAMES
+from subscriber.evaluation.settings import EvaluatorSettings
 from subscriber.settings import WorkerSettings
 
 BOTH = pytest.mark.parametrize("side", [PublisherSettings, WorkerSettings])
@@ -34,7 +35,9 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_setting_of_either_side_is_known_to_both() -> None:
     """A new field of one settings class belongs into `schemas.settings.NAMES`, or into `Addresses` for both sides."""
-    fields = {name.upper() for side in (PublisherSettings, WorkerSettings) for name in side.model_fields}
+    fields = {
+        name.upper() for side in (PublisherSettings, WorkerSettings, EvaluatorSettings) for name in side.model_fields
+    }
     assert fields | {"URL"} == NAMES
 
 

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from schemas.domain import events as ev
 from schemas.domain.clip import Plan
+from schemas.domain.evaluation import EvaluationCall
 from schemas.domain.job import Job
 from schemas.domain.state_machine import advance, apply
 from schemas.domain.states import ClipState, JobState
@@ -282,6 +283,18 @@ class Life(RuleBasedStateMachine):
         if self.take(ev.Erased(at=self.now)):
             assert (self.job.cost_usd, self.job.charged, self.job.billed_seconds) == spent
         self.take(ev.FilesDeleted(at=self.now))
+
+    @rule(index=st.sampled_from([-1, 0, 1]))
+    def an_evaluator_calls(self, index: int) -> None:
+        """Its calls are a ledger of their own: they change neither the job's cost nor its end."""
+        before, call = self.job, EvaluationCall(kind="evaluation", metric="m", at=self.now)
+        if self.take(ev.EvaluationCalled(at=self.now, call=call)):
+            assert self.job.state is WON
+            assert self.job.evaluations == (*before.evaluations, call)
+        ended = self.job
+        if self.take(ev.EvaluationCallEnded(at=self.now, number=index, outcome="answered")):
+            assert [call.outcome for call in self.job.evaluations][index] == "answered"
+            assert self.job.model_copy(update={"evaluations": ended.evaluations}) == ended
 
     @rule()
     def the_caller_goes_and_comes_back(self) -> None:

@@ -93,7 +93,7 @@ def _list_services(settings: Addresses, processes: Sequence[str]) -> Iterator[_S
 
     def look_at_bus(account: Account) -> Iterator[Finding]:
         webhooks = bool(settings.webhook_secrets.get_secret_value())
-        with Messages(project_in(bus), account, webhooks=webhooks) as messages:
+        with Messages(project_in(bus), account, webhooks=webhooks, evaluates=bool(settings.evaluation)) as messages:
             yield from messages.examine(processes)
 
     def look_at_jobs(account: Account) -> Iterator[Finding]:

@@ -17,15 +17,16 @@ from schemas.ports import (
     BATCH_WORKERS,
     COMPLETIONS,
     DEAD_REQUESTS,
-    DEAD_WORKERS,
+    EVALUATIONS,
+    EVALUATORS,
     FILM_COMPLETIONS,
     FILM_REQUESTS,
-    FILM_WORKERS,
     REQUESTS,
     WEBHOOKS,
     WORKERS,
 )
 from schemas.ports.findings import Finding
+from schemas.services.subscriptions import SHARED, TOPICS
 
 EMULATOR = "PUBSUB_EMULATOR_HOST"
 SETUP = "reelbus setup, or terraform apply"
@@ -36,7 +37,7 @@ _AGENT_MEMBER = f"serviceAccount:service-PROJECT_NUMBER{_AGENT}"
 _CONSUME = "pubsub.subscriptions.consume"
 _PUBLISHES = {
     "facade": (REQUESTS, BATCH_REQUESTS, COMPLETIONS, FILM_REQUESTS),
-    "worker": (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_COMPLETIONS),
+    "worker": (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_COMPLETIONS, EVALUATIONS),
 }
 """What each process publishes to. A cancel announces its completion itself; a worker publishes lost requests again."""
 
@@ -74,13 +75,17 @@ _SETTINGS = (
 class Messages:
     """The looks at one project's Pub/Sub. Close it afterwards."""
 
-    def __init__(self, project: str, account: Account, *, webhooks: bool = False) -> None:
-        """`webhooks`: the settings have the secrets that sign them, so that their subscription is needed."""
+    def __init__(self, project: str, account: Account, *, webhooks: bool = False, evaluates: bool = False) -> None:
+        """`webhooks`: the settings have the secrets that sign them, so that their subscription is needed.
+
+        `evaluates`: the settings name an evaluation service.
+        """
         credentials = None if EMULATOR in os.environ else account.credentials
         self._publisher = PublisherClient(credentials=credentials)
         self._subscriber = SubscriberClient(credentials=credentials)
         self._subscriptions = Subscriptions(self._publisher, self._subscriber, project)
-        self._project, self._account, self._webhooks = project, account, webhooks
+        self._project, self._account = project, account
+        self._webhooks, self._evaluates = webhooks, evaluates
         self._missing = set[str]()
         """The topics and subscriptions that do not exist: their roles can't be asked for."""
 
@@ -97,7 +102,7 @@ class Messages:
 
         The first call that is not answered ends it: each of the others would wait as long.
         """
-        for topic in (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_REQUESTS, FILM_COMPLETIONS):
+        for topic in TOPICS:
             yield self.examine_topic(topic)
         for wanted in self.list_wanted():
             yield from self.examine_subscription(wanted)
@@ -109,7 +114,7 @@ class Messages:
 
     def list_wanted(self) -> Iterator[types.Subscription]:
         """Build the configuration of every subscription that workers and operators use."""
-        for each in (WORKERS, BATCH_WORKERS, DEAD_WORKERS, WEBHOOKS, FILM_WORKERS):
+        for each in SHARED:
             yield self._subscriptions.configuration_of(each, each.name)
         yield self._subscriptions.dead_letter_configuration_of(DEAD_REQUESTS)
 
@@ -145,6 +150,9 @@ class Messages:
     def _explain_missing(self, name: str) -> Finding:
         if name == WEBHOOKS.name and not self._webhooks:
             words = "does not exist: jobs run, and completions from before it exists are posted to no webhook"
+            return Finding.note("subscription", name, words, SETUP)
+        if name == EVALUATORS.name and not self._evaluates:
+            words = "does not exist: jobs run, and videos from before it exists get no score"
             return Finding.note("subscription", name, words, SETUP)
         return Finding.wrong("subscription", name, "does not exist", SETUP)
 

@@ -57,10 +57,11 @@ _OWN = frozenset(
         "priority",
         "last_image",
         "reference_images",
+        "evaluate",
     }
 )
 """The fields of our own request that this one may have beside OpenAI's."""
-_JSON_IN_FORMS = frozenset({"generate_audio", "labels", "reference_images"})
+_JSON_IN_FORMS = frozenset({"generate_audio", "labels", "reference_images", "evaluate"})
 """A form has texts only: the text of these fields is JSON."""
 _SECONDS_DEFAULT = "4"
 _SIZE_DEFAULT = "720x1280"

@@ -12,10 +12,11 @@ const TRACE = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
 /** The topic of a request's lane. */
 export const topicOf = (request) => (request.priority === "batch" ? BATCH_REQUESTS : REQUESTS);
 
-/** The message of a checked request. Workers of release 0.1.0 do not know `priority`, so its default is not sent. */
+/** The message of a checked request. Workers of release 0.1.0 know neither `priority` nor `evaluate`, so defaults are not sent. */
 export const requestMessage = (request, trace) => {
   const priority = request.priority === "batch" ? "batch" : undefined;
-  return message({ ...request, priority }, "reelbus.video.requested.v1", request.job_id, request.job_id, trace);
+  const evaluate = request.evaluate || undefined;
+  return message({ ...request, priority, evaluate }, "reelbus.video.requested.v1", request.job_id, request.job_id, trace);
 };
 
 /** The message of a cancel. */

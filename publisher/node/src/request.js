@@ -44,6 +44,7 @@ const OPTIONAL = {
   labels,
   priority: oneOf("interactive", "batch"),
   webhook,
+  evaluate: flag,
 };
 const DEFAULTS = {
   quality: "fast",

@@ -141,6 +141,10 @@ export interface VideoRequest {
    * Where the end of the job is posted. No completion repeats it.
    */
   webhook?: Webhook | null;
+  /**
+   * Score the finished video against its prompt, which costs model calls. No completion repeats it.
+   */
+  evaluate?: boolean;
 }
 /**
  * One scene of a storyboard, with the callers' names. Its texts make the prompt of a request without one.

@@ -94,6 +94,14 @@ export interface JobView {
    * What a look at the video found. Lists and events leave it out by default.
    */
   checks?: Checks | null;
+  /**
+   * The score of the video against its prompt. Lists and events leave it out.
+   */
+  evaluation?: Evaluation | null;
+  /**
+   * The calls of the evaluation service: lines of the ledger, beside the clips.
+   */
+  evaluations?: EvaluationCall[];
   error?: Failure | null;
   /**
    * What keeps the job from going on, if that is no state of it.
@@ -226,4 +234,68 @@ export interface Flag {
    * What was measured, in the unit of its rule.
    */
   value?: number | null;
+}
+/**
+ * The score of one video against its prompt, or why it has none. A low score fails no job.
+ */
+export interface Evaluation {
+  /**
+   * For example gecko_text2video_v2; null without a score.
+   */
+  metric?: string | null;
+  /**
+   * The share of the prompt that the video shows, 0 to 1.
+   */
+  score?: number | null;
+  verdicts?: Verdict[];
+  /**
+   * The questions are those of the prompt, which its other takes are asked as well.
+   */
+  comparable?: boolean;
+  evaluated_at?: string | null;
+  /**
+   * Why there is no score; such a video is not bad.
+   */
+  unevaluated?: string | null;
+}
+/**
+ * The answer to one question about the video.
+ */
+export interface Verdict {
+  /**
+   * What the video should show.
+   */
+  text: string;
+  /**
+   * Whether the video shows it.
+   */
+  holds: boolean;
+  /**
+   * What the service says about it, if it says anything.
+   */
+  reason?: string | null;
+}
+/**
+ * One call. Only `schemas.domain.state_machine` adds and ends one.
+ */
+export interface EvaluationCall {
+  /**
+   * evaluation: of the video; rubrics: questions about the prompt.
+   */
+  kind: string;
+  metric: string;
+  at: string;
+  ended_at?: string | null;
+  /**
+   * answered, refused, metric_refused, no_answer; null while it is under way.
+   */
+  outcome?: string | null;
+  /**
+   * By the setting; null if it is not known.
+   */
+  price_usd?: number | null;
+  /**
+   * The file with the questions, in the video store.
+   */
+  rubrics?: string | null;
 }

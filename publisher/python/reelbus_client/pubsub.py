@@ -59,10 +59,12 @@ class Publisher:
             body = _check(VideoRequest, {**order.fields, "job_id": order.job_id})
             if not body.get("prompt") and not body.get("scene"):
                 raise invalid("prompt", "is required, or a scene to build it from")
-            # Workers of release 0.1.0 do not know `priority`, so its default is not sent.
+            # Workers of release 0.1.0 know neither `priority` nor `evaluate`, so their defaults are not sent.
             is_batch = body.get("priority") == "batch"
             if not is_batch:
                 body.pop("priority", None)
+            if not body.get("evaluate"):
+                body.pop("evaluate", None)
             order.video_id = order.job_id
             attributes = _attributes("reelbus.video.requested.v1", order.job_id, order.job_id, traceparent)
             self._publish(BATCH_REQUESTS if is_batch else REQUESTS, body, attributes, timeout_s)

@@ -108,6 +108,22 @@ class ClipView(Answer):
     cause: Failure | None = None
 
 
+class EvaluationCall(Answer):
+    """One call. Only `schemas.domain.state_machine` adds and ends one."""
+
+    kind: str
+    """evaluation: of the video; rubrics: questions about the prompt."""
+    metric: str
+    at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+    outcome: str | None = None
+    """answered, refused, metric_refused, no_answer; null while it is under way."""
+    price_usd: float | None = None
+    """By the setting; null if it is not known."""
+    rubrics: str | None = None
+    """The file with the questions, in the video store."""
+
+
 class Fallback(Answer):
     """The model that was asked for, the one that makes the video, the reason and the price."""
 
@@ -138,6 +154,17 @@ class Transition(Answer):
 
     state: JobState
     at: AwareDatetime
+
+
+class Verdict(Answer):
+    """The answer to one question about the video."""
+
+    text: str
+    """What the video should show."""
+    holds: bool
+    """Whether the video shows it."""
+    reason: str | None = None
+    """What the service says about it, if it says anything."""
 
 
 class Checks(Answer):
@@ -171,6 +198,21 @@ class Webhook(Answer):
     """An https:// address; signed by Standard Webhooks, see docs/webhooks.md."""
     events: Annotated[list[str], Field(max_length=4, min_length=1)] = ["succeeded", "failed", "cancelled", "expired"]
     """Which ends are reported; by default all."""
+
+
+class Evaluation(Answer):
+    """The score of one video against its prompt, or why it has none. A low score fails no job."""
+
+    metric: str | None = None
+    """For example gecko_text2video_v2; null without a score."""
+    score: float | None = None
+    """The share of the prompt that the video shows, 0 to 1."""
+    verdicts: Annotated[list[Verdict], Field(validate_default=True)] = []
+    comparable: bool = False
+    """The questions are those of the prompt, which its other takes are asked as well."""
+    evaluated_at: AwareDatetime | None = None
+    unevaluated: str | None = None
+    """Why there is no score; such a video is not bad."""
 
 
 class JobView(Answer):
@@ -215,6 +257,10 @@ class JobView(Answer):
     """What is wrong with a video that is delivered all the same."""
     checks: Checks | None = None
     """What a look at the video found. Lists and events leave it out by default."""
+    evaluation: Evaluation | None = None
+    """The score of the video against its prompt. Lists and events leave it out."""
+    evaluations: Annotated[list[EvaluationCall], Field(validate_default=True)] = []
+    """The calls of the evaluation service: lines of the ledger, beside the clips."""
     error: Failure | None = None
     notice: str | None = None
     """What keeps the job from going on, if that is no state of it."""
@@ -263,6 +309,8 @@ class VideoRequest(Answer):
     """The lane: batch work may wait while interactive requests wait too. Known words: interactive, batch."""
     webhook: Webhook | None = None
     """Where the end of the job is posted. No completion repeats it."""
+    evaluate: bool = False
+    """Score the finished video against its prompt, which costs model calls. No completion repeats it."""
 
 
 class Completion(Answer):

@@ -123,3 +123,5 @@ class VideoRequest(BaseModel):
     """The lane: batch work may wait while interactive requests wait too."""
     webhook: Webhook | None = None
     """Where the end of the job is posted. No completion repeats it."""
+    evaluate: bool | None = False
+    """Score the finished video against its prompt, which costs model calls. No completion repeats it."""

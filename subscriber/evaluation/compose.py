@@ -1,0 +1,59 @@
+"""The evaluator's composition root: the only module that opens `infra/gcp/evaluation`, which is heavy."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from infra.adapters import Adapters, google_installed
+from infra.clock import SystemClock
+from infra.embedded.folder import make_data_folder
+from infra.event_loop import run_service
+from infra.gcp.settings import trace_project
+from infra.logs import configure_logs
+from infra.parent import exit_with_parent
+from subscriber.evaluation.context import EvaluatorContext
+from subscriber.evaluation.settings import EvaluatorSettings
+from subscriber.scratch import open_scratch_dir
+
+__all__ = ["exit_with_parent", "open_context", "open_logs", "run_service"]
+
+
+def open_logs(settings: EvaluatorSettings) -> None:
+    """Send log lines to standard error from now on."""
+    configure_logs(settings.log_level, project=trace_project(settings.bus_url, settings.jobs_url, settings.evaluation))
+
+
+@asynccontextmanager
+async def open_context(settings: EvaluatorSettings) -> AsyncIterator[EvaluatorContext]:
+    """Open every port of an evaluator. They close in reverse order. Raises `Invalid` and `Unavailable`."""
+    address = settings.evaluation_address
+    with google_installed():
+        from infra.gcp.evaluation.scorer import open_scorer
+    await asyncio.to_thread(make_data_folder, settings.data_dir)
+    async with Adapters() as adapters:
+        with open_scratch_dir(settings.scratch_dir) as scratch:
+            videos = await adapters.videos(settings.videos_url, base_url=settings.facade_url, scratch=scratch)
+            scorer = await open_scorer(
+                address,
+                videos=videos,
+                videos_url=settings.videos_url,
+                scratch=scratch,
+                base_url=settings.evaluation_base_url,
+                call_s=settings.evaluation_timeout_s,
+            )
+            adapters.close_at_exit(scorer.aclose)
+            yield EvaluatorContext(
+                bus=await adapters.bus(settings.bus_url, ack_deadline_s=settings.ack_deadline_s),
+                jobs=await adapters.jobs(settings.jobs_url),
+                videos=videos,
+                budgets=await adapters.budgets(settings.jobs_url),
+                scorer=scorer,
+                clock=SystemClock(),
+                scratch=scratch,
+                metric=settings.evaluation_metric,
+                share_of=settings.share_of,
+                per_day=settings.evaluations_per_day,
+                call_at_most=settings.call_at_most,
+                pause_s=settings.evaluation_pause_s,
+                price_usd=settings.evaluation_price_usd,
+            )

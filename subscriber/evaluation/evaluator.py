@@ -1,0 +1,119 @@
+"""Takes the completions of videos, has those evaluated for which that was asked, and announces the score.
+
+It is no part of the worker: a completion was sent before the evaluator hears of it, and waits for nothing here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from schemas.domain.evaluation import cost_of
+from schemas.domain.job import Job
+from schemas.errors import Conflict, Unavailable
+from schemas.ports import EVALUATIONS, EVALUATORS, Delivery
+from schemas.services.backoff import Backoff, backoff_s
+from schemas.services.update import get_job
+from schemas.wire.evaluation import Evaluated, Evaluation, encode_evaluated
+from schemas.wire.message import Message, job_id_of
+from subscriber.evaluation.context import CallUnderWay, EvaluatorContext
+from subscriber.evaluation.scoring import evaluate
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 8
+DRAIN_S = 8.0
+"""How long a stopping evaluator waits for answers: what is lost then is a try."""
+_SUCCEEDED = "reelbus.video.succeeded.v1"
+_RETRY_AT_MOST_S = 300.0
+_NACK_AT_MOST_S = 600.0
+
+
+class Evaluator:
+    """The loop of one evaluator. An error in it is logged, and the loop begins again."""
+
+    def __init__(self, ctx: EvaluatorContext, *, drain_s: float = DRAIN_S) -> None:
+        self._ctx, self._drain_s = ctx, drain_s
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, stop: asyncio.Event, *, ready: Callable[[], None] = lambda: None) -> None:
+        """Work until `stop` is set. Raises `Unavailable` if the subscription can't be read at the start."""
+        await self._ctx.bus.check(EVALUATORS)
+        ready()
+        loop = asyncio.create_task(self._take_for_ever())
+        try:
+            await stop.wait()
+        finally:
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=self._drain_s)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _take_for_ever(self) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                async with self._ctx.bus.subscribe(EVALUATORS, limit=AT_ONCE) as deliveries:
+                    async for delivery in deliveries:
+                        backoff.reset()
+                        self._start(self.handle(delivery))
+            except Unavailable as error:
+                extra = {"action": "evaluator_waits", "reason": str(error)}
+                logger.warning("the evaluator can't reach the bus", extra=extra)
+            except Exception:  # a bug must not end the evaluations of all others
+                logger.exception("the loop of the evaluator broke", extra={"action": "evaluator_broke"})
+            await self._ctx.clock.sleep(backoff.next_s())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Have the video of a completion evaluated, announce the score, and acknowledge the completion."""
+        try:
+            if job := await self._find_job(delivery.message):
+                evaluation = await evaluate(self._ctx, job)
+                await self._announce(await get_job(self._ctx.jobs, job.job_id), evaluation)
+            await delivery.ack()
+        except Exception as error:  # a completion that can't be handled now must come again
+            delay_s = backoff_s(1, _RETRY_AT_MOST_S, delivery.attempt)
+            if isinstance(error, CallUnderWay):
+                delay_s = min(error.after_s, _NACK_AT_MOST_S)
+            is_expected = isinstance(error, CallUnderWay | Conflict | Unavailable)
+            extra = {"action": "evaluation_waits", "reason": str(error)}
+            logger.warning("a video could not be evaluated yet", extra=extra, exc_info=not is_expected)
+            with suppress(Unavailable):  # the lease expires, and the bus delivers it again
+                await delivery.nack(delay_s=delay_s)
+
+    async def _find_job(self, message: Message) -> Job | None:
+        """Return the job whose video is to be evaluated; None for another completion."""
+        job_id = job_id_of(message)
+        if job_id is None or message.attributes.get("ce-type") != _SUCCEEDED:
+            return None
+        job = await self._ctx.jobs.get(job_id)
+        return job if job and self._ctx.wants(job) else None
+
+    async def _announce(self, job: Job, evaluation: Evaluation) -> None:
+        """Publish the score, unless the job was erased meanwhile."""
+        if job.erased_at:
+            return
+        event = Evaluated(
+            job_id=job.job_id,
+            life=job.life,
+            project_id=job.request.project_id,
+            labels=job.request.labels,
+            model=job.clips[0].planned.model if job.clips else None,
+            gcs_path=job.result.gcs_path if job.result else None,
+            calls=len(job.evaluations),
+            cost_usd=cost_of(job.evaluations),
+            evaluation=evaluation,
+        )
+        message = encode_evaluated(event, at=self._ctx.clock.now(), caller=job.caller, traceparent=job.traceparent)
+        await self._ctx.bus.publish(EVALUATIONS, message)
+        extra = {"action": "evaluated", "job_id": job.job_id, "score": evaluation.score, "metric": evaluation.metric}
+        logger.info("evaluated a video", extra={**extra, "calls": event.calls})
