@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from schemas.errors import Category, Charged, Failure
@@ -98,7 +99,10 @@ def _encode_film(state: str) -> Message:
             revision=1,
             state=state,
             gcs_path="generated-videos/film_spring-3f9a1c04b7de.mp4",
+            video_url="https://video.example.com/videos/generated-videos/film_spring-3f9a1c04b7de.mp4",
             duration_seconds=4,
+            price_usd=Decimal("0.4"),
+            cost_usd=Decimal("0.4"),
             scenes=(FilmSceneEnd(name="opening", job_id="spring-7c1e9a40d2b3", start_s=0, end_s=4),),
         )
         return encode_film_completion(made, holds=0, at=_AT)

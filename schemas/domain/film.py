@@ -19,6 +19,7 @@ from schemas.domain.states import JobState
 from schemas.errors import Category, Charged, Failure, NewerRecord
 from schemas.versioning import Stored
 from schemas.wire.film import (
+    EndOfRevision,
     FilmCompletion,
     FilmFile,
     FilmRequest,
@@ -45,6 +46,9 @@ JOINS_AT_MOST = 3
 JOIN_TRIES_AT_MOST = 5
 """Joins that are begun, one after the other, and end with their worker: it was killed, or ran out of memory."""
 
+_ENDS_AT_MOST = 20
+"""Ends that wait for a worker. If no worker runs while a film is ordered and cancelled again and again, only the newest
+are announced."""
 _UNTRIED = {"joins": 0, "join_tries": 0, "holds": 0}
 
 
@@ -118,6 +122,8 @@ class Film(Stored):
     holds: int = 0
     announce_due: bool = False
     """True if the end is stored, and its message may not be sent."""
+    earlier_ends: tuple[EndOfRevision, ...] = ()
+    """Ends whose messages may not be sent, since the film was revised or cancelled right after them."""
     result: FilmResult | None = None
     """The newest finished file; it may be of an earlier revision."""
     failure: Failure | None = None
@@ -157,6 +163,14 @@ class Film(Stored):
         planned = {scene.replays_life for scene in self.scenes if scene.job_id == job.job_id}
         return is_free_to_replay(job) and job.life in planned
 
+    @property
+    def due_ends(self) -> tuple[EndOfRevision, ...]:
+        """The ends whose messages may not be sent, the earliest first."""
+        if not self.announce_due:
+            return self.earlier_ends
+        last = EndOfRevision(completion=film_completion(self), holds=self.holds)
+        return (*self.earlier_ends, last)[-_ENDS_AT_MOST:]
+
     def await_scenes(self, at: datetime) -> "Film":
         """Return the film whose jobs exist, or that is looked at again."""
         return self._change(at, state=FilmState.RENDERING, next_check_at=at + LOOK_EVERY, ended_at=None)
@@ -193,7 +207,7 @@ class Film(Stored):
         """Return the film at an end without a file of this revision; its message is due."""
         held = state is FilmState.HELD
         update = {"state": state, "failure": failure, "announce_due": True, "next_check_at": at, "ended_at": at}
-        return self._change(at, **update, holds=self.holds + held)
+        return self._change(at, **update, holds=self.holds + held, earlier_ends=self.due_ends)
 
     def finish(self, at: datetime, result: FilmResult) -> "Film":
         """Return the film with its file; its message is due."""
@@ -203,14 +217,18 @@ class Film(Stored):
     def note_announced(self, at: datetime) -> "Film":
         """Return the film after its end was announced. A held one is looked at, since a person may replay a scene."""
         next_check_at = at + LOOK_AT_HELD_EVERY if self.state is FilmState.HELD else None
-        return self._change(at, announce_due=False, next_check_at=next_check_at)
+        return self._change(at, announce_due=False, next_check_at=next_check_at, earlier_ends=())
+
+    def note_earlier_announced(self, at: datetime) -> "Film":
+        """Return the film after the ends before its present state were announced."""
+        return self._change(at, earlier_ends=())
 
     def revise(self, at: datetime, request: FilmRequest, scenes: Sequence[SceneJob]) -> "Film":
         """Return the film at the start of another revision. The file of the earlier one is kept."""
         present = {scene.job_id for scene in scenes}
         former = [job_id for job_id in dict.fromkeys((*self.former_job_ids, *self.job_ids)) if job_id not in present]
         update = {"request": request, "scenes": tuple(scenes), "state": FilmState.PLANNED, "next_check_at": at}
-        update["former_job_ids"] = tuple(former[-FORMER_JOBS_AT_MOST:])
+        update |= {"former_job_ids": tuple(former[-FORMER_JOBS_AT_MOST:]), "earlier_ends": self.due_ends}
         return self._change(at, **update, dropped=(), **_UNTRIED, announce_due=False, failure=None, ended_at=None)
 
     def _change(self, at: datetime, **update: object) -> "Film":
@@ -268,13 +286,16 @@ def is_free_to_replay(job: Job) -> bool:
 def film_completion(film: Film) -> FilmCompletion:
     """Build the message body of a film that has ended."""
     result = film.result if film.state is FilmState.SUCCEEDED else None
+    reused = {entry.name: entry.reused for entry in film.scenes}
+    scenes = result.scenes if result else ()
     return FilmCompletion(
         film_id=film.film_id,
         revision=film.request.revision,
         state=film.state.value,
         gcs_path=result.gcs_path if result else None,
         duration_seconds=result.duration_seconds if result else None,
-        scenes=result.scenes if result else (),
+        price_usd=sum((entry.price_usd for entry in film.scenes), Decimal(0)),
+        scenes=tuple(scene.model_copy(update={"reused": reused[scene.name]}) for scene in scenes),
         titles=result.titles if result else (),
         files=result.files if result else (),
         provenance=result.provenance if result else None,

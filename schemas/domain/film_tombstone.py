@@ -19,7 +19,7 @@ def film_erasure_blocker(film: Film) -> str | None:
     """Return why the film can't be erased now; None if it can."""
     if not film.state.ended:
         return f"film {film.film_id} has not ended ({film.state}); cancel it first, or wait"
-    if film.announce_due:
+    if film.due_ends:
         return f"the end of film {film.film_id} is not announced yet; a worker does that"
     return None
 
@@ -108,6 +108,7 @@ def _erase_result(result: FilmResult | None, names: dict[str, str]) -> FilmResul
             start_s=end.start_s,
             end_s=end.end_s,
             is_card=end.is_card,
+            reused=end.reused,
         )
         for number, end in enumerate(result.scenes, 1)
     )

@@ -229,6 +229,7 @@ class FilmSceneEnd(Stored):
     start_s: float
     end_s: float
     is_card: bool = Field(default=False, description="A card stands in its place: its job has no video.")
+    reused: bool = Field(default=False, description="The job was there before this revision.")
 
 
 class FilmTitleEnd(Stored):
@@ -254,7 +255,13 @@ class FilmCompletion(Stored):
     revision: int
     state: str
     gcs_path: str | None = Field(default=None, description="Name in the video store, under generated-videos/.")
+    video_url: str | None = None
     duration_seconds: float | None = None
+    price_usd: Usd | None = Field(default=None, description="What this revision adds.")
+    cost_usd: Usd | None = Field(
+        default=None,
+        description="What is known to have been spent on the film so far, scenes of earlier revisions included.",
+    )
     scenes: tuple[FilmSceneEnd, ...] = ()
     titles: tuple[FilmTitleEnd, ...] = ()
     files: tuple[FilmFile, ...] = ()
@@ -262,6 +269,13 @@ class FilmCompletion(Stored):
         default=None, description="kept or dropped: whether the file has a C2PA manifest as its scenes have."
     )
     error: Failure | None = None
+
+
+class EndOfRevision(Stored):
+    """An end that is not announced yet, although the film goes on."""
+
+    completion: FilmCompletion
+    holds: int
 
 
 def encode_film_request(film_id: str, revision: int, *, at: datetime) -> Message:

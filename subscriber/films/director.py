@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
 
-from schemas.domain.film import Film, FilmState, after_scenes, film_completion
+from schemas.domain.film import Film, FilmState, after_scenes
 from schemas.errors import Conflict, NewerRecord, Unavailable
-from schemas.ports import FILM_COMPLETIONS, FILM_WORKERS, Delivery
+from schemas.ports import FILM_WORKERS, Delivery
 from schemas.services.backoff import Backoff, backoff_s
 from schemas.services.film_cancel import cancel_scenes
 from schemas.services.film_erasure import FilmEraser
-from schemas.wire.film import encode_film_completion, film_id_of
+from schemas.wire.film import film_id_of
+from subscriber.films.announce import announce_end
 from subscriber.films.exports import can_write, leave_film
 from subscriber.films.join import join_film
 from subscriber.films.scenes import FilmContext, make_jobs, read_jobs
@@ -157,7 +158,7 @@ class Director:
         if film.erased_at:
             await self._sweep(film)
             return False
-        if film.announce_due:
+        if film.due_ends:
             await self._announce(film)
             return True
         is_due = film.next_check_at is not None and film.next_check_at <= now
@@ -187,15 +188,14 @@ class Director:
         return saved.announce_due
 
     async def _announce(self, film: Film) -> None:
-        """Publish the end, then note that. A cancelled film's jobs are cancelled first."""
+        """Publish the ends that are due, then note that. A cancelled film's jobs are cancelled first."""
         ctx = self._ctx
         if film.state is FilmState.CANCELLED:
             await self._cancel_scenes(film)
-        message = encode_film_completion(film_completion(film), holds=film.holds, at=ctx.clock.now())
-        await ctx.bus.publish(FILM_COMPLETIONS, message)
-        extra = {"action": "film_ended", "film_id": film.film_id, "state": film.state}
-        logger.info("a film ended", extra={**extra, "revision": film.request.revision})
-        await ctx.films.save(film.note_announced(ctx.clock.now()))
+        for end in film.due_ends:
+            await announce_end(ctx, film, end)
+        now = ctx.clock.now()
+        await ctx.films.save(film.note_announced(now) if film.announce_due else film.note_earlier_announced(now))
 
     async def _sweep(self, film: Film) -> None:
         """Delete what an erased film left behind: another process was killed, or a late file may be there."""

@@ -1,6 +1,7 @@
 """A film from its order to its file: each scene is paid once in its life, and a failed scene costs no other."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -30,7 +31,7 @@ from schemas.versioning import STORED
 from schemas.wire.film import FilmRequest
 from schemas.wire.request import VideoRequest
 from subscriber.films.scenes import make_jobs
-from tests.films.house import PRICE, House, house_in, scene, storyboard
+from tests.films.house import ENDS, PRICE, House, house_in, scene, storyboard
 from tests.films.house import plan as plan_of
 from tests.unit.media_clips import play
 
@@ -61,6 +62,39 @@ async def test_three_scenes_become_one_film(house: House) -> None:
     (end,) = await house.ends()
     assert end.attributes["ce-type"] == "reelbus.film.succeeded.v1"
     assert end.attributes["ce-id"] == "ad.1.succeeded"
+
+
+async def test_the_end_names_the_file_what_was_reused_and_what_it_cost(house: House) -> None:
+    async with house.directing(), house.rendering():
+        await house.order(storyboard(scene("one"), scene("two")))
+        await house.until_announced()
+        await house.order(storyboard(scene("one"), scene("three"), revision=2))
+        await house.until(lambda view: view.state is FilmState.SUCCEEDED and view.revision == 2)
+        film = await house.until_announced()
+    assert film.result
+    async with house.desk.bus.subscribe(ENDS, limit=2) as deliveries:
+        first, second = [json.loads((await anext(deliveries)).message.data) for _ in range(2)]
+    assert [(end["revision"], end["price_usd"], end["cost_usd"]) for end in (first, second)] == [
+        (1, 1, 1),
+        (2, 0.5, 1.5),
+    ]
+    assert [[each["reused"] for each in end["scenes"]] for end in (first, second)] == [[False, False], [True, False]]
+    assert second["gcs_path"] == film.result.gcs_path
+    assert second["video_url"] == await house.desk.videos.url_for(film.result.gcs_path)
+    assert first["video_url"] != second["video_url"]
+
+
+async def test_ends_that_no_worker_saw_are_announced_in_their_order(house: House) -> None:
+    film = await house.order(storyboard(scene("one")))
+    await cancel_film(house.desk, film)
+    await cancel_film(house.desk, await house.order(storyboard(scene("two"), revision=2)))
+    await house.order(storyboard(scene("three"), revision=3))
+    async with house.directing(), house.rendering():
+        await house.until(lambda view: view.state is FilmState.SUCCEEDED)
+        await house.until_announced()
+    ids = [end.attributes["ce-id"] for end in await house.ends()]
+    assert ids == ["ad.1.cancelled", "ad.2.cancelled", "ad.3.succeeded"]
+    assert len(house.paid) == 1
 
 
 async def test_the_same_order_again_is_the_same_film(house: House) -> None:

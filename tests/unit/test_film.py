@@ -189,6 +189,22 @@ def test_messages_name_the_film_and_have_types_of_their_own() -> None:
     assert (told.attributes["ce-type"], told.attributes["ce-id"]) == ("reelbus.film.held.v1", "ad.1.held.1")
 
 
+def test_an_end_is_announced_although_the_film_goes_on_before_a_worker_looks() -> None:
+    held = film_of(board({})).end(NOON, FilmState.HELD)
+    cancelled = held.end(NOON, FilmState.CANCELLED)
+    revised = cancelled.revise(NOON, board({}, revision=2), held.scenes)
+    assert [(end.completion.state, end.completion.revision) for end in revised.due_ends] == [
+        ("held", 1),
+        ("cancelled", 1),
+    ]
+    assert film_of_record(record_of(revised), "7").due_ends == revised.due_ends
+    assert revised.note_earlier_announced(NOON).due_ends == ()
+    assert revised.end(NOON, FilmState.FAILED).note_announced(NOON).due_ends == ()
+    for revision in range(3, 50):
+        revised = revised.end(NOON, FilmState.CANCELLED).revise(NOON, board({}, revision=revision), held.scenes)
+    assert [end.completion.revision for end in revised.due_ends] == list(range(29, 49))
+
+
 @pytest.mark.parametrize(
     ("policy", "state", "code"),
     [("fail", FilmState.FAILED, "scene_failed"), ("hold", FilmState.HELD, "scene_failed")],
