@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from infra.adapters import Adapters
 from publisher.context import PublisherContext
 from publisher.dead_letters import replay
 from publisher.jobs import cancel
 from publisher.purge import purge, purge_old
 from publisher.submit import submit
 from schemas.domain import events as ev
+from schemas.domain.film import FilmState
 from schemas.domain.job import LATE_RESULT_WINDOW, Job
 from schemas.domain.states import JobState
 from schemas.domain.tombstone import ERASED_PROMPT
@@ -32,6 +34,7 @@ from subscriber.runner import JobRunner
 from subscriber.settings import WorkerSettings
 from subscriber.submission import submit_next
 from subscriber.worker import Worker
+from tests.contract.test_films import a_film
 from tests.images import data_url, png
 from tests.worker.bench import Bench, a_request
 from tests.worker.paid_model import PRICE
@@ -253,6 +256,22 @@ async def test_a_dry_run_of_retention_counts_and_erases_nothing(bench: Bench) ->
     assert (report.erased, report.work_deleted) == (1, 1)
     assert not (await bench.job()).erased_at
     assert len(await _files(bench)) >= 3
+
+
+async def test_a_pass_of_retention_erases_films_that_are_old_enough(bench: Bench, tmp_path: Path) -> None:
+    async with Adapters() as adapters:
+        films = await adapters.films(f"sqlite://{tmp_path}/films.db")
+        old = a_film("old").end(bench.ctx.clock.now() - LONG, FilmState.FAILED)
+        for film in (old, a_film("goes-on"), a_film("new").end(bench.ctx.clock.now(), FilmState.FAILED)):
+            await films.save((await films.create(film)).note_announced(film.changed_at))
+        keeper = Retention(replace(bench.ctx, films=films), RetentionPolicy(job=LONG / 2))
+        reports = [Report(), Report(), Report()]
+        for report, dry_run in zip(reports, (True, False, False), strict=True):
+            await retain(keeper, report, dry_run=dry_run)
+        assert [report.films_erased for report in reports] == [1, 1, 0]
+        erased = await films.get("old")
+        assert erased
+        assert erased.request.scenes[0].prompt == ERASED_PROMPT
 
 
 async def test_work_files_go_earlier_and_the_video_stays(bench: Bench) -> None:
