@@ -32,7 +32,7 @@ from tests.crash.cases import COURIER, DIRECTOR, MAKER
 from tests.crash.files import watch_files
 from tests.crash.labels import Labels
 from tests.crash.points import Points
-from tests.crash.taps import BusTap, FilmTap, Tap, WriteTap, target_of
+from tests.crash.taps import BusTap, FileTap, FilmTap, Tap, WriteTap, target_of
 from tests.vertex.rig import adapter
 
 
@@ -129,7 +129,7 @@ def _watch_courier(points: Points, **ports: Any) -> CourierContext:
 def _watch_director(points: Points, **ports: Any) -> FilmContext:
     """What a director changes, in the order in which it does it. Its looks come by the clock."""
     labels = Labels()
-    taps = {"bus": BusTap, "jobs": WriteTap, "films": FilmTap, "videos": Tap, "film_editor": Tap}
+    taps = {"bus": BusTap, "jobs": WriteTap, "films": FilmTap, "videos": FileTap, "film_editor": Tap}
     tapped = {name: tap(name, ports[name], points, labels) for name, tap in taps.items()}
     return FilmContext(**{**ports, **tapped})
 

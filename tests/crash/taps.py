@@ -41,6 +41,13 @@ class WriteTap(Tap):
         return super().__getattr__(verb) if verb in ("create", "save") else getattr(self._target, verb)
 
 
+class FileTap(Tap):
+    """The video store of a director: only what it stores and fetches is a step."""
+
+    def __getattr__(self, verb: str) -> Any:
+        return super().__getattr__(verb) if verb in ("put", "fetch") else getattr(self._target, verb)
+
+
 class FilmTap(Tap):
     """The films: reads go straight through. So do saves that only set the time of the next look, after the first one:
     how many there are depends on the clock."""
