@@ -36,6 +36,8 @@ LOOK_EVERY = timedelta(seconds=2)
 installation would pay for that, also where no film is made."""
 LOOK_AT_HELD_EVERY = timedelta(seconds=60)
 """Such a film waits for a person, for days perhaps."""
+CANCEL_AGAIN = timedelta(seconds=30)
+"""After a cancel: a director that was killed in the fan-out at that moment may have made one more job."""
 JOIN_CLAIM = timedelta(seconds=30)
 """For how long the worker that joins a film has it alone, unless it renews the claim."""
 _IN_DOUBT = "scene_unresolved"
@@ -215,9 +217,16 @@ class Film(Stored):
         return self._change(at, state=FilmState.SUCCEEDED, **update)
 
     def note_announced(self, at: datetime) -> "Film":
-        """Return the film after its end was announced. A held one is looked at, since a person may replay a scene."""
-        next_check_at = at + LOOK_AT_HELD_EVERY if self.state is FilmState.HELD else None
-        return self._change(at, announce_due=False, next_check_at=next_check_at, earlier_ends=())
+        """Return the film after its end was announced.
+
+        A held one is looked at, since a person may replay a scene, and a cancelled one once more.
+        """
+        pause = {FilmState.HELD: LOOK_AT_HELD_EVERY, FilmState.CANCELLED: CANCEL_AGAIN}.get(self.state)
+        return self._change(at, announce_due=False, next_check_at=pause and at + pause, earlier_ends=())
+
+    def note_over(self, at: datetime) -> "Film":
+        """Return the cancelled film that no director looks at any more."""
+        return self._change(at, next_check_at=None)
 
     def note_earlier_announced(self, at: datetime) -> "Film":
         """Return the film after the ends before its present state were announced."""

@@ -170,6 +170,9 @@ class Director:
             return True
         if film.state in (FilmState.RENDERING, FilmState.HELD):
             return await self._look_at_scenes(film, is_due=is_due)
+        if film.state is FilmState.CANCELLED and is_due:
+            await self._cancel_scenes(film)
+            await ctx.films.save(film.note_over(now))
         if film.state is FilmState.JOINING and is_due and film.film_id not in self._joining:
             self._start(self._join(await ctx.films.save(film.claim_join(now))))
         return False

@@ -21,7 +21,8 @@ from publisher.refusals import OverBudget, OverMaxCost
 from publisher.replays import replay_paid
 from schemas.domain.clip import Plan
 from schemas.domain.events import CancelRequested
-from schemas.domain.film import Film, FilmState
+from schemas.domain.film import CANCEL_AGAIN, Film, FilmState
+from schemas.domain.job import new_job
 from schemas.domain.states import JobState
 from schemas.errors import Conflict, IdReused, Invalid
 from schemas.ports import FILM_WORKERS, Films
@@ -255,6 +256,22 @@ async def test_a_cancel_stops_what_was_not_sent_and_keeps_what_was(house: House)
             await house.order(again)
             await house.until(lambda view: view.state is FilmState.SUCCEEDED)
     assert len(house.paid) == 2
+
+
+async def test_a_job_that_a_killed_director_made_right_after_the_cancel_is_cancelled_too(house: House) -> None:
+    film = await house.order(storyboard(scene("one"), scene("two")))
+    await cancel_film(house.desk, film)
+    async with house.directing():
+        over = await house.until_announced()
+    assert over.next_check_at == over.changed_at + CANCEL_AGAIN
+    [request, _] = film.requests.values()
+    job = await house.desk.jobs.create(new_job(request, house.desk.clock.now()))
+    over = await house.ctx.films.save(over.model_copy(update={"next_check_at": over.changed_at}))
+    async with house.directing(), asyncio.timeout(40):
+        while over.next_check_at:
+            await asyncio.sleep(0.02)
+            over = await house.ctx.films.get("ad") or over
+    assert (await get_job(house.desk.jobs, job.job_id)).state is JobState.CANCELLED
 
 
 async def test_a_lost_message_only_costs_time(house: House) -> None:
