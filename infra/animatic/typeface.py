@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import ImageDraw, ImageFont, features
 
@@ -118,9 +118,17 @@ class Type:
             # A font that comes in one weight is made bolder with an outline.
             has_one_weight = str(part.font.path).endswith(".otf")
             stroke = self.size_px / 55 if self.weight > REGULAR and has_one_weight else 0
-            draw.text(
-                (x, y), part.text, font=part.font, fill=fill, anchor="ls", stroke_width=stroke, direction=part.direction
-            )
+            style: dict[str, Any] = {
+                "fill": fill,
+                "anchor": "ls",
+                "stroke_width": stroke,
+                "direction": part.direction,
+            }
+            try:
+                draw.text((x, y), part.text, font=part.font, **style)
+            except OSError:  # FreeType draws the widest Arabic ligatures (U+FDFD) in one weight alone
+                plain = _font(Path(str(part.font.path)), self.size_px, REGULAR)
+                draw.text((x, y), part.text, font=plain, **style)
             x += part.width
 
     def parts(self, text: str, *, right_to_left: bool | None = None) -> list[Part]:

@@ -25,6 +25,7 @@ from publisher.films.orders import find_film, order_film
 from publisher.films.plan import FilmPlan, plan_film
 from publisher.films.view import FilmFileView, FilmView, view_film
 from schemas.domain.film import FilmState
+from schemas.domain.film_words import one_line
 from schemas.errors import NotFound, Unavailable
 from schemas.wire.film import FilmRequest
 from schemas.wire.validation import parse_object, to_invalid
@@ -179,7 +180,7 @@ def format_plan(plan: FilmPlan) -> str:
         (each.start_s, each.end_s, each.name, f"{each.model}  ${each.price_usd:.2f}  {_WORDS[each.status]}")
         for each in plan.scenes
     ]
-    shown += [(each.start_s, each.end_s, "", f"title: {each.text}") for each in plan.titles]
+    shown += [(each.start_s, each.end_s, "", f"title: {one_line(each.text)}") for each in plan.titles]
     lines = [f"{name:<{width}}  {start:7.2f} to {end:7.2f} s  {words}" for start, end, name, words in sorted(shown)]
     lines += [f"warning: {words}" for words in plan.warnings]
     if plan.refusal:

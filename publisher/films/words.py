@@ -27,6 +27,8 @@ def find_caption_warnings(request: FilmRequest, cuts: Sequence[Cut]) -> Iterator
     scripts = list(_scripts_of(cuts))
     if request.captions and not scripts:
         yield "no scene has a script, so the film has no captions"
+    if request.captions and scripts and request.captions.embed and request.captions.burn_in:
+        yield "the captions are drawn into the picture and embedded: a player may show them twice"
     fast = [cut.name for cut, room_ms in scripts if columns_of(cut.script) * 1000 > READABLE_PER_S * room_ms]
     if fast:
         yield f"the captions of these scenes are faster than people read: {', '.join(fast)}"

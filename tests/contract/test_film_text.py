@@ -133,6 +133,15 @@ async def test_without_a_script_there_are_no_captions(editor: FilmEditor, tmp_pa
     assert not (tmp_path / "film.vtt").exists()
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["\U0010fffe", "\u202e<b>\x1b[31m\x00abc", "Z\u0351\u036b\u0343" * 30, "\ufdfd" * 120, "W" * 120, "👩‍👧" * 30],
+)
+async def test_a_card_of_any_text_is_drawn(text: str) -> None:
+    for size in (SIZE, SIZE[::-1], (64, 48)):
+        assert draw_card(text, *size).to_ndarray().shape == (size[1] * 3 // 2, size[0])
+
+
 @pytest.mark.parametrize("size", [(64, 48), (180, 320), (66, 50)])
 async def test_any_size_of_a_film_has_room_for_words(editor: FilmEditor, tmp_path: Path, size: tuple[int, int]) -> None:
     one = Film(seconds=1.0, size=size).write(tmp_path / "one.mp4")

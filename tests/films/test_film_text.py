@@ -1,8 +1,10 @@
 """The words of a film from its order to its files: titles, captions, chapters, and what is refused before that."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import pytest
@@ -10,8 +12,9 @@ from pydantic import ValidationError
 
 from publisher.access import Access
 from publisher.films.plan import plan_film
-from schemas.domain.film import FilmState
-from schemas.errors import Invalid
+from schemas.domain.film import FilmState, film_completion
+from schemas.errors import Invalid, Unavailable
+from schemas.ports import VideoStore
 from schemas.wire.film import FilmRequest
 from schemas.wire.validation import to_invalid
 from tests.films.house import PRICE, House, house_in, scene, storyboard
@@ -47,6 +50,8 @@ async def test_titles_and_captions_are_in_the_plan_the_film_and_beside_it(house:
     assert [(each.start_s, each.end_s) for each in film.result.scenes] == [(1.5, 2.5), (2.5, 3.5)]
     assert film.result.duration_seconds == 3.5
     assert len(house.paid) == 2, "a card is no job"
+    told = film_completion(film)
+    assert (told.titles, told.files) == (film.result.titles, film.result.files)
     stem = (view.gcs_path or "").removesuffix(".mp4")
     assert [(each.kind, each.gcs_path) for each in view.files] == [("vtt", f"{stem}.vtt"), ("srt", f"{stem}.srt")]
     for each in (view.gcs_path or "", *(file.gcs_path for file in view.files)):
@@ -59,6 +64,38 @@ async def test_titles_and_captions_are_in_the_plan_the_film_and_beside_it(house:
         chapters: list[Any] = list(container.chapters())
         assert [(each["metadata"]["title"], each["start"]) for each in chapters] == [("ONE", 0), ("two", 2500)]
         assert len(container.streams.subtitles) == 1
+
+
+class FailsOnce:
+    """A video store that can't be reached at one put of a film's file, and then can."""
+
+    def __init__(self, videos: VideoStore, kind: str) -> None:
+        self._videos, self._kind = videos, kind
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._videos, name)
+
+    async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
+        if "film_" in name and name.endswith(self._kind):
+            self._kind = "never"
+            raise Unavailable("the store can't be reached")
+        return await self._videos.put(name, source, content_type=content_type)
+
+
+@pytest.mark.parametrize("kind", [".vtt", ".srt", ".mp4"])
+async def test_a_join_that_stops_between_its_files_is_repeated_and_leaves_one_of_each(
+    house: House, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("schemas.domain.film.JOIN_CLAIM", timedelta(seconds=0.5))
+    house.ctx = replace(house.ctx, videos=cast("VideoStore", FailsOnce(house.ctx.videos, kind)))
+    async with house.directing(), house.rendering():
+        await house.order(storyboard(spoken("one"), titles=TITLES, captions=CAPTIONS))
+        film = await house.until_announced()
+    assert film.result
+    found = [file.name for file in await house.desk.videos.list("generated-videos/film_ad-")]
+    assert sorted(found) == sorted([film.result.gcs_path, *(file.gcs_path for file in film.result.files)])
+    assert len(found) == 3
+    assert len(house.paid) == 1
 
 
 async def test_the_file_is_named_by_its_words_too(house: House) -> None:
@@ -164,6 +201,10 @@ async def test_a_plan_warns_of_captions_that_nobody_can_read(house: House) -> No
     mute = storyboard(scene("one"), captions=CAPTIONS)
     assert (await plan_film(house.desk, mute, Access())).warnings == (
         "no scene has a script, so the film has no captions",
+    )
+    twice = storyboard(spoken("one", "Hello."), captions={**CAPTIONS, "burn_in": True})
+    assert (await plan_film(house.desk, twice, Access())).warnings == (
+        "the captions are drawn into the picture and embedded: a player may show them twice",
     )
     slow = storyboard(spoken("one", "Hello."), captions=CAPTIONS)
     assert (await plan_film(house.desk, slow, Access())).warnings == ()

@@ -214,3 +214,10 @@ def test_arabic_is_drawn_in_its_order_and_joined_without_a_library() -> None:
     columns = np.flatnonzero(found.any(0))
     assert found[:, columns[0] : columns[0] + 6].any(1).sum() > 30
     assert len(np.flatnonzero(np.diff(columns) > 1)) <= 1, "two groups of joined letters"
+
+
+@pytest.mark.parametrize("weight", [typeface.REGULAR, typeface.SEMIBOLD, typeface.BOLD])
+def test_a_ligature_that_has_one_weight_alone_is_drawn_in_that_weight(weight: int) -> None:
+    image = Image.new("L", (1400, 120))
+    Type(size_px=24, weight=weight).write(ImageDraw.Draw(image), (40, 80), "\ufdfd", (255,))
+    assert np.ptp(np.flatnonzero(np.asarray(image).any(0))) > 100, "it is a whole sentence"
