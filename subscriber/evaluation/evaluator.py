@@ -7,13 +7,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.domain.evaluation import cost_of
 from schemas.domain.job import Job
+from schemas.domain.states import JobState
 from schemas.errors import Conflict, Unavailable
-from schemas.ports import EVALUATIONS, EVALUATORS, Delivery
+from schemas.ports import EVALUATIONS, EVALUATORS, Delivery, JobQuery
 from schemas.services.backoff import Backoff, backoff_s
+from schemas.services.evaluation import read_evaluation
+from schemas.services.job_pages import read_pages
 from schemas.services.update import get_job
 from schemas.wire.evaluation import Evaluated, Evaluation, encode_evaluated
 from schemas.wire.message import Message, job_id_of
@@ -26,6 +30,11 @@ AT_ONCE = 8
 DRAIN_S = 8.0
 """How long a stopping evaluator waits for answers: what is lost then is a try."""
 _SUCCEEDED = "reelbus.video.succeeded.v1"
+CAUGHT_UP = timedelta(days=1)
+JOBS_LOOKED_AT = 5000
+"""When an evaluator starts. On Firestore each is a billed read."""
+_PAGE = 100
+_LOOKS = 3
 _RETRY_AT_MOST_S = 300.0
 _NACK_AT_MOST_S = 600.0
 
@@ -41,12 +50,13 @@ class Evaluator:
         """Work until `stop` is set. Raises `Unavailable` if the subscription can't be read at the start."""
         await self._ctx.bus.check(EVALUATORS)
         ready()
-        loop = asyncio.create_task(self._take_for_ever())
+        loops = [asyncio.create_task(self._take_for_ever()), asyncio.create_task(self._catch_up(self._ctx.clock.now()))]
         try:
             await stop.wait()
         finally:
-            loop.cancel()
-            await asyncio.gather(loop, return_exceptions=True)
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=self._drain_s)
             for task in self._tasks:
@@ -77,8 +87,7 @@ class Evaluator:
         """Have the video of a completion evaluated, announce the score, and acknowledge the completion."""
         try:
             if job := await self._find_job(delivery.message):
-                evaluation = await evaluate(self._ctx, job)
-                await self._announce(await get_job(self._ctx.jobs, job.job_id), evaluation)
+                await self._evaluate(job)
             await delivery.ack()
         except Exception as error:  # a completion that can't be handled now must come again
             delay_s = backoff_s(1, _RETRY_AT_MOST_S, delivery.attempt)
@@ -90,6 +99,38 @@ class Evaluator:
             with suppress(Unavailable):  # the lease expires, and the bus delivers it again
                 await delivery.nack(delay_s=delay_s)
 
+    async def _catch_up(self, started_at: datetime) -> None:
+        """Evaluate the videos of the last day whose completions came before the subscription of evaluators existed.
+
+        A video that another evaluator has begun is looked at again after its call was answered, or lost.
+        """
+        ctx, since = self._ctx, started_at - CAUGHT_UP
+        query = JobQuery(states=frozenset({JobState.SUCCEEDED}), written_since=since, limit=_PAGE)
+        try:
+            for _ in range(_LOOKS):
+                left, has_waiting = JOBS_LOOKED_AT, False
+                async for page in read_pages(ctx.jobs, query):
+                    for job in page:
+                        has_waiting |= not await self._evaluate_missed(job, started_at)
+                    left -= len(page)
+                    if left <= 0 or not page or page[-1].created_at < since:
+                        break
+                if not has_waiting:
+                    return
+                await ctx.clock.sleep(ctx.call_at_most.total_seconds())
+        except Exception:  # the next evaluator that starts looks again
+            logger.exception("missed videos could not be evaluated", extra={"action": "evaluator_broke"})
+
+    async def _evaluate_missed(self, job: Job, started_at: datetime) -> bool:
+        """Return False if another evaluator has the video. Of later ends this evaluator hears by a message."""
+        is_missed = (job.since(job.state) or started_at) < started_at
+        if is_missed and self._ctx.wants(job) and not await read_evaluation(self._ctx.videos, job):
+            try:
+                await self._evaluate(job)
+            except (CallUnderWay, Conflict):
+                return False
+        return True
+
     async def _find_job(self, message: Message) -> Job | None:
         """Return the job whose video is to be evaluated; None for another completion."""
         job_id = job_id_of(message)
@@ -97,6 +138,10 @@ class Evaluator:
             return None
         job = await self._ctx.jobs.get(job_id)
         return job if job and self._ctx.wants(job) else None
+
+    async def _evaluate(self, job: Job) -> None:
+        evaluation = await evaluate(self._ctx, job)
+        await self._announce(await get_job(self._ctx.jobs, job.job_id), evaluation)
 
     async def _announce(self, job: Job, evaluation: Evaluation) -> None:
         """Publish the score, unless the job was erased meanwhile."""

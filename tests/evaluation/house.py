@@ -42,7 +42,9 @@ class House:
     adapters: Adapters
     scores: AsyncIterator[Delivery]
 
-    async def finish(self, job_id: str = "job-1", *, caller: str | None = None, **fields: Any) -> Job:
+    async def finish(
+        self, job_id: str = "job-1", *, caller: str | None = None, announces: bool = True, **fields: Any
+    ) -> Job:
         """Store a finished video and publish its completion, as a worker does."""
         given = {"job_id": job_id, "prompt": PROMPT, "evaluate": True, "duration_seconds": 1, **fields}
         job, at = new_job(VideoRequest.model_validate(given), self.ctx.clock.now(), caller=caller), self.ctx.clock.now()
@@ -57,7 +59,8 @@ class House:
             job = advance(job, step)
         job = await self.ctx.jobs.create(job)
         await self.ctx.videos.put(job.final_name, VIDEO, content_type="video/mp4")
-        await self.announce(job)
+        if announces:
+            await self.announce(job)
         return job
 
     async def announce(self, job: Job) -> None:

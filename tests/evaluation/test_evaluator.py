@@ -135,6 +135,21 @@ async def test_a_video_whose_request_does_not_ask_is_not_scored(house: House, se
     assert len(service.of(EVALUATE)) == 1
 
 
+async def test_a_video_that_was_finished_before_the_first_evaluator_is_scored(
+    house: House, service: EvaluationService
+) -> None:
+    await house.finish("job-1", announces=False)
+    await house.finish("job-2", announces=False, evaluate=False)
+    async with house.evaluating():
+        assert (await house.hear()).job_id == "job-1"
+        await house.finish("job-3")
+        assert (await house.hear()).job_id == "job-3"
+    async with house.evaluating():  # which finds nothing left to do
+        await house.finish("job-4")
+        assert (await house.hear()).job_id == "job-4"
+    assert len(service.of(EVALUATE)) == 3
+
+
 async def test_a_share_of_a_project_is_scored_unasked(house: House) -> None:
     shares = {"all": 1.0, "none": 0.0}
     async with house.evaluating(share_of=lambda project: shares.get(project or "", 0.0)):
@@ -310,3 +325,14 @@ async def test_the_message_says_whose_video_it_is(house: House) -> None:
     assert message.attributes["ce-type"] == "reelbus.video.evaluated.v1"
     named = {name: message.attributes[name] for name in ("caller", "video_id", "score")}
     assert named == {"caller": "a-team", "video_id": "job-1", "score": "0.50"}
+
+
+async def test_a_missed_video_whose_evaluator_was_killed_is_scored_later(
+    house: House, service: EvaluationService
+) -> None:
+    job = await house.finish(announces=False)
+    await begin_call(house.ctx, job, EVALUATION, METRIC, None)  # and the evaluator was killed
+    async with house.evaluating(call_at_most=timedelta(seconds=1)):
+        assert (await house.hear()).evaluation.score == 0.5
+    assert [each[2] for each in await lines(house)] == [NO_ANSWER, ANSWERED, ANSWERED]
+    assert len(service.of(EVALUATE)) == 1
