@@ -205,7 +205,7 @@ FILM_OPERATIONS = (
             202: Answer(
                 words="The film, which goes on.", model="FilmView", headers=("Location", "Retry-After"), links=_LINKS
             ),
-            400: error_answer("The body is invalid."),
+            400: error_answer("The body is invalid, or another scene was erased and needs a take of its own first."),
             404: error_answer("No such film or scene."),
             409: error_answer("`take` is not the next one."),
             410: _ERASED,
