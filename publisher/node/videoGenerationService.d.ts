@@ -76,15 +76,26 @@ export function generateMultipleSceneVideos(
   options?: Options & { concurrency?: number },
 ): Promise<SceneResult[]>;
 
-type OldScene = Omit<Storyboard["scenes"][number], "scene" | "referenceImage" | "reference_image"> & {
-  scene?: SceneData | null;
+interface Images {
   referenceImage?: Image;
   reference_image?: Image;
-};
+  lastImage?: Image;
+  last_image?: Image;
+  referenceImages?: Image[] | null;
+  reference_images?: Image[] | null;
+}
+
+type OldScene = Omit<Storyboard["scenes"][number], "scene" | keyof Images> & Images & { scene?: SceneData | null };
+type OldDefaults = Omit<NonNullable<Storyboard["defaults"]>, keyof Images> & Images;
 
 /** The storyboard of a film. Its scenes, images and project may be as in the functions above. */
-export type FilmData = Omit<Storyboard, "scenes" | "projectId" | "project_id"> &
-  ({ filmId: string } | { film_id: string }) & { scenes: OldScene[]; projectId?: Project; project_id?: Project };
+export type FilmData = Omit<Storyboard, "scenes" | "defaults" | "projectId" | "project_id"> &
+  ({ filmId: string } | { film_id: string }) & {
+    scenes: OldScene[];
+    defaults?: OldDefaults;
+    projectId?: Project;
+    project_id?: Project;
+  };
 
 export function generateFilm(storyboard: FilmData, options?: FilmOptions): Promise<Film>;
 

@@ -2286,6 +2286,7 @@ function shown2(address2) {
   return origin + pathname;
 }
 
+var IMAGE_KEYS = ["reference_image", "last_image", "reference_images"];
 var PROJECT_AT_MOST = 128;
 var NOT_IN_PROJECT = new RegExp(`[${SPACES}/]`, "gu");
 function knownPart(sceneData) {
@@ -2317,19 +2318,24 @@ async function referenceOf(image, signal) {
 }
 async function knownStoryboard(given, signal) {
   const { project_id, defaults, scenes, ...rest } = withApiNames(given ?? {});
-  const withImage = async (part) =>
-    part?.reference_image ? { ...part, reference_image: await referenceOf(part.reference_image, signal) } : part;
+  const withImages = async (part) => {
+    const images = Object.entries(part ?? {}).filter(([name, value]) => IMAGE_KEYS.includes(name) && value);
+    const read2 = images.map(async ([name, value]) => [name, await imagesOf(value, signal)]);
+    return part && { ...part, ...Object.fromEntries(await Promise.all(read2)) };
+  };
   const known = async (entry) => {
-    const part = await withImage(entry);
+    const part = await withImages(entry);
     return part?.scene ? { ...part, scene: knownPart(part.scene) } : part;
   };
   return {
     ...rest,
     project_id: projectOf(project_id),
-    defaults: await withImage(defaults),
+    defaults: await withImages(defaults),
     scenes: Array.isArray(scenes) ? await Promise.all(scenes.map(known)) : scenes,
   };
 }
+var imagesOf = (value, signal) =>
+  Array.isArray(value) ? Promise.all(value.map((image) => referenceOf(image, signal))) : referenceOf(value, signal);
 function inlined(bytes) {
   const kind = kindOf(bytes);
   if (kind) return `data:${kind};base64,${bytes.toString("base64")}`;

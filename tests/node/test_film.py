@@ -100,8 +100,12 @@ async def test_the_drop_in_makes_a_film_of_scenes_as_old_callers_have_them(house
         async with node(url) as js:
             made = await js.call("generateFilm", film)
             wrong = await refusal(js.ask("generateFilm", {**film, "scenes": None}))
+            last = {"name": "a", "scene": data, "lastImage": image}
+            unknown = await refusal(js.ask("generateFilm", {"filmId": "last", "scenes": [last]}))
             job = await js.call("status", made["scenes"][0]["videoId"])
     assert (made["state"], made["durationSeconds"], job["projectId"]) == ("succeeded", 1, "My%20Project")
     assert "/videos/generated-videos/film_old-" in made["videoUrl"]
     assert wrong["message"].startswith("Python API error: 400 - Invalid request: scenes")
+    assert unknown["field"] == "scenes.0.last_image"
+    assert "animatic" in unknown["message"], "it was read as an image, and this model takes none"
     assert len(films_in(house)) == 1

@@ -56,7 +56,8 @@ export async function uses(): Promise<string[]> {
   // @ts-expect-error: a key that is not known
   await http.orderFilm({ filmId: "spring", scenes: [{ name: "dawn", takes: 2 }] });
   const old = { name: "dawn", scene: { title: "A harbour", sceneNumber: 7 }, referenceImage: new Uint8Array() };
-  if ((await generateFilm({ filmId: "spring", projectId: 42, scenes: [old] })).videoUrl === null) return [];
+  const defaults = { lastImage: "https://example.com/last.png", referenceImages: [new Uint8Array()] };
+  if ((await generateFilm({ filmId: "spring", projectId: 42, defaults, scenes: [old] })).videoUrl === null) return [];
   if (states.failed || !ordered.ended) return [ordered.videos[0]?.videoUrl ?? ""];
   const page = await client.list({ projectId: "acme" });
   const ended = decodeCompletion({ data: Buffer.from("{}"), attributes: {} });

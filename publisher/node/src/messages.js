@@ -16,7 +16,13 @@ export const topicOf = (request) => (request.priority === "batch" ? BATCH_REQUES
 export const requestMessage = (request, trace) => {
   const priority = request.priority === "batch" ? "batch" : undefined;
   const evaluate = request.evaluate || undefined;
-  return message({ ...request, priority, evaluate }, "reelbus.video.requested.v1", request.job_id, request.job_id, trace);
+  return message(
+    { ...request, priority, evaluate },
+    "reelbus.video.requested.v1",
+    request.job_id,
+    request.job_id,
+    trace,
+  );
 };
 
 /** The message of a cancel. */

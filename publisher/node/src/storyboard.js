@@ -11,6 +11,7 @@ import { withApiNames } from "./names.js";
 import { SCENE_KEYS, TEXT_KEYS } from "./scene.js";
 import { lengthOf, SPACES, stripped } from "./text.js";
 
+const IMAGE_KEYS = ["reference_image", "last_image", "reference_images"];
 const PROJECT_AT_MOST = 128;
 const NOT_IN_PROJECT = new RegExp(`[${SPACES}/]`, "gu");
 
@@ -53,19 +54,25 @@ export async function referenceOf(image, signal) {
 /** The storyboard of a film, whose scenes, images and project may be as old callers give them. */
 export async function knownStoryboard(given, signal) {
   const { project_id, defaults, scenes, ...rest } = withApiNames(given ?? {});
-  const withImage = async (part) =>
-    part?.reference_image ? { ...part, reference_image: await referenceOf(part.reference_image, signal) } : part;
+  const withImages = async (part) => {
+    const images = Object.entries(part ?? {}).filter(([name, value]) => IMAGE_KEYS.includes(name) && value);
+    const read = images.map(async ([name, value]) => [name, await imagesOf(value, signal)]);
+    return part && { ...part, ...Object.fromEntries(await Promise.all(read)) };
+  };
   const known = async (entry) => {
-    const part = await withImage(entry);
+    const part = await withImages(entry);
     return part?.scene ? { ...part, scene: knownPart(part.scene) } : part;
   };
   return {
     ...rest,
     project_id: projectOf(project_id),
-    defaults: await withImage(defaults),
+    defaults: await withImages(defaults),
     scenes: Array.isArray(scenes) ? await Promise.all(scenes.map(known)) : scenes,
   };
 }
+
+const imagesOf = (value, signal) =>
+  Array.isArray(value) ? Promise.all(value.map((image) => referenceOf(image, signal))) : referenceOf(value, signal);
 
 function inlined(bytes) {
   const kind = kindOf(bytes);
