@@ -148,7 +148,7 @@ class _Age(click.ParamType[timedelta]):
 def purge(
     job_ids: tuple[str, ...], film_ids: tuple[str, ...], as_json: bool, dry_run: bool, **which: Unpack[_Which]
 ) -> None:
-    """Erase prompts, images and videos of ended jobs, and storyboards and files of ended films.
+    """Erase prompts, images and videos of ended jobs and films.
 
     A job's kind, its ending and its cost stay stored, so that a repeat of its request never pays again. Erased data
     can't be restored, and completions that were published before stay published.
