@@ -29,6 +29,7 @@ from infra.media.container import open_video, read_packets
 from infra.media.editor import translate_errors
 from infra.media.film_sound import FilmMix
 from infra.media.film_timeline import TimedScene, scenes_of
+from infra.media.last_frame import write_last_frame
 from infra.media.lettering import draw_captions, write_card
 from infra.media.look import PIXELS, Look, look_of
 from infra.media.probe import probe_of
@@ -66,6 +67,9 @@ class FileFilmEditor:
             return await asyncio.to_thread(translate_errors, join, segments, wanted)
         finally:
             wanted.stop.set()  # a worker that stops waits for its threads
+
+    async def last_frame(self, clip: Path, to: Path, *, end_ms: int) -> None:
+        await asyncio.to_thread(translate_errors, write_last_frame, clip, to, end_ms=end_ms)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

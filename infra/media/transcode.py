@@ -105,7 +105,7 @@ def to_frame(samples: Samples) -> av.AudioFrame:
 
 def first_frame(clip: Clip) -> av.VideoFrame:
     """Decode the first frame."""
-    frame, _ = next(_decode_frames(clip))
+    frame, _ = next(decode_frames(clip))
     return frame
 
 
@@ -115,7 +115,7 @@ def decode_video(clip: Clip, look: Look, ticks: range, *, at: Fraction) -> Gener
     A first frame that comes late is shown from the beginning, and the last one is held.
     """
     tick, held, shown = ticks.start, None, None
-    for frame, start in _decode_frames(clip):
+    for frame, start in decode_frames(clip):
         while held is not None and tick < ticks.stop and Fraction(2 * tick + 1, 2) / look.rate < at + start:
             shown = shown or look.dress(held, clip.picture)
             yield shown
@@ -130,7 +130,7 @@ def decode_video(clip: Clip, look: Look, ticks: range, *, at: Fraction) -> Gener
         yield shown
 
 
-def _decode_frames(clip: Clip) -> Iterator[tuple[av.VideoFrame, Fraction]]:
+def decode_frames(clip: Clip) -> Iterator[tuple[av.VideoFrame, Fraction]]:
     """Decode each frame and its time in seconds, counted from where a player begins. Interlacing is removed."""
     with open_video(clip.path) as container:
         stream = container.streams[clip.picture.index]

@@ -17,6 +17,7 @@ from publisher.films.words import check_captions, find_caption_warnings
 from publisher.refusals import OverBudget, OverMaxCost, to_failure
 from schemas.domain.clip import Plan
 from schemas.domain.film import Film, SceneJob, has_video, is_free_to_replay, scene_job_id
+from schemas.domain.film_chain import FirstFrame, check_chain, find_chain_warnings
 from schemas.domain.film_cut import Cut, cuts_of, length_s, title_ends
 from schemas.domain.film_tombstone import to_gone_film
 from schemas.domain.job import Job
@@ -63,7 +64,9 @@ class FilmPlan(BaseModel):
     titles: tuple[FilmTitleEnd, ...] = ()
     price_usd: Usd = Field(description="The sum of what is new.")
     duration_seconds: float = Field(description="The length of the film. A crossfade shows two scenes at once.")
-    expected_s: float = Field(description="How long the models usually take, if all new scenes are made at once.")
+    expected_s: float = Field(
+        description="How long the models usually take. Only scenes that continue wait for others."
+    )
     warnings: tuple[str, ...]
     refusal: Failure | None = Field(description="Why it would not be ordered now, although the storyboard is valid.")
 
@@ -147,7 +150,6 @@ async def plan_film(ctx: PublisherContext, request: FilmRequest, access: Access)
     await check_outputs(ctx, request)
     film = prepared.to_film(ctx, access.caller)
     cuts = cuts_of(film)
-    fresh = [each for each in prepared.scenes if each.price_usd or each.status in ("new", "replay")]
     return FilmPlan(
         film_id=request.film_id,
         revision=request.revision,
@@ -167,18 +169,30 @@ async def plan_film(ctx: PublisherContext, request: FilmRequest, access: Access)
         titles=title_ends(cuts),
         price_usd=prepared.price_usd,
         duration_seconds=length_s(cuts),
-        expected_s=max((sum(clip.expected_s for clip in each.plan.clips) for each in fresh), default=0.0),
+        expected_s=_time_to_make_s(prepared),
         warnings=_warnings_of(prepared, cuts),
         refusal=to_failure(await find_refusal(ctx, prepared)),
     )
 
 
+def _time_to_make_s(prepared: PreparedFilm) -> float:
+    """Return how long the scenes take that are not there yet. One that continues begins when the one before ends."""
+    longest = ends_s = 0.0
+    for each in prepared.scenes:
+        begins_s = ends_s if each.scene.continue_from_previous else 0.0
+        is_fresh = bool(each.price_usd) or each.status in ("new", "replay")
+        ends_s = begins_s + (sum(clip.expected_s for clip in each.plan.clips) if is_fresh else 0.0)
+        longest = max(longest, ends_s)
+    return longest
+
+
 def _warnings_of(prepared: PreparedFilm, cuts: Sequence[Cut]) -> tuple[str, ...]:
-    """Return each warning of the models once, one for scenes without a video, and those of captions."""
+    """Return each warning of the models once, one for scenes without a video, and those of chains and captions."""
     warnings = dict.fromkeys(words for each in prepared.scenes for words in each.plan.warnings)
     failed = [each.scene.name for each in prepared.scenes if each.status == "failed"]
     words = f"these scenes have ended without a video: {', '.join(failed)}; replay their jobs, or raise their take"
-    return (*warnings, *([words] if failed else []), *find_caption_warnings(prepared.request, cuts))
+    others = (*find_chain_warnings(prepared.request), *find_caption_warnings(prepared.request, cuts))
+    return (*warnings, *([words] if failed else []), *others)
 
 
 async def prepare_film(ctx: PublisherContext, request: FilmRequest, caller: str | None) -> PreparedFilm:
@@ -263,6 +277,7 @@ async def _stage_images(
 ) -> list[StagedImage]:
     """Return the requests of the scenes, named by what they contain. Images that several scenes share are read once."""
     images, staged = dict[tuple[tuple[str, str], ...], StagedImage](), list[StagedImage]()
+    check_chain(request)
     for index, scene in enumerate(request.scenes):
         # A shared image of megabytes is checked for each scene: the event loop must not wait for sixty of them.
         asked = await asyncio.to_thread(request.request_of, scene, _UNNAMED)
@@ -273,16 +288,25 @@ async def _stage_images(
                 await check_stored(images[given], ctx.videos)
         found = images[given]
         named = asked.rename_images(dict(zip(asked.images.values(), found.request.images.values(), strict=True)))
+        if scene.continue_from_previous:
+            before = staged[-1].request
+            frame = FirstFrame.build(before.job_id, request.scenes[index - 1], before.duration_seconds)
+            named = named.model_copy(update={"reference_image": frame.reference})
         job_id = to_stored_id(caller, scene_job_id(request.film_id, named, scene.take, caller))
         staged.append(replace(found, request=named.model_copy(update={"job_id": job_id})))
     return staged
 
 
 def _with_image_names(request: FilmRequest, staged: list[StagedImage]) -> FilmRequest:
-    """Return the storyboard whose scenes name their images. A record holds no image."""
-    pairs = zip(request.scenes, staged, strict=True)
-    scenes = tuple(scene.with_images_of(each.request) for scene, each in pairs)
-    return request.model_copy(update={"scenes": scenes, "defaults": request.defaults.with_images_of(None)})
+    """Return the storyboard whose scenes name their images. A record holds no image.
+
+    The first frame of a scene that continues follows from the scene before: it is not named.
+    """
+    scenes = []
+    for scene, each in zip(request.scenes, staged, strict=True):
+        named = scene.with_images_of(each.request)
+        scenes.append(named.model_copy(update={"reference_image": None}) if scene.continue_from_previous else named)
+    return request.model_copy(update={"scenes": tuple(scenes), "defaults": request.defaults.with_images_of(None)})
 
 
 async def find_refusal(ctx: PublisherContext, prepared: PreparedFilm) -> OverMaxCost | OverBudget | None:

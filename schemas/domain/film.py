@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 
 from pydantic import Field, ValidationError
 from pydantic_core import to_json
 
+from schemas.domain.film_chain import FirstFrame, find_broken
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
 from schemas.errors import Category, Charged, Failure, NewerRecord
@@ -153,8 +155,22 @@ class Film(Stored):
     @property
     def requests(self) -> dict[str, VideoRequest]:
         """The requests of the scenes by the ids of their jobs. Raises `Invalid`."""
-        pairs = zip(self.scenes, self.request.scenes, strict=True)
-        return {entry.job_id: self.request.request_of(scene, entry.job_id) for entry, scene in pairs}
+        frames, requests = self.first_frames, dict[str, VideoRequest]()
+        for entry, scene in zip(self.scenes, self.request.scenes, strict=True):
+            request = self.request.request_of(scene, entry.job_id)
+            if frame := frames.get(entry.job_id):
+                request = request.model_copy(update={"reference_image": frame.reference})
+            requests[entry.job_id] = request
+        return requests
+
+    @property
+    def first_frames(self) -> dict[str, FirstFrame]:
+        """The first frames of the scenes that continue from the one before, by the ids of their jobs."""
+        return {
+            entry.job_id: FirstFrame.build(before.job_id, shown, before.seconds)
+            for (before, shown), (entry, scene) in pairwise(zip(self.scenes, self.request.scenes, strict=True))
+            if scene.continue_from_previous
+        }
 
     def price_of(self, job_id: str) -> Decimal:
         """Return what this revision pays for a job: a scene that comes twice is paid for once."""
@@ -254,12 +270,17 @@ def scene_job_id(film_id: str, request: VideoRequest, take: int, caller: str | N
 
 
 def after_scenes(film: Film, jobs: Sequence[Job | None], at: datetime) -> Film:
-    """Return the film after a look at the jobs of its scenes. While one has not ended, the film waits."""
+    """Return the film after a look at the jobs of its scenes. While one has not ended, the film waits.
+
+    A scene that continues from one without a video is not made, and has none either.
+    """
     found = {job.job_id: job for job in jobs if job}
-    if any(job_id not in found or not found[job_id].ended for job_id in film.job_ids):
+    without_video = {job_id for job_id, job in found.items() if job.ended and not has_video(job)}
+    broken = find_broken(film.first_frames, found, without_video)
+    if any(not found[job_id].ended if job_id in found else job_id not in broken for job_id in film.job_ids):
         return film.await_scenes(at) if film.state is FilmState.HELD else film
-    failed = [scene for scene in film.scenes if not has_video(found[scene.job_id])]
-    in_doubt = [scene.name for scene in failed if found[scene.job_id].has_unresolved_charges]
+    failed = [scene for scene in film.scenes if scene.job_id in without_video | broken]
+    in_doubt = [each.name for each in failed if each.job_id in found and found[each.job_id].has_unresolved_charges]
     names = [scene.name for scene in failed]
     policy = film.request.on_scene_failure
     may_go_on = policy in (OnSceneFailure.SKIP, OnSceneFailure.CARD) and len(failed) < len(film.scenes)

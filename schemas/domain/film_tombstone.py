@@ -33,7 +33,8 @@ def to_gone_film(film: Film, *, caller: str | None = None) -> Gone:
 def film_tombstone_of(film: Film, at: datetime) -> Film:
     """Return the film without anything that its caller wrote. It is built anew: a key that is not named here is gone.
 
-    Names of scenes become their numbers. The names of their images stay until these are released.
+    Names of scenes become their numbers. The names of their images stay until these are released, and so does
+    what names the first frames of scenes that continue.
     """
     names = {scene.name: f"scene-{number}" for number, scene in enumerate(film.scenes, 1)}
     return Film(
@@ -80,6 +81,8 @@ def _erase_request(film: Film, names: dict[str, str]) -> FilmRequest:
             prompt=ERASED_PROMPT,
             take=scene.take,
             duration_seconds=entry.seconds,
+            continue_from_previous=scene.continue_from_previous,
+            trim=scene.trim,
         ).with_images_of(scene)
         for entry, scene in zip(film.scenes, request.scenes, strict=True)
     )

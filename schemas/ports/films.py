@@ -135,6 +135,12 @@ class FilmEditor(Protocol):
         Raises `Invalid` if a file is certainly no video, and `LocalDisk`.
         """
 
+    async def last_frame(self, clip: Path, to: Path, *, end_ms: int) -> None:
+        """Write the sharpest frame of the half second before `end_ms` as a JPEG in the size of the clip.
+
+        The same clip gives the same frame. Raises `Invalid` if the file is certainly no video, and `LocalDisk`.
+        """
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shot:

@@ -34,7 +34,7 @@ FILM_ID_PATTERN = r"^[A-Za-z0-9_-]{1,47}$"
 """A longer id of a caller with a key would not come back to it unchanged: `schemas.wire.caller_names`."""
 SCENES_AT_MOST = 60
 REQUESTED = "reelbus.film.requested.v1"
-_MEASURED_BY_SCENE = ("name", "take", "transition", "trim")
+_MEASURED_BY_SCENE = ("name", "take", "transition", "trim", "continue_from_previous")
 """The fields of a scene that decide nothing about its picture, or that its job's id has already."""
 
 
@@ -93,6 +93,10 @@ class FilmScene(_SceneFields):
     scene: Scene | None = Field(default=None, description="Prompt and duration are built from it if they are absent.")
     prompt: str | None = Field(default=None, max_length=2000)
     take: WholeNumber = Field(default=1, ge=1, le=1000, description="Another take is another video, and is paid for.")
+    continue_from_previous: StrictBool = Field(
+        default=False,
+        description="Its first frame is the sharpest of the last half second that the film shows of the scene before.",
+    )
     transition: Transition = Transition()
     trim: Trim = Trim()
 
@@ -160,13 +164,16 @@ class FilmRequest(Asked):
     def request_of(self, scene: FilmScene, job_id: str) -> VideoRequest:
         """Return the request for one scene. Raises `Invalid`, which names the scene.
 
-        It has neither the scene's place nor a limit of cost: both would make the same scene another request.
+        It has neither the scene's place nor a limit of cost: both would make the same scene another request. The first
+        frame of a scene that continues is missing: only the film knows the job of the scene before.
         """
         given = self.defaults.model_dump(exclude_none=True) | scene.model_dump(
             exclude_none=True, exclude=set(_MEASURED_BY_SCENE)
         )
         if scene.scene is not None:
             given["scene"] = scene.scene
+        if scene.continue_from_previous:
+            given.pop("reference_image", None)
         try:
             return VideoRequest.model_validate({**given, "job_id": job_id, "project_id": self.project_id})
         except ValidationError as error:

@@ -21,6 +21,7 @@ from schemas.services.film_erasure import FilmEraser
 from schemas.wire.film import film_id_of
 from subscriber.films.announce import announce_end
 from subscriber.films.exports import can_write, leave_film
+from subscriber.films.followers import NoLastFrame, make_followers
 from subscriber.films.join import join_film
 from subscriber.films.scenes import FilmContext, make_jobs, read_jobs
 
@@ -142,7 +143,8 @@ class Director:
                 return
             if has_made_jobs and film.state is FilmState.CANCELLED and not film.announce_due:
                 await self._cancel_scenes(film)  # another director ended the cancel meanwhile
-            has_made_jobs = has_made_jobs or film.state is FilmState.PLANNED
+            may_make_jobs = film.state is FilmState.RENDERING and film.first_frames
+            has_made_jobs = has_made_jobs or film.state is FilmState.PLANNED or bool(may_make_jobs)
             if film.state is FilmState.RENDERING:
                 self._looks_often_until = self._ctx.clock.now() + LOOKS_OFTEN_FOR
             try:
@@ -180,7 +182,15 @@ class Director:
     async def _look_at_scenes(self, film: Film, *, is_due: bool) -> bool:
         """Go on if all scenes have ended. A claim to join is stored before the join begins."""
         ctx, now = self._ctx, self._ctx.clock.now()
-        after = after_scenes(film, await read_jobs(ctx, film), now)
+        jobs = await read_jobs(ctx, film)
+        if film.state is FilmState.RENDERING and film.first_frames:
+            try:
+                if await make_followers(ctx, film, jobs):
+                    return True  # look at the film again: it may have been cancelled meanwhile
+            except NoLastFrame as error:
+                await ctx.films.save(film.end(now, FilmState.FAILED, error.failure))
+                return True
+        after = after_scenes(film, jobs, now)
         if after is film:
             if is_due:
                 await ctx.films.save(film.await_next_look(now))

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.domain.events import Replayed, Step
+from schemas.domain.events import Replayed, Step, Unsent
 from schemas.domain.film import Film
 from schemas.domain.job import QUEUED_AT_MOST, Job, new_job
+from schemas.domain.state_machine import advance
 from schemas.domain.states import JobState
 from schemas.errors import AlreadyExists, Conflict
 from schemas.ports import Bus, Clock, FilmEditor, FilmExporter, Films, JobStore, Provenance, VideoStore
@@ -51,12 +52,16 @@ def address_of(job: Job) -> str:
 
 
 async def make_jobs(ctx: FilmContext, film: Film) -> None:
-    """Make the jobs that do not exist, and publish their requests.
+    """Make the jobs that do not exist, and publish their requests. A scene that continues waits for the one before.
 
     Raises `Conflict` if the film was changed meanwhile, and `Unavailable`.
     """
+    followers = film.first_frames
     for job_id, request in film.requests.items():
-        job = await ctx.jobs.get(job_id) or await _create(ctx, film, request)
+        job = await ctx.jobs.get(job_id)
+        if job is None and job_id in followers:
+            continue
+        job = job or await create_job(ctx, film, request)
         if film.may_replay(job):
             await _check_newest(ctx, film)  # a film that was cancelled meanwhile must queue nothing again
             job = await update_job(ctx.jobs, job_id, lambda newest: _replay(ctx, film, newest))
@@ -65,11 +70,16 @@ async def make_jobs(ctx: FilmContext, film: Film) -> None:
             await publish_request(ctx.bus, job, ctx.clock.now())
 
 
-async def _create(ctx: FilmContext, film: Film, request: VideoRequest) -> Job:
-    """Create the job of a scene, unless the film was cancelled or changed after it was read."""
+async def create_job(ctx: FilmContext, film: Film, request: VideoRequest, *, unsent: bool = False) -> Job:
+    """Create the job of a scene, unless the film was cancelled or changed after it was read.
+
+    The record says if its request is `unsent`: its check is due then. Raises `Conflict` and `Unavailable`.
+    """
     await _check_newest(ctx, film)
+    now = ctx.clock.now()
+    asked = new_job(_limit_price(film, request), now, caller=film.caller)
     try:
-        job = await ctx.jobs.create(new_job(_limit_price(film, request), ctx.clock.now(), caller=film.caller))
+        job = await ctx.jobs.create(advance(asked, Unsent(at=now)) if unsent else asked)
     except AlreadyExists:
         found = await ctx.jobs.get(request.job_id)
         if found is None:

@@ -16,6 +16,7 @@ from tests.facade.doors import Door, door_to, settings_for
 from tests.images import data_url, png
 
 FILMS = "/api/films"
+FOLLOWS = {"continue_from_previous": True}
 IMAGE, NO_IMAGE = data_url(png()), data_url(b"no image at all")
 OPERATOR, OPERATOR_KNOWN = new_key("ops", scopes=("operate",))
 SCENES: list[dict[str, Any]] = [
@@ -110,6 +111,11 @@ async def test_what_is_too_dear_is_not_ordered(veo: Door) -> None:
         ({"scenes": [SCENES[0], {**SCENES[1], "reference_image": NO_IMAGE}]}, "scenes.1.reference_image"),
         ({"scenes": [SCENES[0], {**SCENES[1], "reference_images": [IMAGE, NO_IMAGE]}]}, "scenes.1.reference_images.1"),
         ({"scenes": [SCENES[0], {**SCENES[1], "reference_image": IMAGE, "last_image": IMAGE}]}, "scenes.1.last_image"),
+        (
+            {"scenes": [SCENES[0], {**SCENES[1], **FOLLOWS, "reference_image": IMAGE}]},
+            "scenes.1.continue_from_previous",
+        ),
+        ({"scenes": [SCENES[0], {**SCENES[1], "continue_from_previous": "yes"}]}, "scenes.1.continue_from_previous"),
         ({"defaults": {"reference_images": [IMAGE]}}, "scenes.0.reference_images"),
         ({"defaults": {"reference_images": [IMAGE] * 4}}, "defaults.reference_images"),
         ({"defaults": {"last_image": "https://example.com/a.png"}}, "defaults.last_image"),

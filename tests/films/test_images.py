@@ -9,6 +9,8 @@ from publisher.films.orders import cancel_film, find_film
 from publisher.films.plan import plan_film
 from publisher.purge import purge
 from schemas.domain.film import FilmState
+from schemas.domain.film_chain import FirstFrame
+from schemas.domain.states import JobState
 from schemas.wire.film import FilmRequest
 from tests.films.house import PRICE, House, house_in, scene, storyboard
 from tests.images import data_url, png
@@ -70,10 +72,11 @@ async def test_a_film_takes_its_images_with_it(tmp_path: Path) -> None:
         assert [each.images for each in tombstone.request.scenes] == [(), ()]
 
 
-async def test_a_keyframe_is_the_last_frame_of_a_scene_and_the_first_of_the_next(tmp_path: Path) -> None:
+async def test_keyframes_and_last_frames_are_sent_by_their_addresses(tmp_path: Path) -> None:
     scenes = [
         {"name": "one", "prompt": "A harbour at dawn", "reference_image": FIRST, "last_image": KEYFRAME},
         {"name": "two", "prompt": "A harbour at noon", "reference_image": KEYFRAME},
+        {"name": "three", "prompt": "A harbour at dusk", "continue_from_previous": True, "last_image": FIRST},
     ]
     body = {"film_id": "ad", "defaults": {"duration_seconds": 4, "model": VEO_FAST}, "scenes": scenes}
     async with wire_house(tmp_path) as house:
@@ -84,10 +87,17 @@ async def test_a_keyframe_is_the_last_frame_of_a_scene_and_the_first_of_the_next
             for _ in range(2):
                 answer = await client.post("/api/films", json=body)
                 assert answer.status_code == 202, answer.text
-                await house.ended(2)
-        assert len(await house.jobs()) == len(house.vertex.books.accepted) == 2
+                await house.ended(3)
+        jobs = {job.request.prompt: job for job in await house.jobs()}
+        assert len(jobs) == len(house.vertex.books.accepted) == 3
+        assert {job.state for job in jobs.values()} == {JobState.SUCCEEDED}
         sent = {each.body["instances"][0]["prompt"]: each.body["instances"][0] for each in house.vertex.books.accepted}
-        one, two = sent["A harbour at dawn"], sent["A harbour at noon"]
+        one, two, three = (sent[f"A harbour at {time}"] for time in ("dawn", "noon", "dusk"))
         assert {*one} == {"prompt", "image", "lastFrame"}
         assert {*two} == {"prompt", "image"}
+        assert {*three} == {"prompt", "image", "lastFrame"}
         assert one["lastFrame"] == two["image"] != one["image"]
+        assert one["image"] == three["lastFrame"]
+        frame = FirstFrame(job_id=jobs["A harbour at noon"].job_id, end_ms=4000)
+        assert three["image"]["gcsUri"].endswith(f"/{frame.name}")
+        assert three["image"]["mimeType"] == "image/jpeg"

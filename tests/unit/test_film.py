@@ -107,7 +107,7 @@ def test_what_is_refused_names_the_field_and_the_limit() -> None:
     assert refused(sceens=1) == "sceens is not a known key"
     one = {"name": "one", "prompt": "a slow pan over a desk"}
     assert refused(scenes=[one, one]) == "scenes must have unique names, and one is given twice"
-    assert refused(scenes=[{**one, "continue_from_previous": True}]).endswith("is not a known key")
+    assert refused(scenes=[{**one, "continue_from_next": True}]).endswith("is not a known key")
     assert refused(scenes=[{**one, "name": f"s{n}"} for n in range(61)]) == "scenes must have at most 60 entries"
     short = board({}, {"prompt": "x"})
     with pytest.raises(Invalid, match=r"scenes\.1\.prompt must have at least 10 characters") as raised:

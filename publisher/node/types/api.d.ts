@@ -972,7 +972,7 @@ export interface FilmPlan {
    */
   duration_seconds: number;
   /**
-   * How long the models usually take, if all new scenes are made at once.
+   * How long the models usually take. Only scenes that continue wait for others.
    */
   expected_s: number;
   warnings: string[];

@@ -101,6 +101,10 @@ export interface FilmScene {
    * Another take is another video, and is paid for.
    */
   take?: number;
+  /**
+   * Its first frame is the sharpest of the last half second that the film shows of the scene before.
+   */
+  continue_from_previous?: boolean;
   transition?: Transition;
   trim?: Trim;
 }
