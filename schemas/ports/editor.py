@@ -25,7 +25,8 @@ class Probe:
 class Editor(Protocol):
     """Cuts and joins video files on the local disk.
 
-    A paid clip must not be lost: a new adapter delivers a clip that it can't process unchanged, with `Probe.defect`.
+    A paid clip must not be lost: a new adapter delivers a clip that it can't process unchanged, with `Probe.defect`. It
+    leaves the clips where they are: their manifests are read afterwards.
     `tests/contract/test_editor.py` proves it.
     """
 
