@@ -274,6 +274,21 @@ async def test_a_job_that_a_killed_director_made_right_after_the_cancel_is_cance
     assert (await get_job(house.desk.jobs, job.job_id)).state is JobState.CANCELLED
 
 
+async def test_two_directors_make_one_job_a_scene_and_one_film(house: House) -> None:
+    async with house.directing(), house.directing(), house.rendering():
+        film = await house.order(storyboard(scene("one"), scene("two"), scene("three")))
+        await house.until_announced()
+        again = await house.order(storyboard(scene("three"), scene("four"), revision=2))
+        await house.until(lambda view: view.state is FilmState.SUCCEEDED and view.revision == 2)
+        await house.until_announced()
+    jobs = await house.jobs()
+    assert sorted(house.paid) == sorted({*film.job_ids, *again.job_ids}) == sorted(job.job_id for job in jobs)
+    assert {job.life for job in jobs} == {1}
+    assert sum((job.cost_usd for job in jobs), Decimal(0)) == 4 * PRICE
+    assert {end.attributes["ce-id"] for end in await house.ends()} == {"ad.1.succeeded", "ad.2.succeeded"}
+    assert len(await house.desk.videos.list("generated-videos/film_ad-")) == 2
+
+
 async def test_a_lost_message_only_costs_time(house: House) -> None:
     await house.order(storyboard(scene("one")))
     film = await house.ctx.films.get("ad")
