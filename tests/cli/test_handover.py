@@ -1,4 +1,4 @@
-"""`worker` and `reconcile` become the worker's own program."""
+"""`worker`, `reconcile` and `evaluator` become the subscriber's own programs."""
 
 import json
 import signal
@@ -13,6 +13,9 @@ def test_arguments_and_help_go_through(processes: Processes) -> None:
     code, out, _ = processes.run("reconcile", "--help")
     assert code == 0
     assert "--json" in out
+    code, out, _ = processes.run("evaluator", "--help")
+    assert code == 0
+    assert "Score finished videos" in out
 
 
 def test_its_exit_code_is_ours(processes: Processes) -> None:

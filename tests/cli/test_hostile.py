@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import subscriber.__main__
+import subscriber.evaluation.__main__
 from publisher.cli import reelbus
 from tests.cli.commands import PROMPT, Shell, complaint
 
@@ -60,12 +61,13 @@ NEEDED |= {"storyboard": "text.txt", "delivery_id": "1", "receiver": "https://12
 OTHER_NAMES = {
     "project_id": "project",
     "jobs_of": "caller",
+    "films_of": "caller",
     "receiver": "url",
     "start_before": "moment",
     "as_json": "--json",
     "arguments": "argument",
 }
-PASSED_ON = ("worker", "reconcile")
+PASSED_ON = ("worker", "reconcile", "evaluator")
 """Commands that are handed to the subscriber's own command line, which is walked too."""
 
 
@@ -197,16 +199,18 @@ def test_the_walk_finds_options_arguments_and_flags_of_all_commands() -> None:
     )
 
 
-WORKER_CASES = list(walk(subscriber.__main__.main, ()))
+OWN_CASES = [
+    pytest.param(main, case, id=f"{name} {case}")
+    for name, main in (("worker", subscriber.__main__.main), ("evaluator", subscriber.evaluation.__main__.main))
+    for case in walk(main, ())
+]
 
 
-@pytest.mark.parametrize("case", WORKER_CASES, ids=str)
-def test_the_worker_s_own_options(case: Case, folder: Path) -> None:
-    """A setting that can't be used ends the worker where it accepts its options."""
+@pytest.mark.parametrize(("main", "case"), OWN_CASES)
+def test_the_subscriber_s_own_options(main: click.Command, case: Case, folder: Path) -> None:
+    """A setting that can't be used ends worker and evaluator where they accept their options."""
     for value in case.values:
-        result = CliRunner().invoke(
-            subscriber.__main__.main, case.arguments(value), env={"REELBUS_LOG_LEVEL": "nonsense"}
-        )
+        result = CliRunner().invoke(main, case.arguments(value), env={"REELBUS_LOG_LEVEL": "nonsense"})
         assert isinstance(result.exception, SystemExit | None), (value[:60], result.exception)
         assert result.exit_code in {0, 2}, (value[:60], result.output)
         assert result.exit_code == 0 or any(name in result.stderr for name in [*case.names, "REELBUS_LOG_LEVEL"])
