@@ -27,6 +27,7 @@ from schemas.ports import (
     Films,
     Heartbeats,
     JobStore,
+    MusicReader,
     ParkedJobs,
     Provenance,
     Statistics,
@@ -177,6 +178,12 @@ class Adapters:
         self.close_at_exit(provenance.aclose)
         await provenance.check()
         return provenance
+
+    def music_reader(self) -> MusicReader:
+        """Open what looks at the music of films, in child processes."""
+        from infra.media.music_reader import ChildMusicReader
+
+        return ChildMusicReader()
 
     def deriver(self) -> FileDeriver:
         """Open what makes files of finished videos, in child processes."""

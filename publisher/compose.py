@@ -105,6 +105,7 @@ async def open_context(
             deliveries=await adapters.deliveries(settings.jobs_url),
             films=await adapters.films(settings.jobs_url),
             film_exports=find_exports(),
+            music=adapters.music_reader(),
             webhook_policy=settings.webhook_policy if webhook_secrets.exist else None,
             webhook_secrets=webhook_secrets.of if webhook_secrets.exist else None,
             endpoint_secrets=webhook_secrets.of_endpoint if webhook_secrets.exist else None,

@@ -19,6 +19,7 @@ from schemas.ports import (
     Deliveries,
     Films,
     JobStore,
+    MusicReader,
     Poster,
     ProgressReports,
     Statistics,
@@ -94,6 +95,8 @@ class PublisherContext:
     """The keys of this installation that sign webhooks besides the secrets."""
     poster: Poster | None = None
     """Posts a test event."""
+    music: MusicReader | None = None
+    """Looks at the music of films; None in a program that orders none with music."""
     derived_files: DerivedFiles | None = None
     """What makes files of finished videos; None in a program that shows none."""
     planner: Planner = _no_planner
@@ -190,3 +193,10 @@ async def _read_reports(ctx: PublisherContext, job: Job) -> dict[str, float]:
     operations = [clip.operation for clip in job.clips if clip.accepted_at and not clip.done_at and clip.operation]
     reports = {operation: await ctx.reports.progress_of(operation) for operation in operations}
     return {operation: progress for operation, progress in reports.items() if progress is not None}
+
+
+def films_of(ctx: PublisherContext) -> Films:
+    """Return the films. Raises `NotFound` in a deployment without them."""
+    if ctx.films is None:
+        raise NotFound("this deployment makes no films")
+    return ctx.films

@@ -13,9 +13,8 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict, Field
 
 from publisher.access import SCOPES, Access
-from publisher.context import PublisherContext, find
+from publisher.context import PublisherContext, films_of, find
 from publisher.films.orders import find_film
-from publisher.films.plan import films_of
 from schemas.domain.film import Film
 from schemas.domain.film_tombstone import film_erasure_blocker
 from schemas.domain.job import Job

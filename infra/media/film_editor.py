@@ -18,16 +18,14 @@ from typing import Any
 
 import av
 import numpy as np
-from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
 from infra.atomic_file import write_atomically
 from infra.media.captions import cues_of
 from infra.media.chapters import set_chapters
-from infra.media.clip import Clip, read_clip
-from infra.media.container import open_video, read_packets
+from infra.media.clip import read_clip
 from infra.media.editor import translate_errors
-from infra.media.film_sound import FilmMix
+from infra.media.film_sound import SAMPLE_RATE, SoundFiles, copy_track, open_sound
 from infra.media.film_timeline import TimedScene, scenes_of
 from infra.media.last_frame import write_last_frame
 from infra.media.lettering import draw_captions, write_card
@@ -35,7 +33,6 @@ from infra.media.look import PIXELS, Look, look_of
 from infra.media.probe import probe_of
 from infra.media.subtitles import encode_captions, write_subtitles
 from infra.media.transcode import (
-    SAMPLE_RATE_HZ,
     X264,
     decode_video,
     encode_frames,
@@ -62,11 +59,14 @@ class FileFilmEditor:
         sound: FilmSound = AS_LOUD_AS_RECORDED,
         captions: Captions | None = None,
     ) -> Probe:
-        wanted = Wanted(to=to, sound=sound, captions=captions)
-        try:
-            return await asyncio.to_thread(translate_errors, join, segments, wanted)
-        finally:
-            wanted.stop.set()  # a worker that stops waits for its threads
+        with TemporaryDirectory(dir=to.parent, prefix="sound-", ignore_cleanup_errors=True) as folder:
+            wanted = Wanted(to=to, sound=sound, sound_files=SoundFiles(Path(folder)), captions=captions)
+            if sound.music and segments:
+                await wanted.sound_files.decode_music(sound.music, seconds=segments[-1].ends_ms / 1000)
+            try:
+                return await asyncio.to_thread(translate_errors, join, segments, wanted)
+            finally:
+                wanted.stop.set()  # a worker that stops waits for its threads
 
     async def last_frame(self, clip: Path, to: Path, *, end_ms: int) -> None:
         await asyncio.to_thread(translate_errors, write_last_frame, clip, to, end_ms=end_ms)
@@ -78,6 +78,7 @@ class Wanted:
 
     to: Path
     sound: FilmSound
+    sound_files: SoundFiles
     captions: Captions | None
     stop: Event = field(default_factory=Event)
 
@@ -110,12 +111,13 @@ def _write(segments: Sequence[Segment], look: Look, wanted: Wanted) -> None:
     if captions and captions.burn_in:
         frames = draw_captions(frames, cues, look)
     with ExitStack() as stack:
-        heard = _mix(segments, clips, wanted.sound, stack, wanted.stop)
+        timeline = scenes_of(segments, clips, SAMPLE_RATE)
+        heard = stack.enter_context(open_sound(timeline, wanted.sound_files, wanted.sound, wanted.stop))
         part = stack.enter_context(write_atomically(wanted.to))
         container = stack.enter_context(av.open(str(part), "w", format="mp4", options=_FASTSTART))
         tracks: list[Any] = [encode_frames(frames, look, container, _X264)]
         if heard:
-            tracks.append(_copy_sound(heard, container))
+            tracks.append(copy_track(heard, container))
         if captions and captions.embed and cues:
             tracks.append(encode_captions(cues, container))
         set_chapters(container, segments, look.rate)
@@ -125,27 +127,6 @@ def _write(segments: Sequence[Segment], look: Look, wanted: Wanted) -> None:
             container.mux(packet)
     for kind in captions.sidecar if captions and cues else ():
         write_subtitles(cues, wanted.to.with_suffix(f".{kind}"))
-
-
-def _mix(
-    segments: Sequence[Segment], clips: Sequence[Clip], sound: FilmSound, stack: ExitStack, stop: Event
-) -> InputContainer | None:
-    """Return the encoded sound, open for as long as the stack; None if no scene has any."""
-    if not any(clip.sound for clip in clips):
-        return None
-    folder = stack.enter_context(TemporaryDirectory(dir=clips[0].path.parent, prefix="sound-"))
-    track = Path(folder) / "sound.mp4"
-    FilmMix(scenes_of(segments, clips, Fraction(SAMPLE_RATE_HZ)), sound, stop).write(track)
-    return stack.enter_context(open_video(track))
-
-
-def _copy_sound(source: InputContainer, to: OutputContainer) -> "Iterator[Packet[Any]]":
-    track = source.streams.audio[0]
-    output = to.add_stream_from_template(track)
-    for packet in read_packets(source, track):
-        if packet.size:
-            packet.stream = output
-            yield packet
 
 
 def _show(look: Look, scenes: Sequence[TimedScene]) -> Iterator[av.VideoFrame]:

@@ -6,17 +6,30 @@ a third of a LU, and no true peak above the limit.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import av
 import numpy as np
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
 
 from infra.media.clip import Clip
+from infra.media.container import open_video, read_packets
+from infra.media.film_music import MusicTrack
 from infra.media.film_timeline import TimedScene
 from infra.media.loudness import Loudness, limit_peaks, measure_file, measure_loudness, to_frames
+from infra.media.music_reader import write_samples
 from infra.media.transcode import SAMPLE_RATE_HZ, Samples, decode_audio, encode_blocks
-from schemas.ports import FilmSound
+from schemas.errors import Invalid, unavailable_of
+from schemas.ports import FilmMusicBed, FilmSound, NotMusic
+
+SAMPLE_RATE = Fraction(SAMPLE_RATE_HZ)
+_MUSIC_WITHIN_S = 120.0
+"""Half an hour of sound is decoded within some seconds."""
 
 SOUND_IS_SILENT_BELOW_LUFS = -60.0
 """A scene without anything louder is noise, and is not raised. A quiet voice is 20 LU above that."""
@@ -37,19 +50,70 @@ def _gain_to_target(found: Loudness, sound: FilmSound) -> float:
     return sound.loudness_lufs - found.lufs
 
 
-class FilmMix:
-    """Writes the sound of these scenes."""
+class SoundFiles:
+    """What the sound of one film needs on the disk."""
 
-    def __init__(self, scenes: Sequence[TimedScene], sound: FilmSound, stop: Event) -> None:
-        self._scenes, self._sound, self._stop = scenes, sound, stop
+    def __init__(self, folder: Path) -> None:
+        self._samples = folder / "music.pcm"
+        self.encoded = folder / "sound.mp4"
+
+    async def decode_music(self, bed: FilmMusicBed, *, seconds: float) -> None:
+        """Decode as much as a film of this length needs. Raises `Invalid`, and `LocalDisk`."""
+        try:
+            found = await write_samples(bed.file, self._samples, seconds=seconds, within_s=_MUSIC_WITHIN_S)
+        except NotMusic as error:
+            raise Invalid(f"the music {error}") from error
+        except OSError as error:
+            raise unavailable_of("the scratch folder", error) from error
+        if not found:
+            raise Invalid("nothing of the music can be decoded")
+
+    def music_of(self, bed: FilmMusicBed, length: int) -> MusicTrack:
+        """Return the music that was decoded, for a film of so many samples."""
+        return MusicTrack(samples=self._samples, bed=bed, length=length)
+
+
+@contextmanager
+def open_sound(
+    scenes: Sequence[TimedScene], files: SoundFiles, sound: FilmSound, stop: Event
+) -> Iterator[InputContainer | None]:
+    """Make the encoded sound of the film, and open it; None if it has neither sound nor music."""
+    if not sound.music and not any(scene.clip.sound for scene in scenes):
+        yield None
+        return
+    music = files.music_of(sound.music, scenes[-1].ticks.stop) if sound.music else None
+    _FilmMix(scenes, sound, music, stop).write(files.encoded)
+    with open_video(files.encoded) as container:
+        yield container
+
+
+def copy_track(source: InputContainer, to: OutputContainer) -> "Iterator[Packet[Any]]":
+    """Yield the packets of the sound for another file."""
+    track = source.streams.audio[0]
+    output = to.add_stream_from_template(track)
+    for packet in read_packets(source, track):
+        if packet.size:
+            packet.stream = output
+            yield packet
+
+
+class _FilmMix:
+    """Writes the sound of these scenes, and of the music under them."""
+
+    def __init__(self, scenes: Sequence[TimedScene], sound: FilmSound, music: MusicTrack | None, stop: Event) -> None:
+        self._scenes, self._sound, self._music, self._stop = scenes, sound, music, stop
         self._ceiling_db = sound.true_peak_dbtp - _MARGIN_DB
 
     def write(self, to: Path) -> None:
         """Write an MP4 with the sound alone. Raises `InterruptedError`."""
         factors = [10 ** (self._gain_of(scene) / 20) for scene in self._scenes]
+        music_db = self._music.gain_db(self._sound.loudness_lufs) if self._music else 0.0
         gain_db, ceiling_db = 0.0, self._ceiling_db
         for number in range(1, _PASSES_AT_MOST + 1):
-            self._encode(_play(self._scenes, factors), to, gain_db, ceiling_db)
+            blocks = _play(self._scenes, factors)
+            if self._music:
+                blocks = self._music.play_under(blocks, music_db, self._sound.loudness_lufs)
+            self._encode(blocks, to, gain_db, ceiling_db)
             found = measure_file(to)
             missing, over = _gain_to_target(found, self._sound), found.peak_dbtp - self._sound.true_peak_dbtp
             if over <= 0 and (abs(missing) <= _NEAR_ENOUGH_LU or number >= _PASSES):

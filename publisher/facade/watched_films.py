@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
-from publisher.context import PublisherContext
+from publisher.context import PublisherContext, films_of
 from publisher.facade.watched_jobs import SLOWEST
-from publisher.films.plan import films_of
 from schemas.domain.film import Film, has_video
 from schemas.domain.job import Job
 from schemas.errors import ReelbusError

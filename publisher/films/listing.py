@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field
 
 from publisher.access import Access
-from publisher.context import PublisherContext
-from publisher.films.plan import films_of
+from publisher.context import PublisherContext, films_of
 from publisher.films.view import is_stale
 from publisher.jobs import LIMIT_MAX
 from schemas.domain.film import Film, FilmState

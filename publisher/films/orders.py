@@ -9,9 +9,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 from publisher.access import Access
-from publisher.context import PublisherContext
+from publisher.context import PublisherContext, films_of
+from publisher.films.music import StagedMusic, stage_music
 from publisher.films.outputs import check_outputs
-from publisher.films.plan import PreparedFilm, films_of, find_refusal, prepare_film
+from publisher.films.plan import PreparedFilm, find_refusal, prepare_film
 from publisher.films.revisions import find_scene, request_without, retake_request
 from publisher.queue_limit import too_many_queued_of_batch
 from schemas.domain.film import Film, FilmState
@@ -34,6 +35,12 @@ async def order_film(ctx: PublisherContext, request: FilmRequest, access: Access
     Raises `Invalid`, `OverMaxCost`, `OverBudget`, `IdReused` for an older revision or another storyboard of the same
     one, `Conflict` and `Unavailable`.
     """
+    async with stage_music(ctx, request, access.caller) as music:
+        return await _order(ctx, music, access)
+
+
+async def _order(ctx: PublisherContext, music: StagedMusic, access: Access) -> Film:
+    request = music.request
     for _ in range(_ATTEMPTS):
         prepared = await _prepare(ctx, request, access.caller)
         if prepared.known and prepared.known.request.revision == request.revision:
@@ -47,6 +54,7 @@ async def order_film(ctx: PublisherContext, request: FilmRequest, access: Access
         if error := await too_many_queued_of_batch(ctx, prepared.new_requests, access.caller, field="scenes"):
             raise error
         await _store_images(ctx, prepared)
+        await music.store(ctx)
         film = (await _refresh(ctx, prepared)).to_film(ctx, access.caller)
         try:
             stored = await (films_of(ctx).save(film) if prepared.known else films_of(ctx).create(film))

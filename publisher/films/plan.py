@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from publisher.access import Access
 from publisher.caps import read_caps
-from publisher.context import PublisherContext
+from publisher.context import PublisherContext, films_of
+from publisher.films.music import stage_music
 from publisher.films.outputs import check_outputs
 from publisher.films.words import check_captions, find_caption_warnings
 from publisher.refusals import OverBudget, OverMaxCost, to_failure
@@ -21,8 +22,7 @@ from schemas.domain.film_chain import FirstFrame, check_chain, find_chain_warnin
 from schemas.domain.film_cut import Cut, cuts_of, length_s, title_ends
 from schemas.domain.film_tombstone import to_gone_film
 from schemas.domain.job import Job
-from schemas.errors import Failure, IdReused, Invalid, NotFound
-from schemas.ports import Films
+from schemas.errors import Failure, IdReused, Invalid
 from schemas.services.reference_images import ImageOwner, StagedImage, check_stored, stage_image
 from schemas.wire.caller_names import to_shown_id, to_stored_id
 from schemas.wire.film import FilmRequest, FilmScene, FilmTitleEnd, check_cut
@@ -146,7 +146,8 @@ class PreparedFilm:
 
 async def plan_film(ctx: PublisherContext, request: FilmRequest, access: Access) -> FilmPlan:
     """Return the plan of a storyboard. Raises `Invalid`, and `IdReused` as an order does."""
-    prepared = await prepare_film(ctx, request, access.caller)
+    async with stage_music(ctx, request, access.caller) as music:
+        prepared = await prepare_film(ctx, music.request, access.caller)
     await check_outputs(ctx, request)
     film = prepared.to_film(ctx, access.caller)
     cuts = cuts_of(film)
@@ -325,10 +326,3 @@ async def find_refusal(ctx: PublisherContext, prepared: PreparedFilm) -> OverMax
         f"again at {max(cap.opens_again for cap in full):%Y-%m-%d} UTC. Nothing was ordered"
     )
     return OverBudget(words)
-
-
-def films_of(ctx: PublisherContext) -> Films:
-    """Return the films. Raises `NotFound` in a deployment without them."""
-    if ctx.films is None:
-        raise NotFound("this deployment makes no films")
-    return ctx.films

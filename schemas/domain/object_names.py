@@ -10,6 +10,7 @@ EVALUATIONS = "evaluations/"
 RUBRICS = "rubrics/"
 """The questions about a prompt, by its digest."""
 REFERENCES = "references/"
+MUSIC = "music/"
 DERIVED = {"spritesheet": "jpg", "preview": "mp4", "captions": "vtt"}
 """What can be made of a finished video, with its extension. It is stored beside the poster, and as public."""
 WORK = "work/"
@@ -19,8 +20,8 @@ MARKER = "submit.json"
 REFERENCE_SCHEME = "reelbus:"
 """The scheme by which a request names an image in our store."""
 
-FILM_FOLDERS = (FINALS, POSTERS, CHECKS)
-"""Where files of a film may be: the film itself, and what is stored beside it."""
+FILM_FOLDERS = (FINALS, POSTERS, CHECKS, MUSIC)
+"""Where files of a film may be: the film itself, what is stored beside it, and the music that its caller brought."""
 
 _OF_FILM = re.compile(r"[0-9a-f]{12}(?![0-9A-Za-z_])(?!.*-[0-9a-f]{12}(?![0-9A-Za-z_])).*")
 """The rest of the name after the film's id. A second digest belongs to the file of a longer id."""
@@ -63,6 +64,11 @@ def is_file_of_film(name: str, folder: str, film_id: str) -> bool:
 def evaluation_name(created_at: datetime, job_id: str) -> str:
     """Return the name of the file with the score of the finished video against its prompt."""
     return f"{EVALUATIONS}{_stem(created_at, job_id)}.json"
+
+
+def music_name(film_id: str, digest: str, extension: str) -> str:
+    """Return the name of a film's music, which its own caller brought: films share none."""
+    return f"{film_prefix(MUSIC, film_id)}{digest[:12]}.{extension}"
 
 
 def work_prefix(job_id: str, clip: int, attempt: int) -> str:

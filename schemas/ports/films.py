@@ -98,6 +98,24 @@ class Segment:
     script: str = ""
     """What captions say while the segment is shown, until the next one begins."""
 
+    @property
+    def ends_ms(self) -> int:
+        """When the film has shown it."""
+        return self.start_ms + self.length_ms
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilmMusicBed:
+    """Music under the whole film."""
+
+    file: Path
+    """As its caller brought it: it may be hostile."""
+    gain_db: float
+    """Against the loudness of the scenes, if they are normalised, and else against the file."""
+    ducks: bool
+    """True if it is lowered while a scene is heard."""
+    fade_ms: int
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilmSound:
@@ -107,6 +125,7 @@ class FilmSound:
     """Each scene and the whole film get this integrated loudness; None: scenes stay as loud as they are."""
     true_peak_dbtp: float = -1.5
     """No peak of the film is higher."""
+    music: FilmMusicBed | None = None
 
 
 AS_LOUD_AS_RECORDED = FilmSound()
@@ -165,3 +184,17 @@ class FilmExporter(Protocol):
 
     async def write(self, export: FilmExport, shots: Sequence[Shot], *, title: str) -> bytes:
         """Return the file. The rate of its frames is that of the first scene. Raises `Invalid`."""
+
+
+class NotMusic(Exception):
+    """The file is no music that a film can have. The text says why, as the end of a sentence."""
+
+
+class MusicReader(Protocol):
+    """Looks at music that a caller brings, before a film with it is ordered.
+
+    A new adapter must guarantee that a hostile file harms no process of ours. `tests/contract/test_music.py` proves it.
+    """
+
+    async def examine(self, file: Path, *, within_s: float) -> str:
+        """Decode the file to its end, and return the extension of its type. Raises `NotMusic`."""

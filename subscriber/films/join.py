@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,8 +23,9 @@ from schemas.domain.film import (
 )
 from schemas.domain.film_cut import Cut, cuts_of, film_name, scene_ends, title_ends
 from schemas.domain.job import Job
-from schemas.errors import Conflict, Invalid, Unavailable
-from schemas.ports import FilmSound, Segment, SourcePart
+from schemas.domain.object_names import name_in_store
+from schemas.errors import Conflict, Invalid, NotFound, Unavailable
+from schemas.ports import FilmMusicBed, FilmSound, Segment, SourcePart
 from schemas.wire.film import FilmFile
 from schemas.wire.film_audio import FilmAudio
 from schemas.wire.media_types import type_of_name
@@ -127,7 +128,8 @@ async def _make(ctx: FilmContext, film: Film) -> FilmResult:
         to = folder / "film.mp4"
         segments = [_segment_of(cut, clips.get(cut.job_id, folder / "card")) for cut in cuts]
         asked = film.request
-        probe = await ctx.film_editor.join(segments, to=to, sound=_sound_of(asked.audio), captions=asked.captions)
+        sound = await _fetch_sound(ctx, asked.audio, folder)
+        probe = await ctx.film_editor.join(segments, to=to, sound=sound, captions=asked.captions)
         files = await _store_captions(ctx, film, to, name)
         await _sign(ctx, film, cuts, clips, to)
         await _put_or_take(ctx, name, to)
@@ -186,8 +188,19 @@ async def _fetch(ctx: FilmContext, job: Job, folder: Path) -> Path:
     return to
 
 
-def _sound_of(audio: FilmAudio) -> FilmSound:
-    return FilmSound(loudness_lufs=audio.normalise_lufs, true_peak_dbtp=audio.true_peak_dbtp)
+async def _fetch_sound(ctx: FilmContext, audio: FilmAudio, folder: Path) -> FilmSound:
+    """Return what becomes of the sound. Raises `Invalid` if the music was deleted."""
+    sound, music = FilmSound(loudness_lufs=audio.normalise_lufs, true_peak_dbtp=audio.true_peak_dbtp), audio.music
+    if music is None:
+        return sound
+    file = folder / "music"
+    try:
+        await ctx.videos.fetch(name_in_store(music.uri) or music.uri, file)
+    except NotFound as error:
+        raise Invalid("the music of the film was deleted") from error
+    fade_ms = round(music.fade_seconds * 1000)
+    bed = FilmMusicBed(file=file, gain_db=music.gain_db, ducks=music.duck, fade_ms=fade_ms)
+    return replace(sound, music=bed)
 
 
 def _segment_of(cut: Cut, clip: Path) -> Segment:

@@ -14,10 +14,10 @@ RATE_HZ = 48_000
 Sound = npt.NDArray[np.float32]
 
 
-def noise(seconds: float, level_db: float = -20, *, seed: int = 1) -> Sound:
-    """Noise without the highest tones, in two channels that differ."""
+def noise(seconds: float, level_db: float = -20, *, seed: int = 1, highest_hz: float = 8000) -> Sound:
+    """Noise without higher tones, in two channels that differ."""
     spectrum = np.fft.rfft(np.random.default_rng(seed).normal(size=(2, round(seconds * RATE_HZ))))
-    spectrum[:, np.fft.rfftfreq(round(seconds * RATE_HZ), 1 / RATE_HZ) > 8000] = 0
+    spectrum[:, np.fft.rfftfreq(round(seconds * RATE_HZ), 1 / RATE_HZ) > highest_hz] = 0
     made = np.fft.irfft(spectrum, round(seconds * RATE_HZ))
     return np.asarray(made / made.std() * 10 ** (level_db / 20), np.float32)
 
@@ -95,3 +95,17 @@ def listen(sound: Sound) -> Heard:
             continue
     peak = float(metadata["lavfi.r128.true_peak"])
     return Heard(float(metadata["lavfi.r128.I"]), 20 * float(np.log10(max(peak, 1e-6))))
+
+
+def write_music(path: Path, sound: Sound, *, codec: str = "libmp3lame", kind: str = "mp3") -> Path:
+    """Write a file with this sound alone."""
+    with av.open(str(path), "w", format=kind) as container:
+        write_sound(container, container.add_stream(codec, rate=RATE_HZ, layout="stereo"), sound)
+    return path
+
+
+def level_of(sound: Sound, hertz: float) -> float:
+    """The level of one tone in dB, as `tone` makes it."""
+    at = np.arange(sound.shape[1]) / RATE_HZ
+    found = np.abs((sound[0] * np.exp(-2j * np.pi * hertz * at)).mean()) * np.sqrt(2)
+    return 20 * float(np.log10(max(found, 1e-9)))

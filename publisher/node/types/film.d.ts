@@ -142,7 +142,7 @@ export interface Trim {
   end?: number | null;
 }
 /**
- * How loud a film is. A storyboard that says nothing gets the defaults.
+ * How loud a film is, and the music under it. A storyboard that says nothing gets the defaults.
  */
 export interface FilmAudio {
   /**
@@ -153,6 +153,28 @@ export interface FilmAudio {
    * No true peak is higher.
    */
   true_peak_dbtp?: number;
+  music?: FilmMusic | null;
+}
+/**
+ * Music under the whole film. It is repeated, or cut, to the length of the film.
+ */
+export interface FilmMusic {
+  /**
+   * MP3, M4A, WAV, FLAC or Ogg of at most 20 MB and half an hour.
+   */
+  uri: string;
+  /**
+   * How much louder than the scenes it is; with normalise_lufs null, than its own file.
+   */
+  gain_db?: number;
+  /**
+   * It is lowered while a scene is heard.
+   */
+  duck?: boolean;
+  /**
+   * At both ends, at most half of the film each.
+   */
+  fade_seconds?: number;
 }
 /**
  * A card with a text, shown before a scene. It is drawn, and costs nothing.

@@ -1,0 +1,41 @@
+"""The `MusicReader` of local files: each look takes place in a child process, since the file may be hostile."""
+
+import asyncio
+import os
+from contextlib import closing
+from pathlib import Path
+
+from infra.media.limited import CallFailed, LimitedProcesses
+from schemas.ports import NotMusic
+
+_MUSIC = "infra.media.music"
+
+
+class ChildMusicReader:
+    """Looks at one file at a time. The child ends with the call: few films are ordered, and fewer have music."""
+
+    def __init__(self) -> None:
+        self._one_at_a_time = asyncio.Lock()
+
+    async def examine(self, file: Path, *, within_s: float) -> str:
+        async with self._one_at_a_time:
+            with closing(LimitedProcesses(1)) as children:
+                try:
+                    extension, reason = await children.run(_MUSIC, "examine", file, within_s=within_s)
+                except CallFailed as error:
+                    raise NotMusic(f"can't be read as sound: {error}") from error
+        if reason:
+            raise NotMusic(reason)
+        return str(extension)
+
+
+async def write_samples(source: Path, to: Path, *, seconds: float, within_s: float) -> int:
+    """Write the decoded sound of so many seconds, see `infra.media.music`. Raises `NotMusic`, and `OSError`."""
+    with closing(LimitedProcesses(1)) as children:
+        try:
+            found = await children.run(_MUSIC, "write_samples", source, to, seconds, within_s=within_s)
+        except CallFailed as error:
+            raise NotMusic(f"can't be read as sound: {error}") from error
+    if found < 0:
+        raise OSError(-found, os.strerror(-found))
+    return int(found)
