@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from publisher.access import Access
 from publisher.cli.clients import LocalClient, open_local_client, open_local_pipeline
 from publisher.cli.errors import BadInput, Command, Interrupted, NoVideo, WaitExpired
+from publisher.cli.film_music import read_music
 from publisher.cli.generate import check_target, write_whole
 from publisher.cli.http_client import HttpClient
 from publisher.cli.money import pay_option
@@ -140,7 +141,8 @@ def film(
 
     STORYBOARD.json has the scenes (- for stdin). A film that costs something is ordered with --pay alone, and never
     costs more than was shown. The same command goes on with a film that was interrupted. Files that the storyboard asks
-    for beside the film, such as its captions, are written beside it. docs/film.md describes the storyboard.
+    for beside the film, such as its captions, are written beside it. audio.music.uri may be a path, from the folder of
+    the storyboard. docs/film.md describes the storyboard.
     """
     request = read_storyboard(storyboard)
     check_target(output)
@@ -167,8 +169,10 @@ def film(
 def read_storyboard(given: str) -> FilmRequest:
     """Return the storyboard of a file. Raises `Invalid`, which names the field."""
     text = read_file(given, field="storyboard", max_bytes=STORYBOARD_AT_MOST)
+    board = parse_object(text, what="storyboard")
+    read_music(board, folder=Path() if given == "-" else Path(given).parent)
     try:
-        return FilmRequest.model_validate(parse_object(text, what="storyboard"))
+        return FilmRequest.model_validate(board)
     except ValidationError as error:
         raise to_invalid(error) from error
 
