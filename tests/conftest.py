@@ -5,6 +5,7 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
 
 from tests.compiling import import_own_share_first
 from tests.gcp.emulated import emulators, project, pytest_sessionfinish
@@ -13,6 +14,10 @@ from tests.summary import Summary
 from tests.support.tls import share_default_context
 
 __all__ = ["emulators", "project", "pytest_sessionfinish"]
+
+# Hypothesis measures no time: a busy machine is no fault of the code. Said before any test is imported, which reads it.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A run that a shell put into the background ignores Ctrl-C, and all that it starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.suites import PROCESSES, SLOW, SOURCE
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +21,15 @@ def test_each_place_of_a_suite_exists() -> None:
     files = [path for path, _ in _files()]
     places = [place.partition("::")[0] for place in (*PROCESSES, *SOURCE, *SLOW)]
     assert [place for place in places if not any(path.startswith(place) for path in files)] == []
+
+
+def test_no_property_is_timed(request: pytest.FixtureRequest) -> None:
+    """Each test has the settings that Hypothesis had when its module was imported."""
+    found = {
+        item.nodeid: getattr(getattr(item, "obj", None), "_hypothesis_internal_use_settings", None)
+        for item in request.session.items
+    }
+    assert [name for name, settings in found.items() if settings and settings.deadline is not None] == []
 
 
 def _files() -> list[tuple[str, str]]:
