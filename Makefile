@@ -30,7 +30,7 @@ test: install-dev node ## Every kind of behaviour in about 3 minutes, on Google'
 	$(PYTEST) -n 6 -m "not slow and not processes and not source" tests
 
 test-processes: install-dev node ## Programs as users start them: command line, Node, examples, power cuts, installation; about 3 minutes
-	$(PYTEST) -m "processes and not slow" tests/chaos tests/cli tests/contract tests/e2e tests/evaluation tests/examples tests/fairness tests/films tests/fuzz tests/node tests/power tests/python_client tests/setup tests/telemetry tests/worker
+	$(PYTEST) -m "processes and not slow" tests/chaos tests/cli tests/contract tests/e2e tests/evaluation tests/examples tests/fairness tests/films tests/fuzz tests/node tests/power tests/python_client tests/setup tests/telemetry tests/vertex tests/worker
 
 test-gcp: install-dev node ## Only the tests on Google's emulators
 	$(PYTEST) -m "emulator and not slow" tests

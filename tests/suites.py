@@ -33,7 +33,9 @@ PROCESSES = (
     "tests/examples/",
     "tests/fairness/",
     "tests/evaluation/test_process.py",
+    "tests/films/test_chain_kills.py",
     "tests/films/test_emulators.py",
+    "tests/films/test_images.py::test_keyframes_and_last_frames_are_sent_by_their_addresses",
     "tests/fuzz/test_hostile.py::test_a_field_by_command",
     "tests/fuzz/test_hostile.py::test_an_image_by_command",
     "tests/node/",
@@ -45,6 +47,7 @@ PROCESSES = (
     "tests/telemetry/test_jobs.py",
     "tests/telemetry/test_money.py",
     "tests/telemetry/test_off.py",
+    "tests/vertex/test_images.py",
 )
 """Programs that are installed, started from a command line, killed and started again, in Python and in Node; and each
 option of the command line with every hostile value."""

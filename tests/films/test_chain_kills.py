@@ -20,7 +20,6 @@ POINTS = (
 )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_killed_director_continues_each_scene_once(tmp_path: Path, point: str) -> None:
     request = storyboard(scene("one"), scene("two", continue_from_previous=True))
