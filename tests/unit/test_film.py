@@ -143,6 +143,23 @@ def test_the_name_of_the_file_follows_the_cut() -> None:
     assert name_of(first).startswith("generated-videos/film_ad-")
 
 
+def test_the_name_of_the_file_follows_the_words() -> None:
+    spoken = {"scene": {"script": "Hello."}}
+    title = {"before": "s0", "text": "Spring"}
+    parts: list[dict[str, Any]] = [
+        {},
+        {"titles": [title]},
+        {"titles": [{**title, "text": "Summer"}]},
+        {"captions": {"from": "script"}},
+        {"captions": {"from": "script", "burn_in": True}},
+    ]
+    names = {name_of(film_of(board(spoken, **part))) for part in parts}
+    assert len(names) == len(parts)
+    beside = name_of(film_of(board(spoken, captions={"sidecar": ["srt"]})))
+    assert beside in names, "a file beside the film does not make it another film"
+    assert "captions" in board(spoken, captions={}).body()
+
+
 @pytest.mark.parametrize("audio", [{"normalise_lufs": -20}, {"normalise_lufs": None}, {"true_peak_dbtp": -2}])
 def test_the_name_of_the_file_follows_the_sound(audio: dict[str, Any]) -> None:
     plain, other = film_of(board({}, {})), film_of(board({}, {}, audio=audio))
