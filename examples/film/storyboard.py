@@ -1,12 +1,16 @@
 """Prints a storyboard: `python examples/film/storyboard.py [--twenty] | reelbus film - -o harbour.mp4`.
 
-The five scenes are those of storyboard.json; `--twenty` makes twenty short ones of the hours of a day.
+The five scenes are those of storyboard.json; `--twenty` makes twenty short ones of the hours of a day. Both get the
+music of music.py.
 """
 
+import base64
 import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from music import make_music
 
 HOURS = (
     "Mist on the water",
@@ -59,4 +63,7 @@ def make_scene(number: int, title: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(make_twenty() if "--twenty" in sys.argv[1:] else read_five()))
+    storyboard = make_twenty() if "--twenty" in sys.argv[1:] else read_five()
+    bed = base64.b64encode(make_music()).decode()
+    storyboard["audio"] = {"music": {"uri": f"data:audio/wav;base64,{bed}", "gain_db": -8, "fade_seconds": 1}}
+    print(json.dumps(storyboard))

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,5 +61,7 @@ def test_the_five_scenes_become_a_film(tmp_path: Path) -> None:
         assert film.streams.video[0].frames == 258
         assert [stream.type for stream in film.streams][:3] == ["video", "audio", "subtitle"]
         titles = [chapter["metadata"]["title"] for chapter in film.chapters()]
+        title_card = [frame.to_ndarray() for frame in film.decode(audio=0) if 1 < (frame.time or 0) < 1.5]
     assert titles == ["Dawn", "Nets", "Market", "Regatta", "Night"]
+    assert np.abs(np.concatenate(title_card, axis=1)).max() > 0.01, "the music is heard where no scene is"
     assert "Anna mends the nets, knot by knot." in (tmp_path / "harbour.srt").read_text()
