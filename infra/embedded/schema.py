@@ -144,17 +144,35 @@ _BESIDE = (
     "CREATE INDEX IF NOT EXISTS webhook_deliveries_due ON webhook_deliveries (next_at) WHERE next_at IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS webhook_deliveries_by_age ON webhook_deliveries (created_at DESC, delivery_id)",
     "CREATE INDEX IF NOT EXISTS webhook_deliveries_of_job ON webhook_deliveries (job_id)",
-    """CREATE TABLE IF NOT EXISTS films (
+)
+
+_FILMS = """CREATE TABLE IF NOT EXISTS films (
         film_id TEXT PRIMARY KEY,
         state TEXT NOT NULL,
         project_id TEXT,
         caller TEXT,
         created_at INTEGER NOT NULL,     -- ms
         next_check_at INTEGER,           -- ms; null: nothing goes on by itself
-        retention_start INTEGER,              -- ms; null: it has not ended, or is erased
+        retention_start INTEGER,         -- ms; null: it has not ended, or is erased
         revision INTEGER NOT NULL,
         record TEXT NOT NULL
-    )""",
+    )"""
+_FILM_COLUMNS = {
+    "project_id": "TEXT",
+    "caller": "TEXT",
+    "created_at": "INTEGER NOT NULL DEFAULT 0",
+    "retention_start": "INTEGER",
+}
+"""What the table did not have at first, while no release had it."""
+_MS = "CAST(round((julianday(json_extract(record, '$.{}')) - 2440587.5) * 86400000) AS INTEGER)"
+_FILL_FILM_COLUMNS = f"""
+    UPDATE films SET project_id = json_extract(record, '$.request.project_id'),
+        caller = json_extract(record, '$.caller'), created_at = {_MS.format("created_at")},
+        retention_start = CASE WHEN state IN ('succeeded', 'held', 'failed', 'cancelled')
+            THEN {_MS.format("changed_at")} END
+    WHERE json_valid(record)
+"""
+_FILM_INDEXES = (
     "CREATE INDEX IF NOT EXISTS films_by_age ON films (created_at DESC, film_id)",
     "CREATE INDEX IF NOT EXISTS films_by_state ON films (state, created_at DESC, film_id)",
     "CREATE INDEX IF NOT EXISTS films_by_project ON films (project_id, created_at DESC, film_id)"
@@ -177,5 +195,17 @@ def migrate(connection: sqlite3.Connection) -> None:
                 connection.execute(statement)
         for statement in _BESIDE:
             connection.execute(statement)
+        _make_films(connection)
         add_terms(connection)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _make_films(connection: sqlite3.Connection) -> None:
+    connection.execute(_FILMS)
+    there = {name for _, name, *_ in connection.execute("PRAGMA table_info(films)")}
+    if missing := _FILM_COLUMNS.keys() - there:
+        for name in missing:
+            connection.execute(f"ALTER TABLE films ADD COLUMN {name} {_FILM_COLUMNS[name]}")
+        connection.execute(_FILL_FILM_COLUMNS)
+    for statement in _FILM_INDEXES:
+        connection.execute(statement)

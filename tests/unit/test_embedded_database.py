@@ -4,6 +4,8 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +15,15 @@ from infra.embedded import bus_sql
 from infra.embedded import database as connection_module
 from infra.embedded.bus_sql import LeasedMessage
 from infra.embedded.database import GROUP_AT_MOST, Database
+from infra.embedded.films import SqliteFilms
 from infra.embedded.heartbeats import SqliteHeartbeats
 from infra.embedded.notify import Notifier
 from infra.embedded.schema import MIGRATIONS
 from infra.embedded.subscription import Leases
+from schemas.domain.film import Film, SceneJob, record_of
 from schemas.errors import Conflict, Invalid, Unavailable
-from schemas.ports import WORKERS
+from schemas.ports import WORKERS, FilmQuery
+from schemas.wire.film import FilmRequest
 from schemas.wire.message import Message
 
 
@@ -227,3 +232,34 @@ async def test_the_log_of_a_small_disk_stays_small(tmp_path: Path) -> None:
         assert (tmp_path / "reelbus.db-wal").stat().st_size < 1_500_000
     finally:
         await database.aclose()
+
+
+async def test_a_file_whose_films_have_no_columns_for_listing_gets_them(tmp_path: Path) -> None:
+    """Such files were made before any release had films."""
+    path = tmp_path / "test.db"
+    now = datetime(2026, 11, 30, 12, 0, 0, 250_000, tzinfo=UTC)
+    scenes = [{"name": "one", "prompt": "a harbour"}]
+    request = FilmRequest.model_validate({"film_id": "ad", "project_id": "p7", "scenes": scenes})
+    scene = SceneJob(name="one", job_id="ad-1", seconds=5, price_usd=Decimal("0.5"))
+    film = Film(
+        film_id="ad", caller="acme", request=request, scenes=(scene,), created_at=now, changed_at=now, state="held"
+    )
+    with closing(sqlite3.connect(path)) as older, older:
+        older.execute(
+            "CREATE TABLE films (film_id TEXT PRIMARY KEY, state TEXT NOT NULL, next_check_at INTEGER,"
+            " revision INTEGER NOT NULL, record TEXT NOT NULL)"
+        )
+        older.execute("INSERT INTO films VALUES (?, ?, NULL, 1, ?)", (film.film_id, film.state, record_of(film)))
+    database = await Database.open(path)
+    try:
+        films = SqliteFilms(database)
+        [found] = (await films.list(FilmQuery(project_id="p7", caller="acme"))).films
+        assert found == film.model_copy(update={"stored_revision": "1"})
+        expected = await database.read(lambda connection: connection.execute(_LISTED).fetchall())
+        await films.save(found)
+        assert await database.read(lambda connection: connection.execute(_LISTED).fetchall()) == expected
+    finally:
+        await database.aclose()
+
+
+_LISTED = "SELECT project_id, caller, created_at, retention_start FROM films"
