@@ -15,6 +15,7 @@ import pytest
 from infra.adapters import Adapters
 from schemas.errors import Invalid
 from schemas.ports import FilmEditor, Segment
+from tests.contract.sounds import tone, write_music
 from tests.unit.media_clips import Film, play
 
 FRAME_S = 1 / 24
@@ -156,10 +157,10 @@ print(json.dumps(peaks))
 
 @pytest.mark.slow
 async def test_memory_does_not_grow_with_the_film(tmp_path: Path) -> None:
-    """The sound of the longer film would need 33 MB as it is mixed."""
-    one = clip(tmp_path / "one.mp4", 5.0)
+    """The sound of the longer film would need 33 MB as it is mixed, and its music as much."""
+    one, music = clip(tmp_path / "one.mp4", 5.0), write_music(tmp_path / "music.mp3", tone(7, 440))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", PROGRAM, str(one)), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", PROGRAM, str(one), str(music)), stdout=asyncio.subprocess.PIPE
     )
     printed, _ = await process.communicate()
     short, long = json.loads(printed)
