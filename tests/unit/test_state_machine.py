@@ -217,7 +217,7 @@ class Life(RuleBasedStateMachine):
             assert clip.cause
             if (
                 self.take(ev.AcceptedLate(at=self.now, clip=clip.index, nonce=str(clip.nonce), operation=operation))
-                and clip.cause.charged is Charged.NO
+                and (clip.cause.charged is Charged.NO or clip.operation)  # it has its answer: this is another charge
             ):
                 self.bill[operation] = clip.planned.price_usd
             assert self.job.clips[clip.index].state is ClipState.LATE
