@@ -12,6 +12,7 @@ import pytest
 from publisher.access import Access
 from publisher.films.orders import find_film, order_film, retake_scene
 from publisher.films.plan import plan_film
+from publisher.purge import purge
 from schemas.domain.film import Film, FilmState
 from schemas.errors import IdReused, Invalid, NotFound
 from schemas.ports import MusicReader, VideoStore
@@ -47,7 +48,7 @@ def uri_of(film: Film) -> str:
     return film.request.audio.music.uri
 
 
-async def test_a_film_has_the_music_that_its_caller_sent(house: House, bed: str) -> None:
+async def test_a_film_has_the_music_that_its_caller_sent_until_it_is_erased(house: House, bed: str) -> None:
     assert (await plan_film(house.desk, board(bed), Access())).price_usd > 0
     assert not await house.desk.videos.list("music/"), "a plan stores nothing"
     async with house.directing(), house.rendering():
@@ -62,6 +63,8 @@ async def test_a_film_has_the_music_that_its_caller_sent(house: House, bed: str)
     to = house.folder / "film.mp4"
     await house.desk.videos.fetch(ended.result.gcs_path, to)
     assert level_of(read_sound(to), HERTZ) > -40
+    assert (await purge(house.desk, (), film_ids=["ad"])).erased_films == ["ad"]
+    assert not await house.desk.videos.list("music/")
 
 
 async def test_other_music_is_another_revision_and_a_retake_keeps_it(house: House, bed: str, tmp_path: Path) -> None:
