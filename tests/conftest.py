@@ -15,9 +15,10 @@ from tests.support.tls import share_default_context
 
 __all__ = ["emulators", "project", "pytest_sessionfinish"]
 
-# Hypothesis measures no time: a busy machine is no fault of the code. Said before any test is imported, which reads it.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# Hypothesis makes the same examples in each run, and measures no time: a busy machine is no fault of the code. This is
+# said before any test is imported, since a test keeps the settings that it finds then.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 # A run that a shell put into the background ignores Ctrl-C, and all that it starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -152,13 +152,14 @@ async def _make(ctx: FilmContext, film: Film) -> FilmResult:
 
 async def _sign(ctx: FilmContext, film: Film, cuts: Sequence[Cut], clips: Mapping[str, Path], to: Path) -> None:
     """Give the film a manifest that names its scenes, if they have manifests."""
-    captions = film.request.captions
+    asked = film.request
+    burns_in = asked.captions is not None and asked.captions.burn_in
     await sign_made(
         ctx.provenance,
         to,
         [SourcePart(file=clips[cut.job_id], shown_s=(cut.start_s, cut.end_s)) for cut in cuts if cut.job_id],
         is_composite=True,
-        adds_more=any(cut.card for cut in cuts) or bool(captions and captions.burn_in),
+        adds_more=any(cut.card for cut in cuts) or burns_in or asked.audio.music is not None,
         about={"film_id": film.film_id},
     )
 

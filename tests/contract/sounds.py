@@ -1,5 +1,6 @@
 """Clips with a given sound, and what a listener measures of a file."""
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,6 +27,11 @@ def tone(seconds: float, hertz: float, level_db: float = -20) -> Sound:
     at = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     wave = np.sqrt(2) * 10 ** (level_db / 20) * np.sin(2 * np.pi * hertz * at)
     return np.asarray([wave, wave], np.float32)
+
+
+def inline_flac(content: bytes) -> str:
+    """Return the address of music that a storyboard carries itself."""
+    return f"data:audio/flac;base64,{base64.b64encode(content).decode()}"
 
 
 def write_clip(path: Path, sound: Sound, *, codec: str = "flac") -> Path:

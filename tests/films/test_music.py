@@ -18,7 +18,7 @@ from schemas.errors import IdReused, Invalid, NotFound
 from schemas.ports import MusicReader, VideoStore
 from schemas.wire.film import FilmRequest
 from schemas.wire.film_audio import MUSIC_MAX_BYTES
-from tests.contract.sounds import level_of, read_sound, tone, write_music
+from tests.contract.sounds import inline_flac, level_of, read_sound, tone, write_music
 from tests.films.house import House, house_in, scene, storyboard
 
 HERTZ = 6000
@@ -32,11 +32,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 @pytest.fixture
 def bed(tmp_path: Path) -> str:
-    return inline(write_music(tmp_path / "bed", tone(1.5, HERTZ), codec="flac", kind="flac").read_bytes())
-
-
-def inline(content: bytes) -> str:
-    return f"data:audio/flac;base64,{base64.b64encode(content).decode()}"
+    return inline_flac(write_music(tmp_path / "bed", tone(1.5, HERTZ), codec="flac", kind="flac").read_bytes())
 
 
 def board(uri: str, *names: str, **more: Any) -> FilmRequest:
@@ -69,7 +65,7 @@ async def test_a_film_has_the_music_that_its_caller_sent_until_it_is_erased(hous
 
 async def test_other_music_is_another_revision_and_a_retake_keeps_it(house: House, bed: str, tmp_path: Path) -> None:
     first = await house.order(board(bed))
-    other = inline(write_music(tmp_path / "other", tone(2, 700), codec="flac", kind="flac").read_bytes())
+    other = inline_flac(write_music(tmp_path / "other", tone(2, 700), codec="flac", kind="flac").read_bytes())
     with pytest.raises(IdReused, match="raise revision"):
         await house.order(board(other))
     second = await house.order(board(other, revision=2))
@@ -116,8 +112,8 @@ async def test_music_in_a_bucket_is_copied_so_that_it_may_go_there(house: House,
         ("gs://own/references/abc.mp3", "can't be read from"),
         ("gs://shared/none.mp3", "names no file: there is no file gs://shared/none.mp3"),
         ("reelbus:music/film_ad-0123456789ab.mp3", "names no music that was stored before"),
-        (inline(b"ID3" + bytes(100)), "can't be read as mp3"),
-        (inline(bytes(MUSIC_MAX_BYTES + 9)), "must have at most 20,000,000 bytes, not 20,000,0"),
+        (inline_flac(b"ID3" + bytes(100)), "can't be read as mp3"),
+        (inline_flac(bytes(MUSIC_MAX_BYTES + 9)), "must have at most 20,000,000 bytes, not 20,000,0"),
         ("data:audio/mpeg;base64,?", "must be valid base64"),
     ],
 )

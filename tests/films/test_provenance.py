@@ -13,6 +13,7 @@ from infra.provenance.keeper import C2paProvenance
 from schemas.domain.film import Film
 from schemas.wire.film import FilmCompletion
 from subscriber.films.join import join_film
+from tests.contract.sounds import inline_flac, tone, write_music
 from tests.films.house import House, house_in, scene, storyboard
 from tests.support.signing import GENERATED, PARTLY_GENERATED, make_signer, read_manifest, write_signed
 
@@ -92,6 +93,12 @@ async def test_another_attempt_keeps_the_file_that_is_stored(house: SignedHouse)
     assert joined.result == film.result
     file = await fetch(house, joined)
     assert await asyncio.to_thread(file.read_bytes) == before
+
+
+async def test_music_is_no_part_that_a_model_made(house: SignedHouse, tmp_path: Path) -> None:
+    bed = write_music(tmp_path / "bed", tone(1, 440), codec="flac", kind="flac")
+    film = await make(house, audio={"music": {"uri": inline_flac(bed.read_bytes())}})
+    assert read_manifest(await fetch(house, film)).actions[0]["digitalSourceType"] == PARTLY_GENERATED
 
 
 async def test_without_a_certificate_the_film_says_what_it_lost(house: SignedHouse) -> None:
