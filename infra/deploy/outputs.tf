@@ -43,13 +43,29 @@ output "push_accounts" {
 }
 
 output "accounts" {
-  description = "The accounts of facade and worker."
-  value       = { for role, account in google_service_account.role : role => account.email }
+  description = "The accounts of facade and worker, and of the evaluator if there is one."
+  value = merge(
+    { for role, account in google_service_account.role : role => account.email },
+    { for account in google_service_account.evaluator : "evaluator" => account.email },
+  )
 }
 
 output "api_keys_secret" {
   description = "The secret whose newest version is the value of REELBUS_API_KEYS; null without keys."
   value       = lookup(local.secrets_of["facade"], "REELBUS_API_KEYS", null)
+}
+
+output "evaluations_topic" {
+  description = "The topic with the scores: subscribe to it beside the completions."
+  value       = google_pubsub_topic.all["evaluations"].id
+}
+
+output "provenance_secrets" {
+  description = "The secrets whose newest versions are the values of REELBUS_C2PA_CERTIFICATE and REELBUS_C2PA_KEY; null without provenance."
+  value = var.provenance ? {
+    certificate = local.secrets_of["worker"]["REELBUS_C2PA_CERTIFICATE"]
+    key         = local.secrets_of["worker"]["REELBUS_C2PA_KEY"]
+  } : null
 }
 
 output "webhook_secret" {

@@ -109,7 +109,7 @@ resource "google_pubsub_subscription" "films" {
   }
 }
 
-# By it an evaluator learns of finished videos. It has the account of the workers.
+# By it an evaluator learns of finished videos. One that is started by hand may have the account of the workers.
 resource "google_pubsub_subscription" "evaluators" {
   name                       = "video-evaluators"
   topic                      = google_pubsub_topic.all["completions"].id

@@ -1,4 +1,4 @@
-# One image, two roles: the facade is a service, the workers are a worker pool.
+# One image, two roles: the facade is a service, the workers are a worker pool. The third role is in evaluator.tf.
 #
 # After the first apply an image is deployed by its digest with gcloud (README.md, examples/github-actions): who deploys
 # then needs no right on anything else. So Terraform leaves the image and what gcloud notes about itself alone.

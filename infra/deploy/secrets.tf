@@ -11,6 +11,11 @@ locals {
     try(var.webhooks.endpoints, false) ? {
       REELBUS_WEBHOOK_ENDPOINTS = { id = "reelbus-webhook-endpoints", readers = ["worker"] } # their addresses may hold tokens
     } : {},
+    # Both or none: a worker with one of them does not start.
+    var.provenance ? {
+      REELBUS_C2PA_CERTIFICATE = { id = "reelbus-c2pa-certificate", readers = ["worker"] }
+      REELBUS_C2PA_KEY         = { id = "reelbus-c2pa-key", readers = ["worker"] }
+    } : {},
   )
   secrets_of = { for role in ["facade", "worker"] : role => {
     for name, secret in local.secrets : name => google_secret_manager_secret.value[name].secret_id if contains(secret.readers, role)

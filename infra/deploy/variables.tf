@@ -137,6 +137,39 @@ variable "retention_days" {
   }
 }
 
+variable "evaluator" {
+  description = "Videos are scored against their prompts, if a request or a share asks for it (docs/checks.md): each call costs money, at most `per_day` of them. `location` of the service, empty: the region; `share`: of a project's videos, scored unasked; `price_usd` of one call, for the ledger. Null: none."
+  type = object({
+    location  = optional(string, "")
+    share     = optional(map(number), {})
+    per_day   = optional(number, 200)
+    price_usd = optional(string, "")
+    metric    = optional(string, "")
+  })
+  default = null
+
+  validation {
+    condition     = can(regex("^([a-z]+-[a-z]+[0-9]+|global)?$", try(var.evaluator.location, "")))
+    error_message = "evaluator.location must be a location of Vertex AI such as us-central1."
+  }
+  validation {
+    condition     = alltrue([for share in values(try(var.evaluator.share, {})) : share >= 0 && share <= 1])
+    error_message = "evaluator.share: each must be from 0 to 1, for a project or for * (every other one)."
+  }
+  validation {
+    condition     = try(var.evaluator.per_day, 0) >= 0 && try(var.evaluator.per_day, 0) <= 1000000 && floor(try(var.evaluator.per_day, 0)) == try(var.evaluator.per_day, 0)
+    error_message = "evaluator.per_day must be a whole number from 0 to 1000000."
+  }
+  validation {
+    condition     = can(regex("^([0-9]{1,9}([.][0-9]{1,6})?)?$", try(var.evaluator.price_usd, "")))
+    error_message = "evaluator.price_usd must be a number of dollars as text, such as \"0.05\"."
+  }
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.-]{0,100}$", try(var.evaluator.metric, "")))
+    error_message = "evaluator.metric must be the name of a metric, such as gecko_text2video_v2."
+  }
+}
+
 # --- Who may do what -------------------------------------------------------------------------------------------------
 
 variable "access" {
@@ -281,6 +314,13 @@ variable "bucket" {
 
 variable "public_videos" {
   description = "Finished videos and posters have public addresses that never expire. False: each address is signed when a job is read."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "provenance" {
+  description = "Workers sign the C2PA manifests of videos that they cut or join (docs/provenance.md) with what is in the secrets reelbus-c2pa-certificate and reelbus-c2pa-key."
   type        = bool
   default     = false
   nullable    = false

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -23,11 +24,15 @@ from schemas.ports import (
     Subscription,
 )
 from schemas.services.subscriptions import SHARED, TOPICS
+from subscriber.evaluation.settings import EvaluatorSettings
 from subscriber.settings import WorkerSettings
 from tests.deploy.roles import PUBSUB, ROLES, ROLES_OF_OPTIONS, VERTEX
 from tests.deploy.running import Resource, State
 
 PROJECT = "demo-project"
+FACADE = "google_cloud_run_v2_service.facade"
+WORKERS = "google_cloud_run_v2_worker_pool.worker"
+EVALUATOR = "google_cloud_run_v2_worker_pool.evaluator"
 _WIDE = re.compile(r"roles/(owner|editor|viewer|browser|.*[aA]dmin.*|.*\.editor|iam\.serviceAccount\w+)")
 AGENTS = frozenset({VERTEX, PUBSUB})
 Check = Callable[[State], None]
@@ -128,7 +133,7 @@ def check_bucket(state: State) -> None:
         if {"allUsers", "allAuthenticatedUsers"} & {it.get("member"), *(it.get("members") or ())}
     }
     folders = {"google_storage_managed_folder_iam_member"}
-    signed = "?urls=signed" in environment_of(state, "google_cloud_run_v2_service")["REELBUS_VIDEOS"]
+    signed = "?urls=signed" in environment_of(state, FACADE)["REELBUS_VIDEOS"]
     agree(
         "what is public", public, set() if signed else {(kind, name) for kind in folders for name in (FINALS, POSTERS)}
     )
@@ -200,7 +205,7 @@ def check_settings(state: State) -> None:
     agree(
         f"the facade's {shared}", [getattr(facade, name) for name in shared], [getattr(worker, name) for name in shared]
     )
-    pool = state.one("google_cloud_run_v2_worker_pool")
+    pool = state.one(WORKERS)
     agree("REELBUS_WORKERS", worker.workers, pool["scaling"][0]["manual_instance_count"])
     agree("scaling_mode, since a changing count breaks the pace,", pool["scaling"][0]["scaling_mode"], "MANUAL")
     agree("REELBUS_HOST", facade.host, "0.0.0.0")
@@ -209,14 +214,14 @@ def check_settings(state: State) -> None:
 
 def settings_of(state: State) -> tuple[PublisherSettings, WorkerSettings]:
     """Read both containers' variables as the processes would. Raises for an unknown name or a wrong value."""
-    with _only(environment_of(state, "google_cloud_run_v2_service"), PublisherSettings):
+    with _only(environment_of(state, FACADE), PublisherSettings):
         facade = PublisherSettings(_env_file=None)
-    with _only(environment_of(state, "google_cloud_run_v2_worker_pool"), WorkerSettings):
+    with _only(environment_of(state, WORKERS), WorkerSettings):
         worker = WorkerSettings(_env_file=None)
     return facade, worker
 
 
-def _only(variables: dict[str, str], side: type[PublisherSettings | WorkerSettings]) -> Any:
+def _only(variables: dict[str, str], side: type[PublisherSettings | WorkerSettings | EvaluatorSettings]) -> Any:
     for name in variables.keys() - _OTEL:
         field = name.removeprefix("REELBUS_").lower()
         assert field in side.model_fields, f"no {side.__name__} reads {name}"
@@ -234,10 +239,11 @@ def check_secrets(state: State) -> None:
     keys = {"REELBUS_API_KEYS": "reelbus-api-keys"}
     masters = {"REELBUS_WEBHOOK_SECRETS": "reelbus-webhook-secrets"}
     endpoints = {"REELBUS_WEBHOOK_ENDPOINTS": "reelbus-webhook-endpoints"}
+    c2pa = {"REELBUS_C2PA_CERTIFICATE": "reelbus-c2pa-certificate", "REELBUS_C2PA_KEY": "reelbus-c2pa-key"}
     roles = roles_of(state)
     for who, kind, side, wanted in (
-        ("facade", "google_cloud_run_v2_service", PublisherSettings, keys | masters),
-        ("worker", "google_cloud_run_v2_worker_pool", WorkerSettings, masters | endpoints),
+        ("facade", FACADE, PublisherSettings, keys | masters),
+        ("worker", WORKERS, WorkerSettings, masters | endpoints | c2pa),
     ):
         found = secrets_of(state, kind)
         agree(f"the secrets of the {who}", found, wanted)
@@ -254,9 +260,9 @@ def check_secrets(state: State) -> None:
 def check_containers(state: State) -> None:
     """Probes ask what exists, callers are waited for, and the facade hears completions between requests."""
     paths = {operation.path for operation in OPERATIONS}
-    service, pool = state.one("google_cloud_run_v2_service"), state.one("google_cloud_run_v2_worker_pool")
+    service, pool = state.one(FACADE), state.one(WORKERS)
     facade, worker = settings_of(state)
-    for kind, port in (("google_cloud_run_v2_service", None), ("google_cloud_run_v2_worker_pool", worker.health_port)):
+    for kind, port in ((FACADE, None), (WORKERS, worker.health_port)):
         container = container_of(state, kind)
         probes = [container[name][0]["http_get"][0] for name in ("startup_probe", "liveness_probe")]
         agree(f"the probes of {kind}", [it["path"] for it in probes], ["/readyz", "/livez"])
@@ -267,9 +273,32 @@ def check_containers(state: State) -> None:
     assert _seconds(template["timeout"]) > facade.wait_s
     at_once = template["max_instance_request_concurrency"]
     assert at_once == 1000, f"an instance must carry 1000 callers that wait, not {at_once}"
-    assert container_of(state, "google_cloud_run_v2_service")["resources"][0]["cpu_idle"] is False
+    assert container_of(state, FACADE)["resources"][0]["cpu_idle"] is False
     assert template["service_account"] != pool["template"][0]["service_account"]
     assert service["scaling"][0]["min_instance_count"] >= 1
+
+
+def check_evaluator(state: State) -> None:
+    """The evaluator knows every variable, works on the stores of the workers, and has their image but no secret."""
+    _, worker = settings_of(state)
+    with _only(environment_of(state, EVALUATOR), EvaluatorSettings):
+        settings = EvaluatorSettings(_env_file=None)
+    stores = ("bus", "jobs", "videos", "public_url")
+    agree(
+        f"the evaluator's {stores}",
+        [getattr(settings, name) for name in stores],
+        [getattr(worker, name) for name in stores],
+    )
+    agree("REELBUS_EVALUATION", settings.evaluation_address.geturl(), f"vertex://{PROJECT}/europe-west4")
+    agree("the share of acme", (settings.share_of("acme"), settings.share_of("other")), (0.1, 0.01))
+    agree("REELBUS_EVALUATION_PRICE_USD", settings.evaluation_price_usd, Decimal("0.05"))
+    agree("REELBUS_EVALUATIONS_PER_DAY", settings.evaluations_per_day, 50)
+    container = container_of(state, EVALUATOR)
+    agree("what the evaluator runs", container["args"], ["evaluator"])
+    agree("the image of the evaluator", container["image"], container_of(state, WORKERS)["image"])
+    agree("the secrets of the evaluator", secrets_of(state, EVALUATOR), {})
+    account = state.one(EVALUATOR)["template"][0]["service_account"]
+    agree("the account of the evaluator", account, f"reelbus-evaluator@{PROJECT}.iam.gserviceaccount.com")
 
 
 def check_env_file(variables: dict[str, str]) -> None:

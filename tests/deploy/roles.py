@@ -79,9 +79,18 @@ ROLES_OF_OPTIONS = frozenset(
         (OPERATOR, "pubsub.subscriber", SHELF),
         (OPERATOR, "datastore.user", "the database"),
         (OPERATOR, "storage.objectUser", BUCKET),
+        # An evaluator takes completions and publishes scores.
+        ("evaluator", "pubsub.publisher", EVALUATIONS),
+        *(("evaluator", f"pubsub.{role}", EVALUATORS.name) for role in ("subscriber", "viewer")),
+        ("evaluator", "datastore.user", "the database"),
+        ("evaluator", "storage.objectUser", BUCKET),
+        ("evaluator", "aiplatform.user", "the project"),
         # Callers are shown their own secret by the facade; the worker signs.
         *((who, "secretmanager.secretAccessor", "reelbus-webhook-secrets") for who in ("facade", "worker")),
-        ("worker", "secretmanager.secretAccessor", "reelbus-webhook-endpoints"),
+        *(
+            ("worker", "secretmanager.secretAccessor", secret)
+            for secret in ("reelbus-webhook-endpoints", "reelbus-c2pa-certificate", "reelbus-c2pa-key")
+        ),
     }
 )
 """What the options of samples/everything.tfvars add."""

@@ -42,11 +42,11 @@ class State:
     resources: Mapping[str, Resource]
 
     def of(self, kind: str) -> list[Resource]:
-        """Return the resources of one kind."""
-        return [values for address, values in self.resources.items() if address.startswith(f"{kind}.")]
+        """Return the resources of one kind, or those of one name: `kind.name`."""
+        return [it for address, it in self.resources.items() if address.startswith((f"{kind}.", f"{kind}["))]
 
     def one(self, kind: str) -> Resource:
-        """Return the only resource of a kind."""
+        """Return the only resource of a kind, or of a name."""
         [found] = self.of(kind)
         return found
 

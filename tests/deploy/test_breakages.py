@@ -133,6 +133,13 @@ ROUNDS = (
             "created_at",
             checks.check_indexes,
         ),
+        Breakage(
+            "evaluator.tf",
+            "google_service_account.evaluator[0].email",
+            'google_service_account.role["worker"].email',
+            "the account of the evaluator",
+            checks.check_evaluator,
+        ),
         Breakage("monitoring.tf", '"5m" = "300s"', '"5m" = "60s"', "300s", monitoring.check_alerts),
         Breakage(
             "pubsub.tf",
@@ -191,6 +198,13 @@ ROUNDS = (
             checks.check_secrets,
         ),
         Breakage("run.tf", "= tostring(var.workers)", '= "1"', "1", checks.check_settings),
+        Breakage(
+            "evaluator.tf",
+            "REELBUS_EVALUATIONS_PER_DAY  =",
+            "REELBUS_EVALUATION_PER_DAY =",
+            "reads REELBUS_EVALUATION_PER_DAY",
+            checks.check_evaluator,
+        ),
         Breakage(
             "pubsub.tf",
             "for_each     = google_pubsub_subscription.queue\n",

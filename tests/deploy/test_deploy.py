@@ -43,6 +43,7 @@ def test_a_second_plan_is_empty(deployment: Deployment, state: State) -> None:
         checks.check_settings,
         checks.check_secrets,
         checks.check_containers,
+        checks.check_evaluator,
         monitoring.check_alerts,
     ],
     ids=lambda check: check.__name__,

@@ -67,6 +67,8 @@ run "refused_1" {
     runbook_url = "https://example.com/"
     # billing account by name
     billing = { account = "ours", monthly = 5 }
+    # scores of more than all videos
+    evaluator = { share = { acme = 1.5 } }
   }
 
   expect_failures = [
@@ -96,6 +98,7 @@ run "refused_1" {
     var.notify,
     var.runbook_url,
     var.billing,
+    var.evaluator,
   ]
 }
 
@@ -113,6 +116,8 @@ run "refused_2" {
     webhooks = { ports = [65536] }
     # consumer named archive
     consumers = { archive = { member = "user:a@example.com" } }
+    # half a score a day
+    evaluator = { per_day = 0.5 }
   }
 
   expect_failures = [
@@ -121,6 +126,7 @@ run "refused_2" {
     var.callers,
     var.webhooks,
     var.consumers,
+    var.evaluator,
   ]
 }
 
@@ -136,6 +142,8 @@ run "refused_3" {
     webhooks = { ports = [] }
     # consumer without tls
     consumers = { abc = { push_endpoint = "http://a.example.com" } }
+    # evaluator in a zone
+    evaluator = { location = "us-central1-a" }
   }
 
   expect_failures = [
@@ -143,6 +151,7 @@ run "refused_3" {
     var.callers,
     var.webhooks,
     var.consumers,
+    var.evaluator,
   ]
 }
 
@@ -155,11 +164,14 @@ run "refused_4" {
     limits = [{ scope = "all", period = "day", limit_usd = "5" }, { scope = "all", period = "day", limit_usd = "6" }]
     # consumer with a long filter
     consumers = { abc = { member = "user:a@example.com", filter = join("", [for n in range(26) : "0123456789"]) } }
+    # price that is no amount
+    evaluator = { price_usd = "cheap" }
   }
 
   expect_failures = [
     var.callers,
     var.limits,
     var.consumers,
+    var.evaluator,
   ]
 }

@@ -125,6 +125,64 @@ run "webhooks" {
   }
 }
 
+run "no_evaluator_and_no_certificate_without_their_variables" {
+  command = plan
+
+  assert {
+    condition     = length(google_cloud_run_v2_worker_pool.evaluator) + length(google_service_account.evaluator) == 0 && keys(output.accounts) == ["facade", "worker"]
+    error_message = "Scores cost money: nothing makes them unless it was asked for."
+  }
+  assert {
+    condition = output.provenance_secrets == null && !anytrue([
+      for it in google_cloud_run_v2_worker_pool.worker[0].template[0].containers[0].env : startswith(it.name, "REELBUS_C2PA")
+    ])
+    error_message = "A worker whose secret has no version would not start."
+  }
+}
+
+run "evaluator" {
+  command = plan
+  variables { evaluator = {} }
+
+  assert {
+    condition = {
+      for it in google_cloud_run_v2_worker_pool.evaluator[0].template[0].containers[0].env : it.name => it.value if startswith(it.name, "REELBUS_EVAL")
+    } == { REELBUS_EVALUATION = "vertex://demo-project/us-central1", REELBUS_EVALUATIONS_PER_DAY = "200" }
+    error_message = "Without more words the service is that of the region, and no video is scored unasked."
+  }
+  assert {
+    condition     = google_service_account.evaluator[0].account_id == "reelbus-evaluator"
+    error_message = "An evaluator has an account of its own, since a worker may do more."
+  }
+}
+
+run "an_evaluator_waits_for_the_image" {
+  command = plan
+  variables {
+    image     = null
+    evaluator = {}
+  }
+
+  assert {
+    condition     = length(google_cloud_run_v2_worker_pool.evaluator) == 0 && length(google_service_account.evaluator) == 1
+    error_message = "Without an image nothing runs."
+  }
+}
+
+run "provenance" {
+  command = plan
+  variables { provenance = true }
+
+  assert {
+    condition     = output.provenance_secrets == { certificate = "reelbus-c2pa-certificate", key = "reelbus-c2pa-key" }
+    error_message = "There is a secret each for certificate and key."
+  }
+  assert {
+    condition     = !anytrue([for it in google_cloud_run_v2_service.facade[0].template[0].containers[0].env : startswith(it.name, "REELBUS_C2PA")])
+    error_message = "A facade signs nothing, so it does not get the key."
+  }
+}
+
 run "without_telemetry" {
   command = plan
   variables { telemetry = false }

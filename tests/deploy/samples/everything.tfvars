@@ -14,6 +14,8 @@ allowed_hosts         = ["video.example.com"]
 requesters            = ["serviceAccount:node@demo-project.iam.gserviceaccount.com"]
 operators             = ["user:op@example.com"]
 webhooks              = { networks = ["10.1.0.0/16", "10.2.0.0/16"], ports = [443, 8443], endpoints = true }
+evaluator             = { location = "europe-west4", share = { acme = 0.1, "*" = 0.01 }, per_day = 50, price_usd = "0.05", metric = "gecko_text2video_v1" }
+provenance            = true
 archive_days          = 400
 notify                = ["oncall@example.com"]
 runbook_url           = "https://example.com/runbook"

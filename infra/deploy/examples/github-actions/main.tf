@@ -50,6 +50,16 @@ variable "branch" {
   }
 }
 
+variable "evaluator" {
+  description = "infra/deploy has an `evaluator`, which is deployed as well."
+  type        = bool
+  default     = false
+}
+
+locals {
+  pools = concat(["reelbus-worker"], var.evaluator ? ["reelbus-evaluator"] : [])
+}
+
 resource "google_project_service" "sts" {
   for_each           = toset(["iam.googleapis.com", "sts.googleapis.com"])
   service            = each.key
@@ -96,7 +106,7 @@ resource "google_artifact_registry_repository_iam_member" "pushes" {
   member     = google_service_account.deployer.member
 }
 
-# On the two that are deployed, and not on the project: with it there the account could make services of its own.
+# On those that are deployed, and not on the project: with it there the account could make services of its own.
 resource "google_cloud_run_v2_service_iam_member" "deploys" {
   name     = "reelbus-facade"
   location = var.region
@@ -105,7 +115,8 @@ resource "google_cloud_run_v2_service_iam_member" "deploys" {
 }
 
 resource "google_cloud_run_v2_worker_pool_iam_member" "deploys" {
-  name     = "reelbus-worker"
+  for_each = toset(local.pools)
+  name     = each.key
   location = var.region
   role     = "roles/run.developer"
   member   = google_service_account.deployer.member
@@ -113,7 +124,7 @@ resource "google_cloud_run_v2_worker_pool_iam_member" "deploys" {
 
 # A deployer must be allowed to run something as the account under which it will run.
 resource "google_service_account_iam_member" "runs_as" {
-  for_each           = toset(["reelbus-facade", "reelbus-worker"])
+  for_each           = toset(concat(["reelbus-facade"], local.pools))
   service_account_id = "projects/${var.project_id}/serviceAccounts/${each.key}@${var.project_id}.iam.gserviceaccount.com"
   role               = "roles/iam.serviceAccountUser"
   member             = google_service_account.deployer.member
