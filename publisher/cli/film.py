@@ -28,6 +28,7 @@ from publisher.films.view import FilmFileView, FilmView, view_film
 from schemas.domain.film import FilmState
 from schemas.domain.film_words import one_line
 from schemas.errors import NotFound, Unavailable
+from schemas.wire.checks import DROPPED
 from schemas.wire.film import FilmRequest
 from schemas.wire.validation import parse_object, to_invalid
 
@@ -40,6 +41,9 @@ _WORDS = {
     "failed": "has no video",
     "erased": "was erased",
 }
+_DROPPED_WORDS = (
+    "provenance: dropped. The C2PA manifests of the scenes were lost; docs/provenance.md says how to keep them"
+)
 
 
 class FilmClient(Protocol):
@@ -160,6 +164,8 @@ def film(
     elif view.state is FilmState.SUCCEEDED:
         paths = "\n".join(map(str, files))
         echo(f"{paths}\n{view.duration_seconds:g} s, {len(view.scenes)} scenes, ${view.cost_usd:.2f}")
+        if view.provenance == DROPPED:
+            click.echo(_DROPPED_WORDS, err=True)
     if not view.state.ended:
         raise WaitExpired(f"Not ended after {timeout_s:g} s ({view.state}); {again}")
     if view.state is not FilmState.SUCCEEDED:

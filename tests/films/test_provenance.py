@@ -13,6 +13,7 @@ from infra.provenance.keeper import C2paProvenance
 from schemas.domain.film import Film
 from schemas.wire.film import FilmCompletion
 from subscriber.films.join import join_film
+from tests.cli.commands import Shell
 from tests.contract.sounds import inline_flac, tone, write_music
 from tests.films.house import House, house_in, scene, storyboard
 from tests.support.signing import GENERATED, PARTLY_GENERATED, make_signer, read_manifest, write_signed
@@ -108,6 +109,29 @@ async def test_without_a_certificate_the_film_says_what_it_lost(house: SignedHou
     assert film.result.provenance == "dropped"
     (view, (end,)) = (await house.view(), await house.ends())
     assert (view.provenance, end.attributes["ce-type"]) == ("dropped", "reelbus.film.succeeded.v1")
+
+
+def test_the_command_says_at_its_end_what_was_lost(tmp_path: Path) -> None:
+    async def order_and_lose() -> None:
+        async with house_in(tmp_path / "data") as house:
+            await make(SignedHouse(house.desk, replace(house.ctx, provenance=C2paProvenance(None)), tmp_path))
+
+    async def find_again() -> None:
+        async with house_in(tmp_path / "data") as house:
+            film = await house.ctx.films.get("ad")
+            assert film
+            assert film.result
+            result = film.result.model_copy(update={"provenance": "kept"})
+            await house.ctx.films.save(film.model_copy(update={"result": result}))
+
+    (tmp_path / "data").mkdir()
+    (tmp_path / "board.json").write_text(storyboard(*SCENES).model_dump_json(exclude_defaults=True))
+    shell = Shell(tmp_path / "data")
+    for step, lines in ((order_and_lose, 1), (find_again, 0)):
+        asyncio.run(step())
+        said = shell("film", str(tmp_path / "board.json"), "--output", str(tmp_path))
+        assert said.exit_code == 0, said.stderr
+        assert said.stderr.count("provenance: dropped. ") == lines
 
 
 async def test_scenes_without_manifests_say_nothing(house: SignedHouse) -> None:
