@@ -4,6 +4,7 @@ The store adds up equal entries (`Statistics.ledger`), and the rules of `Clip` s
 label reads the records.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from publisher.context import PublisherContext
 from schemas.domain.clip import Clip
 from schemas.errors import Invalid
-from schemas.ports import JobQuery, LedgerLine
+from schemas.ports import EvaluationLine, JobQuery, LedgerLine
 from schemas.services.job_pages import read_pages
 from schemas.wire.types import Usd
 
@@ -69,6 +70,18 @@ class Group(Amounts):
     key: str | None
 
 
+class EvaluationSums(BaseModel):
+    """Calls of the evaluation service; no amount of videos has them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    calls: int = 0
+    cost_usd: Usd = Decimal(0)
+    """What the calls cost whose price is known."""
+    unpriced_calls: int = 0
+    """Calls whose price is not known."""
+
+
 class Spend(BaseModel):
     """The amounts of all jobs, and of each group."""
 
@@ -78,6 +91,7 @@ class Spend(BaseModel):
     since: date | None
     groups: list[Group]
     total: Amounts
+    evaluations: EvaluationSums = EvaluationSums()
 
 
 async def spend(ctx: PublisherContext, *, by: str | None = None, since: date | None = None) -> Spend:
@@ -86,7 +100,9 @@ async def spend(ctx: PublisherContext, *, by: str | None = None, since: date | N
     if by is not None and (kind not in (*KEYS, "label") or bool(label) != (kind == "label") or (colon and not label)):
         raise Invalid(f"by must be model, project, caller, day or label:KEY, not {by!r}", field="by")
     sums: dict[str | None, Amounts] = {}
-    async for key, line in _read_by_label(ctx, label) if label else _read_by(ctx, KEYS.get(kind, lambda _: None)):
+    calls = Counter[EvaluationLine]()
+    key_of = KEYS.get(kind, lambda _: None)
+    async for key, line in _read_by_label(ctx, label, calls) if label else _read_by(ctx, key_of, calls):
         if since is None or line.day >= since:
             sums[key] = sums.get(key, Amounts()) + amounts_of(line.clip) * line.count
     groups = sorted(
@@ -94,23 +110,39 @@ async def spend(ctx: PublisherContext, *, by: str | None = None, since: date | N
     )
     if by != "day":  # days stay in order; other groups are sorted by their cost
         groups.sort(key=lambda group: -(group.charged_usd + group.unknown_usd))
-    return Spend(by=by, since=since, groups=groups if by else [], total=sum(sums.values(), Amounts()))
+    return Spend(
+        by=by,
+        since=since,
+        groups=groups if by else [],
+        total=sum(sums.values(), Amounts()),
+        evaluations=sum_evaluations(calls, since),
+    )
 
 
-async def _read_by(ctx: PublisherContext, key_of: Key) -> AsyncIterator[tuple[str | None, LedgerLine]]:
-    async for line in LedgerWalk(ctx):
+async def _read_by(
+    ctx: PublisherContext, key_of: Key, calls: Counter[EvaluationLine]
+) -> AsyncIterator[tuple[str | None, LedgerLine]]:
+    walk = LedgerWalk(ctx)
+    async for line in walk:
         yield key_of(line), line
+    calls.update(walk.calls)
 
 
-async def _read_by_label(ctx: PublisherContext, label: str) -> AsyncIterator[tuple[str | None, LedgerLine]]:
-    """Yield each entry with its job's value of this label, from the records."""
+async def _read_by_label(
+    ctx: PublisherContext, label: str, calls: Counter[EvaluationLine]
+) -> AsyncIterator[tuple[str | None, LedgerLine]]:
+    """Yield each entry with its job's value of this label, from the records, and count the evaluations."""
     async for page in read_pages(ctx.jobs, JobQuery(priced=True, limit=PAGE_SIZE)):
+        calls.update(EvaluationLine.of(call) for each in page for call in each.evaluations)
         for job, clip in ((each, clip) for each in page for clip in each.clips):
             yield job.request.labels.get(label), LedgerLine.of(job, clip)
 
 
 class LedgerWalk:
-    """Walks over the pages of all ledgers, at most `pages_at_most` of them. `is_complete` says if that was all."""
+    """Walks over the pages of all ledgers, at most `pages_at_most` of them. `is_complete` says if that was all.
+
+    `calls` counts the evaluations of the pages that it has read.
+    """
 
     def __init__(
         self,
@@ -124,17 +156,29 @@ class LedgerWalk:
         self._read = partial(ctx.statistics.ledger, written_since=written_since, caller=caller)
         self._pages_at_most = pages_at_most
         self.is_complete = False
+        self.calls = Counter[EvaluationLine]()
 
     async def __aiter__(self) -> AsyncIterator[LedgerLine]:
         page = await self._read()
         pages = 1
         while True:
+            self.calls.update(page.calls)
             for line in page.lines:
                 yield line
             self.is_complete = page.cursor is None
             if self.is_complete or pages == self._pages_at_most:
                 return
             page, pages = await self._read(cursor=page.cursor), pages + 1
+
+
+def sum_evaluations(calls: Counter[EvaluationLine], since: date | None) -> EvaluationSums:
+    """Sum the calls that were sent on that day or later."""
+    counted = [(line.cost_usd, count) for line, count in calls.items() if since is None or line.day >= since]
+    return EvaluationSums(
+        calls=sum(count for _, count in counted),
+        cost_usd=sum((cost * count for cost, count in counted if cost is not None), Decimal(0)),
+        unpriced_calls=sum(count for cost, count in counted if cost is None),
+    )
 
 
 def amounts_of(clip: Clip) -> Amounts:

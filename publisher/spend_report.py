@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from publisher.access import Access
 from publisher.caps import Cap, read_caps
 from publisher.context import PublisherContext
-from publisher.spend import KEYS, Amounts, Group, LedgerWalk, amounts_of
+from publisher.spend import KEYS, Amounts, EvaluationSums, Group, LedgerWalk, amounts_of, sum_evaluations
 from schemas.errors import Invalid
 from schemas.ports import LedgerLine
 from schemas.wire.types import Moment
@@ -45,6 +45,9 @@ class SpendReport(BaseModel):
     by_caller: list[Group] = Field(description="Only for an operator.")
     by_day: list[Group]
     caps: list[Cap] = Field(description="The limits of spending; only for an operator, since callers share them.")
+    evaluations: EvaluationSums = Field(
+        default=EvaluationSums(), description="Calls of the evaluation service since `since`; no other sum has them."
+    )
     notice: str | None = Field(default=None, description="Why the sums are not those of all jobs; null if they are.")
 
 
@@ -126,6 +129,7 @@ async def _make_report(ctx: PublisherContext, access: Access, since: date, today
         by_caller=sums.largest("caller") if access.is_operator else [],
         by_day=sums.largest("day"),
         caps=await read_caps(ctx) if access.is_operator else [],
+        evaluations=sum_evaluations(walk.calls, since),
         notice=None if walk.is_complete else _INCOMPLETE,
     )
 

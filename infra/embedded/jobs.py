@@ -30,8 +30,10 @@ def milliseconds(at: datetime) -> int:
     return int(at.timestamp()) * 1000 + at.microsecond // 1000
 
 
-_PRICED = """replace(replace(record, '"price_usd":0.0,', ''), '"price_usd":0.0}', '') LIKE '%"price_usd":%'"""
-"""One of the record's clips has a price. A text of the caller can't look like this: JSON escapes its quotes."""
+_PRICED = """(replace(replace(record, '"price_usd":0.0,', ''), '"price_usd":0.0}', '') LIKE '%"price_usd":%'
+    OR instr(record, '"evaluations":'))"""
+"""One of the record's clips has a price, or the job has an evaluation. A text of the caller can't look like this: JSON
+escapes its quotes."""
 
 
 def page_sql(query: JobQuery) -> Condition:

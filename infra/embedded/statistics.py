@@ -2,7 +2,8 @@
 
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,9 +12,10 @@ from infra.embedded.database import Database, moment, now_ms
 from infra.embedded.jobs import job_or_warning, milliseconds, rows_of
 from infra.worker_reports import parse_report
 from schemas.domain.clip import Clip
+from schemas.domain.evaluation import EvaluationCall
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
-from schemas.ports import Backlog, LedgerLine, LedgerPage, WorkerBeat
+from schemas.ports import Backlog, EvaluationLine, LedgerLine, LedgerPage, WorkerBeat
 from schemas.wire.types import Moment
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,14 @@ _LEDGER = """
 """
 """Entries of a group differ in nothing that `Clip` computes its amounts from. SQLite takes `clip` from one of them:
 https://www.sqlite.org/lang_select.html#bare_columns_in_an_aggregate_query"""
+_CALLS = """
+    SELECT call.value AS call, count(*) AS entries
+    FROM jobs, json_each(CASE WHEN json_valid(record) THEN record ELSE '{{}}' END, '$.evaluations') AS call
+    WHERE created_at > :after AND created_at <= :last AND stored_at >= :since {of_caller}
+        AND instr(record, '"evaluations":')
+    GROUP BY substr(json_extract(call.value, '$.at'), 1, 10), json_extract(call.value, '$.price_usd', '$.outcome')
+"""
+"""Few jobs have a call: the record of another one is not parsed for it."""
 _AT_LAST = 1 << 62
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
@@ -76,9 +86,11 @@ class SqliteStatistics:
             named = {"after": int(cursor or -1), "caller": caller, "since": since, "jobs": LEDGER_JOBS}
             found = connection.execute(_LAST_OF_PAGE.format(of_caller=of_caller), named).fetchone()
             last = found[0] if found else _AT_LAST
-            rows = rows_of(connection).execute(_LEDGER.format(of_caller=of_caller), {**named, "last": last})
+            named["last"] = last
+            rows = rows_of(connection).execute(_LEDGER.format(of_caller=of_caller), named)
             lines = [line for row in rows if (line := _to_line(row))]
-            return LedgerPage(lines=lines, cursor=str(last) if found else None)
+            calls = _count_calls(rows_of(connection).execute(_CALLS.format(of_caller=of_caller), named))
+            return LedgerPage(lines=lines, cursor=str(last) if found else None, calls=calls)
 
         return await self._database.read(read)
 
@@ -119,8 +131,7 @@ def _to_line(row: sqlite3.Row) -> LedgerLine | None:
     try:
         clip = Clip.model_validate_json(row["clip"])
     except ValidationError as error:
-        words = "an entry of a ledger was stored by a newer version of reelbus; it is not counted"
-        logger.warning(words, extra={"action": "record_unreadable", "reason": str(error)})
+        _log_newer(error)
         return None
     return LedgerLine(
         caller=row["caller"],
@@ -129,6 +140,24 @@ def _to_line(row: sqlite3.Row) -> LedgerLine | None:
         clip=clip,
         count=row["entries"],
     )
+
+
+def _count_calls(rows: Iterable[sqlite3.Row]) -> Counter[EvaluationLine]:
+    """Return how many calls each line has. A call of a newer version is logged and left out."""
+    calls = Counter[EvaluationLine]()
+    for row in rows:
+        try:
+            line = EvaluationLine.of(EvaluationCall.model_validate_json(row["call"]))
+        except ValidationError as error:
+            _log_newer(error)
+        else:
+            calls[line] += row["entries"]
+    return calls
+
+
+def _log_newer(error: ValidationError) -> None:
+    words = "an entry of a ledger was stored by a newer version of reelbus; it is not counted"
+    logger.warning(words, extra={"action": "record_unreadable", "reason": str(error)})
 
 
 def _publish_time(attributes: str | None) -> datetime | None:

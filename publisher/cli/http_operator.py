@@ -121,7 +121,8 @@ class HttpOperator:
         groups = getattr(report, f"by_{by}") if by else []
         if by == "caller" and report.total and not groups:
             raise Invalid("by caller needs a key with the scope operate", field="by")
-        return Spend(by=by, since=report.since, groups=groups, total=report.total)
+        evaluations = report.evaluations
+        return Spend(by=by, since=report.since, groups=groups, total=report.total, evaluations=evaluations)
 
     async def _pay(self, path: str, payments: Payments, **body: object) -> httpx.Response:
         """Send the call with the amount of these payments. Raises `PaymentDue` if it would make others."""

@@ -24,7 +24,7 @@ from publisher.cli.output import console, echo, format_place
 from publisher.compose import open_planner
 from publisher.dead_letters import PaymentDue, describe
 from publisher.plan import PlanTotals, VideoPlan, add_up
-from publisher.spend import Amounts, Spend
+from publisher.spend import Amounts, EvaluationSums, Spend
 from schemas.wire.request import VideoRequest
 
 _PROMPT = "A video that is only planned."
@@ -112,6 +112,7 @@ def spend(by: str | None, since: datetime | None, as_json: bool, url: str | None
     """Show what was spent, from the ledgers of all jobs.
 
     The columns are what was charged, what may have been charged, and what clips that are not paid reserve of a budget.
+    Calls that scored videos are a line of their own, which no column has.
     The command reads every record of the job store. With --url it asks a facade, which counts from the first of this
     month, or from a day that is at most 92 days ago, and does not group by label.
     """
@@ -121,8 +122,10 @@ def spend(by: str | None, since: datetime | None, as_json: bool, url: str | None
         return
     if url and spent.since:
         click.echo(f"since {spent.since}", err=True)
-    if spent.total:
+    if spent.total or spent.evaluations.calls:
         console().print(_table(spent))
+        if spent.evaluations.calls:
+            echo(f"evaluations: {_describe_evaluations(spent.evaluations)}")
     else:
         place = format_place(url or configuration().jobs_url)
         echo(f"Nothing was spent{place}: no paid model was used. The local renderer is free.")
@@ -142,6 +145,14 @@ def _table(spent: Spend) -> Table:
         table.add_row(*_cells("-" if group.key is None else group.key, group))
     table.add_row(*_cells("total", spent.total))
     return table
+
+
+def _describe_evaluations(sums: EvaluationSums) -> str:
+    words = f"{sums.calls} call{'s' if sums.calls > 1 else ''}, "
+    if sums.unpriced_calls == sums.calls:
+        return f"{words}price unknown"
+    unpriced = f"; price unknown of {sums.unpriced_calls}" if sums.unpriced_calls else ""
+    return f"{words}${sums.cost_usd:.3f}{unpriced}"
 
 
 def _cells(name: str, amounts: Amounts) -> list[Text]:

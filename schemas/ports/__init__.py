@@ -60,7 +60,7 @@ from schemas.ports.job_store import (
 )
 from schemas.ports.parked_jobs import ParkedJob, ParkedJobs
 from schemas.ports.provenance import NotSigned, Provenance, SourcePart
-from schemas.ports.statistics import Backlog, LedgerLine, LedgerPage, Statistics, WorkerBeat
+from schemas.ports.statistics import Backlog, EvaluationLine, LedgerLine, LedgerPage, Statistics, WorkerBeat
 from schemas.ports.video_checker import NotMeasured, VideoChecker
 from schemas.ports.video_model import (
     Answer,
@@ -104,6 +104,7 @@ __all__ = [
     "DeliveryQuery",
     "DueFilm",
     "Editor",
+    "EvaluationLine",
     "FileDeriver",
     "FilmEditor",
     "FilmExporter",

@@ -39,7 +39,7 @@ class JobQuery:
     """Leave out jobs that were last written before this time, as far as the store can: it may list more jobs. Firestore
     leaves out those that were created `WRITTEN_AFTER_CREATION` before it."""
     priced: bool = False
-    """Leave out jobs without a clip that has a price, as far as the store can: it may list them."""
+    """Leave out jobs without a priced clip and without an evaluation, as far as the store can: it may list them."""
     due_before: datetime | None = None
     """Only jobs whose `next_check_at` is before this time."""
     limit: int = 50

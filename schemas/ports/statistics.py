@@ -1,11 +1,14 @@
 """Numbers for operators about jobs, money, messages and workers, which the store reads from its indexes or adds up."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 from schemas.domain.clip import Clip
+from schemas.domain.evaluation import EvaluationCall
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
 
@@ -50,19 +53,37 @@ class LedgerLine:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationLine:
+    """Calls of the evaluation service that cost the same, and were sent on the same day."""
+
+    day: date
+    """In UTC."""
+    cost_usd: Decimal | None
+    """Of one call; None if it is not known."""
+
+    @classmethod
+    def of(cls, call: EvaluationCall) -> "EvaluationLine":
+        """Return the line of one call."""
+        return cls(day=call.at.astimezone(UTC).date(), cost_usd=call.cost_usd)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LedgerPage:
     """Lines of some jobs. Other pages may have equal lines."""
 
     lines: Sequence[LedgerLine]
     cursor: str | None
     """The cursor of the next page; None on the last page."""
+    calls: Counter[EvaluationLine] = field(default_factory=Counter)
+    """How many calls of the evaluation service each line has."""
 
 
 class Statistics(Protocol):
     """Counts, extremes and sums. The work of each call is bounded.
 
     A new adapter must guarantee that counts stop at their limit, and that the pages of a ledger have each priced entry
-    of a job that does not change meanwhile exactly once. `tests/contract/test_statistics.py` proves it.
+    and each evaluation of a job that does not change meanwhile exactly once. `tests/contract/test_statistics.py` proves
+    it.
     """
 
     ledger_pages_at_most: int | None
@@ -71,7 +92,7 @@ class Statistics(Protocol):
     async def ledger(
         self, *, written_since: datetime | None = None, caller: str | None = None, cursor: str | None = None
     ) -> LedgerPage:
-        """Return a page of the entries that have a price.
+        """Return a page of the entries that have a price, and of the calls of the evaluation service.
 
         Jobs that were last written before `written_since` are left out, as far as the store can.
         """

@@ -13,6 +13,7 @@ from publisher.spend import PAGE_SIZE, Spend, spend
 from schemas.domain import events as ev
 from schemas.domain.budget import Reserved
 from schemas.domain.clip import Plan
+from schemas.domain.evaluation import ANSWERED, EVALUATION, EvaluationCall
 from schemas.domain.job import Job, new_job
 from schemas.domain.state_machine import advance
 from tests.cli.commands import Shell, complaint
@@ -70,7 +71,13 @@ def _row(clips: int, charged: float, unknown: float, reserved: float) -> dict[st
 
 
 def test_charged_and_unknown_and_reserved_are_apart(spent: Callable[..., Any]) -> None:
-    assert spent() == {"by": None, "since": None, "groups": [], "total": _row(2, 0.5, 0.8, 0.8)}
+    assert spent() == {
+        "by": None,
+        "since": None,
+        "groups": [],
+        "total": _row(2, 0.5, 0.8, 0.8),
+        "evaluations": {"calls": 0, "cost_usd": 0, "unpriced_calls": 0},
+    }
 
 
 @pytest.mark.parametrize(
@@ -127,3 +134,38 @@ def test_every_page_counts_and_amounts_are_exact(shell: Shell) -> None:
         return await spend(desk)
 
     assert shell.with_desk(many).total.charged_usd == Decimal("20.3")
+
+
+def _evaluated(job: Job, usd: str | None, at: datetime) -> Job:
+    price = None if usd is None else Decimal(usd)
+    call = EvaluationCall(kind=EVALUATION, metric="gecko", at=at, outcome=ANSWERED, price_usd=price)
+    return job.model_copy(update={"evaluations": (*job.evaluations, call)})
+
+
+@pytest.mark.parametrize(
+    ("prices", "since", "sums", "line"),
+    [
+        (["0.25", "0.05"], "2026-01-31", (2, 0.3, 0), "evaluations: 2 calls, $0.300"),
+        ([None], "2026-01-31", (1, 0, 1), "evaluations: 1 call, price unknown"),
+        ([None, "0.25"], "2026-01-30", (2, 0.25, 1), "evaluations: 2 calls, $0.250; price unknown of 1"),
+        (["0.25"], "2026-02-01", (0, 0, 0), None),
+    ],
+)
+def test_evaluations_are_a_line_of_their_own(
+    shell: Shell, prices: list[str | None], since: str, sums: tuple[float, ...], line: str | None
+) -> None:
+    async def store(desk: PublisherContext) -> None:
+        job = _submitted("free", FIRST, a_plan(Decimal(0), model="animatic"))
+        for usd in prices:
+            job = _evaluated(job, usd, SECOND)
+        await desk.jobs.create(job)
+        await desk.jobs.create(_accepted(_submitted("paid", SECOND, VEO)))
+
+    shell.with_desk(store)
+    for by in ("model", "label:team"):
+        found = json.loads(shell("spend", "--json", "--by", by, "--since", since).stdout)
+        assert tuple(found["evaluations"].values()) == sums
+        assert found["total"]["charged_usd"] == (0.4 if line else 0)
+    printed = shell("spend", "--since", since).stdout.splitlines()
+    assert (printed[-1] if line else None) == line
+    assert line is None or printed[-2].split() == ["total", "1", "$0.400", "$0.000", "$0.000"]

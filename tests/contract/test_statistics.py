@@ -16,12 +16,14 @@ from infra.adapters import Adapters
 from publisher.spend import amounts_of
 from schemas.domain.budget import Reserved
 from schemas.domain.clip import Clip
+from schemas.domain.evaluation import ANSWERED, EVALUATION, NO_ANSWER, REFUSED, EvaluationCall
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Category, Charged, Failure
 from schemas.ports import (
     WRITTEN_AFTER_CREATION,
     Bus,
+    EvaluationLine,
     Heartbeats,
     JobStore,
     LedgerLine,
@@ -185,3 +187,38 @@ async def test_a_ledger_leaves_out_what_was_written_before(backend: Backend) -> 
     assert sum(line.count for line in found.lines) == 2
     tomorrow = datetime.now(UTC) + WRITTEN_AFTER_CREATION + timedelta(days=1)
     assert (await backend.statistics.ledger(written_since=tomorrow)).lines == []
+
+
+def a_call(usd: str | None, outcome: str | None, *, day: int = 0) -> EvaluationCall:
+    price = None if usd is None else Decimal(usd)
+    at = NOON + timedelta(days=day)
+    return EvaluationCall(kind=EVALUATION, metric="gecko", at=at, outcome=outcome, price_usd=price)
+
+
+async def test_a_ledger_has_each_evaluation_once(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (infra.embedded.statistics, infra.gcp.firestore.statistics):
+        monkeypatch.setattr(module, "LEDGER_JOBS", 2)
+    calls = (
+        a_call("0.50", ANSWERED),
+        a_call("0.5", NO_ANSWER),
+        a_call("0.50", REFUSED),
+        a_call(None, None),
+        a_call(None, ANSWERED, day=1),
+    )
+    for number in range(4):
+        job = a_job(f"j{number}", minute=number, caller=("c", None)[number % 2])
+        await backend.jobs.create(job.model_copy(update={"evaluations": calls[: number + 2]}))
+    await backend.jobs.create(a_job("unasked", minute=9))
+    tomorrow = (NOON + timedelta(days=1)).date()
+    half, free = (EvaluationLine(day=NOON.date(), cost_usd=usd) for usd in (Decimal("0.5"), Decimal(0)))
+    unknown, later = (EvaluationLine(day=day, cost_usd=None) for day in (NOON.date(), tomorrow))
+    for caller, expected in (
+        (None, {half: 8, free: 3, unknown: 2, later: 1}),
+        ("c", {half: 4, free: 1, unknown: 1}),
+    ):
+        page = await backend.statistics.ledger(caller=caller)
+        found = page.calls
+        while page.cursor is not None:
+            page = await backend.statistics.ledger(caller=caller, cursor=page.cursor)
+            found += page.calls
+        assert (found, page.lines) == (expected, [])

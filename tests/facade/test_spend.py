@@ -15,8 +15,10 @@ from infra.embedded.statistics import SqliteStatistics
 from publisher.context import PublisherContext
 from publisher.settings import new_key
 from schemas.domain import events as ev
+from schemas.domain.evaluation import ANSWERED, EVALUATION, EvaluationCall
 from schemas.domain.job import new_job
 from schemas.domain.state_machine import advance
+from schemas.services.update import get_job
 from tests.facade.customers import ACME, KEYS, ZEBRA, Customer
 from tests.facade.doors import Door, door_to, settings_for
 from tests.unit.makers import a_plan, a_request
@@ -85,6 +87,45 @@ async def test_each_sees_its_own_spend(guarded: Door) -> None:
     everything = (await ops.call("GET", SPEND)).json()
     assert [(group["key"], group["charged_usd"]) for group in everything["by_caller"]] == [("zebra", 2), ("acme", 0.4)]
     assert everything["caps"][0]["left_usd"] == 100
+
+
+async def evaluate(desk: PublisherContext, job_id: str, usd: str | None) -> None:
+    """One more call about the video of a job."""
+    job = await get_job(desk.jobs, job_id)
+    price = None if usd is None else Decimal(usd)
+    call = EvaluationCall(kind=EVALUATION, metric="gecko", at=datetime.now(UTC), outcome=ANSWERED, price_usd=price)
+    await desk.jobs.save(job.model_copy(update={"evaluations": (*job.evaluations, call)}))
+
+
+async def test_evaluations_are_apart_and_each_sees_its_own(guarded: Door) -> None:
+    for caller, usd in (("acme", "0.05"), ("zebra", None)):
+        await pay(guarded.desk, caller, caller=caller)
+        await evaluate(guarded.desk, caller, usd)
+    for key, clips, evaluations in (
+        (ACME, 1, {"calls": 1, "cost_usd": 0.05, "unpriced_calls": 0}),
+        (ZEBRA, 1, {"calls": 1, "cost_usd": 0, "unpriced_calls": 1}),
+        (OPS, 2, {"calls": 2, "cost_usd": 0.05, "unpriced_calls": 1}),
+    ):
+        body = (await Customer(guarded, key).call("GET", SPEND)).json()
+        assert body["evaluations"] == evaluations
+        assert (body["total"]["clips"], body["total"]["charged_usd"]) == (clips, 0.4 * clips)
+
+
+@pytest.mark.parametrize(
+    ("prices", "words"),
+    [
+        ([], None),
+        ([None], '>price unknown</p>\n<p class="soft small">1 call, in no other sum</p>'),
+        (["0.05", None], '>$0.05</p>\n<p class="soft small">2 calls, in no other sum; the price of 1 is unknown</p>'),
+    ],
+)
+async def test_the_page_has_a_card_for_evaluations(door: Door, prices: list[str | None], words: str | None) -> None:
+    await pay(door.desk, "one")
+    for usd in prices:
+        await evaluate(door.desk, "one", usd)
+    page = (await door.client.get("/console/spend")).text
+    assert ("<h2>Evaluations since" in page) == bool(words)
+    assert (words or "") in page
 
 
 async def test_csv_runs_no_formula(door: Door) -> None:

@@ -3,6 +3,7 @@
 The ledgers are inside the records, which are strings to Firestore: their entries cost a read for each job.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,7 +17,7 @@ from infra.gcp.firestore.queries import oldest_query
 from infra.worker_reports import parse_report
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
-from schemas.ports import Backlog, JobQuery, LedgerLine, LedgerPage, WorkerBeat
+from schemas.ports import Backlog, EvaluationLine, JobQuery, LedgerLine, LedgerPage, WorkerBeat
 
 LEDGER_JOBS = 500
 """The jobs of one page of a ledger."""
@@ -41,7 +42,8 @@ class FirestoreStatistics:
             JobQuery(caller=caller, written_since=written_since, limit=LEDGER_JOBS, cursor=cursor)
         )
         lines = [LedgerLine.of(job, clip) for job in page.jobs for clip in job.clips if clip.planned.price_usd]
-        return LedgerPage(lines=lines, cursor=page.cursor)
+        calls = Counter(EvaluationLine.of(call) for job in page.jobs for call in job.evaluations)
+        return LedgerPage(lines=lines, cursor=page.cursor, calls=calls)
 
     async def count(self, state: JobState, *, at_most: int) -> int:
         with translate_errors("Firestore"):

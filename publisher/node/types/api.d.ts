@@ -532,6 +532,7 @@ export interface SpendReport {
    * The limits of spending; only for an operator, since callers share them.
    */
   caps: Cap[];
+  evaluations: EvaluationSums;
   /**
    * Why the sums are not those of all jobs; null if they are.
    */
@@ -555,6 +556,14 @@ export interface Group {
   unknown_usd: number;
   reserved_usd: number;
   key: string | null;
+}
+/**
+ * Calls of the evaluation service since `since`; no other sum has them.
+ */
+export interface EvaluationSums {
+  calls: number;
+  cost_usd: number;
+  unpriced_calls: number;
 }
 /**
  * What a replay would pay for.

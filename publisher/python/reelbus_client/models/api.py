@@ -71,6 +71,14 @@ class BatchView(Answer):
     """The jobs, in the order of the requests."""
 
 
+class EvaluationSums(Answer):
+    """Calls of the evaluation service; no amount of videos has them."""
+
+    calls: int = 0
+    cost_usd: float = 0.0
+    unpriced_calls: int = 0
+
+
 class Group(Answer):
     """The amounts of one key, which is null for jobs without that project or label."""
 
@@ -160,6 +168,8 @@ class SpendReport(Answer):
     by_day: list[Group]
     caps: list[Cap]
     """The limits of spending; only for an operator, since callers share them."""
+    evaluations: EvaluationSums | None = None
+    """Calls of the evaluation service since `since`; no other sum has them."""
     notice: str | None = None
     """Why the sums are not those of all jobs; null if they are."""
 
