@@ -151,7 +151,7 @@ _FILMS = """CREATE TABLE IF NOT EXISTS films (
         state TEXT NOT NULL,
         project_id TEXT,
         caller TEXT,
-        created_at INTEGER NOT NULL,     -- ms
+        created_at INTEGER NOT NULL DEFAULT 0,  -- ms
         next_check_at INTEGER,           -- ms; null: nothing goes on by itself
         retention_start INTEGER,         -- ms; null: it has not ended, or is erased
         revision INTEGER NOT NULL,

@@ -25,7 +25,7 @@ from infra.media.loudness import Loudness, limit_peaks, measure_file, measure_lo
 from infra.media.music_reader import write_samples
 from infra.media.transcode import SAMPLE_RATE_HZ, Samples, decode_audio, encode_blocks
 from schemas.errors import Invalid, unavailable_of
-from schemas.ports import FilmMusicBed, FilmSound, NotMusic
+from schemas.ports import FilmMusicBed, FilmSound
 
 SAMPLE_RATE = Fraction(SAMPLE_RATE_HZ)
 _MUSIC_WITHIN_S = 120.0
@@ -59,11 +59,9 @@ class SoundFiles:
         self.encoded = folder / "sound.mp4"
 
     async def decode_music(self, bed: FilmMusicBed, *, seconds: float) -> None:
-        """Decode as much as a film of this length needs. Raises `Invalid`, and `LocalDisk`."""
+        """Decode as much as a film of this length needs. Raises `Invalid`, `CallFailed`, and `LocalDisk`."""
         try:
             found = await write_samples(bed.file, self._samples, seconds=seconds, within_s=_MUSIC_WITHIN_S)
-        except NotMusic as error:
-            raise Invalid(f"the music {error}") from error
         except OSError as error:
             raise unavailable_of("the scratch folder", error) from error
         if not found:

@@ -30,12 +30,12 @@ class ChildMusicReader:
 
 
 async def write_samples(source: Path, to: Path, *, seconds: float, within_s: float) -> int:
-    """Write the decoded sound of so many seconds, see `infra.media.music`. Raises `NotMusic`, and `OSError`."""
+    """Write the decoded sound of so many seconds, see `infra.media.music`.
+
+    Raises `OSError`, and `CallFailed`: the music was read before, so that the machine may be at fault.
+    """
     with closing(LimitedProcesses(1)) as children:
-        try:
-            found = await children.run(_MUSIC, "write_samples", source, to, seconds, within_s=within_s)
-        except CallFailed as error:
-            raise NotMusic(f"can't be read as sound: {error}") from error
+        found = await children.run(_MUSIC, "write_samples", source, to, seconds, within_s=within_s)
     if found < 0:
         raise OSError(-found, os.strerror(-found))
     return int(found)

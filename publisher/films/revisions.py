@@ -17,7 +17,7 @@ P = TypeVar("P", FilmScene, TitleCard)
 def retake_request(film: Film, name: str, take: int, *, max_cost_usd: Decimal | None = None) -> FilmRequest:
     """Return the storyboard with another take of a scene.
 
-    Raises `NotFound`, and `Conflict` unless `take` is the next one.
+    Raises `NotFound`, `Invalid` at the limit of takes or revisions, and `Conflict` unless `take` is the next one.
     """
     found = find_scene(film, name)
     if found.take + 1 != take:
@@ -39,11 +39,7 @@ def request_without(film: Film, name: str, *, max_cost_usd: Decimal | None = Non
         titles = (_begin_with_cut(titles[0]), *titles[1:])
     else:
         left[0] = _begin_with_cut(left[0])
-    revised = _revise(film, tuple(left), max_cost_usd).model_copy(update={"titles": titles})
-    try:  # whatever else names the scene that is left out is refused
-        return FilmRequest.model_validate(revised.body())
-    except ValidationError as error:
-        raise to_invalid(error) from error
+    return _revise(film, tuple(left), max_cost_usd, titles=titles)
 
 
 def find_scene(film: Film, name: str) -> FilmScene:
@@ -59,6 +55,15 @@ def _begin_with_cut(part: P) -> P:
     return part.model_copy(update={"transition": Transition()}) if is_crossfade else part
 
 
-def _revise(film: Film, scenes: tuple[FilmScene, ...], max_cost_usd: Decimal | None) -> FilmRequest:
-    update = {"scenes": scenes, "revision": film.request.revision + 1, "max_cost_usd": max_cost_usd}
-    return film.request.model_copy(update=update)
+def _revise(
+    film: Film, scenes: tuple[FilmScene, ...], max_cost_usd: Decimal | None, **changes: tuple[TitleCard, ...]
+) -> FilmRequest:
+    """Return the next revision. Raises `Invalid` for one that no caller could order: what is stored has to be readable.
+
+    That is a number beyond its limit, or anything else that names a scene which is left out.
+    """
+    update = {"scenes": scenes, "revision": film.request.revision + 1, "max_cost_usd": max_cost_usd, **changes}
+    try:
+        return FilmRequest.model_validate(film.request.model_copy(update=update).body())
+    except ValidationError as error:
+        raise to_invalid(error) from error

@@ -31,9 +31,17 @@ def script_of(scene: FilmScene) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return the text on one line, without control characters: a player would end it there."""
+    """Return the text on one line, without control characters and noncharacters.
+
+    A player would end it at the first ones, and XML can't hold U+FFFE and U+FFFF.
+    """
     spaced = " ".join(text.split())
-    return "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cs"))
+    return "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cs") and not _is_last(char))
+
+
+def _is_last(char: str) -> bool:
+    """Return whether it is one of the last two of its plane, which Unicode keeps free."""
+    return ord(char) & 0xFFFE == 0xFFFE
 
 
 def columns_of(text: str) -> int:

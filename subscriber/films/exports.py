@@ -7,7 +7,7 @@ from datetime import timedelta
 from schemas.domain.film import Film, FilmState, join_failure
 from schemas.domain.film_cut import Cut, export_name
 from schemas.domain.job import Job
-from schemas.errors import Invalid
+from schemas.errors import Invalid, ReelbusError
 from schemas.ports import Segment, Shot
 from schemas.wire.film import FilmFile
 from schemas.wire.media_types import type_of_name
@@ -58,6 +58,12 @@ async def store_exports(
         except Invalid as error:
             extra = {"action": "film_export_left_out", "film_id": film.film_id, "reason": str(error)}
             logger.warning("a film has no timeline for one of the editing programs", extra=extra)
+            continue
+        except (ReelbusError, OSError):
+            raise
+        except Exception:  # of the libraries: a paid film does without its timeline
+            extra = {"action": "film_export_broke", "film_id": film.film_id}
+            logger.exception("a timeline of a film can't be written", extra=extra)
             continue
         name = export_name(film.film_id, output, content)
         await ctx.videos.put(name, content, content_type=type_of_name(name))

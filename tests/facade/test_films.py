@@ -136,6 +136,14 @@ async def test_an_image_of_several_scenes_is_stored_once(door: Door) -> None:
     assert (await order(door, scenes=scenes)).json() == answer.json()
 
 
+async def test_no_revision_beyond_the_limit_is_stored(veo: Door) -> None:
+    """A film whose stored number is out of range could not be read any more."""
+    assert (await order(veo, revision=1_000_000)).status_code == 202
+    answer = await veo.client.post(f"{FILMS}/ad/scenes/end/retake", json={"take": 2})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (400, "revision")
+    assert (await veo.client.get(f"{FILMS}/ad")).json()["revision"] == 1_000_000
+
+
 async def test_a_cancel_and_a_retake(door: Door) -> None:
     await order(door)
     cancelled = (await door.client.delete(f"{FILMS}/ad")).json()

@@ -144,22 +144,36 @@ async def test_a_film_that_no_worker_can_write_ends_before_anything_is_paid(hous
 class Picky:
     """An exporter whose EDLs can't hold this film."""
 
-    def __init__(self, exporter: FilmExporter) -> None:
-        self.exports, self._write = exporter.exports, exporter.write
+    def __init__(self, exporter: FilmExporter, reason: Exception) -> None:
+        self.exports, self._write, self._reason = exporter.exports, exporter.write, reason
 
     async def write(self, export: FilmExport, shots: list[Shot], *, title: str) -> bytes:
         if export == "edl":
-            raise Invalid("an EDL can't count 13 frames a second")
+            raise self._reason
         return await self._write(export, shots, title=title)
 
 
-async def test_a_timeline_that_can_not_hold_the_film_costs_no_film(house: House) -> None:
+@pytest.mark.parametrize(
+    "reason", [Invalid("an EDL can't count 13 frames a second"), RuntimeError("a fault of the library")]
+)
+async def test_a_timeline_that_can_not_be_written_costs_no_film(house: House, reason: Exception) -> None:
     assert house.ctx.film_exporter
-    house.ctx = replace(house.ctx, film_exporter=Picky(house.ctx.film_exporter))  # type: ignore[arg-type]
+    house.ctx = replace(house.ctx, film_exporter=Picky(house.ctx.film_exporter, reason))  # type: ignore[arg-type]
     film = await make(house)
     assert film.state is FilmState.SUCCEEDED
     assert film.result
     assert [file.kind for file in film.result.files] == ["otio", "fcpxml"]
+
+
+async def test_a_title_that_xml_can_not_hold_is_in_no_timeline(house: House, tmp_path: Path) -> None:
+    card = {"before": "one", "text": "Hi \uffff\ufffe", "seconds": 0.5}
+    async with house.directing(), house.rendering():
+        await house.order(storyboard(scene("one"), titles=[card], outputs=["mp4", "fcpxml"]))
+        film = await house.until_announced()
+    assert film.result
+    [file] = film.result.files
+    timeline = otio.adapters.read_from_string((tmp_path / "videos" / file.gcs_path).read_text(), "fcp_xml")
+    assert timeline.tracks[0].duration().to_frames() == 36
 
 
 @pytest.mark.parametrize("outputs", [["mp4", "mp4"], [], ["mov"]])

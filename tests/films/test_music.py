@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from infra.media.limited import CallFailed, LimitedProcesses
 from publisher.access import Access
 from publisher.films.orders import find_film, order_film, retake_scene
 from publisher.films.plan import plan_film
@@ -147,6 +148,26 @@ async def test_a_film_whose_music_was_deleted_fails_and_keeps_its_scenes(house: 
         FilmState.FAILED,
         True,
     )
+
+
+async def test_a_child_that_dies_over_music_of_a_film_is_no_fault_of_the_music(
+    house: House, bed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system may end the child for want of memory. The join is repeated, as after any other fault."""
+    run = LimitedProcesses.run
+
+    async def die(self: LimitedProcesses, module: str, name: str, *given: Any, within_s: float) -> Any:
+        if name == "write_samples":
+            raise CallFailed("its process died")
+        return await run(self, module, name, *given, within_s=within_s)
+
+    monkeypatch.setattr(LimitedProcesses, "run", die)
+    async with house.directing(), house.rendering(), asyncio.timeout(60):
+        film = await house.order(board(bed))
+        while not film.joins:
+            await asyncio.sleep(0.05)
+            film = await house.ctx.films.get("ad") or film
+    assert (film.state, film.failure) == (FilmState.JOINING, None)
 
 
 async def test_music_that_was_looked_at_for_this_film_is_not_looked_at_again(house: House, bed: str) -> None:
