@@ -11,7 +11,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import Meter
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.environment_variables import OTEL_METRICS_EXEMPLAR_FILTER
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -40,7 +41,9 @@ class Providers:
             readers.append(self._send())
         if metrics_port:
             readers.append(_serve(host, metrics_port))
-        self._metering = MeterProvider(readers, resource, shutdown_on_exit=False)
+        # With exemplars a histogram keeps the span of some values, which costs each record; no dashboard reads them.
+        exemplars = None if OTEL_METRICS_EXEMPLAR_FILTER in os.environ else AlwaysOffExemplarFilter()
+        self._metering = MeterProvider(readers, resource, shutdown_on_exit=False, exemplar_filter=exemplars)
 
     @property
     def tracer(self) -> Tracer:
@@ -68,6 +71,20 @@ class Providers:
         return PeriodicExportingMetricReader(MetricExporter(failures, session))
 
 
+class _Resource(Resource):
+    """A resource that computes its hash once: the exporter hashes the resource of each span, by its JSON text."""
+
+    def __init__(self, resource: Resource) -> None:
+        super().__init__(resource.attributes, resource.schema_url)
+        self._hash = super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or super().__eq__(other)
+
+
 def _resource_of(service: str) -> Resource:
     """Return what is known of the process. OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME win."""
     own = {
@@ -76,7 +93,7 @@ def _resource_of(service: str) -> Resource:
         "service.version": version("reelbus"),
         "service.instance.id": f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
     }
-    return Resource.create({**own, **OTELResourceDetector().detect().attributes})
+    return _Resource(Resource.create({**own, **OTELResourceDetector().detect().attributes}))
 
 
 def _google_session() -> "Session | None":

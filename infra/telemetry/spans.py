@@ -63,10 +63,10 @@ def has_parent() -> bool:
 
 def parent_in(traceparent: str | None) -> Context | None:
     """Return the context of a span's parent: the present span, unless that is not in the trace of `traceparent`."""
-    sender = context_of(traceparent)
-    if sender is None or get_current_span().get_span_context().trace_id == sender.trace_id:
+    if traceparent is None or int(traceparent.split("-")[1], 16) == get_current_span().get_span_context().trace_id:
         return None
-    return set_span_in_context(NonRecordingSpan(sender))
+    sender = context_of(traceparent)
+    return set_span_in_context(NonRecordingSpan(sender)) if sender else None
 
 
 def begin(
