@@ -28,6 +28,7 @@ from infra.webhooks.signing_keys import open_signing_keys
 from publisher.context import PublisherContext, QueueLimit
 from publisher.derived_files import DerivedFiles
 from publisher.doctor import examine_workers, no_jobs_yet
+from publisher.films.music_looks import LOOKS_AT_MOST, MusicLooks
 from publisher.settings import PublisherSettings
 from publisher.worker_watch import WorkerWatch
 from schemas.domain.clip import Plan
@@ -106,6 +107,7 @@ async def open_context(
             films=await adapters.films(settings.jobs_url),
             film_exports=find_exports(),
             music=adapters.music_reader(),
+            music_looks=MusicLooks(max(1, min(LOOKS_AT_MOST, settings.intake_at_once // 2))),
             webhook_policy=settings.webhook_policy if webhook_secrets.exist else None,
             webhook_secrets=webhook_secrets.of if webhook_secrets.exist else None,
             endpoint_secrets=webhook_secrets.of_endpoint if webhook_secrets.exist else None,

@@ -1,10 +1,11 @@
 """The open ports that every use case of the publisher needs, and the view of one job that callers see."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from publisher.derived_files import DerivedFiles
+from publisher.films.music_looks import MusicLooks
 from publisher.worker_watch import WorkerWatch
 from schemas.domain.budget import Limit
 from schemas.domain.clip import Plan
@@ -97,6 +98,8 @@ class PublisherContext:
     """Posts a test event."""
     music: MusicReader | None = None
     """Looks at the music of films; None in a program that orders none with music."""
+    music_looks: MusicLooks = field(default_factory=MusicLooks)
+    """Limits how many calls wait for such a look."""
     derived_files: DerivedFiles | None = None
     """What makes files of finished videos; None in a program that shows none."""
     planner: Planner = _no_planner

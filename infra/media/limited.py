@@ -14,12 +14,16 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 from infra.parent import exit_with_parent
 
 MEMORY_AT_MOST_BYTES = 2 << 30
 """Of one child. A video in 4k needs about 0.5 GiB."""
+
+
+_Call: TypeAlias = tuple[str, str, tuple[Any, ...], float]
+"""The module, the function, its arguments, and the seconds of CPU time that it may take."""
 
 
 class CallFailed(Exception):
@@ -36,10 +40,16 @@ class LimitedProcesses:
         self._children: set[_Child] = set()
         self._closing = threading.Event()
 
-    async def run(self, module: str, function: str, *arguments: Any, within_s: float) -> Any:
-        """Return what `module.function(*arguments)` returns. Raises `CallFailed`, also if all children are busy."""
+    async def run(
+        self, module: str, function: str, *arguments: Any, within_s: float, cpu_at_most_s: float | None = None
+    ) -> Any:
+        """Return what `module.function(*arguments)` returns. Raises `CallFailed`, also if all children are busy.
+
+        `cpu_at_most_s` is the CPU time that the call may take; the system counts up to two seconds more. By default
+        that is `within_s`.
+        """
         deadline = time.monotonic() + within_s
-        call = (module, function, arguments)
+        call = (module, function, arguments, cpu_at_most_s or within_s)
         running = asyncio.get_running_loop().run_in_executor(self._threads, self._run, call, deadline)
         try:
             # The thread keeps the deadline of a call that has begun; this is for one that waits for a child.
@@ -54,7 +64,7 @@ class LimitedProcesses:
             child.kill()
         self._threads.shutdown(wait=False)
 
-    def _run(self, call: tuple[str, str, tuple[Any, ...]], deadline: float) -> Any:
+    def _run(self, call: _Call, deadline: float) -> Any:
         if self._closing.is_set():
             raise CallFailed("this process ends")
         child: _Child | None = getattr(self._of_thread, "child", None)
@@ -69,7 +79,7 @@ class LimitedProcesses:
             child.kill()
             self._children.discard(child)
             self._of_thread.child = None
-            raise error if isinstance(error, CallFailed) else CallFailed("its process died") from error
+            raise error if isinstance(error, CallFailed) else CallFailed(child.cause_of_death(call)) from error
         if not is_result:
             raise CallFailed(answer)
         return answer
@@ -85,14 +95,19 @@ class _Child:
         self._process.start()
         theirs.close()
 
-    def call(self, call: tuple[str, str, tuple[Any, ...]], within_s: float) -> tuple[bool, Any]:
+    def call(self, call: _Call, within_s: float) -> tuple[bool, Any]:
         if within_s <= 0:
             raise CallFailed("it was not begun in time")
-        self._pipe.send((*call, within_s))
+        self._pipe.send(call)
         if not self._pipe.poll(within_s):
             raise CallFailed(f"it was not finished after {within_s:.0f} s")
         found: tuple[bool, Any] = self._pipe.recv()
         return found
+
+    def cause_of_death(self, call: _Call) -> str:
+        """Return why the process ended during this call, as the end of a sentence."""
+        took_too_long = self._process.exitcode == -signal.SIGXCPU
+        return f"it took more than {call[3]:.0f} s of CPU time" if took_too_long else "its process died"
 
     def kill(self) -> None:
         """End the process at once. The reading end sees that the file ends."""
@@ -111,8 +126,8 @@ def serve(pipe: "multiprocessing.connection.Connection[Any, Any]", memory_bytes:
         resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, resource.getrlimit(resource.RLIMIT_DATA)[1]))
     with suppress(EOFError, OSError):
         while True:
-            module, function, arguments, within_s = pipe.recv()
-            _limit_cpu(within_s)
+            module, function, arguments, cpu_at_most_s = pipe.recv()
+            _limit_cpu(cpu_at_most_s)
             try:
                 answer = (True, getattr(importlib.import_module(module), function)(*arguments))
             except Exception as error:  # noqa: BLE001  the codecs and numpy raise errors of many types
@@ -121,9 +136,9 @@ def serve(pipe: "multiprocessing.connection.Connection[Any, Any]", memory_bytes:
             pipe.send(answer)
 
 
-def _limit_cpu(within_s: float) -> None:
-    """Let the system kill this process if it still computes long after its parent gave up, or died."""
+def _limit_cpu(seconds: float) -> None:
+    """Let the system kill this process if it computes for longer, also if its parent gave up, or died."""
     used = time.process_time()
     with suppress(ValueError, OSError):
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        resource.setrlimit(resource.RLIMIT_CPU, (int(used + within_s) + 2, hard))
+        resource.setrlimit(resource.RLIMIT_CPU, (int(used + seconds) + 2, hard))

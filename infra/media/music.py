@@ -21,6 +21,8 @@ _HEAD_BYTES = 12
 _FORMATS = {"mp3": "mp3", "m4a": "mp4", "wav": "wav", "flac": "flac", "ogg": "ogg"}
 """FFmpeg's name of each container by the extension."""
 _CHANNELS_AT_MOST = 8
+_RATE_AT_MOST_HZ = 192_000
+"""The highest rate of usual recordings. FLAC can say 655,350 Hz, and a small file of that takes much CPU time."""
 
 
 class _Refused(ValueError):
@@ -99,6 +101,8 @@ def _decode(source: Path, extension: str) -> Generator[av.AudioFrame, None, None
         for frame in read_frames(container, stream):
             if frame.layout.nb_channels > _CHANNELS_AT_MOST:
                 raise _Refused(f"must have at most {_CHANNELS_AT_MOST} channels")
+            if frame.sample_rate > _RATE_AT_MOST_HZ:
+                raise _Refused(f"must have at most {_RATE_AT_MOST_HZ:,} Hz, not {frame.sample_rate:,}")
             if resampler is None or kind != (frame.format.name, frame.layout.name, frame.sample_rate):
                 kind = (frame.format.name, frame.layout.name, frame.sample_rate)
                 resampler = AudioResampler(format="s16", layout="stereo", rate=SAMPLE_RATE_HZ)

@@ -9,19 +9,24 @@ from infra.media.limited import CallFailed, LimitedProcesses
 from schemas.ports import NotMusic
 
 _MUSIC = "infra.media.music"
+_CPU_AT_MOST_S = 10.0
+"""Half an hour of stereo takes a third of it. CPU time, so that a busy machine refuses no good file."""
 
 
 class ChildMusicReader:
     """Looks at one file at a time. The child ends with the call: few films are ordered, and fewer have music."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, cpu_at_most_s: float = _CPU_AT_MOST_S) -> None:
+        self._cpu_at_most_s = cpu_at_most_s
         self._one_at_a_time = asyncio.Lock()
 
     async def examine(self, file: Path, *, within_s: float) -> str:
         async with self._one_at_a_time:
             with closing(LimitedProcesses(1)) as children:
                 try:
-                    extension, reason = await children.run(_MUSIC, "examine", file, within_s=within_s)
+                    extension, reason = await children.run(
+                        _MUSIC, "examine", file, within_s=within_s, cpu_at_most_s=self._cpu_at_most_s
+                    )
                 except CallFailed as error:
                     raise NotMusic(f"can't be read as sound: {error}") from error
         if reason:

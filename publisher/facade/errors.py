@@ -19,6 +19,7 @@ from publisher.facade.call import ClientDisconnected
 from publisher.facade.files import NotSatisfiable
 from publisher.facade.hosts import ForeignOrigin, Misdirected
 from publisher.facade.request_body import Overloaded, TooLarge, TooSlow, UnsupportedType
+from publisher.films.music_looks import TooManyLooks
 from publisher.queue_limit import TooManyQueued
 from publisher.refusals import OverBudget, OverMaxCost
 from publisher.replays import PaymentRequired, PaymentView
@@ -121,6 +122,7 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (TooManyWaiters, _Kind(503, Category.CAPACITY, "too_many_waits", retryable=True)),
     (TooManyQueued, _Kind(429, Category.QUOTA, "too_many_queued", retryable=True)),
     (Overloaded, _Kind(503, Category.CAPACITY, "too_busy", retryable=True)),
+    (TooManyLooks, _Kind(503, Category.CAPACITY, "too_busy", retryable=True)),
     (Unavailable, _Kind(503, Category.UPSTREAM, "unavailable", retryable=True, retry_after_s=5)),
 )
 _HTTP = {

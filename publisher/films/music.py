@@ -24,7 +24,7 @@ from schemas.wire.film import FilmRequest
 from schemas.wire.film_audio import MUSIC_FIELD, MUSIC_MAX_BYTES, MUSIC_TYPES
 
 _WITHIN_S = 30.0
-"""Half an hour of MP3 is decoded in a few seconds."""
+"""Half an hour of MP3 is decoded in a few seconds. The reader also limits the CPU time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +67,7 @@ async def stage_music(ctx: PublisherContext, request: FilmRequest, caller: str |
         if stored and stored.startswith(f"{REFERENCE_SCHEME}{film_prefix(MUSIC, film_id)}{digest[:12]}."):
             yield StagedMusic(request=_with_music(request, stored))  # it was looked at before
             return
-        extension = await _examine(ctx, file)
+        extension = await _examine(ctx, file, caller)
         uri = REFERENCE_SCHEME + music_name(film_id, digest, extension)
         yield StagedMusic(request=_with_music(request, uri), file=file)
 
@@ -121,11 +121,12 @@ def _digest_of(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-async def _examine(ctx: PublisherContext, file: Path) -> str:
+async def _examine(ctx: PublisherContext, file: Path, caller: str | None) -> str:
     if ctx.music is None:
         raise _invalid("can't be looked at in this deployment")
     try:
-        return await ctx.music.examine(file, within_s=_WITHIN_S)
+        with ctx.music_looks.hold(caller):
+            return await ctx.music.examine(file, within_s=_WITHIN_S)
     except NotMusic as error:
         raise _invalid(str(error)) from error
 

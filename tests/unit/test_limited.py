@@ -55,6 +55,13 @@ async def test_a_call_whose_process_is_killed_fails_at_once(children: LimitedPro
             await waiting
 
 
+async def test_a_call_that_computes_for_too_long_is_ended_by_the_system(children: LimitedProcesses) -> None:
+    computing = children.run("builtins", "exec", "while True: pass", within_s=PATIENCE_S, cpu_at_most_s=0.1)
+    with pytest.raises(CallFailed, match="it took more than 0 s of CPU time"):
+        await computing
+    assert await children.run("os", "getpid", within_s=PATIENCE_S)
+
+
 async def test_what_waits_for_a_child_is_given_up_as_well(children: LimitedProcesses) -> None:
     await children.run("os", "getpid", within_s=PATIENCE_S)
     first = asyncio.create_task(children.run("time", "sleep", 3600, within_s=2))

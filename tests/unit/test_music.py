@@ -1,8 +1,10 @@
 """Music of each type, and files that a film can't have: what a child process says of them."""
 
 import struct
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -26,6 +28,21 @@ def test_each_type_is_known_by_its_content(tmp_path: Path, codec: str, kind: str
     assert examine(file) == (extension, "")
 
 
+RATE_WORDS = "must have at most 192,000 Hz, not 655,350"
+
+
+def write_fast_flac(path: Path, rate_hz: int) -> Path:
+    """Two seconds of silence at a rate that no player uses."""
+    with av.open(str(path), "w", format="flac") as container:
+        stream = container.add_stream("flac", rate=rate_hz, layout="mono")
+        for at in range(0, 2 * rate_hz, 4096):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = rate_hz, at, Fraction(1, rate_hz)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
 def write_long_wav(path: Path, seconds: int) -> Path:
     """A file of 8-bit mono at 8 kHz, which is short for its length."""
     size = seconds * 8000
@@ -40,6 +57,13 @@ def test_a_file_that_is_too_short_or_too_long_is_refused(tmp_path: Path) -> None
     short = write_music(tmp_path / "short", tone(0.5, 440), codec="flac", kind="flac")
     assert examine(short) == ("", "must last at least 1 s, and 0.50 s can be decoded")
     assert examine(write_long_wav(tmp_path / "long", 1801)) == ("", "must last at most 1,800 s")
+
+
+@pytest.mark.parametrize(("rate_hz", "found"), [(192_000, ("flac", "")), (655_350, ("", RATE_WORDS))])
+def test_a_rate_that_would_take_much_time_to_decode_is_refused(
+    tmp_path: Path, rate_hz: int, found: tuple[str, str]
+) -> None:
+    assert examine(write_fast_flac(tmp_path / "music", rate_hz)) == found
 
 
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
