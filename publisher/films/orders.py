@@ -72,7 +72,7 @@ async def _prepare(ctx: PublisherContext, request: FilmRequest, caller: str | No
     known = prepared.known
     if known is None or known.state is not FilmState.CANCELLED or not known.announce_due:
         return prepared
-    await cancel_scenes(known, jobs=ctx.jobs, bus=ctx.bus, clock=ctx.clock)
+    await cancel_scenes(known, films=films_of(ctx), jobs=ctx.jobs, bus=ctx.bus, clock=ctx.clock)
     return await prepare_film(ctx, request, caller)
 
 

@@ -217,7 +217,8 @@ class Director:
             await FilmEraser(films=ctx.films, jobs=ctx.jobs, videos=ctx.videos, clock=ctx.clock).sweep(film)
 
     async def _cancel_scenes(self, film: Film) -> None:
-        await cancel_scenes(film, jobs=self._ctx.jobs, bus=self._ctx.bus, clock=self._ctx.clock)
+        ctx = self._ctx
+        await cancel_scenes(film, films=ctx.films, jobs=ctx.jobs, bus=ctx.bus, clock=ctx.clock)
 
     async def _join(self, film: Film) -> None:
         """Join a film that this director has claimed. One is joined at a time: the codecs use several cores."""

@@ -339,8 +339,9 @@ async def test_a_cancel_holds_although_the_next_revision_comes_before_a_worker(h
 async def test_a_director_that_read_the_film_before_its_cancel_queues_nothing_again(house: House) -> None:
     film = await house.order(storyboard(scene("one")))
     await make_jobs(house.ctx, film)
-    await cancel_film(house.desk, film)
-    await cancel_scenes(film, jobs=house.desk.jobs, bus=house.desk.bus, clock=house.desk.clock)
+    cancelled = await cancel_film(house.desk, film)
+    ctx = house.ctx
+    await cancel_scenes(cancelled, films=ctx.films, jobs=ctx.jobs, bus=ctx.bus, clock=ctx.clock)
     await make_jobs(house.ctx, film)
     assert [job.state for job in await house.jobs()] == [JobState.CANCELLED]
     again = await house.order(storyboard(scene("one"), revision=2))
