@@ -169,7 +169,14 @@ def film(
     if not view.state.ended:
         raise WaitExpired(f"Not ended after {timeout_s:g} s ({view.state}); {again}")
     if view.state is not FilmState.SUCCEEDED:
-        raise NoVideo(f"film {view.film_id} is {view.state}" + (f": {view.error.message}" if view.error else ""))
+        raise NoVideo(_say_end(view))
+
+
+def _say_end(view: FilmView) -> str:
+    words = f"film {view.film_id} is {view.state}"
+    if view.state is FilmState.CANCELLED:
+        words += ": raise revision in the storyboard to order it again; what was paid is kept"
+    return words + (f": {view.error.message}" if view.error else "")
 
 
 def read_storyboard(given: str) -> FilmRequest:

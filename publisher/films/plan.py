@@ -17,7 +17,7 @@ from publisher.films.outputs import check_outputs
 from publisher.films.words import check_captions, find_caption_warnings
 from publisher.refusals import OverBudget, OverMaxCost, to_failure
 from schemas.domain.clip import Plan
-from schemas.domain.film import Film, SceneJob, has_video, is_free_to_replay, scene_job_id
+from schemas.domain.film import Film, FilmState, SceneJob, has_video, is_free_to_replay, scene_job_id
 from schemas.domain.film_chain import FirstFrame, check_chain, find_chain_warnings
 from schemas.domain.film_cut import Cut, cuts_of, length_s, title_ends
 from schemas.domain.film_tombstone import to_gone_film
@@ -193,7 +193,14 @@ def _warnings_of(prepared: PreparedFilm, cuts: Sequence[Cut]) -> tuple[str, ...]
     failed = [each.scene.name for each in prepared.scenes if each.status == "failed"]
     words = f"these scenes have ended without a video: {', '.join(failed)}; replay their jobs, or raise their take"
     others = (*find_chain_warnings(prepared.request), *find_caption_warnings(prepared.request, cuts))
-    return (*warnings, *([words] if failed else []), *others)
+    return (*_warn_of_end(prepared), *warnings, *([words] if failed else []), *others)
+
+
+def _warn_of_end(prepared: PreparedFilm) -> Iterator[str]:
+    """Yield a warning if this revision has ended for good: an order of it finds that end, and makes nothing."""
+    known, revision = prepared.known, prepared.request.revision
+    if known and known.request.revision == revision and known.state in (FilmState.CANCELLED, FilmState.FAILED):
+        yield f"revision {revision} is {known.state}, and an order of it makes nothing; raise revision to go on"
 
 
 async def prepare_film(ctx: PublisherContext, request: FilmRequest, caller: str | None) -> PreparedFilm:

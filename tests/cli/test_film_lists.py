@@ -38,6 +38,22 @@ def test_films_are_listed(shell: Shell) -> None:
     assert "state must be one of planned" in complaint(shell("films", "--state", "odd"))
 
 
+def test_the_command_says_how_a_cancelled_film_goes_on(shell: Shell, tmp_path: Path) -> None:
+    ordered(shell, "spring", "p1")
+    board = {"film_id": "spring", "project_id": "p1", "scenes": [{"name": "one", "prompt": PROMPT}]}
+    (tmp_path / "board.json").write_text(json.dumps(board))
+    given = ("film", str(tmp_path / "board.json"))
+    warning = "warning: revision 1 is cancelled, and an order of it makes nothing; raise revision to go on"
+    assert warning in shell(*given, "--plan").stdout.splitlines()
+    done = shell(*given)
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (
+        1,
+        "Error: film spring is cancelled: raise revision in the storyboard to order it again; what was paid is kept",
+    )
+    (tmp_path / "board.json").write_text(json.dumps({**board, "revision": 2}))
+    assert "warning" not in shell(*given, "--plan").stdout
+
+
 async def test_a_facade_lists_its_films(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "data")
     await asyncio.to_thread(ordered, shell, "spring", "p1")
