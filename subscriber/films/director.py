@@ -21,7 +21,7 @@ from schemas.services.film_erasure import FilmEraser
 from schemas.wire.film import film_id_of
 from subscriber.films.announce import announce_end
 from subscriber.films.exports import can_write, leave_film
-from subscriber.films.followers import NoLastFrame, make_followers
+from subscriber.films.followers import DueFrame, NoLastFrame, make_followers, read_rendering, store_frame
 from subscriber.films.join import join_film
 from subscriber.films.scenes import FilmContext, make_jobs, read_jobs
 
@@ -34,6 +34,8 @@ LOOK_OFTEN_EVERY_S = 1.0
 LOOKS_OFTEN_FOR = timedelta(seconds=30)
 """After a look at a film whose scenes are being made."""
 _DUE_AT_ONCE = 20
+_FRAMES_AT_ONCE = 4
+"""Films whose first frames are stored at once: for each frame a whole video is fetched."""
 _STEPS = 20
 _OVER = (FilmState.SUCCEEDED, FilmState.FAILED, FilmState.CANCELLED)
 _RETRY_AT_MOST_S = 300.0
@@ -48,6 +50,8 @@ class Director:
         self._tasks: set[asyncio.Task[None]] = set()
         self._one_join = asyncio.Semaphore(1)
         self._joining: set[str] = set()
+        self._few_frames = asyncio.Semaphore(_FRAMES_AT_ONCE)
+        self._storing_frames: set[str] = set()
         self._looks_often_until: datetime | None = None
         self._locks = WeakValueDictionary[str, asyncio.Lock]()
         """One look at a film at a time: two would announce its end twice."""
@@ -183,13 +187,13 @@ class Director:
         """Go on if all scenes have ended. A claim to join is stored before the join begins."""
         ctx, now = self._ctx, self._ctx.clock.now()
         jobs = await read_jobs(ctx, film)
-        if film.state is FilmState.RENDERING and film.first_frames:
-            try:
-                if await make_followers(ctx, film, jobs):
-                    return True  # look at the film again: it may have been cancelled meanwhile
-            except NoLastFrame as error:
-                await ctx.films.save(film.end(now, FilmState.FAILED, error.failure))
-                return True
+        if film.state is FilmState.RENDERING and film.first_frames and film.film_id not in self._storing_frames:
+            followers = await make_followers(ctx, film, jobs)
+            if followers.due_frame:
+                self._storing_frames.add(film.film_id)
+                self._start(self._store_frame(film, followers.due_frame))
+            if followers.has_made:
+                return True  # look at the film again: it may have been cancelled meanwhile
         after = after_scenes(film, jobs, now)
         if after is film:
             if is_due:
@@ -199,6 +203,29 @@ class Director:
         if saved.state is FilmState.JOINING:
             self._start(self._join(saved))
         return saved.announce_due
+
+    async def _store_frame(self, film: Film, due: DueFrame) -> None:
+        """Store a first frame, then make the job that begins with it. The looks at all films go on meanwhile."""
+        try:
+            async with self._few_frames:
+                try:
+                    await store_frame(self._ctx, film, due)
+                except NoLastFrame as error:
+                    await self._end_without_frame(film, error)
+        except Exception as error:  # the next look begins it again
+            is_outage = isinstance(error, Unavailable)
+            extra = {"action": "film_not_advanced", "film_id": film.film_id, "reason": str(error)}
+            logger.warning("a film could not go on yet", extra=extra, exc_info=not is_outage)
+            return
+        finally:
+            self._storing_frames.discard(film.film_id)
+        await self._try_to_advance(film.film_id)
+
+    async def _end_without_frame(self, film: Film, error: NoLastFrame) -> None:
+        ctx = self._ctx
+        async with self._locks.setdefault(film.film_id, asyncio.Lock()):
+            if newest := await read_rendering(ctx, film):
+                await ctx.films.save(newest.end(ctx.clock.now(), FilmState.FAILED, error.failure))
 
     async def _announce(self, film: Film) -> None:
         """Publish the ends that are due, then note that. A cancelled film's jobs are cancelled first."""

@@ -7,17 +7,17 @@ director that is killed in between, or is one of two, stores the same frame agai
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from schemas.domain.events import Reconciled
-from schemas.domain.film import Film, has_video, join_failure
+from schemas.domain.film import Film, FilmState, has_video, join_failure
 from schemas.domain.film_chain import FirstFrame
 from schemas.domain.job import Job
 from schemas.domain.state_machine import advance
 from schemas.domain.states import JobState
-from schemas.errors import Conflict, Failure, Unavailable
+from schemas.errors import Conflict, Failure, NewerRecord, Unavailable
 from schemas.services.publish import publish_request
 from schemas.services.reference_images import add_reference
-from schemas.wire.request import VideoRequest
 from subscriber.films.scenes import FilmContext, create_job
 from subscriber.scratch import work_folder
 
@@ -35,42 +35,74 @@ class NoLastFrame(Exception):
         self.failure: Failure = join_failure("no_last_frame", f"{words} Every other scene is kept.")
 
 
-async def make_followers(ctx: FilmContext, film: Film, jobs: Sequence[Job | None]) -> bool:
-    """Make the jobs of the scenes whose scene before has a video. Return True if one was made.
+@dataclass(frozen=True, slots=True)
+class DueFrame:
+    """A first frame that is not stored yet, and the job whose video gives it."""
 
-    Raises `NoLastFrame`, `Conflict` if the film was changed meanwhile, and `Unavailable`.
+    frame: FirstFrame
+    before: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """What a look at the scenes that continue has come to."""
+
+    has_made: bool
+    due_frame: DueFrame | None
+    """The first frame that is to be stored next."""
+
+
+async def make_followers(ctx: FilmContext, film: Film, jobs: Sequence[Job | None]) -> Followers:
+    """Make the jobs of the scenes whose first frame is stored. No video is fetched: that may take minutes.
+
+    Raises `Conflict` if the film was changed meanwhile, and `Unavailable`.
     """
     found = {job.job_id: job for job in jobs if job}
     requests, has_made = film.requests, False
+    due_frame: DueFrame | None = None
     for job_id, frame in film.first_frames.items():
         job, before = found.get(job_id), found.get(frame.job_id)
         if job is None:
             if before is None or not has_video(before):
                 continue
-            await _store_frame(ctx, frame, requests[job_id], before)
+            # A scene that is taken again begins with the same frame, which is stored then.
+            await add_reference(requests[job_id], ctx.videos)
+            if not await ctx.videos.list(frame.name):
+                due_frame = due_frame or DueFrame(frame, before)
+                continue
             job = await create_job(ctx, film, requests[job_id], unsent=True)
             has_made = True
         await _publish_if_due(ctx, job)
-    return has_made
+    return Followers(has_made, due_frame)
 
 
-async def _store_frame(ctx: FilmContext, frame: FirstFrame, request: VideoRequest, before: Job) -> None:
-    """Store the first frame, unless it is stored: a scene that is taken again begins with the same one."""
+async def store_frame(ctx: FilmContext, film: Film, due: DueFrame) -> None:
+    """Store a first frame, unless the film was changed or erased while it was made.
+
+    Raises `NoLastFrame` and `Unavailable`.
+    """
+    frame, before = due.frame, due.before
     assert before.result is not None
-    await add_reference(request, ctx.videos)
-    if await ctx.videos.list(frame.name):
-        return
     try:
         with work_folder(ctx.scratch, "frame") as folder:
             await ctx.videos.fetch(before.result.gcs_path, folder / "scene.mp4")
             await ctx.film_editor.last_frame(folder / "scene.mp4", folder / "frame.jpg", end_ms=frame.end_ms)
-            await ctx.videos.put(frame.name, folder / "frame.jpg", content_type="image/jpeg")
-    except (Conflict, Unavailable):
+            if await read_rendering(ctx, film):
+                await ctx.videos.put(frame.name, folder / "frame.jpg", content_type="image/jpeg")
+    except (Conflict, NewerRecord, Unavailable):
         raise
     except Exception as error:  # the file is gone, or the codecs can't read it: no other attempt does better
         extra = {"action": "film_frame_broke", "job_id": before.job_id}
         logger.warning("a video gives no last frame", extra=extra, exc_info=True)
         raise NoLastFrame(before.job_id) from error
+
+
+async def read_rendering(ctx: FilmContext, film: Film) -> Film | None:
+    """Return the newest record if the scenes of this revision are still being made."""
+    newest = await ctx.films.get(film.film_id)
+    if newest is None or newest.erased_at or newest.request.revision != film.request.revision:
+        return None
+    return newest if newest.state is FilmState.RENDERING else None
 
 
 async def _publish_if_due(ctx: FilmContext, job: Job) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image
@@ -22,9 +22,10 @@ from schemas.domain.film import Film, FilmState
 from schemas.domain.film_chain import FirstFrame
 from schemas.domain.job import Job
 from schemas.domain.states import JobState
+from schemas.ports import FilmEditor
 from schemas.services.update import get_job
 from schemas.wire.film import FilmRequest
-from tests.films.house import PRICE, House, house_in, scene, storyboard
+from tests.films.house import PRICE, WITHIN_S, House, house_in, scene, storyboard
 
 FOLLOWS: dict[str, Any] = {"continue_from_previous": True}
 CHAIN = (scene("one"), scene("two", **FOLLOWS), scene("three", **FOLLOWS))
@@ -201,6 +202,56 @@ async def test_a_scene_whose_file_is_gone_fails_the_film_and_costs_no_other(hous
     async with house.directing(), house.rendering():
         film = await house.until_announced()
     assert (film.state, film.failure and film.failure.code) == (FilmState.FAILED, "no_last_frame")
+    assert len(house.paid) == len(await house.jobs()) == 1
+
+
+class Stuck:
+    """An editor that makes no frame until it may."""
+
+    def __init__(self, editor: FilmEditor) -> None:
+        self._editor = editor
+        self.has_begun, self.may_end = asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._editor, name)
+
+    async def last_frame(self, clip: Path, to: Path, *, end_ms: int) -> None:
+        self.has_begun.set()
+        await self.may_end.wait()
+        await self._editor.last_frame(clip, to, end_ms=end_ms)
+
+
+async def test_a_frame_that_takes_long_keeps_no_other_film_waiting(house: House) -> None:
+    editor = Stuck(house.ctx.film_editor)
+    house.ctx = replace(house.ctx, film_editor=cast("FilmEditor", editor))
+    async with house.directing(), house.rendering():
+        await house.order(storyboard(*CHAIN[:2]))
+        async with asyncio.timeout(WITHIN_S):
+            await editor.has_begun.wait()
+        await house.order(storyboard(scene("other"), film_id="other"))
+        assert (await house.until_announced("other")).state is FilmState.SUCCEEDED
+        assert (await house.view()).state is FilmState.RENDERING
+        editor.may_end.set()
+        assert (await house.until_announced()).state is FilmState.SUCCEEDED
+    assert len(house.paid) == len(set(house.paid)) == 3
+
+
+async def test_a_film_is_cancelled_while_its_frame_is_made(house: House) -> None:
+    editor = Stuck(house.ctx.film_editor)
+    house.ctx = replace(house.ctx, film_editor=cast("FilmEditor", editor))
+    async with house.directing(), house.rendering():
+        await house.order(storyboard(*CHAIN[:2]))
+        async with asyncio.timeout(WITHIN_S):
+            await editor.has_begun.wait()
+        await cancel_film(house.desk, await find_film(house.desk, "ad", Access()))
+        assert (await house.until_announced()).state is FilmState.CANCELLED
+        editor.may_end.set()
+        async with asyncio.timeout(WITHIN_S):
+            while True:
+                if not await asyncio.to_thread(lambda: [*house.ctx.scratch.iterdir()]):
+                    break
+                await asyncio.sleep(0.02)
+    assert await house.desk.videos.list("references/") == []
     assert len(house.paid) == len(await house.jobs()) == 1
 
 
