@@ -37,6 +37,7 @@ _PAGE = 100
 _LOOKS = 3
 _RETRY_AT_MOST_S = 300.0
 _NACK_AT_MOST_S = 600.0
+_WAITS = "a video could not be evaluated yet"
 
 
 class Evaluator:
@@ -93,42 +94,64 @@ class Evaluator:
             delay_s = backoff_s(1, _RETRY_AT_MOST_S, delivery.attempt)
             if isinstance(error, CallUnderWay):
                 delay_s = min(error.after_s, _NACK_AT_MOST_S)
-            is_expected = isinstance(error, CallUnderWay | Conflict | Unavailable)
             extra = {"action": "evaluation_waits", "reason": str(error)}
-            logger.warning("a video could not be evaluated yet", extra=extra, exc_info=not is_expected)
+            logger.warning(_WAITS, extra=extra, exc_info=_is_unexpected(error))
             with suppress(Unavailable):  # the lease expires, and the bus delivers it again
                 await delivery.nack(delay_s=delay_s)
 
     async def _catch_up(self, started_at: datetime) -> None:
         """Evaluate the videos of the last day whose completions came before the subscription of evaluators existed.
 
-        A video that another evaluator has begun is looked at again after its call was answered, or lost.
+        A video that another evaluator has begun is looked at again after its call was answered, or lost. So is one
+        that had an error, and all of them after an outage. The next evaluator that starts looks again as well.
         """
-        ctx, since = self._ctx, started_at - CAUGHT_UP
-        query = JobQuery(states=frozenset({JobState.SUCCEEDED}), written_since=since, limit=_PAGE)
-        try:
-            for _ in range(_LOOKS):
-                left, has_waiting = JOBS_LOOKED_AT, False
-                async for page in read_pages(ctx.jobs, query):
-                    for job in page:
-                        has_waiting |= not await self._evaluate_missed(job, started_at)
-                    left -= len(page)
-                    if left <= 0 or not page or page[-1].created_at < since:
-                        break
-                if not has_waiting:
-                    return
-                await ctx.clock.sleep(ctx.call_at_most.total_seconds())
-        except Exception:  # the next evaluator that starts looks again
-            logger.exception("missed videos could not be evaluated", extra={"action": "evaluator_broke"})
-
-    async def _evaluate_missed(self, job: Job, started_at: datetime) -> bool:
-        """Return False if another evaluator has the video. Of later ends this evaluator hears by a message."""
-        is_missed = (job.since(job.state) or started_at) < started_at
-        if is_missed and self._ctx.wants(job) and not await read_evaluation(self._ctx.videos, job):
+        unannounced = set[str]()
+        for _ in range(_LOOKS):
             try:
+                has_waiting = await self._look_for_missed(started_at, unannounced)
+            except Exception as error:  # the store of the jobs is out of reach, or a bug
+                extra = {"action": "evaluation_waits", "reason": str(error)}
+                logger.warning(_WAITS, extra=extra, exc_info=_is_unexpected(error))
+                has_waiting = True
+            if not has_waiting:
+                return
+            await self._ctx.clock.sleep(self._ctx.call_at_most.total_seconds())
+
+    async def _look_for_missed(self, started_at: datetime, unannounced: set[str]) -> bool:
+        """Evaluate each missed video. Return True if one must be looked at again."""
+        since = started_at - CAUGHT_UP
+        query = JobQuery(states=frozenset({JobState.SUCCEEDED}), written_since=since, limit=_PAGE)
+        left, has_waiting = JOBS_LOOKED_AT, False
+        async for page in read_pages(self._ctx.jobs, query):
+            for job in page:
+                has_waiting |= not await self._evaluate_missed(job, started_at, unannounced)
+            left -= len(page)
+            if left <= 0 or not page or page[-1].created_at < since:
+                break
+        return has_waiting
+
+    async def _evaluate_missed(self, job: Job, started_at: datetime, unannounced: set[str]) -> bool:
+        """Return False if another evaluator has the video, or if it had an error. Others must not wait for it.
+
+        Of later ends this evaluator hears by a message. `unannounced` has the videos that this evaluator began: their
+        scores may be stored, and not announced.
+        """
+        ctx = self._ctx
+        is_missed = (job.since(job.state) or started_at) < started_at
+        if not is_missed or not ctx.wants(job):
+            return True
+        try:
+            if job.job_id in unannounced or not await read_evaluation(ctx.videos, job, scratch=ctx.scratch):
+                unannounced.add(job.job_id)
                 await self._evaluate(job)
-            except (CallUnderWay, Conflict):
-                return False
+                unannounced.discard(job.job_id)
+        except CallUnderWay:
+            unannounced.discard(job.job_id)  # the other evaluator announces it
+            return False
+        except Exception as error:
+            extra = {"action": "evaluation_waits", "reason": str(error), "job_id": job.job_id}
+            logger.warning(_WAITS, extra=extra, exc_info=_is_unexpected(error))
+            return False
         return True
 
     async def _find_job(self, message: Message) -> Job | None:
@@ -162,3 +185,7 @@ class Evaluator:
         await self._ctx.bus.publish(EVALUATIONS, message)
         extra = {"action": "evaluated", "job_id": job.job_id, "score": evaluation.score, "metric": evaluation.metric}
         logger.info("evaluated a video", extra={**extra, "calls": event.calls})
+
+
+def _is_unexpected(error: Exception) -> bool:
+    return not isinstance(error, CallUnderWay | Conflict | Unavailable)
