@@ -4,9 +4,9 @@ The five scenes are those of storyboard.json; `--twenty` makes twenty short ones
 music of music.py.
 """
 
+import argparse
 import base64
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,11 @@ def make_scene(number: int, title: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    storyboard = make_twenty() if "--twenty" in sys.argv[1:] else read_five()
+    parser = argparse.ArgumentParser(description="Print the storyboard of a film, for: reelbus film - -o harbour.mp4")
+    parser.add_argument(
+        "--twenty", action="store_true", help="twenty short scenes instead of the five of storyboard.json"
+    )
+    storyboard = make_twenty() if parser.parse_args().twenty else read_five()
     bed = base64.b64encode(make_music()).decode()
     storyboard["audio"] = {"music": {"uri": f"data:audio/wav;base64,{bed}", "gain_db": -8, "fade_seconds": 1}}
     print(json.dumps(storyboard))

@@ -102,7 +102,7 @@ class HttpFilms:
 
 
 @asynccontextmanager
-async def _open_films(url: str | None, *, works: bool) -> AsyncIterator[FilmClient]:
+async def open_films(url: str | None, *, works: bool) -> AsyncIterator[FilmClient]:
     """Open the films of a facade, or of this folder; there a worker runs if it `works`."""
     if url is not None:
         async with open_facade(url) as connection:
@@ -213,7 +213,7 @@ def _sum(plan: FilmPlan) -> str:
 
 
 async def _plan(request: FilmRequest, url: str | None) -> FilmPlan:
-    async with _open_films(url, works=False) as films:
+    async with open_films(url, works=False) as films:
         return await films.plan(request)
 
 
@@ -221,7 +221,7 @@ async def _make(
     request: FilmRequest, *, url: str | None, output: Path | None, pay: bool, timeout_s: float | None
 ) -> tuple[FilmView, list[Path]]:
     """Return the film when it has ended or the wait has expired, and its files."""
-    async with _open_films(url, works=True) as films:
+    async with open_films(url, works=True) as films:
         plan = await films.plan(request)
         click.echo(format_plan(plan), err=True)
         if plan.price_usd and not pay:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command, NoVideo, WaitExpired
+from publisher.cli.film_hint import hint_at_film
 from publisher.cli.money import agree, pay_option
 from publisher.cli.options import Seconds, job_filters, json_option, open_client, open_operator, url_option
 from publisher.cli.output import console, cost, echo, format_ending, format_job, format_none, moment, visible
@@ -42,7 +43,7 @@ def status(job_id: str, wait_s: float | None, as_json: bool, url: str | None) ->
 
 
 async def _status(job_id: str, wait_s: float, url: str | None) -> JobView:
-    async with open_client(url) as client:
+    async with hint_at_film(job_id, url), open_client(url) as client:
         view = await client.status(job_id)
         if view.state.ended or not wait_s:
             return view
@@ -128,7 +129,7 @@ def cancel(job_id: str, as_json: bool, url: str | None) -> None:
 
 
 async def _cancel(job_id: str, url: str | None) -> JobView:
-    async with open_client(url) as client:
+    async with hint_at_film(job_id, url), open_client(url) as client:
         return await client.cancel(job_id)
 
 

@@ -13,6 +13,7 @@ import click
 
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command, NoVideo
+from publisher.cli.film_hint import hint_at_film
 from publisher.cli.options import json_option, open_client, url_option
 from publisher.cli.output import echo, format_ending
 from publisher.compose import local_file
@@ -44,7 +45,7 @@ def open_video(job_id: str, only_print: bool, as_json: bool, url: str | None) ->
 
 
 async def _status(job_id: str, url: str | None) -> JobView:
-    async with open_client(url) as client:
+    async with hint_at_film(job_id, url), open_client(url) as client:
         return await client.status(job_id)
 
 

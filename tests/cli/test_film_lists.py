@@ -4,6 +4,8 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
 from publisher.access import Access
 from publisher.context import PublisherContext
 from publisher.films.orders import cancel_film, order_film
@@ -54,12 +56,26 @@ def test_the_command_says_how_a_cancelled_film_goes_on(shell: Shell, tmp_path: P
     assert "warning" not in shell(*given, "--plan").stdout
 
 
+@pytest.mark.parametrize("command", ["status", "cancel", "open"])
+def test_a_command_on_jobs_says_that_the_id_is_that_of_a_film(shell: Shell, command: str) -> None:
+    ordered(shell, "spring", "p1")
+    done = shell(command, "spring")
+    assert (done.exit_code, complaint(done)) == (
+        3,
+        "Error: there is no job spring, but a film has this id: `reelbus film` makes it, a facade cancels it "
+        "(docs/film.md)",
+    )
+    assert complaint(shell(command, "autumn")) == "Error: there is no job autumn"
+
+
 async def test_a_facade_lists_its_films(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "data")
     await asyncio.to_thread(ordered, shell, "spring", "p1")
     async with server_at(tmp_path / "data") as server:
         done = await asyncio.to_thread(Shell(tmp_path / "other"), "films", "--url", server.url, "--state", "cancelled")
+        job = await asyncio.to_thread(Shell(tmp_path / "other"), "status", "spring", "--url", server.url)
     assert "spring" in done.stdout, done.output
+    assert "but a film has this id" in complaint(job)
 
 
 def test_a_film_is_erased_by_its_id(shell: Shell) -> None:

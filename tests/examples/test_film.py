@@ -37,6 +37,12 @@ def reelbus(folder: Path, storyboard: str, *options: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+def test_the_program_explains_its_options() -> None:
+    done = subprocess.run([sys.executable, str(FILM), "--help"], capture_output=True, check=True, text=True, timeout=60)
+    assert "--twenty" in done.stdout
+    assert "{" not in done.stdout, "a storyboard"
+
+
 @pytest.mark.parametrize(("options", "scenes", "length"), [((), 5, "20.75"), (("--twenty",), 20, "39.5")])
 def test_the_storyboards_have_a_length_and_cost_nothing(
     tmp_path: Path, options: tuple[str, ...], scenes: int, length: str
