@@ -13,7 +13,7 @@ from schemas.domain.projections import completion_of, defect_of, rejection
 from schemas.errors import Conflict, NotFound, ReelbusError, Unavailable
 from schemas.ports import COMPLETIONS, Delivery
 from schemas.services.checks import read_checks
-from schemas.services.update import get_job, save_event
+from schemas.services.update import ATTEMPTS, get_job, save_event
 from schemas.wire.message import encode_completion, encode_rejection
 from subscriber.context import WorkerContext
 
@@ -21,7 +21,26 @@ logger = logging.getLogger(__name__)
 
 
 async def announce(ctx: WorkerContext, job: Job) -> Job:
-    """Publish the completion of an ended job. The record changes only if its completion was due."""
+    """Publish the completion of an ended job. The record changes only if its completion was due.
+
+    Another process may announce the same end at the same time, or change the record in another way. The newest record
+    then decides: its completion is published too, unless it is not due any more. Raises `Conflict` if other processes
+    were faster in all of `ATTEMPTS` attempts.
+    """
+    for _ in range(ATTEMPTS):
+        await _publish_completion(ctx, job)
+        if not job.completion_due:
+            return job
+        try:
+            return await save_event(ctx.jobs, job, Announced(at=ctx.clock.now()))
+        except Conflict:
+            job = await get_job(ctx.jobs, job.job_id)
+            if not job.completion_due:
+                return job
+    raise Conflict(f"job {job.job_id} changed too often: its completion stays due")
+
+
+async def _publish_completion(ctx: WorkerContext, job: Job) -> None:
     url = await ctx.videos.url_for(job.result.gcs_path) if job.result and not job.erased_at else None
     completion = completion_of(job, video_url=url)
     message = encode_completion(
@@ -33,7 +52,6 @@ async def announce(ctx: WorkerContext, job: Job) -> Job:
     message = replace(message, attributes=attributes)
     await ctx.bus.publish(COMPLETIONS, message)
     logger.info("announced the end of a job", extra={"action": "announced", "job_id": job.job_id, "state": job.state})
-    return await save_event(ctx.jobs, job, Announced(at=ctx.clock.now())) if job.completion_due else job
 
 
 async def reject(

@@ -1,11 +1,13 @@
 """A cancel ends a job in every state, costs nothing before the submit, and says what it cost after it."""
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from schemas.domain import events as ev
+from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
 from schemas.errors import Charged
 from schemas.ports import REQUESTS, GenerationRunning
@@ -14,6 +16,7 @@ from schemas.wire.completion import Outcome
 from schemas.wire.message import encode_cancel
 from schemas.wire.request import CancelRequest
 from subscriber import handler
+from subscriber.announce import announce
 from tests.worker.bench import Bench
 from tests.worker.paid_model import PRICE
 
@@ -80,3 +83,39 @@ async def test_a_cancel_that_overtakes_its_request_is_tried_again_and_then_answe
     async with bench.working():
         heard = await bench.hear()
     assert (heard.state, heard.job_id) == (Outcome.REJECTED, "never-was")
+
+
+async def _ended(bench: Bench) -> Job:
+    job = await bench.queued()
+    return await save_event(bench.ctx.jobs, job, ev.CancelRequested(at=bench.ctx.clock.now(), held=False))
+
+
+async def test_two_processes_may_announce_the_same_end(bench: Bench) -> None:
+    ended = await _ended(bench)
+    first, second = await announce(bench.ctx, ended), await announce(bench.ctx, ended)
+    assert {(await bench.hear()).event_id for _ in range(2)} == {"job-1.1.cancelled"}
+    assert not first.completion_due
+    assert first.revision == second.revision == (await bench.job()).revision
+
+
+async def test_an_end_whose_record_was_changed_meanwhile_is_announced_and_not_left_due(bench: Bench) -> None:
+    ended = await _ended(bench)
+    await save_event(bench.ctx.jobs, ended, ev.Reconciled(at=bench.ctx.clock.now()))
+    announced = await announce(bench.ctx, ended)
+    assert (await bench.hear()).state is Outcome.CANCELLED
+    assert not announced.completion_due
+    assert not (await bench.job()).completion_due
+
+
+async def test_the_end_of_a_later_life_is_published_before_it_counts_as_announced(bench: Bench) -> None:
+    ended, now = await _ended(bench), bench.ctx.clock.now()
+    again = await save_event(bench.ctx.jobs, ended, ev.Replayed(at=now, deadline=now + timedelta(hours=1)))
+    await save_event(bench.ctx.jobs, again, ev.CancelRequested(at=now, held=False))
+    assert not (await announce(bench.ctx, ended)).completion_due
+    assert [(await bench.hear()).event_id for _ in range(2)] == ["job-1.1.cancelled", "job-1.2.cancelled"]
+
+
+async def test_an_end_that_was_replayed_meanwhile_leaves_the_new_life_alone(bench: Bench) -> None:
+    ended, now = await _ended(bench), bench.ctx.clock.now()
+    again = await save_event(bench.ctx.jobs, ended, ev.Replayed(at=now, deadline=now + timedelta(hours=1)))
+    assert (await announce(bench.ctx, ended)).revision == again.revision == (await bench.job()).revision
