@@ -356,13 +356,17 @@ def find_provider(url: str) -> tuple[Provider, SplitResult]:
     raise Invalid(f"{setting}: must be {usable}, not {url!r}", field=setting)
 
 
+_OF_GOOGLE = ("google", "grpc")
+"""The packages that only the extra `gcp` brings."""
+
+
 @contextmanager
 def google_installed() -> Iterator[None]:
     """Raise `Invalid` if an import in the context needs Google's client libraries and they are not installed."""
     try:
         yield
     except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("google"):
+        if (error.name or "").partition(".")[0] not in _OF_GOOGLE:
             raise
         words = "Google's client libraries are not installed: run scripts/bootstrap gcp, or see docs/google-cloud.md"
         raise Invalid(words) from error
