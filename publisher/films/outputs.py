@@ -10,7 +10,7 @@ from schemas.wire.film import FilmRequest
 
 SEEN_WITHIN = timedelta(seconds=150)
 """Workers beat once a minute. One of which two beats are missing is no promise."""
-_REMEDY = "run scripts/bootstrap editors where the workers run, or see docs/film.md"
+_REMEDY = "run scripts/bootstrap editors where the workers run and restart them, or see docs/film.md"
 
 
 async def check_outputs(ctx: PublisherContext, request: FilmRequest) -> None:
