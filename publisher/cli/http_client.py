@@ -103,7 +103,7 @@ async def events(client: httpx.AsyncClient, path: str) -> AsyncGenerator[JobUpda
                 if update := _to_job_update(event):
                     yield update
     except httpx.HTTPError as error:
-        raise Unavailable(f"the facade does not answer: {str(error) or type(error).__name__}") from error
+        raise _away(error, retry_after_s=5.0) from error
 
 
 def _to_job_update(event: ServerSentEvent) -> JobUpdate | None:
@@ -334,5 +334,7 @@ def _body_of(asked: BatchRequest) -> dict[str, Any]:
     return body
 
 
-def _away(error: httpx.HTTPError) -> Unavailable:
-    return Unavailable(f"the facade does not answer: {str(error) or type(error).__name__}", retry_after_s=1.0)
+def _away(error: httpx.HTTPError, *, retry_after_s: float = 1.0) -> Unavailable:
+    url = error.request.url
+    address = f"{url.scheme}://{url.netloc.decode()}"  # without the user's name and password
+    return Unavailable(f"the facade does not answer at {address}: {str(error) or type(error).__name__}", retry_after_s=retry_after_s)

@@ -102,7 +102,7 @@ def test_facade_out_of_reach(shell: Shell) -> None:
     for command in (["status", "x"], ["list"], ["cancel", "x"], ["generate", PROMPT]):
         result = shell(*command, "--url", "http://127.0.0.1:9")
         assert result.exit_code == 4, command
-        assert "the facade does not answer" in result.stderr
+        assert "the facade does not answer at http://127.0.0.1:9: " in result.stderr
 
 
 def test_status_says_that_there_is_no_worker(shell: Shell) -> None:
