@@ -101,6 +101,8 @@ class Clip:
     sound: Sound | None
     complaint: str | None
     """What is missing; None for a whole file."""
+    comment: str = ""
+    """What the file says about itself, for example that it is a preview."""
 
     @property
     def origin(self) -> Fraction:
@@ -143,6 +145,7 @@ def read_clip(path: Path) -> Clip:
             picture=_picture(picture, video),
             sound=next((_sound(each) for each in tracks.values() if each is not picture and each.is_heard), None),
             complaint=_complaint(promised, picture, tracks.values()),
+            comment=container.metadata.get("comment", ""),
         )
 
 

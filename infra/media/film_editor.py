@@ -23,7 +23,7 @@ from av.packet import Packet
 from infra.atomic_file import write_atomically
 from infra.media.captions import cues_of
 from infra.media.chapters import set_chapters
-from infra.media.clip import read_clip
+from infra.media.clip import Clip, read_clip
 from infra.media.editor import translate_errors
 from infra.media.film_sound import SAMPLE_RATE, SoundFiles, copy_track, open_sound
 from infra.media.film_timeline import TimedScene, scenes_of
@@ -122,12 +122,20 @@ def _write(segments: Sequence[Segment], look: Look, wanted: Wanted) -> None:
         if captions and captions.embed and cues:
             tracks.append(encode_captions(cues, container))
         set_chapters(container, segments, look.rate)
+        if comment := _common_comment(segments, clips):
+            container.metadata["comment"] = comment
         for packet in heapq.merge(*tracks, key=_decode_time):
             if wanted.stop.is_set():
                 raise InterruptedError("the join was stopped")
             container.mux(packet)
     for kind in captions.sidecar if captions and cues else ():
         write_subtitles(cues, wanted.to.with_suffix(f".{kind}"))
+
+
+def _common_comment(segments: Sequence[Segment], clips: Sequence[Clip]) -> str:
+    """Return the comment that all scenes have; empty if they differ. Of a film with other scenes it may be untrue."""
+    comments = {clip.comment for segment, clip in zip(segments, clips, strict=True) if not segment.card}
+    return comments.pop() if len(comments) == 1 else ""
 
 
 def _show(look: Look, scenes: Sequence[TimedScene]) -> Iterator[av.VideoFrame]:

@@ -337,4 +337,6 @@ def _body_of(asked: BatchRequest) -> dict[str, Any]:
 def _away(error: httpx.HTTPError, *, retry_after_s: float = 1.0) -> Unavailable:
     url = error.request.url
     address = f"{url.scheme}://{url.netloc.decode()}"  # without the user's name and password
-    return Unavailable(f"the facade does not answer at {address}: {str(error) or type(error).__name__}", retry_after_s=retry_after_s)
+    return Unavailable(
+        f"the facade does not answer at {address}: {str(error) or type(error).__name__}", retry_after_s=retry_after_s
+    )

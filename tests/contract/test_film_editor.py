@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from infra.adapters import Adapters
+from infra.animatic.render import COMMENT
 from schemas.errors import Invalid
 from schemas.ports import FilmEditor, Segment
 from tests.contract.sounds import tone, write_music
+from tests.unit.animatic_film import film
 from tests.unit.media_clips import Film, play
 
 FRAME_S = 1 / 24
@@ -136,6 +138,7 @@ PROGRAM = """
 import asyncio, json, resource, sys
 from pathlib import Path
 from infra.adapters import Adapters
+from infra.animatic.render import COMMENT
 from schemas.ports import Segment
 from schemas.wire.film_parts import Captions
 
@@ -165,3 +168,22 @@ async def test_memory_does_not_grow_with_the_film(tmp_path: Path) -> None:
     printed, _ = await process.communicate()
     short, long = json.loads(printed)
     assert long - short < 22
+
+
+async def test_a_film_says_of_itself_what_all_of_its_scenes_say(editor: FilmEditor, tmp_path: Path) -> None:
+    preview, other = film(tmp_path / "preview.mp4"), clip(tmp_path / "other.mp4", 1)
+    second = {"start_ms": 1000, "length_ms": 1000}
+    films = {
+        "of previews": [
+            segment(preview, 0, 1000),
+            segment(preview, **second, card="The end"),
+            segment(preview, 2000, 1000),
+        ],
+        "with another": [segment(preview, 0, 1000), segment(other, **second)],
+    }
+    comments = {}
+    for name, segments in films.items():
+        await editor.join(segments, to=tmp_path / f"{name}.mp4")
+        with av.open(str(tmp_path / f"{name}.mp4")) as container:
+            comments[name] = container.metadata.get("comment")
+    assert comments == {"of previews": COMMENT, "with another": None}

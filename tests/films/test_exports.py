@@ -87,7 +87,8 @@ async def test_an_output_that_no_worker_can_write_is_refused_before_it_costs(hou
         house.desk = replace(house.desk, film_exports=frozenset())
         await expect_refusal(house, "outputs.1 can't be otio: no worker is seen, and this installation can't write it")
         await heartbeats.beat("plain", json.dumps({"slots": 1}))
-        await expect_refusal(house, "outputs.1 can't be otio: no worker can write it; run scripts/bootstrap editors where the workers run and restart them")
+        remedy = "run scripts/bootstrap editors where the workers run and restart them"
+        await expect_refusal(house, f"outputs.1 can't be otio: no worker can write it; {remedy}")
         house.desk = replace(house.desk, film_exports=frozenset(OUTPUTS[1:]))  # type: ignore[arg-type]
         await heartbeats.beat("some", json.dumps({"film_exports": ["otio", "edl"]}))
         await expect_refusal(house, "outputs.3 can't be fcpxml: no worker can write it")
