@@ -1,7 +1,7 @@
 """The music of a film: brought from where its caller says, looked at before anything is paid, and stored with the film.
 
 The film keeps a copy of its own, named by its content. So a file that changes in its bucket makes another revision, and
-one that is deleted there stops no film.
+one that is deleted there stops no film. The address is kept too: the same revision again does not read the bucket.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from schemas.wire.caller_names import to_stored_id
 from schemas.wire.film import FilmRequest
 from schemas.wire.film_audio import MUSIC_FIELD, MUSIC_MAX_BYTES, MUSIC_TYPES
 
+_INLINE = "data:"
 _WITHIN_S = 30.0
 """Half an hour of MP3 is decoded in a few seconds. The reader also limits the CPU time."""
 
@@ -33,6 +34,8 @@ class StagedMusic:
 
     request: FilmRequest
     file: Path | None = None
+    source: str | None = None
+    """The address in a bucket that the caller gave for it."""
 
     async def store(self, ctx: PublisherContext) -> None:
         """Store the file. It must be done before the film's record names it."""
@@ -40,6 +43,10 @@ class StagedMusic:
         name = name_in_store(music.uri) if music else None
         if self.file and name:
             await ctx.videos.put(name, self.file, content_type=MUSIC_TYPES[name.rpartition(".")[2]])
+
+    def note_source(self, film: Film) -> Film:
+        """Return the record with the address of its music. It is not stored yet."""
+        return film.model_copy(update={"music_source": self.source})
 
 
 @asynccontextmanager
@@ -54,22 +61,27 @@ async def stage_music(ctx: PublisherContext, request: FilmRequest, caller: str |
         return
     film_id = to_stored_id(caller, request.film_id)
     known = await films_of(ctx).get(film_id)
-    stored = _uri_of(known) if known and known.caller == caller else None
+    known = known if known and known.caller == caller else None
+    stored = _uri_of(known) if known else None
+    if known and stored and known.music_source == music.uri and known.request.revision == request.revision:
+        yield StagedMusic(request=_with_music(request, stored), source=music.uri)  # its bucket may have lost the file
+        return
     if music.uri.startswith(REFERENCE_SCHEME):
         if music.uri != stored:
             raise _invalid("names no music that was stored before with this film")
-        yield StagedMusic(request=request)
+        yield StagedMusic(request=request, source=known.music_source if known else None)
         return
+    source = None if music.uri.startswith(_INLINE) else music.uri
     with TemporaryDirectory(prefix="music-", ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "music"
         await _bring(ctx, music.uri, file)
         digest = await asyncio.to_thread(_digest_of, file)
         if stored and stored.startswith(f"{REFERENCE_SCHEME}{film_prefix(MUSIC, film_id)}{digest[:12]}."):
-            yield StagedMusic(request=_with_music(request, stored))  # it was looked at before
+            yield StagedMusic(request=_with_music(request, stored), source=source)  # it was looked at before
             return
         extension = await _examine(ctx, file, caller)
         uri = REFERENCE_SCHEME + music_name(film_id, digest, extension)
-        yield StagedMusic(request=_with_music(request, uri), file=file)
+        yield StagedMusic(request=_with_music(request, uri), file=file, source=source)
 
 
 def _uri_of(film: Film) -> str | None:
@@ -84,7 +96,7 @@ def _with_music(request: FilmRequest, uri: str) -> FilmRequest:
 
 async def _bring(ctx: PublisherContext, uri: str, to: Path) -> None:
     """Write the music to a local file."""
-    if uri.startswith("data:"):
+    if uri.startswith(_INLINE):
         await asyncio.to_thread(_write_inline, uri, to)
         return
     readable = sorted(start for start in ctx.videos.reads if not start.endswith(f"/{REFERENCES}"))

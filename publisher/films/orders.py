@@ -55,7 +55,7 @@ async def _order(ctx: PublisherContext, music: StagedMusic, access: Access) -> F
             raise error
         await _store_images(ctx, prepared)
         await music.store(ctx)
-        film = (await _refresh(ctx, prepared)).to_film(ctx, access.caller)
+        film = music.note_source((await _refresh(ctx, prepared)).to_film(ctx, access.caller))
         try:
             stored = await (films_of(ctx).save(film) if prepared.known else films_of(ctx).create(film))
         except (Conflict, AlreadyExists):

@@ -135,6 +135,8 @@ class Film(Stored):
     """When the present revision ended; None while it goes on."""
     former_job_ids: tuple[str, ...] = ()
     """The jobs of scenes that only earlier revisions had."""
+    music_source: str | None = None
+    """The address in a bucket from which the caller had the music of the present revision brought."""
     erased_at: Moment | None = None
     sweep_until: Moment | None = None
     """Of an erased film: when its files are looked for the last time. None if they are deleted."""

@@ -14,7 +14,8 @@ from publisher.access import Access
 from publisher.films.orders import find_film, order_film, retake_scene
 from publisher.films.plan import plan_film
 from publisher.purge import purge
-from schemas.domain.film import Film, FilmState
+from schemas.domain.film import Film, FilmState, film_of_record, record_of
+from schemas.domain.film_tombstone import film_tombstone_of
 from schemas.errors import IdReused, Invalid, NotFound
 from schemas.ports import MusicReader, VideoStore
 from schemas.wire.film import FilmRequest
@@ -99,11 +100,34 @@ async def test_music_in_a_bucket_is_copied_so_that_it_may_go_there(house: House,
     house.desk = replace(house.desk, videos=cast("VideoStore", Bucket(house.desk.videos, files)))
     film = await house.order(board("gs://shared/bed.flac"))
     files.clear()
+    assert await house.order(board("gs://shared/bed.flac")) == film
+    assert (await plan_film(house.desk, board("gs://shared/bed.flac"), Access())).revision == 1
     async with house.directing(), house.rendering():
         assert (await house.until_announced()).state is FilmState.SUCCEEDED
+    for other in (board("gs://shared/other.flac"), board("gs://shared/bed.flac", film_id="other")):
+        with pytest.raises(Invalid, match="names no file"):
+            await house.order(other)
     with pytest.raises(Invalid, match="names no file"):
         await house.order(board("gs://shared/bed.flac", revision=2))
     assert (await house.order(board(uri_of(film), "one", "two", revision=2))).request.revision == 2
+    again = await house.order(board("gs://shared/bed.flac", "one", "two", revision=2))
+    assert (again.request.revision, uri_of(again)) == (2, uri_of(film))
+
+
+async def test_the_address_of_music_goes_with_its_revision_its_caller_and_its_film(house: House, bed: str) -> None:
+    files = {"gs://shared/bed.flac": base64.b64decode(bed.partition(",")[2])}
+    house.desk = replace(house.desk, videos=cast("VideoStore", Bucket(house.desk.videos, files)))
+    acme = Access(caller="acme")
+    first = await order_film(house.desk, board("gs://shared/bed.flac"), acme)
+    assert first.music_source == "gs://shared/bed.flac"
+    assert film_of_record(record_of(first), first.stored_revision) == first
+    files.clear()
+    with pytest.raises(Invalid, match="names no file"):
+        await order_film(house.desk, board("gs://shared/bed.flac"), Access(caller="zebra"))
+    inline = await order_film(house.desk, board(bed, revision=2), acme)
+    assert (inline.music_source, uri_of(inline)) == (None, uri_of(first))
+    assert "music_source" not in record_of(inline), "a record of before has no such key"
+    assert film_tombstone_of(first, first.changed_at).music_source is None
 
 
 @pytest.mark.parametrize(
@@ -156,10 +180,10 @@ async def test_a_child_that_dies_over_music_of_a_film_is_no_fault_of_the_music(
     """The system may end the child for want of memory. The join is repeated, as after any other fault."""
     run = LimitedProcesses.run
 
-    async def die(self: LimitedProcesses, module: str, name: str, *given: Any, within_s: float) -> Any:
+    async def die(self: LimitedProcesses, module: str, name: str, *given: Any, **limits: Any) -> Any:
         if name == "write_samples":
             raise CallFailed("its process died")
-        return await run(self, module, name, *given, within_s=within_s)
+        return await run(self, module, name, *given, **limits)
 
     monkeypatch.setattr(LimitedProcesses, "run", die)
     async with house.directing(), house.rendering(), asyncio.timeout(60):
