@@ -229,12 +229,21 @@ async def _make(
         # What is paid is at most what was shown, also if another process changes the film in between.
         most = plan.price_usd if request.max_cost_usd is None else min(plan.price_usd, request.max_cost_usd)
         view = await films.order(request.model_copy(update={"max_cost_usd": most}))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                view = await _follow(films, view)
+        view = await await_end(films, view, timeout_s)
         if view.state is not FilmState.SUCCEEDED:
             return view, []
         return view, await _download(films, view, output or Path(f"{request.film_id}.mp4"))
+
+
+async def await_end(films: FilmClient, view: FilmView, timeout_s: float | None) -> FilmView:
+    """Return the film when it has ended, or as it is when the wait has expired."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _follow(films, view)
+    except TimeoutError:
+        with suppress(Unavailable):
+            return await films.status(view.film_id)
+        return view
 
 
 async def _follow(films: FilmClient, view: FilmView) -> FilmView:

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from publisher.access import Access
+from publisher.cli.clients import LocalClient
+from publisher.cli.film import LocalFilms, await_end
 from publisher.context import PublisherContext
 from publisher.films.orders import cancel_film, order_film
-from schemas.domain.film import Film
+from publisher.films.view import FilmView
+from schemas.domain.film import Film, FilmState
 from schemas.wire.film import FilmRequest
 from tests.cli.commands import PROMPT, Shell, complaint
 from tests.facade.process import server_at
@@ -66,6 +69,20 @@ def test_a_command_on_jobs_says_that_the_id_is_that_of_a_film(shell: Shell, comm
         "(docs/film.md)",
     )
     assert complaint(shell(command, "autumn")) == "Error: there is no job autumn"
+
+
+def test_a_wait_that_has_expired_shows_the_film_as_it_is(shell: Shell) -> None:
+    """Not as it was ordered: no look takes place within so short a wait."""
+    request = FilmRequest.model_validate({"film_id": "spring", "scenes": [{"name": "one", "prompt": PROMPT}]})
+
+    async def wait(desk: PublisherContext) -> FilmView:
+        film, films = await order_film(desk, request, Access()), LocalFilms(LocalClient(desk))
+        ordered = await films.status("spring")
+        assert desk.films
+        await desk.films.save(film.await_scenes(film.changed_at))
+        return await await_end(films, ordered, 0.01)
+
+    assert shell.with_desk(wait).state is FilmState.RENDERING
 
 
 async def test_a_facade_lists_its_films(tmp_path: Path) -> None:
