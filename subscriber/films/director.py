@@ -53,6 +53,8 @@ class Director:
         self._few_frames = asyncio.Semaphore(_FRAMES_AT_ONCE)
         self._storing_frames: set[str] = set()
         self._looks_often_until: datetime | None = None
+        self._left = dict[tuple[str, int], datetime]()
+        """When this director first left a revision of a film to a worker that can write what it asks for."""
         self._locks = WeakValueDictionary[str, asyncio.Lock]()
         """One look at a film at a time: two would announce its end twice."""
 
@@ -169,7 +171,9 @@ class Director:
             return True
         is_due = film.next_check_at is not None and film.next_check_at <= now
         if film.state not in _OVER and not can_write(ctx, film):
-            return await leave_film(ctx, film, is_due=is_due)
+            seen_at = self._left.setdefault((film.film_id, film.request.revision), now)
+            return await leave_film(ctx, film, seen_at=seen_at, is_due=is_due)
+        self._left.pop((film.film_id, film.request.revision), None)
         if film.state is FilmState.PLANNED:
             await make_jobs(ctx, film)
             await ctx.films.save(film.await_scenes(ctx.clock.now()))

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from schemas.domain.film import Film, FilmState, join_failure
 from schemas.domain.film_cut import Cut, export_name
@@ -11,12 +11,12 @@ from schemas.errors import Invalid, ReelbusError
 from schemas.ports import Segment, Shot
 from schemas.wire.film import FilmFile
 from schemas.wire.media_types import type_of_name
-from subscriber.films.scenes import FilmContext, address_of
+from subscriber.films.scenes import FilmContext, address_of, read_jobs
 
 logger = logging.getLogger(__name__)
 
 OTHERS_WITHIN = timedelta(minutes=2)
-"""For so long a film waits for a worker that can write what it asks for, before its first job is made."""
+"""For so long a worker that sees a film waits for one that can write what it asks for, before its first job is made."""
 
 
 def can_write(ctx: FilmContext, film: Film) -> bool:
@@ -24,13 +24,16 @@ def can_write(ctx: FilmContext, film: Film) -> bool:
     return set(film.request.exports) <= (ctx.film_exporter.exports if ctx.film_exporter else set())
 
 
-async def leave_film(ctx: FilmContext, film: Film, *, is_due: bool) -> bool:
+async def leave_film(ctx: FilmContext, film: Film, *, seen_at: datetime, is_due: bool) -> bool:
     """Leave a film to another worker. It ends if no worker took it before its first job was made: nothing is paid yet.
+
+    `seen_at` is when this worker saw it first: while all workers stood still, none could take it.
 
     Return True if its record was changed to an end. Raises `Conflict`.
     """
     now = ctx.clock.now()
-    if film.state is FilmState.PLANNED and now - film.changed_at > OTHERS_WITHIN:
+    is_late = film.state is FilmState.PLANNED and now - seen_at > OTHERS_WITHIN
+    if is_late and not _has_begun(film, await read_jobs(ctx, film)):
         wanted = ", ".join(film.request.exports)
         words = f"No worker can write {wanted}: run scripts/bootstrap editors where the workers run. Nothing was paid."
         await ctx.films.save(film.end(now, FilmState.FAILED, join_failure("outputs_unavailable", words)))
@@ -40,6 +43,16 @@ async def leave_film(ctx: FilmContext, film: Film, *, is_due: bool) -> bool:
     extra = {"action": "film_left", "film_id": film.film_id, "state": film.state}
     logger.info("a film is left to a worker with the extra editors", extra=extra)
     return False
+
+
+def _has_begun(film: Film, jobs: Sequence[Job | None]) -> bool:
+    """Return whether a job of this revision was made or queued again: a worker that could was killed, or is slow."""
+    made = {job.job_id: job for job in jobs if job}
+    return any(
+        not film.may_replay(made[scene.job_id]) if scene.replays_life else not scene.reused
+        for scene in film.scenes
+        if scene.job_id in made
+    )
 
 
 async def store_exports(

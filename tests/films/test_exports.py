@@ -20,7 +20,9 @@ from schemas.domain.film import Film, FilmState, film_completion
 from schemas.errors import Invalid
 from schemas.ports import FilmExporter, Shot
 from schemas.wire.film_parts import FilmExport
+from subscriber.films.director import Director
 from subscriber.films.exports import OTHERS_WITHIN
+from subscriber.films.scenes import create_job
 from tests.cli.commands import Shell
 from tests.facade.customers import ACME, KEYS, ZEBRA, Customer
 from tests.facade.doors import door_to, settings_for
@@ -110,11 +112,18 @@ async def expect_refusal(house: House, words: str) -> None:
     assert await house.jobs() == []
 
 
-class ClockAhead(SystemClock):
-    """The clock of a moment at which no other worker has taken the film."""
+class MovedClock(SystemClock):
+    """A clock that a test moves on."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
 
     def now(self) -> datetime:
-        return super().now() + OTHERS_WITHIN + timedelta(seconds=1)
+        return super().now() + self.ahead
+
+    def pass_wait(self) -> None:
+        """Go to a moment at which no other worker has taken a film that was seen just now."""
+        self.ahead += OTHERS_WITHIN + timedelta(seconds=1)
 
 
 async def test_a_worker_without_the_extra_leaves_the_film_to_one_that_has_it(house: House) -> None:
@@ -132,14 +141,39 @@ async def test_a_worker_without_the_extra_leaves_the_film_to_one_that_has_it(hou
 
 
 async def test_a_film_that_no_worker_can_write_ends_before_anything_is_paid(house: House) -> None:
-    house.ctx = replace(house.ctx, film_exporter=None, clock=ClockAhead())
+    clock = MovedClock()
+    house.ctx = replace(house.ctx, film_exporter=None, clock=clock)
     await house.order(ALL)
-    async with house.directing(), house.rendering():
+    clock.pass_wait()  # all workers stood still meanwhile
+    async with house.directing() as director, house.rendering():
+        await director.advance("ad")
+        seen = await house.ctx.films.get("ad")
+        assert seen
+        assert seen.state is FilmState.PLANNED
+        clock.pass_wait()
         film = await house.until_announced()
     assert film.state is FilmState.FAILED
     assert film.failure
     assert (film.failure.code, film.failure.charged) == ("outputs_unavailable", "no")
     assert (await house.jobs(), house.paid) == ([], [])
+
+
+async def test_a_film_whose_first_job_was_made_is_not_ended_for_want_of_a_worker(house: House) -> None:
+    clock = MovedClock()
+    exporter, house.ctx = house.ctx.film_exporter, replace(house.ctx, film_exporter=None, clock=clock)
+    film = await house.order(ALL)
+    await create_job(house.ctx, film, next(iter(film.requests.values())))  # its director was killed then
+    director = Director(house.ctx)
+    for _ in range(2):
+        await director.advance("ad")
+        left = await house.ctx.films.get("ad")
+        assert left
+        assert (left.state, left.failure) == (FilmState.PLANNED, None)
+        clock.pass_wait()
+    able = House(house.desk, replace(house.ctx, film_exporter=exporter), house.folder)
+    async with able.directing(), house.rendering():
+        made = await house.until_announced()
+    assert (made.state, len(house.paid)) == (FilmState.SUCCEEDED, 2)
 
 
 class Picky:
