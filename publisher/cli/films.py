@@ -63,7 +63,7 @@ def _table(page: FilmListing) -> Table:
 
 
 def _row(film: FilmOutline) -> dict[str, str]:
-    state = "erased" if film.erased_at else film.state
+    state = f"{film.state} (erased)" if film.erased_at else film.state
     length = "-" if film.duration_seconds is None else f"{film.duration_seconds:g} s"
     return {
         "ID": film.film_id,

@@ -103,7 +103,7 @@ async def _outline(ctx: PublisherContext, film: Film, access: Access) -> FilmOut
         price_usd=sum(entry.price_usd for entry in film.scenes),
         created_at=film.created_at,
         changed_at=film.changed_at,
-        gcs_path=result.gcs_path if result else None,
+        gcs_path=result.gcs_path if result and not film.erased_at else None,
         video_url=await ctx.videos.url_for(result.gcs_path) if result and not film.erased_at else None,
         is_stale=is_stale(film),
         duration_seconds=result.duration_seconds if result else None,

@@ -99,6 +99,9 @@ async def build_film_view(ctx: PublisherContext, film: Film, jobs: Mapping[str, 
     cuts = cuts_of(film)
     shown = {cut.name: cut for cut in cuts if not cut.is_title}
     result = film.result
+    # The words of its cards are erased, so that only the file's length is that of the film.
+    is_erased = film.erased_at is not None
+    seconds = result.duration_seconds if result and is_erased else length_s(cuts)
     return FilmView(
         film_id=to_shown_id(access.jobs_of, film.film_id),
         revision=film.request.revision,
@@ -111,11 +114,11 @@ async def build_film_view(ctx: PublisherContext, film: Film, jobs: Mapping[str, 
         titles=title_ends(cuts),
         price_usd=sum(entry.price_usd for entry in film.scenes),
         cost_usd=sum(job.cost_usd for job in jobs.values()),
-        duration_seconds=length_s(cuts),
+        duration_seconds=seconds,
         created_at=film.created_at,
         changed_at=film.changed_at,
-        gcs_path=result.gcs_path if result else None,
-        video_url=await ctx.videos.url_for(result.gcs_path) if result and not film.erased_at else None,
+        gcs_path=result.gcs_path if result and not is_erased else None,
+        video_url=await ctx.videos.url_for(result.gcs_path) if result and not is_erased else None,
         files=await _view_files(ctx, film),
         is_stale=is_stale(film),
         width=result.width if result else None,

@@ -106,7 +106,9 @@ async def test_no_word_and_no_file_is_left_and_the_cost_is_known(house: House) -
         None,
         ["scene-1", "scene-2"],
     )
+    assert film.result
     assert view.erased_at
+    assert (view.gcs_path, view.duration_seconds) == (None, film.result.duration_seconds)
     assert all(each.erased_at for each in view.scenes)
     assert (view.titles, view.files) == ((), ())
     assert view.price_usd == view.cost_usd > 0
