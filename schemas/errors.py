@@ -127,6 +127,10 @@ class Conflict(ReelbusError):
     """Another process changed it first."""
 
 
+class OutOfDate(Conflict):
+    """The caller has an older version in mind: the same call can't succeed."""
+
+
 class AlreadyExists(Conflict):
     """It exists already."""
 

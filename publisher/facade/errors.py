@@ -36,6 +36,7 @@ from schemas.errors import (
     ImpossibleStep,
     Invalid,
     NotFound,
+    OutOfDate,
     Unavailable,
 )
 from schemas.wire.types import Usd
@@ -108,6 +109,7 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (OverMaxCost, _Kind(403, Category.BUDGET, "over_max_cost")),
     (OverBudget, _Kind(403, Category.BUDGET, "budget_exceeded")),
     (PaymentRequired, _Kind(402, Category.BUDGET, "payment_due")),
+    (OutOfDate, _Kind(409, Category.CONFLICT, "conflict", "Conflict: ")),
     (Conflict, _Kind(409, Category.CONFLICT, "conflict", "Conflict: ", retryable=True)),
     (ImpossibleStep, _Kind(409, Category.CONFLICT, "impossible_step", "Conflict: ")),
     (Unauthorized, _Kind(401, Category.AUTH, "unauthorized")),

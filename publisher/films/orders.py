@@ -17,7 +17,7 @@ from publisher.films.revisions import find_scene, request_without, retake_reques
 from publisher.queue_limit import too_many_queued_of_batch
 from schemas.domain.film import Film, FilmState
 from schemas.domain.film_tombstone import to_gone_film
-from schemas.errors import AlreadyExists, Conflict, Invalid, NotFound, Unavailable
+from schemas.errors import AlreadyExists, Conflict, Invalid, NotFound, OutOfDate, Unavailable
 from schemas.ports import FILM_REQUESTS
 from schemas.services.film_cancel import cancel_scenes
 from schemas.services.reference_images import store_image
@@ -137,7 +137,7 @@ async def retake_scene(
 ) -> Film:
     """Order the next revision with another take of one scene. A repeated call finds the take that it made.
 
-    Raises `NotFound`, `Gone`, `Conflict` unless `take` is the next one, and what `order_film` raises.
+    Raises `NotFound`, `Gone`, `OutOfDate` unless `take` is the next one, and what `order_film` raises.
     """
     if film.erased_at:
         raise to_gone_film(film, caller=access.jobs_of)
@@ -153,14 +153,14 @@ async def drop_scene(
 ) -> Film:
     """Order the next revision without one scene. A repeated call finds the revision that it made.
 
-    Raises `Gone`, `NotFound`, `Conflict` unless `revision` is the next one, and what `order_film` raises.
+    Raises `Gone`, `NotFound`, `OutOfDate` unless `revision` is the next one, and what `order_film` raises.
     """
     if film.erased_at:
         raise to_gone_film(film, caller=access.jobs_of)
     if film.request.revision == revision and all(scene.name != name for scene in film.request.scenes):
         return film
     if film.request.revision + 1 != revision:
-        raise Conflict(f"film {film.request.film_id} is at revision {film.request.revision}: look at it again")
+        raise OutOfDate(f"film {film.request.film_id} is at revision {film.request.revision}: look at it again")
     request = request_without(film, name, max_cost_usd=max_cost_usd)
     _check_owner(film, access)
     return await order_film(ctx, request, access)

@@ -6,7 +6,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from schemas.domain.film import Film
-from schemas.errors import Conflict, Invalid, NotFound
+from schemas.errors import Invalid, NotFound, OutOfDate
 from schemas.wire.film import FilmRequest, FilmScene
 from schemas.wire.film_parts import TitleCard, Transition
 from schemas.wire.validation import to_invalid
@@ -17,11 +17,11 @@ P = TypeVar("P", FilmScene, TitleCard)
 def retake_request(film: Film, name: str, take: int, *, max_cost_usd: Decimal | None = None) -> FilmRequest:
     """Return the storyboard with another take of a scene.
 
-    Raises `NotFound`, `Invalid` at the limit of takes or revisions, and `Conflict` unless `take` is the next one.
+    Raises `NotFound`, `Invalid` at the limit of takes or revisions, and `OutOfDate` unless `take` is the next one.
     """
     found = find_scene(film, name)
     if found.take + 1 != take:
-        raise Conflict(f"take must be {found.take + 1}: scene {name} is at take {found.take}")
+        raise OutOfDate(f"take must be {found.take + 1}: scene {name} is at take {found.take}")
     scenes = tuple(
         scene.model_copy(update={"take": take}) if scene.name == name else scene for scene in film.request.scenes
     )

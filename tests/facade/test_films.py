@@ -237,3 +237,10 @@ async def test_an_erased_film_is_gone(door: Door) -> None:
     again = await order(door)
     assert (again.status_code, again.json()["error"]["code"]) == (410, "erased")
     assert (await order(door, f"{FILMS}/plan")).status_code == 410
+
+
+async def test_a_wrong_take_is_a_conflict_that_no_repeated_call_solves(door: Door) -> None:
+    await order(door)
+    answer = await door.client.post(f"{FILMS}/ad/scenes/opening/retake", json={"take": 9})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["retryable"]) == (409, "conflict", False)
