@@ -14,9 +14,10 @@ import pytest
 from infra.adapters import Adapters
 from infra.clock import SystemClock
 from publisher.access import Access
-from publisher.films.orders import order_film
+from publisher.films.orders import cancel_film, order_film
 from publisher.films.plan import plan_film
 from schemas.domain.film import Film, FilmState, film_completion
+from schemas.domain.states import JobState
 from schemas.errors import Invalid
 from schemas.ports import FilmExporter, Shot
 from schemas.wire.film_parts import FilmExport
@@ -174,6 +175,26 @@ async def test_a_film_whose_first_job_was_made_is_not_ended_for_want_of_a_worker
     async with able.directing(), house.rendering():
         made = await house.until_announced()
     assert (made.state, len(house.paid)) == (FilmState.SUCCEEDED, 2)
+
+
+async def test_jobs_that_an_earlier_revision_cancelled_keep_no_film_from_its_end(house: House) -> None:
+    able = Director(house.ctx)
+    film = await house.order(ALL)
+    await able.advance("ad")
+    await cancel_film(house.desk, film)
+    await able.advance("ad")
+    await house.order(ALL.model_copy(update={"revision": 2}))
+    clock = MovedClock()
+    director = Director(replace(house.ctx, film_exporter=None, clock=clock))
+    await director.advance("ad")
+    clock.pass_wait()
+    await director.advance("ad")
+    left = await house.ctx.films.get("ad")
+    assert left
+    assert [scene.replays_life for scene in left.scenes] == [1, 1]
+    assert left.failure
+    assert (left.state, left.failure.code) == (FilmState.FAILED, "outputs_unavailable")
+    assert [(job.state, job.life) for job in await house.jobs()] == [(JobState.CANCELLED, 1)] * 2
 
 
 class Picky:
