@@ -2,7 +2,7 @@
 # that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations into .venv at once would break it
-.PHONY: slow help demo demo-pythons demo-gcp serve node test test-processes test-gcp deploy-check run-deploy-check soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check clients check generated format clean lock packages browser pictures install-run install-dev install-browser install-bench install-clients
+.PHONY: slow help demo demo-pythons demo-gcp serve node test test-processes test-media test-gcp deploy-check run-deploy-check soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check clients check generated format clean lock packages browser pictures install-run install-dev install-browser install-bench install-clients
 BIN := .venv/bin
 # Two or three times as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 # Compiled modules are kept, whatever the environment says: the tests start a process hundreds of times.
@@ -27,10 +27,13 @@ serve: install-run ## Facade and worker; port from PORT, data under REELBUS_DATA
 	@exec $(BIN)/reelbus up
 
 test: install-dev node ## Every kind of behaviour in about 3 minutes, on Google's emulators too where the Google Cloud CLI is installed
-	$(PYTEST) -n 6 -m "not slow and not processes and not source" tests
+	$(PYTEST) -n 6 -m "not slow and not processes and not source and not media" tests
 
 test-processes: install-dev node ## Programs as users start them: command line, Node, examples, power cuts, installation; about 3 minutes
 	$(PYTEST) -m "processes and not slow" tests/chaos tests/cli tests/contract tests/e2e tests/evaluation tests/examples tests/fairness tests/films tests/fuzz tests/node tests/power tests/python_client tests/setup tests/telemetry tests/vertex tests/worker
+
+test-media: install-dev ## Pictures and sound: the local renderer, clips that are cut, films, captions, music, timelines, manifests
+	$(PYTEST) -n 3 -m "media and not slow" tests/contract tests/films tests/unit
 
 test-gcp: install-dev node ## Only the tests on Google's emulators
 	$(PYTEST) -m "emulator and not slow" tests

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-TARGETS: Mapping[str, str] = {"processes": "test-processes", "slow": "soak", "source": "check"}
+TARGETS: Mapping[str, str] = {"processes": "test-processes", "slow": "soak", "source": "check", "media": "test-media"}
 """The make target by the marker. A test with both markers is slow."""
 FOLDERS: Mapping[str, str] = {
     "tests/browser": "browser",
@@ -52,6 +52,29 @@ PROCESSES = (
 """Programs that are installed, started from a command line, killed and started again, in Python and in Node; and each
 option of the command line with every hostile value."""
 
+MEDIA = (
+    "tests/contract/test_file_deriver.py",
+    "tests/contract/test_film_chapters.py",
+    "tests/contract/test_film_exporter.py",
+    "tests/contract/test_film_music.py",
+    "tests/contract/test_film_sound.py",
+    "tests/contract/test_film_text.py",
+    "tests/films/test_chain.py",
+    "tests/films/test_erasing.py",
+    "tests/films/test_exports.py",
+    "tests/films/test_film_text.py",
+    "tests/films/test_music.py",
+    "tests/films/test_provenance.py",
+    "tests/unit/test_animatic_film.py",
+    "tests/unit/test_animatic_model.py",
+    "tests/unit/test_animatic_picture.py",
+    "tests/unit/test_animatic_sheet.py",
+    "tests/unit/test_animatic_sound.py",
+    "tests/unit/test_media_assemble.py",
+    "tests/unit/test_media_clips.py",
+)
+"""They encode, decode and measure pictures and sound, which takes processor time."""
+
 SOURCE = (
     "tests/unit/test_architecture.py",
     "tests/unit/test_imports.py",
@@ -77,7 +100,7 @@ SLOW = (
 
 
 def mark_by_place(items: Iterable[pytest.Item]) -> None:
-    """Mark the tests of `PROCESSES`, `SOURCE` and `SLOW`."""
+    """Mark the tests of `PROCESSES`, `MEDIA`, `SOURCE` and `SLOW`."""
     for item in items:
         if item.nodeid.startswith(SLOW):
             item.add_marker("slow")
@@ -85,11 +108,13 @@ def mark_by_place(items: Iterable[pytest.Item]) -> None:
             item.add_marker("source")
         elif item.nodeid.startswith(PROCESSES) and not item.get_closest_marker("quick"):
             item.add_marker("processes")
+        elif item.nodeid.startswith(MEDIA) and not item.get_closest_marker("processes"):
+            item.add_marker("media")
 
 
 def suite_of(item: pytest.Item) -> str | None:
     """Return the marker of the slowest suite that a test belongs to; None for a test of `make test`."""
-    return next((name for name in ("slow", "processes", "source") if item.get_closest_marker(name)), None)
+    return next((name for name in ("slow", "processes", "source", "media") if item.get_closest_marker(name)), None)
 
 
 def count_by_suite(items: Iterable[pytest.Item]) -> Counter[str]:

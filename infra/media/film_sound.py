@@ -25,7 +25,7 @@ from infra.media.loudness import Loudness, limit_peaks, measure_file, measure_lo
 from infra.media.music_reader import write_samples
 from infra.media.transcode import SAMPLE_RATE_HZ, Samples, decode_audio, encode_blocks
 from schemas.errors import Invalid, unavailable_of
-from schemas.ports import FilmMusicBed, FilmSound
+from schemas.ports import FilmMusicBed, FilmSound, NotMusic
 
 SAMPLE_RATE = Fraction(SAMPLE_RATE_HZ)
 _MUSIC_WITHIN_S = 120.0
@@ -62,6 +62,8 @@ class SoundFiles:
         """Decode as much as a film of this length needs. Raises `Invalid`, `CallFailed`, and `LocalDisk`."""
         try:
             found = await write_samples(bed.file, self._samples, seconds=seconds, within_s=_MUSIC_WITHIN_S)
+        except NotMusic as error:
+            raise Invalid(f"the music {error}") from error
         except OSError as error:
             raise unavailable_of("the scratch folder", error) from error
         if not found:

@@ -30,6 +30,10 @@ class CallFailed(Exception):
     """The call had no result: it raised an error, its child died, or it was not finished in time."""
 
 
+class CallRaised(CallFailed):
+    """The function raised an error, which says more of its arguments than of this machine."""
+
+
 class LimitedProcesses:
     """Runs functions of our own modules in up to `count` child processes."""
 
@@ -81,7 +85,7 @@ class LimitedProcesses:
             self._of_thread.child = None
             raise error if isinstance(error, CallFailed) else CallFailed(child.cause_of_death(call)) from error
         if not is_result:
-            raise CallFailed(answer)
+            raise CallRaised(answer)
         return answer
 
 

@@ -5,7 +5,7 @@ import os
 from contextlib import closing
 from pathlib import Path
 
-from infra.media.limited import CallFailed, LimitedProcesses
+from infra.media.limited import CallFailed, CallRaised, LimitedProcesses
 from schemas.ports import NotMusic
 
 _MUSIC = "infra.media.music"
@@ -37,10 +37,14 @@ class ChildMusicReader:
 async def write_samples(source: Path, to: Path, *, seconds: float, within_s: float) -> int:
     """Write the decoded sound of so many seconds, see `infra.media.music`.
 
-    Raises `OSError`, and `CallFailed`: the music was read before, so that the machine may be at fault.
+    Raises `NotMusic`, `OSError`, and `CallFailed` if the child had no answer: since the music was read before, the
+    machine may be at fault then.
     """
     with closing(LimitedProcesses(1)) as children:
-        found = await children.run(_MUSIC, "write_samples", source, to, seconds, within_s=within_s)
+        try:
+            found = await children.run(_MUSIC, "write_samples", source, to, seconds, within_s=within_s)
+        except CallRaised as error:
+            raise NotMusic(f"can't be read as sound: {error}") from error
     if found < 0:
         raise OSError(-found, os.strerror(-found))
     return int(found)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.suites import PROCESSES, SLOW, SOURCE
+from tests.suites import MEDIA, PROCESSES, SLOW, SOURCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,7 +19,7 @@ def test_make_test_processes_is_given_every_file_of_its_suite() -> None:
 
 def test_each_place_of_a_suite_exists() -> None:
     files = [path for path, _ in _files()]
-    places = [place.partition("::")[0] for place in (*PROCESSES, *SOURCE, *SLOW)]
+    places = [place.partition("::")[0] for place in (*MEDIA, *PROCESSES, *SOURCE, *SLOW)]
     assert [place for place in places if not any(path.startswith(place) for path in files)] == []
 
 
