@@ -2,7 +2,6 @@
 
 import os
 import socket
-from contextlib import closing
 
 from pydantic import ValidationError
 
@@ -21,7 +20,17 @@ def configuration() -> PublisherSettings:
 
 
 def bind_settings(host: str | None, port: int | None) -> PublisherSettings:
+    """Return the settings for a facade whose port is free now. Raises like `bind_port`."""
+    settings, listener = bind_port(host, port)
+    if listener:
+        listener.close()
+    return settings
+
+
+def bind_port(host: str | None, port: int | None) -> tuple[PublisherSettings, socket.socket | None]:
     """Return the settings for a facade whose port is free now; port 0 takes any free one.
+
+    The socket of port 0 is returned open: another program could take the port between a look and the start.
 
     Raises `Unavailable` if the port is taken, and `Invalid` for a host without a name or one that is open to all.
     """
@@ -33,15 +42,17 @@ def bind_settings(host: str | None, port: int | None) -> PublisherSettings:
     check_exposure(settings)
     wanted = (settings.host, settings.port if port is None else port)
     try:
-        with closing(
-            socket.create_server(wanted, family=socket.AF_INET6 if ":" in wanted[0] else socket.AF_INET)
-        ) as server:
-            return settings.model_copy(update={"port": server.getsockname()[1]})
+        listener = socket.create_server(wanted, family=socket.AF_INET6 if ":" in wanted[0] else socket.AF_INET)
     except (OSError, UnicodeError) as error:  # a name that is too long is no OSError
         # `strerror` repeats the address, and a name that can't be resolved has a number of another kind.
         number = error.errno if isinstance(error, OSError) else None
         reason = os.strerror(number) if number and number > 0 else error
         raise Unavailable(f"port {wanted[1]} of host {wanted[0]} can't be opened: {reason}") from error
+    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    if wanted[1] == 0:
+        return settings, listener
+    listener.close()
+    return settings, None
 
 
 def address(settings: PublisherSettings) -> str:

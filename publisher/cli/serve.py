@@ -8,13 +8,14 @@ the exit code are the worker's own.
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from typing import Never
 
 import click
 
-from publisher.cli.configuration import address, bind_settings
+from publisher.cli.configuration import address, bind_port, bind_settings
 from publisher.cli.errors import Command, NoVideo, OutOfReach
 from publisher.cli.processes import (
     PARENT_GRACE_S,
@@ -49,15 +50,15 @@ def serve(host: str | None, port: int | None, ready_fd: int | None, parent_fd: i
 
     Jobs also need a worker: `reelbus worker`.
     """
-    settings = bind_settings(host, port)
+    settings, listener = bind_port(host, port)
     if parent_fd is not None:
         exit_with_parent(parent_fd, grace_s=PARENT_GRACE_S)
     open_logs(settings)
-    if not run_service(_serve(settings, ready_fd), settings.event_loop):
+    if not run_service(_serve(settings, ready_fd, listener), settings.event_loop):
         raise OutOfReach("the facade could not start; see the log above")
 
 
-async def _serve(settings: PublisherSettings, ready_fd: int | None) -> bool:
+async def _serve(settings: PublisherSettings, ready_fd: int | None, listener: socket.socket | None) -> bool:
     """Run the facade until it ends, and return True if it ever listened."""
     listened = False
 
@@ -71,7 +72,7 @@ async def _serve(settings: PublisherSettings, ready_fd: int | None) -> bool:
             os.write(ready_fd, f"{url}\n".encode())
             os.close(ready_fd)
 
-    await serve_facade(settings, ready=ready)
+    await serve_facade(settings, ready=ready, listener=listener)
     return listened
 
 

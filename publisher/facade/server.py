@@ -117,15 +117,18 @@ class _Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(drain)
 
 
-async def serve(settings: PublisherSettings, *, ready: Callable[[], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. Call `ready` when the port is open.
+async def serve(
+    settings: PublisherSettings, *, ready: Callable[[], None] | None = None, listener: socket.socket | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, on `listener` or else on the port of the settings. Call `ready` when it is open.
 
     Raises `Invalid` and `Unavailable` if the settings name adapters that can't be opened.
     """
     check_exposure(settings)
     limit_logs()
     async with open_state(settings) as state:
-        await _Server(_config(state), state["waiters"].drain, ready).serve()
+        server = _Server(_config(state), state["waiters"].drain, ready)
+        await server.serve(sockets=[listener] if listener else None)
 
 
 def _config(state: State) -> uvicorn.Config:
