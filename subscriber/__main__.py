@@ -4,17 +4,14 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
-from pydantic import ValidationError
 
-from schemas.errors import Invalid, ReelbusError, Unavailable
-from schemas.wire.validation import invalid_setting
+from subscriber.exits import exit_on_error
 from subscriber.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -59,28 +56,13 @@ def check_settings() -> None:
 
 
 def _exit_with(run: Callable[[WorkerSettings], object]) -> None:
-    """Run with the settings. Exit with 0 if that succeeds, 2 if a setting is wrong, 4 if a service is out of reach."""
+    """Run with the settings, and exit with 0 if that succeeds."""
     from subscriber.compose import open_logs
 
-    try:
+    with exit_on_error("worker"):
         settings = WorkerSettings()
         open_logs(settings)
         run(settings)
-    except ValidationError as error:
-        _die(2, str(invalid_setting(error)))
-    except Invalid as error:
-        _die(2, str(error))
-    except Unavailable as error:
-        _die(4, str(error))
-    except ReelbusError as error:
-        _die(1, str(error))
-    except KeyboardInterrupt:
-        _die(130, "interrupted")
-
-
-def _die(status: int, words: str) -> None:
-    click.echo(f"reelbus worker: {words}", err=True)
-    sys.exit(status)
 
 
 async def _run_worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int | None) -> None:

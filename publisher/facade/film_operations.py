@@ -9,6 +9,7 @@ from publisher.facade.openapi_parts import (
     Operation,
     Parameter,
     error_answer,
+    page_parameters,
 )
 from schemas.domain.film import FilmState
 from schemas.wire.film import FILM_ID_PATTERN
@@ -59,13 +60,7 @@ FILM_OPERATIONS = (
                 words="Only films of this caller; with the scope `operate`.",
                 schema={"minLength": 1, "maxLength": 320},
             ),
-            Parameter(name="cursor", place="query", words="`next_cursor` of the page before."),
-            Parameter(
-                name="limit",
-                place="query",
-                words="Films on a page.",
-                schema={"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
-            ),
+            *page_parameters("Films"),
         ),
         answers={
             200: Answer(words="A page. It may be short though `next_cursor` names a next one.", model="FilmListing"),

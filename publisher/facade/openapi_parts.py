@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from publisher.access import Scope
+from publisher.jobs import LIMIT_MAX
 
 REF = "#/components/schemas/{model}"
 _SCHEMES = ("bearer", "apiKey")
@@ -89,6 +90,15 @@ class Operation:
             schema = {"schema": {"$ref": REF.format(model=self.takes)}}
             described["requestBody"] = {"required": True, "content": dict.fromkeys(self.media, schema)}
         return described
+
+
+def page_parameters(things: str) -> tuple[Parameter, Parameter]:
+    """Return the parameters with which a caller reads a listing page by page."""
+    limits = {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": 50}
+    return (
+        Parameter(name="cursor", place="query", words="`next_cursor` of the page before."),
+        Parameter(name="limit", place="query", words=f"{things} on a page.", schema=limits),
+    )
 
 
 def error_answer(words: str, *headers: str) -> Answer:

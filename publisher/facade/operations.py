@@ -15,6 +15,7 @@ from publisher.facade.openapi_parts import (
     Operation,
     Parameter,
     error_answer,
+    page_parameters,
 )
 from publisher.facade.operator_operations import OPERATOR_OPERATIONS
 from publisher.facade.variants import VARIANTS
@@ -144,13 +145,7 @@ OPERATIONS = (
                 words="Only jobs of this caller; with the scope `operate`.",
                 schema={"minLength": 1, "maxLength": 320},
             ),
-            Parameter(name="cursor", place="query", words="`next_cursor` of the page before."),
-            Parameter(
-                name="limit",
-                place="query",
-                words="Jobs on a page.",
-                schema={"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
-            ),
+            *page_parameters("Jobs"),
         ),
     ),
     Operation(

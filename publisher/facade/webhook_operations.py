@@ -10,8 +10,8 @@ from publisher.facade.openapi_parts import (
     Operation,
     Parameter,
     error_answer,
+    page_parameters,
 )
-from publisher.webhooks import LIMIT_MAX
 from schemas.domain.delivery import DeliveryState
 from schemas.wire.webhook_endpoints import ENDPOINT_NAME
 
@@ -39,13 +39,7 @@ WEBHOOK_OPERATIONS = (
                 words="Only deliveries of this job.",
                 schema={"pattern": "^[A-Za-z0-9_-]{1,64}$"},
             ),
-            Parameter(name="cursor", place="query", words="`next_cursor` of the page before."),
-            Parameter(
-                name="limit",
-                place="query",
-                words="Deliveries on a page.",
-                schema={"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": 50},
-            ),
+            *page_parameters("Deliveries"),
         ),
         answers={
             200: Answer(words="A page.", model="DeliveryListing"),

@@ -3,14 +3,11 @@
 import asyncio
 import os
 import signal
-import sys
 
 import click
-from pydantic import ValidationError
 
-from schemas.errors import Invalid, ReelbusError, Unavailable
-from schemas.wire.validation import invalid_setting
 from subscriber.evaluation.settings import EvaluatorSettings
+from subscriber.exits import exit_on_error
 
 PARENT_GRACE_S = 30
 """If its parent has ended and the evaluator can't drain in this time, it is killed."""
@@ -23,25 +20,10 @@ def main(ready_fd: int | None, parent_fd: int | None) -> None:
     """Score finished videos against their prompts, where their requests or a setting ask for it. SIGTERM drains."""
     from subscriber.evaluation.compose import open_logs, run_service
 
-    try:
+    with exit_on_error("evaluator"):
         settings = EvaluatorSettings()
         open_logs(settings)
         run_service(_run(settings, ready_fd, parent_fd), settings.event_loop)
-    except ValidationError as error:
-        _die(2, str(invalid_setting(error)))
-    except Invalid as error:
-        _die(2, str(error))
-    except Unavailable as error:
-        _die(4, str(error))
-    except ReelbusError as error:
-        _die(1, str(error))
-    except KeyboardInterrupt:
-        _die(130, "interrupted")
-
-
-def _die(status: int, words: str) -> None:
-    click.echo(f"reelbus evaluator: {words}", err=True)
-    sys.exit(status)
 
 
 async def _run(settings: EvaluatorSettings, ready_fd: int | None, parent_fd: int | None) -> None:
