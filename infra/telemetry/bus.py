@@ -8,7 +8,8 @@ from dataclasses import replace
 from opentelemetry.context import attach
 from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, SpanKind, Tracer, set_span_in_context
 
-from infra.telemetry.meters import Meters, StoredChanges
+from infra.telemetry.changes import StoredChanges
+from infra.telemetry.meters import Meters
 from infra.telemetry.spans import (
     Attributes,
     begin,

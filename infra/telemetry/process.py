@@ -8,7 +8,8 @@ from opentelemetry.metrics import Meter
 from opentelemetry.trace import Tracer
 
 from infra.telemetry.bus import TracedBus
-from infra.telemetry.meters import Meters, StoredChanges
+from infra.telemetry.changes import StoredChanges
+from infra.telemetry.meters import Meters
 from infra.telemetry.model import TracedEditor, TracedModel
 from infra.telemetry.server import App, TracedCalls
 from infra.telemetry.stores import TracedBudgets, TracedJobs, TracedVideos

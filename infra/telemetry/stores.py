@@ -9,8 +9,9 @@ from pathlib import Path
 
 from opentelemetry.trace import Span, SpanKind, Tracer
 
+from infra.telemetry.changes import StoredChanges
 from infra.telemetry.ledger import Totals, totals_of
-from infra.telemetry.meters import Meters, StoredChanges
+from infra.telemetry.meters import Meters
 from infra.telemetry.spans import Attributes, begin, has_parent, parent_in, set_job, size_of, work_in
 from schemas.domain.budget import BudgetShard
 from schemas.domain.job import Job

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, Tracer
 
 from infra.adapters import Adapters
-from infra.telemetry import meters
+from infra.telemetry import changes
 from infra.telemetry.process import Telemetry
 from infra.telemetry.spans import begin, parent_in, traceparent_of, work_in
 from schemas.domain.budget import Limit, Period, Reservation
@@ -126,7 +126,7 @@ async def test_each_write_counts_once_whoever_reads_it(
         assert (told.total("reelbus.jobs"), told.total("reelbus.conflicts")) == (1, 1)
 
         inner.is_lossy = False
-        monkeypatch.setattr(meters, "KNOWN_AT_MOST", 0)
+        monkeypatch.setattr(changes, "KNOWN_AT_MOST", 0)
         (other,) = await jobs.create_all([a_job(job_id="job-2")])
         last: tuple[Step, ...] = (started(), accepted(), done(), stored())
         for step in last:
