@@ -136,7 +136,8 @@ async def cancel(
     if job.completion_due:
         job = await announce(ctx, job, traceparent)
     try:
-        await ctx.bus.publish(REQUESTS, encode_cancel(request, at=ctx.clock.now(), traceparent=traceparent))
+        message = encode_cancel(request, at=ctx.clock.now(), life=job.life, traceparent=traceparent)
+        await ctx.bus.publish(REQUESTS, message)
     except Unavailable:  # the record holds the request, so a lost message to the worker only costs time
         logger.warning("cancel was not sent", extra={"action": "cancel_unsent", "job_id": job.job_id})
     logger.info("job cancelled", extra={"action": "job_cancelled", "job_id": job.job_id, "state": job.state})

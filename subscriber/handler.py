@@ -38,7 +38,7 @@ from schemas.ports import MAX_DELIVERIES, REQUESTS, Delivery, topic_of
 from schemas.services.backoff import backoff_s
 from schemas.services.reference_images import stage_image, store_image, undo_reference
 from schemas.services.update import get_job, save_event, update_job
-from schemas.wire.message import HELD_SINCE, Message, NewerVersion, UnknownContent, decode_command, job_id_of
+from schemas.wire.message import HELD_SINCE, Message, NewerVersion, UnknownContent, decode_command, job_id_of, life_of
 from schemas.wire.request import CancelRequest, VideoRequest
 from schemas.wire.trace import TRACEPARENT
 from schemas.wire.types import isoformat, parse_moment
@@ -83,8 +83,10 @@ class Handler:
         """Settle the delivery of a request or a cancel."""
         try:
             command = decode_command(delivery.message)
-            job = None
-            if isinstance(command, VideoRequest):
+            job = life = None
+            if isinstance(command, CancelRequest):
+                life = life_of(delivery.message)
+            else:
                 # The record is stored before the job waits for a slot, so that a cancel finds it.
                 job = await get_or_create_job(self.ctx, command, traceparent=delivery.message.traceparent)
         except (NewerVersion, NewerRecord) as error:
@@ -96,7 +98,7 @@ class Handler:
             await delivery.dead_letter(str(error))
             return
         if isinstance(command, CancelRequest):
-            await self._cancel(delivery, command)
+            await self._cancel(delivery, command, life)
         elif job:
             ending = self._run_or_park(delivery, job)
             del command, job  # a thousand deliveries may wait for an hour: only the runner keeps a record
@@ -137,11 +139,12 @@ class Handler:
         await announce(self.ctx, ended)
         await release_unused_budget(self.ctx, ended)
 
-    async def _cancel(self, delivery: Delivery, cancel: CancelRequest) -> None:
-        at = self.ctx.clock.now()
+    async def _cancel(self, delivery: Delivery, cancel: CancelRequest, life: int | None) -> None:
+        """Cancel the job, unless the message means another `life` of it: a late message must not end a replayed job."""
+        requested = ev.CancelRequested(at=self.ctx.clock.now(), reason=cancel.reason)
         try:
             job = await update_job(
-                self.ctx.jobs, cancel.job_id, lambda _: ev.CancelRequested(at=at, reason=cancel.reason)
+                self.ctx.jobs, cancel.job_id, lambda newest: requested if life in (None, newest.life) else None
             )
         except NotFound as error:
             if delivery.attempt < EARLY_CANCEL_TRIES:
@@ -153,6 +156,9 @@ class Handler:
         except NewerRecord as error:
             await hold(self.ctx, delivery, error)
             return
+        if life not in (None, job.life):
+            extra = {"action": "cancel_ignored", "job_id": job.job_id, "life": life}
+            logger.info("ignored a cancel of another life of the job", extra=extra)
         self.in_flight_jobs.wake(cancel.job_id)
         if job.completion_due:
             await announce(self.ctx, job)

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from publisher.facade.asyncapi_examples import EXAMPLES
 from publisher.facade.asyncapi_parts import (
+    CANCELLATION,
     COMMAND,
     COMPLETION,
     EVALUATION,
@@ -61,7 +62,7 @@ CANCEL_MESSAGE = MessageType(
     kind=CANCEL,
     words="Cancel a job.",
     payload="CancelRequest",
-    headers=COMMAND.require("ce-type"),
+    headers=CANCELLATION,
 )
 COMPLETION_MESSAGES = tuple(
     MessageType(

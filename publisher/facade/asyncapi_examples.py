@@ -116,7 +116,7 @@ def _encode_film(state: str) -> Message:
 
 EXAMPLES: Mapping[str, dict[str, Any]] = {
     "VideoRequested": _on_bus(encode_request(_REQUEST, at=_AT, traceparent=_TRACE)),
-    "CancelRequested": _on_bus(encode_cancel(CancelRequest(job_id="order-42"), at=_AT, traceparent=_TRACE)),
+    "CancelRequested": _on_bus(encode_cancel(CancelRequest(job_id="order-42"), at=_AT, life=1, traceparent=_TRACE)),
     **{f"Video{outcome.capitalize()}": _on_bus(_encode(outcome)) for outcome in Outcome},
     "VideoEvaluated": _on_bus(_encode_evaluated()),
     "FilmRequested": _on_bus(encode_film_request("spring", 1, at=_AT)),

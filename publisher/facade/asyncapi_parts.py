@@ -1,8 +1,8 @@
 """One message, its headers and one channel, for the AsyncAPI document."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -11,10 +11,6 @@ class Headers:
 
     words: Mapping[str, str]
     required: frozenset[str]
-
-    def require(self, *names: str) -> Self:
-        """Return the same headers, with more of them required."""
-        return replace(self, required=self.required | {*names})
 
     def to_asyncapi(self, kind: str) -> dict[str, Any]:
         """Return the schema of the headers of a message with this `ce-type`."""
@@ -37,6 +33,13 @@ _CLOUD_EVENT = {
 }
 COMMAND = Headers(words=_CLOUD_EVENT, required=frozenset())
 """A message without `ce-type` is read as a request, so that a publisher need not write any attribute."""
+CANCELLATION = Headers(
+    words={
+        **_CLOUD_EVENT,
+        "life": "The life of the job that the cancel ends, a whole number from 1; without it, the present one.",
+    },
+    required=frozenset({"ce-type"}),
+)
 COMPLETION = Headers(
     words={
         **_CLOUD_EVENT,

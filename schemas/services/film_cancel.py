@@ -34,7 +34,7 @@ async def cancel_scenes(film: Film, *, films: Films, jobs: JobStore, bus: Bus, c
             continue
         if job.life == seen.life and (job.cancel_requested or job.state is JobState.CANCELLED):
             cancel = CancelRequest(job_id=job.job_id, reason=_REASON)
-            await bus.publish(REQUESTS, encode_cancel(cancel, at=clock.now()))
+            await bus.publish(REQUESTS, encode_cancel(cancel, at=clock.now(), life=job.life))
 
 
 def _decide(seen: Job, at: datetime, newest: Job) -> Step | None:

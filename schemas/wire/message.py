@@ -25,6 +25,9 @@ CANCEL = "reelbus.video.cancel.v1"
 C = TypeVar("C", VideoRequest, CancelRequest)
 HELD_SINCE = "held_since"
 """The attribute in which a worker notes since when it holds a message for a newer worker."""
+LIFE = "life"
+"""The attribute of a cancel that says which life of its job it ends."""
+_LIFE = re.compile(r"[1-9][0-9]{0,8}")
 _LATER = re.compile(r"[2-9]|[1-9][0-9]+")
 _UNKNOWN_WORDS = ("enum", "literal_error")
 _ATTRIBUTE_CHARACTERS = 250
@@ -69,9 +72,15 @@ def encode_request(request: VideoRequest, *, at: datetime, traceparent: str | No
     return _encode(request, REQUESTED, request.job_id, request.job_id, at, traceparent)
 
 
-def encode_cancel(cancel: CancelRequest, *, at: datetime, traceparent: str | None = None) -> Message:
-    """Build the message of a cancel."""
-    return _encode(cancel, CANCEL, f"{cancel.job_id}.cancel", cancel.job_id, at, traceparent)
+def encode_cancel(
+    cancel: CancelRequest, *, at: datetime, life: int | None = None, traceparent: str | None = None
+) -> Message:
+    """Build the message of a cancel.
+
+    With `life` it ends that life of the job only: if it arrives late, it leaves a replayed job alone.
+    """
+    message = _encode(cancel, CANCEL, f"{cancel.job_id}.cancel", cancel.job_id, at, traceparent)
+    return message if life is None else Message(data=message.data, attributes={**message.attributes, LIFE: str(life)})
 
 
 def encode_completion(
@@ -125,6 +134,19 @@ def decode_command(message: Message) -> VideoRequest | CancelRequest:
     if kind == CANCEL:
         return _command(CancelRequest, message.data)
     raise _to_unknown_type(kind, ("reelbus.video.requested", "reelbus.video.cancel"))
+
+
+def life_of(message: Message) -> int | None:
+    """Return which life of its job a cancel ends. None: the present one; publishers of release 0.1.0 name none.
+
+    Raises `Invalid` for an attribute that is no whole number from 1: which job it means is not known then.
+    """
+    life = message.attributes.get(LIFE)
+    if life is None:
+        return None
+    if not _LIFE.fullmatch(life):
+        raise Invalid(f"life must be a whole number from 1 to 999999999, not {life[:20]!r}", field=LIFE)
+    return int(life)
 
 
 def decode_completion(message: Message) -> Completion:

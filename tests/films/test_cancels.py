@@ -10,8 +10,9 @@ from publisher.access import Access
 from publisher.films.orders import cancel_film, find_film
 from schemas.domain.film import Film, FilmState
 from schemas.domain.states import JobState
-from schemas.ports import Films
+from schemas.ports import WORKERS, Films
 from schemas.services.film_cancel import cancel_scenes
+from schemas.wire.message import CANCEL
 from subscriber.films.director import Director
 from tests.films.house import House, house_in, scene, storyboard
 
@@ -52,6 +53,15 @@ async def revise(house: House) -> None:
     """Order the same scene in the next revision, which queues its job again."""
     await house.order(storyboard(scene("one"), revision=2))
     await Director(house.ctx).advance("ad")
+
+
+async def test_the_cancel_of_a_film_names_the_lives_of_its_jobs(house: House) -> None:
+    await cancelled(house)
+    await revise(house)
+    await cancel_film(house.desk, await find_film(house.desk, "ad", Access()))
+    await Director(house.ctx).advance("ad")
+    waiting = await house.desk.bus.list_waiting(WORKERS)
+    assert [each["life"] for each in waiting if each["ce-type"] == CANCEL] == ["1", "2"]
 
 
 @pytest.mark.parametrize("is_late", [False, True], ids=["before its reads", "after its reads"])

@@ -19,6 +19,7 @@ from schemas.wire.message import (
     encode_completion,
     encode_request,
     job_id_of,
+    life_of,
 )
 from schemas.wire.request import CancelRequest
 from tests.unit.makers import AT, a_request
@@ -54,6 +55,22 @@ def test_a_cancel_comes_out_as_it_went_in_with_an_id_of_its_own() -> None:
     assert decode_command(message) == CancelRequest(job_id="job-1", reason="no need")
     assert message.attributes["ce-id"] == "job-1.cancel"
     assert message.traceparent is None
+
+
+@pytest.mark.parametrize("life", [None, 1, 2, 999_999_999])
+def test_a_cancel_says_which_life_it_ends_beside_a_body_that_stays_the_same(life: int | None) -> None:
+    cancel = CancelRequest(job_id="job-1")
+    message = encode_cancel(cancel, at=AT, life=life)
+    assert life_of(message) == life
+    assert message.data == encode_cancel(cancel, at=AT).data
+    assert ("life" in message.attributes) == (life is not None)
+
+
+@pytest.mark.parametrize("life", ["", "0", "01", "+1", " 1", "1\n", "1.0", "two", "٢", "1234567890"])
+def test_a_life_that_is_no_whole_number_is_refused(life: str) -> None:
+    with pytest.raises(Invalid, match="whole number") as caught:
+        life_of(Message(data=b"{}", attributes={"life": life}))
+    assert caught.value.field == "life"
 
 
 def test_a_completion_comes_out_as_it_went_in() -> None:
