@@ -19,14 +19,6 @@ def configuration() -> PublisherSettings:
         raise invalid_setting(error) from error
 
 
-def bind_settings(host: str | None, port: int | None) -> PublisherSettings:
-    """Return the settings for a facade whose port is free now. Raises like `bind_port`."""
-    settings, listener = bind_port(host, port)
-    if listener:
-        listener.close()
-    return settings
-
-
 def bind_port(host: str | None, port: int | None) -> tuple[PublisherSettings, socket.socket | None]:
     """Return the settings for a facade whose port is free now; port 0 takes any free one.
 
@@ -34,12 +26,7 @@ def bind_port(host: str | None, port: int | None) -> tuple[PublisherSettings, so
 
     Raises `Unavailable` if the port is taken, and `Invalid` for a host without a name or one that is open to all.
     """
-    settings = configuration()
-    if host is not None:
-        if not host.strip():
-            raise Invalid("host must not be empty: name an address to listen on, such as 127.0.0.1", field="host")
-        settings = settings.model_copy(update={"host": host})
-    check_exposure(settings)
+    settings = host_settings(host)
     wanted = (settings.host, settings.port if port is None else port)
     try:
         listener = socket.create_server(wanted, family=socket.AF_INET6 if ":" in wanted[0] else socket.AF_INET)
@@ -53,6 +40,17 @@ def bind_port(host: str | None, port: int | None) -> tuple[PublisherSettings, so
         return settings, listener
     listener.close()
     return settings, None
+
+
+def host_settings(host: str | None) -> PublisherSettings:
+    """Return the settings with this host. Raises `Invalid` for a host without a name or one that is open to all."""
+    settings = configuration()
+    if host is not None:
+        if not host.strip():
+            raise Invalid("host must not be empty: name an address to listen on, such as 127.0.0.1", field="host")
+        settings = settings.model_copy(update={"host": host})
+    check_exposure(settings)
+    return settings
 
 
 def address(settings: PublisherSettings) -> str:

@@ -25,6 +25,8 @@ class Program:
     """The name in messages."""
     module: str
     arguments: Sequence[str] = ()
+    fds: Sequence[int] = ()
+    """The open files that it gets from this process, by the same numbers."""
 
 
 class Child:
@@ -89,7 +91,7 @@ async def open_child(program: Program, *, parent_fd: int, output: IO[bytes] | No
             stdout=output or sys.stderr.fileno(),
             stderr=output,
             env=environment(),
-            pass_fds=(ready_write_fd, parent_fd),
+            pass_fds=(ready_write_fd, parent_fd, *program.fds),
             process_group=0,
         )
     finally:

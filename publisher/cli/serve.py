@@ -11,11 +11,12 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Never
 
 import click
 
-from publisher.cli.configuration import address, bind_port, bind_settings
+from publisher.cli.configuration import address, bind_port, host_settings
 from publisher.cli.errors import Command, NoVideo, OutOfReach
 from publisher.cli.processes import (
     PARENT_GRACE_S,
@@ -40,22 +41,46 @@ def _check_open(_: click.Context, __: click.Parameter, fd: int | None) -> int | 
     return fd
 
 
+def _check_listens(context: click.Context, parameter: click.Parameter, fd: int | None) -> int | None:
+    if _check_open(context, parameter, fd) is not None:
+        try:
+            # A duplicate: a socket that is not ours stays open.
+            with socket.fromfd(fd or 0, socket.AF_INET, socket.SOCK_STREAM) as duplicate:
+                listens = duplicate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        except OSError:  # it is a file or a pipe
+            listens = 0
+        if not listens:
+            raise click.BadParameter("must be a socket that listens")
+    return fd
+
+
 @click.command(cls=Command)
 @click.option("--host", help="Address to listen on.  [default: REELBUS_HOST or 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes any free port.  [default: PORT or 8000]")
+@click.option("--listen-fd", type=click.IntRange(3), callback=_check_listens, hidden=True)
 @click.option("--ready-fd", type=click.IntRange(3), callback=_check_open, hidden=True)
 @click.option("--parent-fd", type=click.IntRange(3), callback=_check_open, hidden=True)
-def serve(host: str | None, port: int | None, ready_fd: int | None, parent_fd: int | None) -> None:
+def serve(
+    host: str | None, port: int | None, listen_fd: int | None, ready_fd: int | None, parent_fd: int | None
+) -> None:
     """Run the HTTP facade until Ctrl-C or SIGTERM.
 
     Jobs also need a worker: `reelbus worker`.
     """
-    settings, listener = bind_port(host, port)
+    settings, listener = bind_port(host, port) if listen_fd is None else _take_port(host, listen_fd)
     if parent_fd is not None:
         exit_with_parent(parent_fd, grace_s=PARENT_GRACE_S)
     open_logs(settings)
     if not run_service(_serve(settings, ready_fd, listener), settings.event_loop):
         raise OutOfReach("the facade could not start; see the log above")
+
+
+def _take_port(host: str | None, listen_fd: int) -> tuple[PublisherSettings, socket.socket]:
+    """Return the open socket of the parent process, and the settings with its port. Raises like `host_settings`."""
+    settings = host_settings(host)
+    listener = socket.socket(fileno=listen_fd)
+    listener.set_inheritable(False)  # a program that the facade starts must not keep the port open
+    return settings.model_copy(update={"port": listener.getsockname()[1]}), listener
 
 
 async def _serve(settings: PublisherSettings, ready_fd: int | None, listener: socket.socket | None) -> bool:
@@ -90,24 +115,36 @@ def up(host: str | None, port: int | None) -> None:
 
     One line on stdout says when both are ready. If one of them ends by itself, the other is stopped too.
     """
-    settings = bind_settings(host, port)
+    settings, listener = bind_port(host, port)
     # Both children read these: the worker's completions contain the facade's address.
     os.environ["PORT"] = str(settings.port)
     os.environ["REELBUS_HOST"] = settings.host
-    exited = asyncio.run(_up(settings))
+    exited = asyncio.run(_up(settings, listener))
     if exited is not None:
         status = exited.status or 0
         how = f"with status {status}" if status >= 0 else f"by {signal.Signals(-status).name}"
         raise NoVideo(f"the {exited.name} ended by itself {how}; the rest is stopped")
 
 
-async def _up(settings: PublisherSettings) -> Child | None:
-    """Run both children until a signal comes, and return None, or until one child ends by itself, and return it."""
+async def _up(settings: PublisherSettings, listener: socket.socket | None) -> Child | None:
+    """Run both children until a signal comes, and return None, or until one child ends by itself, and return it.
+
+    The facade gets `listener`, and this process closes it: a port that the facade has closed must refuse its callers.
+    """
+    program = _FACADE
+    if listener:
+        fd = listener.fileno()
+        program = replace(program, arguments=[*program.arguments, "--listen-fd", str(fd)], fds=(fd,))
     stop = asyncio.Event()
     children: list[Child] = []
     _stop_on_signals(stop, children)
-    with open_parent_pipe() as fd:
-        async with open_child(_FACADE, parent_fd=fd) as facade, open_child(_WORKER, parent_fd=fd) as worker:
+    with open_parent_pipe() as parent_fd:
+        async with (
+            open_child(program, parent_fd=parent_fd) as facade,
+            open_child(_WORKER, parent_fd=parent_fd) as worker,
+        ):
+            if listener:
+                listener.close()
             children += [facade, worker]
             exited = await _watch(children, stop, settings)
             for child in children:
