@@ -1,4 +1,4 @@
-"""What an operator has to look at: dead letters, doubtful submits, late clips, jobs that wait for long.
+"""What an operator has to look at: dead letters, doubtful submits, late clips, jobs that wait for long, and films.
 
 Each list is bounded, and read from an index. Each entry names the one action that helps.
 """
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from publisher.context import PublisherContext
 from publisher.dead_letters import list_dead_letters, replay_blocker
+from publisher.films.listing import FilmOutline, list_troubled
 from publisher.resolve import MIN_SUBMIT_AGE_S, list_unresolved_clips, submit_age_s
 from schemas.domain.clip import Clip
 from schemas.domain.job import Job
@@ -64,7 +65,7 @@ class Stuck(BaseModel):
 
 
 class Trouble(BaseModel):
-    """The lists, each with 50 entries at most."""
+    """The lists, each with 50 entries at most, and 50 films in each of the two states."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -73,6 +74,9 @@ class Trouble(BaseModel):
     doubtful: list[Stuck] = Field(description="Clips of which it is unknown whether they were charged.")
     late: list[Stuck] = Field(description="Clips that were charged after their job had gone on.")
     overdue: list[Stuck] = Field(description="Jobs that are in their state for longer than usual, the oldest first.")
+    films: list[FilmOutline] = Field(
+        description="Films that wait for a person (`held`), the newest first, and then those that failed."
+    )
     more: dict[str, bool] = Field(description="Which lists have more entries than they show.")
 
 
@@ -101,6 +105,7 @@ async def find_trouble(ctx: PublisherContext) -> Trouble:
         if clip.late and clip.planned.price_usd and not job.erased_at
     ]
     overdue = await _find_overdue(ctx, now)
+    films, more_films = await list_troubled(ctx, limit=SHOWN_AT_MOST)
     lists: dict[str, Sequence[object]] = {
         "dead_letters": letters,
         "doubtful": doubtful,
@@ -113,7 +118,8 @@ async def find_trouble(ctx: PublisherContext) -> Trouble:
         doubtful=doubtful[:SHOWN_AT_MOST],
         late=late[:SHOWN_AT_MOST],
         overdue=overdue[:SHOWN_AT_MOST],
-        more={name: len(entries) > SHOWN_AT_MOST for name, entries in lists.items()},
+        films=films,
+        more={name: len(entries) > SHOWN_AT_MOST for name, entries in lists.items()} | {"films": more_films},
     )
 
 

@@ -8,18 +8,16 @@ from starlette.responses import Response
 
 from publisher.console.live import digest_of_page, open_stream
 from publisher.console.rendering import digest_of, render, render_part
-from publisher.context import PublisherContext
 from publisher.facade.call import Call
-from publisher.facade.errors import public_failure
+from publisher.facade.errors import public_outline
 from publisher.facade.middleware import access_of
 from publisher.facade.watched_jobs import SLOWEST
-from publisher.films.listing import FilmFilter, FilmListing, FilmOutline, list_films
+from publisher.films.listing import FilmFilter, FilmListing, list_films
 from schemas.domain.film import FilmState
 from schemas.errors import Invalid, Unavailable
 
 STREAM = "console"
 """The name by which the streams of films wait. No job has it, and a facade that stops ends all waits."""
-TROUBLES = (FilmState.HELD, FilmState.FAILED)
 _FILTERS = ("state", "project_id", "caller", "cursor")
 _WORDS_AT_MOST = 320
 _ON_A_PAGE = 50
@@ -54,28 +52,13 @@ async def stream_films(call: Call) -> Response:
         return open_stream(call, _LiveFilms(call), waiter, stack.pop_all())
 
 
-async def find_troubled(ctx: PublisherContext, call: Call) -> list[FilmOutline]:
-    """Return the newest films that wait for a person, and those that failed."""
-    if ctx.films is None:
-        return []
-    found = list[FilmOutline]()
-    for state in TROUBLES:
-        listing = await list_films(ctx, FilmFilter(state=state, limit=_ON_A_PAGE), access_of(call))
-        found += [_to_public(film) for film in listing.films if film.erased_at is None]
-    return found
-
-
 async def _read(call: Call, filters: Mapping[str, str]) -> FilmListing:
     access = access_of(call)
     given = {name: value for name, value in filters.items() if name != "caller"}
     if access.is_operator and "caller" in filters:
         given["films_of"] = filters["caller"]
     listing = await list_films(call.state["ctx"], FilmFilter(**given, limit=_ON_A_PAGE), access)
-    return listing.model_copy(update={"films": [_to_public(film) for film in listing.films]})
-
-
-def _to_public(film: FilmOutline) -> FilmOutline:
-    return film.model_copy(update={"error": public_failure(film.error)})
+    return listing.model_copy(update={"films": list(map(public_outline, listing.films))})
 
 
 def _filters_of(call: Call) -> dict[str, str]:

@@ -6,13 +6,13 @@ from collections.abc import Awaitable
 
 from starlette.responses import RedirectResponse, Response
 
-from publisher.console.films import find_troubled
 from publisher.console.forms import amount_of, read_form
 from publisher.console.rendering import console_of, render
 from publisher.console.webhooks import ERRORS, find_failed
 from publisher.context import PublisherContext
 from publisher.dead_letters import delete_dead_letter, show_dead_letter
 from publisher.facade.call import Call
+from publisher.facade.errors import public_outline
 from publisher.facade.middleware import access_of
 from publisher.health import look_at_health
 from publisher.jobs import JobFilter, list_jobs
@@ -40,7 +40,7 @@ async def show_trouble(call: Call) -> Response:
         trouble=trouble,
         reasons=reasons.most_common(20),
         failed=len(failed.videos),
-        troubled_films=await find_troubled(call.state["ctx"], call),
+        troubled_films=list(map(public_outline, trouble.films)),
         failed_webhooks=await find_failed(call.state["ctx"]),
         webhook_errors=ERRORS,
     )

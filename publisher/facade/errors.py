@@ -19,6 +19,7 @@ from publisher.facade.call import ClientDisconnected
 from publisher.facade.files import NotSatisfiable
 from publisher.facade.hosts import ForeignOrigin, Misdirected
 from publisher.facade.request_body import Overloaded, TooLarge, TooSlow, UnsupportedType
+from publisher.films.listing import FilmOutline
 from publisher.films.music_looks import TooManyLooks
 from publisher.queue_limit import TooManyQueued
 from publisher.refusals import OverBudget, OverMaxCost
@@ -67,6 +68,11 @@ def public_view(view: JobView) -> JobView:
             "defect": view.defect and without_paths(view.defect),
         }
     )
+
+
+def public_outline(film: FilmOutline) -> FilmOutline:
+    """Return a film of a list as callers of the facade see it."""
+    return film.model_copy(update={"error": public_failure(film.error)})
 
 
 _WORDS_AT_MOST = 600

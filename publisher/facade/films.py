@@ -10,7 +10,7 @@ from starlette.responses import Response
 from publisher.access import Access
 from publisher.context import PublisherContext
 from publisher.facade.call import Call, check_connected
-from publisher.facade.errors import public_failure
+from publisher.facade.errors import public_failure, public_outline
 from publisher.facade.json_body import EraseRequest, FilmRetakeRequest, read_body
 from publisher.facade.middleware import access_of
 from publisher.facade.operator import ErasePreview
@@ -58,8 +58,7 @@ async def list_all(call: Call) -> Response:
     listing = await list_films(
         call.state["ctx"], FilmFilter(**named, films_of=query.get("caller"), limit=limit), access
     )
-    films = [film.model_copy(update={"error": public_failure(film.error)}) for film in listing.films]
-    return json_response(listing.model_copy(update={"films": films}))
+    return json_response(listing.model_copy(update={"films": list(map(public_outline, listing.films))}))
 
 
 async def order(call: Call) -> Response:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from publisher.access import find_for, view_for
 from publisher.dead_letters import delete_dead_letter, list_dead_letters, show_dead_letter
 from publisher.facade.call import Call
+from publisher.facade.errors import public_outline
 from publisher.facade.json_body import (
     DeadLetterReplayRequest,
     EraseRequest,
@@ -178,7 +179,8 @@ async def replay_letter(call: Call) -> Response:
 async def trouble(call: Call) -> Response:
     """Answer with what an operator has to look at."""
     access_of(call).check("operate")
-    return json_response(await find_trouble(call.state["ctx"]))
+    found = await find_trouble(call.state["ctx"])
+    return json_response(found.model_copy(update={"films": list(map(public_outline, found.films))}))
 
 
 async def health(call: Call) -> Response:

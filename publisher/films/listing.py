@@ -71,6 +71,22 @@ async def list_films(ctx: PublisherContext, wanted: FilmFilter, access: Access) 
     return FilmListing(films=films, next_cursor=page.cursor)
 
 
+async def list_troubled(ctx: PublisherContext, *, limit: int) -> tuple[list[FilmOutline], bool]:
+    """Return the newest films that wait for a person, then the newest that failed: at most `limit` of each.
+
+    An operator sees them, by their stored ids. True if there are more than these. Erased films are left out.
+    """
+    if ctx.films is None:
+        return [], False
+    access, more = Access(), False
+    found = list[FilmOutline]()
+    for state in (FilmState.HELD, FilmState.FAILED):
+        listing = await list_films(ctx, FilmFilter(state=state, limit=limit), access)
+        found += [film for film in listing.films if film.erased_at is None]
+        more = more or listing.next_cursor is not None
+    return found, more
+
+
 def _query_of(wanted: FilmFilter, access: Access) -> FilmQuery:
     if not 1 <= wanted.limit <= LIMIT_MAX:
         raise Invalid(f"limit must be a whole number from 1 to {LIMIT_MAX}", field="limit")

@@ -7,11 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
+from publisher.access import Access
+from publisher.films.orders import order_film
 from schemas.domain import events as ev
+from schemas.domain.film import FilmState, join_failure
 from schemas.domain.job import Job
 from schemas.errors import Category, Charged, Failure
 from schemas.ports import REQUESTS
 from schemas.services.update import update_job
+from schemas.wire.film import FilmRequest
 from schemas.wire.message import Message, encode_request
 from tests.facade.doors import Door, door_to, settings_for
 from tests.facade.hand import Hand, hand_at
@@ -220,9 +224,27 @@ async def test_trouble_names_one_action_for_each(door: Door, hand: Hand) -> None
     (stuck,) = body["doubtful"]
     assert (stuck["video_id"], stuck["action"], stuck["price_usd"]) == (in_doubt, "resolve", 3)
     assert (body["late"], body["overdue"]) == ([], [])
-    assert body["more"] == {"dead_letters": False, "doubtful": False, "late": False, "overdue": False}
+    assert body["films"] == []
+    assert body["more"] == dict.fromkeys(("dead_letters", "doubtful", "late", "overdue", "films"), False)
     await act(door, in_doubt, "resolve", decision="not_charged", clip=0, attempt=1)
     assert (await door.client.get("/api/trouble")).json()["doubtful"] == []
+
+
+async def test_held_and_failed_films_are_in_trouble(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("publisher.trouble.SHOWN_AT_MOST", 2)
+    films = door.desk.films
+    assert films
+    states = [FilmState.FAILED, FilmState.FAILED, FilmState.FAILED, FilmState.HELD, FilmState.CANCELLED]
+    for number, state in enumerate(states):
+        board = {"film_id": f"film-{number}", "scenes": [{"name": "one", "prompt": "A garden at noon"}]}
+        film = await order_film(door.desk, FilmRequest.model_validate(board), Access())
+        reason = None if state is FilmState.CANCELLED else join_failure("broke", "/tmp/work/one.mp4 is no video")
+        await films.save(film.end(film.changed_at, state, reason))
+    body = (await door.client.get("/api/trouble")).json()
+    found = [(film["film_id"], film["state"]) for film in body["films"]]
+    assert found == [("film-3", "held"), ("film-2", "failed"), ("film-1", "failed")]
+    assert body["more"]["films"] is True
+    assert body["films"][0]["error"]["message"] == "(a file of the server) is no video"
 
 
 async def test_jobs_that_wait_for_long_are_overdue(door: Door) -> None:

@@ -41,14 +41,14 @@ export type Charged1 = "yes" | "no" | "unknown";
  */
 export type Period = "day" | "month" | (string & {});
 /**
- * What became of a delivery.
- */
-export type DeliveryState = "pending" | "delivered" | "failed" | "disabled" | (string & {});
-/**
  * What a film waits for, or how its newest revision ended.
  */
 export type FilmState =
   "planned" | "rendering" | "joining" | "succeeded" | "held" | "failed" | "cancelled" | (string & {});
+/**
+ * What became of a delivery.
+ */
+export type DeliveryState = "pending" | "delivered" | "failed" | "disabled" | (string & {});
 /**
  * What becomes of a film if a scene has no video. A paid scene is kept in all cases.
  */
@@ -750,7 +750,7 @@ export interface DeadLetterDone {
   dropped: string | null;
 }
 /**
- * The lists, each with 50 entries at most.
+ * The lists, each with 50 entries at most, and 50 films in each of the two states.
  */
 export interface Trouble {
   as_of: string;
@@ -767,6 +767,10 @@ export interface Trouble {
    * Jobs that are in their state for longer than usual, the oldest first.
    */
   overdue: Stuck[];
+  /**
+   * Films that wait for a person (`held`), the newest first, and then those that failed.
+   */
+  films: FilmOutline[];
   more: More;
 }
 /**
@@ -786,6 +790,44 @@ export interface Stuck {
   price_usd: number;
   why: string;
   action: "resolve" | "replay" | "cancel" | "wait" | "none" | (string & {});
+}
+/**
+ * A film in a list: what is known without its scenes' jobs.
+ */
+export interface FilmOutline {
+  film_id: string;
+  revision: number;
+  state: FilmState;
+  project_id: string | null;
+  /**
+   * How many scenes its storyboard has.
+   */
+  scenes: number;
+  /**
+   * What this revision adds.
+   */
+  price_usd: number;
+  created_at: string;
+  changed_at: string;
+  /**
+   * The newest finished file.
+   */
+  gcs_path: string | null;
+  video_url: string | null;
+  /**
+   * The file is of an earlier revision.
+   */
+  is_stale: boolean;
+  /**
+   * The length of the newest finished file.
+   */
+  duration_seconds: number | null;
+  error: Failure | null;
+  /**
+   * When the film was erased with its words and files.
+   */
+  erased_at: string | null;
+  caller: string | null;
 }
 /**
  * Which lists have more entries than they show.
@@ -1134,42 +1176,4 @@ export interface FilmListing {
    * The `cursor` of the next page; null on the last page.
    */
   next_cursor: string | null;
-}
-/**
- * A film in a list: what is known without its scenes' jobs.
- */
-export interface FilmOutline {
-  film_id: string;
-  revision: number;
-  state: FilmState;
-  project_id: string | null;
-  /**
-   * How many scenes its storyboard has.
-   */
-  scenes: number;
-  /**
-   * What this revision adds.
-   */
-  price_usd: number;
-  created_at: string;
-  changed_at: string;
-  /**
-   * The newest finished file.
-   */
-  gcs_path: string | null;
-  video_url: string | null;
-  /**
-   * The file is of an earlier revision.
-   */
-  is_stale: boolean;
-  /**
-   * The length of the newest finished file.
-   */
-  duration_seconds: number | null;
-  error: Failure | null;
-  /**
-   * When the film was erased with its words and files.
-   */
-  erased_at: string | null;
-  caller: string | null;
 }
