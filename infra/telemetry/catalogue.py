@@ -81,6 +81,24 @@ METRICS: Mapping[str, Metric] = {
         ("gen_ai.request.model", "reelbus.charged"),
         "Charges whose outcome is final (yes), of unknown outcome (unknown), and for discarded clips (discarded).",
     ),
+    "reelbus.spend.reversed": Metric(
+        "counter",
+        "{USD}",
+        ("gen_ai.request.model", "reelbus.charged"),
+        "What of `reelbus.spend` was none after all: of yes and discarded (yes), and of unknown (unknown).",
+    ),
+    "reelbus.evaluations": Metric(
+        "counter",
+        "{call}",
+        ("reelbus.evaluation.kind", "reelbus.evaluation.metric", "reelbus.evaluation.outcome"),
+        "Calls of the evaluation service that ended.",
+    ),
+    "reelbus.evaluation.spend": Metric(
+        "counter",
+        "{USD}",
+        ("reelbus.evaluation.kind", "reelbus.evaluation.metric"),
+        "What those calls cost whose price is known. It is no part of `reelbus.spend`.",
+    ),
     "reelbus.video.billed": Metric(
         "counter", "s", ("gen_ai.request.model", "reelbus.resolution"), "Seconds of video that were charged."
     ),

@@ -2,15 +2,28 @@
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from infra.telemetry.catalogue import METRICS
 from infra.telemetry.ledger import Totals, increments_of, totals_of
 from infra.telemetry.meters import Meters
 from infra.telemetry.spans import Attributes
-from schemas.domain.job import Job, record_of
+from schemas.domain.clip import Clip
+from schemas.domain.job import Job
+from schemas.domain.states import ClipState
 
 KNOWN_AT_MOST = 20_000
 """Jobs whose last version is remembered. A version that is not remembered is read again before it is replaced."""
+DOUBTS_AT_MOST = 1_000
+"""Jobs with writes whose answers were lost. The oldest are forgotten, uncounted."""
+
+
+class _Doubt(NamedTuple):
+    """A write of which it is not known whether it was stored."""
+
+    before: Totals
+    written: Job
+    """With the revision of the version that it replaces."""
 
 
 class StoredChanges:
@@ -23,19 +36,20 @@ class StoredChanges:
         self._meters = meters
         self._known: OrderedDict[str, tuple[str, Totals]] = OrderedDict()
         """The last version of each job that this process read or wrote: its revision and its totals."""
-        self._doubtful: dict[str, tuple[Totals, str]] = {}
-        """Writes of which it is not known whether they were stored: the totals before them, and the record."""
+        self._doubtful: OrderedDict[str, tuple[_Doubt, ...]] = OrderedDict()
+        """Writes whose answers were lost, by job."""
         self._held: Counter[str] = Counter()
         self._in_flight: dict[str, tuple[str, str]] = {}
         self._told: set[tuple[str, str]] = set()
 
     def note(self, job: Job) -> None:
-        """Remember a version that was read. Count it if it is a write of this process whose answer was lost."""
-        doubtful = self._doubtful.pop(job.job_id, None)
-        totals = totals_of(job)
-        if doubtful and doubtful[1] == record_of(job):
-            self._count(doubtful[0], job, totals)
-        self._remember(job, totals)
+        """Remember a version that was read. If it shows that a write whose answer was lost was stored, count that."""
+        if doubtful := self._doubtful.pop(job.job_id, ()):
+            if job.revision == doubtful[0].written.revision:  # it may still be on its way
+                self._doubtful[job.job_id] = doubtful
+            elif stored := next((doubt for doubt in doubtful if _comes_from(job, doubt)), None):
+                self._count(stored.before, stored.written, totals_of(stored.written))
+        self._remember(job, totals_of(job))
 
     def before(self, job: Job) -> Totals | None:
         """Return the totals of the stored version that a write of this job replaces; None if it is not remembered."""
@@ -43,7 +57,7 @@ class StoredChanges:
         return totals if revision == job.revision else None
 
     def count(self, before: Totals, job: Job) -> None:
-        """Count a version that this process has stored."""
+        """Count a version that this process has stored. Of the same version no other write of it was."""
         self._doubtful.pop(job.job_id, None)
         totals = totals_of(job)
         self._count(before, job, totals)
@@ -51,7 +65,9 @@ class StoredChanges:
 
     def doubt(self, before: Totals, job: Job) -> None:
         """Remember a write whose answer was lost."""
-        self._doubtful[job.job_id] = before, record_of(job)
+        self._doubtful[job.job_id] = (*self._doubtful.pop(job.job_id, ()), _Doubt(before, job))
+        if len(self._doubtful) > DOUBTS_AT_MOST:
+            self._doubtful.popitem(last=False)
 
     def hold(self, job_id: str) -> None:
         """Note that this worker holds a message of the job."""
@@ -91,3 +107,37 @@ class StoredChanges:
                 self._meters.record(name, amount, attributes)
             else:
                 self._meters.add(name, amount, attributes)
+
+
+def _comes_from(newest: Job, doubt: _Doubt) -> bool:
+    """Return True if the record is the written one, or a later version of it.
+
+    A write that gave the job another state is known by its moment. Any other is known by what it gave to a clip.
+    """
+    written = doubt.written
+    if newest.life < written.life or written.history[-1] not in newest.history:
+        return False
+    if doubt.before.entered_at != written.history[-1].at or newest.life > written.life:
+        return True
+    shows = _shows_decisions if written.ended else _shows_progress
+    return len(newest.clips) == len(written.clips) and all(map(shows, newest.clips, written.clips))
+
+
+def _shows_progress(newest: Clip, written: Clip) -> bool:
+    """Return True if a clip of a running job has what it was given."""
+    is_being_sent = (newest.state, newest.nonce) == (ClipState.SUBMITTING, written.nonce)
+    return (
+        {*newest.late, newest.operation, newest.output}.issuperset(written.late)
+        and written.done_at in (None, newest.done_at)
+        and (written.state is ClipState.SUBMITTING or not is_being_sent)
+    )
+
+
+def _shows_decisions(newest: Clip, written: Clip) -> bool:
+    """Return True if a clip of an ended job has the late operations and the decisions of a person that it was given."""
+    is_refused = newest.state is written.state is ClipState.REFUSED
+    return (
+        {*newest.late, newest.operation, newest.output}.issuperset(written.late)
+        and {*written.lost_prefixes, written.prefix}.issuperset(newest.lost_prefixes)
+        and not (is_refused and newest.cause != written.cause)
+    )

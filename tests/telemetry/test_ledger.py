@@ -10,6 +10,7 @@ from infra.telemetry.catalogue import METRICS
 from infra.telemetry.ledger import increments_of, totals_of
 from schemas.domain import events as ev
 from schemas.domain.clip import Plan
+from schemas.domain.evaluation import EvaluationCall
 from schemas.domain.job import Job
 from schemas.domain.state_machine import advance
 from schemas.errors import Charged
@@ -25,14 +26,12 @@ from tests.unit.makers import (
     late,
     lost,
     replayed,
+    resolved,
     started,
     stored,
     wished,
 )
 from tests.unit.test_state_machine import Life
-
-_DECISIONS = (ev.Resolved, ev.Replayed, ev.Erased)
-"""What an operator does, whose processes count nothing."""
 
 
 def _count(*events: ev.Step) -> tuple[Job, Counter[str]]:
@@ -49,6 +48,10 @@ def _count(*events: ev.Step) -> tuple[Job, Counter[str]]:
 
 def _spend(sums: Counter[str]) -> dict[str, float]:
     return {key.removeprefix("reelbus.spend "): usd for key, usd in sums.items() if key.startswith("reelbus.spend ")}
+
+
+def _reversed(sums: Counter[str]) -> dict[str, float]:
+    return {key.split()[1]: usd for key, usd in sums.items() if key.startswith("reelbus.spend.reversed ")}
 
 
 def test_a_clip_is_spent_when_it_is_done() -> None:
@@ -98,6 +101,30 @@ def test_a_cancelled_job_that_is_replayed_is_not_spent_twice() -> None:
     assert sums["reelbus.jobs"] == 2
 
 
+def test_what_a_person_finds_out_of_a_doubt_is_taken_back() -> None:
+    _, sums = _count(started(), lost(), judged(), resolved(charged=False))
+    assert (_spend(sums), _reversed(sums)) == ({"unknown": 0.4}, {"unknown": 0.4})
+    _, sums = _count(started(), lost(), judged(), resolved(charged=True))
+    assert (_spend(sums), _reversed(sums)) == ({"unknown": 0.4, "yes": 0.4}, {"unknown": 0.4})
+
+
+def test_a_replayed_operation_that_fails_without_a_charge_is_taken_back() -> None:
+    broke = ev.ClipFailed(at=after(1100), clip=0, failure=NO)
+    job, sums = _count(started(), accepted(), wished(), replayed(), broke)
+    assert (_spend(sums), _reversed(sums)) == ({"yes": 0.4}, {"yes": 0.4})
+    assert job.cost_usd == 0
+
+
+def test_a_call_of_the_evaluation_service_counts_when_it_has_ended() -> None:
+    call = EvaluationCall(kind="evaluation", metric="m", at=after(80), price_usd=Decimal("0.03"))
+    asked = (started(), accepted(), done(), stored(), ev.EvaluationCalled(at=after(80), call=call))
+    assert _count(*asked)[1]["reelbus.evaluations"] == 0
+    for outcome, usd in (("answered", 0.03), ("no_answer", 0.03), ("refused", 0)):
+        _, sums = _count(*asked, ev.EvaluationCallEnded(at=after(90), number=0, outcome=outcome))
+        assert (sums["reelbus.evaluations"], sums["reelbus.evaluation.spend"]) == (1, usd)
+        assert _spend(sums) == {"yes": 0.4}
+
+
 def test_a_free_clip_spends_nothing_and_is_never_in_doubt() -> None:
     free = GONE.model_copy(update={"charged": Charged.NO})
     plan = Plan(clips=tuple(it.model_copy(update={"price_usd": Decimal(0)}) for it in started().plan.clips))
@@ -110,22 +137,26 @@ class Counted(Life):
     """A job under fire, whose changes are counted."""
 
     spent = Decimal(0)
-    decided = False
+    doubtful = Decimal(0)
 
     def take(self, event: ev.Step) -> bool:
         if not super().take(event):
             return False
-        self.decided = self.decided or isinstance(event, _DECISIONS)
         for name, amount, attributes in increments_of(totals_of(self.before), self.job, totals_of(self.job)):
             assert amount >= 0
-            if name == "reelbus.spend" and attributes["reelbus.charged"] != "unknown":
-                self.spent += Decimal(str(amount))
+            usd = {"reelbus.spend": 1, "reelbus.spend.reversed": -1}.get(name, 0) * Decimal(str(round(amount, 6)))
+            if attributes.get("reelbus.charged") == "unknown":
+                self.doubtful += usd
+            else:
+                self.spent += usd
         return True
 
     @invariant()
     def what_was_counted_is_the_ledgers(self) -> None:
-        if self.job.ended and not self.decided:
+        """Also after decisions of a person, and in the next lives of a job."""
+        if self.job.ended:
             assert self.spent == self.job.cost_usd
+            assert self.doubtful == sum(clip.planned.price_usd * clip.unresolved_submits for clip in self.job.clips)
 
 
 TestCounted = Counted.TestCase
