@@ -165,7 +165,9 @@ async def _erase_films(
 
 async def _erase_film(ctx: PublisherContext, film: Film, report: Purge) -> str | None:
     """Erase one film, and return None, or why it is kept."""
-    eraser = FilmEraser(films=films_of(ctx), jobs=ctx.jobs, videos=ctx.videos, clock=ctx.clock)
+    eraser = FilmEraser(
+        films=films_of(ctx), jobs=ctx.jobs, videos=ctx.videos, clock=ctx.clock, deliveries=ctx.deliveries
+    )
     try:
         erased = await eraser.mark(film.film_id)
     except Invalid as error:  # it goes on again since it was read

@@ -15,6 +15,7 @@ from schemas.domain.delivery import Attempt, DeliveryState, WebhookDelivery
 from schemas.errors import Conflict, Gone, Invalid, NotFound
 from schemas.ports import Deliveries, DeliveryQuery
 from schemas.wire.caller_names import to_shown_id
+from schemas.wire.film_webhook import FilmWebhook
 from schemas.wire.types import Moment
 from schemas.wire.validation import to_invalid
 from schemas.wire.webhook import TEST, Webhook, build_body, show_secret, sign
@@ -35,10 +36,11 @@ class DeliveryView(BaseModel):
     id: str = Field(description="The `webhook-id`, a dot, and the endpoint.")
     webhook_id: str
     type: str
-    video_id: str
+    video_id: str | None = Field(description="The job that ended; null if it is a film.")
+    film_id: str | None = Field(default=None, description="The film of which a revision ended; null if it is a job.")
     caller: str | None
     endpoint: str = Field(
-        description="`request`: the address comes from the request of the video; else an endpoint of the settings."
+        description="`request`: the address comes from the request or storyboard; else an endpoint of the settings."
     )
     url: str
     state: DeliveryState
@@ -99,7 +101,7 @@ class KeySet(BaseModel):
     keys: list[PublicKey]
 
 
-def check_webhook(ctx: PublisherContext, webhook: Webhook) -> None:
+def check_webhook(ctx: PublisherContext, webhook: Webhook | FilmWebhook) -> None:
     """Raise `Invalid` for an address to which nothing would be posted."""
     if ctx.webhook_policy is None:
         raise _no_webhooks()
@@ -126,7 +128,7 @@ async def list_deliveries(ctx: PublisherContext, query: DeliveryQuery, *, shown_
 async def replay_delivery(ctx: PublisherContext, delivery_id: str, *, jobs_of: str | None) -> WebhookDelivery:
     """Make the delivery due now, in a new series under the same `webhook-id`.
 
-    Raises `NotFound`, also for another caller's, and `Gone` if its address was erased with the job.
+    Raises `NotFound`, also for another caller's, and `Gone` if its address was erased with the job or the film.
     """
     deliveries = _deliveries(ctx)
     for _ in range(_ATTEMPTS):
@@ -134,7 +136,7 @@ async def replay_delivery(ctx: PublisherContext, delivery_id: str, *, jobs_of: s
         if found is None or (jobs_of is not None and found.caller != jobs_of):
             raise NotFound(f"there is no delivery {delivery_id[:200]}")
         if not found.url:
-            raise Gone(f"delivery {delivery_id} was erased with its job")
+            raise Gone(f"delivery {delivery_id} was erased with its {'film' if found.film_id else 'job'}")
         try:
             replayed = await deliveries.save(found.replay(ctx.clock.now()))
             ctx.count_decision("replay_webhook")
@@ -202,7 +204,8 @@ def to_delivery_view(delivery: WebhookDelivery, *, shown_to: str | None) -> Deli
         id=delivery.delivery_id,
         webhook_id=delivery.webhook_id,
         type=delivery.type,
-        video_id=to_shown_id(shown_to, delivery.job_id),
+        video_id=None if delivery.film_id else to_shown_id(shown_to, delivery.job_id),
+        film_id=to_shown_id(shown_to, delivery.film_id) if delivery.film_id else None,
         caller=delivery.caller,
         endpoint=delivery.endpoint,
         url=mask_url(delivery.url) if delivery.url else "",

@@ -84,8 +84,8 @@ async def _run_worker(settings: WorkerSettings, ready_fd: int | None, parent_fd:
     async with (
         open_context(settings) as ctx,
         _open_health(ctx, settings) as show_ready,
-        open_courier(ctx, settings),
-        open_director(ctx),
+        open_courier(ctx, settings) as wake_courier,
+        open_director(ctx, settings, wake_courier),
     ):
         worker = Worker(
             ctx=ctx,

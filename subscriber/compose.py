@@ -5,7 +5,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -102,7 +102,9 @@ async def _open_checks(adapters: Adapters, settings: WorkerSettings) -> VideoChe
 
 
 @asynccontextmanager
-async def open_director(ctx: WorkerContext) -> AsyncIterator[None]:
+async def open_director(
+    ctx: WorkerContext, settings: WorkerSettings, wake_courier: Callable[[], None]
+) -> AsyncIterator[None]:
     """Run a director of films beside the worker. It ends before the ports close."""
     if ctx.films is None or ctx.film_editor is None:
         yield
@@ -123,6 +125,10 @@ async def open_director(ctx: WorkerContext) -> AsyncIterator[None]:
             clock=ctx.clock,
             scratch=ctx.scratch,
             provenance=ctx.provenance,
+            deliveries=ctx.deliveries,
+            endpoints=settings.endpoints,
+            facade_url=settings.facade_url,
+            wake_courier=wake_courier,
         )
     )
     async with _run_beside(director.run()):
@@ -130,12 +136,12 @@ async def open_director(ctx: WorkerContext) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def open_courier(ctx: WorkerContext, settings: WorkerSettings) -> AsyncIterator[None]:
-    """Run a courier beside the worker. It ends before the ports close."""
+async def open_courier(ctx: WorkerContext, settings: WorkerSettings) -> AsyncIterator[Callable[[], None]]:
+    """Run a courier beside the worker, and yield what wakes it. It ends before the ports close."""
     webhook_secrets = open_secrets(settings)
     if not webhook_secrets.exist or ctx.deliveries is None:
         logger.info("no webhooks: REELBUS_WEBHOOK_SECRETS is not set", extra={"action": "courier_off"})
-        yield
+        yield lambda: None
         return
     try:  # before the worker takes its first request: completions from before are not delivered to a subscription
         await ctx.bus.check(WEBHOOKS)
@@ -147,6 +153,7 @@ async def open_courier(ctx: WorkerContext, settings: WorkerSettings) -> AsyncIte
             CourierContext(
                 bus=ctx.bus,
                 jobs=ctx.jobs,
+                films=ctx.films,
                 deliveries=ctx.deliveries,
                 poster=poster,
                 clock=ctx.clock,
@@ -158,7 +165,7 @@ async def open_courier(ctx: WorkerContext, settings: WorkerSettings) -> AsyncIte
             )
         )
         async with _run_beside(courier.run()):
-            yield
+            yield courier.wake
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ async def erase_old_films(ctx: WorkerContext, age: timedelta | None, *, dry_run:
     """
     if age is None or ctx.films is None:
         return 0
-    eraser = FilmEraser(films=ctx.films, jobs=ctx.jobs, videos=ctx.videos, clock=ctx.clock)
+    eraser = FilmEraser(films=ctx.films, jobs=ctx.jobs, videos=ctx.videos, clock=ctx.clock, deliveries=ctx.deliveries)
     erased = 0
     for film_id in await ctx.films.list_ended_before(ctx.clock.now() - age, limit=PORTION):
         try:

@@ -78,9 +78,9 @@ class SqliteDeliveries:
 
     async def list(self, query: DeliveryQuery) -> DeliveryPage:
         conditions: dict[str, tuple[Any, ...]] = {"1 = 1": ()}
-        for name in ("state", "job_id", "caller"):
-            if (wanted := getattr(query, name)) is not None:
-                conditions[f"{name} = ?"] = (str(wanted),)
+        for column, wanted in {"state": query.state, "job_id": query.subject, "caller": query.caller}.items():
+            if wanted is not None:
+                conditions[f"{column} = ?"] = (str(wanted),)
         if position := decode_position(query.cursor, "w"):
             at = position.at_ms
             conditions["created_at <= ? AND (created_at < ? OR delivery_id > ?)"] = (at, at, position.job_id)
@@ -112,7 +112,7 @@ def _select(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -
 
 def _columns(delivery: WebhookDelivery) -> tuple[Any, ...]:
     return (
-        delivery.job_id,
+        delivery.subject,
         delivery.caller,
         delivery.host,
         delivery.state.value,

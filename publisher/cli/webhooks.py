@@ -50,6 +50,7 @@ def webhooks() -> None:
     "--state", type=click.Choice([str(state) for state in DeliveryState]), help="Only deliveries in this state."
 )
 @click.option("--job", "job_id", metavar="ID", help="Only deliveries of this job, by its stored id.")
+@click.option("--film", "film_id", metavar="ID", help="Only deliveries of this film, by its stored id.")
 @click.option("--caller", metavar="NAME", help="Only deliveries of this caller.")
 @click.option(
     "--limit", type=click.IntRange(1, LIMIT_MAX), default=50, show_default=True, metavar="N", help="The most to list."
@@ -59,6 +60,8 @@ def webhooks() -> None:
 @url_option
 def list_command(state: str | None, as_json: bool, url: str | None, **which: Any) -> None:
     """List deliveries with their attempts, the newest first."""
+    if which["job_id"] and which["film_id"]:
+        raise Invalid("--film can't be given with --job: a delivery is of a job or of a film")
     if url is not None:
         _refuse_caller(which.pop("caller"))
         params = {name: value for name, value in {"state": state, **which}.items() if value is not None}

@@ -12,6 +12,7 @@ from publisher.access import Access
 from publisher.console.films import STREAM
 from publisher.console.live import digest_of_page, open_stream
 from publisher.console.rendering import digest_of, render, render_part
+from publisher.console.webhooks import ERRORS, deliveries_of_film, may_replay
 from publisher.context import PublisherContext
 from publisher.facade.call import Call
 from publisher.facade.films import public_film
@@ -139,7 +140,16 @@ async def show_film(call: Call) -> Response:
     access.check("read", "operate")
     film = await find_film(ctx, call.path_params["film_id"], access)
     page = await build_page(ctx, film, await read_scene_jobs(ctx, film), access, {})
-    return await render(call, "film.html", digest=digest_of_page(page.parts), ended=page.ended, **page.context)
+    return await render(
+        call,
+        "film.html",
+        digest=digest_of_page(page.parts),
+        ended=page.ended,
+        deliveries=await deliveries_of_film(ctx, access, film),
+        webhook_errors=ERRORS,
+        may_replay=may_replay(access),
+        **page.context,
+    )
 
 
 async def stream_film(call: Call) -> Response:

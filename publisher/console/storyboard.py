@@ -17,6 +17,7 @@ from publisher.context import PublisherContext
 from publisher.facade.call import Call
 from publisher.facade.films import parse_film
 from publisher.facade.middleware import access_of
+from publisher.films.kept_webhook import keep_webhook
 from publisher.films.orders import find_film, order_film
 from publisher.films.plan import FilmPlan, plan_film
 from publisher.refusals import OverBudget, OverMaxCost
@@ -64,6 +65,7 @@ async def show_form(call: Call) -> Response:
             raise to_gone_film(film, caller=access.jobs_of)
         body = film.request.body() | {"revision": film.request.revision + 1}
         body.pop("max_cost_usd", None)  # it was agreed to for what was new in the revision before
+        body.pop("webhook", None)  # its address may hold a token; the order keeps it
         text = json.dumps(body, indent=2, ensure_ascii=False)
     return await _render(call, Proposal(text=text))
 
@@ -112,7 +114,7 @@ async def _propose(ctx: PublisherContext, form: Form, access: Access) -> Proposa
         return Proposal(text="", problem="Paste a storyboard, or choose a file.")
     text = body.decode("utf-8", "replace") if len(body) <= FIELD_BYTES_AT_MOST else ""
     try:
-        request = await asyncio.to_thread(parse_film, body)
+        request = await keep_webhook(ctx, await asyncio.to_thread(parse_film, body), access)
         plan = await plan_film(ctx, request, access)
     except (Invalid, Conflict, Gone) as error:
         return Proposal(text=text, problem=str(error))

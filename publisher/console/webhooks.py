@@ -9,6 +9,7 @@ from publisher.facade.call import Call
 from publisher.facade.middleware import access_of
 from publisher.webhooks import DeliveryView, list_deliveries, parse_state, replay_delivery, to_delivery_view
 from schemas.domain.delivery import DeliveryState
+from schemas.domain.film import Film
 from schemas.domain.job import Job
 from schemas.ports import DeliveryQuery
 
@@ -34,6 +35,14 @@ async def deliveries_of(ctx: PublisherContext, access: Access, job: Job) -> list
     if ctx.deliveries is None:
         return []
     query = DeliveryQuery(job_id=job.job_id, caller=access.jobs_of, limit=_OF_A_JOB_AT_MOST)
+    return (await list_deliveries(ctx, query, shown_to=access.jobs_of)).deliveries
+
+
+async def deliveries_of_film(ctx: PublisherContext, access: Access, film: Film) -> list[DeliveryView]:
+    """Return the newest deliveries of a film, the newest first."""
+    if ctx.deliveries is None:
+        return []
+    query = DeliveryQuery(film_id=film.film_id, caller=access.jobs_of, limit=_OF_A_JOB_AT_MOST)
     return (await list_deliveries(ctx, query, shown_to=access.jobs_of)).deliveries
 
 
@@ -73,12 +82,16 @@ async def show_deliveries(call: Call) -> Response:
 
 
 async def replay_webhook(call: Call) -> Response:
-    """Post the event of a delivery again, and go back to its job. Raises `NotFound`, and `Gone` after an erasure."""
+    """Post the event of a delivery again, and go back to its job or film.
+
+    Raises `NotFound`, and `Gone` after an erasure.
+    """
     ctx, access = call.state["ctx"], access_of(call)
     access.check("submit", "operate")
     replayed = await replay_delivery(ctx, call.path_params["delivery_id"], jobs_of=access.jobs_of)
-    video_id = to_delivery_view(replayed, shown_to=access.jobs_of).video_id
-    return RedirectResponse(console_of(call).url(f"/jobs/{video_id}") + "#webhooks", status_code=303)
+    view = to_delivery_view(replayed, shown_to=access.jobs_of)
+    page = f"/films/{view.film_id}" if view.film_id else f"/jobs/{view.video_id}"
+    return RedirectResponse(console_of(call).url(page) + "#webhooks", status_code=303)
 
 
 def may_replay(access: Access) -> bool:

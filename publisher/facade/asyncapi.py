@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.1 document: the topics of the bus, and the webhook that a request may name.
+"""The AsyncAPI 3.1 document: the topics of the bus, and the webhook that a request or a storyboard may name.
 
 Payloads and examples come from the models that read and write the messages. https://www.asyncapi.com/docs/reference
 """
@@ -32,7 +32,7 @@ from schemas.wire.evaluation import EVALUATED
 from schemas.wire.film import REQUESTED as FILM_REQUESTED
 from schemas.wire.film import FilmCompletion, FilmNotice
 from schemas.wire.message import CANCEL, REQUESTED
-from schemas.wire.webhook_payload import WebhookPayload, WebhookTestPayload
+from schemas.wire.webhook_payload import WebhookFilmPayload, WebhookPayload, WebhookTestPayload
 
 _ABOUT = (
     "Makes short videos from requests. `job_id` is the idempotency key: a request that is sent twice is one job. "
@@ -105,6 +105,14 @@ WEBHOOK_MESSAGES = (
         name="WebhookEnd", kind="", words="How a job ended.", payload="WebhookPayload", headers=POSTED, key="webhook-id"
     ),
     MessageType(
+        name="WebhookFilmEnd",
+        kind="",
+        words="How a revision of a film ended.",
+        payload="WebhookFilmPayload",
+        headers=POSTED,
+        key="webhook-id",
+    ),
+    MessageType(
         name="WebhookTest",
         kind="",
         words="A test, asked for by `POST /api/webhooks/test`.",
@@ -168,8 +176,9 @@ CHANNELS = (
         address=None,
         server="receiver",
         action="send",
-        words="`POST` to the address that the request names in `webhook`. Answer with any 2xx within 15 s. An event "
-        "comes at least once, always with the same `webhook-id`. After another answer it is sent again, for 75 hours.",
+        words="`POST` to the address that the request or the storyboard names in `webhook`. Answer with any 2xx within "
+        "15 s. An event comes at least once, always with the same `webhook-id`. After another answer it is sent again, "
+        "for 75 hours.",
         messages=WEBHOOK_MESSAGES,
     ),
 )
@@ -218,6 +227,7 @@ def _schemas() -> dict[str, Any]:
         "FilmNotice": _open_schema_of(FilmNotice),
         "FilmCompletion": _open_schema_of(FilmCompletion),
         "WebhookPayload": _open_schema_of(WebhookPayload),
+        "WebhookFilmPayload": _open_schema_of(WebhookFilmPayload),
         "WebhookTestPayload": _open_schema_of(WebhookTestPayload),
     }
     found: dict[str, Any] = {}

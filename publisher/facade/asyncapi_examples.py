@@ -78,6 +78,18 @@ def _example_of_end() -> dict[str, Any]:
     )
 
 
+def _example_of_film_end() -> dict[str, Any]:
+    message = _encode_film("succeeded")
+    data = json.loads(message.data)
+    scenes = [{**scene, "video_id": scene["job_id"]} for scene in data["scenes"]]
+    return _example_of_post(
+        {**data, "scenes": scenes},
+        event_id=message.attributes["ce-id"],
+        kind=message.attributes["ce-type"],
+        status_url="https://video.example.com/api/films/spring",
+    )
+
+
 def _encode_evaluated() -> Message:
     verdicts = (Verdict(text="a red bicycle", holds=True), Verdict(text="a white background", holds=False))
     event = Evaluated(
@@ -125,6 +137,7 @@ EXAMPLES: Mapping[str, dict[str, Any]] = {
         for state in ("succeeded", "held", "failed", "cancelled")
     },
     "WebhookEnd": _example_of_end(),
+    "WebhookFilmEnd": _example_of_film_end(),
     "WebhookTest": _example_of_post({}, event_id="test-8d1f7c4a2b3e5f60", kind=TEST, status_url=""),
 }
 """One example by the name of its message."""

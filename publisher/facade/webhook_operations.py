@@ -39,6 +39,12 @@ WEBHOOK_OPERATIONS = (
                 words="Only deliveries of this job.",
                 schema={"pattern": "^[A-Za-z0-9_-]{1,64}$"},
             ),
+            Parameter(
+                name="film_id",
+                place="query",
+                words="Only deliveries of this film.",
+                schema={"pattern": "^[A-Za-z0-9_-]{1,64}$"},
+            ),
             *page_parameters("Deliveries"),
         ),
         answers={
@@ -69,7 +75,7 @@ WEBHOOK_OPERATIONS = (
             400: error_answer("The body is invalid."),
             404: error_answer("No such delivery."),
             409: error_answer("The delivery is being posted."),
-            410: error_answer("The address was erased with its job."),
+            410: error_answer("The address was erased with its job or its film."),
             **BODY_REFUSED,
             **_ALWAYS,
         },

@@ -9,6 +9,7 @@ from publisher.facade.json_body import EraseRequest, WebhookTestRequest, read_bo
 from publisher.facade.middleware import access_of
 from publisher.facade.responses import json_response
 from publisher.facade.routes import check_parameters, whole_number
+from publisher.films.orders import find_film
 from publisher.webhooks import (
     LIMIT_MAX,
     DeliveryListing,
@@ -24,6 +25,7 @@ from publisher.webhooks import (
     send_test,
     to_delivery_view,
 )
+from schemas.errors import Invalid
 from schemas.ports import DeliveryQuery
 
 WEBHOOK_ANSWERS: tuple[type[BaseModel], ...] = (DeliveryListing, DeliveryView, WebhookTest, WebhookSecret, KeySet)
@@ -36,13 +38,18 @@ async def deliveries(call: Call) -> Response:
     """List deliveries with their attempts, the newest first."""
     ctx, access, query = call.state["ctx"], access_of(call), call.query_params
     access.check("read", "operate")
-    check_parameters(call, ("state", "job_id", "cursor", "limit"))
-    state, job_id = parse_state(query.get("state")), query.get("job_id")
+    check_parameters(call, ("state", "job_id", "film_id", "cursor", "limit"))
+    state, job_id, film_id = parse_state(query.get("state")), query.get("job_id"), query.get("film_id")
+    if job_id is not None and film_id is not None:
+        raise Invalid("film_id can't be given with job_id: a delivery is of a job or of a film", field="film_id")
     if job_id is not None:
         job_id = (await find_for(ctx, access, job_id)).job_id
+    if film_id is not None:
+        film_id = (await find_film(ctx, film_id, access)).film_id
     wanted = DeliveryQuery(
         state=state,
         job_id=job_id,
+        film_id=film_id,
         caller=access.jobs_of,
         limit=whole_number(call, "limit", 1, LIMIT_MAX, default=50),
         cursor=query.get("cursor"),

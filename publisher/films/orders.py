@@ -15,6 +15,7 @@ from publisher.films.outputs import check_outputs
 from publisher.films.plan import PreparedFilm, find_refusal, prepare_film
 from publisher.films.revisions import find_scene, request_without, retake_request
 from publisher.queue_limit import too_many_queued_of_batch
+from publisher.webhooks import check_webhook
 from schemas.domain.film import Film, FilmState
 from schemas.domain.film_tombstone import to_gone_film
 from schemas.errors import AlreadyExists, Conflict, Invalid, NotFound, OutOfDate, Unavailable
@@ -46,6 +47,8 @@ async def _order(ctx: PublisherContext, music: StagedMusic, access: Access) -> F
         if prepared.known and prepared.known.request.revision == request.revision:
             return await _tell(ctx, prepared.known)
         await check_outputs(ctx, request)
+        if request.webhook:
+            check_webhook(ctx, request.webhook)
         if refusal := await find_refusal(ctx, prepared):
             raise refusal
         if erased := [each.scene.name for each in prepared.scenes if each.status == "erased"]:

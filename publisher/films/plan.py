@@ -16,6 +16,7 @@ from publisher.films.music import stage_music
 from publisher.films.outputs import check_outputs
 from publisher.films.words import check_captions, find_caption_warnings
 from publisher.refusals import OverBudget, OverMaxCost, to_failure
+from publisher.webhooks import check_webhook
 from schemas.domain.clip import Plan
 from schemas.domain.film import Film, FilmState, SceneJob, has_video, is_free_to_replay, scene_job_id
 from schemas.domain.film_chain import FirstFrame, check_chain, find_chain_warnings
@@ -149,6 +150,8 @@ async def plan_film(ctx: PublisherContext, request: FilmRequest, access: Access)
     async with stage_music(ctx, request, access.caller) as music:
         prepared = await prepare_film(ctx, music.request, access.caller)
     await check_outputs(ctx, request)
+    if request.webhook:
+        check_webhook(ctx, request.webhook)
     film = prepared.to_film(ctx, access.caller)
     cuts = cuts_of(film)
     return FilmPlan(

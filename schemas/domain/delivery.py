@@ -68,14 +68,17 @@ class WebhookDelivery(Stored):
     webhook_id: str
     event_id: str
     type: str
-    job_id: str
+    job_id: str = ""
+    """The job whose end it is; empty if it is the end of a film."""
+    film_id: str | None = None
+    """The stored id of the film."""
     caller: str | None = None
     endpoint: str = FROM_REQUEST
     url: str
     host: str
     """Whose share of the requests at a time it uses."""
     body: str
-    """What every attempt sends; empty after the job was erased, until it is built anew."""
+    """What every attempt sends; empty after the job or the film was erased, until it is built anew."""
     state: DeliveryState = DeliveryState.PENDING
     tries: int = 0
     """The attempts of this series."""
@@ -87,6 +90,11 @@ class WebhookDelivery(Stored):
 
     revision: str = Field(default="", exclude=True)
     """The store's token for this version."""
+
+    @property
+    def subject(self) -> str:
+        """By which stores find the deliveries of one job or film."""
+        return subject_of(self.job_id, self.film_id)
 
     def claim(self, now: datetime) -> "WebhookDelivery":
         """Return the delivery as the courier claims it, by a compare-and-set, before an attempt."""
@@ -114,9 +122,14 @@ class WebhookDelivery(Stored):
         return self.model_copy(update={"state": DeliveryState.PENDING, "tries": 0, "next_at": now})
 
     def erase(self) -> "WebhookDelivery":
-        """Return the delivery without what the job's caller wrote. A pending one keeps its address."""
+        """Return the delivery without what the caller wrote. A pending one keeps its address."""
         is_pending = self.state is DeliveryState.PENDING
         return self.model_copy(update={"body": "", "url": self.url if is_pending else ""})
+
+
+def subject_of(job_id: str, film_id: str | None) -> str:
+    """Return the id of the job, or the id of the film with a sign before it that no id of a job has."""
+    return job_id if film_id is None else f"film:{film_id}"
 
 
 def record_of(delivery: WebhookDelivery) -> str:

@@ -188,7 +188,13 @@ class Film(Stored):
         """The ends whose messages may not be sent, the earliest first."""
         if not self.announce_due:
             return self.earlier_ends
-        last = EndOfRevision(completion=film_completion(self), holds=self.holds)
+        webhook = self.request.webhook
+        last = EndOfRevision(
+            completion=film_completion(self),
+            holds=self.holds,
+            project_id=self.request.project_id,
+            webhook_url=webhook.url if webhook and self.state.value in webhook.events else None,
+        )
         return (*self.earlier_ends, last)[-_ENDS_AT_MOST:]
 
     def await_scenes(self, at: datetime) -> "Film":
@@ -332,6 +338,7 @@ def film_completion(film: Film) -> FilmCompletion:
         files=result.files if result else (),
         provenance=result.provenance if result else None,
         error=film.failure,
+        erased_at=film.erased_at,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from schemas.domain.delivery import DeliveryState, PostResult, WebhookDelivery
+from schemas.domain.delivery import DeliveryState, PostResult, WebhookDelivery, subject_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -14,9 +14,16 @@ class DeliveryQuery:
 
     state: DeliveryState | None = None
     job_id: str | None = None
+    film_id: str | None = None
+    """Of a film, by its stored id, instead of a job."""
     caller: str | None = None
     limit: int = 50
     cursor: str | None = None
+
+    @property
+    def subject(self) -> str | None:
+        """The subject of the deliveries: see `WebhookDelivery.subject`."""
+        return self.job_id if self.film_id is None else subject_of("", self.film_id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

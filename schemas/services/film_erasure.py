@@ -11,11 +11,13 @@ from schemas.domain.film import Film
 from schemas.domain.film_tombstone import film_erasure_blocker, film_tombstone_of, mark_film_swept
 from schemas.domain.object_names import FILM_FOLDERS, film_prefix, is_file_of_film
 from schemas.errors import Conflict, Invalid, NotFound
-from schemas.ports import Clock, Films, JobStore, VideoStore
+from schemas.ports import Clock, Deliveries, DeliveryQuery, Films, JobStore, VideoStore
 from schemas.services.reference_images import release_reference
 from schemas.services.update import ATTEMPTS
 
 logger = logging.getLogger(__name__)
+
+WEBHOOKS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +28,8 @@ class FilmEraser:
     jobs: JobStore
     videos: VideoStore
     clock: Clock
+    deliveries: Deliveries | None = None
+    """Without them no body of a webhook is erased."""
 
     async def mark(self, film_id: str) -> Film:
         """Return the tombstone. Raises `NotFound`, `Conflict`, and `Invalid` for a film that can't be erased yet."""
@@ -50,12 +54,24 @@ class FilmEraser:
 
         A returned film whose `next_check_at` is set is swept again at that time.
         """
+        await self._erase_webhooks(film.film_id)
         for folder in FILM_FOLDERS:
             for file in await self.videos.list(film_prefix(folder, film.film_id)):
                 if is_file_of_film(file.name, folder, film.film_id):
                     await self.videos.delete(file.name)
         swept = mark_film_swept(film, self.clock.now(), has_released_images=await self._release_images(film))
         return await self.films.save(swept)
+
+    async def _erase_webhooks(self, film_id: str) -> None:
+        """Erase the bodies of the film's webhooks, and the addresses of those that no courier will post any more."""
+        cursor = None
+        while self.deliveries is not None:
+            page = await self.deliveries.list(DeliveryQuery(film_id=film_id, limit=WEBHOOKS_AT_ONCE, cursor=cursor))
+            for delivery in page.deliveries:
+                if delivery.body or (delivery.next_at is None and delivery.url):
+                    await self.deliveries.save(delivery.erase())
+            if (cursor := page.cursor) is None:
+                return
 
     async def _release_images(self, film: Film) -> bool:
         """Release the images of scenes whose job was never made. The other ones go with their jobs."""

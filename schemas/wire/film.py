@@ -17,6 +17,7 @@ from schemas.errors import Failure, Invalid
 from schemas.versioning import STORED, Asked, Stored
 from schemas.wire.film_audio import FilmAudio
 from schemas.wire.film_parts import Captions, FilmExport, FilmOutput, TitleCard, Transition, Trim
+from schemas.wire.film_webhook import FilmWebhook
 from schemas.wire.message import Message
 from schemas.wire.request import (
     DURATION_MAX_S,
@@ -27,7 +28,7 @@ from schemas.wire.request import (
     VideoRequest,
 )
 from schemas.wire.scene import Scene
-from schemas.wire.types import AS_WHOLE, Usd, WholeNumber, isoformat
+from schemas.wire.types import AS_WHOLE, Moment, Usd, WholeNumber, isoformat
 from schemas.wire.validation import to_invalid
 
 FILM_ID_PATTERN = r"^[A-Za-z0-9_-]{1,47}$"
@@ -121,6 +122,7 @@ class FilmRequest(Asked):
         min_length=1,
         description="What is made of the film. `mp4` always is; the others are timelines for editing programs.",
     )
+    webhook: FilmWebhook | None = Field(default=None, description="Where to post the ends of the film.")
 
     @field_validator("scenes")
     @classmethod
@@ -276,6 +278,7 @@ class FilmCompletion(Stored):
         default=None, description="kept or dropped: whether the file has a C2PA manifest as its scenes have."
     )
     error: Failure | None = None
+    erased_at: Moment | None = Field(default=None, description="When the film was erased with its words and files.")
 
 
 class EndOfRevision(Stored):
@@ -283,6 +286,10 @@ class EndOfRevision(Stored):
 
     completion: FilmCompletion
     holds: int
+    project_id: str | None = None
+    """The project of this revision."""
+    webhook_url: str | None = None
+    """The address of this revision's storyboard that is told of this end."""
 
 
 def encode_film_request(film_id: str, revision: int, *, at: datetime) -> Message:
@@ -293,7 +300,8 @@ def encode_film_request(film_id: str, revision: int, *, at: datetime) -> Message
 
 def encode_film_completion(completion: FilmCompletion, *, holds: int, at: datetime) -> Message:
     """Build the message of an end. A film that is held again, after `holds` times, sends another event."""
-    event_id = f"{completion.film_id}.{completion.revision}.{completion.state}"
+    # A job may have the id of the film: without a word of their own, two events would have one id.
+    event_id = f"{completion.film_id}.{completion.revision}.film.{completion.state}"
     if completion.state == "held":
         event_id = f"{event_id}.{holds}"
     body = completion.model_dump_json(exclude_none=True).encode()

@@ -74,10 +74,19 @@ def webhook_id_of(event_id: str) -> str:
     return event_id.replace(".", "-")
 
 
-def build_body(data: Mapping[str, Any], *, event_id: str, kind: str, at: datetime, status_url: str) -> str:
+def build_body(
+    data: Mapping[str, Any],
+    *,
+    event_id: str,
+    kind: str,
+    at: datetime,
+    status_url: str,
+    may_lack: Sequence[str] = ("request",),
+) -> str:
     """Return the event as JSON: a payload of Standard Webhooks and a CloudEvent in one object.
 
-    The request is left out of an event that would be larger than `BODY_AT_MOST`: `statusurl` has it.
+    If the event would be larger than `BODY_AT_MOST`, the keys of `may_lack` are left out of `data`, one after the
+    other: `statusurl` has them.
     """
     event = {
         "specversion": "1.0",
@@ -91,10 +100,11 @@ def build_body(data: Mapping[str, Any], *, event_id: str, kind: str, at: datetim
         "statusurl": status_url,
     }
     body = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-    if len(body.encode(errors="replace")) < BODY_AT_MOST or "request" not in data:
+    left_out = next((name for name in may_lack if name in data), None)
+    if len(body.encode(errors="replace")) < BODY_AT_MOST or left_out is None:
         return body
-    smaller = {name: value for name, value in data.items() if name != "request"}
-    return json.dumps({**event, "data": smaller}, ensure_ascii=False, separators=(",", ":"))
+    smaller = {name: value for name, value in data.items() if name != left_out}
+    return build_body(smaller, event_id=event_id, kind=kind, at=at, status_url=status_url, may_lack=may_lack)
 
 
 def derive_secret(master: bytes, caller: str | None) -> bytes:

@@ -1,6 +1,6 @@
 """What a webhook receives, as models: for the AsyncAPI document, and for receivers in Python.
 
-`schemas.wire.webhook.build_body` writes it. A test reads what it wrote with these models.
+`schemas.wire.webhook.build_body` writes it. Tests read what it wrote with these models.
 """
 
 from typing import Any, Literal
@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from schemas.versioning import Stored
 from schemas.wire.completion import Completion
+from schemas.wire.film import FilmCompletion, FilmSceneEnd
 from schemas.wire.types import Moment
 
 
@@ -20,6 +21,23 @@ class WebhookData(Completion):
     video_id: str = Field(description="The id of the job as its caller chose it.")
 
 
+class WebhookFilmScene(FilmSceneEnd):
+    """One scene of a finished film."""
+
+    model_config = ConfigDict(title="WebhookFilmScene")
+
+    video_id: str = Field(description="The id of the scene's job as the film's caller sees it.")
+
+
+class WebhookFilmData(FilmCompletion):
+    """The completion of the film. `titles`, then `scenes` are left out if the whole would be larger than 20 kB."""
+
+    model_config = ConfigDict(title="WebhookFilmData")
+
+    film_id: str = Field(description="The id of the film as its caller chose it; for an endpoint the stored id.")
+    scenes: tuple[WebhookFilmScene, ...] = ()
+
+
 class _Payload(Stored):
     specversion: Literal["1.0"] = Field(description="The version of CloudEvents.")
     id: str = Field(description="The `ce-id` of the completion. The header `webhook-id` has it with `-` for each dot.")
@@ -27,7 +45,9 @@ class _Payload(Stored):
     time: Moment
     timestamp: Moment = Field(description="The same moment, under the name that Standard Webhooks has for it.")
     datacontenttype: Literal["application/json"]
-    statusurl: str = Field(description="Answers with the job, and with an address of its video that has not expired.")
+    statusurl: str = Field(
+        description="Answers with the job or the film, and with an address of its video that has not expired."
+    )
 
 
 class WebhookPayload(_Payload):
@@ -37,6 +57,15 @@ class WebhookPayload(_Payload):
 
     type: str = Field(description="`reelbus.video.succeeded.v1`, `.failed.v1`, `.cancelled.v1` or `.expired.v1`.")
     data: WebhookData
+
+
+class WebhookFilmPayload(_Payload):
+    """A payload of Standard Webhooks and a CloudEvent in one object: how a revision of a film ended."""
+
+    model_config = ConfigDict(title="WebhookFilmPayload")
+
+    type: str = Field(description="`reelbus.film.succeeded.v1`, `.held.v1`, `.failed.v1` or `.cancelled.v1`.")
+    data: WebhookFilmData
 
 
 class WebhookTestPayload(_Payload):

@@ -15,7 +15,7 @@ from typing import Any
 
 from schemas.domain.delivery import DeliveryState, WebhookDelivery
 from schemas.errors import AlreadyExists, Conflict, NewerRecord, Unavailable
-from schemas.ports import WEBHOOKS, Bus, Clock, Deliveries, Delivery, JobStore, Poster
+from schemas.ports import WEBHOOKS, Bus, Clock, Deliveries, Delivery, Films, JobStore, Poster
 from schemas.services.backoff import Backoff, backoff_s
 from schemas.wire.message import Message, job_id_of
 from schemas.wire.webhook import sign
@@ -24,6 +24,7 @@ from schemas.wire.webhook_endpoints import FROM_REQUEST, WebhookEndpoint
 from schemas.wire.webhook_keys import SigningKey
 from subscriber.courier.bulkhead import Bulkhead
 from subscriber.courier.events import delivery_of, rebuild_body, targets_of
+from subscriber.courier.film_events import rebuild_film_body
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +57,9 @@ class CourierContext:
     secrets_of: Callable[[str | None], Sequence[bytes]]
     """Returns the secrets of a caller. May read a file."""
     facade_url: str
+    films: Films | None = None
     endpoints: Sequence[WebhookEndpoint] = ()
-    """Addresses of the operator's that hear of the ends of jobs, beside those of requests."""
+    """Addresses of the operator's that hear of ends, beside those of requests."""
     endpoint_secrets_of: Callable[[str], Sequence[bytes]] = lambda _: ()
     """Returns the secrets of an endpoint by its name. May read a file."""
     keys: Sequence[SigningKey] = ()
@@ -89,6 +91,10 @@ class Courier:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def wake(self) -> None:
+        """Look for deliveries that are due now: another part of this process stored one."""
+        self._wake.set()
 
     async def join(self) -> None:
         """Wait until nothing is being stored or posted."""
@@ -232,15 +238,21 @@ class Courier:
         return self._ctx.endpoint_secrets_of(delivery.endpoint)
 
     async def _with_body(self, delivery: WebhookDelivery) -> WebhookDelivery:
-        """Return the delivery with its bytes stored. Those of an erased job are built anew from its tombstone."""
+        """Return the delivery with its bytes stored. After an erasure they are built anew from the tombstone."""
         if delivery.body:
             return delivery
-        job = await self._ctx.jobs.get(delivery.job_id)
-        if job is None:
-            raise NewerRecord(f"job {delivery.job_id} of a webhook does not exist any more")
-        now = self._ctx.clock.now()
-        body = rebuild_body(delivery, job, facade_url=self._ctx.facade_url, now=now)
-        return await self._ctx.deliveries.save(delivery.model_copy(update={"body": body}))
+        ctx = self._ctx
+        if delivery.film_id is not None:
+            film = await ctx.films.get(delivery.film_id) if ctx.films else None
+            if film is None:
+                raise NewerRecord(f"film {delivery.film_id} of a webhook does not exist any more")
+            body = rebuild_film_body(delivery, film, facade_url=ctx.facade_url, now=ctx.clock.now())
+        else:
+            job = await ctx.jobs.get(delivery.job_id)
+            if job is None:
+                raise NewerRecord(f"job {delivery.job_id} of a webhook does not exist any more")
+            body = rebuild_body(delivery, job, facade_url=ctx.facade_url, now=ctx.clock.now())
+        return await ctx.deliveries.save(delivery.model_copy(update={"body": body}))
 
     async def _prune(self, backoff: Backoff) -> None:
         while True:
@@ -256,7 +268,7 @@ def _log(delivery: WebhookDelivery) -> None:
     extra = {
         "action": _ACTIONS[delivery.state],
         "delivery_id": delivery.delivery_id,
-        "job_id": delivery.job_id,
+        **({"film_id": delivery.film_id} if delivery.film_id else {"job_id": delivery.job_id}),
         "url": mask_url(delivery.url),
         "status": last.status,
         "ms": last.ms,

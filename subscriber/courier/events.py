@@ -22,7 +22,7 @@ from schemas.wire.webhook_endpoints import FROM_REQUEST, WebhookEndpoint
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """One address that hears of the end of a job."""
+    """One address that hears of the end of a job or of a film."""
 
     url: str
     endpoint: str = FROM_REQUEST
@@ -51,7 +51,7 @@ def delivery_of(message: Message, job: Job, target: Target, *, facade_url: str, 
         _data_of(json.loads(message.data), video_id),
         event_id=event_id,
         kind=kind,
-        at=_time_of(message, now),
+        at=time_of(message, now),
         status_url=_status_url(facade_url, video_id),
     )
     webhook_id, parts = webhook_id_of(event_id), urlsplit(target.url)
@@ -96,7 +96,8 @@ def _status_url(facade_url: str, video_id: str) -> str:
     return f"{facade_url}/api/videos/{quote(video_id)}"
 
 
-def _time_of(message: Message, now: datetime) -> datetime:
+def time_of(message: Message, now: datetime) -> datetime:
+    """Return when the event of a message happened; `now` if the message does not say it."""
     try:
         return parse_moment(message.attributes.get("ce-time", ""))
     except ValidationError:

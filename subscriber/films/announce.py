@@ -1,4 +1,4 @@
-"""Announces how a revision of a film ended. It may be repeated: the event has the same id."""
+"""Announces how a revision of a film ended, to webhooks and on the bus. A repeat of the event has the same id."""
 
 import asyncio
 import logging
@@ -8,6 +8,7 @@ from schemas.domain.film import Film
 from schemas.ports import FILM_COMPLETIONS
 from schemas.wire.film import EndOfRevision, encode_film_completion
 from subscriber.films.scenes import FilmContext
+from subscriber.films.webhooks import store_deliveries
 
 logger = logging.getLogger(__name__)
 
@@ -15,13 +16,17 @@ _READS_AT_ONCE = 60
 
 
 async def announce_end(ctx: FilmContext, film: Film, end: EndOfRevision) -> None:
-    """Publish the end, with the address of the file and what was spent so far. Raises `Unavailable`."""
+    """Tell webhooks and subscribers of the end, with the address of the file and what was spent so far.
+
+    Raises `Unavailable`.
+    """
     completion = end.completion
     update = {
         "video_url": await ctx.videos.url_for(completion.gcs_path) if completion.gcs_path else None,
         "cost_usd": await _sum_costs(ctx, film),
     }
     message = encode_film_completion(completion.model_copy(update=update), holds=end.holds, at=ctx.clock.now())
+    await store_deliveries(ctx, film, end, message)
     await ctx.bus.publish(FILM_COMPLETIONS, message)
     extra = {"action": "film_ended", "film_id": film.film_id, "state": completion.state}
     logger.info("a film ended", extra={**extra, "revision": completion.revision})

@@ -245,7 +245,10 @@ class Director:
         """Delete what an erased film left behind: another process was killed, or a late file may be there."""
         ctx = self._ctx
         if film.next_check_at is not None and film.next_check_at <= ctx.clock.now():
-            await FilmEraser(films=ctx.films, jobs=ctx.jobs, videos=ctx.videos, clock=ctx.clock).sweep(film)
+            eraser = FilmEraser(
+                films=ctx.films, jobs=ctx.jobs, videos=ctx.videos, clock=ctx.clock, deliveries=ctx.deliveries
+            )
+            await eraser.sweep(film)
 
     async def _cancel_scenes(self, film: Film) -> None:
         ctx = self._ctx

@@ -6,7 +6,7 @@ the store creates it once. The same request may be published twice, which a work
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from schemas.domain.job import QUEUED_AT_MOST, Job, new_job
 from schemas.domain.state_machine import advance
 from schemas.domain.states import JobState
 from schemas.errors import AlreadyExists, Conflict
-from schemas.ports import Bus, Clock, FilmEditor, FilmExporter, Films, JobStore, Provenance, VideoStore
+from schemas.ports import Bus, Clock, Deliveries, FilmEditor, FilmExporter, Films, JobStore, Provenance, VideoStore
 from schemas.services.publish import publish_request
 from schemas.services.update import update_job
 from schemas.wire.request import VideoRequest
+from schemas.wire.webhook_endpoints import WebhookEndpoint
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,12 @@ class FilmContext:
     film_exporter: FilmExporter | None = None
     provenance: Provenance | None = None
     """What keeps the manifests of the scenes' files."""
+    deliveries: Deliveries | None = None
+    """The webhook deliveries; without them no webhook hears of a film."""
+    endpoints: Sequence[WebhookEndpoint] = ()
+    facade_url: str = ""
+    wake_courier: Callable[[], None] = lambda: None
+    """Called after a delivery was stored, so that a courier of this process posts it at once."""
 
 
 async def read_jobs(ctx: FilmContext, film: Film) -> Sequence[Job | None]:

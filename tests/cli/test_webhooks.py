@@ -36,6 +36,7 @@ def test_list_and_replay(shell: Shell) -> None:
         ("j2", "https://b.example.com/"),
     ]
     assert "failed" in shell("webhooks", "list").stdout
+    assert json.loads(shell("webhooks", "list", "--film", "j1", "--json").stdout)["deliveries"] == []
     assert shell("webhooks", "replay", "j1-1-succeeded.request").stdout == "j1-1-succeeded.request is due now\n"
     assert shell("webhooks", "replay", "--failed", "--url", "https://c.").stdout.startswith("No deliveries in /")
     some = shell("webhooks", "replay", "--failed", "--to", "https://b.", "--since", "2026-01-01T00:00:00Z", "--json")
@@ -46,6 +47,8 @@ def test_list_and_replay(shell: Shell) -> None:
 def test_wrong_use(shell: Shell) -> None:
     for given in ((), ("x", "--failed"), ("x", "--url", "https://a"), ("--failed", "--since", "today")):
         assert shell("webhooks", "replay", *given).exit_code == 2
+    both = shell("webhooks", "list", "--job", "j1", "--film", "ad")
+    assert (both.exit_code, "--film can't be given with --job" in complaint(both)) == (2, True)
 
 
 def test_secret(shell: Shell) -> None:

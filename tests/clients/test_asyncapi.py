@@ -35,6 +35,7 @@ def test_the_official_parser_finds_nothing_wrong(house: House) -> None:
         (None, ["send"]),
     ]
     assert "reelbus.video.rejected.v1" in read["channels"][2]["messages"]
+    assert read["channels"][6]["messages"] == ["WebhookEnd", "WebhookFilmEnd", "WebhookTest"]
 
     served["components"]["schemas"]["Completion"]["properties"]["life"]["type"] = "a number"
     assert any("schemas/Completion" in each["path"] for each in check(served)["found"]), "the parser reads the schemas"

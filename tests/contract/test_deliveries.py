@@ -115,6 +115,18 @@ async def test_listings_have_everything_once_and_the_newest_first(deliveries: De
     assert await ids(deliveries, job_id="j3", state=DeliveryState.FAILED) == []
 
 
+async def test_a_film_and_a_job_of_one_id_have_listings_of_their_own(deliveries: Deliveries) -> None:
+    of_film: dict[str, Any] = {"job_id": "", "film_id": "j1", "delivery_id": "j1-1-film-held-1.request"}
+    stored = await deliveries.create(a_delivery(**of_film, caller="acme"))
+    await deliveries.create(a_delivery("j1", after_s=1, caller="acme"))
+    assert await ids(deliveries, job_id="j1") == ["j1"]
+    assert (await deliveries.list(DeliveryQuery(film_id="j1"))).deliveries == [stored]
+    assert (await deliveries.list(DeliveryQuery(film_id="j1", caller="zebra"))).deliveries == []
+    assert await ids(deliveries, caller="acme") == ["j1", ""]
+    saved = await deliveries.save(stored.claim(NOON))
+    assert (await deliveries.list(DeliveryQuery(film_id="j1"))).deliveries == [saved]
+
+
 async def test_a_cursor_of_another_listing_is_refused(deliveries: Deliveries) -> None:
     with pytest.raises(Invalid):
         await deliveries.list(DeliveryQuery(cursor="nonsense"))

@@ -25,6 +25,7 @@ async def judged_film(house: House) -> Verdict:
         *_about_the_scenes(film, jobs),
         *_about_the_ledger(film, bills, len(house.vertex.books.accepted)),
         *_about_the_end(house, film),
+        *_about_the_webhook(house, film),
         *[f"nobody ever cleans {path}" for path in orphans],
         *[f"a message was left behind: {it}" for it in await undelivered(house)],
         *[sentence async for sentence in _about_the_files(house, film)],
@@ -62,10 +63,22 @@ def _about_the_end(house: House, film: Film) -> Iterator[str]:
     if (film.state, film.request.revision, film.announce_due) != (FilmState.SUCCEEDED, 1, False):
         yield f"the film is {film.state}, {film.failure}"
     ids = {message.attributes["ce-id"] for message in house.film_ends}
-    if ids != {f"{film.film_id}.1.succeeded"}:
+    if ids != {f"{film.film_id}.1.film.succeeded"}:
         yield f"the ends' ids are {ids}"
     if len({message.data for message in house.film_ends}) != 1:
         yield "the ends differ"
+
+
+def _about_the_webhook(house: House, film: Film) -> Iterator[str]:
+    """One event. A kill after the request, before its record, repeats it."""
+    got = house.receiver.got
+    if not 1 <= len(got) <= 2:
+        yield f"the receiver got {len(got)} requests"
+    ids = {headers["webhook-id"] for headers, _ in got}
+    if ids != {f"{film.film_id}-1-film-succeeded"}:
+        yield f"the webhook's ids are {ids}"
+    if len({body for _, body in got}) != 1:
+        yield "the webhook's bytes changed"
 
 
 async def _about_the_files(house: House, film: Film) -> AsyncIterator[str]:

@@ -76,7 +76,7 @@ class House:
     vertex: WireVertex
     desk: PublisherContext
     receiver: Receiver
-    """Gets the webhook of the side `courier`. Its first answer is 503."""
+    """Gets the webhook of the sides `courier` and `director`. To the first, its first answer is 503."""
     heard: list[Message] = field(default_factory=list)
     """Every completion so far."""
     film_ends: list[Message] = field(default_factory=list)
@@ -124,6 +124,7 @@ class House:
             {"name": name, "prompt": f"A harbour at {name}, gulls", "trim": {"end": 0.5}} for name in ("dawn", "night")
         ]
         asked = {"film_id": self.job_id, "max_cost_usd": 5, "defaults": ASKED[self.case.order], "scenes": scenes}
+        asked["webhook"] = {"url": self.receiver.url}
         await order_film(self.desk, FilmRequest.model_validate(asked), Access())
 
     async def order(self) -> None:
@@ -145,7 +146,9 @@ class House:
     async def deliveries(self) -> list[WebhookDelivery]:
         """The deliveries of its webhook."""
         assert self.desk.deliveries
-        return list((await self.desk.deliveries.list(DeliveryQuery(job_id=self.job_id))).deliveries)
+        is_film = self.case.side == DIRECTOR
+        query = DeliveryQuery(film_id=self.job_id) if is_film else DeliveryQuery(job_id=self.job_id)
+        return list((await self.desk.deliveries.list(query)).deliveries)
 
     async def posted(self) -> None:
         """The webhook is delivered, and its record says so."""
@@ -199,7 +202,7 @@ async def house_of(case: Case, job_id: str, ground: Ground) -> AsyncIterator[Hou
     folder = ground.root / job_id
     folder.mkdir()
     at = ground.addresses(job_id)
-    receiver = Receiver(first=[b"HTTP/1.1 503 Service Unavailable\r\n\r\n"])
+    receiver = Receiver(first=[b"HTTP/1.1 503 Service Unavailable\r\n\r\n"] if case.side == COURIER else [])
     async with Adapters() as adapters, vertex_at(ground.depot()) as vertex, receiving(receiver):
         vertex.then(*(case.steps or SCRIPTS.get(case.order, ())))
         desk = PublisherContext(

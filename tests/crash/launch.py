@@ -129,7 +129,14 @@ def _watch_courier(points: Points, **ports: Any) -> CourierContext:
 def _watch_director(points: Points, **ports: Any) -> FilmContext:
     """What a director changes, in the order in which it does it. Its looks come by the clock."""
     labels = Labels()
-    taps = {"bus": BusTap, "jobs": WriteTap, "films": FilmTap, "videos": FileTap, "film_editor": Tap}
+    taps = {
+        "bus": BusTap,
+        "jobs": WriteTap,
+        "films": FilmTap,
+        "videos": FileTap,
+        "film_editor": Tap,
+        "deliveries": WriteTap,
+    }
     tapped = {name: tap(name, ports[name], points, labels) for name, tap in taps.items()}
     return FilmContext(**{**ports, **tapped})
 

@@ -120,6 +120,7 @@ async def _director_killed(house: House) -> None:
         raise Missed(f"the director passed {house.case.point!r} alive, or never came there")
     part = await house.start("worker")
     await _while_alive(part, house.film_ended())
+    await _while_alive(part, house.posted())
     await _while_alive(part, _settled(house))
     await _stop(part)
     await _stop(maker)

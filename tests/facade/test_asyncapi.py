@@ -11,18 +11,19 @@ from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 from publisher.facade.asyncapi import CHANNELS, document
 from publisher.facade.asyncapi_parts import COMPLETION, FILM
 from schemas.domain.fallback import fallback_attributes, fallback_cause
-from schemas.domain.film import FilmState
+from schemas.domain.film import Film, FilmState
 from schemas.domain.job import Job
 from schemas.domain.projections import completion_of
 from schemas.errors import Category, Charged, Failure
 from schemas.ports import EVALUATIONS, FILM_COMPLETIONS, FILM_REQUESTS
 from schemas.ports.bus import BATCH_REQUESTS, COMPLETIONS, REQUESTS
 from schemas.wire.completion import Outcome
-from schemas.wire.film import FilmCompletion, FilmSceneEnd, encode_film_completion, encode_film_request
+from schemas.wire.film import FilmCompletion, FilmSceneEnd, FilmTitleEnd, encode_film_completion, encode_film_request
 from schemas.wire.message import encode_completion
 from schemas.wire.webhook import TEST, build_body
-from schemas.wire.webhook_payload import WebhookPayload, WebhookTestPayload
+from schemas.wire.webhook_payload import WebhookFilmPayload, WebhookPayload, WebhookTestPayload
 from subscriber.courier.events import Target, delivery_of
+from subscriber.courier.film_events import film_delivery_of, rebuild_film_body
 from tests.facade.doors import Door
 from tests.unit.makers import AT, PRICE, a_plan, accepted, done, judged, lost, played, started, stored, wished
 
@@ -97,6 +98,33 @@ def test_what_the_worker_writes_is_valid(life: Job) -> None:
     assert complain(_MESSAGES["WebhookEnd"]["payload"], json.loads(posted)) is None
     event = WebhookPayload.model_validate_json(posted)
     assert event.model_extra == event.data.model_extra == {}, "the model has every key that is posted"
+
+
+@pytest.mark.parametrize("state", [state for state in FilmState if state.ended])
+def test_what_is_posted_of_a_film_is_valid_and_has_no_other_key(state: FilmState) -> None:
+    film = Film.model_validate(
+        {
+            "film_id": "ad",
+            "request": {"film_id": "ad", "scenes": [{"name": "one", "prompt": "A quiet blue wall"}]},
+            "scenes": [{"name": "one", "job_id": "ad-0123456789ab", "seconds": 4, "price_usd": "0.4"}],
+            "created_at": AT,
+            "changed_at": AT,
+        }
+    )
+    scenes = (FilmSceneEnd(name="one", job_id="ad-0123456789ab", start_s=0, end_s=1.5),)
+    titles = (FilmTitleEnd(before="one", text="One", start_s=0, end_s=1.5),)
+    end = FilmCompletion(film_id="ad", revision=2, state=state, scenes=scenes, titles=titles)
+    written = encode_film_completion(end, holds=1, at=AT)
+    target = Target(url="https://example.com/")
+    delivery = film_delivery_of(written, film, target, facade_url="https://a.example", now=AT)
+    assert complain(_MESSAGES["WebhookFilmEnd"]["payload"], json.loads(delivery.body)) is None
+    event = WebhookFilmPayload.model_validate_json(delivery.body)
+    assert event.model_extra == event.data.model_extra == event.data.scenes[0].model_extra == {}
+    late = rebuild_film_body(
+        delivery, film.model_copy(update={"erased_at": AT}), facade_url="https://a.example", now=AT
+    )
+    erased = WebhookFilmPayload.model_validate_json(late)
+    assert (erased.id, erased.data.state, erased.data.revision, erased.data.erased_at) == (event.id, state, 2, AT)
 
 
 def test_the_model_of_the_test_event_has_every_key() -> None:

@@ -46,4 +46,4 @@ async def test_a_killed_director_continues_each_scene_once(tmp_path: Path, point
         assert sum((job.cost_usd for job in jobs), Decimal(0)) == 2 * PRICE == (await house.view()).price_usd
         assert len(await house.desk.videos.list("references/")) == 1
         assert len(await house.desk.videos.list("referrers/")) == 1
-        assert {end.attributes["ce-id"] for end in await house.ends()} == {"ad.1.succeeded"}
+        assert {end.attributes["ce-id"] for end in await house.ends()} == {"ad.1.film.succeeded"}

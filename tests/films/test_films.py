@@ -62,7 +62,7 @@ async def test_three_scenes_become_one_film(house: House) -> None:
     assert [(each.start_s, each.end_s) for each in film.result.scenes] == [(0, 1), (0.5, 1.5), (1.5, 2.5)]
     (end,) = await house.ends()
     assert end.attributes["ce-type"] == "reelbus.film.succeeded.v1"
-    assert end.attributes["ce-id"] == "ad.1.succeeded"
+    assert end.attributes["ce-id"] == "ad.1.film.succeeded"
 
 
 async def test_the_end_names_the_file_what_was_reused_and_what_it_cost(house: House) -> None:
@@ -94,7 +94,7 @@ async def test_ends_that_no_worker_saw_are_announced_in_their_order(house: House
         await house.until(lambda view: view.state is FilmState.SUCCEEDED)
         await house.until_announced()
     ids = [end.attributes["ce-id"] for end in await house.ends()]
-    assert ids == ["ad.1.cancelled", "ad.2.cancelled", "ad.3.succeeded"]
+    assert ids == ["ad.1.film.cancelled", "ad.2.film.cancelled", "ad.3.film.succeeded"]
     assert len(house.paid) == 1
 
 
@@ -187,7 +187,7 @@ async def test_a_held_film_goes_on_once_its_scene_is_replayed(house: House, monk
         await house.until_announced()
     assert house.paid.count(held.scenes[0].job_id) == 1, "the paid scene was kept"
     kinds = [end.attributes["ce-id"] for end in await house.ends()]
-    assert kinds == ["ad.1.held.1", "ad.1.succeeded"]
+    assert kinds == ["ad.1.film.held.1", "ad.1.film.succeeded"]
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ async def test_two_directors_make_one_job_a_scene_and_one_film(house: House) -> 
     assert sorted(house.paid) == sorted({*film.job_ids, *again.job_ids}) == sorted(job.job_id for job in jobs)
     assert {job.life for job in jobs} == {1}
     assert sum((job.cost_usd for job in jobs), Decimal(0)) == 4 * PRICE
-    assert {end.attributes["ce-id"] for end in await house.ends()} == {"ad.1.succeeded", "ad.2.succeeded"}
+    assert {end.attributes["ce-id"] for end in await house.ends()} == {"ad.1.film.succeeded", "ad.2.film.succeeded"}
     assert len(await house.desk.videos.list("generated-videos/film_ad-")) == 2
 
 

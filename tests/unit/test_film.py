@@ -203,7 +203,7 @@ def test_messages_name_the_film_and_have_types_of_their_own() -> None:
     assert "job_id" not in asked.attributes
     held = film_of(board({})).end(NOON, FilmState.HELD)
     told = encode_film_completion(film_completion(held), holds=held.holds, at=NOON)
-    assert (told.attributes["ce-type"], told.attributes["ce-id"]) == ("reelbus.film.held.v1", "ad.1.held.1")
+    assert (told.attributes["ce-type"], told.attributes["ce-id"]) == ("reelbus.film.held.v1", "ad.1.film.held.1")
 
 
 def test_an_end_is_announced_although_the_film_goes_on_before_a_worker_looks() -> None:

@@ -26,6 +26,10 @@ CRM: dict[str, Any] = {"name": "crm", "url": "https://example.com/hook?token=sec
         ({"labels": {"team": "a"}}, "failed", True),
         ({"labels": {"team": "a", "tier": "gold"}}, "failed", False),
         ({"project_id": "shop", "labels": {"team": "b"}}, "failed", False),
+        ({}, "film.failed", False),
+        ({"events": ["film.failed"]}, "film.failed", True),
+        ({"events": ["film.failed"]}, "failed", False),
+        ({"events": ["film.held"], "project_id": "blog"}, "film.held", False),
     ],
 )
 def test_a_filter(given: dict[str, Any], state: str, hears: bool) -> None:
@@ -41,6 +45,8 @@ def test_a_filter(given: dict[str, Any], state: str, hears: bool) -> None:
         ([{**CRM, "name": "CRM"}], "0.name"),
         ([{**CRM, "labls": {}}], "0.labls"),
         ([{**CRM, "events": []}], "0.events"),
+        ([{**CRM, "events": ["film.expired"]}], "0.events.0"),
+        ([{**CRM, "events": ["film.held"], "labels": {"team": "a"}}], "films have no labels"),
         ([{**CRM, "url": "https://10.0.0.1/?token=secret-1"}], "endpoint crm: url"),
         ([CRM, CRM], "a name of its own"),
         ([{**CRM, "name": f"e{number}"} for number in range(ENDPOINTS_AT_MOST + 1)], "at most 20"),

@@ -124,15 +124,15 @@ def _fields(delivery: WebhookDelivery) -> dict[str, Any]:
         "by_state": f"{state}/{age}",
         "by_caller": f"{caller}/{age}",
         "by_caller_state": f"{caller}/{state}/{age}",
-        "by_job": f"{delivery.job_id}/{age}",
+        "by_job": f"{delivery.subject}/{age}",
         "record": record_of(delivery),
     }
 
 
 def _range_of(query: DeliveryQuery) -> tuple[str, str]:
     """Return the field whose range has all that match, and the start of its values there."""
-    if query.job_id is not None:
-        return "by_job", f"{query.job_id}/"
+    if query.subject is not None:
+        return "by_job", f"{query.subject}/"
     if query.caller is not None:
         state = "" if query.state is None else f"{query.state.value}/"
         return ("by_caller_state" if state else "by_caller"), f"{query.caller}/{state}"
@@ -140,7 +140,7 @@ def _range_of(query: DeliveryQuery) -> tuple[str, str]:
 
 
 def _matches(delivery: WebhookDelivery, query: DeliveryQuery) -> bool:
-    """A job has few deliveries: the other conditions of a listing of one job are compared here."""
+    """A job or a film has few deliveries: the other conditions of a listing of one job are compared here."""
     return query.state in (None, delivery.state) and query.caller in (None, delivery.caller)
 
 

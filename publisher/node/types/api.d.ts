@@ -928,10 +928,17 @@ export interface DeliveryView {
   id: string;
   webhook_id: string;
   type: string;
-  video_id: string;
+  /**
+   * The job that ended; null if it is a film.
+   */
+  video_id: string | null;
+  /**
+   * The film of which a revision ended; null if it is a job.
+   */
+  film_id: string | null;
   caller: string | null;
   /**
-   * `request`: the address comes from the request of the video; else an endpoint of the settings.
+   * `request`: the address comes from the request or storyboard; else an endpoint of the settings.
    */
   endpoint: string;
   url: string;

@@ -11,6 +11,10 @@ export type Kind = "cut" | "crossfade" | "fade_black";
  * What becomes of a film if a scene has no video. A paid scene is kept in all cases.
  */
 export type OnSceneFailure = "hold" | "card" | "skip" | "fail";
+/**
+ * An end of a revision of a film that a webhook reports.
+ */
+export type FilmWebhookEvent = "succeeded" | "held" | "failed" | "cancelled";
 
 /**
  * A storyboard: scenes in, one video out.
@@ -50,6 +54,10 @@ export interface FilmRequest {
    * @minItems 1
    */
   outputs?: ["mp4" | "otio" | "edl" | "fcpxml", ...("mp4" | "otio" | "edl" | "fcpxml")[]];
+  /**
+   * Where to post the ends of the film.
+   */
+  webhook?: FilmWebhook | null;
 }
 /**
  * What all scenes share, unless a scene says otherwise. All scenes have one size.
@@ -217,4 +225,24 @@ export interface Captions {
    * Drawn into the picture.
    */
   burn_in?: boolean;
+}
+/**
+ * Where to post the ends of the film. The address may hold a token: no completion and no view repeats it.
+ */
+export interface FilmWebhook {
+  /**
+   * An https:// address; signed by Standard Webhooks, see docs/webhooks.md.
+   */
+  url: string;
+  /**
+   * Which ends are reported; by default all.
+   *
+   * @minItems 1
+   * @maxItems 4
+   */
+  events?:
+    | [FilmWebhookEvent]
+    | [FilmWebhookEvent, FilmWebhookEvent]
+    | [FilmWebhookEvent, FilmWebhookEvent, FilmWebhookEvent]
+    | [FilmWebhookEvent, FilmWebhookEvent, FilmWebhookEvent, FilmWebhookEvent];
 }
