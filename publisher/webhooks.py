@@ -24,6 +24,8 @@ from schemas.wire.webhook_endpoints import ENDPOINT_NAME
 from schemas.wire.webhook_keys import jwk_of, show_public_key
 
 LIMIT_MAX = 200
+UNDELIVERED = (DeliveryState.FAILED, DeliveryState.DISABLED)
+"""What no attempt brings any more, until it is replayed."""
 _ATTEMPTS = 5
 _ID = r"[A-Za-z0-9_.=-]{1,256}"
 
@@ -186,7 +188,7 @@ def list_public_keys(ctx: PublisherContext) -> KeySet:
 async def replay_failed(ctx: PublisherContext, *, since: datetime | None, url_prefix: str = "") -> Sequence[str]:
     """Replay all failed and disabled deliveries that were created since then, of addresses that begin so."""
     found: list[WebhookDelivery] = []
-    for state in (DeliveryState.FAILED, DeliveryState.DISABLED):
+    for state in UNDELIVERED:
         query = DeliveryQuery(state=state, limit=LIMIT_MAX)
         while True:
             page = await _deliveries(ctx).list(query)

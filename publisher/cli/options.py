@@ -72,9 +72,13 @@ def _check_url(_: click.Context, __: click.Parameter, value: str | None) -> str 
     return value.rstrip("/")
 
 
-url_option = click.option(
-    "--url", callback=_check_url, metavar="URL", help="Use a running facade, e.g. http://localhost:8000."
-)
+def facade_option(*names: str) -> Callable[[Any], Any]:
+    """Return the option, under these names, whose address of a facade becomes the parameter `url`."""
+    words = "Use a running facade, e.g. http://localhost:8000."
+    return click.option(*names, "url", callback=_check_url, metavar="URL", help=words)
+
+
+url_option = facade_option("--url")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 

@@ -7,19 +7,21 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import click
+import httpx
 from pydantic import BaseModel, ValidationError
 from rich.table import Table
 from rich.text import Text
 
 from publisher.cli.configuration import configuration
 from publisher.cli.errors import Command, NoVideo
-from publisher.cli.http_client import parse, send
-from publisher.cli.options import json_option, open_facade, url_option
+from publisher.cli.http_client import parse, send, to_segment
+from publisher.cli.options import facade_option, json_option, open_facade
 from publisher.cli.output import console, echo, format_none, moment
 from publisher.compose import open_context
 from publisher.context import PublisherContext
 from publisher.webhooks import (
     LIMIT_MAX,
+    UNDELIVERED,
     DeliveryListing,
     DeliveryView,
     WebhookSecret,
@@ -35,8 +37,10 @@ from schemas.errors import Invalid
 from schemas.ports import DeliveryQuery
 from schemas.wire.types import isoformat, parse_moment
 
+_PATH = "/api/webhooks"
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
+url_option = facade_option("--url", "--facade")
 _caller_option = click.option("--caller", metavar="NAME", help="A caller with a key.  [default: callers without one]")
 
 
@@ -85,26 +89,73 @@ def list_command(state: str | None, as_json: bool, url: str | None, **which: Any
 @click.option("--failed", is_flag=True, help="All failed and disabled deliveries instead of one.")
 @click.option("--since", metavar="TIME", help="With --failed: those that were created since then (ISO 8601).")
 @click.option(
-    "--to", "--url", "url_prefix", default="", metavar="START", help="With --failed: addresses that begin so."
+    "--to",
+    "--url",
+    "url_prefix",
+    default="",
+    metavar="START",
+    help="With --failed: addresses of receivers that begin so. A facade is named by --facade.",
 )
 @json_option
-def replay(delivery_id: str | None, failed: bool, since: str | None, url_prefix: str, as_json: bool) -> None:
+@facade_option("--facade")
+def replay(
+    delivery_id: str | None, failed: bool, since: str | None, url_prefix: str, as_json: bool, url: str | None
+) -> None:
     """Post events again: a new series of attempts, under the same webhook-id."""
     if bool(delivery_id) == failed:
         raise Invalid("give either ID, the id of a delivery, or --failed")
     if delivery_id and (since or url_prefix):
         raise Invalid("--since and --to need --failed")
     after = _parse_since(since)
+    if url is None:
+        replayed = _replay_here(delivery_id, after, url_prefix)
+    else:
+        replayed = _replay_at(url, delivery_id, after, url_prefix)
+    words = "\n".join(f"{each} is due now" for each in replayed)
+    words = words or format_none("deliveries", url or configuration().jobs_url)
+    echo(json.dumps({"replayed": replayed}) if as_json else words)
 
+
+def _replay_here(delivery_id: str | None, after: datetime | None, url_prefix: str) -> list[str]:
     async def run(ctx: PublisherContext) -> list[str]:
         if delivery_id:
             return [(await replay_delivery(ctx, delivery_id, jobs_of=None)).delivery_id]
         return list(await replay_failed(ctx, since=after, url_prefix=url_prefix))
 
-    replayed = _with_context(run)
-    words = "\n".join(f"{each} is due now" for each in replayed)
-    words = words or format_none("deliveries", configuration().jobs_url)
-    echo(json.dumps({"replayed": replayed}) if as_json else words)
+    return _with_context(run)
+
+
+def _replay_at(url: str, delivery_id: str | None, after: datetime | None, url_prefix: str) -> list[str]:
+    """Replay by the calls of a facade. It shows addresses without their query: no start can have one."""
+    if "?" in url_prefix:
+        raise Invalid("to must end before the query with --facade, which shows addresses without it", field="to")
+
+    async def run() -> list[str]:
+        async with open_facade(url) as connection:
+            wanted = [delivery_id] if delivery_id else await _find_failed(connection, after, url_prefix)
+            return [await _replay_one(connection, each) for each in wanted]
+
+    return asyncio.run(run())
+
+
+async def _replay_one(connection: httpx.AsyncClient, delivery_id: str) -> str:
+    path = f"{_PATH}/deliveries/{to_segment(delivery_id, of='delivery')}/replay"
+    return parse(DeliveryView, await send(connection, "POST", path, json={})).id
+
+
+async def _find_failed(connection: httpx.AsyncClient, after: datetime | None, url_prefix: str) -> list[str]:
+    """Return the failed and the disabled deliveries that were created since then, of addresses that begin so."""
+    found = list[str]()
+    for state in UNDELIVERED:
+        params = {"state": str(state), "limit": str(LIMIT_MAX)}
+        while True:
+            page = parse(DeliveryListing, await send(connection, "GET", f"{_PATH}/deliveries", params=params))
+            recent = [each for each in page.deliveries if after is None or each.created_at >= after]
+            found += [each.id for each in recent if each.url and each.url.startswith(url_prefix)]
+            if page.next_cursor is None or len(recent) < len(page.deliveries):
+                break
+            params["cursor"] = page.next_cursor
+    return found
 
 
 @webhooks.command(cls=Command)
@@ -158,7 +209,7 @@ def _call(model: type[M], url: str, method: str, path: str, **more: Any) -> M:
 
     async def run() -> M:
         async with open_facade(url) as connection:
-            return parse(model, await send(connection, method, f"/api/webhooks{path}", **more))
+            return parse(model, await send(connection, method, f"{_PATH}{path}", **more))
 
     return asyncio.run(run())
 

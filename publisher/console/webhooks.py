@@ -7,7 +7,14 @@ from publisher.console.rendering import console_of, render
 from publisher.context import PublisherContext
 from publisher.facade.call import Call
 from publisher.facade.middleware import access_of
-from publisher.webhooks import DeliveryView, list_deliveries, parse_state, replay_delivery, to_delivery_view
+from publisher.webhooks import (
+    UNDELIVERED,
+    DeliveryView,
+    list_deliveries,
+    parse_state,
+    replay_delivery,
+    to_delivery_view,
+)
 from schemas.domain.delivery import DeliveryState
 from schemas.domain.film import Film
 from schemas.domain.job import Job
@@ -51,7 +58,7 @@ async def find_failed(ctx: PublisherContext) -> list[DeliveryView]:
     if ctx.deliveries is None:
         return []
     found: list[DeliveryView] = []
-    for state in (DeliveryState.FAILED, DeliveryState.DISABLED):
+    for state in UNDELIVERED:
         query = DeliveryQuery(state=state, limit=FAILED_AT_MOST)
         found += (await list_deliveries(ctx, query, shown_to=None)).deliveries
     return found

@@ -114,3 +114,29 @@ async def test_by_url_the_service_itself_is_asked(shell: Shell) -> None:
         )
         for command in (("list",), ("secret",), ("test", "https://a.example.com/")):
             assert "caller must be absent with --url" in complaint(await run(*command, "--caller", "acme"))
+
+
+async def test_a_replay_at_a_facade(shell: Shell) -> None:
+    shell.data_dir.mkdir()
+    away = Shell(shell.data_dir / "nothing")
+    async with server_at(shell.data_dir) as server:
+
+        async def replay(*arguments: str) -> Result:
+            given = ("webhooks", "replay", *arguments, "--facade", server.url)
+            return await asyncio.to_thread(away, *given)
+
+        assert (await replay("--failed")).stdout == "No deliveries.\n"
+        await asyncio.to_thread(shell.with_desk, _fail_two)
+        assert complaint(await replay("nothing")) == "Error: there is no delivery nothing"
+        assert complaint(await replay("a b")) == "Error: there is no delivery a b"
+        refused = await replay("--failed", "--to", "https://a.example.com/?token=1")
+        assert (refused.exit_code, "must end before the query" in complaint(refused)) == (2, True)
+        assert (await replay("--failed", "--url", "https://c.")).stdout == "No deliveries.\n"
+        late = await replay("--failed", "--since", "2027-01-01T00:00:00Z")
+        assert late.stdout == "No deliveries.\n"
+        one = await replay("--failed", "--to", "https://a.", "--json")
+        assert json.loads(one.stdout) == {"replayed": ["j1-1-succeeded.request"]}
+        assert (await replay("j2-1-succeeded.request")).stdout == "j2-1-succeeded.request is due now\n"
+        by_url = ("webhooks", "list", "--facade", server.url, "--json")
+        states = json.loads((await asyncio.to_thread(away, *by_url)).stdout)["deliveries"]
+        assert [each["state"] for each in states] == ["pending", "pending"]
