@@ -106,7 +106,7 @@ async def _open_health(ctx: "WorkerContext", settings: WorkerSettings) -> AsyncI
         return
     from subscriber.health import open_health
 
-    async with open_health(ctx, settings.host, settings.health_port) as health:
+    async with open_health(ctx, settings.host, settings.health_port, stopping=ctx.stopping) as health:
         yield health.show_ready
 
 

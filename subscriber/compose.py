@@ -32,7 +32,7 @@ from subscriber.courier.courier import Courier, CourierContext
 from subscriber.films.director import Director
 from subscriber.films.scenes import FilmContext
 from subscriber.rate_limit import SubmitRateLimiter
-from subscriber.scratch import delete_stale, open_scratch_dir
+from subscriber.scratch import delete_stale, open_scratch_dir, prepare_scratch
 from subscriber.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -219,10 +219,7 @@ async def _open_scratch(settings: WorkerSettings) -> AsyncIterator[Path]:
 def _prepare_scratch(settings: WorkerSettings) -> None:
     """Raise `Invalid` for a path that can't be a data folder, and `Unavailable` for one that can't be used now."""
     make_data_folder(settings.data_dir)
-    try:
-        delete_stale(settings.scratch_dir)
-    except OSError as error:
-        raise Unavailable(f"the scratch folder {settings.scratch_dir} can't be used: {error.strerror}") from error
+    prepare_scratch(settings.scratch_dir)
 
 
 async def _delete_stale_for_ever(scratch: Path, every_s: float) -> None:

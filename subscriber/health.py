@@ -1,4 +1,4 @@
-"""The probes of a worker over HTTP, `/livez` and `/readyz`, for what replaces a worker that hangs.
+"""The probes of a worker or an evaluator over HTTP, `/livez` and `/readyz`, for what replaces a process that hangs.
 
 Off unless REELBUS_HEALTH_PORT is set. They answer in the loop that handles the deliveries: an answer says that it
 turns. One `/readyz` costs a read of the job store, a listing of the bucket and a look at a subscription.
@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -17,21 +18,33 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from schemas.errors import Invalid, Unavailable
-from schemas.ports import WORKERS
-from subscriber.context import WorkerContext
+from schemas.ports import WORKERS, Bus, JobStore, Subscription, VideoStore
 
 LOOK_AT_MOST_S = 2.0
 
 
+class Watched(Protocol):
+    """The ports that the probes look at, in the context of a worker or an evaluator."""
+
+    @property
+    def bus(self) -> Bus: ...
+    @property
+    def jobs(self) -> JobStore: ...
+    @property
+    def videos(self) -> VideoStore: ...
+
+
 @dataclass(slots=True)
 class Health:
-    """What the probes of one worker answer."""
+    """What the probes of one process answer. It takes the messages of `subscription`."""
 
-    ctx: WorkerContext
+    ctx: Watched
+    subscription: Subscription
+    stopping: asyncio.Event
     is_ready: bool = False
 
     def show_ready(self) -> None:
-        """Answer that the worker takes requests, from now on."""
+        """Answer that the process takes messages, from now on."""
         self.is_ready = True
 
     async def livez(self, _: Request) -> JSONResponse:
@@ -39,8 +52,8 @@ class Health:
         return JSONResponse({"status": "alive"})
 
     async def readyz(self, _: Request) -> JSONResponse:
-        """Answer 200 if the worker takes requests, and the stores and the bus answer."""
-        if self.ctx.stopping.is_set():
+        """Answer 200 if the process takes messages, and the stores and the bus answer."""
+        if self.stopping.is_set():
             return JSONResponse({"status": "draining"}, status_code=503)
         missing = await self._find_missing() if self.is_ready else "start"
         if missing:
@@ -50,7 +63,7 @@ class Health:
     async def _find_missing(self) -> str | None:
         looks: Mapping[str, Callable[[], Awaitable[object]]] = {
             "jobs": lambda: self.ctx.jobs.get("readyz"),
-            "bus": lambda: self.ctx.bus.check(WORKERS),
+            "bus": lambda: self.ctx.bus.check(self.subscription),
             "videos": lambda: self.ctx.videos.list("work/readyz/"),
         }
         for name, look in looks.items():
@@ -63,9 +76,11 @@ class Health:
 
 
 @asynccontextmanager
-async def open_health(ctx: WorkerContext, host: str, port: int) -> AsyncIterator[Health]:
-    """Serve the probes until the context ends. Raises `Invalid` if the port is taken."""
-    health = Health(ctx)
+async def open_health(
+    ctx: Watched, host: str, port: int, *, stopping: asyncio.Event, subscription: Subscription = WORKERS
+) -> AsyncIterator[Health]:
+    """Serve the probes until the context ends; 503 once `stopping` is set. Raises `Invalid` if the port is taken."""
+    health = Health(ctx, subscription, stopping)
     listener = _listen(host, port)
     app = Starlette(routes=[Route("/livez", health.livez), Route("/readyz", health.readyz)])
     server = _Server(uvicorn.Config(app, loop="none", lifespan="off", ws="none", log_config=None, access_log=False))
@@ -78,7 +93,7 @@ async def open_health(ctx: WorkerContext, host: str, port: int) -> AsyncIterator
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, except that the worker handles the signals."""
+    """Uvicorn, except that the process itself handles the signals."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

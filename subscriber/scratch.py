@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from schemas.errors import DISK_ERRNOS, unavailable_of
+from schemas.errors import DISK_ERRNOS, Unavailable, unavailable_of
 
 KEPT_S = 86_400.0
 """How long a file or folder stays that no worker of this version made: its owner holds no lock."""
@@ -51,6 +51,14 @@ def delete_stale(scratch: Path, *, make: bool = True) -> int:
     with _open_locked(scratch) as door:
         fcntl.flock(door, fcntl.LOCK_EX)
         return sum([_delete_if_stale(path) for path in tuple(scratch.iterdir())])
+
+
+def prepare_scratch(scratch: Path) -> None:
+    """Make the scratch folder, and delete what ended processes left there. Blocks. Raises `Unavailable`."""
+    try:
+        delete_stale(scratch)
+    except OSError as error:
+        raise Unavailable(f"the scratch folder {scratch} can't be used: {error.strerror}") from error
 
 
 def _delete_if_stale(path: Path) -> bool:

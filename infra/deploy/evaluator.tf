@@ -4,7 +4,10 @@
 locals {
   evaluators = var.evaluator == null ? 0 : 1
 
-  evaluator_environment = var.evaluator == null ? {} : {
+  evaluator_name = "reelbus-evaluator"
+
+  evaluator_environment = var.evaluator == null ? {} : merge(local.telemetry["evaluator"], {
+    REELBUS_HOST                 = local.environment.REELBUS_HOST
     REELBUS_BUS                  = local.environment.REELBUS_BUS
     REELBUS_JOBS                 = local.environment.REELBUS_JOBS
     REELBUS_VIDEOS               = local.environment.REELBUS_VIDEOS
@@ -14,7 +17,8 @@ locals {
     REELBUS_EVALUATION_SHARE     = length(var.evaluator.share) == 0 ? "" : jsonencode(var.evaluator.share)
     REELBUS_EVALUATIONS_PER_DAY  = tostring(var.evaluator.per_day)
     REELBUS_EVALUATION_PRICE_USD = var.evaluator.price_usd
-  }
+    REELBUS_HEALTH_PORT          = tostring(local.health_port)
+  })
 }
 
 resource "google_service_account" "evaluator" {
@@ -29,6 +33,13 @@ resource "google_project_iam_member" "evaluates" {
   project = var.project_id
   role    = "roles/aiplatform.user"
   member  = google_service_account.evaluator[0].member
+}
+
+resource "google_project_iam_member" "evaluator_measures" {
+  for_each = toset(var.telemetry && var.evaluator != null ? local.writes_telemetry : [])
+  project  = var.project_id
+  role     = each.value
+  member   = google_service_account.evaluator[0].member
 }
 
 # It writes each call into the record of its job before it sends it.
@@ -69,7 +80,7 @@ resource "google_pubsub_subscription_iam_member" "evaluator_works" {
 
 resource "google_cloud_run_v2_worker_pool" "evaluator" {
   count               = var.evaluator == null ? 0 : local.is_running
-  name                = "reelbus-evaluator"
+  name                = local.evaluator_name
   location            = var.region
   deletion_protection = var.protect
 
@@ -80,7 +91,6 @@ resource "google_cloud_run_v2_worker_pool" "evaluator" {
   template {
     service_account = google_service_account.evaluator[0].email
 
-    # It serves no port, so no probe asks it. Cloud Run starts it again when it ends.
     containers {
       image = var.image
       args  = ["evaluator"]
@@ -95,6 +105,25 @@ resource "google_cloud_run_v2_worker_pool" "evaluator" {
           value = env.value
         }
       }
+      startup_probe {
+        period_seconds    = 7 # it looks at store, bus and bucket for 2 s each at most
+        timeout_seconds   = 7
+        failure_threshold = 17
+        http_get {
+          path = "/readyz"
+          port = local.health_port
+        }
+      }
+      # Only a loop that does not turn is killed: an evaluator without its bus waits for it.
+      liveness_probe {
+        period_seconds    = 30
+        timeout_seconds   = 5
+        failure_threshold = 4
+        http_get {
+          path = "/livez"
+          port = local.health_port
+        }
+      }
     }
   }
   lifecycle {
@@ -104,6 +133,7 @@ resource "google_cloud_run_v2_worker_pool" "evaluator" {
     google_firestore_index.query,
     google_project_iam_member.evaluates,
     google_project_iam_member.evaluator_records,
+    google_project_iam_member.evaluator_measures,
     google_pubsub_subscription_iam_member.evaluator_works,
     google_pubsub_topic_iam_member.evaluator_publishes,
     google_storage_bucket_iam_member.evaluator_files,

@@ -92,7 +92,7 @@ resource "google_monitoring_alert_policy" "broken" {
   user_labels           = { app = "reelbus", alert = "broken" }
 
   documentation {
-    subject   = "reelbus Broken: a facade or a worker logged an error that it did not expect."
+    subject   = "reelbus Broken: a facade, a worker or an evaluator logged an error that it did not expect."
     content   = local.runbooks["Broken"]
     mime_type = "text/markdown"
     dynamic "links" {
@@ -107,7 +107,7 @@ resource "google_monitoring_alert_policy" "broken" {
     display_name = "Broken"
     condition_matched_log {
       filter           = <<-EOT
-        (resource.labels.service_name="${local.facade_name}" OR resource.labels.worker_pool_name="${local.worker_name}")
+        (resource.labels.service_name="${local.facade_name}" OR resource.labels.worker_pool_name=("${local.worker_name}" OR "${local.evaluator_name}"))
         (severity>=ERROR OR jsonPayload.action=("completions_broke" OR "handling_failed" OR "http_broke"))
       EOT
       label_extractors = { action = "EXTRACT(jsonPayload.action)" }

@@ -7,13 +7,13 @@ locals {
   is_running  = var.image == null ? 0 : 1
   facade_name = "reelbus-facade"
   worker_name = "reelbus-worker"
-  health_port = 8081
+  health_port = 8081 # of workers and evaluator, which have no other
 
   # Cloud Run's address is known before the service is made: https://cloud.google.com/run/docs/triggering/https-request
   own_url = "https://${local.facade_name}-${data.google_project.this.number}.${var.region}.run.app"
 
   environment = {
-    REELBUS_HOST               = "0.0.0.0" # the facade's port, and the worker's for probes
+    REELBUS_HOST               = "0.0.0.0" # the facade's port, and those of workers and evaluator for probes
     REELBUS_BUS                = "pubsub://${var.project_id}"
     REELBUS_JOBS               = "firestore://${var.project_id}/${google_firestore_database.jobs.name}"
     REELBUS_VIDEOS             = "gs://${google_storage_bucket.videos.name}${var.public_videos ? "" : "?urls=signed"}"
@@ -28,7 +28,7 @@ locals {
     REELBUS_WEBHOOK_PORTS      = var.webhooks == null ? "" : join(",", sort([for port in var.webhooks.ports : tostring(port)]))
   }
   # Google's OTLP endpoint takes metrics of Cloud Run by these attributes; telemetry is off without the endpoint.
-  telemetry = { for role in ["facade", "worker"] : role => var.telemetry ? {
+  telemetry = { for role in ["facade", "worker", "evaluator"] : role => var.telemetry ? {
     OTEL_EXPORTER_OTLP_ENDPOINT = "https://telemetry.googleapis.com"
     OTEL_RESOURCE_ATTRIBUTES = join(",", [
       "service.namespace=reelbus",

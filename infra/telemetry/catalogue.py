@@ -103,7 +103,7 @@ METRICS: Mapping[str, Metric] = {
         "counter", "s", ("gen_ai.request.model", "reelbus.resolution"), "Seconds of video that were charged."
     ),
     "reelbus.budget.used": Metric(
-        "observed", "1", ("reelbus.budget",), "The used share of a budget, as far as this worker has read its shards."
+        "observed", "1", ("reelbus.budget",), "The used share of a budget, as far as this process has read its shards."
     ),
     "reelbus.facade.waits": Metric("observed", "{caller}", (), "Callers that wait for their videos."),
     "reelbus.dead_letters": Metric("counter", "{message}", (), "Dead letters that workers have handled."),

@@ -3,11 +3,18 @@
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import click
 
+from schemas.ports import EVALUATORS
 from subscriber.evaluation.settings import EvaluatorSettings
 from subscriber.exits import exit_on_error
+
+if TYPE_CHECKING:
+    from subscriber.evaluation.context import EvaluatorContext
 
 PARENT_GRACE_S = 30
 """If its parent has ended and the evaluator can't drain in this time, it is killed."""
@@ -36,14 +43,29 @@ async def _run(settings: EvaluatorSettings, ready_fd: int | None, parent_fd: int
     if parent_fd is not None:
         exit_with_parent(parent_fd, grace_s=PARENT_GRACE_S)
 
-    def report_ready() -> None:
-        click.echo("reelbus evaluator: ready", err=True)
-        if ready_fd is not None:
-            os.write(ready_fd, b"ready\n")
-            os.close(ready_fd)
+    async with open_context(settings) as ctx, _open_health(ctx, settings) as show_ready:
 
-    async with open_context(settings) as ctx:
+        def report_ready() -> None:
+            show_ready()
+            click.echo("reelbus evaluator: ready", err=True)
+            if ready_fd is not None:
+                os.write(ready_fd, b"ready\n")
+                os.close(ready_fd)
+
         await Evaluator(ctx).run(stop, ready=report_ready)
+
+
+@asynccontextmanager
+async def _open_health(ctx: "EvaluatorContext", settings: EvaluatorSettings) -> AsyncIterator[Callable[[], None]]:
+    """Serve the probes if the settings name a port. The server is not loaded otherwise."""
+    if not settings.health_port:
+        yield lambda: None
+        return
+    from subscriber.health import open_health
+
+    host, port = settings.host, settings.health_port
+    async with open_health(ctx, host, port, stopping=ctx.stopping, subscription=EVALUATORS) as health:
+        yield health.show_ready
 
 
 if __name__ == "__main__":

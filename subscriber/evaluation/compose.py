@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from infra.adapters import Adapters, google_installed
 from infra.clock import SystemClock
@@ -11,9 +13,13 @@ from infra.event_loop import run_service
 from infra.gcp.settings import trace_project
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
+from infra.telemetry.opening import open_telemetry
 from subscriber.evaluation.context import EvaluatorContext
 from subscriber.evaluation.settings import EvaluatorSettings
-from subscriber.scratch import open_scratch_dir
+from subscriber.scratch import open_scratch_dir, prepare_scratch
+
+if TYPE_CHECKING:
+    from infra.telemetry.process import Telemetry
 
 __all__ = ["exit_with_parent", "open_context", "open_logs", "run_service"]
 
@@ -30,8 +36,12 @@ async def open_context(settings: EvaluatorSettings) -> AsyncIterator[EvaluatorCo
     with google_installed():
         from infra.gcp.evaluation.scorer import open_scorer
     await asyncio.to_thread(make_data_folder, settings.data_dir)
+    await asyncio.to_thread(prepare_scratch, settings.scratch_dir)
     async with Adapters() as adapters:
-        with open_scratch_dir(settings.scratch_dir) as scratch:
+        with (
+            open_telemetry("evaluator", host=settings.host, metrics_port=settings.metrics_port) as telemetry,
+            open_scratch_dir(settings.scratch_dir) as scratch,
+        ):
             videos = await adapters.videos(settings.videos_url, base_url=settings.facade_url, scratch=scratch)
             scorer = await open_scorer(
                 address,
@@ -42,7 +52,7 @@ async def open_context(settings: EvaluatorSettings) -> AsyncIterator[EvaluatorCo
                 call_s=settings.evaluation_timeout_s,
             )
             adapters.close_at_exit(scorer.aclose)
-            yield EvaluatorContext(
+            ctx = EvaluatorContext(
                 bus=await adapters.bus(settings.bus_url, ack_deadline_s=settings.ack_deadline_s),
                 jobs=await adapters.jobs(settings.jobs_url),
                 videos=videos,
@@ -57,3 +67,15 @@ async def open_context(settings: EvaluatorSettings) -> AsyncIterator[EvaluatorCo
                 pause_s=settings.evaluation_pause_s,
                 price_usd=settings.evaluation_price_usd,
             )
+            yield _trace(ctx, settings, telemetry) if telemetry else ctx
+
+
+def _trace(ctx: EvaluatorContext, settings: EvaluatorSettings, telemetry: "Telemetry") -> EvaluatorContext:
+    """Return the context with the telemetry around its ports."""
+    return replace(
+        ctx,
+        bus=telemetry.trace_bus(ctx.bus, settings.bus_url),
+        jobs=telemetry.trace_jobs(ctx.jobs, settings.jobs_url),
+        videos=telemetry.trace_videos(ctx.videos),
+        budgets=telemetry.trace_budgets(ctx.budgets, ctx.jobs, settings.jobs_url),
+    )

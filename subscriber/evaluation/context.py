@@ -1,5 +1,6 @@
 """The open ports and the settings of one evaluator."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -53,6 +54,8 @@ class EvaluatorContext:
     """The metrics that the service did not know: this process does not ask for them again."""
     refused_rubrics: set[str] = field(default_factory=set)
     """The metrics for which the service makes no questions about a prompt."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the evaluator takes no completions any more."""
 
     def wants(self, job: Job) -> bool:
         """Return True for a finished video whose request, or whose project's share, asks for a score."""

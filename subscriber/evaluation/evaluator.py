@@ -21,6 +21,7 @@ from schemas.services.job_pages import read_pages
 from schemas.services.update import get_job
 from schemas.wire.evaluation import Evaluated, Evaluation, encode_evaluated
 from schemas.wire.message import Message, job_id_of
+from schemas.wire.trace import TRACEPARENT
 from subscriber.evaluation.context import CallUnderWay, EvaluatorContext
 from subscriber.evaluation.scoring import evaluate
 
@@ -55,6 +56,7 @@ class Evaluator:
         try:
             await stop.wait()
         finally:
+            self._ctx.stopping.set()
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
@@ -85,7 +87,11 @@ class Evaluator:
         task.add_done_callback(self._tasks.discard)
 
     async def handle(self, delivery: Delivery) -> None:
-        """Have the video of a completion evaluated, announce the score, and acknowledge the completion."""
+        """Have the video of a completion evaluated, announce the score, and acknowledge the completion.
+
+        It runs in a task of its own, whose log lines name the trace of the message.
+        """
+        TRACEPARENT.set(delivery.message.traceparent)
         try:
             if job := await self._find_job(delivery.message):
                 await self._evaluate(job)

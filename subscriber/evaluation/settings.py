@@ -42,6 +42,9 @@ class EvaluatorSettings(Settings):
         default=None, ge=Decimal(0), description="What one call costs, for the ledger; not known by default."
     )
     ack_deadline_s: float = Field(default=15, gt=0, description="When a killed evaluator's messages come again.")
+    health_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of the evaluator's /livez and /readyz, on REELBUS_HOST; 0: none."
+    )
 
     @property
     def evaluation_address(self) -> SplitResult:

@@ -262,13 +262,9 @@ def check_containers(state: State) -> None:
     paths = {operation.path for operation in OPERATIONS}
     service, pool = state.one(FACADE), state.one(WORKERS)
     facade, worker = settings_of(state)
-    for kind, port in ((FACADE, None), (WORKERS, worker.health_port)):
-        container = container_of(state, kind)
-        probes = [container[name][0]["http_get"][0] for name in ("startup_probe", "liveness_probe")]
-        agree(f"the probes of {kind}", [it["path"] for it in probes], ["/readyz", "/livez"])
-        assert {it["path"] for it in probes} <= paths
-        assert port is None or {it["port"] for it in probes} == {port}, f"{kind}: probes must ask REELBUS_HEALTH_PORT"
-        assert "@sha256:" in container["image"], kind
+    _check_probes(state, FACADE, None)
+    _check_probes(state, WORKERS, worker.health_port)
+    assert {"/livez", "/readyz"} <= paths
     template = service["template"][0]
     assert _seconds(template["timeout"]) > facade.wait_s
     at_once = template["max_instance_request_concurrency"]
@@ -276,6 +272,14 @@ def check_containers(state: State) -> None:
     assert container_of(state, FACADE)["resources"][0]["cpu_idle"] is False
     assert template["service_account"] != pool["template"][0]["service_account"]
     assert service["scaling"][0]["min_instance_count"] >= 1
+
+
+def _check_probes(state: State, kind: str, port: int | None) -> None:
+    container = container_of(state, kind)
+    probes = [container[name][0]["http_get"][0] for name in ("startup_probe", "liveness_probe")]
+    agree(f"the probes of {kind}", [it["path"] for it in probes], ["/readyz", "/livez"])
+    assert port is None or {it["port"] for it in probes} == {port}, f"{kind}: probes must ask REELBUS_HEALTH_PORT"
+    assert "@sha256:" in container["image"], kind
 
 
 def check_evaluator(state: State) -> None:
@@ -293,6 +297,8 @@ def check_evaluator(state: State) -> None:
     agree("the share of acme", (settings.share_of("acme"), settings.share_of("other")), (0.1, 0.01))
     agree("REELBUS_EVALUATION_PRICE_USD", settings.evaluation_price_usd, Decimal("0.05"))
     agree("REELBUS_EVALUATIONS_PER_DAY", settings.evaluations_per_day, 50)
+    agree("REELBUS_HOST of the evaluator", settings.host, "0.0.0.0")
+    _check_probes(state, EVALUATOR, settings.health_port)
     container = container_of(state, EVALUATOR)
     agree("what the evaluator runs", container["args"], ["evaluator"])
     agree("the image of the evaluator", container["image"], container_of(state, WORKERS)["image"])

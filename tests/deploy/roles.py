@@ -85,6 +85,7 @@ ROLES_OF_OPTIONS = frozenset(
         ("evaluator", "datastore.user", "the database"),
         ("evaluator", "storage.objectUser", BUCKET),
         ("evaluator", "aiplatform.user", "the project"),
+        *(("evaluator", f"telemetry.{signal}Writer", "the project") for signal in ("metrics", "traces")),
         # Callers are shown their own secret by the facade; the worker signs.
         *((who, "secretmanager.secretAccessor", "reelbus-webhook-secrets") for who in ("facade", "worker")),
         *(

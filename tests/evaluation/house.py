@@ -43,11 +43,18 @@ class House:
     scores: AsyncIterator[Delivery]
 
     async def finish(
-        self, job_id: str = "job-1", *, caller: str | None = None, announces: bool = True, **fields: Any
+        self,
+        job_id: str = "job-1",
+        *,
+        caller: str | None = None,
+        announces: bool = True,
+        traceparent: str | None = None,
+        **fields: Any,
     ) -> Job:
         """Store a finished video and publish its completion, as a worker does."""
         given = {"job_id": job_id, "prompt": PROMPT, "evaluate": True, "duration_seconds": 1, **fields}
-        job, at = new_job(VideoRequest.model_validate(given), self.ctx.clock.now(), caller=caller), self.ctx.clock.now()
+        at = self.ctx.clock.now()
+        job = new_job(VideoRequest.model_validate(given), at, caller=caller, traceparent=traceparent)
         clip = PlannedClip(model="veo-3.1-generate-001", seconds=1, billed_seconds=1, price_usd="0.4", expected_s=1)
         result = Result(gcs_path=job.final_name, width=1280, height=720, duration_seconds=1, size_bytes=len(VIDEO))
         for step in (
@@ -65,7 +72,7 @@ class House:
 
     async def announce(self, job: Job) -> None:
         completion = completion_of(job, video_url=None)
-        message = encode_completion(completion, at=self.ctx.clock.now(), caller=job.caller)
+        message = encode_completion(completion, at=self.ctx.clock.now(), caller=job.caller, traceparent=job.traceparent)
         await self.ctx.bus.publish(COMPLETIONS, message)
 
     async def job(self, job_id: str = "job-1") -> Job:

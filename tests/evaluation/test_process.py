@@ -32,12 +32,11 @@ def environment(folder: Path, url: str) -> Mapping[str, str]:
 
 
 @asynccontextmanager
-async def evaluator(folder: Path, url: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def evaluator(folder: Path, url: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """An evaluator that is ready, as its command starts it."""
     command = [sys.executable, "-m", "publisher", "evaluator"]
-    process = await asyncio.create_subprocess_exec(
-        *command, env=environment(folder, url), cwd=ROOT, stderr=asyncio.subprocess.PIPE
-    )
+    variables = {**environment(folder, url), **settings}
+    process = await asyncio.create_subprocess_exec(*command, env=variables, cwd=ROOT, stderr=asyncio.subprocess.PIPE)
     assert process.stderr
     try:
         while b"ready" not in (line := await process.stderr.readline()):

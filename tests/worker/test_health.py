@@ -46,7 +46,7 @@ def port() -> int:
 
 
 async def test_a_worker_is_ready_from_its_start_to_its_stop(bench: Bench, port: int) -> None:
-    async with open_health(bench.ctx, "127.0.0.1", port) as health:
+    async with open_health(bench.ctx, "127.0.0.1", port, stopping=bench.ctx.stopping) as health:
         assert await _ask(port, "/livez") == (200, {"status": "alive"})
         assert await _ask(port, "/readyz") == (503, {"status": "unavailable", "missing": "start"})
         health.show_ready()
@@ -67,7 +67,7 @@ async def test_a_worker_without_a_port_is_not_ready(bench: Bench, port: int, mis
         ctx = replace(ctx, bus=cast("Bus", Unreachable(ctx.bus)))
     else:
         ctx = replace(ctx, videos=cast("VideoStore", Unreachable(ctx.videos)))
-    async with open_health(ctx, "127.0.0.1", port) as health:
+    async with open_health(ctx, "127.0.0.1", port, stopping=ctx.stopping) as health:
         health.show_ready()
         assert await _ask(port, "/readyz") == (503, {"status": "unavailable", "missing": missing})
         assert (await _ask(port, "/livez"))[0] == 200
@@ -77,5 +77,5 @@ async def test_a_taken_port_is_a_clear_error(bench: Bench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(Invalid, match=f"REELBUS_HEALTH_PORT: can't listen on 127.0.0.1 port {port}"):
-            async with asyncio.timeout(10), open_health(bench.ctx, "127.0.0.1", port):
+            async with asyncio.timeout(10), open_health(bench.ctx, "127.0.0.1", port, stopping=bench.ctx.stopping):
                 pass

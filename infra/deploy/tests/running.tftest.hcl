@@ -151,6 +151,10 @@ run "evaluator" {
     error_message = "Without more words the service is that of the region, and no video is scored unasked."
   }
   assert {
+    condition     = length(google_project_iam_member.evaluator_measures) == 2
+    error_message = "It sends traces and metrics as the workers do."
+  }
+  assert {
     condition     = google_service_account.evaluator[0].account_id == "reelbus-evaluator"
     error_message = "An evaluator has an account of its own, since a worker may do more."
   }
@@ -185,7 +189,10 @@ run "provenance" {
 
 run "without_telemetry" {
   command = plan
-  variables { telemetry = false }
+  variables {
+    telemetry = false
+    evaluator = {}
+  }
 
   assert {
     condition     = !anytrue([for it in google_cloud_run_v2_worker_pool.worker[0].template[0].containers[0].env : startswith(it.name, "OTEL_")])
@@ -196,7 +203,7 @@ run "without_telemetry" {
     error_message = "Alerts that need metrics of our own are left out, those about lost money stay."
   }
   assert {
-    condition     = length(google_project_iam_member.measures) == 0
+    condition     = length(google_project_iam_member.measures) + length(google_project_iam_member.evaluator_measures) == 0
     error_message = "No account may write what none sends."
   }
 }
