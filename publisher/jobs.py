@@ -16,7 +16,7 @@ from schemas.ports import COMPLETIONS, REQUESTS, JobQuery
 from schemas.services.update import update_job
 from schemas.wire.message import encode_cancel, encode_completion
 from schemas.wire.request import CancelRequest
-from schemas.wire.validation import to_invalid
+from schemas.wire.validation import add_length, to_invalid
 
 logger = logging.getLogger(__name__)
 
@@ -67,12 +67,13 @@ async def list_jobs(ctx: PublisherContext, wanted: JobFilter, *, caller: str | N
 def _query_of(wanted: JobFilter, caller: str | None) -> JobQuery | None:
     """Return the query of the store; None if no job can match."""
     if not 1 <= wanted.limit <= LIMIT_MAX:
-        raise Invalid(f"limit must be a whole number from 1 to {LIMIT_MAX}", field="limit")
+        raise Invalid(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {wanted.limit}", field="limit")
     for name, most in _LONGEST.items():
         given = getattr(wanted, name)
         if given is not None and (not 1 <= len(given) <= most or not given.isprintable()):
             shown = "caller" if name == "jobs_of" else name
-            raise Invalid(f"{shown} must have 1 to {most} characters that can be printed", field=shown)
+            words = add_length(f"must have 1 to {most} characters that can be printed", given)
+            raise Invalid(f"{shown} {words}", field=shown)
     states, terms = _parse_state(wanted.state), _parse_label(wanted)
     if wanted.q is not None:
         word = wanted.q.strip()

@@ -53,6 +53,11 @@ class VideoPlan(PlanTotals):
     notice: str | None = Field(description="What keeps jobs from being made now, for example that no worker runs.")
 
 
+def show_seconds(seconds: float) -> str:
+    """Return a length for people, to the millisecond: `5 s`, `12.5 s`. It is the same in the console and on a shell."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + " s"
+
+
 def add_up(plan: Plan, duration_seconds: int) -> PlanTotals:
     """Return the plan with its sums."""
     return PlanTotals(

@@ -51,8 +51,8 @@ async def too_many_queued_of_batch(
     first_of = {queue_key_of(caller, request): request for request in reversed(requests)}
     for key, size in Counter(queue_key_of(caller, request) for request in requests).items():
         if size > limit.jobs:
-            words = f"{field} must have at most {limit.jobs:,} of one caller or project, as many as may be queued"
-            raise Invalid(words, field=field)
+            words = f"{field} must have at most {limit.jobs:,} of one caller or project, not {size:,}"
+            raise Invalid(f"{words}: no more may be queued", field=field)
         leaving = size + await ctx.jobs.count_queued(key, at_most=limit.jobs) - limit.jobs
         if leaving > 0:
             return _refusal(limit, first_of[key], caller, leaving=leaving)

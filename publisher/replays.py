@@ -93,7 +93,7 @@ async def replay_paid(
     Raises `PaymentRequired` if it pays another amount than `pay`, `Invalid` if it can't be replayed, and `Unavailable`.
     """
     if life is not None and life > job.life:
-        raise Invalid(f"life must be at most {job.life}, as the job has it", field="life")
+        raise Invalid(f"life must be at most {job.life}, not {life}, as the job has it", field="life")
     if pay and life is None:
         raise Invalid("life must be given with pay, so that a repeated call pays once", field="life")
 

@@ -98,7 +98,8 @@ class SpendReports:
         today = self._ctx.clock.now().date()
         since = since or today.replace(day=1)
         if since < today - timedelta(days=DAYS_AT_MOST):
-            raise Invalid(f"since must be at most {DAYS_AT_MOST} days ago", field="since")
+            days = (today - since).days
+            raise Invalid(f"since must be at most {DAYS_AT_MOST} days ago, not {days:,}", field="since")
         key = access, since
         async with self._walking:
             made_at, kept = self._kept.get(key, (0.0, None))

@@ -49,7 +49,7 @@ _RENDER_SHARE = {"720p": 0.5, "1080p": 1.1}
 def plan(request: VideoRequest) -> Plan:
     """Plan one free clip of the whole length. Raises `Invalid` for a request that the renderer can't make."""
     if request.resolution not in _RENDER_SHARE:
-        raise Invalid(f"resolution must be 720p or 1080p for {NAME}", field="resolution")
+        raise Invalid(f"resolution must be 720p or 1080p for {NAME}, not {request.resolution}", field="resolution")
     if request.model not in (None, NAME):
         raise Invalid(f"model must be {NAME!r} here; no other is configured", field="model")
     request.check_used(FIELDS, NAME)

@@ -100,7 +100,7 @@ def _decode(source: Path, extension: str) -> Generator[av.AudioFrame, None, None
         resampler, kind = None, None
         for frame in read_frames(container, stream):
             if frame.layout.nb_channels > _CHANNELS_AT_MOST:
-                raise _Refused(f"must have at most {_CHANNELS_AT_MOST} channels")
+                raise _Refused(f"must have at most {_CHANNELS_AT_MOST} channels, not {frame.layout.nb_channels}")
             if frame.sample_rate > _RATE_AT_MOST_HZ:
                 raise _Refused(f"must have at most {_RATE_AT_MOST_HZ:,} Hz, not {frame.sample_rate:,}")
             if resampler is None or kind != (frame.format.name, frame.layout.name, frame.sample_rate):

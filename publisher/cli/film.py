@@ -25,6 +25,7 @@ from publisher.cli.output import echo
 from publisher.films.orders import find_film, order_film
 from publisher.films.plan import FilmPlan, plan_film
 from publisher.films.view import FilmFileView, FilmView, view_film
+from publisher.plan import show_seconds
 from schemas.domain.film import FilmState
 from schemas.domain.film_words import one_line
 from schemas.errors import NotFound, Unavailable
@@ -163,7 +164,7 @@ def film(
         echo(view.model_dump_json())
     elif view.state is FilmState.SUCCEEDED:
         paths = "\n".join(map(str, files))
-        echo(f"{paths}\n{view.duration_seconds:g} s, {len(view.scenes)} scenes, ${view.cost_usd:.2f}")
+        echo(f"{paths}\n{show_seconds(view.duration_seconds)}, {len(view.scenes)} scenes, ${view.cost_usd:.2f}")
         if view.provenance == DROPPED:
             click.echo(_DROPPED_WORDS, err=True)
     if not view.state.ended:
@@ -203,7 +204,7 @@ def format_plan(plan: FilmPlan) -> str:
     if plan.refusal:
         lines.append(f"refused: {plan.refusal.message}")
     return "\n".join(
-        (*lines, f"film {plan.film_id}, revision {plan.revision}: {plan.duration_seconds:g} s", _sum(plan))
+        (*lines, f"film {plan.film_id}, revision {plan.revision}: {show_seconds(plan.duration_seconds)}", _sum(plan))
     )
 
 

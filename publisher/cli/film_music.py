@@ -7,7 +7,7 @@ from typing import Any
 from publisher.cli.options import read_file
 from schemas.wire.film_audio import MUSIC_FIELD, MUSIC_MAX_BYTES
 
-_ADDRESSES = ("data:", "gs://", "reelbus:")
+_ADDRESSES = ("data:", "reelbus:")
 
 
 def read_music(board: dict[str, Any], *, folder: Path) -> None:
@@ -18,7 +18,7 @@ def read_music(board: dict[str, Any], *, folder: Path) -> None:
     audio = board.get("audio")
     music = audio.get("music") if isinstance(audio, dict) else None
     uri = music.get("uri") if isinstance(music, dict) else None
-    if not isinstance(music, dict) or not isinstance(uri, str) or not uri or uri.startswith(_ADDRESSES):
+    if not isinstance(music, dict) or not isinstance(uri, str) or not uri or "://" in uri or uri.startswith(_ADDRESSES):
         return
     content = read_file(str(folder / uri), field=MUSIC_FIELD, max_bytes=MUSIC_MAX_BYTES)
     # The facade reads the type from the content.

@@ -15,6 +15,7 @@ from publisher.cli.http_client import HttpClient
 from publisher.cli.options import json_option, open_facade, url_option
 from publisher.cli.output import console, echo, format_none, moment
 from publisher.films.listing import FilmFilter, FilmListing, FilmOutline, list_films
+from publisher.plan import show_seconds
 
 
 @click.command(cls=Command)
@@ -64,7 +65,7 @@ def _table(page: FilmListing) -> Table:
 
 def _row(film: FilmOutline) -> dict[str, str]:
     state = f"{film.state} (erased)" if film.erased_at else film.state
-    length = "-" if film.duration_seconds is None else f"{film.duration_seconds:g} s"
+    length = "-" if film.duration_seconds is None else show_seconds(film.duration_seconds)
     return {
         "ID": film.film_id,
         "REVISION": str(film.revision),

@@ -140,8 +140,15 @@ def read_file(given: str, *, field: str, max_bytes: int) -> bytes:
         reason = error.strerror if isinstance(error, OSError) else error
         raise Invalid(f"{field} can't be read: {given[:300]}: {reason}", field=field) from error
     if len(content) > max_bytes:
-        raise Invalid(f"{field} must have at most {max_bytes:,} bytes", field=field)
+        raise _too_large(field, given, max_bytes)
     return content
+
+
+def _too_large(field: str, path: str, max_bytes: int) -> Invalid:
+    """Return the error, with the size of a file; a pipe and a device have none."""
+    size_bytes = Path(path).stat().st_size if Path(path).is_file() else 0
+    given = f", not {size_bytes:,}" if size_bytes else ""
+    return Invalid(f"{field} must have at most {max_bytes:,} bytes{given}", field=field)
 
 
 def image(given: str, field: str = "reference_image") -> str:
@@ -153,7 +160,7 @@ def image(given: str, field: str = "reference_image") -> str:
         with open_file(path) as file:
             content = file.read(IMAGE_MAX_BYTES + 1)  # a device such as /dev/zero has no end
         if len(content) > IMAGE_MAX_BYTES:
-            raise Invalid(f"{field} must have at most {IMAGE_MAX_BYTES:,} bytes", field=field)
+            raise _too_large(field, given, IMAGE_MAX_BYTES)
     except OSError as error:
         words = f"{field} can't be read: {given[:300]}: {error.strerror or error}"
         raise Invalid(words, field=field) from error

@@ -73,7 +73,7 @@ async def _parse(call: Call, body: bytes) -> Form:
     kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
         if len(body) > FIELD_BYTES_AT_MOST:
-            raise Invalid(f"the form must have at most {FIELD_BYTES_AT_MOST:,} bytes")
+            raise Invalid(f"the form must have at most {FIELD_BYTES_AT_MOST:,} bytes, not {len(body):,}")
         return await _to_form(await FormParser(call.headers, _stream(body)).parse())
     if kind != "multipart/form-data":
         raise UnsupportedType("Send the form of a page of this console")

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse
 from publisher.console.assets import ICON, SCRIPTS, STYLE, Assets
 from publisher.console.sessions import Sessions
 from publisher.facade.call import Call
+from publisher.plan import show_seconds
 from publisher.settings import PublisherSettings
 from schemas.domain.delivery import DeliveryState
 from schemas.domain.film import FilmState
@@ -167,6 +168,7 @@ def _open_templates(console: Console) -> Environment:
         moment=to_moment,
         sentence=to_sentence,
         duration=to_duration,
+        seconds=show_seconds,
         tone=lambda state: _TONES.get(state, "idle"),
         media=console.media,
     )

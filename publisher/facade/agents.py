@@ -22,7 +22,8 @@ async def mcp(call: Call) -> Response:
         body = await upload.read(call)
     if len(body) > BODY_LIMIT_BYTES:
         raise TooLarge(
-            f"The body must have at most {BODY_LIMIT_BYTES:,} bytes; name a larger image by its gs:// address"
+            f"The body must have at most {BODY_LIMIT_BYTES:,} bytes, not {len(body):,}; "
+            "name a larger image by its gs:// address"
         )
     message = await asyncio.to_thread(parse_object, body, what="the body")
     app = await call.state["mcp"].open()

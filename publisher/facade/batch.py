@@ -20,6 +20,7 @@ from publisher.facade.routes import check_parameters
 from publisher.waiting import Draining
 from schemas.domain.job import Job
 from schemas.errors import Invalid
+from schemas.wire.validation import add_length
 
 _CALLER_AT_MOST = 320
 BATCH_ANSWERS = (BatchView, BatchPlan)
@@ -59,8 +60,8 @@ async def show(call: Call) -> Response:
         access.check("operate")
         owner = call.query_params["caller"]
         if not 1 <= len(owner) <= _CALLER_AT_MOST or not owner.isprintable():
-            words = f"caller must have 1 to {_CALLER_AT_MOST} characters that can be printed"
-            raise Invalid(words, field="caller")
+            words = add_length(f"must have 1 to {_CALLER_AT_MOST} characters that can be printed", owner)
+            raise Invalid(f"caller {words}", field="caller")
     return json_response(await view_batch(ctx, batch_id, await get_batch(ctx, batch_id, owner), access))
 
 

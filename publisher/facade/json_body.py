@@ -67,7 +67,7 @@ async def read_body(call: Call, model: type[M]) -> M:
     with Upload(call.state["uploads"]) as upload:
         body = await upload.read(call)
     if len(body) > _BYTES_AT_MOST:
-        raise Invalid(f"the body must have at most {_BYTES_AT_MOST:,} bytes")
+        raise Invalid(f"the body must have at most {_BYTES_AT_MOST:,} bytes, not {len(body):,}")
     try:
         return model.model_validate(parse_object(body or b"{}", what="the body"))
     except ValidationError as error:

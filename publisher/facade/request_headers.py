@@ -16,7 +16,7 @@ from schemas.errors import Invalid
 from schemas.wire.film import FILM_ID_PATTERN
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import job_id_from_key, new_job_id
-from schemas.wire.validation import parse_object, to_invalid
+from schemas.wire.validation import add_length, parse_object, to_invalid
 
 RESERVED = frozenset({"generate", "health"})
 """Paths have these words in the place of an id, so no job of the facade may have them as its id."""
@@ -145,7 +145,7 @@ def idempotency_key(headers: Headers) -> str | None:
     if match := _QUOTED.fullmatch(key):  # a string as structured fields have it (RFC 9651)
         key = re.sub(r'\\(["\\])', r"\1", match[1])
     if not _VISIBLE.fullmatch(key):
-        raise Invalid(f"{_KEY} must have 1 to 255 visible characters", field=_KEY)
+        raise Invalid(f"{_KEY} {add_length('must have 1 to 255 visible characters', key)}", field=_KEY)
     return key
 
 

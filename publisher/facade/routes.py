@@ -73,13 +73,17 @@ def check_parameters(call: Call, known: Collection[str]) -> None:
             raise Invalid(f"{name or '(an empty name)'} is not a known parameter", field=name or "(an empty name)")
 
 
+_SHOWN_AT_MOST = 40
+
+
 def whole_number(call: Call, name: str, lowest: int, highest: int, *, default: int = 0) -> int:
     """Return a number of the query. Raises `Invalid`."""
     given = call.query_params.get(name)
     if given is None:
         return default
     if not re.fullmatch(r"[0-9]{1,9}", given) or not lowest <= int(given) <= highest:
-        raise Invalid(f"{name} must be a whole number from {lowest} to {highest}", field=name)
+        words = f"{name} must be a whole number from {lowest} to {highest}, not {given[:_SHOWN_AT_MOST]!r}"
+        raise Invalid(words, field=name)
     return int(given)
 
 

@@ -14,6 +14,7 @@ from schemas.errors import Failure, Invalid
 from schemas.ports import FilmQuery
 from schemas.wire.caller_names import to_shown_id
 from schemas.wire.types import Moment, Usd
+from schemas.wire.validation import add_length
 
 _CHARACTERS_AT_MOST = {"project_id": 128, "films_of": 320}
 
@@ -89,12 +90,13 @@ async def list_troubled(ctx: PublisherContext, *, limit: int) -> tuple[list[Film
 
 def _query_of(wanted: FilmFilter, access: Access) -> FilmQuery:
     if not 1 <= wanted.limit <= LIMIT_MAX:
-        raise Invalid(f"limit must be a whole number from 1 to {LIMIT_MAX}", field="limit")
+        raise Invalid(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {wanted.limit}", field="limit")
     for name, most in _CHARACTERS_AT_MOST.items():
         given = getattr(wanted, name)
         if given is not None and (not 1 <= len(given) <= most or not given.isprintable()):
             shown = "caller" if name == "films_of" else name
-            raise Invalid(f"{shown} must have 1 to {most} characters that can be printed", field=shown)
+            words = add_length(f"must have 1 to {most} characters that can be printed", given)
+            raise Invalid(f"{shown} {words}", field=shown)
     try:
         state = None if wanted.state is None else FilmState(wanted.state)
     except ValueError:

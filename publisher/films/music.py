@@ -101,8 +101,9 @@ async def _bring(ctx: PublisherContext, uri: str, to: Path) -> None:
         return
     readable = sorted(start for start in ctx.videos.reads if not start.endswith(f"/{REFERENCES}"))
     if not uri.startswith(tuple(readable)):
-        where = f"; here it may be under {' or '.join(readable)}" if readable else ""
-        raise _invalid(f"can't be read from {uri[:300]}{where}; or send it as a data: URL")
+        where = " and ".join(readable) or "no bucket"
+        words = f"can't be read from {uri[:300]}: this deployment reads music from {where}"
+        raise _invalid(f"{words}; send the file as a data: URL")
     try:
         await ctx.videos.fetch(uri, to)
     except NotFound as error:

@@ -215,15 +215,16 @@ async def prepare_film(ctx: PublisherContext, request: FilmRequest, caller: str 
     owner = _image_owner(ctx, caller, known if known and known.caller == caller else None)
     staged = await _stage_images(ctx, request, caller, owner)
     named = _with_image_names(request, staged)
-    if len(named.model_dump_json(exclude_defaults=True).encode()) > BODY_AT_MOST:
-        raise Invalid(f"the storyboard must have at most {BODY_AT_MOST:,} bytes beside its images")
+    size_bytes = len(named.model_dump_json(exclude_defaults=True).encode())
+    if size_bytes > BODY_AT_MOST:
+        raise Invalid(f"the storyboard must have at most {BODY_AT_MOST:,} bytes beside its images, not {size_bytes:,}")
     check_cut(named, [each.request.duration_seconds for each in staged])
     if known and (known.caller != caller or request.revision < known.request.revision):
         raise IdReused(f"film {request.film_id} is at revision {known.request.revision} already; raise revision")
     if known and request.revision == known.request.revision and not named.is_same(known.request):
         raise IdReused(f"revision {request.revision} of film {request.film_id} is another storyboard; raise revision")
     jobs = await asyncio.gather(*(ctx.jobs.get(each.request.job_id) for each in staged))
-    plans = await asyncio.to_thread(_plan_scenes, ctx, staged)
+    plans = await asyncio.to_thread(_plan_scenes, ctx, request, staged)
     scenes, paid = list[PlannedScene](), set[str]()
     for scene, image, plan, job in zip(named.scenes, staged, plans, jobs, strict=True):
         status = _status_of(image, job, caller)
@@ -236,24 +237,22 @@ async def prepare_film(ctx: PublisherContext, request: FilmRequest, caller: str 
     return prepared
 
 
-def _plan_scenes(ctx: PublisherContext, staged: Sequence[StagedImage]) -> list[Plan]:
+def _plan_scenes(ctx: PublisherContext, request: FilmRequest, staged: Sequence[StagedImage]) -> list[Plan]:
     """Return the plan of each scene. Raises `Invalid`, which names the scene that no model can make."""
     plans = list[Plan]()
-    for index, each in enumerate(staged):
-        with _name_scene(index):
+    for scene, each in zip(request.scenes, staged, strict=True):
+        with _locate_errors(request, scene):
             plans.append(ctx.planner(each.request))
     return plans
 
 
 @contextmanager
-def _name_scene(index: int) -> Iterator[None]:
-    """Let an error about a field of a request name the scene."""
+def _locate_errors(request: FilmRequest, scene: FilmScene) -> Iterator[None]:
+    """Let an error about a field of a scene's request name the field of the storyboard."""
     try:
         yield
     except Invalid as error:
-        place = f"scenes.{index}"
-        field = f"{place}.{error.field}" if error.field else place
-        raise Invalid(f"{place}.{error}" if error.field else f"{place}: {error}", field=field) from error
+        raise request.locate(error, scene) from error
 
 
 def _status_of(staged: StagedImage, job: Job | None, caller: str | None) -> SceneStatus:
@@ -294,7 +293,7 @@ async def _stage_images(
         asked = await asyncio.to_thread(request.request_of, scene, _UNNAMED)
         given = tuple(asked.images.items())
         if given not in images:
-            with _name_scene(index):
+            with _locate_errors(request, scene):
                 images[given] = await stage_image(asked, ctx.videos, owner=owner)
                 await check_stored(images[given], ctx.videos)
         found = images[given]

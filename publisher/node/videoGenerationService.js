@@ -131,9 +131,18 @@ function pattern(form, words) {
   return (path, value) => {
     if (typeof value !== "string") throw invalid(path, "must be a text");
     if (!value.isWellFormed()) throw invalid(path, "must be valid Unicode");
-    if (!form.test(value)) throw invalid(path, words);
+    if (!form.test(value)) throw invalid(path, withLength(words, lengthOf(value)));
     return value;
   };
+}
+var LENGTHS = /^must have (?:a key of )?(?:([0-9]+) to |at most )([0-9]+) /;
+function withLength(words, length) {
+  const [, atLeast = 0, atMost] = LENGTHS.exec(words) ?? [];
+  return atMost && (length < atLeast || length > atMost) ? `${words}; its length is ${length}` : words;
+}
+function shown(value) {
+  const text2 = String(value);
+  return text2.length <= 24 ? text2 : `${text2.slice(0, 24)}…`;
 }
 function whole(atLeast, atMost) {
   return (path, value) => {
@@ -142,8 +151,8 @@ function whole(atLeast, atMost) {
       throw invalid(path, "must be a whole number");
     }
     const number = Math.round(given) + 0;
-    if (number < atLeast) throw invalid(path, `must be at least ${atLeast}`);
-    if (number > atMost) throw invalid(path, `must be at most ${atMost}`);
+    if (number < atLeast) throw invalid(path, `must be at least ${atLeast}, not ${shown(number)}`);
+    if (number > atMost) throw invalid(path, `must be at most ${atMost}, not ${shown(number)}`);
     return number;
   };
 }
@@ -164,8 +173,8 @@ function usd(path, value) {
   const amount = typeof value === "string" && AMOUNT.test(value) ? Number(value) : value;
   if (typeof amount !== "number") throw invalid(path, "must be an amount in US dollars");
   if (typeof value === "number" && !Number.isFinite(value)) throw invalid(path, "must be a finite number");
-  if (amount < 0) throw invalid(path, "must be at least 0");
-  if (amount > USD_AT_MOST) throw invalid(path, `must be at most ${USD_AT_MOST}`);
+  if (amount < 0) throw invalid(path, `must be at least 0, not ${shown(value)}`);
+  if (amount > USD_AT_MOST) throw invalid(path, `must be at most ${USD_AT_MOST}, not ${shown(value)}`);
   return amount;
 }
 function moment(path, value) {
@@ -207,7 +216,7 @@ function labels(path, value) {
     LABEL_KEY(`${path}.${key}`, key);
     LABEL_VALUE(`${path}.${key}`, label);
   }
-  if (entries.length > 32) throw invalid(path, "must have at most 32 entries");
+  if (entries.length > 32) throw invalid(path, `must have at most 32 entries, not ${entries.length}`);
   return Object.fromEntries(entries);
 }
 var LABEL_KEY = pattern(
@@ -898,7 +907,7 @@ async function* events(chunks, quiet, here) {
 import { debuglog } from "node:util";
 var log = debuglog("reelbus");
 function asked(action, request) {
-  if (log.enabled) log("%s %j", action, shown(request));
+  if (log.enabled) log("%s %j", action, shown2(request));
 }
 function answered(action, facts) {
   if (log.enabled) log("%s %j", action, facts);
@@ -913,7 +922,7 @@ var SHOWN = new Set(
     " ",
   ),
 );
-function shown({ scene, ...rest }) {
+function shown2({ scene, ...rest }) {
   const facts = Object.entries(rest).map(([name, value]) =>
     typeof value === "string" && !SHOWN.has(name) ? [name, `${value.length} characters`] : [name, value],
   );
@@ -983,7 +992,9 @@ function reference(path, value) {
 }
 function references(path, values) {
   if (!Array.isArray(values)) throw invalid(path, "must be a list");
-  if (values.length > REFERENCES_AT_MOST) throw invalid(path, `must have at most ${REFERENCES_AT_MOST} entries`);
+  if (values.length > REFERENCES_AT_MOST) {
+    throw invalid(path, `must have at most ${REFERENCES_AT_MOST} entries, not ${values.length}`);
+  }
   return values.length ? values.map((value, index) => reference(`${path}.${index}`, value)) : void 0;
 }
 function checkForBus(request) {
@@ -1085,8 +1096,10 @@ function address(path, value) {
 function events2(path, value) {
   if (!Array.isArray(value)) throw invalid(path, "must be a list");
   const named = value.map((name, index) => event(`${path}.${index}`, name));
-  if (named.length < 1) throw invalid(path, "must have at least 1 entries");
-  if (named.length > EVENTS.length) throw invalid(path, `must have at most ${EVENTS.length} entries`);
+  if (named.length < 1) throw invalid(path, "must have at least 1 entry, not 0");
+  if (named.length > EVENTS.length) {
+    throw invalid(path, `must have at most ${EVENTS.length} entries, not ${named.length}`);
+  }
   return EVENTS.filter((name) => named.includes(name));
 }
 
@@ -2256,14 +2269,14 @@ async function fetchedImage(address2, signal) {
   try {
     const response = await fetch(address2, { signal: signal ? AbortSignal.any([signal, limit]) : limit });
     if (response.ok) return await bytesOf(response);
-    const words = `must be an image that can be fetched: ${shown2(address2)} answered ${response.status}`;
+    const words = `must be an image that can be fetched: ${shown3(address2)} answered ${response.status}`;
     await response.body?.cancel();
     throw invalid("reference_image", words);
   } catch (error) {
     signal?.throwIfAborted();
     if (error.name !== "TimeoutError" && !(error instanceof TypeError)) throw error;
     const words = error.cause?.code ?? error.cause?.message ?? error.message;
-    throw unreachable(`the storyboard image ${shown2(address2)} can't be fetched (${words})`, {
+    throw unreachable(`the storyboard image ${shown3(address2)} can't be fetched (${words})`, {
       cause: error,
       sent: false,
     });
@@ -2281,7 +2294,7 @@ async function bytesOf(response) {
   }
   return Buffer.concat(parts);
 }
-function shown2(address2) {
+function shown3(address2) {
   const { origin, pathname } = new URL(address2);
   return origin + pathname;
 }

@@ -217,9 +217,9 @@ async def _name_image(
     if not reference.startswith(("data:", REFERENCE_SCHEME)):
         readable = tuple(videos.reads)
         if not reference.startswith(readable):
-            where = f"; here it may be under {' or '.join(sorted(readable))}" if readable else ""
-            words = f"{field} can't be read from {reference[:300]}{where}; or send it as a data: URL"
-            raise Invalid(words, field=field)
+            where = " and ".join(sorted(readable)) or "no bucket"
+            words = f"{field} can't be read from {reference[:300]}: this deployment reads images from {where}"
+            raise Invalid(f"{words}; send it as a data: URL", field=field)
     if owner and (name := _name_in_our_store(field, reference, videos.reads)):
         return await _open_stored(field, reference, name, videos, owner)
     if reference.startswith(REFERENCE_SCHEME):
@@ -296,7 +296,7 @@ def _decode_image(field: str, reference: str, limit: int) -> tuple[bytes, str, s
     """Return the image of a data: URL, its digest, and the extension that fits it."""
     encoded = reference.partition(",")[2]
     if len(encoded) * 3 // 4 > limit + 2:
-        raise Invalid(f"{field} must have at most {limit:,} bytes", field=field)
+        raise Invalid(f"{field} must have at most {limit:,} bytes, not {len(encoded) * 3 // 4:,}", field=field)
     try:
         image = base64.b64decode(encoded, validate=True)
     except binascii.Error as error:

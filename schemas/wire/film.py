@@ -179,10 +179,17 @@ class FilmRequest(Asked):
         try:
             return VideoRequest.model_validate({**given, "job_id": job_id, "project_id": self.project_id})
         except ValidationError as error:
-            invalid = to_invalid(error)
-            place = f"scenes.{[each.name for each in self.scenes].index(scene.name)}"
-            field = f"{place}.{invalid.field}" if invalid.field else place
-            raise Invalid(f"{place}.{invalid}", field=field) from error
+            raise self.locate(to_invalid(error), scene) from error
+
+    def locate(self, error: Invalid, scene: FilmScene) -> Invalid:
+        """Return the error of a scene's request, by the field of the storyboard that its value came from."""
+        name = (error.field or "").partition(".")[0]
+        place = f"scenes.{[each.name for each in self.scenes].index(scene.name)}"
+        if getattr(scene, name, None) is None and getattr(self.defaults, name, None) is not None:
+            place = "defaults"
+        if error.field is None:
+            return Invalid(f"{place}: {error}", field=place)
+        return Invalid(f"{place}.{error}", field=f"{place}.{error.field}")
 
 
 def _read_stored(value: object) -> object:
@@ -208,7 +215,8 @@ def check_cut(request: FilmRequest, lengths: Sequence[int]) -> None:
         most = min(before, after) / 2
         if transition.kind != "cut" and Fraction(str(transition.seconds)) > most:
             field = f"{place}.transition.seconds"
-            words = f"{field} must be at most {float(most):g}: half of the shorter of both scenes"
+            limit = f"at most {float(most):g}, not {transition.seconds:g}"
+            words = f"{field} must be {limit}: half of the shorter of both scenes"
             raise Invalid(words, field=field)
 
 
@@ -216,9 +224,11 @@ def _seconds_of(scene: FilmScene, field: str, length: int) -> Fraction:
     """Return how many seconds of the scene the film shows. Raises `Invalid`."""
     end = length if scene.trim.end is None else scene.trim.end
     if end > length:
-        raise Invalid(f"{field}.end must be at most {length}, as the scene lasts so long", field=f"{field}.end")
+        words = f"{field}.end must be at most {length}, not {end:g}, as the scene lasts so long"
+        raise Invalid(words, field=f"{field}.end")
     if end - scene.trim.start < 0.5:
-        raise Invalid(f"{field} must leave at least 0.5 s of the scene", field=field)
+        words = f"{field} must leave at least 0.5 s of the scene, not {max(end - scene.trim.start, 0):g} s"
+        raise Invalid(words, field=field)
     return Fraction(str(end)) - Fraction(str(scene.trim.start))
 
 

@@ -27,7 +27,7 @@ _ADDRESS = re.compile(
 
 def _check_address(uri: str) -> str:
     if not _INLINE.match(uri) and not _ADDRESS.fullmatch(uri):
-        raise ValueError("must be a data:audio/…;base64, URL or an address in a bucket (gs://…)")
+        raise ValueError("must be a data:audio/…;base64, URL, or a gs:// address in a bucket that is read here")
     return uri
 
 

@@ -10,8 +10,10 @@
 
 import codecs
 import json
+import re
 import sys
 import unicodedata
+from collections.abc import Sized
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -30,12 +32,12 @@ _TEMPLATES = {
     "int_parsing_size": "must be a whole number",
     "int_from_float": "must be a whole number",
     "bool_type": "must be true or false",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
+    "greater_than_equal": "must be at least {ge}, not {given}",
+    "less_than_equal": "must be at most {le}, not {given}",
     "literal_error": "must be {expected}",
     "enum": "must be {expected}",
-    "too_long": "must have at most {max_length} entries",
-    "too_short": "must have at least {min_length} entries",
+    "too_long": "must have at most {max_length} {entries}, not {length}",
+    "too_short": "must have at least {min_length} {entries}, not {length}",
     "tuple_type": "must be a list",
     "dict_type": "must be an object",
     "model_type": "must be an object",
@@ -48,8 +50,8 @@ _TEMPLATES = {
     "finite_number": "must be a finite number",
     "float_type": "must be a number",
     "float_parsing": "must be a number",
-    "greater_than": "must be more than {gt}",
-    "less_than": "must be less than {lt}",
+    "greater_than": "must be more than {gt}, not {given}",
+    "less_than": "must be less than {lt}, not {given}",
     "bool_parsing": "must be true or false",
 }
 
@@ -80,6 +82,10 @@ _FORMS = {
     r"^https?://[!$-.0-;=A-Z\[\]_a-z~]+(?:[/?][!$-;=?-Z\[\]_a-z~]*)?$": "must be an http:// or https:// address",
 }
 """What each pattern of the models asks for, in words. A test checks that no pattern is missing."""
+_LENGTHS = re.compile(r"must have (?:a key of )?(?:(?P<least>[0-9]+) to |at most )?(?P<most>[0-9]+) ")
+_DIGITS_SHOWN = 24
+_EXACT = 2**53
+"""Below it a float with a whole value is exactly that whole number."""
 
 
 def to_invalid(error: ValidationError) -> Invalid:
@@ -111,11 +117,30 @@ def _sentence(detail: dict[str, Any]) -> str:
     if detail["type"] == "value_error":
         return str(context.get("error") or detail["msg"])
     if detail["type"] == "string_pattern_mismatch":
-        return _FORMS.get(context["pattern"], "is not of the required form")
-    if isinstance(value, str):
+        return add_length(_FORMS.get(context["pattern"], "is not of the required form"), value)
+    if isinstance(value, Sized):
         context["length"] = len(value)
+    limit = context.get("max_length", context.get("min_length"))
+    numbers = {name: show_number(context[name]) for name in ("ge", "le", "gt", "lt") if name in context}
+    context |= numbers | {"entries": "entry" if limit == 1 else "entries", "given": show_number(value)}
     template = _TEMPLATES.get(detail["type"])
     return template.format(**context) if template else str(detail["msg"])[:1].lower() + str(detail["msg"])[1:]
+
+
+def add_length(words: str, value: object) -> str:
+    """Return the words of a form, with the length of the text if that is what breaks it."""
+    found = _LENGTHS.match(words)
+    if found is None or not isinstance(value, str):
+        return words
+    most = int(found["most"])
+    least = int(found["least"]) if found["least"] else 0 if "at most" in words else most
+    return words if least <= len(value) <= most else f"{words}; its length is {len(value)}"
+
+
+def show_number(value: object) -> str:
+    """Return a number as people write it, and only the beginning of a very long one."""
+    text = str(int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else value)
+    return text if len(text) <= _DIGITS_SHOWN else f"{text[:_DIGITS_SHOWN]}…"
 
 
 KEYS_AT_MOST = 1_000
@@ -162,15 +187,16 @@ def check_size(text: bytes, *, what: str, requests: int = 1) -> None:
     """Raise `Invalid` for JSON that is too large for a request. Reads each byte a few times, and needs no memory."""
     if len(text) <= _VALUES_AT_MOST:
         return
-    if text.count(b",") + text.count(b":") > _VALUES_AT_MOST:
+    if (marks := text.count(b",") + text.count(b":")) > _VALUES_AT_MOST:
         if requests > 1:
-            raise Invalid(f"{what} must have at most {_VALUES_AT_MOST:,} commas and colons")
+            raise Invalid(f"{what} must have at most {_VALUES_AT_MOST:,} commas and colons, not {marks:,}")
         raise Invalid(f"{what} must have at most {KEYS_AT_MOST:,} keys, and few other values")
     if len(text) <= BESIDE_LONGEST_TEXT_AT_MOST_BYTES:
         return
-    has_many_texts = text.count(b'"') > _QUOTES_AT_MOST
+    marks = text.count(b'"')
+    has_many_texts = marks > _QUOTES_AT_MOST
     if requests > 1 and has_many_texts:
-        raise Invalid(f"{what} must have at most {_QUOTES_AT_MOST:,} quotation marks")
+        raise Invalid(f"{what} must have at most {_QUOTES_AT_MOST:,} quotation marks, not {marks:,}")
     if requests == 1 and (has_many_texts or len(text) - _longest_text(text) > BESIDE_LONGEST_TEXT_AT_MOST_BYTES):
         raise Invalid(f"{what} must have at most {BESIDE_LONGEST_TEXT_AT_MOST_BYTES:,} bytes beside its longest text")
 

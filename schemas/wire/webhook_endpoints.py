@@ -84,8 +84,10 @@ def parse_endpoints(text: str, policy: AddressPolicy) -> tuple[WebhookEndpoint, 
         place = ".".join(map(str, first["loc"]))
         raise ValueError(f"must be a JSON list of endpoints; {place}: {first['msg']}".replace("; :", ";")) from None
     names = [endpoint.name for endpoint in endpoints]
-    if len(names) > ENDPOINTS_AT_MOST or len(names) != len(set(names)):
-        raise ValueError(f"must have at most {ENDPOINTS_AT_MOST} endpoints, each with a name of its own")
+    if len(names) > ENDPOINTS_AT_MOST:
+        raise ValueError(f"must have at most {ENDPOINTS_AT_MOST} endpoints, not {len(names)}")
+    if again := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"must have endpoints with different names, and {again} is given twice")
     for endpoint in endpoints:
         try:
             policy.check_url(endpoint.url, field="url")

@@ -65,7 +65,10 @@ def test_image_that_is_too_large(shell: Shell, tmp_path: Path) -> None:
     with image.open("wb") as file:
         file.truncate(20_000_001)
     result = shell("generate", PROMPT, "--image", str(image))
-    assert complaint(result) == "Error: Invalid request: reference_image must have at most 20,000,000 bytes"
+    assert (
+        complaint(result)
+        == "Error: Invalid request: reference_image must have at most 20,000,000 bytes, not 20,000,001"
+    )
 
 
 @pytest.mark.parametrize("command", [["generate", PROMPT], ["status", "x"], ["list"], ["cancel", "x"]])

@@ -71,8 +71,8 @@ def test_a_look_makes_no_folder(tmp_path: Path, arguments: list[str]) -> None:
     ("variable", "value", "words"),
     [
         ("REELBUS_WAIT_S", "abc", "REELBUS_WAIT_S must be a number"),
-        ("REELBUS_WAIT_S", "-1", "REELBUS_WAIT_S must be at least 0.0"),
-        ("PORT", "99999", "PORT must be at most 65535"),
+        ("REELBUS_WAIT_S", "-1", "REELBUS_WAIT_S must be at least 0, not -1"),
+        ("PORT", "99999", "PORT must be at most 65535, not 99999"),
         ("REELBUS_LOG_LEVEL", "loud", "REELBUS_LOG_LEVEL must be debug, info, warning or error"),
     ],
 )

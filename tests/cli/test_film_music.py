@@ -26,7 +26,11 @@ def test_music_is_found_beside_the_storyboard(shell: Shell, tmp_path: Path) -> N
     [
         ("none.mp3", "audio.music.uri can't be read: "),
         ("board.json", "audio.music.uri must be MP3, M4A, WAV, FLAC or Ogg"),
-        ("gs://bucket/bed.mp3", "audio.music.uri can't be read from gs://bucket/bed.mp3; or send it as a data: URL"),
+        (
+            "gs://bucket/bed.mp3",
+            "audio.music.uri can't be read from gs://bucket/bed.mp3: this deployment reads music from no bucket; "
+            "send the file as a data: URL",
+        ),
         (7, "audio.music.uri must be a text"),
     ],
 )

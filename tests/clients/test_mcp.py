@@ -215,7 +215,7 @@ def test_the_sdk_for_node(house: House, by: str) -> None:
     assert found["tools"] == ["plan", "create", "get", "cancel", "list"]
     assert (found["price"], found["state"], found["again"]) == (0, "succeeded", found["id"])
     assert (found["link"]["type"], found["link"]["mimeType"]) == ("resource_link", "video/mp4")
-    assert found["refused"] == [True, "Invalid request: duration_seconds must be at most 30"]
+    assert found["refused"] == [True, "Invalid request: duration_seconds must be at most 30, not 31"]
     assert jobs_in(house) == [found["id"]]
     assert len(house.finals()) == 1
 

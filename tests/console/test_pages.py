@@ -8,6 +8,7 @@ import pytest
 
 from publisher.console.assets import Assets
 from publisher.console.rendering import to_duration, to_usd
+from publisher.plan import show_seconds
 from schemas.errors import Category, Charged, Failure
 from tests.facade.doors import Door, door_to, settings_for
 from tests.facade.hand import Hand
@@ -102,7 +103,7 @@ async def test_a_form_makes_one_job_for_the_price_that_it_names(door: Door) -> N
     ("fields", "words"),
     [
         ({"prompt": "short"}, "prompt must have at least 10 characters"),
-        ({"prompt": "A kite over the dunes", "duration_seconds": "31"}, "duration_seconds must be at most 30"),
+        ({"prompt": "A kite over the dunes", "duration_seconds": "31"}, "duration_seconds must be at most 30, not 31"),
         ({"prompt": "A kite over the dunes", "labels": "one"}, "labels must be lines with key=value"),
         ({"prompt": "A kite over the dunes", "project_id": "a b"}, "project_id must have 1 to 128 characters"),
     ],
@@ -149,3 +150,8 @@ def test_durations(seconds: float, words: str) -> None:
 @pytest.mark.parametrize(("amount", "words"), [(0, "$0.00"), (0.4, "$0.40"), (1234.5, "$1234.50"), (0.125, "$0.125")])
 def test_amounts(amount: float, words: str) -> None:
     assert to_usd(amount) == words
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(5, "5 s"), (12.5, "12.5 s"), (1234.567, "1234.567 s"), (30.0, "30 s")])
+def test_a_length_is_as_exact_as_on_the_command_line(seconds: float, words: str) -> None:
+    assert show_seconds(seconds) == words

@@ -36,7 +36,7 @@ async def test_the_publisher_gets_one_video_for_one_order(house: House, downstre
 async def test_the_publisher_says_why_there_is_no_video(house: House, downstream: Place) -> None:
     with house.facade() as (_, url):
         said = await downstream.export(REELBUS_URL=url).run(PUBLISH.replace(" 3 ", " 31 "), status=1)
-    assert said == "duration_seconds must be at most 30 (retryable: false, charged: no, job: none)\n"
+    assert said == "duration_seconds must be at most 30, not 31 (retryable: false, charged: no, job: none)\n"
 
 
 async def test_the_old_calls_give_what_they_gave(house: House, downstream: Place) -> None:
@@ -105,7 +105,7 @@ async def test_a_legacy_caller_survives_a_facade_that_is_restarted(house: House,
 async def test_a_legacy_caller_is_told_what_is_wrong(house: House, downstream: Place) -> None:
     with house.facade() as (_, url):
         said = await downstream.export(PYTHON_API_URL=url).run(LEGACY.replace(" 3", " 31"), status=1)
-    assert said == "Python API error: 400 - Invalid request: duration_seconds must be at most 30\n"
+    assert said == "Python API error: 400 - Invalid request: duration_seconds must be at most 30, not 31\n"
 
 
 async def _one_job(url: str, house: House, said: str) -> None:

@@ -58,7 +58,12 @@ async def test_each_answer_is_logged_once(door: Door, caplog: pytest.LogCaptureF
     [
         ({"prompt": "short"}, "invalid_request", "prompt", "prompt must have at least 10 characters, not 5"),
         ({"a\n\x1b[31m\u2028b": 1}, "invalid_request", "a??[31m?b", "a??[31m?b is not a known key"),
-        ({"duration_seconds": 99}, "invalid_request", "duration_seconds", "duration_seconds must be at most 30"),
+        (
+            {"duration_seconds": 99},
+            "invalid_request",
+            "duration_seconds",
+            "duration_seconds must be at most 30, not 99",
+        ),
     ],
 )
 async def test_the_log_says_why_a_call_was_refused(

@@ -133,7 +133,10 @@ async def test_the_address_of_music_goes_with_its_revision_its_caller_and_its_fi
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("gs://elsewhere/bed.mp3", r"can't be read from gs://elsewhere/bed.mp3; here it may be under gs://shared/"),
+        (
+            "gs://elsewhere/bed.mp3",
+            r"can't be read from gs://elsewhere/bed.mp3: this deployment reads music from gs://shared/;",
+        ),
         ("gs://own/references/abc.mp3", "can't be read from"),
         ("gs://shared/none.mp3", "names no file: there is no file gs://shared/none.mp3"),
         ("reelbus:music/film_ad-0123456789ab.mp3", "names no music that was stored before"),

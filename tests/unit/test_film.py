@@ -101,14 +101,16 @@ def test_defaults_hold_unless_a_scene_says_otherwise() -> None:
 
 def test_what_is_refused_names_the_field_and_the_limit() -> None:
     assert refused(film_id="a/b").startswith("film_id")
-    assert refused(scenes=[]) == "scenes must have at least 1 entries"
-    assert refused(revision=0) == "revision must be at least 1"
+    assert refused(scenes=[]) == "scenes must have at least 1 entry, not 0"
+    assert refused(revision=0) == "revision must be at least 1, not 0"
     assert refused(on_scene_failure="explode").startswith("on_scene_failure must be")
     assert refused(sceens=1) == "sceens is not a known key"
     one = {"name": "one", "prompt": "a slow pan over a desk"}
     assert refused(scenes=[one, one]) == "scenes must have unique names, and one is given twice"
     assert refused(scenes=[{**one, "continue_from_next": True}]).endswith("is not a known key")
-    assert refused(scenes=[{**one, "name": f"s{n}"} for n in range(61)]) == "scenes must have at most 60 entries"
+    assert (
+        refused(scenes=[{**one, "name": f"s{n}"} for n in range(61)]) == "scenes must have at most 60 entries, not 61"
+    )
     short = board({}, {"prompt": "x"})
     with pytest.raises(Invalid, match=r"scenes\.1\.prompt must have at least 10 characters") as raised:
         short.request_of(short.scenes[1], "x")
@@ -172,9 +174,9 @@ def test_the_name_of_the_file_follows_the_sound(audio: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("audio", "words"),
     [
-        ({"normalise_lufs": -3}, "audio.normalise_lufs must be at most -9.0"),
+        ({"normalise_lufs": -3}, "audio.normalise_lufs must be at most -9, not -3"),
         ({"normalise_lufs": "loud"}, "audio.normalise_lufs must be a number"),
-        ({"true_peak_dbtp": 0.5}, "audio.true_peak_dbtp must be at most 0.0"),
+        ({"true_peak_dbtp": 0.5}, "audio.true_peak_dbtp must be at most 0, not 0.5"),
         ({"true_peak_dbtp": float("nan")}, "audio.true_peak_dbtp must be a finite number"),
         ({"loudness": -16}, "audio.loudness is not a known key"),
     ],
@@ -237,3 +239,22 @@ def test_a_film_that_was_held_in_doubt_follows_its_policy_once_the_doubt_is_reso
     assert (after.state, after.failure.code, after.announce_due) == (state, code, True)
     again = after.note_announced(NOON)
     assert after_scenes(again, [job], NOON) is again or state is FilmState.FAILED
+
+
+def test_an_error_names_the_defaults_that_the_value_came_from() -> None:
+    one = {"name": "one", "prompt": "a slow pan over a desk"}
+    request = FilmRequest.model_validate(
+        {
+            "film_id": "f",
+            "defaults": {"seed": 7, "resolution": "4k"},
+            "scenes": [one, {**one, "name": "two", "seed": 8}],
+        }
+    )
+    about = [(scene, Invalid("seed can't be given", field="seed")) for scene in request.scenes]
+    assert [str(request.locate(error, scene)) for scene, error in about] == [
+        "defaults.seed can't be given",
+        "scenes.1.seed can't be given",
+    ]
+    located = request.locate(Invalid("resolution must be 720p", field="resolution"), request.scenes[1])
+    assert (located.field, str(located)) == ("defaults.resolution", "defaults.resolution must be 720p")
+    assert str(request.locate(Invalid("no model can make it"), request.scenes[1])) == "scenes.1: no model can make it"

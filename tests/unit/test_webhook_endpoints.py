@@ -48,8 +48,8 @@ def test_a_filter(given: dict[str, Any], state: str, hears: bool) -> None:
         ([{**CRM, "events": ["film.expired"]}], "0.events.0"),
         ([{**CRM, "events": ["film.held"], "labels": {"team": "a"}}], "films have no labels"),
         ([{**CRM, "url": "https://10.0.0.1/?token=secret-1"}], "endpoint crm: url"),
-        ([CRM, CRM], "a name of its own"),
-        ([{**CRM, "name": f"e{number}"} for number in range(ENDPOINTS_AT_MOST + 1)], "at most 20"),
+        ([CRM, CRM], "crm is given twice"),
+        ([{**CRM, "name": f"e{number}"} for number in range(ENDPOINTS_AT_MOST + 1)], "at most 20 endpoints, not 21"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_and_shows_no_address(endpoints: Any, words: str) -> None:

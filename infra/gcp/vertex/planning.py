@@ -202,10 +202,15 @@ def _clip(model: Model, request: VideoRequest, seconds: int, *, extends: bool) -
 
 def _check(model: Model, request: VideoRequest) -> None:
     if request.resolution not in model.rates:
-        raise Invalid(f"resolution must be {' or '.join(model.rates)} for {model.id}", field="resolution")
+        raise Invalid(
+            f"resolution must be {' or '.join(model.rates)} for {model.id}, not {request.resolution}",
+            field="resolution",
+        )
     if request.aspect_ratio not in model.aspect_ratios:
         offered = " or ".join(sorted(model.aspect_ratios))
-        raise Invalid(f"aspect_ratio must be {offered} for {model.id}", field="aspect_ratio")
+        raise Invalid(
+            f"aspect_ratio must be {offered} for {model.id}, not {request.aspect_ratio}", field="aspect_ratio"
+        )
     if not request.generate_audio and model.rates[request.resolution].silent is None:
         raise Invalid(f"generate_audio can't be false for {model.id}", field="generate_audio")
     request.check_used(model.fields, model.id)

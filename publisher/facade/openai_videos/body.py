@@ -190,7 +190,8 @@ def _image_of(reference: object) -> str | None:
     if not isinstance(reference, bytes):
         raise Invalid("input_reference must be a file, a text or an object with image_url", field="input_reference")
     if len(reference) > IMAGE_MAX_BYTES:
-        raise Invalid(f"input_reference must have at most {IMAGE_MAX_BYTES:,} bytes", field="input_reference")
+        words = f"input_reference must have at most {IMAGE_MAX_BYTES:,} bytes, not {len(reference):,}"
+        raise Invalid(words, field="input_reference")
     kind = next((kind for start, kind in _KINDS.items() if reference.startswith(start)), None)
     if kind is None:
         raise Invalid("input_reference must be a PNG, JPEG or WebP image", field="input_reference")

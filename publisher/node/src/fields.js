@@ -30,9 +30,23 @@ export function pattern(form, words) {
   return (path, value) => {
     if (typeof value !== "string") throw invalid(path, "must be a text");
     if (!value.isWellFormed()) throw invalid(path, "must be valid Unicode");
-    if (!form.test(value)) throw invalid(path, words);
+    if (!form.test(value)) throw invalid(path, withLength(words, lengthOf(value)));
     return value;
   };
+}
+
+const LENGTHS = /^must have (?:a key of )?(?:([0-9]+) to |at most )([0-9]+) /;
+
+/** The words of a form, with the length of the text if that is what breaks it. */
+function withLength(words, length) {
+  const [, atLeast = 0, atMost] = LENGTHS.exec(words) ?? [];
+  return atMost && (length < atLeast || length > atMost) ? `${words}; its length is ${length}` : words;
+}
+
+/** A number for a message, and only the beginning of a very long one. */
+function shown(value) {
+  const text = String(value);
+  return text.length <= 24 ? text : `${text.slice(0, 24)}…`;
 }
 
 /** A whole number in these limits: 5, 5.0, "5" and 5.000000000000001 pass; 5.5 and true do not. */
@@ -43,8 +57,8 @@ export function whole(atLeast, atMost) {
       throw invalid(path, "must be a whole number");
     }
     const number = Math.round(given) + 0; // -0 is 0
-    if (number < atLeast) throw invalid(path, `must be at least ${atLeast}`);
-    if (number > atMost) throw invalid(path, `must be at most ${atMost}`);
+    if (number < atLeast) throw invalid(path, `must be at least ${atLeast}, not ${shown(number)}`);
+    if (number > atMost) throw invalid(path, `must be at most ${atMost}, not ${shown(number)}`);
     return number;
   };
 }
@@ -71,8 +85,8 @@ export function usd(path, value) {
   const amount = typeof value === "string" && AMOUNT.test(value) ? Number(value) : value;
   if (typeof amount !== "number") throw invalid(path, "must be an amount in US dollars");
   if (typeof value === "number" && !Number.isFinite(value)) throw invalid(path, "must be a finite number");
-  if (amount < 0) throw invalid(path, "must be at least 0");
-  if (amount > USD_AT_MOST) throw invalid(path, `must be at most ${USD_AT_MOST}`);
+  if (amount < 0) throw invalid(path, `must be at least 0, not ${shown(value)}`);
+  if (amount > USD_AT_MOST) throw invalid(path, `must be at most ${USD_AT_MOST}, not ${shown(value)}`);
   return amount;
 }
 
@@ -122,7 +136,7 @@ export function labels(path, value) {
     LABEL_KEY(`${path}.${key}`, key);
     LABEL_VALUE(`${path}.${key}`, label);
   }
-  if (entries.length > 32) throw invalid(path, "must have at most 32 entries");
+  if (entries.length > 32) throw invalid(path, `must have at most 32 entries, not ${entries.length}`);
   return Object.fromEntries(entries);
 }
 

@@ -32,7 +32,9 @@ export function reference(path, value) {
 /** The checked list of references; undefined if it is empty, which is as good as none. */
 export function references(path, values) {
   if (!Array.isArray(values)) throw invalid(path, "must be a list");
-  if (values.length > REFERENCES_AT_MOST) throw invalid(path, `must have at most ${REFERENCES_AT_MOST} entries`);
+  if (values.length > REFERENCES_AT_MOST) {
+    throw invalid(path, `must have at most ${REFERENCES_AT_MOST} entries, not ${values.length}`);
+  }
   return values.length ? values.map((value, index) => reference(`${path}.${index}`, value)) : undefined;
 }
 

@@ -40,7 +40,9 @@ function address(path, value) {
 function events(path, value) {
   if (!Array.isArray(value)) throw invalid(path, "must be a list");
   const named = value.map((name, index) => event(`${path}.${index}`, name));
-  if (named.length < 1) throw invalid(path, "must have at least 1 entries");
-  if (named.length > EVENTS.length) throw invalid(path, `must have at most ${EVENTS.length} entries`);
+  if (named.length < 1) throw invalid(path, "must have at least 1 entry, not 0");
+  if (named.length > EVENTS.length) {
+    throw invalid(path, `must have at most ${EVENTS.length} entries, not ${named.length}`);
+  }
   return EVENTS.filter((name) => named.includes(name));
 }
