@@ -21,6 +21,7 @@ from infra.event_loop import run_service
 from infra.gcp.settings import trace_project
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
+from infra.telemetry.commands import count_saves
 from infra.telemetry.opening import open_telemetry
 from infra.webhooks.poster import HttpPoster
 from infra.webhooks.secrets import open_secrets
@@ -69,8 +70,9 @@ async def open_context(
 ) -> AsyncIterator[PublisherContext]:
     """Open the ports that the settings name, and close them at the end.
 
-    With `check`, try what would otherwise fail later, and open the telemetry; services do that. Without `make`, a data
-    folder that does not exist is not made: the context then has empty stores in a temporary folder, and no secrets.
+    With `check`, try what would otherwise fail later, and open the telemetry; services do that. Without it, what is
+    saved is counted. Without `make`, a data folder that does not exist is not made: the context then has empty stores
+    in a temporary folder, and no secrets.
     """
     async with AsyncExitStack() as stack:
         webhook_secrets = open_secrets(settings)  # of the folder itself: what a temporary one has is lost
@@ -90,9 +92,10 @@ async def open_context(
         adapters = await stack.enter_async_context(Adapters())
         poster = HttpPoster(settings.webhook_policy)
         adapters.close_at_exit(poster.aclose)
+        jobs = await adapters.jobs(settings.jobs_url)
         ctx = PublisherContext(
             bus=await adapters.bus(settings.bus_url),
-            jobs=await adapters.jobs(settings.jobs_url),
+            jobs=jobs if check else count_saves(jobs, settings.jobs_url, stack),
             videos=await adapters.videos(
                 settings.videos_url,
                 base_url=settings.facade_url,

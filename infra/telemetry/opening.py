@@ -17,25 +17,39 @@ if TYPE_CHECKING:
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
+FLUSH_S = 1.0
+"""Within the time that a platform leaves after SIGTERM, beside the drain: Cloud Run's 10 s, less REELBUS_DRAIN_S."""
+
+
+def has_collector() -> bool:
+    """Return True if the environment names a collector, and does not switch OpenTelemetry off."""
+    return bool(os.environ.get(ENDPOINT)) and not _is_disabled()
+
+
+def _is_disabled() -> bool:
+    return os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+
+
 @contextmanager
-def open_telemetry(service: str, *, host: str, metrics_port: int) -> Iterator["Telemetry | None"]:
-    """Yield the telemetry of this service, or None. At the end of the context send what is left, for a second at most.
+def open_telemetry(
+    service: str, *, host: str, metrics_port: int, flush_s: float = FLUSH_S
+) -> Iterator["Telemetry | None"]:
+    """Yield the telemetry of this service, or None. At the end of the context send what is left, for `flush_s` at most.
 
     Raises `Invalid` if the libraries are not installed or the port is taken.
     """
-    is_disabled = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
-    if is_disabled or not (os.environ.get(ENDPOINT) or metrics_port):
+    if not (has_collector() or (metrics_port and not _is_disabled())):
         yield None
         return
     with _require_libraries():
         from infra.telemetry.process import Telemetry
         from infra.telemetry.providers import Providers
 
-        providers = Providers(service, sends=bool(os.environ.get(ENDPOINT)), host=host, metrics_port=metrics_port)
+        providers = Providers(service, sends=has_collector(), host=host, metrics_port=metrics_port)
     try:
         yield Telemetry(providers.tracer, providers.meter, is_worker=service == "worker")
     finally:
-        providers.stop()
+        providers.stop(flush_s)
 
 
 @contextmanager

@@ -24,8 +24,6 @@ from schemas.errors import Invalid
 if TYPE_CHECKING:
     from requests import Session
 
-FLUSH_S = 1.0
-"""Within the time that a platform leaves after SIGTERM, beside the drain: Cloud Run's 10 s, less REELBUS_DRAIN_S."""
 _GOOGLE = "https://telemetry.googleapis.com"
 
 
@@ -55,13 +53,13 @@ class Providers:
         """Makes the instruments."""
         return self._metering.get_meter("reelbus")
 
-    def stop(self) -> None:
-        """Send what is left, and stop. Return after `FLUSH_S` at most."""
+    def stop(self, within_s: float) -> None:
+        """Send what is left, and stop. Return after that time at most."""
         stopping = [threading.Thread(target=it.shutdown, daemon=True) for it in (self._tracing, self._metering)]
         for thread in stopping:
             thread.start()
         for thread in stopping:
-            thread.join(FLUSH_S / len(stopping))
+            thread.join(within_s / len(stopping))
 
     def _send(self) -> MetricReader:
         from infra.telemetry.exporters import Failures, MetricExporter, SpanExporter
