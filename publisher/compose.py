@@ -123,6 +123,7 @@ async def open_context(
         )
         ctx = replace(ctx, derived_files=_open_derived_files(adapters, ctx))
         if telemetry:
+            stack.push_async_callback(telemetry.settle)
             ctx = replace(
                 ctx,
                 bus=telemetry.trace_bus(ctx.bus, settings.bus_url),

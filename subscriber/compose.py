@@ -89,7 +89,10 @@ async def open_context(settings: WorkerSettings) -> AsyncIterator[WorkerContext]
             search_every_s=settings.search_every_s,
             cancel_look_s=settings.cancel_look_s,
         )
-        yield _trace(ctx, settings, telemetry) if telemetry else ctx
+        if telemetry:
+            stack.push_async_callback(telemetry.settle)
+            ctx = _trace(ctx, settings, telemetry)
+        yield ctx
 
 
 async def _open_checks(adapters: Adapters, settings: WorkerSettings) -> VideoChecks:

@@ -1,7 +1,7 @@
 """The metrics that are counted from the records that were stored."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from infra.telemetry.catalogue import METRICS
@@ -69,6 +69,11 @@ class StoredChanges:
         if len(self._doubtful) > DOUBTS_AT_MOST:
             self._doubtful.popitem(last=False)
 
+    @property
+    def doubtful(self) -> Sequence[str]:
+        """The jobs with such writes."""
+        return tuple(self._doubtful)
+
     def hold(self, job_id: str) -> None:
         """Note that this worker holds a message of the job."""
         self._held[job_id] += 1
@@ -119,6 +124,8 @@ def _comes_from(newest: Job, doubt: _Doubt) -> bool:
         return False
     if doubt.before.entered_at != written.history[-1].at or newest.life > written.life:
         return True
+    if newest.history == written.history and newest.next_check_at != written.next_check_at:
+        return False  # the time of the next check is that of the write that came about in its place
     shows = _shows_decisions if written.ended else _shows_progress
     return len(newest.clips) == len(written.clips) and all(map(shows, newest.clips, written.clips))
 

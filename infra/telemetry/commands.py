@@ -45,7 +45,10 @@ class _CountedJobs:
     def _open(self) -> "Telemetry | None":
         """Open the telemetry. If that fails, the command goes on, and a line says so."""
         try:
-            return self._stack.enter_context(open_telemetry("command", host="", metrics_port=0, flush_s=FLUSH_S))
+            opened = open_telemetry("command", host="", metrics_port=0, flush_s=FLUSH_S)
+            if telemetry := self._stack.enter_context(opened):
+                self._stack.push_async_callback(telemetry.settle)
+            return telemetry
         except Exception as error:  # noqa: BLE001  # the collector may be meant for other programs
             extra = {"action": "telemetry_missing", "reason": str(error)}
             logger.warning("what this command changes is in no metric: %s", error, extra=extra)

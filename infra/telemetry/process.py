@@ -1,6 +1,8 @@
 """The telemetry of one process: it puts its decorators around the ports."""
 
+import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,8 +15,11 @@ from infra.telemetry.meters import Meters
 from infra.telemetry.model import TracedEditor, TracedModel
 from infra.telemetry.server import App, TracedCalls
 from infra.telemetry.stores import TracedBudgets, TracedJobs, TracedVideos
+from schemas.errors import ReelbusError
 from schemas.ports import Budgets, Bus, Editor, JobStore, VideoModel, VideoStore
 
+SETTLE_S = 0.3
+"""A service that stops has little time, and hardly ever a write to ask for."""
 _SYSTEMS = {"pubsub": "gcp_pubsub", "firestore": "gcp.firestore", "vertex": "gcp.vertex_ai"}
 """The names of the conventions by the scheme of an address. Others are named by their scheme."""
 
@@ -26,6 +31,7 @@ class Telemetry:
         self._tracer = tracer
         self._meters = Meters(meter)
         self._changes = StoredChanges(self._meters)
+        self._stored: TracedJobs | None = None
         if is_worker:
             self._meters.observe("reelbus.jobs.in_flight", self._changes.jobs_in_flight)
 
@@ -65,8 +71,22 @@ class Telemetry:
         """Count a decision of a person."""
         self._meters.add("reelbus.decisions", 1, {"reelbus.decision": decision})
 
+    async def settle(self) -> None:
+        """Count the writes whose answers are lost, as far as their jobs' records show that they were stored.
+
+        For the end of a process, while its stores are open. It takes `SETTLE_S` at most.
+        """
+        with suppress(TimeoutError, ReelbusError):
+            async with asyncio.timeout(SETTLE_S):
+                while self._stored and self._changes.doubtful:
+                    for job_id in self._changes.doubtful:
+                        await self._stored.get(job_id)
+                    await asyncio.sleep(SETTLE_S / 10)  # a write may still be on its way
+
     def _jobs(self, jobs: JobStore, url: str) -> TracedJobs:
-        return TracedJobs(jobs, _system_of(url), tracer=self._tracer, meters=self._meters, changes=self._changes)
+        system = _system_of(url)
+        self._stored = TracedJobs(jobs, system, tracer=self._tracer, meters=self._meters, changes=self._changes)
+        return self._stored
 
 
 def _system_of(url: str) -> str:

@@ -1,5 +1,6 @@
 """The stores in spans, and the metrics of what was stored."""
 
+import asyncio
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -84,7 +85,7 @@ class TracedJobs:
         except Conflict:
             self._meters.add("reelbus.conflicts", 1)
             raise
-        except Unavailable:
+        except (Unavailable, asyncio.CancelledError):  # a write that is cancelled may be stored nevertheless
             self._changes.doubt(before, job)
             raise
 

@@ -67,7 +67,11 @@ async def open_context(settings: EvaluatorSettings) -> AsyncIterator[EvaluatorCo
                 pause_s=settings.evaluation_pause_s,
                 price_usd=settings.evaluation_price_usd,
             )
-            yield _trace(ctx, settings, telemetry) if telemetry else ctx
+            try:
+                yield _trace(ctx, settings, telemetry) if telemetry else ctx
+            finally:
+                if telemetry:
+                    await telemetry.settle()
 
 
 def _trace(ctx: EvaluatorContext, settings: EvaluatorSettings, telemetry: "Telemetry") -> EvaluatorContext:

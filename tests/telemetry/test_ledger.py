@@ -13,6 +13,7 @@ from schemas.domain.clip import Plan
 from schemas.domain.evaluation import EvaluationCall
 from schemas.domain.job import Job
 from schemas.domain.state_machine import advance
+from schemas.domain.states import ClipState
 from schemas.errors import Charged
 from tests.unit.makers import (
     GONE,
@@ -93,6 +94,14 @@ def test_a_late_operation_is_discarded_and_a_replay_does_not_pay_it_again() -> N
     job, again = _count(*ending, replayed(), done(), stored())
     assert _spend(again) == _spend(sums)
     assert job.cost_usd == PRICE
+
+
+def test_a_late_file_is_done_once_a_replay_uses_it() -> None:
+    found = late("work/job-1/0/1/sample_0.mp4", nonce="")
+    job, sums = _count(started(), lost(), judged(), found, replayed())
+    assert job.clips[0].state is ClipState.DONE
+    assert (sums["reelbus.clips late"], sums["reelbus.clips done"]) == (1, 1)
+    assert _spend(sums) == {"unknown": 0.4, "discarded": 0.4}
 
 
 def test_a_cancelled_job_that_is_replayed_is_not_spent_twice() -> None:

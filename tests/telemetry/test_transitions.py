@@ -19,7 +19,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, rule
+from hypothesis.stateful import initialize, invariant, rule
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.trace import NoOpTracer
@@ -35,7 +35,7 @@ from schemas.domain.job import Job
 from schemas.domain.states import ClipState
 from schemas.errors import Conflict, Unavailable
 from schemas.ports import JobStore
-from tests.unit.makers import GONE
+from tests.unit.makers import GONE, PRICE, a_job, accepted, after, done, lost, played, started
 from tests.unit.test_state_machine import Life, indexes
 
 PROCESSES = 3
@@ -60,6 +60,8 @@ class Outages:
         saved = await self.jobs.save(job)
         if fault == "answer lost":
             raise Unavailable("the answer was lost")
+        if fault == "cancelled":
+            raise asyncio.CancelledError
         return saved
 
 
@@ -70,12 +72,12 @@ class Process:
         self.reader = InMemoryMetricReader()
         self.provider = MeterProvider([self.reader], shutdown_on_exit=False)
         self.store = Outages(jobs)
-        telemetry = Telemetry(NoOpTracer(), self.provider.get_meter("tests"), is_worker=True)
-        self.jobs = telemetry.trace_jobs(cast("JobStore", self.store), "sqlite:")
+        self.telemetry = Telemetry(NoOpTracer(), self.provider.get_meter("tests"), is_worker=True)
+        self.jobs = self.telemetry.trace_jobs(cast("JobStore", self.store), "sqlite:")
 
     async def fail_to_save(self, job: Job, fault: str) -> None:
         self.store.fault = fault
-        with pytest.raises(Unavailable):
+        with pytest.raises(asyncio.CancelledError if fault == "cancelled" else Unavailable):
             await self.jobs.save(job)
 
     def points(self) -> Sequence[tuple[str, Any, Decimal]]:
@@ -129,6 +131,12 @@ class Shared(Life):
         self.take(ev.ClipDone(at=self.now, clip=self.at(index), output="a.mp4", price_usd=Decimal(usd)))
         self.bill[f"difference {len(self.bill)}"] = self.job.cost_usd - sum(self.bill.values(), Decimal(0))
 
+    @invariant()
+    def money_never_decreases_unless_the_model_says_that_a_failed_clip_was_not_charged(self) -> None:
+        """Or that a clip cost less than was planned."""
+        if not isinstance(self.event, ev.ClipDone):
+            super().money_never_decreases_unless_the_model_says_that_a_failed_clip_was_not_charged()
+
     @rule(outcome=st.sampled_from(["answered", "refused", "no_answer"]), price=st.sampled_from(["0.03", None]))
     def an_evaluator_is_answered(self, outcome: str, price: str | None) -> None:
         usd = Decimal(price) if price else None
@@ -167,9 +175,9 @@ class Shared(Life):
         process, has_moved = self._any(), self.job.history != before.history
         await process.jobs.get(self.job.job_id)  # or it could not write this version
         job = self.job.model_copy(update={"revision": self.revisions[-1]})
-        match self.chance.choice(["", "", "", "answer lost", "answer lost", "not stored", "overtaken", "too late"]):
-            case "answer lost":  # it reads again at once, or after the others have written
-                await process.fail_to_save(job, "answer lost")
+        match self.chance.choice(["", "", "", "answer lost", "cancelled", "not stored", "overtaken", "too late"]):
+            case "answer lost" | "cancelled" as fault:  # it reads again at once, or after the others have written
+                await process.fail_to_save(job, fault)
             case "not stored":
                 await process.fail_to_save(job, "not stored")
                 if self.chance.random() < 0.5:
@@ -192,7 +200,7 @@ class Shared(Life):
 
     async def _compare(self) -> None:
         for process in self.processes:
-            await process.jobs.get(self.job.job_id)
+            await process.telemetry.settle()
         points = [point for process in self.processes for point in process.points()]
         counted = _usd(points, "reelbus.spend")
         for key, usd in _usd(points, "reelbus.spend.reversed").items():
@@ -244,3 +252,37 @@ TestShared.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+async def test_a_write_that_is_cancelled_counts_if_it_was_stored(tmp_path: Path) -> None:
+    """However far it had come."""
+    async with open_context(PublisherSettings(_env_file=None, data_dir=tmp_path)) as ctx:
+        process = Process(ctx.jobs)
+        for turns in range(8):
+            job = await process.jobs.create(a_job(job_id=f"job-{turns}"))
+            job = await process.jobs.save(played(started(), accepted(), job=job))
+            saving = asyncio.create_task(process.jobs.save(played(done(), job=job)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            saving.cancel()
+            await asyncio.wait([saving])
+        await process.telemetry.settle()
+        jobs = [await ctx.jobs.get(f"job-{turns}") for turns in range(8)]
+    stored = [job.clips[0].state for job in jobs if job].count(ClipState.DONE)
+    counted = [usd for name, _, usd in process.points() if name == "reelbus.spend"]
+    assert counted == [PRICE * stored] * bool(stored)
+
+
+async def test_a_worker_that_could_not_say_what_another_said_counts_nothing(tmp_path: Path) -> None:
+    """Its submit's outcome was unknown, and it could not store that; who took the job over could."""
+    async with open_context(PublisherSettings(_env_file=None, data_dir=tmp_path)) as ctx:
+        owner, other = Process(ctx.jobs), Process(ctx.jobs)
+        job = await owner.jobs.save(played(started(), job=await owner.jobs.create(a_job())))
+        await owner.fail_to_save(played(lost(), job=job), "not stored")
+        seen = await other.jobs.get(job.job_id)
+        assert seen
+        taken_over = ev.SubmitOutcomeUnknown(at=after(100), nonce="n1")
+        await other.jobs.save(played(taken_over, job=seen))
+        await owner.jobs.get(job.job_id)
+    points = [point for process in (owner, other) for point in process.points()]
+    assert _usd(points, "reelbus.spend") == {("veo-3.1-fast", "unknown"): PRICE}
