@@ -22,7 +22,7 @@ from schemas.domain.job import Job
 from schemas.domain.projections import JobView
 from schemas.wire.completion import Completion
 from schemas.wire.evaluation import Evaluated
-from schemas.wire.film import FilmRequest
+from schemas.wire.film import FilmCompletion, FilmRequest
 from schemas.wire.request import CancelRequest, VideoRequest
 
 FOLDER = Path(__file__).parent / "json"
@@ -43,6 +43,7 @@ _EXPORTS = {
     "cancel": _Export(CancelRequest, "validation"),
     "film": _Export(FilmRequest, "validation"),
     "completion": _Export(Completion, "serialization"),
+    "film_completion": _Export(FilmCompletion, "serialization"),
     "evaluated": _Export(Evaluated, "serialization"),
     "job": _Export(Job, "serialization"),
     "view": _Export(JobView, "serialization"),
@@ -50,7 +51,7 @@ _EXPORTS = {
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """Return the JSON Schema of `request`, `cancel`, `film`, `completion`, `evaluated`, `job` or `view`."""
+    """Return one JSON Schema, by the name of its file without the endings."""
     export = _EXPORTS[name]
     head = {"$schema": _DIALECT, "$id": f"urn:reelbus:{name}:v{SCHEMA_VERSION}"}
     schema = export.model.model_json_schema(mode=export.mode)

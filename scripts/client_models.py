@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Write the models of the Python client from the JSON Schemas: `scripts/client_models.py`.
 
-With `--check` it fails if a file differs. `request.py` is strict. `answers.py` (messages and jobs) and `api.py` (all
-other answers) accept keys and words of later versions. datamodel-code-generator makes them, and ruff formats them.
+With `--check` it fails if a file differs. `request.py` is strict. `answers.py` (messages and jobs), `film_end.py` and
+`api.py` (all other answers) accept keys and words of later versions. datamodel-code-generator makes them, and ruff
+formats them.
 """
 
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,20 @@ ROOT = Path(__file__).resolve().parent.parent
 MESSAGES = ROOT / "schemas/json"
 API = ROOT / "publisher/facade/api.schema.json"
 MODELS = ROOT / "publisher/python/reelbus_client/models"
-API_ANSWERS = ("Listing", "VideoPlan", "SpendReport", "Quote", "BatchView", "BatchPlan")
+API_ANSWERS = (
+    *("Listing", "VideoPlan", "SpendReport", "Quote", "BatchView", "BatchPlan"),
+    *("FilmView", "FilmPlan", "FilmListing"),
+)
 HEADER = '"""{about} Generated from the JSON Schemas by scripts/client_models.py. Do not edit."""\n'
-ABOUT = {"request": "What a caller sends.", "answers": "Messages and jobs.", "api": "All other answers."}
+ABOUT = {
+    "request": "What a caller sends.",
+    "answers": "Messages and jobs.",
+    "film_end": "The message of a film's end.",
+    "api": "All other answers.",
+}
 
 ANSWER = "reelbus_client.models.base.Answer"
-BASES = {"request": "pydantic.BaseModel", "answers": ANSWER, "api": ANSWER}
+BASES = {"request": "pydantic.BaseModel", "answers": ANSWER, "film_end": ANSWER, "api": ANSWER}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -56,9 +65,17 @@ def answers() -> dict[str, Any]:
     return {name: to_plain(definition, is_open=True) for name, definition in found.items()}
 
 
+def film_end() -> dict[str, Any]:
+    """Return the models of a film's end. What is also in a job's is imported from `answers`."""
+    known = dict.fromkeys(answers(), "answers")
+    found = {name: each for name, each in definitions_of("film_completion").items() if name not in known}
+    return {name: import_known(to_plain(each, is_open=True), known) for name, each in found.items()}
+
+
 def api() -> dict[str, Any]:
-    """Return the models of all other answers. What is also in a message is imported from `answers`."""
-    known, definitions = answers(), read(API)["$defs"]
+    """Return the models of all other answers. What is also in a message is imported from there."""
+    known = {**dict.fromkeys(film_end(), "film_end"), **dict.fromkeys(answers(), "answers")}
+    definitions = read(API)["$defs"]
     found: dict[str, Any] = {}
     missing = list(API_ANSWERS)
     while missing:
@@ -69,21 +86,21 @@ def api() -> dict[str, Any]:
     return {name: import_known(to_plain(each, is_open=True), known) for name, each in sorted(found.items())}
 
 
-def import_known(part: Any, known: Iterable[str]) -> Any:
-    """Return the schema with the class of `answers` for each model that is known."""
+def import_known(part: Any, known: Mapping[str, str]) -> Any:
+    """Return the schema with the class of its module for each model that is known."""
     if isinstance(part, list):
         return [import_known(each, known) for each in part]
     if not isinstance(part, dict):
         return part
     name = str(part.get("$ref", "")).rpartition("/")[2]
     if name in known:
-        return {"customTypePath": f"reelbus_client.models.answers.{name}"}
+        return {"customTypePath": f"reelbus_client.models.{known[name]}.{name}"}
     return {key: import_known(each, known) for key, each in part.items()}
 
 
 def requests() -> dict[str, Any]:
     """Return the models of what a caller sends. The client chooses `job_id` if the caller names none."""
-    found = {**definitions_of("request"), **definitions_of("cancel")}
+    found = {**definitions_of("request"), **definitions_of("cancel"), **definitions_of("film")}
     found["VideoRequest"]["required"] = []
     return {name: to_plain(definition, is_open=False) for name, definition in found.items()}
 
@@ -177,7 +194,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: scripts/client_models.py [--check]\n")
         return 2
     stale = 0
-    for name, definitions in (("request", requests()), ("answers", answers()), ("api", api())):
+    modules = {"request": requests(), "answers": answers(), "film_end": film_end(), "api": api()}
+    for name, definitions in modules.items():
         file, text = MODELS / f"{name}.py", render(name, definitions)
         if not arguments:
             file.write_text(text, encoding="utf-8", newline="\n")

@@ -41,6 +41,7 @@ PROCESSES = (
     "tests/node/",
     "tests/power/",
     "tests/python_client/test_docs.py",
+    "tests/python_client/test_films.py",
     "tests/python_client/test_http.py",
     "tests/python_client/test_pubsub.py",
     "tests/setup/",

@@ -245,6 +245,7 @@ class FilmSceneEnd(Stored):
 
     name: str
     job_id: str
+    video_id: str | None = Field(default=None, description="The id that the film's caller sees; in webhooks alone.")
     start_s: float
     end_s: float
     is_card: bool = Field(default=False, description="A card stands in its place: its job has no video.")

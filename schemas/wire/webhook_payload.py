@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from schemas.versioning import Stored
 from schemas.wire.completion import Completion
-from schemas.wire.film import FilmCompletion, FilmSceneEnd
+from schemas.wire.film import FilmCompletion
 from schemas.wire.types import Moment
 
 
@@ -21,21 +21,12 @@ class WebhookData(Completion):
     video_id: str = Field(description="The id of the job as its caller chose it.")
 
 
-class WebhookFilmScene(FilmSceneEnd):
-    """One scene of a finished film."""
-
-    model_config = ConfigDict(title="WebhookFilmScene")
-
-    video_id: str = Field(description="The id of the scene's job as the film's caller sees it.")
-
-
 class WebhookFilmData(FilmCompletion):
     """The completion of the film. `titles`, then `scenes` are left out if the whole would be larger than 20 kB."""
 
     model_config = ConfigDict(title="WebhookFilmData")
 
     film_id: str = Field(description="The id of the film as its caller chose it; for an endpoint the stored id.")
-    scenes: tuple[WebhookFilmScene, ...] = ()
 
 
 class _Payload(Stored):

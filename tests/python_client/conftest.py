@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reelbus_client import AsyncReelbus, News, Reelbus
+from reelbus_client import AsyncReelbus, FilmNews, News, Reelbus
 from tests.e2e.conftest import house
 from tests.gcp.emulated import emulators, project
 
@@ -33,6 +33,14 @@ class Client:
                 found.append(news)
         else:
             await asyncio.to_thread(found.extend, self.client.follow(video_id))
+
+    async def follow_film(self, film_id: str, found: list[FilmNews]) -> None:
+        """Append all that the event stream of a film says."""
+        if isinstance(self.client, AsyncReelbus):
+            async for news in self.client.follow_film(film_id):
+                found.append(news)
+        else:
+            await asyncio.to_thread(found.extend, self.client.follow_film(film_id))
 
 
 class Kind:

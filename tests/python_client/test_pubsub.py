@@ -40,7 +40,7 @@ async def test_the_program_of_the_page_gets_its_video(house: House, project: Pro
     topics.named("my-team")
     with House(house.folder, house.log, urls).worker():
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-W", "ignore", "-c", program_of(2), project.id, "my-team", "night-1"),
+            *(sys.executable, "-W", "ignore", "-c", program_of(3), project.id, "my-team", "night-1"),
             env=environment(),
             stdout=asyncio.subprocess.PIPE,
         )

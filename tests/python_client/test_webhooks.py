@@ -36,6 +36,28 @@ def test_an_event_is_verified_and_read() -> None:
     assert event.statusurl == "https://video.example.com/api/videos/order-1"
 
 
+def test_an_event_of_a_film_is_read_and_has_no_completion_of_a_job() -> None:
+    scene = {"name": "one", "job_id": "ad-1-x", "video_id": "ad-1", "start_s": 0.0, "end_s": 1.5}
+    data = {
+        "film_id": "ad",
+        "revision": 2,
+        "state": "succeeded",
+        "gcs_path": "generated-videos/film.mp4",
+        "scenes": [scene],
+    }
+    event_id, kind = "ad-x.2.film.succeeded", "reelbus.film.succeeded.v1"
+    at, address = datetime(2026, 1, 31, tzinfo=UTC), "https://video.example.com/api/films/ad"
+    body = build_body(data, event_id=event_id, kind=kind, at=at, status_url=address).encode()
+    event = WebhookVerifier(show_secret(OLD)).verify(body, headers(OLD, body=body))
+    assert event.completion is None
+    assert event.film
+    assert (event.film.film_id, event.film.revision, event.film.state) == ("ad", 2, "succeeded")
+    assert event.film.scenes[0].video_id == "ad-1"
+    broken = body.replace(b'"revision":2', b'"revision":"two"')
+    with pytest.raises(WebhookRefused, match="no event"):
+        WebhookVerifier(show_secret(OLD)).verify(broken, headers(OLD, body=broken))
+
+
 def test_a_rotation_refuses_no_event() -> None:
     for signed in ((OLD,), (NEW, OLD), (NEW,)):
         assert verify(BODY, headers(*signed), OLD, NEW)

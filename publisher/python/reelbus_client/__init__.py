@@ -4,13 +4,34 @@ from reelbus_client.aio import AsyncReelbus
 from reelbus_client.client import Reelbus
 from reelbus_client.completions import Inbox, RecentEvents, UnknownMessage, decode_completion, event_id_of
 from reelbus_client.errors import ReelbusError, WaitTimeout
-from reelbus_client.models import Completion, JobView, Outcome, Scene, VideoPlan, VideoRequest, Webhook
-from reelbus_client.video import News, Video
+from reelbus_client.models import (
+    Completion,
+    FilmCompletion,
+    FilmPlan,
+    FilmRequest,
+    FilmScene,
+    FilmView,
+    FilmWebhook,
+    JobView,
+    Outcome,
+    Scene,
+    VideoPlan,
+    VideoRequest,
+    Webhook,
+)
+from reelbus_client.video import FilmNews, News, Video
 from reelbus_client.webhooks import WebhookEvent, WebhookRefused, WebhookVerifier
 
 __all__ = [
     "AsyncReelbus",
     "Completion",
+    "FilmCompletion",
+    "FilmNews",
+    "FilmPlan",
+    "FilmRequest",
+    "FilmScene",
+    "FilmView",
+    "FilmWebhook",
     "Inbox",
     "JobView",
     "News",

@@ -8,18 +8,21 @@ from typing import Literal, Self, TypeVar
 import httpx
 from httpx_sse import EventSource
 
-from reelbus_client.events import AGAIN_S, STREAM_ERRORS, EventCursor
+from reelbus_client.events import AGAIN_S, LAST, STREAM_ERRORS, EventCursor, job_cursor
+from reelbus_client.film_calls import AsyncFilmCalls
+from reelbus_client.films import FilmFlows
 from reelbus_client.flows import Flows, job_context
 from reelbus_client.models import BatchPlan, BatchView, JobView, Listing, Quote, SpendReport, VideoPlan
 from reelbus_client.requests import RequestFields
 from reelbus_client.steps import Answer, Call, Flow, Pause, Step, limit
 from reelbus_client.transport import AWAY_AT_MOST_S, LIMITS, SILENCE, address_of, answer_of, error_of, timeout_of
-from reelbus_client.video import News, Video
+from reelbus_client.video import FilmNews, News, Video
 
 T = TypeVar("T")
+N = TypeVar("N", News, FilmNews)
 
 
-class AsyncReelbus:
+class AsyncReelbus(AsyncFilmCalls):
     """A client of one facade, for one event loop. Its parameters are those of `Reelbus`.
 
     A cancelled task ends the wait, and not the job: the same call again waits for the same job.
@@ -36,6 +39,7 @@ class AsyncReelbus:
         self._address = address_of(url, api_key)
         self._away_at_most_s = away_at_most_s
         self._flows = Flows(self._address.place, away_at_most_s)
+        self._films = FilmFlows(away_at_most_s)
         self._owns_http = http is None
         self._http = http or httpx.AsyncClient(limits=LIMITS)
 
@@ -130,18 +134,21 @@ class AsyncReelbus:
     async def follow(self, video_id: str) -> AsyncIterator[News]:
         """Yield each state and progress of the job; the last one is its end, with the whole `view`."""
         with job_context(video_id):
-            cursor = EventCursor(video_id, self._away_at_most_s)
-            while True:
-                try:
-                    async for news in self._read_stream(cursor):
-                        yield news
-                        if news.event == "done":
-                            return
-                    await asyncio.sleep(AGAIN_S)  # the facade is stopping, or a proxy closed the stream
-                except STREAM_ERRORS as error:
-                    await asyncio.sleep(cursor.pause_after(error).seconds)
+            async for news in self._follow(job_cursor(video_id, self._away_at_most_s)):
+                yield news
 
-    async def _read_stream(self, cursor: EventCursor) -> AsyncIterator[News]:
+    async def _follow(self, cursor: EventCursor[N]) -> AsyncIterator[N]:
+        while True:
+            try:
+                async for news in self._read_stream(cursor):
+                    yield news
+                    if news.event == LAST:
+                        return
+                await asyncio.sleep(AGAIN_S)  # the facade is stopping, or a proxy closed the stream
+            except STREAM_ERRORS as error:
+                await asyncio.sleep(cursor.pause_after(error).seconds)
+
+    async def _read_stream(self, cursor: EventCursor[N]) -> AsyncIterator[N]:
         call = Call("GET", cursor.path, headers=cursor.headers)
         url, headers = self._address.url_of(call.path), self._address.headers_of(call)
         async with self._http.stream("GET", url, headers=headers, timeout=SILENCE) as response:

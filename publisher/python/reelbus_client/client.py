@@ -8,18 +8,21 @@ from typing import Literal, Self, TypeVar
 import httpx
 from httpx_sse import EventSource
 
-from reelbus_client.events import AGAIN_S, STREAM_ERRORS, EventCursor
+from reelbus_client.events import AGAIN_S, LAST, STREAM_ERRORS, EventCursor, job_cursor
+from reelbus_client.film_calls import FilmCalls
+from reelbus_client.films import FilmFlows
 from reelbus_client.flows import Flows, job_context
 from reelbus_client.models import BatchPlan, BatchView, JobView, Listing, Quote, SpendReport, VideoPlan
 from reelbus_client.requests import RequestFields
 from reelbus_client.steps import Answer, Call, Flow, Pause, Step, limit
 from reelbus_client.transport import AWAY_AT_MOST_S, LIMITS, SILENCE, address_of, answer_of, error_of, timeout_of
-from reelbus_client.video import News, Video
+from reelbus_client.video import FilmNews, News, Video
 
 T = TypeVar("T")
+N = TypeVar("N", News, FilmNews)
 
 
-class Reelbus:
+class Reelbus(FilmCalls):
     """A client of one facade. Threads may share it.
 
     Without `url`, `REELBUS_URL` is read; without `api_key`, `REELBUS_API_KEY`. `away_at_most_s` is how long the facade
@@ -37,6 +40,7 @@ class Reelbus:
         self._address = address_of(url, api_key)
         self._away_at_most_s = away_at_most_s
         self._flows = Flows(self._address.place, away_at_most_s)
+        self._films = FilmFlows(away_at_most_s)
         self._owns_http = http is None
         self._http = http or httpx.Client(limits=LIMITS)
 
@@ -127,18 +131,20 @@ class Reelbus:
     def follow(self, video_id: str) -> Iterator[News]:
         """Yield each state and progress of the job; the last one is its end, with the whole `view`."""
         with job_context(video_id):
-            cursor = EventCursor(video_id, self._away_at_most_s)
-            while True:
-                try:
-                    for news in self._read_stream(cursor):
-                        yield news
-                        if news.event == "done":
-                            return
-                    time.sleep(AGAIN_S)  # the facade is stopping, or a proxy closed the stream
-                except STREAM_ERRORS as error:
-                    time.sleep(cursor.pause_after(error).seconds)
+            yield from self._follow(job_cursor(video_id, self._away_at_most_s))
 
-    def _read_stream(self, cursor: EventCursor) -> Iterator[News]:
+    def _follow(self, cursor: EventCursor[N]) -> Iterator[N]:
+        while True:
+            try:
+                for news in self._read_stream(cursor):
+                    yield news
+                    if news.event == LAST:
+                        return
+                time.sleep(AGAIN_S)  # the facade is stopping, or a proxy closed the stream
+            except STREAM_ERRORS as error:
+                time.sleep(cursor.pause_after(error).seconds)
+
+    def _read_stream(self, cursor: EventCursor[N]) -> Iterator[N]:
         call = Call("GET", cursor.path, headers=cursor.headers)
         headers = self._address.headers_of(call)
         with self._http.stream("GET", self._address.url_of(call.path), headers=headers, timeout=SILENCE) as response:

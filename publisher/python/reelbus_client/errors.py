@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from reelbus_client.models import Charged, Failure
+from reelbus_client.models import Charged, Failure, FilmView
 
 _STATUS_OF = {
     "invalid_request": 400,
@@ -53,6 +53,10 @@ class ReelbusError(Exception):
         """When the server wants to be asked again, in seconds; None if it did not say so."""
         self.payment: dict[str, Any] | None = None
         """With the code `payment_due`: `price_usd` and `payments`, what the call would pay for."""
+        self.film_id: str | None = None
+        """The film that a call about a film named."""
+        self.film: FilmView | None = None
+        """The film with each of its scenes, if it ended without a file."""
 
     @property
     def may_pass(self) -> bool:
@@ -73,11 +77,12 @@ class ReelbusError(Exception):
 
 
 class WaitTimeout(TimeoutError):
-    """The `timeout_s` of a call expired. The job goes on; the same call again waits for it."""
+    """The `timeout_s` of a call expired. The job or the film goes on; the same call again waits for it."""
 
     def __init__(self, timeout_s: float) -> None:
-        super().__init__(f"no end of the job within {timeout_s:g} s; it goes on")
+        super().__init__(f"no end within {timeout_s:g} s; it goes on")
         self.video_id: str | None = None
+        self.film_id: str | None = None
 
 
 def invalid(field: str, words: str) -> ReelbusError:

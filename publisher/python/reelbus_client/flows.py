@@ -4,7 +4,6 @@ The client chooses the id of the job before it sends anything, so a lost answer 
 reattach` says that the caller named no id: then a call that the caller repeats makes no second job either.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,11 +12,11 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel
 
-from reelbus_client.errors import ReelbusError, WaitTimeout, invalid, name_job, refusal_of
+from reelbus_client.errors import ReelbusError, WaitTimeout, name_job, refusal_of
 from reelbus_client.models import BatchPlan, BatchView, JobView, Listing, Quote, SpendReport, VideoPlan
 from reelbus_client.requests import Order, RequestFields, open_order, to_batch, to_fields, to_json
 from reelbus_client.steps import MARGIN_S, Answer, Call, Flow, Patience, Pause
-from reelbus_client.video import ENDS, Video, video_of_view
+from reelbus_client.video import ENDS, Video, check_id, video_of_view
 
 M = TypeVar("M", bound=BaseModel)
 _GENERATE = "/api/videos/generate"
@@ -28,13 +27,6 @@ _LOOK_EVERY_S = 1.0
 _LOOK_AT_BATCH_EVERY_S = 2.0
 _THANKS_S = 10.0
 _OTHER_CALL_S = 60.0
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-def check_id(field: str, value: str) -> None:
-    """Raise `ReelbusError` if the value is no id: it is a part of an address."""
-    if not _ID.fullmatch(value):
-        raise invalid(field, "must have 1 to 64 letters, digits, hyphens and underscores")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from reelbus_client.errors import ReelbusError, invalid, name_job
-from reelbus_client.models import VideoRequest
+from reelbus_client.models import FilmAudio, FilmRequest, VideoRequest
 
 RequestFields = VideoRequest | Mapping[str, Any]
 """A request: the model, or its fields by their names."""
@@ -100,12 +100,14 @@ def job_id_of(key: str, contents: bytes) -> str:
     return "key-" + hashlib.sha256(key.encode() + b"\0" + contents).hexdigest()[:40]
 
 
-def to_fields(request: RequestFields) -> dict[str, Any]:
+def to_fields(request: RequestFields | FilmRequest) -> dict[str, Any]:
     """Return the fields that the caller set; one that is None counts as absent."""
     if isinstance(request, VideoRequest):
         return request.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    if isinstance(request, FilmRequest):
+        request = request.model_dump(mode="json", by_alias=True, exclude_unset=True)
     if not isinstance(request, Mapping):
-        raise invalid("", "must be a mapping or a VideoRequest")
+        raise invalid("", "must be a mapping, or the model of a request")
     return {name: value for name, value in request.items() if value is not None}
 
 
@@ -127,5 +129,7 @@ def _to_plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+        # No loudness is another wish than the usual one.
+        is_plain = not isinstance(value, FilmAudio)
+        return value.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=is_plain)
     raise TypeError(f"{type(value).__name__} is no JSON value")

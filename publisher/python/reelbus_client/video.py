@@ -1,16 +1,18 @@
-"""A finished video, and what the event stream of a job says."""
+"""A finished video, the form of ids, and what the event streams of jobs and films say."""
 
+import re
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
-from reelbus_client.errors import failure_of, to_erased
-from reelbus_client.models import JobState, JobView
+from reelbus_client.errors import failure_of, invalid, to_erased
+from reelbus_client.models import FilmView, JobState, JobView
 from reelbus_client.models.answers import Fallback, Timings
 from reelbus_client.models.base import Answer
 
 ENDS = frozenset(("succeeded", "failed", "cancelled", "expired"))
 """The states of a job that has ended."""
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Video(Answer):
@@ -52,6 +54,29 @@ class News(Answer):
     waiting_for: str | None = None
     view: JobView | None = None
     """The whole job, at its end."""
+
+
+class FilmNews(Answer):
+    """One event of a film: its state, a change of one scene, or the end."""
+
+    event: Literal["state", "scene", "done"]
+    revision: int
+    state: str
+    """Of the film; in a `scene` event that of the scene's job."""
+    name: str | None = None
+    """The scene, in a `scene` event."""
+    video_id: str | None = None
+    """The job of the scene."""
+    progress: float | None = None
+    """Of the scene, 0 to 1. It never goes back."""
+    view: FilmView | None = None
+    """The whole film, at its end or while it is held."""
+
+
+def check_id(field: str, value: str) -> None:
+    """Raise `ReelbusError` if the value is no id: it is a part of an address."""
+    if not _ID.fullmatch(value):
+        raise invalid(field, "must have 1 to 64 letters, digits, hyphens and underscores")
 
 
 def video_of_view(view: dict[str, Any]) -> Video:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pydantic import AwareDatetime, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from reelbus_client.models import Completion
+from reelbus_client.models import Completion, FilmCompletion
 from reelbus_client.models.base import Answer
 
 _SECRET = re.compile(r"whsec_(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
@@ -24,9 +24,11 @@ class WebhookEvent(Answer):
     """For example `reelbus.video.succeeded.v1`; `reelbus.webhook.test.v1` for a test."""
     time: AwareDatetime
     statusurl: str | None = None
-    """Where the job is, with a fresh address of its video."""
+    """Where the job or the film is, with a fresh address of its video."""
     completion: Completion | None = None
     """How the job ended; None for an event of another type."""
+    film: FilmCompletion | None = None
+    """How the revision of a film ended; None for an event of another type."""
 
 
 class WebhookVerifier:
@@ -45,8 +47,11 @@ class WebhookVerifier:
             raise WebhookRefused("the webhook is not signed with a known secret within the last five minutes")
         try:
             event = WebhookEvent.model_validate_json(body)
+            data = (event.model_extra or {}).get("data")
             if event.type.startswith("reelbus.video."):
-                event.completion = Completion.model_validate((event.model_extra or {}).get("data"))
+                event.completion = Completion.model_validate(data)
+            if event.type.startswith("reelbus.film."):
+                event.film = FilmCompletion.model_validate(data)
         except ValidationError as error:
             raise WebhookRefused(f"the body is no event: {error.errors()[0]['msg']}") from error
         return event

@@ -8,8 +8,28 @@ from reelbus_client.models.answers import (
     JobView,
     Outcome,
 )
-from reelbus_client.models.api import BatchPlan, BatchView, Listing, Quote, SpendReport, VideoPlan
-from reelbus_client.models.request import CancelRequest, Scene, VideoRequest, Webhook
+from reelbus_client.models.api import (
+    BatchPlan,
+    BatchView,
+    FilmListing,
+    FilmPlan,
+    FilmView,
+    Listing,
+    Quote,
+    SpendReport,
+    VideoPlan,
+)
+from reelbus_client.models.film_end import FilmCompletion
+from reelbus_client.models.request import (
+    CancelRequest,
+    FilmAudio,
+    FilmRequest,
+    FilmScene,
+    FilmWebhook,
+    Scene,
+    VideoRequest,
+    Webhook,
+)
 
 __all__ = [
     "BatchPlan",
@@ -18,6 +38,14 @@ __all__ = [
     "Charged",
     "Completion",
     "Failure",
+    "FilmAudio",
+    "FilmCompletion",
+    "FilmListing",
+    "FilmPlan",
+    "FilmRequest",
+    "FilmScene",
+    "FilmView",
+    "FilmWebhook",
     "JobState",
     "JobView",
     "Listing",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Annotated
 
-from pydantic import AwareDatetime, ConfigDict
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from reelbus_client.models.answers import Failure, JobView
 from reelbus_client.models.base import Answer
+from reelbus_client.models.film_end import FilmTitleEnd
 
 
 class Amounts(Answer):
@@ -79,6 +81,14 @@ class EvaluationSums(Answer):
     unpriced_calls: int = 0
 
 
+class FilmFileView(Answer):
+    """A file beside the film."""
+
+    kind: str
+    gcs_path: str
+    url: str
+
+
 class Group(Answer):
     """The amounts of one key, which is null for jobs without that project or label."""
 
@@ -137,6 +147,52 @@ class Quote(Answer):
     """The life of the job; null for a dead letter."""
 
 
+class ScenePlan(Answer):
+    """What one scene would cost, and when the film would show it."""
+
+    name: str
+    video_id: str
+    """The job of the scene."""
+    status: str
+    """`new` is paid for; `reused` exists; `replay` was cancelled before anything was sent; `failed` has no video, and is replayed or taken again; `erased` needs another take. Known words: new, reused, replay, failed, erased."""
+    model: str
+    price_usd: float
+    """What this revision adds. A scene that comes twice is paid for once."""
+    duration_seconds: int
+    start_s: float
+    end_s: float
+
+
+class SceneView(Answer):
+    """One scene of a film."""
+
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True,
+    )
+    name: str
+    take: int
+    video_id: str
+    """The job of the scene."""
+    state: str
+    """The state of that job; `planned` before a worker has made it."""
+    progress: float
+    reused: bool
+    """The job was there before this revision, which pays nothing for it."""
+    price_usd: float
+    """What this revision adds for it."""
+    cost_usd: float
+    """What is known to have been spent on the job."""
+    duration_seconds: int
+    start_s: float | None
+    """When the film shows it; null if the film leaves it out."""
+    end_s: float | None
+    is_card: bool = False
+    """The film shows a card in its place: its job has no video."""
+    error: Failure | None
+    erased_at: AwareDatetime | None = None
+    """When the job was erased with its prompt and its video. The film may still show it."""
+
+
 class Cap(Answer):
     """One limit in its present period."""
 
@@ -151,6 +207,96 @@ class Cap(Answer):
     """Paid, perhaps paid, or reserved for a clip that is about to be sent."""
     left_usd: float
     opens_again: AwareDatetime
+
+
+class FilmOutline(Answer):
+    """A film in a list: what is known without its scenes' jobs."""
+
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True,
+    )
+    film_id: str
+    revision: int
+    state: str
+    """What a film waits for, or how its newest revision ended. Known words: planned, rendering, joining, succeeded, held, failed, cancelled."""
+    project_id: str | None
+    scenes: int
+    """How many scenes its storyboard has."""
+    price_usd: float
+    """What this revision adds."""
+    created_at: AwareDatetime
+    changed_at: AwareDatetime
+    gcs_path: str | None
+    """The newest finished file."""
+    video_url: str | None
+    is_stale: bool
+    """The file is of an earlier revision."""
+    duration_seconds: float | None
+    """The length of the newest finished file."""
+    error: Failure | None
+    erased_at: AwareDatetime | None
+    """When the film was erased with its words and files."""
+    caller: str | None
+
+
+class FilmPlan(Answer):
+    """What an order of this storyboard would make."""
+
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True,
+    )
+    film_id: str
+    revision: int
+    scenes: list[ScenePlan]
+    titles: list[FilmTitleEnd] = []
+    price_usd: float
+    """The sum of what is new."""
+    duration_seconds: float
+    """The length of the film. A crossfade shows two scenes at once."""
+    expected_s: float
+    """How long the models usually take. Only scenes that continue wait for others."""
+    warnings: list[str]
+    refusal: Failure | None
+    """Why it would not be ordered now, although the storyboard is valid."""
+
+
+class FilmView(Answer):
+    """A film and its scenes, in the order of the storyboard."""
+
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True,
+    )
+    film_id: str
+    revision: int
+    state: str
+    """What a film waits for, or how its newest revision ended. Known words: planned, rendering, joining, succeeded, held, failed, cancelled."""
+    on_scene_failure: str
+    """What becomes of a film if a scene has no video. A paid scene is kept in all cases. Known words: hold, card, skip, fail."""
+    scenes: list[SceneView]
+    titles: list[FilmTitleEnd] = []
+    price_usd: float
+    """What this revision adds."""
+    cost_usd: float
+    """What is known to have been spent on the scenes of this revision."""
+    duration_seconds: float
+    """The length of the film."""
+    created_at: AwareDatetime
+    changed_at: AwareDatetime
+    gcs_path: str | None
+    """The newest finished file."""
+    video_url: str | None
+    files: Annotated[list[FilmFileView], Field(validate_default=True)] = []
+    """Files beside the newest finished file."""
+    is_stale: bool
+    """The file is of an earlier revision."""
+    width: int | None
+    height: int | None
+    provenance: str | None
+    """kept or dropped: whether the file has a C2PA manifest as its scenes have; null if they have none."""
+    error: Failure | None
+    caller: str | None
+    erased_at: AwareDatetime | None = None
+    """When the film was erased with its words and files."""
 
 
 class SpendReport(Answer):
@@ -204,3 +350,11 @@ class VideoPlan(Answer):
     """The job that exists for this id: the call would return it, and pay nothing."""
     notice: str | None
     """What keeps jobs from being made now, for example that no worker runs."""
+
+
+class FilmListing(Answer):
+    """One page of films."""
+
+    films: list[FilmOutline]
+    next_cursor: str | None = None
+    """The `cursor` of the next page; null on the last page."""
