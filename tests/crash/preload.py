@@ -1,23 +1,15 @@
 """What every process of the matrix needs is imported here once, before they are forked. Nothing is opened."""
 
-import av
-import PIL.Image
-from google import genai
-from google.auth.credentials import AnonymousCredentials
+import gc
 
-import infra.embedded.bus
-import infra.embedded.jobs
-import infra.embedded.videos
-import infra.gcp.firestore.jobs
-import infra.gcp.pubsub.bus
-import infra.gcp.storage
-import infra.media.editor
-import infra.media.film_editor
 import tests.crash.launch
-from subscriber import compose, reconcile, worker
+from tests.support.preload import import_everything
+from tests.support.tls import share_default_context
 
-__all__ = ["PIL", "av", "compose", "infra", "reconcile", "tests", "worker"]
+__all__ = ["tests"]
 
-_client = genai.Client(vertexai=True, project="none", location="none", credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
-_ = _client.aio.interactions  # loads 0.5 s worth of modules; nothing is sent
-_client.close()
+share_default_context()
+import_everything()
+# What is shared is looked at by no garbage collector, which would copy it into every process.
+gc.collect()
+gc.freeze()
