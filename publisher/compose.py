@@ -31,6 +31,7 @@ from publisher.derived_files import DerivedFiles
 from publisher.doctor import examine_workers, no_jobs_yet
 from publisher.films.music_looks import LOOKS_AT_MOST, MusicLooks
 from publisher.settings import PublisherSettings
+from publisher.webhook_endpoints import examine_endpoints
 from publisher.worker_watch import WorkerWatch
 from schemas.domain.clip import Plan
 from schemas.errors import Invalid, Unavailable
@@ -234,7 +235,8 @@ async def examine(settings: PublisherSettings, processes: Sequence[str]) -> list
         return [*found, no_jobs_yet()]
     async with Adapters() as adapters:
         jobs, heartbeats = await adapters.jobs(settings.jobs_url), await adapters.heartbeats(settings.jobs_url)
-        return [*found, await examine_workers(jobs, heartbeats)]
+        endpoints = await examine_endpoints(await adapters.deliveries(settings.jobs_url))
+        return [*found, await examine_workers(jobs, heartbeats), *endpoints]
 
 
 async def back_up(settings: PublisherSettings, to: Path) -> "Backup":

@@ -11,6 +11,7 @@ from functools import partial
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from publisher.context import PublisherContext
+from publisher.webhook_endpoints import check_enabled
 from schemas.domain.delivery import Attempt, DeliveryState, WebhookDelivery
 from schemas.errors import Conflict, Gone, Invalid, NotFound
 from schemas.ports import Deliveries, DeliveryQuery
@@ -130,7 +131,8 @@ async def list_deliveries(ctx: PublisherContext, query: DeliveryQuery, *, shown_
 async def replay_delivery(ctx: PublisherContext, delivery_id: str, *, jobs_of: str | None) -> WebhookDelivery:
     """Make the delivery due now, in a new series under the same `webhook-id`.
 
-    Raises `NotFound`, also for another caller's, and `Gone` if its address was erased with the job or the film.
+    Raises `NotFound`, also for another caller's, `Gone` if its address was erased with the job or the film, and
+    `Conflict` if its endpoint is disabled.
     """
     deliveries = _deliveries(ctx)
     for _ in range(_ATTEMPTS):
@@ -139,6 +141,7 @@ async def replay_delivery(ctx: PublisherContext, delivery_id: str, *, jobs_of: s
             raise NotFound(f"there is no delivery {delivery_id[:200]}")
         if not found.url:
             raise Gone(f"delivery {delivery_id} was erased with its {'film' if found.film_id else 'job'}")
+        await check_enabled(deliveries, found)
         try:
             replayed = await deliveries.save(found.replay(ctx.clock.now()))
             ctx.count_decision("replay_webhook")
@@ -186,8 +189,12 @@ def list_public_keys(ctx: PublisherContext) -> KeySet:
 
 
 async def replay_failed(ctx: PublisherContext, *, since: datetime | None, url_prefix: str = "") -> Sequence[str]:
-    """Replay all failed and disabled deliveries that were created since then, of addresses that begin so."""
+    """Replay all failed and disabled deliveries that were created since then, of addresses that begin so.
+
+    Those of disabled endpoints are left out.
+    """
     found: list[WebhookDelivery] = []
+    disabled = await _deliveries(ctx).list_disabled_endpoints()
     for state in UNDELIVERED:
         query = DeliveryQuery(state=state, limit=LIMIT_MAX)
         while True:
@@ -197,7 +204,8 @@ async def replay_failed(ctx: PublisherContext, *, since: datetime | None, url_pr
             if page.cursor is None or len(recent) < len(page.deliveries):
                 break
             query = replace(query, cursor=page.cursor)
-    return [(await replay_delivery(ctx, each.delivery_id, jobs_of=None)).delivery_id for each in found]
+    wanted = [each for each in found if not any(endpoint.covers(each) for endpoint in disabled)]
+    return [(await replay_delivery(ctx, each.delivery_id, jobs_of=None)).delivery_id for each in wanted]
 
 
 def to_delivery_view(delivery: WebhookDelivery, *, shown_to: str | None) -> DeliveryView:

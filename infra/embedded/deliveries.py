@@ -10,7 +10,7 @@ from typing import Any
 from infra.cursor import Position, decode_position, encode_cursor
 from infra.embedded.database import Database, moment
 from infra.embedded.jobs import milliseconds
-from schemas.domain.delivery import DeliveryState, WebhookDelivery, delivery_of_record, record_of
+from schemas.domain.delivery import DeliveryState, DisabledEndpoint, WebhookDelivery, delivery_of_record, record_of
 from schemas.errors import AlreadyExists, Conflict
 from schemas.ports import DeliveryPage, DeliveryQuery
 
@@ -95,6 +95,24 @@ class SqliteDeliveries:
         values = (milliseconds(before), DeliveryState.PENDING.value, limit)
         # Not flushed: what comes back after a power cut is deleted again.
         return await self._database.write(lambda connection: connection.execute(_DELETE, values).rowcount, flush=False)
+
+    async def disable_endpoint(self, endpoint: DisabledEndpoint) -> None:
+        row = (endpoint.name, endpoint.address, endpoint.model_dump_json())
+        sql = "INSERT INTO disabled_endpoints (name, address, record) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        await self._database.write(lambda connection: connection.execute(sql, row))
+
+    async def list_disabled_endpoints(self) -> Sequence[DisabledEndpoint]:
+        def read(connection: sqlite3.Connection) -> list[DisabledEndpoint]:
+            rows = connection.execute("SELECT record FROM disabled_endpoints ORDER BY name, address")
+            return [DisabledEndpoint.model_validate_json(record) for (record,) in rows]
+
+        return await self._database.read(read)
+
+    async def enable_endpoint(self, name: str) -> bool:
+        def delete(connection: sqlite3.Connection) -> bool:
+            return connection.execute("DELETE FROM disabled_endpoints WHERE name = ?", (name,)).rowcount > 0
+
+        return await self._database.write(delete)
 
 
 def to_page(found: Sequence[WebhookDelivery], limit: int) -> DeliveryPage:

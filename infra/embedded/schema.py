@@ -144,6 +144,12 @@ _BESIDE = (
     "CREATE INDEX IF NOT EXISTS webhook_deliveries_due ON webhook_deliveries (next_at) WHERE next_at IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS webhook_deliveries_by_age ON webhook_deliveries (created_at DESC, delivery_id)",
     "CREATE INDEX IF NOT EXISTS webhook_deliveries_of_job ON webhook_deliveries (job_id)",
+    """CREATE TABLE IF NOT EXISTS disabled_endpoints (
+        name TEXT NOT NULL,
+        address TEXT NOT NULL,           -- a digest
+        record TEXT NOT NULL,
+        PRIMARY KEY (name, address)
+    ) WITHOUT ROWID""",
 )
 
 _FILMS = """CREATE TABLE IF NOT EXISTS films (

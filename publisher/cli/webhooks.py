@@ -19,6 +19,7 @@ from publisher.cli.options import facade_option, json_option, open_facade
 from publisher.cli.output import console, echo, format_none, moment
 from publisher.compose import open_context
 from publisher.context import PublisherContext
+from publisher.webhook_endpoints import DisabledEndpoints, EndpointEnabled, enable_endpoint, list_disabled
 from publisher.webhooks import (
     LIMIT_MAX,
     UNDELIVERED,
@@ -120,6 +121,7 @@ def _replay_here(delivery_id: str | None, after: datetime | None, url_prefix: st
     async def run(ctx: PublisherContext) -> list[str]:
         if delivery_id:
             return [(await replay_delivery(ctx, delivery_id, jobs_of=None)).delivery_id]
+        _note_disabled(await list_disabled(ctx))
         return list(await replay_failed(ctx, since=after, url_prefix=url_prefix))
 
     return _with_context(run)
@@ -146,12 +148,16 @@ async def _replay_one(connection: httpx.AsyncClient, delivery_id: str) -> str:
 async def _find_failed(connection: httpx.AsyncClient, after: datetime | None, url_prefix: str) -> list[str]:
     """Return the failed and the disabled deliveries that were created since then, of addresses that begin so."""
     found = list[str]()
+    known = parse(DisabledEndpoints, await send(connection, "GET", f"{_PATH}/disabled"))
+    _note_disabled(known)
+    disabled = {(each.name, each.url) for each in known.endpoints}
     for state in UNDELIVERED:
         params = {"state": str(state), "limit": str(LIMIT_MAX)}
         while True:
             page = parse(DeliveryListing, await send(connection, "GET", f"{_PATH}/deliveries", params=params))
             recent = [each for each in page.deliveries if after is None or each.created_at >= after]
-            found += [each.id for each in recent if each.url and each.url.startswith(url_prefix)]
+            posted = [each for each in recent if each.url and (each.endpoint, each.url) not in disabled]
+            found += [each.id for each in posted if each.url.startswith(url_prefix)]
             if page.next_cursor is None or len(recent) < len(page.deliveries):
                 break
             params["cursor"] = page.next_cursor
@@ -189,6 +195,44 @@ def secret(caller: str | None, endpoint: str | None, as_json: bool, url: str | N
     else:
         known = _with_context(lambda ctx: read_secret(ctx, caller=caller, endpoint=endpoint))
     click.echo(known.model_dump_json() if as_json else known.secret)
+
+
+@webhooks.command("disabled", cls=Command)
+@json_option
+@url_option
+def show_disabled(as_json: bool, url: str | None) -> None:
+    """List endpoints that get no events, since their receiver answered 410 Gone."""
+    found = _call(DisabledEndpoints, url, "GET", "/disabled") if url else _with_context(list_disabled)
+    if as_json:
+        click.echo(found.model_dump_json())
+        return
+    for each in found.endpoints:
+        since = f"disabled since {moment(isoformat(each.disabled_at))}"
+        echo(f"{each.name}: {since}, {each.url} answered 410; enable it: reelbus webhooks enable {each.name}")
+    if not found.endpoints:
+        echo(format_none("disabled endpoints", url or configuration().jobs_url))
+
+
+@webhooks.command(cls=Command)
+@click.argument("endpoint", metavar="NAME")
+@json_option
+@url_option
+def enable(endpoint: str, as_json: bool, url: str | None) -> None:
+    """Let a disabled endpoint have events again. What it missed is posted by `webhooks replay --failed`."""
+    if url is not None:
+        path = f"/endpoints/{to_segment(endpoint, of='disabled endpoint')}/enable"
+        done = _call(EndpointEnabled, url, "POST", path, json={})
+    else:
+        done = _with_context(lambda ctx: enable_endpoint(ctx, endpoint))
+    words = f"{done.enabled} gets events again; post what it missed: reelbus webhooks replay --failed --since TIME"
+    echo(done.model_dump_json() if as_json else words)
+
+
+def _note_disabled(found: DisabledEndpoints) -> None:
+    """Say on stderr whose deliveries `replay --failed` left out."""
+    for each in found.endpoints:
+        words = f"left out: endpoint {each.name} is disabled; enable it first: reelbus webhooks enable {each.name}"
+        click.echo(words, err=True)
 
 
 def _parse_since(text: str | None) -> datetime | None:

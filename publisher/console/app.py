@@ -32,7 +32,7 @@ from publisher.facade.call import Call, State
 from publisher.facade.errors import GONE, ErrorBody, error_response, note_refusal
 from publisher.facade.middleware import public_path, redact_path, traceparent_of
 from publisher.facade.request_body import BodyLimit
-from publisher.facade.request_headers import DELIVERY_ID, FILM_ID, LETTER_ID, SCENE_NAME, VIDEO_ID, ExactRoute
+from publisher.facade.request_headers import DELIVERY_ID, ENDPOINT, FILM_ID, LETTER_ID, SCENE_NAME, VIDEO_ID, ExactRoute
 from schemas.errors import ReelbusError
 
 logger = logging.getLogger(__name__)
@@ -87,6 +87,7 @@ ROUTES = [
     ExactRoute(f"{_LETTER}/drop", operator.drop_letter, methods=["POST"]),
     ExactRoute(f"{ROOT}/health", operator.show_health),
     ExactRoute(f"{ROOT}/webhooks", webhooks.show_deliveries),
+    ExactRoute(f"{ROOT}/webhooks/endpoints/{ENDPOINT}/enable", webhooks.enable, methods=["POST"]),
     ExactRoute(f"{ROOT}/webhooks/{DELIVERY_ID}/replay", webhooks.replay_webhook, methods=["POST"]),
 ]
 

@@ -18,6 +18,7 @@ from publisher.health import look_at_health
 from publisher.jobs import JobFilter, list_jobs
 from publisher.replays import PaymentRequired, quote_dead_letter, replay_dead_letter_paid
 from publisher.trouble import find_trouble
+from publisher.webhook_endpoints import list_disabled
 from schemas.domain.states import JobState
 from schemas.errors import ReelbusError
 
@@ -43,6 +44,7 @@ async def show_trouble(call: Call) -> Response:
         troubled_films=list(map(public_outline, trouble.films)),
         failed_webhooks=await find_failed(call.state["ctx"]),
         webhook_errors=ERRORS,
+        disabled_endpoints=(await list_disabled(call.state["ctx"])).endpoints,
     )
 
 

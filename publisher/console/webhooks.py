@@ -7,6 +7,7 @@ from publisher.console.rendering import console_of, render
 from publisher.context import PublisherContext
 from publisher.facade.call import Call
 from publisher.facade.middleware import access_of
+from publisher.webhook_endpoints import enable_endpoint, list_disabled
 from publisher.webhooks import (
     UNDELIVERED,
     DeliveryView,
@@ -85,6 +86,7 @@ async def show_deliveries(call: Call) -> Response:
         states=list(DeliveryState),
         errors=ERRORS,
         may_replay=may_replay(access),
+        disabled_endpoints=(await list_disabled(ctx)).endpoints if access.is_operator else [],
     )
 
 
@@ -99,6 +101,13 @@ async def replay_webhook(call: Call) -> Response:
     view = to_delivery_view(replayed, shown_to=access.jobs_of)
     page = f"/films/{view.film_id}" if view.film_id else f"/jobs/{view.video_id}"
     return RedirectResponse(console_of(call).url(page) + "#webhooks", status_code=303)
+
+
+async def enable(call: Call) -> Response:
+    """Let an endpoint have events again, and show the deliveries that it missed. Raises `NotFound`."""
+    access_of(call).check("operate")
+    await enable_endpoint(call.state["ctx"], call.path_params["endpoint"])
+    return RedirectResponse(console_of(call).url("/webhooks", state=str(DeliveryState.DISABLED)), status_code=303)
 
 
 def may_replay(access: Access) -> bool:

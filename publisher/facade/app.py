@@ -51,6 +51,7 @@ from publisher.facade.request_body import AdmissionControl, BodyLimit, ContentTy
 from publisher.facade.request_headers import (
     BATCH_ID,
     DELIVERY_ID,
+    ENDPOINT,
     FILM_ID,
     LETTER_ID,
     SCENE_NAME,
@@ -97,6 +98,8 @@ ROUTES = [
     ExactRoute(f"/v1/videos/{VIDEO_ID}/content", openai_content.content),
     ExactRoute("/api/webhooks/deliveries", webhooks.deliveries),
     ExactRoute(f"/api/webhooks/deliveries/{DELIVERY_ID}/replay", webhooks.replay, methods=["POST"]),
+    ExactRoute("/api/webhooks/disabled", webhooks.show_disabled),
+    ExactRoute(f"/api/webhooks/endpoints/{ENDPOINT}/enable", webhooks.enable, methods=["POST"]),
     ExactRoute("/api/webhooks/test", webhooks.test, methods=["POST"]),
     ExactRoute("/api/webhooks/secret", webhooks.secret),
     ExactRoute(webhooks.KEYS_PATH, webhooks.public_keys),

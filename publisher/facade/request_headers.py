@@ -24,6 +24,7 @@ VIDEO_ID = "{video_id:video_id}"
 BATCH_ID = "{batch_id:batch_id}"
 LETTER_ID = "{letter_id:letter_id}"
 DELIVERY_ID = "{delivery_id:letter_id}"
+ENDPOINT = "{endpoint:letter_id}"
 RESERVED_FILMS = frozenset({"plan"})
 """Words in the place of a film's id."""
 FILM_ID = "{film_id:film_id}"

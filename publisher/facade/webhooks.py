@@ -10,6 +10,7 @@ from publisher.facade.middleware import access_of
 from publisher.facade.responses import json_response
 from publisher.facade.routes import check_parameters, whole_number
 from publisher.films.orders import find_film
+from publisher.webhook_endpoints import DisabledEndpoints, EndpointEnabled, enable_endpoint, list_disabled
 from publisher.webhooks import (
     LIMIT_MAX,
     DeliveryListing,
@@ -28,7 +29,15 @@ from publisher.webhooks import (
 from schemas.errors import Invalid
 from schemas.ports import DeliveryQuery
 
-WEBHOOK_ANSWERS: tuple[type[BaseModel], ...] = (DeliveryListing, DeliveryView, WebhookTest, WebhookSecret, KeySet)
+WEBHOOK_ANSWERS: tuple[type[BaseModel], ...] = (
+    DeliveryListing,
+    DeliveryView,
+    DisabledEndpoints,
+    EndpointEnabled,
+    WebhookTest,
+    WebhookSecret,
+    KeySet,
+)
 
 KEYS_PATH = "/.well-known/jwks.json"
 _KEYS_FRESH_S = 300
@@ -64,6 +73,20 @@ async def replay(call: Call) -> Response:
     await read_body(call, EraseRequest)
     replayed = await replay_delivery(ctx, call.path_params["delivery_id"], jobs_of=access.jobs_of)
     return json_response(to_delivery_view(replayed, shown_to=access.jobs_of), status=202)
+
+
+async def show_disabled(call: Call) -> Response:
+    """List the endpoints of the settings that get no events, since their receiver answered 410."""
+    access_of(call).check("operate")
+    check_parameters(call, ())
+    return json_response(await list_disabled(call.state["ctx"]))
+
+
+async def enable(call: Call) -> Response:
+    """Let an endpoint have events again."""
+    access_of(call).check("operate")
+    await read_body(call, EraseRequest)
+    return json_response(await enable_endpoint(call.state["ctx"], call.path_params["endpoint"]))
 
 
 async def test(call: Call) -> Response:

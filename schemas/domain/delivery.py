@@ -4,6 +4,7 @@ An event is posted until its receiver answers with 2xx, ten times in 75 hours at
 the request and its record posts the event again: at least once, with the same `webhook-id`.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -92,6 +93,11 @@ class WebhookDelivery(Stored):
     """The store's token for this version."""
 
     @property
+    def address(self) -> str:
+        """By which a disabled endpoint knows this address: a digest, since addresses often hold a token."""
+        return address_of(self.url)
+
+    @property
     def subject(self) -> str:
         """By which stores find the deliveries of one job or film."""
         return subject_of(self.job_id, self.film_id)
@@ -117,6 +123,10 @@ class WebhookDelivery(Stored):
         attempts = (*self.attempts, attempt)[-_ATTEMPTS_KEPT:]
         return self.model_copy(update={"state": state, "tries": tries, "attempts": attempts, "next_at": next_at})
 
+    def disable(self) -> "WebhookDelivery":
+        """Return the delivery as one that is not posted, since its endpoint is disabled."""
+        return self.model_copy(update={"state": DeliveryState.DISABLED, "next_at": None})
+
     def replay(self, now: datetime) -> "WebhookDelivery":
         """Return the delivery at the start of a new series, under the same `webhook-id`."""
         return self.model_copy(update={"state": DeliveryState.PENDING, "tries": 0, "next_at": now})
@@ -125,6 +135,31 @@ class WebhookDelivery(Stored):
         """Return the delivery without what the caller wrote. A pending one keeps its address."""
         is_pending = self.state is DeliveryState.PENDING
         return self.model_copy(update={"body": "", "url": self.url if is_pending else ""})
+
+
+class DisabledEndpoint(Stored):
+    """An endpoint of the settings that gets no events at one address: the receiver there answered 410 Gone.
+
+    It stays so until an operator enables it. With another address in the settings the endpoint gets events again.
+    """
+
+    name: str
+    address: str
+    """The digest of its address."""
+    url: str
+    """The address without its query, for people."""
+    disabled_at: Moment
+    delivery_id: str
+    """The delivery whose answer was 410."""
+
+    def covers(self, delivery: WebhookDelivery) -> bool:
+        """Return whether the delivery goes to this endpoint at this address."""
+        return (self.name, self.address) == (delivery.endpoint, delivery.address)
+
+
+def address_of(url: str) -> str:
+    """Return the digest of an address."""
+    return hashlib.sha256(url.encode()).hexdigest()[:32]
 
 
 def subject_of(job_id: str, film_id: str | None) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from schemas.domain.delivery import DeliveryState, PostResult, WebhookDelivery, subject_of
+from schemas.domain.delivery import DeliveryState, DisabledEndpoint, PostResult, WebhookDelivery, subject_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +63,15 @@ class Deliveries(Protocol):
 
     async def delete_before(self, before: datetime, *, limit: int) -> int:
         """Delete deliveries that were created before, and are not pending. Return how many."""
+
+    async def disable_endpoint(self, endpoint: DisabledEndpoint) -> None:
+        """Store that an endpoint is disabled at an address. One that is stored already stays as it is."""
+
+    async def list_disabled_endpoints(self) -> Sequence[DisabledEndpoint]:
+        """Return the disabled endpoints by their names."""
+
+    async def enable_endpoint(self, name: str) -> bool:
+        """Forget that the endpoint is disabled, at all its addresses. Return whether it was."""
 
 
 class Poster(Protocol):

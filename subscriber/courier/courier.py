@@ -23,6 +23,7 @@ from schemas.wire.webhook_address import mask_url
 from schemas.wire.webhook_endpoints import FROM_REQUEST, WebhookEndpoint
 from schemas.wire.webhook_keys import SigningKey
 from subscriber.courier.bulkhead import Bulkhead
+from subscriber.courier.endpoints import EndpointStates
 from subscriber.courier.events import delivery_of, rebuild_body, targets_of
 from subscriber.courier.film_events import rebuild_film_body
 
@@ -75,6 +76,7 @@ class Courier:
 
     def __init__(self, ctx: CourierContext) -> None:
         self._ctx = ctx
+        self._endpoints = EndpointStates(ctx.deliveries, ctx.clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
 
@@ -209,9 +211,17 @@ class Courier:
                 wait.cancel()
 
     async def _post(self, delivery: WebhookDelivery) -> None:
-        """Post a claimed delivery whose host has counted it, and store the result."""
+        """Post a claimed delivery whose host has counted it, and store the result.
+
+        The events of a disabled endpoint are stored as `disabled`, so that they can be replayed.
+        """
         ctx, status = self._ctx, None
         try:
+            if await self._endpoints.is_disabled(delivery):
+                _log(
+                    await ctx.deliveries.save(delivery.disable()), "a webhook was not posted: its endpoint is disabled"
+                )
+                return
             delivery = await self._with_body(delivery)
             began = ctx.clock.now()
             body = delivery.body.encode(errors="replace")
@@ -220,8 +230,9 @@ class Courier:
             result = await ctx.poster.post(delivery.url, body, headers)
             status = result.status
             settled = delivery.settle(result, began=began, now=ctx.clock.now(), chance=ctx.chance())
+            await self._endpoints.note(settled)  # first: a courier that is killed in between posts nothing again
             await ctx.deliveries.save(settled)
-            _log(settled)
+            _log(settled, "a webhook was posted")
         except (Conflict, Unavailable) as error:  # the claim expires, and the event is posted again
             extra = {"action": "webhook_result_lost", "delivery_id": delivery.delivery_id, "reason": str(error)}
             logger.warning("the result of a webhook could not be stored", extra=extra)
@@ -263,17 +274,17 @@ class Courier:
             await self._ctx.clock.sleep(PRUNE_EVERY_S)
 
 
-def _log(delivery: WebhookDelivery) -> None:
-    last = delivery.attempts[-1]
+def _log(delivery: WebhookDelivery, words: str) -> None:
+    last = delivery.attempts[-1] if delivery.attempts else None
     extra = {
         "action": _ACTIONS[delivery.state],
         "delivery_id": delivery.delivery_id,
         **({"film_id": delivery.film_id} if delivery.film_id else {"job_id": delivery.job_id}),
         "url": mask_url(delivery.url),
-        "status": last.status,
-        "ms": last.ms,
-        "reason": last.error,
+        "status": last and last.status,
+        "ms": last and last.ms,
+        "reason": last and last.error,
         "tries": delivery.tries,
     }
     is_well = delivery.state in (DeliveryState.DELIVERED, DeliveryState.PENDING)
-    logger.log(logging.INFO if is_well else logging.WARNING, "a webhook was posted", extra=extra)
+    logger.log(logging.INFO if is_well else logging.WARNING, words, extra=extra)

@@ -8,6 +8,7 @@ from click.testing import Result
 from publisher.context import PublisherContext
 from schemas.domain.delivery import DeliveryState
 from schemas.wire.webhook import show_secret
+from subscriber.courier.endpoints import EndpointStates
 from tests.cli.commands import Shell, complaint
 from tests.contract.test_deliveries import a_delivery
 from tests.facade.process import server_at
@@ -140,3 +141,48 @@ async def test_a_replay_at_a_facade(shell: Shell) -> None:
         by_url = ("webhooks", "list", "--facade", server.url, "--json")
         states = json.loads((await asyncio.to_thread(away, *by_url)).stdout)["deliveries"]
         assert [each["state"] for each in states] == ["pending", "pending"]
+
+
+async def _disable(desk: PublisherContext) -> None:
+    assert desk.deliveries
+    url = "https://a.example.com/?token=1"
+    gone = a_delivery(url=url, endpoint="crm", delivery_id="j1-1-succeeded.crm", state=DeliveryState.DISABLED)
+    await desk.deliveries.create(gone.model_copy(update={"next_at": None}))
+    await EndpointStates(desk.deliveries, desk.clock).note(gone)
+
+
+def test_a_disabled_endpoint_is_listed_and_enabled(shell: Shell) -> None:
+    shell.queued("one")
+    assert shell("webhooks", "disabled").stdout == f"No disabled endpoints in {shell.data_dir}.\n"
+    shell.with_desk(_disable)
+    line = shell("webhooks", "disabled").stdout
+    assert line.startswith("crm: disabled since ")
+    assert line.endswith("https://a.example.com/?… answered 410; enable it: reelbus webhooks enable crm\n")
+    left_out = shell("webhooks", "replay", "--failed")
+    assert left_out.stdout == f"No deliveries in {shell.data_dir}.\n"
+    assert "left out: endpoint crm is disabled" in left_out.stderr
+    doctor = json.loads(shell("doctor", "--json").stdout)["findings"]
+    (finding,) = [each for each in doctor if each["kind"] == "webhook endpoint"]
+    assert (finding["verdict"], finding["name"]) == ("note", "crm")
+    assert finding["remedy"].startswith("reelbus webhooks enable crm")
+    assert complaint(shell("webhooks", "enable", "alarm")) == "Error: there is no disabled endpoint alarm"
+    assert shell("webhooks", "enable", "crm").stdout.startswith("crm gets events again")
+    assert shell("webhooks", "replay", "--failed").stdout == "j1-1-succeeded.crm is due now\n"
+
+
+async def test_a_disabled_endpoint_of_a_facade(shell: Shell) -> None:
+    shell.data_dir.mkdir()
+    away = Shell(shell.data_dir / "nothing")
+    async with server_at(shell.data_dir) as server:
+
+        async def run(*arguments: str) -> Result:
+            return await asyncio.to_thread(away, "webhooks", *arguments, "--facade", server.url)
+
+        await asyncio.to_thread(shell.with_desk, _disable)
+        (known,) = json.loads((await run("disabled", "--json")).stdout)["endpoints"]
+        assert known["name"] == "crm"
+        left_out = await run("replay", "--failed")
+        assert (left_out.stdout, "endpoint crm is disabled" in left_out.stderr) == ("No deliveries.\n", True)
+        assert complaint(await run("enable", "a b")) == "Error: there is no disabled endpoint a b"
+        assert json.loads((await run("enable", "crm", "--json")).stdout) == {"enabled": "crm"}
+        assert (await run("replay", "--failed")).stdout == "j1-1-succeeded.crm is due now\n"

@@ -9,7 +9,7 @@ import pytest
 
 from publisher.settings import new_key
 from schemas.domain.delivery import Attempt, DeliveryState
-from tests.contract.test_deliveries import NOON, a_delivery
+from tests.contract.test_deliveries import NOON, a_delivery, an_endpoint
 from tests.facade.doors import Door, door_to, settings_for
 from tests.facade.hand import Hand
 
@@ -111,3 +111,23 @@ async def test_a_caller_sees_and_replays_its_own_and_no_foreign_page_does(keyed:
     assert stored
     assert stored.state is DeliveryState.FAILED, "nothing was changed so far"
     assert (await _replay(keyed, own, **key)).status_code == 303
+
+
+async def test_a_disabled_endpoint_is_shown_to_an_operator_who_enables_it(keyed: Door) -> None:
+    deliveries = keyed.desk.deliveries
+    assert deliveries
+    await deliveries.disable_endpoint(an_endpoint("crm"))
+    await _store(keyed, "j1", DeliveryState.DISABLED, endpoint="crm", attempts=())
+    for path in ("/webhooks", "/trouble"):
+        page = (await _page(keyed, path, OPERATOR)).text
+        assert "Disabled endpoints (1)" in page
+        assert "/console/webhooks/endpoints/crm/enable" in page
+    assert "Not posted: its endpoint was disabled." in page
+    assert "Disabled endpoints" not in (await _page(keyed, "/webhooks", ACME)).text
+    path = "/console/webhooks/endpoints/crm/enable"
+    refused = await keyed.client.post(path, headers={**OWN, "Authorization": f"Bearer {ACME}"})
+    assert refused.status_code == 403
+    for status in (303, 404):
+        answer = await keyed.client.post(path, headers={**OWN, "Authorization": f"Bearer {OPERATOR}"})
+        assert answer.status_code == status
+    assert await deliveries.list_disabled_endpoints() == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.adapters import Adapters
-from schemas.domain.delivery import CLAIM, DeliveryState, PostResult, WebhookDelivery
+from schemas.domain.delivery import CLAIM, DeliveryState, DisabledEndpoint, PostResult, WebhookDelivery
 from schemas.errors import AlreadyExists, Conflict, Invalid
 from schemas.ports import Deliveries, DeliveryQuery
 from tests.contract.conftest import ADAPTERS, store_of_each
@@ -139,3 +139,22 @@ async def test_only_what_has_ended_is_deleted(deliveries: Deliveries) -> None:
     before = NOON + timedelta(seconds=50)
     assert await deliveries.delete_before(before, limit=10) == 1
     assert await ids(deliveries) == ["j3", "j1"]
+
+
+def an_endpoint(name: str, address: str = "a") -> DisabledEndpoint:
+    return DisabledEndpoint(
+        name=name, address=address, url="https://example.com/?…", disabled_at=NOON, delivery_id=f"j1-1-succeeded.{name}"
+    )
+
+
+async def test_an_endpoint_stays_disabled_until_it_is_enabled_at_all_its_addresses(open_deliveries: Open) -> None:
+    ours, theirs = await open_deliveries(), await open_deliveries()
+    assert await ours.list_disabled_endpoints() == []
+    first = an_endpoint("crm")
+    for endpoint in (an_endpoint("crm", "b"), first, an_endpoint("alarm")):
+        await ours.disable_endpoint(endpoint)
+    await theirs.disable_endpoint(first.model_copy(update={"disabled_at": NOON + timedelta(days=1)}))
+    assert await theirs.list_disabled_endpoints() == [an_endpoint("alarm"), first, an_endpoint("crm", "b")]
+    assert await theirs.enable_endpoint("crm")
+    assert not await ours.enable_endpoint("crm")
+    assert await ours.list_disabled_endpoints() == [an_endpoint("alarm")]

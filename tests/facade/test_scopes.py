@@ -44,6 +44,8 @@ CALLS = {
     ("POST", "/api/films/ad/erase"): {"operate"},
     ("GET", "/api/webhooks/deliveries"): {"read", "operate"},
     ("POST", "/api/webhooks/deliveries/1/replay"): {"submit", "operate"},
+    ("GET", "/api/webhooks/disabled"): {"operate"},
+    ("POST", "/api/webhooks/endpoints/crm/enable"): {"operate"},
     ("POST", "/api/webhooks/test"): {"submit", "operate"},
     ("GET", "/api/webhooks/secret"): {"submit", "operate"},
 }

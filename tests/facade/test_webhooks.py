@@ -10,8 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from infra.webhooks.secrets import open_secrets
 from publisher.settings import new_key
+from publisher.webhooks import replay_failed
 from schemas.domain.delivery import DeliveryState
 from schemas.wire.webhook import show_secret
+from subscriber.courier.endpoints import EndpointStates
 from tests.contract.test_deliveries import a_delivery
 from tests.courier.receivers import Receiver, receiving
 from tests.facade.customers import ACME, ACME_KNOWN, ZEBRA, ZEBRA_KNOWN, Customer
@@ -148,3 +150,24 @@ async def test_anyone_may_read_the_public_keys_and_verify_an_event_with_them(tmp
 
 async def test_without_a_key_the_set_is_empty(door: Door) -> None:
     assert (await door.client.get("/.well-known/jwks.json")).json() == {"keys": []}
+
+
+async def test_a_disabled_endpoint_is_seen_and_enabled_and_its_deliveries_replayed_after_that(door: Door) -> None:
+    assert door.desk.deliveries
+    crm: dict[str, Any] = {"endpoint": "crm", "state": DeliveryState.DISABLED, "next_at": None}
+    first = a_delivery(delivery_id="j1-1-succeeded.crm", **crm)
+    await door.desk.deliveries.create(first)
+    await EndpointStates(door.desk.deliveries, door.desk.clock).note(first)
+    other = await stored(door, delivery_id="j1-1-succeeded.alarm", endpoint="alarm", state=DeliveryState.FAILED)
+    (seen,) = (await door.client.get("/api/webhooks/disabled")).json()["endpoints"]
+    assert (seen["name"], seen["url"]) == ("crm", "https://example.com/hook?…")
+    refused = await door.client.post(f"{LIST}/{first.delivery_id}/replay", json={})
+    assert refused.status_code == 409
+    assert "enable it first: reelbus webhooks enable crm" in refused.json()["error"]["message"]
+    assert await replay_failed(door.desk, since=None) == [other]
+    for name in ("alarm", "request", "N.O", "x" * 200):
+        assert (await door.client.post(f"/api/webhooks/endpoints/{name}/enable", json={})).status_code == 404
+    enabled = await door.client.post("/api/webhooks/endpoints/crm/enable", json={})
+    assert (enabled.status_code, enabled.json()) == (200, {"enabled": "crm"})
+    assert (await door.client.get("/api/webhooks/disabled")).json() == {"endpoints": []}
+    assert (await door.client.post(f"{LIST}/{first.delivery_id}/replay", json={})).status_code == 202

@@ -5,12 +5,14 @@ by itself answer every query.
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from google.api_core.exceptions import Aborted, FailedPrecondition, NotFound
 from google.api_core.exceptions import AlreadyExists as Taken
 from google.cloud.firestore_v1 import FieldFilter
+from google.cloud.firestore_v1.async_collection import AsyncCollectionReference
 from google.cloud.firestore_v1.async_query import AsyncQuery
 from proto.datetime_helpers import DatetimeWithNanoseconds
 
@@ -27,11 +29,13 @@ from infra.gcp.firestore.documents import (
     revision,
 )
 from infra.gcp.firestore.jobs import READ_TIMEOUT_S, WRITE_TIMEOUT_S, FirestoreJobs
-from schemas.domain.delivery import DeliveryState, WebhookDelivery, delivery_of_record, record_of
+from schemas.domain.delivery import DeliveryState, DisabledEndpoint, WebhookDelivery, delivery_of_record, record_of
 from schemas.errors import AlreadyExists, Conflict
 from schemas.ports import DeliveryPage, DeliveryQuery
 
 COLLECTION = "webhook_deliveries"
+DISABLED = "disabled_endpoints"
+"""The collection of the endpoints that get no events: a few documents, and mostly none."""
 PAGES = 10
 """`due` reads no more pages than this. If all their deliveries are of left-out hosts, it returns none."""
 
@@ -42,6 +46,7 @@ class FirestoreDeliveries:
     def __init__(self, jobs: FirestoreJobs) -> None:
         self._client = jobs.client
         self._collection = jobs.client.collection(COLLECTION)
+        self._disabled = jobs.client.collection(DISABLED)
 
     async def create(self, delivery: WebhookDelivery) -> WebhookDelivery:
         document = self._collection.document(document_id(delivery.delivery_id))
@@ -106,7 +111,24 @@ class FirestoreDeliveries:
                 await each.reference.delete(timeout=WRITE_TIMEOUT_S)
         return len(old)
 
-    async def _get(self, query: AsyncQuery) -> Sequence[Any]:
+    async def disable_endpoint(self, endpoint: DisabledEndpoint) -> None:
+        document = self._disabled.document(document_id(f"{endpoint.name}.{endpoint.address}"))
+        fields = {"name": endpoint.name, "record": endpoint.model_dump_json()}
+        with translate_errors("Firestore"), suppress(Taken):
+            await document.create(fields, retry=None, timeout=WRITE_TIMEOUT_S)
+
+    async def list_disabled_endpoints(self) -> Sequence[DisabledEndpoint]:
+        found = [DisabledEndpoint.model_validate_json(each.get("record")) for each in await self._get(self._disabled)]
+        return sorted(found, key=lambda endpoint: (endpoint.name, endpoint.address))
+
+    async def enable_endpoint(self, name: str) -> bool:
+        found = await self._get(self._disabled.where(filter=FieldFilter("name", "==", name)))
+        with translate_errors("Firestore"):
+            for each in found:
+                await each.reference.delete(timeout=WRITE_TIMEOUT_S)
+        return bool(found)
+
+    async def _get(self, query: AsyncQuery | AsyncCollectionReference) -> Sequence[Any]:
         with translate_errors("Firestore"):
             return list(await query.get(timeout=READ_TIMEOUT_S))
 

@@ -72,6 +72,8 @@ export interface Answers {
   Health: Health;
   DeliveryListing: DeliveryListing;
   DeliveryView: DeliveryView;
+  DisabledEndpoints: DisabledEndpoints;
+  EndpointEnabled: EndpointEnabled;
   WebhookTest: WebhookTest;
   WebhookSecret: WebhookSecret;
   KeySet: KeySet;
@@ -961,6 +963,33 @@ export interface Attempt1 {
   status: number | null;
   ms: number;
   error: string | null;
+}
+/**
+ * The disabled endpoints, by their names.
+ */
+export interface DisabledEndpoints {
+  endpoints: DisabledEndpointView[];
+}
+/**
+ * An endpoint that gets no events until it is enabled again.
+ */
+export interface DisabledEndpointView {
+  name: string;
+  /**
+   * The address that answered 410, without its query. Another address gets events.
+   */
+  url: string;
+  disabled_at: string;
+  /**
+   * The delivery whose answer was 410.
+   */
+  delivery_id: string;
+}
+/**
+ * The endpoint that gets events again.
+ */
+export interface EndpointEnabled {
+  enabled: string;
 }
 /**
  * How a receiver answered a test event.
