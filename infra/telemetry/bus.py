@@ -1,24 +1,25 @@
 """The bus in spans: one for each message that is sent, for each that is handled, and for each settling."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from types import MappingProxyType, TracebackType
 
-from opentelemetry.context import attach
-from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, SpanKind, Tracer, set_span_in_context
+from opentelemetry.trace import SpanKind
 
 from infra.telemetry.changes import StoredChanges
 from infra.telemetry.meters import Meters
 from infra.telemetry.spans import (
+    ROOT,
     Attributes,
-    begin,
+    Span,
+    Tracer,
     context_of,
     error_type_of,
     parent_in,
     set_job_id,
     traceparent_of,
-    work_in,
 )
 from schemas.ports import DEAD_REQUESTS, Bus, DeadLetter, Delivery, Subscription
 from schemas.wire.message import Message, job_id_of
@@ -46,20 +47,15 @@ class TracedBus:
     async def publish(self, topic: str, message: Message) -> None:
         """Publish the message with the context of its span. The span is in the trace of the message's job."""
         set_job_id(job_id_of(message))
-        about = self.about("send", topic)
-        span = begin(
-            self.tracer,
+        span = self.tracer.begin(
             f"send {topic}",
             SpanKind.PRODUCER,
-            {**about, "messaging.operation.type": "send"},
+            self.about_span("send", "send", topic),
             parent=parent_in(message.traceparent),
         )
-        carried = replace(message, attributes={**message.attributes, "traceparent": traceparent_of(span)})
-        with (
-            self.measure("messaging.client.operation.duration", about, "messaging.client.sent.messages"),
-            work_in(span),
-        ):
-            await self._bus.publish(topic, carried)
+        about = self.about("send", topic)
+        with _Measuring(self.meters, about, "messaging.client.sent.messages"), span:
+            await self._bus.publish(topic, _carry(span, message))
 
     async def ensure(self, subscription: Subscription) -> None:
         await self._bus.ensure(subscription)
@@ -88,37 +84,21 @@ class TracedBus:
 
     def about(self, operation: str, topic: str, subscription: Subscription | None = None) -> Attributes:
         """Return the attributes of metrics. The name of an ephemeral subscription is left out: each process has one."""
-        about = {
-            "messaging.system": self._system,
-            "messaging.operation.name": operation,
-            "messaging.destination.name": topic,
-        }
-        if subscription and not subscription.ephemeral:
-            about["messaging.destination.subscription.name"] = subscription.name
-        return about
+        name = subscription.name if subscription and not subscription.ephemeral else ""
+        return _about(self._system, operation, topic, name)
 
-    @contextmanager
-    def measure(self, histogram: str, about: Attributes, counter: str | None = None) -> Iterator[None]:
-        """Record how long the context takes, and count it."""
-        began = time.monotonic()
-        try:
-            yield
-        except Exception as error:
-            about = {**about, "error.type": error_type_of(error)}
-            raise
-        finally:
-            self.meters.record(histogram, time.monotonic() - began, about)
-            if counter:
-                self.meters.add(counter, 1, about)
+    def about_span(self, operation: str, kind: str, topic: str, subscription: Subscription | None = None) -> Attributes:
+        """Return the attributes of a span."""
+        name = subscription.name if subscription and not subscription.ephemeral else ""
+        return _about(self._system, operation, topic, name, kind)
 
     async def _trace_each(
         self, deliveries: AsyncIterator[Delivery], subscription: Subscription
     ) -> AsyncIterator[Delivery]:
         """Yield the deliveries. The caller's task is then in the span of the newest: what it begins inherits that."""
+        about = self.about("receive", subscription.topic, subscription)
         async for delivery in deliveries:
-            self.meters.add(
-                "messaging.client.consumed.messages", 1, self.about("receive", subscription.topic, subscription)
-            )
+            self.meters.add("messaging.client.consumed.messages", 1, about)
             yield TracedDelivery(delivery, subscription, self)
 
     async def _count_each(self, messages: AsyncIterator[Message], subscription: Subscription) -> AsyncIterator[Message]:
@@ -142,9 +122,7 @@ class TracedDelivery:
             bus.changes.hold(self._job_id)
         set_job_id(self._job_id)
         self._span = self._begin()
-        self.message = replace(
-            delivery.message, attributes={**delivery.message.attributes, "traceparent": traceparent_of(self._span)}
-        )
+        self.message = _carry(self._span, delivery.message)
 
     @property
     def attempt(self) -> int:
@@ -169,31 +147,26 @@ class TracedDelivery:
         """Begin the span and make it the present one of this task. It is linked to the sender, and in its trace."""
         topic = self._subscription.topic
         about = {
-            **self._bus.about("process", topic, self._subscription),
-            "messaging.operation.type": "process",
+            **self._bus.about_span("process", "process", topic, self._subscription),
             "messaging.message.id": self.message_id,
             "messaging.gcp_pubsub.message.delivery_attempt": self.attempt,
         }
         sender = context_of(self._delivery.message.traceparent)
-        links = [Link(sender)] if sender else []
         # The task that receives is in the span of the delivery before. The sender is the parent, or there is none.
-        parent = set_span_in_context(NonRecordingSpan(sender) if sender else INVALID_SPAN)
-        span = begin(self._bus.tracer, f"process {topic}", SpanKind.CONSUMER, about, parent=parent, links=links)
-        attach(set_span_in_context(span))
+        span = self._bus.tracer.begin(f"process {topic}", SpanKind.CONSUMER, about, parent=sender or ROOT, link=sender)
+        span.set_present()
         return span
 
     async def _settle(self, name: str, settle: Callable[[], Awaitable[None]]) -> None:
-        topic, subscription = self._subscription.topic, self._subscription
-        about = self._bus.about(name, topic, subscription)
-        span = begin(
-            self._bus.tracer,
+        bus, subscription = self._bus, self._subscription
+        span = bus.tracer.begin(
             f"{name} {subscription.name}",
             SpanKind.CLIENT,
-            {**about, "messaging.operation.type": "settle"},
-            parent=set_span_in_context(self._span),
+            bus.about_span(name, "settle", subscription.topic, subscription),
+            parent=self._span,
         )
         try:
-            with self._bus.measure("messaging.client.operation.duration", about), work_in(span):
+            with _Measuring(bus.meters, bus.about(name, subscription.topic, subscription)), span:
                 await settle()
         finally:
             self._end()
@@ -206,4 +179,42 @@ class TracedDelivery:
         if self._job_id:
             self._bus.changes.release(self._job_id)
         about = self._bus.about("process", self._subscription.topic, self._subscription)
-        self._bus.meters.record("messaging.process.duration", time.monotonic() - self._began, about)
+        self._bus.meters.add("messaging.process.duration", time.monotonic() - self._began, about)
+
+
+class _Measuring:
+    """Records how long its context takes, and counts it."""
+
+    __slots__ = ("_about", "_began", "_counter", "_meters")
+
+    def __init__(self, meters: Meters, about: Attributes, counter: str = "") -> None:
+        self._meters, self._about, self._counter = meters, about, counter
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        about = self._about
+        if isinstance(error, Exception):
+            about = {**about, "error.type": error_type_of(error)}
+        self._meters.add("messaging.client.operation.duration", time.monotonic() - self._began, about)
+        if self._counter:
+            self._meters.add(self._counter, 1, about)
+
+
+@lru_cache(maxsize=512)
+def _about(system: str, operation: str, topic: str, subscription: str, kind: str = "") -> Attributes:
+    """Return the attributes of the conventions. `kind` is the type of the operation, on spans alone."""
+    about = {
+        "messaging.system": system,
+        "messaging.operation.name": operation,
+        "messaging.destination.name": topic,
+        "messaging.destination.subscription.name": subscription,
+        "messaging.operation.type": kind,
+    }
+    return MappingProxyType({key: value for key, value in about.items() if value})
+
+
+def _carry(span: Span, message: Message) -> Message:
+    """Return the message with the context of the span."""
+    return Message(data=message.data, attributes={**message.attributes, "traceparent": traceparent_of(span)})

@@ -4,7 +4,6 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from infra.telemetry.catalogue import METRICS
 from infra.telemetry.ledger import Totals, increments_of, totals_of
 from infra.telemetry.meters import Meters
 from infra.telemetry.spans import Attributes
@@ -107,11 +106,8 @@ class StoredChanges:
             self._in_flight.pop(job.job_id, None)
 
     def _count(self, before: Totals, job: Job, after: Totals) -> None:
-        for name, amount, attributes in increments_of(before, job, after):
-            if METRICS[name].kind == "histogram":
-                self._meters.record(name, amount, attributes)
-            else:
-                self._meters.add(name, amount, attributes)
+        for increment in increments_of(before, job, after):
+            self._meters.add(*increment)
 
 
 def _comes_from(newest: Job, doubt: _Doubt) -> bool:

@@ -1,4 +1,4 @@
-"""The OTLP exporters, which log in our own way, and rarely, that a collector is out of reach.
+"""The OTLP exporters. They make the SDK's spans, and log rarely, in our own way, that a collector is out of reach.
 
 The library logs an error for each try. Telemetry that is down is no error of the service, and must wake no person.
 """
@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, Status, StatusCode
+
+from infra.telemetry.spans import Span
 
 if TYPE_CHECKING:
     from requests import Session
@@ -20,6 +25,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REPORT_EVERY_S = 60.0
+
+
+_SCOPE = InstrumentationScope("reelbus")
+_FAILED = Status(StatusCode.ERROR)
 
 
 class Failures:
@@ -39,13 +48,13 @@ class Failures:
 class SpanExporter(OTLPSpanExporter):
     """Sends spans."""
 
-    def __init__(self, failures: Failures, session: "Session | None") -> None:
+    def __init__(self, failures: Failures, session: "Session | None", resource: Resource) -> None:
         super().__init__(session=session)
-        self._failures = failures
+        self._failures, self._resource = failures, resource
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+    def export(self, spans: Sequence[Span]) -> SpanExportResult:  # type: ignore[override]  # no span is the SDK's
         """Send a batch."""
-        result: SpanExportResult = super().export(spans)
+        result: SpanExportResult = super().export([to_sdk(span, self._resource) for span in spans])
         if result is not SpanExportResult.SUCCESS:
             self._failures.note("traces")
         return result
@@ -66,3 +75,21 @@ class MetricExporter(OTLPMetricExporter):
         if result is not MetricExportResult.SUCCESS:
             self._failures.note("metrics")
         return result
+
+
+def to_sdk(span: Span, resource: Resource) -> ReadableSpan:
+    """Return a span that has ended as the SDK's exporters take it."""
+    return ReadableSpan(
+        span.name,
+        span.context,
+        span.parent,
+        resource,
+        span.attributes,
+        [Event(name, attributes, at_ns) for name, attributes, at_ns in span.events or ()],
+        [Link(span.link)] if span.link else (),
+        span.kind,
+        status=_FAILED if span.error_type else Status(),
+        start_time=span.began_ns,
+        end_time=span.ended_ns,
+        instrumentation_scope=_SCOPE,
+    )

@@ -4,10 +4,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from opentelemetry.trace import SpanKind, Tracer, get_current_span
+from opentelemetry.trace import SpanKind
 
 from infra.telemetry.meters import Meters
-from infra.telemetry.spans import Attributes, begin, error_type_of, size_of, work_in
+from infra.telemetry.spans import Attributes, Tracer, error_type_of, present_span, size_of
 from schemas.domain.clip import Clip, Plan
 from schemas.ports import Answer, Editor, Probe, VideoModel
 from schemas.wire.request import VideoRequest
@@ -48,23 +48,22 @@ class TracedModel:
             "reelbus.clip.attempt": clip.attempt,
         }
         began = time.monotonic()
-        span = begin(self._tracer, f"generate_video {clip.planned.model}", SpanKind.CLIENT, {**about, **more})
+        span = self._tracer.begin(f"generate_video {clip.planned.model}", SpanKind.CLIENT, {**about, **more})
         try:
-            with work_in(span):
+            with span:
                 operation = await self._model.submit(request, clip, sources, send_before=send_before, previous=previous)
-                span.set_attribute("gen_ai.response.id", operation)
+                span.add({"gen_ai.response.id": operation})
         except Exception as error:
             about["error.type"] = error_type_of(error)
             raise
         finally:
-            self._meters.record("gen_ai.client.operation.duration", time.monotonic() - began, about)
+            self._meters.add("gen_ai.client.operation.duration", time.monotonic() - began, about)
         return operation
 
     async def poll(self, operation: str, *, request: VideoRequest | None = None) -> Answer:
         """Poll. A generation of minutes has many polls, so that each is an event of the job's span and no span."""
         answer = await self._model.poll(operation, request=request)
-        span = get_current_span()
-        if span.is_recording():
+        if span := present_span():
             span.add_event("polled", {"reelbus.answer": type(answer).__name__})
         return answer
 
@@ -82,9 +81,9 @@ class TracedEditor:
         self._editor, self._tracer = editor, tracer
 
     async def assemble(self, clips: Sequence[Path], *, duration_seconds: int, to: Path) -> Probe:
-        with work_in(begin(self._tracer, "assemble", SpanKind.INTERNAL, {})) as span:
+        with self._tracer.begin("assemble", SpanKind.INTERNAL) as span:
             probe = await self._editor.assemble(clips, duration_seconds=duration_seconds, to=to)
-            span.set_attribute("reelbus.bytes", size_of(to))
+            span.add({"reelbus.bytes": size_of(to)})
             return probe
 
     async def keep(self, clips: Sequence[Path], *, to: Path, defect: str) -> Probe:

@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from opentelemetry.metrics import Meter
-from opentelemetry.trace import Tracer
 
 from infra.telemetry.bus import TracedBus
 from infra.telemetry.changes import StoredChanges
 from infra.telemetry.meters import Meters
 from infra.telemetry.model import TracedEditor, TracedModel
 from infra.telemetry.server import App, TracedCalls
+from infra.telemetry.spans import Tracer
 from infra.telemetry.stores import TracedBudgets, TracedJobs, TracedVideos
 from schemas.errors import ReelbusError
 from schemas.ports import Budgets, Bus, Editor, JobStore, VideoModel, VideoStore

@@ -7,18 +7,18 @@ import os
 import secrets
 import socket
 import threading
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import Meter
-from opentelemetry.sdk.environment_variables import OTEL_METRICS_EXEMPLAR_FILTER
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Tracer
 
+from infra.telemetry.spans import Span, Tracer
 from schemas.errors import Invalid
 
 if TYPE_CHECKING:
@@ -34,19 +34,21 @@ class Providers:
         """With `sends`, export to the collector; with a port, serve metrics to Prometheus. Raises `Invalid`."""
         resource = _resource_of(service)
         readers: list[MetricReader] = []
+        # The environment says which sampler; no span of the provider's own is made.
         self._tracing = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._take_span: Callable[[Span], None] | None = None
         if sends:
-            readers.append(self._send())
+            readers.append(self._send(resource))
         if metrics_port:
             readers.append(_serve(host, metrics_port))
-        # With exemplars a histogram keeps the span of some values, which costs each record; no dashboard reads them.
-        exemplars = None if OTEL_METRICS_EXEMPLAR_FILTER in os.environ else AlwaysOffExemplarFilter()
-        self._metering = MeterProvider(readers, resource, shutdown_on_exit=False, exemplar_filter=exemplars)
+        # The spans of this process are not in the SDK's context, where exemplars would look for them.
+        no_exemplars = AlwaysOffExemplarFilter()
+        self._metering = MeterProvider(readers, resource, shutdown_on_exit=False, exemplar_filter=no_exemplars)
 
     @property
     def tracer(self) -> Tracer:
         """Makes the spans."""
-        return self._tracing.get_tracer("reelbus")
+        return Tracer(self._tracing.sampler, self._tracing.id_generator, self._take_span)
 
     @property
     def meter(self) -> Meter:
@@ -61,11 +63,13 @@ class Providers:
         for thread in stopping:
             thread.join(within_s / len(stopping))
 
-    def _send(self) -> MetricReader:
+    def _send(self, resource: Resource) -> MetricReader:
         from infra.telemetry.exporters import Failures, MetricExporter, SpanExporter
 
         failures, session = Failures(), _google_session()
-        self._tracing.add_span_processor(BatchSpanProcessor(SpanExporter(failures, session)))
+        batches = BatchSpanProcessor(SpanExporter(failures, session, resource))
+        self._tracing.add_span_processor(batches)  # to be stopped with it
+        self._take_span = batches.on_end  # type: ignore[assignment]  # for its exporter
         return PeriodicExportingMetricReader(MetricExporter(failures, session))
 
 

@@ -5,10 +5,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from opentelemetry.trace import NonRecordingSpan, SpanKind, Tracer, set_span_in_context
+from opentelemetry.trace import SpanKind
 
 from infra.telemetry.meters import Meters
-from infra.telemetry.spans import begin, context_of, set_job_id, traceparent_of, work_in
+from infra.telemetry.spans import ROOT, Tracer, context_of, set_job_id, traceparent_of
 from schemas.wire.types import is_traceparent
 
 Scope = MutableMapping[str, Any]
@@ -37,30 +37,29 @@ class TracedCalls:
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
         about: dict[str, str | int] = {"http.request.method": method, "url.scheme": scope["scheme"]}
         set_job_id(None)
-        sender = context_of(_traceparent_in(scope))
-        parent = set_span_in_context(NonRecordingSpan(sender)) if sender else None
-        span = begin(self._tracer, method, SpanKind.SERVER, about, parent=parent)
+        parent = context_of(_traceparent_in(scope)) or ROOT
+        span = self._tracer.begin(method, SpanKind.SERVER, parent=parent)
         scope["traceparent"] = traceparent_of(span)
         answer = _Responder(send)
         began = time.monotonic()
         active = {"http.request.method": method}
         self._meters.add("http.server.active_requests", 1, active)
         try:
-            with work_in(span):
+            with span:
                 try:
                     await self._app(scope, receive, answer.send)
                 finally:
                     if route := self._routes.get(scope.get("endpoint")):
                         about["http.route"] = route
-                        span.update_name(f"{method} {route}")
+                        span.name = f"{method} {route}"
                     about["http.response.status_code"] = answer.status
                     if answer.status >= 500:
                         about["error.type"] = str(answer.status)
-                    span.set_attributes(about)
+                    span.add(about)
         finally:
             about.pop("error.type", None)
             self._meters.add("http.server.active_requests", -1, active)
-            self._meters.record("http.server.request.duration", time.monotonic() - began, about)
+            self._meters.add("http.server.request.duration", time.monotonic() - began, about)
 
 
 class _Responder:

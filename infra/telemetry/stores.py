@@ -4,16 +4,16 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
-from opentelemetry.trace import Span, SpanKind, Tracer
+from opentelemetry.trace import SpanKind
 
 from infra.telemetry.changes import StoredChanges
 from infra.telemetry.ledger import Totals, totals_of
 from infra.telemetry.meters import Meters
-from infra.telemetry.spans import Attributes, begin, has_parent, parent_in, set_job, size_of, work_in
+from infra.telemetry.spans import Attributes, Span, Tracer, parent_in, present_span, set_job, size_of
 from schemas.domain.budget import BudgetShard
 from schemas.domain.job import Job
 from schemas.errors import Conflict, Unavailable
@@ -25,7 +25,8 @@ class TracedJobs:
 
     def __init__(self, jobs: JobStore, system: str, *, tracer: Tracer, meters: Meters, changes: StoredChanges) -> None:
         self._jobs = jobs
-        self._system = system
+        about = {"db.system.name": system, "db.collection.name": "jobs"}
+        self._read, self._written = {**about, "db.operation.name": "get"}, {**about, "db.operation.name": "cas"}
         self._tracer, self._meters, self._changes = tracer, meters, changes
 
     async def create(self, job: Job) -> Job:
@@ -43,8 +44,8 @@ class TracedJobs:
         return created
 
     async def get(self, job_id: str) -> Job | None:
-        if has_parent():
-            with work_in(begin(self._tracer, "get jobs", SpanKind.CLIENT, self._about("get"))):
+        if present_span():
+            with self._tracer.begin("get jobs", SpanKind.CLIENT, self._read):
                 job = await self._jobs.get(job_id)
         else:  # no call or message asked for it: the trace is not known before the record is
             job = await self._jobs.get(job_id)
@@ -93,12 +94,8 @@ class TracedJobs:
         """Count a version that was written in the context of `replace`."""
         self._changes.count(before, job)
 
-    def _write_span(self, job: Job) -> AbstractContextManager[Span]:
-        parent = parent_in(job.traceparent)
-        return work_in(begin(self._tracer, "cas jobs", SpanKind.CLIENT, self._about("cas"), parent=parent))
-
-    def _about(self, operation: str) -> Attributes:
-        return {"db.system.name": self._system, "db.operation.name": operation, "db.collection.name": "jobs"}
+    def _write_span(self, job: Job) -> Span:
+        return self._tracer.begin("cas jobs", SpanKind.CLIENT, self._written, parent=parent_in(job.traceparent))
 
 
 class TracedBudgets:
@@ -149,13 +146,13 @@ class TracedVideos:
 
     async def put(self, name: str, source: Path | bytes, *, content_type: str) -> bool:
         size = len(source) if isinstance(source, bytes) else size_of(source)
-        with work_in(begin(self._tracer, "put", SpanKind.CLIENT, {"reelbus.bytes": size})):
+        with self._tracer.begin("put", SpanKind.CLIENT, {"reelbus.bytes": size}):
             return await self._videos.put(name, source, content_type=content_type)
 
     async def fetch(self, name: str, to: Path) -> None:
-        with work_in(begin(self._tracer, "fetch", SpanKind.CLIENT, {})) as span:
+        with self._tracer.begin("fetch", SpanKind.CLIENT) as span:
             await self._videos.fetch(name, to)
-            span.set_attribute("reelbus.bytes", size_of(to))
+            span.add({"reelbus.bytes": size_of(to)})
 
     async def list(self, prefix: str) -> Sequence[StoredFile]:
         return await self._videos.list(prefix)
