@@ -9,15 +9,16 @@ from typing import Any, cast
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, Tracer
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler, TraceIdRatioBased
+from opentelemetry.trace import SpanKind, StatusCode
 
 from infra.adapters import Adapters
 from infra.telemetry import changes
+from infra.telemetry.exporters import to_sdk
 from infra.telemetry.process import Telemetry
-from infra.telemetry.spans import begin, parent_in, traceparent_of, work_in
+from infra.telemetry.spans import EVENTS_AT_MOST, ROOT, Span, Tracer, context_of, parent_in, traceparent_of
 from schemas.domain.budget import Limit, Period, Reservation
 from schemas.domain.events import Step
 from schemas.domain.job import Job
@@ -33,11 +34,11 @@ THEIRS = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @dataclass
 class Told:
-    """What the SDK was told, in this process."""
+    """What this process would send."""
 
     telemetry: Telemetry
     tracer: Tracer
-    spans: InMemorySpanExporter
+    spans: list[Span]
     metrics: InMemoryMetricReader
 
     def points(self, name: str) -> list[Any]:
@@ -57,34 +58,84 @@ class Told:
 
 @pytest.fixture
 def told() -> Iterator[Told]:
-    spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
-    tracing, metering = TracerProvider(shutdown_on_exit=False), MeterProvider([reader], shutdown_on_exit=False)
-    tracing.add_span_processor(SimpleSpanProcessor(spans))
-    tracer = tracing.get_tracer("test")
+    reader = InMemoryMetricReader()
+    metering = MeterProvider([reader], shutdown_on_exit=False)
+    spans: list[Span] = []
+    tracer = _tracer(spans)
     yield Told(Telemetry(tracer, metering.get_meter("test"), is_worker=True), tracer, spans, reader)
-    tracing.shutdown()
     metering.shutdown()
+
+
+def _tracer(spans: list[Span], sampler: Sampler | None = None) -> Tracer:
+    provider = TracerProvider(shutdown_on_exit=False)
+    return Tracer(sampler or provider.sampler, provider.id_generator, spans.append)
 
 
 def test_a_span_names_the_kind_of_an_error_and_none_of_its_words(told: Told) -> None:
     for error in (Unavailable("a secret prompt"), SubmitRefused(BUSY)):
-        with pytest.raises(type(error)), work_in(begin(told.tracer, "put", SpanKind.CLIENT, {})):
+        with pytest.raises(type(error)), told.tracer.begin("put", SpanKind.CLIENT):
             raise error
-    seen = told.spans.get_finished_spans()
+    seen = [to_sdk(span, Resource.get_empty()) for span in told.spans]
     assert [(span.attributes or {})["error.type"] for span in seen] == ["Unavailable", "quota"]
+    assert {span.status.status_code for span in seen} == {StatusCode.ERROR}
     assert not [span for span in seen if span.events or span.status.description]
 
 
 def test_a_span_stays_in_the_trace_of_its_job(told: Told) -> None:
-    with work_in(begin(told.tracer, "outer", SpanKind.INTERNAL, {}, parent=parent_in(THEIRS))) as outer:
+    with told.tracer.begin("outer", SpanKind.INTERNAL, parent=parent_in(THEIRS)) as outer:
         assert traceparent_of(outer).split("-")[1] == THEIRS.split("-")[1]
         assert parent_in(THEIRS) is None, "the present span is in that trace"
-        with work_in(begin(told.tracer, "inner", SpanKind.INTERNAL, {})):
+        with told.tracer.begin("inner", SpanKind.INTERNAL) as inner:
             pass
-    inner, outer_seen = told.spans.get_finished_spans()
-    assert inner.parent is not None
-    assert outer_seen.context is not None
-    assert inner.parent.span_id == outer_seen.context.span_id
+    assert told.spans == [inner, outer]
+    assert (outer.parent, inner.parent) == (context_of(THEIRS), outer.context)
+    with told.tracer.begin("other", SpanKind.INTERNAL) as other:
+        pass
+    assert other.parent is None
+    assert other.context.trace_id != outer.context.trace_id
+
+
+def test_a_span_ends_once_and_keeps_its_newest_events(told: Told) -> None:
+    span = told.tracer.begin("process", SpanKind.CONSUMER, {"a": 1}, parent=ROOT, link=context_of(THEIRS))
+    for number in range(EVENTS_AT_MOST + 1):
+        span.add_event("polled", {"number": number})
+    span.add({"b": 2})
+    span.end()
+    ended_ns = span.ended_ns
+    span.end()
+    assert (told.spans, span.ended_ns) == ([span], ended_ns)
+    seen = to_sdk(span, Resource.get_empty())
+    assert dict(seen.attributes or {}) == {"a": 1, "b": 2}
+    assert [(event.attributes or {})["number"] for event in seen.events] == [*range(1, EVENTS_AT_MOST + 1)]
+    assert [link.context for link in seen.links] == [context_of(THEIRS)]
+    assert (seen.start_time, seen.end_time) == (span.began_ns, ended_ns)
+    assert seen.status.status_code is StatusCode.UNSET
+
+
+@pytest.mark.parametrize("flags", ["00", "01"])
+def test_the_sender_decides_whether_a_trace_is_sampled(told: Told, flags: str) -> None:
+    """And its decision goes on: to the children, and into the `traceparent` of what is sent."""
+    theirs = context_of(THEIRS[:-2] + flags)
+    with (
+        told.tracer.begin("outer", SpanKind.SERVER, parent=theirs),
+        told.tracer.begin("inner", SpanKind.PRODUCER) as it,
+    ):
+        sent = traceparent_of(it)
+    assert sent.endswith(flags)
+    assert len(told.spans) == (2 if flags == "01" else 0)
+
+
+def test_the_sampler_of_the_environment_decides_about_new_traces() -> None:
+    spans: list[Span] = []
+    with _tracer(spans, ParentBased(ALWAYS_OFF)).begin("call", SpanKind.SERVER, parent=ROOT) as span:
+        assert traceparent_of(span)[-2:] == "02", "a random id, not sampled"
+    half = _tracer(spans, ParentBased(TraceIdRatioBased(0.5)))
+    for _ in range(100):
+        with half.begin("call", SpanKind.SERVER, parent=ROOT), half.begin("put", SpanKind.CLIENT):
+            pass
+    names = [span.name for span in spans]
+    assert names == ["put", "call"] * (len(names) // 2), "a trace is whole or absent"
+    assert 0 < len(names) < 200
 
 
 @dataclass
@@ -151,4 +202,4 @@ async def test_a_reservation_is_a_write_of_the_job_and_uses_its_budget(told: Tol
     assert (share.value, dict(share.attributes)) == (0.1, {"reelbus.budget": "all month"})
     [waited] = told.points("reelbus.job.wait.duration")
     assert waited.count == 1
-    assert [span.name for span in told.spans.get_finished_spans()] == ["cas jobs", "cas jobs"]
+    assert [span.name for span in told.spans] == ["cas jobs", "cas jobs"]
