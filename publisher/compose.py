@@ -17,7 +17,7 @@ from infra.editors import find_exports
 from infra.embedded.disk import Disk
 from infra.embedded.folder import has_data, make_data_folder
 from infra.embedded.videos import read_or_create_secret
-from infra.event_loop import run_service
+from infra.event_loop import freeze_loaded, run_service
 from infra.gcp.settings import trace_project
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
@@ -48,6 +48,7 @@ __all__ = [
     "back_up",
     "examine",
     "exit_with_parent",
+    "freeze_loaded",
     "link_secret",
     "local_file",
     "open_context",

@@ -66,7 +66,7 @@ def _exit_with(run: Callable[[WorkerSettings], object]) -> None:
 
 
 async def _run_worker(settings: WorkerSettings, ready_fd: int | None, parent_fd: int | None) -> None:
-    from subscriber.compose import exit_with_parent, open_context, open_courier, open_director
+    from subscriber.compose import exit_with_parent, freeze_loaded, open_context, open_courier, open_director
     from subscriber.worker import Worker
 
     stop = asyncio.Event()
@@ -76,6 +76,7 @@ async def _run_worker(settings: WorkerSettings, ready_fd: int | None, parent_fd:
         exit_with_parent(parent_fd, grace_s=PARENT_GRACE_S)
 
     def report_ready() -> None:
+        freeze_loaded()
         show_ready()
         if ready_fd is not None:
             os.write(ready_fd, b"ready\n")

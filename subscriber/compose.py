@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from infra.adapters import Adapters
 from infra.clock import SystemClock
 from infra.embedded.folder import make_data_folder
-from infra.event_loop import run_service
+from infra.event_loop import freeze_loaded, run_service
 from infra.gcp.settings import trace_project
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
@@ -38,7 +38,15 @@ from subscriber.settings import WorkerSettings
 if TYPE_CHECKING:
     from infra.telemetry.process import Telemetry
 
-__all__ = ["exit_with_parent", "open_context", "open_courier", "open_director", "open_logs", "run_service"]
+__all__ = [
+    "exit_with_parent",
+    "freeze_loaded",
+    "open_context",
+    "open_courier",
+    "open_director",
+    "open_logs",
+    "run_service",
+]
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import uvicorn
 
-from publisher.compose import open_logs, run_service
+from publisher.compose import freeze_loaded, open_logs, run_service
 from publisher.facade.app import build_app, open_state
 from publisher.facade.call import State
 from publisher.facade.connections import Connections, LimitedProtocol
@@ -100,6 +100,7 @@ class _Server(uvicorn.Server):
                     # asyncio has one number for accepting and for the kernel's queue, where a burst may wait.
                     with closing(socket.socket(fileno=os.dup(listener.fileno()))) as own:
                         own.listen(_BACKLOG)
+            freeze_loaded()
             logger.info("facade listens", extra={"action": "facade_ready", "port": self.config.port})
             if self._ready:
                 self._ready()

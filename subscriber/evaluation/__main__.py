@@ -34,7 +34,7 @@ def main(ready_fd: int | None, parent_fd: int | None) -> None:
 
 
 async def _run(settings: EvaluatorSettings, ready_fd: int | None, parent_fd: int | None) -> None:
-    from subscriber.evaluation.compose import exit_with_parent, open_context
+    from subscriber.evaluation.compose import exit_with_parent, freeze_loaded, open_context
     from subscriber.evaluation.evaluator import Evaluator
 
     stop = asyncio.Event()
@@ -46,6 +46,7 @@ async def _run(settings: EvaluatorSettings, ready_fd: int | None, parent_fd: int
     async with open_context(settings) as ctx, _open_health(ctx, settings) as show_ready:
 
         def report_ready() -> None:
+            freeze_loaded()
             show_ready()
             click.echo("reelbus evaluator: ready", err=True)
             if ready_fd is not None:

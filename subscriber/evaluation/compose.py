@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from infra.adapters import Adapters, google_installed
 from infra.clock import SystemClock
 from infra.embedded.folder import make_data_folder
-from infra.event_loop import run_service
+from infra.event_loop import freeze_loaded, run_service
 from infra.gcp.settings import trace_project
 from infra.logs import configure_logs
 from infra.parent import exit_with_parent
@@ -21,7 +21,7 @@ from subscriber.scratch import open_scratch_dir, prepare_scratch
 if TYPE_CHECKING:
     from infra.telemetry.process import Telemetry
 
-__all__ = ["exit_with_parent", "open_context", "open_logs", "run_service"]
+__all__ = ["exit_with_parent", "freeze_loaded", "open_context", "open_logs", "run_service"]
 
 
 def open_logs(settings: EvaluatorSettings) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
 
 from infra.telemetry.process import Telemetry
 from publisher.dead_letters import replay
@@ -17,6 +16,7 @@ from tests.contract.test_deliveries import a_delivery
 from tests.facade.doors import door_to, settings_for
 from tests.facade.hand import hand_at
 from tests.facade.test_operator import doubtful
+from tests.telemetry.tracers import tracer_into
 
 BROKE = Failure(category=Category.INTERNAL, code="broke", message="It broke.", charged=Charged.NO)
 
@@ -32,7 +32,7 @@ def _counted(reader: InMemoryMetricReader) -> dict[str, float]:
 async def test_each_decision_is_counted_by_its_word(tmp_path: Path) -> None:
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader])
-    telemetry = Telemetry(TracerProvider().get_tracer("tests"), provider.get_meter("tests"), is_worker=False)
+    telemetry = Telemetry(tracer_into([]), provider.get_meter("tests"), is_worker=False)
     async with door_to(settings_for(tmp_path)) as door, hand_at(door.desk) as hand:
         ctx = replace(door.desk, telemetry=telemetry)
         failed = await door.queued()

@@ -10,8 +10,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 from opentelemetry.trace import SpanKind, StatusCode
 
 from infra.adapters import Adapters
@@ -27,6 +26,7 @@ from schemas.domain.states import JobState
 from schemas.errors import Conflict, SubmitRefused, Unavailable
 from schemas.ports import JobStore
 from subscriber.budget_guard import BudgetGuard
+from tests.telemetry.tracers import tracer_into
 from tests.unit.makers import AT, BUSY, a_job, accepted, done, started, stored
 
 THEIRS = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -61,14 +61,9 @@ def told() -> Iterator[Told]:
     reader = InMemoryMetricReader()
     metering = MeterProvider([reader], shutdown_on_exit=False)
     spans: list[Span] = []
-    tracer = _tracer(spans)
+    tracer = tracer_into(spans)
     yield Told(Telemetry(tracer, metering.get_meter("test"), is_worker=True), tracer, spans, reader)
     metering.shutdown()
-
-
-def _tracer(spans: list[Span], sampler: Sampler | None = None) -> Tracer:
-    provider = TracerProvider(shutdown_on_exit=False)
-    return Tracer(sampler or provider.sampler, provider.id_generator, spans.append)
 
 
 def test_a_span_names_the_kind_of_an_error_and_none_of_its_words(told: Told) -> None:
@@ -127,9 +122,9 @@ def test_the_sender_decides_whether_a_trace_is_sampled(told: Told, flags: str) -
 
 def test_the_sampler_of_the_environment_decides_about_new_traces() -> None:
     spans: list[Span] = []
-    with _tracer(spans, ParentBased(ALWAYS_OFF)).begin("call", SpanKind.SERVER, parent=ROOT) as span:
+    with tracer_into(spans, ParentBased(ALWAYS_OFF)).begin("call", SpanKind.SERVER, parent=ROOT) as span:
         assert traceparent_of(span)[-2:] == "02", "a random id, not sampled"
-    half = _tracer(spans, ParentBased(TraceIdRatioBased(0.5)))
+    half = tracer_into(spans, ParentBased(TraceIdRatioBased(0.5)))
     for _ in range(100):
         with half.begin("call", SpanKind.SERVER, parent=ROOT), half.begin("put", SpanKind.CLIENT):
             pass

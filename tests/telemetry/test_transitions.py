@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.trace import NoOpTracer
 
 from infra.telemetry.process import Telemetry
 from publisher.compose import open_context
@@ -35,6 +34,7 @@ from schemas.domain.job import Job
 from schemas.domain.states import ClipState
 from schemas.errors import Conflict, Unavailable
 from schemas.ports import JobStore
+from tests.telemetry.tracers import tracer_into
 from tests.unit.makers import GONE, PRICE, a_job, accepted, after, done, lost, played, started
 from tests.unit.test_state_machine import Life, indexes
 
@@ -72,7 +72,7 @@ class Process:
         self.reader = InMemoryMetricReader()
         self.provider = MeterProvider([self.reader], shutdown_on_exit=False)
         self.store = Outages(jobs)
-        self.telemetry = Telemetry(NoOpTracer(), self.provider.get_meter("tests"), is_worker=True)
+        self.telemetry = Telemetry(tracer_into([]), self.provider.get_meter("tests"), is_worker=True)
         self.jobs = self.telemetry.trace_jobs(cast("JobStore", self.store), "sqlite:")
 
     async def fail_to_save(self, job: Job, fault: str) -> None:
