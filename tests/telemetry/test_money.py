@@ -1,13 +1,17 @@
 """The sums of the metrics are those of the ledgers, after workers were killed and the model did what it can."""
 
+import asyncio
 import signal
+import sys
 from pathlib import Path
 
 import httpx
 
+from publisher.spend import spend
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
-from tests.support.wire import WireHouse, wire_house
+from tests.support.processes import ROOT
+from tests.support.wire import MODEL, WireHouse, wire_house
 from tests.telemetry.otlp import Collector, collecting
 from tests.telemetry.test_jobs import OFTEN
 from tests.vertex.script import Step
@@ -35,7 +39,7 @@ JOBS = 6
 
 
 async def test_the_sums_are_those_of_the_ledgers_after_kills(tmp_path: Path) -> None:
-    """A worker that is killed loses what it counted since its last export, so it is killed after one."""
+    """A worker that is killed loses what it counted since its last export, so it is killed after one, until the end."""
     with collecting() as collector:
         async with wire_house(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **OFTEN, **QUICK) as house:
             house.vertex.studio.default = SMALL
@@ -46,7 +50,10 @@ async def test_the_sums_are_those_of_the_ledgers_after_kills(tmp_path: Path) -> 
             await _cancel_at_the_facade(house, collector, facade.ready)
             jobs = await house.ended(JOBS + 3)
             assert [await part.stop() for part in house.parts if part.alive] == [0, 0]
-    _compare(collector, jobs)
+            _compare(collector, jobs)
+            await _decide_by_command(house, next(job.job_id for job in jobs if job.clips[0].is_in_doubt))
+            await _compare_with_spend(house, collector)
+            await _kill_at_any_moment(house, collector)
 
 
 async def _endings(house: WireHouse, collector: Collector) -> None:
@@ -88,6 +95,42 @@ async def _cancel_at_the_facade(house: WireHouse, collector: Collector, url: str
     await house.until(lambda: collector.total("reelbus.clips", reelbus__clip__state="accepted") == before + 1)
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
         assert (await client.delete("/api/videos/cancelled")).json()["state"] == "cancelled"
+
+
+async def _decide_by_command(house: WireHouse, job_id: str) -> None:
+    """A process that ends by itself takes the doubt back."""
+    command = [sys.executable, "-m", "publisher", "resolve", job_id, "--not-charged"]
+    process = await asyncio.create_subprocess_exec(*command, env=house.environment, cwd=ROOT)
+    assert await process.wait() == 0
+
+
+async def _compare_with_spend(house: WireHouse, collector: Collector) -> None:
+    [group] = (await spend(house.desk, by="model")).groups
+    assert group.key == MODEL
+    assert _left(collector, "yes", "discarded") == float(group.charged_usd)
+    assert _left(collector, "unknown") == float(group.unknown_usd)
+    assert collector.total("reelbus.spend.reversed", reelbus__charged="unknown") > 0
+
+
+async def _kill_at_any_moment(house: WireHouse, collector: Collector) -> None:
+    """What this worker did since its last export may be missing, and nothing is counted that was not stored."""
+    before = _left(collector, "yes", "discarded")
+    worker = await house.start("worker")
+    await house.submit("killed-at-its-end", generate_audio=False)
+    jobs = await house.ended(JOBS + 4)
+    worker.signal(signal.SIGKILL)
+    assert await worker.gone() == -signal.SIGKILL
+    newest = next(job for job in jobs if job.job_id == "killed-at-its-end")
+    ledger = float((await spend(house.desk)).total.charged_usd)
+    assert newest.cost_usd > 0
+    assert _left(collector, "yes", "discarded") in (before, ledger)
+    assert round(ledger - before, 9) == float(newest.cost_usd)
+
+
+def _left(collector: Collector, *charged: str) -> float:
+    """What was counted and not taken back, over all processes."""
+    totals = [collector.total("reelbus.spend", reelbus__charged=each) for each in charged]
+    return round(sum(totals) - collector.total("reelbus.spend.reversed", reelbus__charged=charged[0]), 9)
 
 
 async def _replace_the_worker(house: WireHouse) -> None:
