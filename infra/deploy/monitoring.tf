@@ -25,7 +25,11 @@ locals {
         labels   = rule.labels
         summary  = rule.annotations.summary
       }
-    } if var.telemetry || group.name == "reelbus-platform" # the others ask for metrics of our own
+      } if lookup({
+        reelbus-webhooks  = var.webhooks != null # else no courier takes what it asks about
+        reelbus-evaluator = var.evaluator != null
+        reelbus-telemetry = var.telemetry
+    }, group.name, true)
   ]...)
   channels = concat([for channel in values(google_monitoring_notification_channel.email) : channel.id], sort(var.notify_channels))
 

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from infra.telemetry.catalogue import METRICS
 from infra.telemetry.meters import Meters
 from tests.deploy.checks import agree
+from tests.deploy.queries import check_callers_fault, check_emitted, check_query
 from tests.deploy.running import DEPLOY, ROOT, State
 
 DOCUMENTATION_AT_MOST_BYTES = 10_240
@@ -41,6 +42,14 @@ def check_alerts(state: State) -> None:
         agree(f"the duration of {name}", condition["duration"], f"{int(rule['for'].removesuffix('m')) * 60}s")
         severity = {"page": "CRITICAL", "ticket": "WARNING"}[rule["labels"]["severity"]]
         agree(f"the severity of {name}", policies[name]["severity"], severity)
+
+
+def check_rules(file: Path) -> None:
+    """Each rule asks for metrics, labels and values that something emits."""
+    rules = {rule["alert"]: rule["expr"] for rule in rules_in(file)}
+    for name, expression in rules.items():
+        check_query(name, translate(expression))
+    check_callers_fault(rules)
 
 
 def rules_in(file: Path) -> Iterator[dict[str, Any]]:
@@ -81,6 +90,8 @@ def check_dashboard(file: Path) -> None:
     assert asked, f"{file.name} shows no metric of ours"
     for name in asked:
         assert re.sub(r"_(bucket|count|sum)$", "", name) in known, f"{file.name}: no metric or label is named {name}"
+    for query in re.findall(r'"prometheusQuery": ("(?:[^"\\]|\\.)*")', file.read_text()):
+        check_query(file.name, json.loads(query))
     agree(f"{file.name}: tiles that cover each other", _overlaps(dashboard), [])
 
 
@@ -120,5 +131,6 @@ def check_names() -> None:
     provider.shutdown()
     agree("the metrics of metrics.json", {*NAMES["metrics"]}, {name for name in made if not name.endswith("_created")})
     agree("what they are called by Google", {*NAMES["metrics"].values()}, {*METRICS})
+    check_emitted()
     attributes = {name for row in METRICS.values() for name in row.attributes}
     assert {*NAMES["labels"].values()} <= attributes, f"no metric has {set(NAMES['labels'].values()) - attributes}"

@@ -11,7 +11,8 @@ import pytest
 
 from tests.deploy import checks, monitoring
 from tests.deploy.programs import check_alert_rules, check_containerfile, check_policies
-from tests.deploy.running import DEPLOY, EVERYTHING, Deployment, State, TerraformFailed
+from tests.deploy.queries import check_emitted
+from tests.deploy.running import DEPLOY, EVERYTHING, ROOT, Deployment, State, TerraformFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +279,10 @@ def test_an_alert_that_fires_early_or_late_is_found(old: str, new: str, says: st
         ('"LINE"', '"LINES"', "LINES"),
         (r"{\"reelbus.spend\"}", r"{\"reelbus.spent\"}", "reelbus.spent"),
         ('"xPos": 16', '"xPos": 15', "Spent in the last hour"),
+        (r"\"reelbus.job.state\"=\"failed\"", r"\"reelbus.job.state\"=\"broken\"", "never broken"),
+        (r"by (\"reelbus.budget\")", r"by (\"reelbus.charged\")", "has the label ['reelbus.charged']"),
+        (r"reelbus.job.duration_bucket", r"reelbus.job.duration", "is a histogram"),
+        ("run_googleapis_com:request_count", "run_googleapis_com:requests", "Google has no metric"),
     ],
 )
 def test_a_dashboard_that_google_refuses_is_found(old: str, new: str, says: str, tmp_path: Path) -> None:
@@ -285,8 +290,39 @@ def test_a_dashboard_that_google_refuses_is_found(old: str, new: str, says: str,
     assert old in text
     file = tmp_path / "broken.json"
     file.write_text(text.replace(old, new))
-    with pytest.raises((AssertionError, ValueError), match=says):
+    with pytest.raises((AssertionError, ValueError), match=re.escape(says)):
         monitoring.check_dashboard(file)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            'reelbus_clip_state="unknown"}[1h])) > 0',
+            'reelbus_job_state="unknown"}[1h])) > 0',
+            "no label reelbus.job.state",
+        ),
+        ('reelbus_waiting_for="quota"', 'reelbus_waiting_for="quotas"', "never quotas"),
+        ("|input_not_found", "", "not left out {'input_not_found'}"),
+        ('action="generation_lost"', 'action="generation_gone"', "never generation_gone"),
+        ('subscription_id="film-workers"', 'subscription_id="films-workers"', "never films-workers"),
+        ("subscription_ack_message_count", "subscription_acked_count", "Google has no metric"),
+        ("reelbus_spend_total{}[1h])) > 20", "reelbus_spend{}[1h])) > 20", "no metric is named reelbus_spend"),
+    ],
+)
+def test_an_alert_on_what_nothing_emits_is_found(old: str, new: str, says: str, tmp_path: Path) -> None:
+    rules = (DEPLOY / "alerts.yaml").read_text()
+    assert old in rules
+    (tmp_path / "alerts.yaml").write_text(rules.replace(old, new))
+    with pytest.raises(AssertionError, match=re.escape(says)):
+        monitoring.check_rules(tmp_path / "alerts.yaml")
+
+
+def test_a_metric_that_no_code_counts_is_found(tmp_path: Path) -> None:
+    for file in (ROOT / "infra/telemetry").glob("*.py"):
+        (tmp_path / file.name).write_text(file.read_text().replace('"reelbus.conflicts"', '"reelbus.clashes"'))
+    with pytest.raises(AssertionError, match=r"no code counts \['reelbus.conflicts'\]"):
+        check_emitted(tmp_path)
 
 
 def test_an_image_that_is_built_carelessly_is_found(tmp_path: Path) -> None:

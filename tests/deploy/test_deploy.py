@@ -77,6 +77,10 @@ def test_metrics_have_the_names_of_the_code() -> None:
     monitoring.check_names()
 
 
+def test_alerts_ask_for_what_is_emitted() -> None:
+    monitoring.check_rules(DEPLOY / "alerts.yaml")
+
+
 def test_alerts_fire_when_they_should_and_not_before() -> None:
     check_alert_rules(DEPLOY)
 

@@ -53,6 +53,9 @@ SHOWS: Mapping[str, tuple[str, str, str]] = {
     "CompletionsLate": ("made", "list", "made"),
     "Broken": ("buried", "dead", "it broke every worker"),
     "NoTelemetry": ("made", "doctor", "settings of a facade"),
+    "FilmsWait": ("made", "doctor", "film-workers"),
+    "WebhooksLate": ("made", "doctor", "video-webhooks"),
+    "ScoresLate": ("made", "doctor", "video-evaluators"),
 }
 """For each page: its job, and the command that must show these words."""
 

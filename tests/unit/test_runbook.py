@@ -59,6 +59,38 @@ def test_each_command_of_a_page_exists(page: Path) -> None:
     assert [(words, wrong) for words in commands_of(page) if (wrong := unknown_parts(words))] == []
 
 
+LOGGED = [*PAGES, ROOT / "infra/deploy/monitoring.tf"]
+
+
+@pytest.mark.parametrize("page", LOGGED, ids=lambda page: page.stem)
+def test_each_log_action_exists(page: Path) -> None:
+    """test_references.py holds the list of docs/operations.md against the source."""
+    listed = (ROOT / "docs/operations.md").read_text()
+    asked = re.findall(r"jsonPayload\.action=(\([^)]*\)|\S+)", page.read_text())
+    actions = {action for each in asked for action in re.findall(r"[a-z_]+", each)} - {"n"}
+    assert {action for action in actions if f"`{action}`" not in listed} == set()
+    assert actions or "jsonPayload.action" not in page.read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_each_word_that_stands_for_another_is_explained(page: Path) -> None:
+    index = (ROOT / "docs/runbook/README.md").read_text()
+    code = re.findall(r"`((?:reelbus|gcloud|curl) [^`]+)`", page.read_text())
+    lines = [
+        line.partition("#")[0] for line in page.read_text().splitlines() if re.match("(reelbus|gcloud|curl) ", line)
+    ]
+    outside = [re.sub(r"'[^']*'", "", line) for line in (*code, *lines)]
+    words = {word for line in outside for word in re.findall(r"(?<![-\w])[A-Z]{2,}(?![-\w])", line)}
+    assert {word for word in words if f"`{word}`" not in index} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_each_variable_of_terraform_exists(page: Path) -> None:
+    variables = set(re.findall(r'^variable "(\w+)"', (ROOT / "infra/deploy/variables.tf").read_text(), re.MULTILINE))
+    named = re.findall(r"variables? `([a-z_]+)`|`([a-z_]+)` of the Terraform variables", page.read_text())
+    assert {name for pair in named for name in pair if name} <= variables
+
+
 @pytest.mark.parametrize("words", ["paint", "status ID --colour", "dead bury ID", "reconcile now"])
 def test_a_command_that_does_not_exist_is_found(words: str) -> None:
     assert unknown_parts(words.split())

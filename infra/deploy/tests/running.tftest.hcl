@@ -203,6 +203,10 @@ run "without_telemetry" {
     error_message = "Alerts that need metrics of our own are left out, those about lost money stay."
   }
   assert {
+    condition     = contains(keys(google_monitoring_alert_policy.rule), "ScoresLate") && !contains(keys(google_monitoring_alert_policy.rule), "WebhooksLate")
+    error_message = "What nothing takes must not be alarmed: its messages always wait."
+  }
+  assert {
     condition     = length(google_project_iam_member.measures) + length(google_project_iam_member.evaluator_measures) == 0
     error_message = "No account may write what none sends."
   }
