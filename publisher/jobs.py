@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from publisher.context import PublisherContext, find, outline
+from publisher.paging import check_limit
 from schemas.domain.events import Announced, CancelRequested
 from schemas.domain.job import Job
 from schemas.domain.projections import JobView, completion_of
@@ -20,7 +21,6 @@ from schemas.wire.validation import add_length, to_invalid
 
 logger = logging.getLogger(__name__)
 
-LIMIT_MAX = 200
 _LONGEST = {"q": 192, "label": 128, "model": 100, "jobs_of": 320}
 """The most characters of a condition: a longer one would find nothing."""
 
@@ -66,8 +66,7 @@ async def list_jobs(ctx: PublisherContext, wanted: JobFilter, *, caller: str | N
 
 def _query_of(wanted: JobFilter, caller: str | None) -> JobQuery | None:
     """Return the query of the store; None if no job can match."""
-    if not 1 <= wanted.limit <= LIMIT_MAX:
-        raise Invalid(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {wanted.limit}", field="limit")
+    check_limit(wanted.limit)
     for name, most in _LONGEST.items():
         given = getattr(wanted, name)
         if given is not None and (not 1 <= len(given) <= most or not given.isprintable()):

@@ -11,6 +11,7 @@ from functools import partial
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from publisher.context import PublisherContext
+from publisher.paging import LIMIT_MAX, check_limit
 from publisher.webhook_endpoints import check_enabled
 from schemas.domain.delivery import Attempt, DeliveryState, WebhookDelivery
 from schemas.errors import Conflict, Gone, Invalid, NotFound
@@ -24,7 +25,6 @@ from schemas.wire.webhook_address import mask_url
 from schemas.wire.webhook_endpoints import ENDPOINT_NAME
 from schemas.wire.webhook_keys import jwk_of, show_public_key
 
-LIMIT_MAX = 200
 UNDELIVERED = (DeliveryState.FAILED, DeliveryState.DISABLED)
 """What no attempt brings any more, until it is replayed."""
 _ATTEMPTS = 5
@@ -120,8 +120,7 @@ def parse_state(given: str | None) -> DeliveryState | None:
 
 async def list_deliveries(ctx: PublisherContext, query: DeliveryQuery, *, shown_to: str | None) -> DeliveryListing:
     """Return a page. A caller sees its own ids, an operator (`shown_to` None) the stored ones. Raises `Invalid`."""
-    if not 1 <= query.limit <= LIMIT_MAX:
-        raise Invalid(f"limit must be a whole number from 1 to {LIMIT_MAX}", field="limit")
+    check_limit(query.limit)
     page = await _deliveries(ctx).list(query)
     return DeliveryListing(
         deliveries=[to_delivery_view(each, shown_to=shown_to) for each in page.deliveries], next_cursor=page.cursor

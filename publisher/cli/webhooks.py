@@ -19,9 +19,9 @@ from publisher.cli.options import facade_option, json_option, open_facade
 from publisher.cli.output import console, echo, format_none, moment
 from publisher.compose import open_context
 from publisher.context import PublisherContext
+from publisher.paging import LIMIT_MAX
 from publisher.webhook_endpoints import DisabledEndpoints, EndpointEnabled, enable_endpoint, list_disabled
 from publisher.webhooks import (
-    LIMIT_MAX,
     UNDELIVERED,
     DeliveryListing,
     DeliveryView,

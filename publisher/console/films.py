@@ -11,7 +11,7 @@ from publisher.console.rendering import digest_of, render, render_part
 from publisher.facade.call import Call
 from publisher.facade.errors import public_outline
 from publisher.facade.middleware import access_of
-from publisher.facade.watched_jobs import SLOWEST
+from publisher.facade.shared_looks import SLOWEST
 from publisher.films.listing import FilmFilter, FilmListing, list_films
 from schemas.domain.film import FilmState
 from schemas.errors import Invalid, Unavailable

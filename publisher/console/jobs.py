@@ -47,7 +47,7 @@ async def stream_jobs(call: Call) -> Response:
     access.check("read", "operate")
     with ExitStack() as stack:
         waiter = stack.enter_context(call.state["waiters"].register(_STREAM))
-        watched = stack.enter_context(console_of(call).lists.watch(access, tuple(_filters_of(call).items())))
+        watched = stack.enter_context(console_of(call).lists.watch((access, tuple(_filters_of(call).items()))))
         return open_stream(call, _LiveJobs(call, watched), waiter, stack.pop_all())
 
 

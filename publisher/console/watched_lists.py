@@ -4,8 +4,6 @@ A list is read again after `look_every_s` at first, and less often while nothing
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +11,7 @@ from publisher.access import Access
 from publisher.console.rendering import digest_of
 from publisher.context import PublisherContext
 from publisher.facade.errors import public_view
-from publisher.facade.watched_jobs import SLOWEST
+from publisher.facade.shared_looks import SLOWEST, SharedLooks
 from publisher.jobs import JobFilter, list_jobs
 from schemas.domain.projections import JobView
 from schemas.errors import Invalid, Unavailable
@@ -70,7 +68,6 @@ class WatchedList:
         """When the last read began, and None before the first one."""
         self.pause_s = look_every_s
         """How long the rows are shared."""
-        self.streams = 0
 
     async def look(self, news_at: float | None = None) -> Rows:
         """Return the rows, read again if they are older than the pause or were read before `news_at`.
@@ -94,28 +91,8 @@ class WatchedList:
         self._rows = rows
 
 
-class WatchedLists:
-    """The lists that have streams in this process."""
+class WatchedLists(SharedLooks[tuple[Access, Filters], WatchedList]):
+    """The lists that have streams in this process, by the rights of their visitors and their filters."""
 
     def __init__(self, ctx: PublisherContext, *, look_every_s: float) -> None:
-        self._ctx = ctx
-        self._look_every_s = look_every_s
-        self._lists: dict[tuple[Access, Filters], WatchedList] = {}
-
-    @property
-    def count(self) -> int:
-        """How many lists have streams."""
-        return len(self._lists)
-
-    @contextmanager
-    def watch(self, access: Access, filters: Filters) -> Iterator[WatchedList]:
-        """Return what the streams of this list share, for one more stream, until the context ends."""
-        key = access, filters
-        watched = self._lists.setdefault(key, WatchedList(self._ctx, access, filters, self._look_every_s))
-        watched.streams += 1
-        try:
-            yield watched
-        finally:
-            watched.streams -= 1
-            if not watched.streams:
-                del self._lists[key]
+        super().__init__(lambda subject: WatchedList(ctx, *subject, look_every_s), key_of=lambda subject: subject)

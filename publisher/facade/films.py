@@ -22,7 +22,7 @@ from publisher.films.listing import FilmFilter, FilmListing, list_films
 from publisher.films.orders import cancel_film, find_film, order_film, retake_scene
 from publisher.films.plan import FilmPlan, plan_film
 from publisher.films.view import FilmView, view_film
-from publisher.jobs import LIMIT_MAX
+from publisher.paging import LIMIT_MAX
 from publisher.purge import purge
 from schemas.domain.film import Film
 from schemas.domain.film_tombstone import film_erasure_blocker

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from publisher.access import Scope
-from publisher.jobs import LIMIT_MAX
+from publisher.paging import LIMIT_MAX
 
 REF = "#/components/schemas/{model}"
 _SCHEMES = ("bearer", "apiKey")

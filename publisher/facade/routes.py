@@ -12,7 +12,8 @@ from publisher.facade.call import Call, ClientDisconnected, wait_for_disconnect
 from publisher.facade.errors import GONE, error_response
 from publisher.facade.middleware import access_of, traceparent_of
 from publisher.facade.responses import json_response, status_url
-from publisher.jobs import LIMIT_MAX, JobFilter, cancel, list_jobs
+from publisher.jobs import JobFilter, cancel, list_jobs
+from publisher.paging import LIMIT_MAX
 from publisher.settings import WAIT_AT_MOST_S
 from publisher.waiting import Draining, TooManyWaiters
 from schemas.errors import Invalid, Moved, Unavailable

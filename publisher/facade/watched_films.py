@@ -6,12 +6,11 @@ video exists is not read again.
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 
 from publisher.context import PublisherContext, films_of
-from publisher.facade.watched_jobs import SLOWEST
+from publisher.facade.shared_looks import SLOWEST, SharedLooks
 from schemas.domain.film import Film, has_video
 from schemas.domain.job import Job
 from schemas.errors import ReelbusError
@@ -31,7 +30,6 @@ class WatchedFilm:
         self._jobs: Mapping[str, Job] = {}
         self._began_at: float | None = None
         """When the last read began, and None before the first one."""
-        self.streams = 0
 
     async def look(self) -> tuple[Film, Mapping[str, Job]]:
         """Return the record and the jobs by their ids, read again if that is due.
@@ -76,27 +74,8 @@ def _changes_of(film: Film, jobs: Mapping[str, Job]) -> object:
     return film.request.revision, film.state, film.holds, {job.job_id: job.revision for job in jobs.values()}
 
 
-class WatchedFilms:
+class WatchedFilms(SharedLooks[Film, WatchedFilm]):
     """The films that have event streams in this process."""
 
     def __init__(self, ctx: PublisherContext, *, look_every_s: float) -> None:
-        self._ctx = ctx
-        self._look_every_s = look_every_s
-        self._by_id: dict[str, WatchedFilm] = {}
-
-    @property
-    def count(self) -> int:
-        """How many films have streams."""
-        return len(self._by_id)
-
-    @contextmanager
-    def watch(self, film: Film) -> Iterator[WatchedFilm]:
-        """Return what the streams of this film share, for one more stream, until the context ends."""
-        watched = self._by_id.setdefault(film.film_id, WatchedFilm(self._ctx, film, self._look_every_s))
-        watched.streams += 1
-        try:
-            yield watched
-        finally:
-            watched.streams -= 1
-            if not watched.streams:
-                del self._by_id[film.film_id]
+        super().__init__(lambda film: WatchedFilm(ctx, film, look_every_s), key_of=lambda film: film.film_id)

@@ -6,17 +6,14 @@ reading: after `look_every_s` at first, and less often while nothing changes.
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 from publisher.context import PublisherContext, find, queue_position
+from publisher.facade.shared_looks import SLOWEST, SharedLooks
 from schemas.domain.job import Job
 from schemas.errors import ReelbusError
 
 logger = logging.getLogger(__name__)
-SLOWEST = 5
-"""The pause between two reads grows to this multiple of `look_every_s`. A state is shown so much later, and no end."""
 
 
 class WatchedJob:
@@ -33,7 +30,6 @@ class WatchedJob:
         """The revision and the position of the last read."""
         self._began_at: float | None = None
         """When the last read began, and None before the first one."""
-        self.streams = 0
 
     async def look(self, news_at: float | None = None) -> tuple[Job, int | None]:
         """Return the record and the position in the queue, read again if that is due.
@@ -64,27 +60,8 @@ class WatchedJob:
         self._job, self._queue_position = job, position
 
 
-class WatchedJobs:
+class WatchedJobs(SharedLooks[Job, WatchedJob]):
     """The jobs that have event streams in this process."""
 
     def __init__(self, ctx: PublisherContext, *, look_every_s: float) -> None:
-        self._ctx = ctx
-        self._look_every_s = look_every_s
-        self._by_id: dict[str, WatchedJob] = {}
-
-    @property
-    def count(self) -> int:
-        """How many jobs have streams."""
-        return len(self._by_id)
-
-    @contextmanager
-    def watch(self, job: Job) -> Iterator[WatchedJob]:
-        """Return what the streams of this job share, for one more stream, until the context ends."""
-        watched = self._by_id.setdefault(job.job_id, WatchedJob(self._ctx, job, self._look_every_s))
-        watched.streams += 1
-        try:
-            yield watched
-        finally:
-            watched.streams -= 1
-            if not watched.streams:
-                del self._by_id[job.job_id]
+        super().__init__(lambda job: WatchedJob(ctx, job, look_every_s), key_of=lambda job: job.job_id)

@@ -10,9 +10,9 @@ from publisher.facade.middleware import access_of
 from publisher.facade.responses import json_response
 from publisher.facade.routes import check_parameters, whole_number
 from publisher.films.orders import find_film
+from publisher.paging import LIMIT_MAX
 from publisher.webhook_endpoints import DisabledEndpoints, EndpointEnabled, enable_endpoint, list_disabled
 from publisher.webhooks import (
-    LIMIT_MAX,
     DeliveryListing,
     DeliveryView,
     KeySet,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from publisher.access import Access
 from publisher.context import PublisherContext, films_of
 from publisher.films.view import is_stale
-from publisher.jobs import LIMIT_MAX
+from publisher.paging import check_limit
 from schemas.domain.film import Film, FilmState
 from schemas.errors import Failure, Invalid
 from schemas.ports import FilmQuery
@@ -89,8 +89,7 @@ async def list_troubled(ctx: PublisherContext, *, limit: int) -> tuple[list[Film
 
 
 def _query_of(wanted: FilmFilter, access: Access) -> FilmQuery:
-    if not 1 <= wanted.limit <= LIMIT_MAX:
-        raise Invalid(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {wanted.limit}", field="limit")
+    check_limit(wanted.limit)
     for name, most in _CHARACTERS_AT_MOST.items():
         given = getattr(wanted, name)
         if given is not None and (not 1 <= len(given) <= most or not given.isprintable()):

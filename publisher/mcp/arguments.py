@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from publisher.facade.request_headers import video_request
-from publisher.jobs import LIMIT_MAX
+from publisher.paging import LIMIT_MAX
 from schemas.errors import Invalid
 from schemas.wire.request import VideoRequest
 from schemas.wire.types import JobId, WholeNumber

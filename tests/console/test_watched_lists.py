@@ -38,7 +38,7 @@ async def test_a_hundred_tabs_share_reads_that_get_rarer(door: Door, hand: Hand)
     job_id = await door.queued()
     read_after_s = list[float]()
     with ExitStack() as stack:
-        tabs = [stack.enter_context(lists.watch(ALL, (("state", "queued"),))) for _ in range(100)]
+        tabs = [stack.enter_context(lists.watch((ALL, (("state", "queued"),)))) for _ in range(100)]
         for second in range(20):
             before, clock.passed_s = jobs.listings, second
             looks = await asyncio.gather(*(tab.look() for tab in tabs))
@@ -55,7 +55,7 @@ async def test_a_hundred_tabs_share_reads_that_get_rarer(door: Door, hand: Hand)
 
 async def test_a_new_tab_is_not_shown_what_was_read_before_its_page(door: Door) -> None:
     lists, jobs, clock = _watch(door)
-    with lists.watch(ALL, ()) as first, lists.watch(ALL, ()) as second:
+    with lists.watch((ALL, ())) as first, lists.watch((ALL, ())) as second:
         assert (await first.look()).views == []
         job_id = await door.queued()
         clock.passed_s = 0.1
@@ -69,7 +69,7 @@ async def test_lists_of_other_callers_and_filters_are_their_own(door: Door) -> N
     await door.queued()
     with ExitStack() as stack:
         watched = [
-            stack.enter_context(lists.watch(access, filters))
+            stack.enter_context(lists.watch((access, filters)))
             for access, filters in ((ALL, ()), (acme, ()), (zebra, ()), (ALL, (("state", "failed"),)))
         ]
         found = [len((await each.look()).views) for each in watched]
@@ -80,7 +80,7 @@ async def test_lists_of_other_callers_and_filters_are_their_own(door: Door) -> N
 async def test_tabs_keep_what_they_show_while_the_store_is_out_of_reach(door: Door) -> None:
     lists, jobs, clock = _watch(door)
     job_id = await door.queued()
-    with lists.watch(ALL, ()) as tab:
+    with lists.watch((ALL, ())) as tab:
         await tab.look()
         jobs.blind, clock.passed_s = True, 10
         assert [view.video_id for view in (await tab.look()).views] == [job_id]
