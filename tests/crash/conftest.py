@@ -43,10 +43,7 @@ def grounds(request: pytest.FixtureRequest, embedded: Ground) -> Mapping[str, Gr
 @pytest.fixture(scope="session")
 def recorded(request: pytest.FixtureRequest, grounds: Mapping[str, Ground]) -> Mapping[str, list[str]]:
     """The points of healthy runs, by the name of the file that lists them. They warm everything up, too."""
-    found: dict[str, list[str]] = {}
-    for name in sorted(grounds.keys() & _asked(request, "ground")):
-        found |= asyncio.run(recordings(grounds[name]))
-    return found
+    return asyncio.run(recordings([grounds[name] for name in sorted(grounds.keys() & _asked(request, "ground"))]))
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +51,7 @@ def verdicts(
     request: pytest.FixtureRequest, grounds: Mapping[str, Ground], recorded: Mapping[str, list[str]]
 ) -> Mapping[str, Verdict]:
     """What became of all the cases that this session asks for."""
-    del recorded  # the machine has these two minutes to itself
+    del recorded  # the machine has this minute to itself
     cases = [case for case in _cases(request) if case.ground in grounds]
     found = asyncio.run(judged_all(cases, grounds))
     request.config.stash[_TABLE] = table(list(found.values()))

@@ -9,7 +9,8 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
@@ -19,6 +20,8 @@ from pathlib import Path
 _context = get_context("forkserver")
 _context.set_forkserver_preload(["__main__", "tests.crash.preload"])
 STOPPED_WITHIN_S = 60
+TURN: ContextVar[asyncio.Semaphore] = ContextVar("turn")
+"""Entered while a process starts, which takes a processor for itself. Houses side by side share a semaphore."""
 _statuses = threading.Lock()
 """A start reads the status of whoever has ended meanwhile; read by two at once, one of them finds none."""
 
@@ -66,12 +69,13 @@ async def start(kind: str, arguments: list[str], environment: Mapping[str, str],
     process = _context.Process(
         target=_be, args=(kind, arguments, dict(environment), folder, ready_there, lifeline_there), daemon=True
     )
-    await asyncio.to_thread(_start, process)
-    status = _status_of(process)
-    ready_there.close()
-    lifeline_there.close()
-    with ready:
-        said = await asyncio.to_thread(_line, ready.fileno())
+    async with TURN.get(nullcontext()):
+        await asyncio.to_thread(_start, process)
+        status = _status_of(process)
+        ready_there.close()
+        lifeline_there.close()
+        with ready:
+            said = await asyncio.to_thread(_line, ready.fileno())
     return Part(process, lifeline, said, status)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -28,34 +29,44 @@ async def recorded(case: Case, job_id: str, ground: Ground) -> list[str]:
         return read_points(house.record)
 
 
-async def recordings(ground: Ground) -> dict[str, list[str]]:
-    """Every list of a ground anew, by the file's name. One that is not the old one is recorded once more: a slow
-    machine may go another way."""
+async def recordings(grounds: Iterable[Ground]) -> dict[str, list[str]]:
+    """Every list of these grounds anew, by the file's name: all side by side. One that is not the old one is recorded
+    again, alone: a slow machine may go another way."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+    lists = [
+        (Case(ground=ground.name, side=side, order=order, point=""), ground)
+        for ground in grounds
+        for side, order in LISTS
+    ]
     found: dict[str, list[str]] = {}
-    for side, order in LISTS:
-        case = Case(ground=ground.name, side=side, order=order, point="")
-        known = sorted(written_down(side, ground.name, order))
+
+    async def record(case: Case, attempt: int, ground: Ground) -> None:
+        with suppress(Wrong):
+            points = await recorded(case, f"healthy-{case.side}-{case.order}-{attempt}", ground)
+            found[points_file(case.side, case.ground, case.order).name] = points
+
+    await asyncio.gather(*(record(case, 0, ground) for case, ground in lists))
+    for case, ground in lists:
         for attempt in range(1, TRIES + 1):
-            with suppress(Wrong):
-                points = await recorded(case, f"healthy-{side}-{order}-{attempt}", ground)
-                found[points_file(side, ground.name, order).name] = points
-                if sorted(points) == known:
-                    break
+            points = found.get(points_file(case.side, case.ground, case.order).name, ())
+            if sorted(points) == sorted(written_down(case.side, case.ground, case.order)):
+                break
+            await record(case, attempt, ground)
     return found
 
 
 def main() -> None:
     """Both grounds, or the one that is named."""
     wanted = sys.argv[1:] or ["embedded", "emulators"]
+    grounds: list[Ground] = []
     with ExitStack() as stack:
         if "embedded" in wanted:
             root = Path(stack.enter_context(TemporaryDirectory(prefix="crash-")))
-            _write(asyncio.run(recordings(Embedded(root))))
+            grounds.append(Embedded(root))
         if "emulators" in wanted:
             root = Path(stack.enter_context(TemporaryDirectory(prefix="crash-")))
-            ground = stack.enter_context(emulated(root, stack.enter_context(run_emulators(find_emulators()))))
-            _write(asyncio.run(recordings(ground)))
+            grounds.append(stack.enter_context(emulated(root, stack.enter_context(run_emulators(find_emulators())))))
+        _write(asyncio.run(recordings(grounds)))
 
 
 def _write(lists: dict[str, list[str]]) -> None:
