@@ -48,10 +48,10 @@ class StoredChanges:
                 self._doubtful[job.job_id] = doubtful
             elif stored := next((doubt for doubt in doubtful if _comes_from(job, doubt)), None):
                 self._count(stored.before, stored.written, totals_of(stored.written))
-        self._remember(job, totals_of(job))
+        self._remember(job, self.before(job) or totals_of(job))
 
     def before(self, job: Job) -> Totals | None:
-        """Return the totals of the stored version that a write of this job replaces; None if it is not remembered."""
+        """Return the totals of the stored version with this job's revision; None if it is not remembered."""
         revision, totals = self._known.get(job.job_id, ("", None))
         return totals if revision == job.revision else None
 

@@ -3,8 +3,7 @@
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -55,10 +54,7 @@ class TracedJobs:
         return job
 
     async def save(self, job: Job) -> Job:
-        async with self.replace(job) as before:
-            saved = await self._jobs.save(job)
-        self._changes.count(before, saved)
-        return saved
+        return await self.replace(job, lambda: self._jobs.save(job))
 
     async def list(self, query: JobQuery) -> JobPage:
         page = await self._jobs.list(query)
@@ -72,9 +68,8 @@ class TracedJobs:
     async def count_queued(self, key: str, *, at_most: int) -> int:
         return await self._jobs.count_queued(key, at_most=at_most)
 
-    @asynccontextmanager
-    async def replace(self, job: Job) -> AsyncIterator[Totals]:
-        """Write the job in the context, in a span, and get the totals of the version that the write replaces."""
+    async def replace(self, job: Job, write: Callable[[], Awaitable[Job]]) -> Job:
+        """Write the job by `write`, in a span, and count what it changed in the version that it replaces."""
         set_job(job)
         before = self._changes.before(job)
         if before is None:
@@ -82,17 +77,15 @@ class TracedJobs:
             before = totals_of(stored) if stored else Totals()  # another version than the job's: the write will fail
         try:
             with self._write_span(job):
-                yield before
+                saved = await write()
         except Conflict:
             self._meters.add("reelbus.conflicts", 1)
             raise
         except (Unavailable, asyncio.CancelledError):  # a write that is cancelled may be stored nevertheless
             self._changes.doubt(before, job)
             raise
-
-    def count(self, before: Totals, job: Job) -> None:
-        """Count a version that was written in the context of `replace`."""
-        self._changes.count(before, job)
+        self._changes.count(before, saved)
+        return saved
 
     def _write_span(self, job: Job) -> Span:
         return self._tracer.begin("cas jobs", SpanKind.CLIENT, self._written, parent=parent_in(job.traceparent))
@@ -112,10 +105,7 @@ class TracedBudgets:
         return shards
 
     async def reserve(self, job: Job, slices: Sequence[BudgetShard]) -> Job:
-        async with self._jobs.replace(job) as before:
-            saved = await self._budgets.reserve(job, slices)
-        self._jobs.count(before, saved)
-        return saved
+        return await self._jobs.replace(job, lambda: self._budgets.reserve(job, slices))
 
     async def give_back(self, found: BudgetShard) -> None:
         await self._budgets.give_back(found)
