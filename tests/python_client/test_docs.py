@@ -30,6 +30,7 @@ def environment(**variables: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT / "publisher/python"), **variables}
 
 
+@pytest.mark.timeout(400)
 async def test_the_receiver_gets_the_end_of_a_job_and_of_the_film_of_the_page(house: House, tmp_path: Path) -> None:
     settings = {"REELBUS_WEBHOOK_NETWORKS": "127.0.0.0/8", "REELBUS_WEBHOOK_SECRETS": show_secret(MASTER)}
     own = House(house.folder, house.log, settings)
@@ -47,7 +48,7 @@ async def test_the_receiver_gets_the_end_of_a_job_and_of_the_film_of_the_page(ho
             async with AsyncReelbus(url) as client:
                 request = {"job_id": "order-1", "prompt": "A harbour at dawn", "duration_seconds": 1}
                 video = await client.generate({**request, "webhook": {"url": hook}})
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(120):
                     line = (await receiver.stdout.readline()).decode()
             program = program_of(1).replace('"spring",', f'"spring", "webhook": {{"url": "{hook}"}},', 1)
             made = await asyncio.create_subprocess_exec(
@@ -57,7 +58,7 @@ async def test_the_receiver_gets_the_end_of_a_job_and_of_the_film_of_the_page(ho
                 stdout=asyncio.subprocess.PIPE,
             )
             printed, _ = await made.communicate()
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 of_film = (await receiver.stdout.readline()).decode()
     finally:
         receiver.kill()

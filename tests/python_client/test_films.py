@@ -28,7 +28,7 @@ FILM: dict[str, Any] = {
 }
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 async def test_a_film_from_its_price_to_its_file(house: House, tmp_path: Path, kind: Kind) -> None:
     film = {**FILM, "scenes": [{**FILM["scenes"][0], "scene": {"script": "Look, a boat."}}, FILM["scenes"][1]]}
     news = list[FilmNews]()
@@ -60,7 +60,7 @@ async def test_a_film_from_its_price_to_its_file(house: House, tmp_path: Path, k
 
 
 @SYNC
-@pytest.mark.timeout(100)
+@pytest.mark.timeout(300)
 async def test_what_is_refused_and_a_film_that_is_cancelled(house: House, kind: Kind) -> None:
     with house.facade() as (_, url):
         async with kind.open(url) as client:
