@@ -20,10 +20,11 @@ import type {
 import type { CancelRequest } from "./types/cancel.js";
 import type { Completion } from "./types/completion.js";
 import type { FilmRequest } from "./types/film.js";
+import type { FilmCompletion } from "./types/film_completion.js";
 import type { Scene, VideoRequest } from "./types/request.js";
 import type { Category, Charged, JobView } from "./types/view.js";
 
-export type { CancelRequest, Category, Charged, Completion, FilmRequest, JobView, Scene, VideoRequest };
+export type { CancelRequest, Category, Charged, Completion, FilmCompletion, FilmRequest, JobView, Scene, VideoRequest };
 export type {
   BatchPlan,
   BatchView,
@@ -341,6 +342,28 @@ export interface CompletionEvent {
  * code `unreadable` for all else. Verify a webhook or a push before you decode it.
  */
 export function decodeCompletion(message: unknown): CompletionEvent | null;
+
+/** The end of a revision of a film, as a message or a webhook says it. */
+export interface FilmCompletionEvent {
+  /** The same for each repeat of the message: drop one that you have handled. */
+  eventId: string | null;
+  /** For example `reelbus.film.succeeded.v1`. */
+  type: string | null;
+  /** The id that its caller chose, in a webhook; the stored id on the bus. */
+  filmId: string;
+  revision: number | null;
+  state: FilmCompletion["state"];
+  /** All of the message. */
+  film: Named<FilmCompletion>;
+  /** Why the film has no file; null if it has one. A held film waits for a person. */
+  error: ReelbusError | null;
+}
+
+/**
+ * Reads the end of a film, from all that `decodeCompletion` takes. null for a message of another type, such as the end of
+ * a video. Throws a ReelbusError with the code `unreadable` for all else. Verify a webhook or a push before you decode it.
+ */
+export function decodeFilmCompletion(message: unknown): FilmCompletionEvent | null;
 
 /** A request in the names of the API, as it goes on the bus: with its prompt, duration and defaults. Throws what the worker would say. */
 export function checkedRequest(request: VideoRequest): VideoRequest;

@@ -54,7 +54,7 @@ def test_types_that_drifted_are_named(package: Path, tmp_path: Path) -> None:
     here, schemas = tmp_path / "publisher/node", tmp_path / "schemas/json"
     (here / "scripts").mkdir(parents=True)
     schemas.mkdir(parents=True)
-    for name in ("request", "cancel", "film", "completion", "view"):
+    for name in ("request", "cancel", "film", "completion", "film_completion", "view"):
         schema = (package.parents[1] / "schemas/json" / f"{name}.schema.json").read_text()
         text = schema.replace('"reason"', '"cause"') if name == "cancel" else schema
         (schemas / f"{name}.schema.json").write_text(text)

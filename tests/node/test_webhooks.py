@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from schemas.wire.webhook import derive_secret, show_secret
 from tests.e2e.processes import House, client_of
 
@@ -26,7 +28,7 @@ class NodeReceiver:
     async def next(self) -> dict[str, Any]:
         """What it says of the next event."""
         assert self.process.stdout
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             line: dict[str, Any] = json.loads(await self.process.stdout.readline())
         return line
 
@@ -58,6 +60,16 @@ async def order_video(url: str, job_id: str, receiver: NodeReceiver) -> None:
     assert "secret-1" not in answer.text
 
 
+async def order_film(url: str, film_id: str, receiver: NodeReceiver) -> None:
+    scene = {"name": "one", "prompt": "A harbour at dawn", "duration_seconds": 1}
+    webhook = {"url": f"http://127.0.0.1:{receiver.port}/hook?token=secret-1", "events": ["succeeded"]}
+    async with client_of(url) as client:
+        answer = await client.post("/api/films", json={"film_id": film_id, "scenes": [scene], "webhook": webhook})
+    assert answer.status_code == 202, answer.text
+    assert "secret-1" not in answer.text
+
+
+@pytest.mark.timeout(300)
 async def test_a_node_receiver_verifies_every_event_also_during_a_rotation(house: House) -> None:
     with house_with(house, OLD).facade() as (_, url):
         async with receiver_with(OLD) as old, receiver_with(NEW) as new:
@@ -67,6 +79,12 @@ async def test_a_node_receiver_verifies_every_event_also_during_a_rotation(house
                 assert (seen["id"], seen["event"]["type"]) == ("before-1-succeeded", "reelbus.video.succeeded.v1")
                 assert seen["event"]["data"]["gcs_path"].startswith("generated-videos/")
                 assert seen["event"]["statusurl"].endswith("/api/videos/before")
+                assert seen["film"] is None
+                await order_film(url, "before", old)
+                seen = await old.next()
+                assert (seen["id"], seen["film"]["filmId"]) == ("before-1-film-succeeded", "before")
+                assert seen["film"]["film"]["gcsPath"].startswith("generated-videos/film_before-")
+                assert seen["event"]["statusurl"].endswith("/api/films/before")
             with house_with(house, NEW, OLD).worker():
                 await asyncio.gather(order_video(url, "during-1", old), order_video(url, "during-2", new))
                 assert (await old.next())["id"] == "during-1-1-succeeded"

@@ -1,6 +1,12 @@
 // Compiled, never run: what the types promise to callers, and what they refuse.
 
-import { createClient, decodeCompletion, ReelbusError, type Video } from "../../publisher/node/index.js";
+import {
+  createClient,
+  decodeCompletion,
+  decodeFilmCompletion,
+  ReelbusError,
+  type Video,
+} from "../../publisher/node/index.js";
 import {
   generateFilm,
   generateMultipleSceneVideos,
@@ -62,6 +68,8 @@ export async function uses(): Promise<string[]> {
   const page = await client.list({ projectId: "acme" });
   const ended = decodeCompletion({ data: Buffer.from("{}"), attributes: {} });
   if (ended?.video) return [size, ended.video.gcsPath, page.nextCursor ?? "", ended.completion.request?.prompt ?? ""];
+  const made = decodeFilmCompletion({ data: Buffer.from("{}"), attributes: {} });
+  if (made && !made.error) return [made.filmId, made.film.videoUrl ?? "", made.film.scenes?.[0]?.videoId ?? ""];
   return [address, first.videoUrl ?? first.error ?? ""];
 }
 

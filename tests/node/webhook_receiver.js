@@ -4,13 +4,16 @@
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 
+import { decodeFilmCompletion } from "../../publisher/node/index.js";
+
 const require = createRequire(new URL("../../publisher/node/package.json", import.meta.url));
 const { Webhook } = require("standardwebhooks");
 const webhook = new Webhook(process.argv[2]);
 
 function verified(body, headers) {
   try {
-    return { id: headers["webhook-id"], event: webhook.verify(body, headers) };
+    const event = webhook.verify(body, headers);
+    return { id: headers["webhook-id"], event, film: decodeFilmCompletion(event) };
   } catch (error) {
     return { refused: error.message };
   }

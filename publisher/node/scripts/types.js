@@ -31,7 +31,8 @@ async function typesOf(name, folder) {
 }
 
 const stale = [];
-const folders = { request: SCHEMAS, cancel: SCHEMAS, film: SCHEMAS, completion: SCHEMAS, view: SCHEMAS, api: FACADE };
+const messages = ["request", "cancel", "film", "completion", "film_completion", "view"];
+const folders = { ...Object.fromEntries(messages.map((name) => [name, SCHEMAS])), api: FACADE };
 for (const [name, folder] of Object.entries(folders)) {
   const file = new URL(`${name}.d.ts`, TYPES);
   const text = await typesOf(name, folder);

@@ -35,7 +35,7 @@ export function decodeCompletion(message) {
 }
 
 /** `{attributes, data}` of a message in any form. */
-function messageOf(given) {
+export function messageOf(given) {
   const read = isMessage(given) ? given : parsed(given);
   const message = isMessage(read?.message) ? read.message : read;
   if (isMessage(message)) return { attributes: message.attributes ?? {}, data: contentOf(message.data) };
@@ -50,7 +50,8 @@ const isMessage = (given) => isText(given?.data) && !given.specversion;
 
 const isText = (given) => typeof given === "string" || given instanceof Uint8Array;
 
-function parsed(given) {
+/** The value of a JSON text, or the value itself. */
+export function parsed(given) {
   if (!isText(given)) return given;
   try {
     return JSON.parse(typeof given === "string" ? given : Buffer.from(given).toString());
@@ -59,7 +60,8 @@ function parsed(given) {
   }
 }
 
-function unreadable(why, cause) {
+/** The error of a message that is no completion. */
+export function unreadable(why, cause) {
   const message = `the completion can't be read: ${why}`;
   return new ReelbusError(message, { code: "unreadable", status: null, detail: message, cause });
 }
