@@ -116,7 +116,8 @@ async def _run_one_pass(settings: WorkerSettings, dry_run: bool) -> dict[str, in
     from subscriber.reconcile import reconcile, retain
     from subscriber.retention import Retention
 
-    async with open_context(settings) as ctx:
+    # No reader can come to the port in time, and a worker beside may use it.
+    async with open_context(settings.model_copy(update={"metrics_port": 0})) as ctx:
         report = await reconcile(ctx, dry_run=dry_run)
         retention = Retention(ctx, settings.retention)
         while not retention.is_idle:

@@ -17,6 +17,9 @@ from schemas.domain.clip import Clip
 from schemas.domain.job import Job
 from schemas.domain.states import ClipState, JobState
 
+_DOUBTFUL = (ClipState.UNKNOWN, ClipState.REFUSED)
+"""The states in which it may be unknown whether the present attempt was charged."""
+
 
 class ClipTotals(NamedTuple):
     """What of a clip was counted."""
@@ -78,6 +81,8 @@ def increments_of(before: Totals, job: Job, totals: Totals) -> Iterator[Incremen
     same_life = before.life == job.life
     for clip, after in zip(job.clips, totals.clips, strict=True):
         known = before.clips[clip.index] if clip.index < len(before.clips) else ClipTotals()
+        if after == known:
+            continue
         yield from _charges(job, clip, known, after)
         yield from _states(clip, known, after, same_life=same_life)
     yield from _evaluations(before, job)
@@ -95,7 +100,9 @@ def _totals_of_clip(job: Job, clip: Clip) -> ClipTotals:
     charges = clip.charges - len(clip.late)
     if clip.state is ClipState.ACCEPTED and not job.ended and not _was_sent_in_an_earlier_life(job, clip):
         charges = 0  # it may still fail, and then cost nothing
-    doubts = clip.unresolved_submits - (clip.state is ClipState.SUBMITTING) if clip.planned.price_usd else 0
+    doubts = 0
+    if clip.lost_prefixes or clip.state in _DOUBTFUL:
+        doubts = clip.unresolved_submits - (clip.state is ClipState.SUBMITTING)
     return ClipTotals(clip.state, clip.planned.price_usd, charges, len(clip.late), doubts)
 
 
