@@ -4,11 +4,12 @@ A part is imported only if the settings name it.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
 from infra.adapters import BUSES, PROVIDERS, google_installed
 from infra.embedded.doctor import examine_clock, examine_file_system, examine_folder
-from infra.gcp.settings import bucket_settings, database_in, place_in, project_in
+from infra.gcp.settings import EVALUATION, bucket_settings, database_in, place_in, project_in
 from infra.look import run_look
 from schemas.errors import Invalid
 from schemas.ports.findings import Finding
@@ -17,9 +18,12 @@ from schemas.settings import Addresses
 _GOOGLE = frozenset({"pubsub", "firestore", "gs", "vertex"})
 
 
-async def examine(settings: Addresses, processes: Sequence[str]) -> list[Finding]:
-    """Look at everything that these processes need: `facade`, `worker` or both."""
-    found = list(_examine_addresses(settings))
+async def examine(settings: Addresses, processes: Sequence[str], evaluation_base_url: str = "") -> list[Finding]:
+    """Look at everything that these processes need: `facade`, `worker`, `evaluator` or several.
+
+    `evaluation_base_url` is another address of the service that scores videos.
+    """
+    found = list(_examine_addresses(settings, processes))
     if found:
         return found  # a look at a wrong address would only repeat this
     looks = [run_look("folder", str(settings.data_dir), lambda: examine_folder(settings.data_dir.absolute()))]
@@ -32,7 +36,8 @@ async def examine(settings: Addresses, processes: Sequence[str]) -> list[Finding
     if settings.c2pa_certificate:
         looks.append(run_look("provenance", "", lambda: _examine_certificate(settings)))
     lines = [line for look in looks for line in await look]
-    urls = (settings.bus_url, settings.jobs_url, settings.videos_url, settings.provider_url)
+    evaluation = settings.evaluation if "evaluator" in processes else ""
+    urls = (settings.bus_url, settings.jobs_url, settings.videos_url, settings.provider_url, evaluation)
     if _GOOGLE.isdisjoint(urlsplit(url).scheme for url in urls):
         return lines
     try:
@@ -40,10 +45,10 @@ async def examine(settings: Addresses, processes: Sequence[str]) -> list[Finding
             from infra.gcp.doctor import examine_google
     except Invalid as error:
         return [*lines, Finding.wrong("packages", "google", str(error), "scripts/bootstrap gcp")]
-    return [*lines, *await examine_google(settings, processes)]
+    return [*lines, *await examine_google(settings, processes, evaluation_base_url)]
 
 
-def _examine_addresses(settings: Addresses) -> Iterator[Finding]:
+def _examine_addresses(settings: Addresses, processes: Sequence[str]) -> Iterator[Finding]:
     """Look if each address names an adapter, and is written as that adapter wants it."""
 
     def parse_bucket(url: SplitResult) -> object:
@@ -55,6 +60,9 @@ def _examine_addresses(settings: Addresses) -> Iterator[Finding]:
         ("REELBUS_VIDEOS", settings.videos_url, ("file", "gs"), "gs", parse_bucket),
         ("REELBUS_PROVIDER", settings.provider_url, PROVIDERS, "vertex", place_in),
     )
+    if settings.evaluation and "evaluator" in processes:
+        parse_place = partial(place_in, setting=EVALUATION)
+        rows = (*rows, (EVALUATION, settings.evaluation, ("vertex",), "vertex", parse_place))
     for setting, address, known, scheme, parse in rows:
         url = urlsplit(address)
         if url.scheme not in known:

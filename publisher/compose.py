@@ -225,11 +225,13 @@ async def set_up(settings: PublisherSettings, *, location: str | None) -> "Setup
     return await set_up_google(urls, location=location)
 
 
-async def examine(settings: PublisherSettings, processes: Sequence[str]) -> list[Finding]:
+async def examine(
+    settings: PublisherSettings, processes: Sequence[str], evaluation_base_url: str = ""
+) -> list[Finding]:
     """Look at everything that the settings name. Nothing is made, changed or paid."""
     from infra.doctor import examine as examine_adapters
 
-    found = await examine_adapters(settings, processes)
+    found = await examine_adapters(settings, processes, evaluation_base_url)
     if any(finding.verdict is Verdict.WRONG and finding.kind in _NEEDED_FOR_JOBS for finding in found):
         return found
     if not await asyncio.to_thread(_has_data, settings):

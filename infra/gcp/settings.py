@@ -37,9 +37,12 @@ def database_in(url: SplitResult) -> tuple[str, str]:
     return project, database[0] if database else DEFAULT_DATABASE
 
 
-def place_in(url: SplitResult) -> tuple[str, str]:
+EVALUATION = "REELBUS_EVALUATION"
+
+
+def place_in(url: SplitResult, setting: str = "REELBUS_PROVIDER") -> tuple[str, str]:
     """Return project and location of `vertex://project/location`; the location may be empty. Raises `Invalid`."""
-    project, *location = _names(url, "REELBUS_PROVIDER", "vertex://project or vertex://project/location", at_most=2)
+    project, *location = _names(url, setting, "vertex://project or vertex://project/location", at_most=2)
     return project, location[0] if location else ""
 
 

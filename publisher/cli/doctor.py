@@ -5,8 +5,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -22,18 +23,20 @@ from schemas.errors import Invalid
 from schemas.ports.findings import Finding, Verdict
 
 _PROCESSES = ("facade", "worker")
-_WORKER_S = 30
-"""How long the worker may take to read its settings."""
+_EVALUATOR = "evaluator"
+_READ_WITHIN_S = 30
+"""How long a process may take to read its settings."""
 
 
 @click.command(cls=Command)
 @click.option(
     "--for",
     "process",
-    type=click.Choice([*_PROCESSES, "both"]),
+    type=click.Choice([*_PROCESSES, _EVALUATOR, "both"]),
     default="both",
     show_default=True,
-    help="The process whose roles and settings are looked at.",
+    help="The process whose roles and settings are looked at. both: facade and worker, and the evaluator if "
+    "REELBUS_EVALUATION names its service.",
 )
 @json_option
 def doctor(process: str, as_json: bool) -> None:
@@ -42,8 +45,7 @@ def doctor(process: str, as_json: bool) -> None:
     Each wrong line has its remedy. Nothing is made, changed or paid. The exit code is 1 if something is wrong.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines about a service that does not answer
-    processes = _PROCESSES if process == "both" else (process,)
-    found = list(_look(processes))
+    found = list(_look(process))
     wrong = [finding for finding in found if finding.verdict is Verdict.WRONG]
     if as_json:
         click.echo(json.dumps({"ok": not wrong, "findings": [asdict(finding) for finding in found]}))
@@ -53,18 +55,28 @@ def doctor(process: str, as_json: bool) -> None:
     sys.exit(1 if wrong else 0)
 
 
-def _look(processes: Sequence[str]) -> Iterator[Finding]:
+def _look(process: str) -> Iterator[Finding]:
     try:
         settings = configuration()
     except Invalid as error:
         yield Finding.wrong("settings", "", str(error), "correct the variable, or its line in .env")
         return
     yield Finding.ok("settings", "", "every variable is known, and can be used")
+    processes = [*_PROCESSES, *([_EVALUATOR] if settings.evaluation else [])] if process == "both" else [process]
     if "facade" in processes:
         yield examine_facade(settings)
     if "worker" in processes:
-        yield examine_worker_settings()
-    yield from asyncio.run(examine(settings, processes))
+        yield examine_settings_of("worker", "subscriber", "settings")[0]
+    outline = dict[str, Any]()
+    if _EVALUATOR in processes:
+        read, text = examine_settings_of(_EVALUATOR, "subscriber.evaluation", "--show-settings")
+        yield read
+        if read.verdict is Verdict.WRONG:
+            processes.remove(_EVALUATOR)  # the address of its service is not known
+        else:
+            outline = json.loads(text)
+            yield from examine_evaluator(settings, outline)
+    yield from asyncio.run(examine(settings, processes, outline.get("base_url", "")))
 
 
 def examine_facade(settings: PublisherSettings) -> Finding:
@@ -76,21 +88,49 @@ def examine_facade(settings: PublisherSettings) -> Finding:
     return Finding.ok("settings of a facade", "", f"{callers} on {settings.host}")
 
 
-def examine_worker_settings() -> Finding:
-    """Let the worker's own program read its settings: this program knows only those of both."""
-    program = command("subscriber", "settings")
+def examine_evaluator(settings: PublisherSettings, outline: Mapping[str, Any]) -> Iterator[Finding]:
+    """Look at settings with which an evaluator starts, and scores nothing or something else."""
+    name = "evaluator"
+    if not settings.evaluation:
+        words = "REELBUS_EVALUATION names no service: no video is scored"
+        yield Finding.wrong("settings", name, words, "set REELBUS_EVALUATION=vertex://PROJECT/LOCATION")
+        return
+    if not outline["per_day"]:
+        words = "REELBUS_EVALUATIONS_PER_DAY is 0: no video is scored"
+        yield Finding.wrong("settings", name, words, "set REELBUS_EVALUATIONS_PER_DAY=200, or another number")
+        return
+    if not outline["is_known_metric"]:
+        words = f"REELBUS_EVALUATION_METRIC is {outline['metric']}, which this version does not know"
+        yield Finding.note("settings", name, words, "correct it: a refused name costs a try of each first video")
+    shares = ", ".join(f"{share:g} of {project}" for project, share in outline["share"].items() if share)
+    chosen = f"requests with evaluate, and {shares}" if shares else "requests with evaluate"
+    yield Finding.ok("settings", name, f"at most {outline['per_day']} calls a day, for {chosen}")
+
+
+def examine_settings_of(process: str, module: str, *arguments: str) -> tuple[Finding, str]:
+    """Let the process's own program read its settings: this program knows only those of all.
+
+    Returns what the program wrote, too.
+    """
+    kind = f"settings of {'an' if process == _EVALUATOR else 'a'} {process}"
+    program = command(module, *arguments)
     try:
         read = subprocess.run(
-            program, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, timeout=_WORKER_S, check=False
+            program,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_READ_WITHIN_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        words = f"were not read within {_WORKER_S} s"
-        return Finding.wrong("settings of a worker", "", words, "look what else runs on this machine")
+        words = f"were not read within {_READ_WITHIN_S} s"
+        return Finding.wrong(kind, "", words, "look what else runs on this machine"), ""
     if read.returncode == 0:
-        return Finding.ok("settings of a worker", "", "can be used")
+        return Finding.ok(kind, "", "can be used"), read.stdout.decode()
     lines = read.stderr.decode(errors="replace").strip().splitlines() or [f"ended with {read.returncode}"]
-    words = lines[-1].removeprefix("reelbus worker: ")
-    return Finding.wrong("settings of a worker", "", words, "correct the variable, or its line in .env")
+    words = lines[-1].removeprefix(f"reelbus {process}: ")
+    return Finding.wrong(kind, "", words, "correct the variable, or its line in .env"), ""
 
 
 def _format(found: Iterable[Finding]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """`python -m subscriber.evaluation`: the evaluator's process. `reelbus evaluator` calls it."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -23,12 +24,16 @@ PARENT_GRACE_S = 30
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--ready-fd", type=int, hidden=True)
 @click.option("--parent-fd", type=int, hidden=True)
-def main(ready_fd: int | None, parent_fd: int | None) -> None:
+@click.option("--show-settings", is_flag=True, hidden=True, help="For `reelbus doctor`: show them as JSON, and end.")
+def main(ready_fd: int | None, parent_fd: int | None, show_settings: bool) -> None:
     """Score finished videos against their prompts, where their requests or a setting ask for it. SIGTERM drains."""
     from subscriber.evaluation.compose import open_logs, run_service
 
     with exit_on_error("evaluator"):
         settings = EvaluatorSettings()
+        if show_settings:
+            click.echo(json.dumps(settings.outline))
+            return
         open_logs(settings)
         run_service(_run(settings, ready_fd, parent_fd), settings.event_loop)
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field
@@ -15,6 +15,7 @@ from subscriber.evaluation.context import FALLBACK
 
 _GRACE = timedelta(seconds=30)
 EVERY_PROJECT = "*"
+METRIC = "gecko_text2video_v2"
 
 
 class EvaluatorSettings(Settings):
@@ -24,7 +25,7 @@ class EvaluatorSettings(Settings):
         default="", description="Another address of the service, which speaks gRPC; over http:// no token is sent."
     )
     evaluation_metric: str = Field(
-        default="gecko_text2video_v2",
+        default=METRIC,
         pattern=r"^[A-Za-z0-9_.-]{1,100}$",
         description=f"The metric. If the service refuses its name, {FALLBACK} is used.",
     )
@@ -54,6 +55,17 @@ class EvaluatorSettings(Settings):
             words = f"must be vertex://project/location, not {self.evaluation!r}"
             raise Invalid(f"REELBUS_EVALUATION: {words}", field="REELBUS_EVALUATION")
         return address
+
+    @property
+    def outline(self) -> dict[str, Any]:
+        """What `reelbus doctor` looks at."""
+        return {
+            "base_url": self.evaluation_base_url,
+            "metric": self.evaluation_metric,
+            "is_known_metric": self.evaluation_metric in (FALLBACK, METRIC),
+            "share": self.evaluation_share,
+            "per_day": self.evaluations_per_day,
+        }
 
     @property
     def call_at_most(self) -> timedelta:

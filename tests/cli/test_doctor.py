@@ -137,3 +137,55 @@ async def test_a_look_that_fails_is_a_line_after_those_before(error: Exception) 
 
     (finding,) = await run_look("disk", "", look)
     assert (finding.verdict, "\n" in finding.words) == (Verdict.WRONG, False)
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"REELBUS_EVALUATION": ""}, "REELBUS_EVALUATION names no service: no video is scored"),
+        ({"REELBUS_EVALUATIONS_PER_DAY": "0"}, "REELBUS_EVALUATIONS_PER_DAY is 0: no video is scored"),
+        ({"REELBUS_EVALUATIONS_PER_DAY": "-1"}, "REELBUS_EVALUATIONS_PER_DAY must be at least 0, not -1"),
+        ({"REELBUS_EVALUATION_SHARE": '{"a": 5}'}, "REELBUS_EVALUATION_SHARE (a) must be at most 1, not 5"),
+        ({"REELBUS_EVALUATION": "gecko://a"}, "the scheme 'gecko' is not known; use one of: vertex"),
+        ({"REELBUS_EVALUATION": "vertex://a/b/c"}, "must be vertex://project or vertex://project/location"),
+    ],
+)
+def test_settings_of_an_evaluator_are_read_by_its_own_program(
+    shell: Shell, variables: dict[str, str], words: str
+) -> None:
+    given = {
+        "REELBUS_EVALUATION": "vertex://acme/europe-west4",
+        "REELBUS_EVALUATION_BASE_URL": "http://127.0.0.1:9",
+        **variables,
+    }
+    code, found = _examine(shell, "--for", "evaluator", **given)
+    assert code == 1
+    assert any(words in each for each in _wrong(found)), found
+
+
+def test_an_evaluator_is_looked_at_where_a_service_is_named(shell: Shell) -> None:
+    _, without = _examine(shell)
+    assert ("settings of an evaluator", "") not in without
+    service = {"REELBUS_EVALUATION": "vertex://acme/europe-west4", "REELBUS_EVALUATION_BASE_URL": "http://127.0.0.1:9"}
+    shares = {"REELBUS_EVALUATION_SHARE": '{"ads": 0.5}', "REELBUS_EVALUATION_METRIC": "other_v1"}
+    code, found = _examine(shell, **service, **shares)
+    assert code == 1
+    assert found["evaluation", "http://127.0.0.1:9"]["verdict"] == "wrong"
+    assert (
+        found["settings", "evaluator"]["words"] == "at most 200 calls a day, for requests with evaluate, and 0.5 of ads"
+    )
+
+
+def test_json_has_the_documented_keys(shell: Shell) -> None:
+    said = json.loads(shell("doctor", "--json", "--for", "facade", REELBUS_HOST="0.0.0.0").stdout)
+    assert set(said) == {"ok", "findings"}
+    assert said["ok"] is False
+    keys = {frozenset(finding) for finding in said["findings"]}
+    assert keys == {frozenset({"verdict", "kind", "name", "words", "remedy"})}
+    assert {finding["verdict"] for finding in said["findings"]} <= {verdict.value for verdict in Verdict}
+
+
+def test_exit_codes_are_the_documented_ones(shell: Shell) -> None:
+    assert shell("doctor", "--for", "facade").exit_code == 0
+    assert shell("doctor", "--for", "facade", REELBUS_BUDGTES="[]").exit_code == 1
+    assert shell("doctor", "--for", "nothing").exit_code == 2

@@ -109,7 +109,10 @@ def test_a_missing_topic_is_found(shell: Shell, ready: Mapping[str, str], projec
     lost = {("subscription", name) for name in ("video-webhooks", "video-evaluators")}
     wrong = {("topic", "video-completions"), *lost}
     assert (code, _wrong(found)) == (1, wrong)
-    assert found["topic", "video-completions"]["remedy"] == SETUP
+    again = "subscriptions delete video-webhooks video-evaluators --project="
+    for about in wrong:
+        assert again in found[about]["remedy"], "reelbus setup deletes nothing"
+        assert found[about]["remedy"].endswith("&& reelbus setup")
     assert "is on topic _deleted-topic_" in found["subscription", "video-webhooks"]["words"]
 
 
@@ -136,19 +139,43 @@ def test_the_subscription_of_webhooks_is_needed_once_they_are_signed(
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "words", "options"),
     [
-        (lambda it: setattr(it.dead_letter_policy, "max_delivery_attempts", 5), "delivery limit is 5, and must be 20"),
-        (lambda it: setattr(it, "ack_deadline_seconds", 17), "ack deadline in seconds is 17, and must be 60"),
+        (
+            lambda it: setattr(it.dead_letter_policy, "max_delivery_attempts", 5),
+            "delivery limit is 5, and must be 20",
+            "--dead-letter-topic=video-requests-dead --max-delivery-attempts=20",  # gcloud refuses the limit alone
+        ),
+        (
+            lambda it: setattr(it, "ack_deadline_seconds", 17),
+            "ack deadline in seconds is 17, and must be 60",
+            "--ack-deadline=60",
+        ),
         (
             lambda it: setattr(it, "expiration_policy", types.ExpirationPolicy(ttl=timedelta(days=10))),
-            "expiry without a consumer is 864000 s, and must be never",
+            "expiry without a consumer is 10 days, and must be never",
+            "--expiration-period=never",
         ),
         (
             lambda it: setattr(it.retry_policy, "maximum_backoff", timedelta(seconds=600)),
             "longest pause before a redelivery is 600 s, and must be 60 s",
+            "--min-retry-delay=0.1s --max-retry-delay=60s",  # gcloud resets the other one to its default
         ),
-        (lambda it: setattr(it, "topic", it.topic + "-batch"), "is on topic video-requests-batch, and must be on"),
+        (
+            lambda it: setattr(it, "message_retention_duration", timedelta(hours=36)),
+            "retention is 129600 s, and must be 31 days",
+            "--message-retention-duration=2678400s",
+        ),
+        (
+            lambda it: setattr(it, "topic", it.topic + "-batch"),
+            "is on topic video-requests-batch, and must be on",
+            "subscriptions delete video-workers --project=",
+        ),
+        (
+            lambda it: setattr(it, "filter", 'attributes.a = "b"'),
+            "has a filter, and drops other messages",
+            "subscriptions delete video-workers --project=",
+        ),
     ],
 )
 def test_a_wrong_subscription_is_found(
@@ -157,6 +184,7 @@ def test_a_wrong_subscription_is_found(
     project: Project,
     change: Callable[[types.Subscription], None],
     words: str,
+    options: str,
 ) -> None:
     name = f"projects/{project.id}/subscriptions/video-workers"
     with SubscriberClient() as subscriber:
@@ -167,6 +195,40 @@ def test_a_wrong_subscription_is_found(
     code, found = _examine(shell, ready)
     assert (code, _wrong(found)) == (1, {("subscription", "video-workers")})
     assert found["subscription", "video-workers"]["words"].startswith(words)
+    assert options in found["subscription", "video-workers"]["remedy"]
+
+
+def test_messages_in_order_are_noted(shell: Shell, ready: Mapping[str, str], project: Project) -> None:
+    name = f"projects/{project.id}/subscriptions/video-workers"
+    with SubscriberClient() as subscriber:
+        wanted = subscriber.get_subscription(subscription=name)
+        wanted.enable_message_ordering = True
+        subscriber.delete_subscription(subscription=name)
+        subscriber.create_subscription(request=wanted)
+    code, found = _examine(shell, ready)
+    assert (code, found["subscription", "video-workers"]["verdict"]) == (0, "note")
+    assert "delivers in order" in found["subscription", "video-workers"]["words"]
+
+
+def test_a_topic_with_a_schema_is_found(shell: Shell, ready: Mapping[str, str]) -> None:
+    def get_topic(request: bytes) -> bytes:
+        topic = types.GetTopicRequest.deserialize(request).topic
+        schema = "projects/p/schemas/orders" if topic.endswith("/video-requests") else ""
+        return bytes(types.Topic.serialize(types.Topic(name=topic, schema_settings={"schema": schema})))
+
+    with proxy_before(ready["PUBSUB_EMULATOR_HOST"], {"GetTopic": get_topic}) as address:
+        code, found = _examine(shell, {**ready, "PUBSUB_EMULATOR_HOST": address})
+    assert (code, _wrong(found)) == (1, {("topic", "video-requests")})
+    assert "--clear-schema-settings" in found["topic", "video-requests"]["remedy"]
+
+
+def test_a_file_of_credentials_that_can_t_be_used_is_named_with_its_variable(
+    shell: Shell, ready: Mapping[str, str]
+) -> None:
+    vertex = {"REELBUS_PROVIDER": "vertex://acme/us-central1", "GOOGLE_APPLICATION_CREDENTIALS": "/no/such/file.json"}
+    _, found = _examine(shell, {**ready, **vertex})
+    assert "/no/such/file.json" in found["credentials", ""]["words"]
+    assert "unset it" in found["credentials", ""]["remedy"], "a login does not help while the variable is set"
 
 
 def _admin(*, without: int | None = None, building: int | None = None, ttl: str | None = None) -> dict[str, Answer]:

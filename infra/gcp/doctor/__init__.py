@@ -17,6 +17,7 @@ from infra.gcp.doctor.bucket import EMULATOR as BUCKET_EMULATOR
 from infra.gcp.doctor.bucket import Files
 from infra.gcp.doctor.database import EMULATOR as DATABASE_EMULATOR
 from infra.gcp.doctor.database import Records
+from infra.gcp.doctor.evaluation import examine_evaluation, is_private
 from infra.gcp.doctor.messages import EMULATOR as BUS_EMULATOR
 from infra.gcp.doctor.messages import Messages
 from infra.gcp.doctor.models import examine_models, is_anonymous, regions_of
@@ -25,6 +26,7 @@ from infra.look import run_look
 from schemas.ports.findings import Finding
 from schemas.settings import Addresses
 
+_PREDICT = "aiplatform.endpoints.predict"
 _FIRESTORE = [f"datastore.entities.{verb}" for verb in ("create", "delete", "get", "list", "update")]
 
 
@@ -38,9 +40,12 @@ class _Service:
     needs_credentials: bool
 
 
-async def examine_google(settings: Addresses, processes: Sequence[str]) -> list[Finding]:
-    """Look at every service of Google's that the settings name. The services are asked at the same time."""
-    services = list(_list_services(settings, processes))
+async def examine_google(settings: Addresses, processes: Sequence[str], evaluation_base_url: str = "") -> list[Finding]:
+    """Look at every service of Google's that the settings name. The services are asked at the same time.
+
+    `evaluation_base_url` is another address of the service that scores videos.
+    """
+    services = list(_list_services(settings, processes, evaluation_base_url))
     if not services:
         return []
     accounts = list[Account]()
@@ -48,7 +53,8 @@ async def examine_google(settings: Addresses, processes: Sequence[str]) -> list[
     if any(service.needs_credentials for service in services):
         found = await run_look("credentials", "", lambda: _look_for_account(accounts))
     if accounts:
-        look = partial(_look_at_roles, settings, processes, accounts[0])
+        evaluates = "evaluator" in processes and not is_private(evaluation_base_url)
+        look = partial(_look_at_roles, settings, processes, accounts[0], evaluates=evaluates)
         found += await run_look("roles", "", look, explain=explain_google)
     lines = await asyncio.gather(*(_look_at(service, accounts) for service in services))
     return [*found, *(finding for line in lines for finding in line)]
@@ -70,7 +76,9 @@ def _look_for_account(accounts: list[Account]) -> Iterator[Finding]:
         yield Finding.ok("credentials", "", f"are those of {accounts[0].name}")
 
 
-def _look_at_roles(settings: Addresses, processes: Sequence[str], account: Account) -> Iterator[Finding]:
+def _look_at_roles(
+    settings: Addresses, processes: Sequence[str], account: Account, *, evaluates: bool
+) -> Iterator[Finding]:
     """Ask for what is granted on projects. Topics, subscriptions and the bucket are asked themselves."""
     wanted = dict[str, dict[str, str]]()
     bus, jobs, provider = (urlsplit(url) for url in (settings.bus_url, settings.jobs_url, settings.provider_url))
@@ -80,12 +88,14 @@ def _look_at_roles(settings: Addresses, processes: Sequence[str], account: Accou
     if jobs.scheme == "firestore" and DATABASE_EMULATOR not in os.environ:
         wanted.setdefault(database_in(jobs)[0], {}).update(dict.fromkeys(_FIRESTORE, "roles/datastore.user"))
     if provider.scheme == "vertex" and not is_anonymous(settings) and "worker" in processes:
-        wanted.setdefault(provider.netloc, {})["aiplatform.endpoints.predict"] = "roles/aiplatform.user"
+        wanted.setdefault(provider.netloc, {})[_PREDICT] = "roles/aiplatform.user"
+    if evaluates and (project := urlsplit(settings.evaluation).netloc):
+        wanted.setdefault(project, {})[_PREDICT] = "roles/aiplatform.user"
     for project, permissions in wanted.items():
         yield from examine_permissions(account, project, permissions)
 
 
-def _list_services(settings: Addresses, processes: Sequence[str]) -> Iterator[_Service]:
+def _list_services(settings: Addresses, processes: Sequence[str], evaluation_base_url: str) -> Iterator[_Service]:
     """List the services. Each look opens a client of its own, and closes it."""
     bus, jobs, videos, provider = (
         urlsplit(url) for url in (settings.bus_url, settings.jobs_url, settings.videos_url, settings.provider_url)
@@ -102,7 +112,9 @@ def _list_services(settings: Addresses, processes: Sequence[str]) -> Iterator[_S
 
     def look_at_videos(account: Account) -> Iterator[Finding]:
         regions = regions_of(provider, settings) if provider.scheme == "vertex" else frozenset[str]()
-        with Files(bucket_settings(videos, reference_buckets=settings.reference_buckets), account) as files:
+        project = provider.netloc if provider.scheme == "vertex" else None
+        bucket = bucket_settings(videos, reference_buckets=settings.reference_buckets)
+        with Files(bucket, account, vertex_project=project) as files:
             yield from files.examine(regions)
 
     rows: tuple[tuple[str, SplitResult, str, Callable[[Account], Iterable[Finding]], bool], ...] = (
@@ -114,3 +126,10 @@ def _list_services(settings: Addresses, processes: Sequence[str]) -> Iterator[_S
     for kind, url, scheme, look, needs_credentials in rows:
         if url.scheme == scheme:
             yield _Service(kind=kind, url=url.geturl(), look=look, needs_credentials=needs_credentials)
+    if "evaluator" in processes and settings.evaluation:
+        yield _Service(
+            kind="evaluation",
+            url=settings.evaluation,
+            look=partial(examine_evaluation, settings.evaluation, evaluation_base_url),
+            needs_credentials=not is_private(evaluation_base_url),
+        )

@@ -77,8 +77,11 @@ def explain_missing(error: GoogleAuthError) -> Finding:
     """Return the finding of credentials that can't be used."""
     if isinstance(error, DefaultCredentialsError):
         named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-        words = "GOOGLE_APPLICATION_CREDENTIALS names a file that can't be used" if named else "there are none"
-        return Finding.wrong("credentials", "", words, LOGIN)
+        if named:  # it goes before a login
+            words = f"GOOGLE_APPLICATION_CREDENTIALS names a file that can't be used: {one_line(error)}"
+            remedy = f"correct GOOGLE_APPLICATION_CREDENTIALS; or unset it, and {LOGIN}"
+            return Finding.wrong("credentials", "", words, remedy)
+        return Finding.wrong("credentials", "", "there are none", LOGIN)
     return Finding.wrong("credentials", "", f"Google gives no token for them: {one_line(error)}", LOGIN)
 
 
@@ -116,6 +119,12 @@ def member_of(account: Account) -> str:
     if getattr(account.credentials, "service_account_email", None):
         return f"serviceAccount:{account.name}"
     return f"user:{account.name}" if getattr(account.credentials, "account", None) else "user:YOU"
+
+
+def agent_member(project: str, domain: str) -> str:
+    """Return the service agent of a project, as a shell finds it: only Google knows the project's number."""
+    number = f"$(gcloud projects describe {project} --format='value(projectNumber)')"
+    return f"serviceAccount:service-{number}{domain}"
 
 
 def examine_clock(answer: httpx.Response) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Bucket, Client
 
-from infra.gcp.doctor.account import CALL_S, Account, explain_google
+from infra.gcp.doctor.account import CALL_S, Account, agent_member, explain_google
 from infra.gcp.settings import BucketSettings
 from infra.gcp.setup import WORK_KEPT_DAYS, check_bucket, has_work_rule
 from infra.gcp.storage import UrlSigner
@@ -35,11 +35,13 @@ _MULTI_REGIONS = {"us": "us-", "eu": "europe-", "asia": "asia-"}
 class Files:
     """The looks at one bucket. Close it afterwards."""
 
-    def __init__(self, settings: BucketSettings, account: Account) -> None:
+    def __init__(self, settings: BucketSettings, account: Account, *, vertex_project: str | None = None) -> None:
+        """`vertex_project`: the project in which Vertex AI is called, which writes clips into the bucket."""
         self._emulated = EMULATOR in os.environ
         self._client = Client(project=None, credentials=None if self._emulated else account.credentials)
         self._bucket = self._client.bucket(settings.bucket)
         self._settings = settings
+        self._vertex_project = vertex_project
 
     def __enter__(self) -> "Files":
         return self
@@ -135,9 +137,9 @@ class Files:
                 remove = f"gcloud storage buckets remove-iam-policy-binding gs://{name}"
                 yield Finding.wrong("policy", name, words, f"{remove} --member={member} --role={binding['role']}")
         members = [member for binding in policy.bindings for member in binding["members"]]
-        if not any(member.endswith(_AGENT) for member in members):
+        if self._vertex_project and not any(member.endswith(_AGENT) for member in members):
             words = "Vertex AI's service agent has no role on it, and needs one unless the project gives it"
-            member = f"--member=serviceAccount:service-PROJECT_NUMBER{_AGENT} --role=roles/storage.objectUser"
+            member = f'--member="{agent_member(self._vertex_project, _AGENT)}" --role=roles/storage.objectUser'
             add = f"gcloud storage buckets add-iam-policy-binding gs://{name} {member}"
             yield Finding.note("policy", name, words, add)
 

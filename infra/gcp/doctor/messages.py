@@ -10,7 +10,7 @@ from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.iam.v1.iam_policy_pb2 import GetIamPolicyRequest, TestIamPermissionsRequest
 from google.pubsub_v1 import types
 
-from infra.gcp.doctor.account import CALL_S, Account, explain_google, member_of
+from infra.gcp.doctor.account import CALL_S, Account, agent_member, explain_google, member_of
 from infra.gcp.pubsub.admin import Subscriptions, dead_letter_subscription_of
 from schemas.ports import (
     BATCH_REQUESTS,
@@ -33,42 +33,62 @@ SETUP = "reelbus setup, or terraform apply"
 _EMULATOR_RETENTION = timedelta(days=7)
 """The longest that the emulator stores a message."""
 _AGENT = "@gcp-sa-pubsub.iam.gserviceaccount.com"
-_AGENT_MEMBER = f"serviceAccount:service-PROJECT_NUMBER{_AGENT}"
 _CONSUME = "pubsub.subscriptions.consume"
 _PUBLISHES = {
     "facade": (REQUESTS, BATCH_REQUESTS, COMPLETIONS, FILM_REQUESTS),
     "worker": (REQUESTS, BATCH_REQUESTS, COMPLETIONS, DEAD_REQUESTS, FILM_COMPLETIONS, EVALUATIONS),
+    "evaluator": (EVALUATIONS,),
 }
 """What each process publishes to. A cancel announces its completion itself; a worker publishes lost requests again."""
 
 
 class _Setting(NamedTuple):
-    """One setting of a subscription, and the option of `gcloud pubsub subscriptions update` that sets it."""
+    """One setting of a subscription, and the options of `gcloud pubsub subscriptions update` that set it."""
 
     words: str
     value: Callable[[types.Subscription], Any]
-    option: str
+    option: Callable[[types.Subscription], str]
+    """Returns the options. Those of one policy are given together: gcloud resets what is not given."""
     unset: str = ""
     """The option that takes a value away; empty: it may have any value if none is wanted."""
 
 
+def _set_dead_letters(wanted: types.Subscription) -> str:
+    policy = wanted.dead_letter_policy
+    topic, limit = _short(policy.dead_letter_topic), policy.max_delivery_attempts
+    return f"--dead-letter-topic={topic} --max-delivery-attempts={limit}"
+
+
+def _set_pauses(wanted: types.Subscription) -> str:
+    policy = wanted.retry_policy
+    shortest, longest = policy.minimum_backoff, policy.maximum_backoff
+    return f"--min-retry-delay={_seconds_of(shortest)} --max-retry-delay={_seconds_of(longest)}"
+
+
 _NO_LETTERS = "--clear-dead-letter-policy"
 _SETTINGS = (
+    _Setting("dead-letter topic", lambda it: it.dead_letter_policy.dead_letter_topic, _set_dead_letters, _NO_LETTERS),
+    _Setting("delivery limit", lambda it: it.dead_letter_policy.max_delivery_attempts, _set_dead_letters, _NO_LETTERS),
     _Setting(
-        "dead-letter topic", lambda it: it.dead_letter_policy.dead_letter_topic, "--dead-letter-topic={}", _NO_LETTERS
+        "ack deadline in seconds",
+        lambda it: it.ack_deadline_seconds,
+        lambda it: f"--ack-deadline={it.ack_deadline_seconds}",
     ),
     _Setting(
-        "delivery limit",
-        lambda it: it.dead_letter_policy.max_delivery_attempts,
-        "--max-delivery-attempts={}",
-        _NO_LETTERS,
+        "retention",
+        lambda it: it.message_retention_duration,
+        lambda it: f"--message-retention-duration={_seconds_of(it.message_retention_duration)}",
     ),
-    _Setting("ack deadline in seconds", lambda it: it.ack_deadline_seconds, "--ack-deadline={}"),
-    _Setting("retention", lambda it: it.message_retention_duration, "--message-retention-duration={}"),
-    _Setting("expiry without a consumer", lambda it: it.expiration_policy.ttl or "never", "--expiration-period={}"),
-    _Setting("shortest pause before a redelivery", lambda it: it.retry_policy.minimum_backoff, "--min-retry-delay={}"),
-    _Setting("longest pause before a redelivery", lambda it: it.retry_policy.maximum_backoff, "--max-retry-delay={}"),
-    _Setting("push endpoint", lambda it: it.push_config.push_endpoint, "--push-endpoint={}", "--push-endpoint=''"),
+    _Setting(
+        "expiry without a consumer",
+        lambda it: it.expiration_policy.ttl or "never",
+        lambda _: "--expiration-period=never",
+    ),
+    _Setting("shortest pause before a redelivery", lambda it: it.retry_policy.minimum_backoff, _set_pauses),
+    _Setting("longest pause before a redelivery", lambda it: it.retry_policy.maximum_backoff, _set_pauses),
+    _Setting(
+        "push endpoint", lambda it: it.push_config.push_endpoint, lambda _: "--push-endpoint=''", "--push-endpoint=''"
+    ),
 )
 
 
@@ -86,8 +106,11 @@ class Messages:
         self._subscriptions = Subscriptions(self._publisher, self._subscriber, project)
         self._project, self._account = project, account
         self._webhooks, self._evaluates = webhooks, evaluates
+        self._agent = f'"{agent_member(project, _AGENT)}"'
         self._missing = set[str]()
         """The topics and subscriptions that do not exist: their roles can't be asked for."""
+        self._astray = list[str]()
+        """The subscriptions on another topic, or on one that was deleted. `reelbus setup` deletes none of them."""
 
     def __enter__(self) -> "Messages":
         return self
@@ -102,10 +125,16 @@ class Messages:
 
         The first call that is not answered ends it: each of the others would wait as long.
         """
+        subscriptions = [(wanted, self._read(wanted.name)) for wanted in self.list_wanted()]
+        self._astray = [
+            _short(wanted.name)
+            for wanted, found in subscriptions
+            if isinstance(found, types.Subscription) and found.topic != wanted.topic
+        ]
         for topic in TOPICS:
             yield self.examine_topic(topic)
-        for wanted in self.list_wanted():
-            yield from self.examine_subscription(wanted)
+        for wanted, found in subscriptions:
+            yield from self.examine_subscription(wanted, found)
         try:
             yield from self.examine_roles(processes)
             yield from self.examine_agent()
@@ -119,28 +148,46 @@ class Messages:
         yield self._subscriptions.dead_letter_configuration_of(DEAD_REQUESTS)
 
     def examine_topic(self, topic: str) -> Finding:
-        """Look if the topic exists."""
+        """Look if the topic exists, and takes every message."""
         try:
-            self._publisher.get_topic(topic=self._subscriptions.topic_path(topic), timeout=CALL_S, retry=None)
+            found = self._publisher.get_topic(topic=self._subscriptions.topic_path(topic), timeout=CALL_S, retry=None)
         except NotFound:
             self._missing.add(topic)
-            return Finding.wrong("topic", topic, "does not exist", SETUP)
+            return Finding.wrong("topic", topic, "does not exist", self._make_again(self._astray))
         except PermissionDenied:  # a process need not read a topic: the permission that it needs is tested below
             words = "can't be read: that needs pubsub.topics.get, which no process has"
             return Finding.skip("topic", topic, words, "ask as the operator, with roles/pubsub.viewer")
+        if found.schema_settings.schema:
+            words = f"has the schema {_short(found.schema_settings.schema)}, and refuses messages that do not match it"
+            clear = f"gcloud pubsub topics update {topic} --clear-schema-settings --project={self._project}"
+            return Finding.wrong("topic", topic, words, clear)
         return Finding.ok("topic", topic, "exists")
 
-    def examine_subscription(self, wanted: types.Subscription) -> Iterator[Finding]:
+    def _read(self, path: str) -> types.Subscription | GoogleAPICallError:
+        """Return the subscription, or why it can't be read. Raises `GoogleAPICallError` if no other can be read."""
+        try:
+            found: types.Subscription = self._subscriber.get_subscription(subscription=path, timeout=CALL_S, retry=None)
+            return found
+        except (NotFound, Forbidden) as error:
+            return error
+
+    def _make_again(self, names: Sequence[str]) -> str:
+        """Return the command that makes subscriptions again. Jobs whose messages it deletes are queued again."""
+        if not names:
+            return SETUP
+        return f"gcloud pubsub subscriptions delete {' '.join(names)} --project={self._project} && reelbus setup"
+
+    def examine_subscription(
+        self, wanted: types.Subscription, found: types.Subscription | GoogleAPICallError
+    ) -> Iterator[Finding]:
         """Compare one subscription with the wanted configuration."""
         name = _short(wanted.name)
-        try:
-            found = self._subscriber.get_subscription(subscription=wanted.name, timeout=CALL_S, retry=None)
-        except NotFound:
+        if isinstance(found, NotFound):
             self._missing.add(name)
             yield self._explain_missing(name)
             return
-        except Forbidden as error:
-            yield explain_google("subscription", name, error)
+        if isinstance(found, GoogleAPICallError):
+            yield explain_google("subscription", name, found)
             return
         wrong = [*self.examine_settings(name, found, wanted), *self.examine_shape(name, found, wanted)]
         limit = wanted.dead_letter_policy.max_delivery_attempts
@@ -167,23 +214,34 @@ class Messages:
             ):
                 continue
             words = f"{setting.words} is {_show(is_value)}, and must be {_show(value)}"
-            option = setting.option.format(_show(value).replace(" ", "")) if value else setting.unset
+            option = setting.option(wanted) if value else setting.unset
             remedy = f"gcloud pubsub subscriptions update {name} {option} --project={self._project}"
             yield Finding.wrong("subscription", name, words, remedy)
 
     def examine_shape(self, name: str, found: types.Subscription, wanted: types.Subscription) -> Iterator[Finding]:
-        """Look for what can't be updated."""
-        again = f"gcloud pubsub subscriptions delete {name} --project={self._project} && reelbus setup"
+        """Look for what can't be updated, and for what Pub/Sub does beside the delivery."""
+        again = self._make_again([name])
         if found.topic != wanted.topic:
             words = f"is on topic {_short(found.topic)}, and must be on {_short(wanted.topic)}"
+            yield Finding.wrong("subscription", name, words, self._make_again(self._astray))
+        if found.bigquery_config.table or found.cloud_storage_config.bucket:
+            words = "writes its messages into BigQuery or a bucket, and delivers none"
             yield Finding.wrong("subscription", name, words, again)
+        if getattr(found, "message_transforms", None):  # of newer libraries
+            words = "changes or drops messages by transforms"
+            yield Finding.wrong("subscription", name, words, again)
+        if found.enable_message_ordering:
+            words = "delivers in order: a message that waits holds up those behind it, if messages have ordering keys"
+            yield Finding.note("subscription", name, words, again)
         if found.filter:
             yield Finding.wrong("subscription", name, f"has a filter, and drops other messages: {found.filter}", again)
         if found.detached:
             yield Finding.wrong("subscription", name, "is detached from its topic", again)
         if found.enable_exactly_once_delivery:
             words = "delivers exactly once, which costs time and is not needed"
-            remedy = f"gcloud pubsub subscriptions update {name} --no-enable-exactly-once-delivery"
+            remedy = (
+                f"gcloud pubsub subscriptions update {name} --no-enable-exactly-once-delivery --project={self._project}"
+            )
             yield Finding.note("subscription", name, words, remedy)
 
     def examine_roles(self, processes: Sequence[str]) -> Iterator[Finding]:
@@ -197,6 +255,8 @@ class Messages:
         if "worker" in processes:
             names = [_short(wanted.name) for wanted in self.list_wanted()]
             rows += [(self._subscriber, name, _CONSUME, subscribes) for name in names]
+        if "evaluator" in processes:
+            rows.append((self._subscriber, EVALUATORS.name, _CONSUME, subscribes))
         for client, name, permission, role in dict.fromkeys(rows):
             if name not in self._missing:
                 yield self.examine_permission(client, name, permission, role)
@@ -236,14 +296,14 @@ class Messages:
                 raise
             except GoogleAPICallError:
                 words = "these credentials may not read the policy; without the role no dead letter is forwarded"
-                yield Finding.skip("role", name, words, self._bind(path, role, _AGENT_MEMBER))
+                yield Finding.skip("role", name, words, self._bind(path, role, self._agent))
                 continue
             members = [member for binding in bindings if binding.role == role for member in binding.members]
             if any(member.endswith(_AGENT) for member in members):
                 yield Finding.ok("role", name, "granted")
             else:
                 words = "not granted here: unless the project grants it, no dead letter is forwarded"
-                yield Finding.note("role", name, words, self._bind(path, role, _AGENT_MEMBER))
+                yield Finding.note("role", name, words, self._bind(path, role, self._agent))
 
     def _bind(self, path: str, role: str, member: str) -> str:
         kind = "topics" if "/topics/" in path else "subscriptions"
@@ -255,7 +315,13 @@ def _short(path: str) -> str:
     return path.rpartition("/")[2]
 
 
+def _seconds_of(value: timedelta) -> str:
+    """Return a duration as gcloud reads it."""
+    return f"{value.total_seconds():.3f}".rstrip("0").rstrip(".") + "s"
+
+
 def _show(value: Any) -> str:
     if isinstance(value, timedelta):
-        return f"{value.total_seconds():g} s"
+        days = value.total_seconds() / 86_400
+        return f"{days:.0f} days" if days >= 2 and days.is_integer() else _seconds_of(value).replace("s", " s")
     return _short(str(value)) or "none"

@@ -21,8 +21,6 @@ from schemas.errors import Invalid
 from schemas.ports.findings import Finding
 from schemas.settings import Addresses
 
-_OTHER = "name another one in REELBUS_FAST_MODELS or REELBUS_QUALITY_MODELS"
-
 
 def examine_models(address: SplitResult, settings: Addresses, account: Account) -> Iterator[Finding]:
     """Look at each model of the settings. No request is sent that could be paid."""
@@ -87,11 +85,11 @@ def examine_model(
         yield Finding.wrong("model", id, one_line(error), "correct REELBUS_PROVIDER")
         return
     if warning := retirement_warning(model, datetime.now(UTC).date()):
-        yield Finding.note("model", id, warning, _OTHER)
-    yield _ask_google(model, address, settings, account)
+        yield Finding.note("model", id, warning, f"name another one in {setting}")
+    yield _ask_google(model, setting, address, settings, account)
 
 
-def _ask_google(model: Model, address: SplitResult, settings: Addresses, account: Account) -> Finding:
+def _ask_google(model: Model, setting: str, address: SplitResult, settings: Addresses, account: Account) -> Finding:
     """Ask Google for the model's card."""
     region = _region_of(model, address)
     base = _base_url(settings).rstrip("/") or endpoint_of(Location(project=address.netloc, location=region))
@@ -105,7 +103,7 @@ def _ask_google(model: Model, address: SplitResult, settings: Addresses, account
             return Finding.ok("model", model.id, f"Google knows it in {region}")
         case 404:
             words = f"Google does not know it in {region}: retired, or not offered to this project"
-            return Finding.wrong("model", model.id, words, _OTHER)
+            return Finding.wrong("model", model.id, words, f"name another one in {setting}")
         case 401 | 403:
             words = f"Google refuses the question ({answer.status_code}): {_message_of(answer)}"
             enable = f"gcloud services enable aiplatform.googleapis.com --project {address.netloc}"

@@ -26,7 +26,7 @@ from google.cloud.aiplatform_v1beta1.services.evaluation_service.transports.grpc
     EvaluationServiceGrpcAsyncIOTransport as Transport,
 )
 
-from infra.gcp.settings import place_in
+from infra.gcp.settings import EVALUATION, place_in
 from infra.gcp.vertex.client import endpoint_of
 from infra.gcp.vertex.operations import Location
 from infra.gcp.vertex.tokens import SCOPE
@@ -60,7 +60,7 @@ async def open_scorer(
 
     `base_url` is another address of it. Over http:// no token is sent.
     """
-    project, region = place_in(address)
+    project, region = place_in(address, EVALUATION)
     location = Location(project=project, location=region or "us-central1")
     store = urlsplit(videos_url)
     server = urlsplit(base_url or endpoint_of(location))
