@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 IMAGE = os.environ.get("IMAGE", "localhost/reelbus")
@@ -22,13 +23,19 @@ mount -o remount,ro,bind "$1"
 root=$1 && shift 2
 exec setpriv --no-new-privs chroot --userspec=10001:10001 --groups=10001 "$root" "$@"
 """
-_VFS = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
 
 
 def buildah(*arguments: str) -> str:
     """What buildah says."""
-    environment = {**_VFS, **os.environ}
-    return subprocess.check_output(["buildah", *arguments], text=True, env=environment).strip()
+    return subprocess.check_output([*_buildah_here(), *arguments], text=True).strip()
+
+
+@cache
+def _buildah_here() -> tuple[str, ...]:
+    """Return buildah with the store that scripts/image takes."""
+    works = subprocess.run(["buildah", "info"], capture_output=True, check=False).returncode == 0
+    driver = os.environ.get("STORAGE_DRIVER") or ("" if works else "vfs")
+    return ("buildah", "--storage-driver", driver) if driver else ("buildah",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +61,7 @@ class Box:
     def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Run a program inside to its end."""
         return subprocess.run(
-            self.command(*arguments, **variables), capture_output=True, text=True, timeout=100, check=False
+            self.command(*arguments, **variables), capture_output=True, text=True, timeout=300, check=False
         )
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,12 @@ def test_no_other_process_loads_google_s_client(tmp_path: Path) -> None:
     code = f"import sys, {modules}, {google}; print({HEAVY!r} in sys.modules, 'infra.gcp.evaluation' in sys.modules)"
     assert run(tmp_path, "-W", "ignore", "-c", code).stdout.split() == ["False", "False"]
     assert {HEAVY, "infra.gcp.evaluation"} <= sys.modules.keys()  # here they are: what the test looks for is real
+
+
+def test_the_image_leaves_out_only_what_is_never_imported() -> None:
+    left_out = re.search(r"for each in (.+); do", (ROOT / "infra/deploy/Containerfile").read_text())
+    assert left_out
+    names = {path.replace("/", ".") for path in left_out[1].split()}
+    assert all(find_spec(name) for name in names), "no such package: the image could not be built"
+    assert names.isdisjoint(sys.modules)
+    assert HEAVY in sys.modules
