@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from infra.embedded.search import add_terms
+from infra.embedded.search import add_terms, fill_terms
 from schemas.errors import Invalid
 
 _MESSAGES = (
@@ -204,6 +204,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         _make_films(connection)
         add_terms(connection)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    fill_terms(connection)
 
 
 def _make_films(connection: sqlite3.Connection) -> None:

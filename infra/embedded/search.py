@@ -6,6 +6,7 @@ among one caller's jobs reads no term of another caller's, and takes no time for
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -34,10 +35,16 @@ _COPY = f"""
         {_MODEL.format(json=_RECORD.format(row="jobs"))} AS model,
         json_extract({_RECORD.format(row="jobs")}, '$.request.labels', '$.request.job_id') AS labels,
         {" || ".join(f"CASE WHEN instr(record, '{text}') THEN '{text}' ELSE '' END" for text in _TEXTS)} AS marks
-    FROM jobs
+    FROM jobs WHERE job_id > ? ORDER BY job_id LIMIT ?
 """
-"""What the terms of all jobs are made from. The records are large, and are read once. Two paths give an array, which is
-valid JSON whatever the labels are."""
+"""What the terms of the next jobs are made from. The records are large, and are read once. Two paths give an array,
+which is valid JSON whatever the labels are."""
+_FILL = "job_terms_fill"
+"""A table that exists until the jobs from before have their terms; its row has the last job that was filled in."""
+PORTION = 5_000
+"""Jobs in one transaction of the fill: some 0.2 s of CPU. Other processes wait for a write 10 s at most."""
+PAUSE_S = 0.11
+"""Between two portions. SQLite looks for a free lock every 100 ms, so that each waiting process gets it before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,13 +122,36 @@ def _triggers() -> Iterator[str]:
 
 
 def add_terms(connection: sqlite3.Connection) -> None:
-    """Add table and triggers, and the terms of all jobs that exist. Does nothing if the file has them.
-
-    The rows are sorted first: a million of them are then appended instead of searched for.
-    """
-    known = connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'job_terms'").fetchone()
-    if known is not None:
+    """Add table and triggers. `fill_terms` adds the terms of jobs that exist. Does nothing if the file has them."""
+    if _has_table(connection, "job_terms"):
         return
+    for statement in (_TABLE, *_triggers()):
+        connection.execute(statement)
+    if connection.execute("SELECT 1 FROM jobs LIMIT 1").fetchone():
+        connection.execute(f"CREATE TABLE {_FILL} (after TEXT NOT NULL)")
+        connection.execute(f"INSERT INTO {_FILL} VALUES ('')")
+
+
+def fill_terms(connection: sqlite3.Connection) -> None:
+    """Add the terms of the jobs from before the table, in portions: other processes write in between.
+
+    The process that opens the file does this before it searches, and another one that opens it waits. If it is killed,
+    the next one goes on after the last portion. Jobs that change meanwhile get their terms by the triggers as well.
+    """
+    while _has_table(connection, _FILL) and not _fill_portion(connection):
+        time.sleep(PAUSE_S)
+
+
+def _has_table(connection: sqlite3.Connection, name: str) -> bool:
+    sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
+    return connection.execute(sql, (name,)).fetchone() is not None
+
+
+def _fill_portion(connection: sqlite3.Connection) -> bool:
+    """Fill in the next jobs, and return whether these were the last ones.
+
+    The rows are sorted first: many of them are then appended instead of searched for.
+    """
     all_jobs = _Row(
         name="job_words",
         model="job_words.model",
@@ -131,8 +161,18 @@ def add_terms(connection: sqlite3.Connection) -> None:
     )
     rows = f"{all_jobs.select_terms(_ALL)} UNION ALL {all_jobs.select_terms('job_words.caller')}"
     fill = f"INSERT OR IGNORE INTO job_terms SELECT * FROM ({rows}) ORDER BY 1, 2, 3 DESC, 4"
-    for statement in (_TABLE, _COPY, fill, "DROP TABLE job_words", *_triggers()):
-        connection.execute(statement)
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        (after,) = connection.execute(f"SELECT after FROM {_FILL}").fetchone()
+        connection.execute(_COPY, (after, PORTION))
+        count, last = connection.execute("SELECT count(*), max(job_id) FROM job_words").fetchone()
+        connection.execute(fill)
+        connection.execute("DROP TABLE job_words")
+        if count == PORTION:
+            connection.execute(f"UPDATE {_FILL} SET after = ?", (last,))
+            return False
+        connection.execute(f"DROP TABLE {_FILL}")
+        return True
 
 
 Condition = tuple[str, tuple[str | int, ...]]

@@ -17,7 +17,7 @@ from schemas.domain.search_terms import label_term, model_term, terms_for, terms
 from schemas.wire.caller_names import to_stored_id
 from tests.unit.makers import AT, PRICE, a_plan, a_request
 
-_INSERT = """
+INSERT = """
     INSERT INTO jobs (state, project_id, fingerprint, caller, created_at, stored_at, record, job_id, revision)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)
 """
@@ -29,7 +29,7 @@ def _open() -> sqlite3.Connection:
     return connection
 
 
-def _row(job: Job, record: str | None = None) -> tuple[Any, ...]:
+def row_of(job: Job, record: str | None = None) -> tuple[Any, ...]:
     about = (job.state.value, job.request.project_id, job.fingerprint, job.caller, 1, now_ms())
     return (*about, record_of(job) if record is None else record, job.job_id)
 
@@ -62,7 +62,7 @@ def test_the_trigger_keeps_the_same_terms(
     request = a_request(job_id=to_stored_id(caller, job_id), project_id=project_id, model=model, labels=labels)
     job = new_job(request, AT, caller=caller)
     with closing(_open()) as connection:
-        connection.execute(_INSERT, _row(job))
+        connection.execute(INSERT, row_of(job))
         _same(connection, job)
         if is_sent:
             job = job.model_copy(update={"clips": tuple(_clips(job))})
@@ -77,7 +77,7 @@ def _clips(job: Job) -> list[Clip]:
 def test_an_update_that_changes_no_term_writes_none() -> None:
     job = new_job(a_request(project_id="p", labels={"a": "b"}), AT, caller="acme")
     with closing(_open()) as connection:
-        connection.execute(_INSERT, _row(job))
+        connection.execute(INSERT, row_of(job))
         before = connection.total_changes
         waiting = job.model_copy(update={"waiting_for": "quota"})
         connection.execute("UPDATE jobs SET state = 'generating', record = ?", (record_of(waiting),))
@@ -89,7 +89,7 @@ def test_an_update_that_changes_no_term_writes_none() -> None:
 def test_a_damaged_record_stops_no_write(record: str) -> None:
     job = new_job(a_request(), AT)
     with closing(_open()) as connection:
-        connection.execute(_INSERT, _row(job, record))
+        connection.execute(INSERT, row_of(job, record))
         connection.execute("UPDATE jobs SET record = ?", (record_of(job),))
         _same(connection, job)
         connection.execute("UPDATE jobs SET record = ?", (record,))
@@ -102,7 +102,7 @@ def test_a_file_of_the_release_before_gets_its_terms_when_it_is_opened(tmp_path:
         for statement in (statement for statements in MIGRATIONS for statement in statements):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        connection.execute(_INSERT, _row(job))
+        connection.execute(INSERT, row_of(job))
         migrate(connection)
         _same(connection, job)
         assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),), "the old program opens it"
@@ -116,7 +116,7 @@ def test_what_a_program_of_the_release_before_writes_is_found() -> None:
             (state, project_id, fingerprint, caller, created_at, next_check_at, stored_at, record, job_id, revision)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (job_id) DO NOTHING
     """
-    state, project_id, fingerprint, caller, created_at, stored_at, record, job_id = _row(job)
+    state, project_id, fingerprint, caller, created_at, stored_at, record, job_id = row_of(job)
     row = (state, project_id, fingerprint, caller, created_at, None, stored_at, record, job_id)
     with closing(_open()) as connection:
         connection.execute(create, row)
