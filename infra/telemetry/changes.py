@@ -120,10 +120,16 @@ def _comes_from(newest: Job, doubt: _Doubt) -> bool:
         return False
     if doubt.before.entered_at != written.history[-1].at or newest.life > written.life:
         return True
-    if newest.history == written.history and newest.next_check_at != written.next_check_at:
-        return False  # the time of the next check is that of the write that came about in its place
+    if newest.clip_in(ClipState.UNKNOWN) and _is_checked_later(newest, written):
+        return False  # another worker found later that the outcome of the same submit is unknown
     shows = _shows_decisions if written.ended else _shows_progress
     return len(newest.clips) == len(written.clips) and all(map(shows, newest.clips, written.clips))
+
+
+def _is_checked_later(newest: Job, written: Job) -> bool:
+    if newest.history != written.history or newest.checks != written.checks:
+        return False
+    return bool(newest.next_check_at and written.next_check_at and newest.next_check_at > written.next_check_at)
 
 
 def _shows_progress(newest: Clip, written: Clip) -> bool:

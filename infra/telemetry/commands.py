@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FLUSH_S = 3.0
+FLUSH_S = 5.0
 """A command is told to stop by no platform, and its connection to the collector is new: more than a service has."""
 
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -60,8 +61,9 @@ class Providers:
         stopping = [threading.Thread(target=it.shutdown, daemon=True) for it in (self._tracing, self._metering)]
         for thread in stopping:
             thread.start()
+        until = time.monotonic() + within_s
         for thread in stopping:
-            thread.join(within_s / len(stopping))
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _send(self, resource: Resource) -> MetricReader:
         from infra.telemetry.exporters import Failures, MetricExporter, SpanExporter

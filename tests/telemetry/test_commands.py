@@ -56,6 +56,7 @@ def test_what_commands_change_is_the_ledgers(shell: Shell, monkeypatch: pytest.M
     """A person resolves, replays and cancels, by a process each."""
     with collecting() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        monkeypatch.setattr(commands, "FLUSH_S", 30.0)  # for a machine that has much else to do
         for job_id in ("charged", "not-charged", "again", "resolved-twice"):
             _make(shell, job_id, "lose", "judge")
         _make(shell, "running", "accept")

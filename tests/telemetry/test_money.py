@@ -49,6 +49,7 @@ async def test_the_sums_are_those_of_the_ledgers_after_kills(tmp_path: Path) -> 
             await _kill_while_its_answer_is_awaited(house, collector)
             await _cancel_at_the_facade(house, collector, facade.ready)
             jobs = await house.ended(JOBS + 3)
+            await _exported(house, collector)
             assert [await part.stop() for part in house.parts if part.alive] == [0, 0]
             _compare(collector, jobs)
             await _decide_by_command(house, next(job.job_id for job in jobs if job.clips[0].is_in_doubt))
