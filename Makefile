@@ -2,13 +2,14 @@
 # that PYTHON= names, or else with python3.
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations into .venv at once would break it
-.PHONY: slow help demo demo-pythons demo-gcp serve node test test-processes test-media test-gcp deploy-check run-deploy-check soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check clients check generated format clean lock packages browser pictures install-run install-dev install-browser install-bench install-clients
+.PHONY: slow help demo demo-pythons demo-gcp serve node test test-processes test-media test-gcp deploy-check run-deploy-check soak long crash-matrix crash-points chaos chaos-gcp mixed-versions corpus fuzz bench scale image image-check clients check generated format clean lock packages browser check-source pictures install-run install-dev install-browser install-bench install-clients
 BIN := .venv/bin
 # Two or three times as many processes as the smallest machine has cores: many tests wait for a lease or an emulator.
 # Compiled modules are kept, whatever the environment says: the tests start a process hundreds of times.
 ALL_TESTS = PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 4 --dist worksteal --ignore tests/crash --ignore tests/container --ignore tests/browser
 PYTEST = $(ALL_TESTS) --ignore tests/mixed
 SERIAL = tests/fairness/test_kills.py tests/gcp/test_runbook.py
+RUNBOOK = $(BIN)/pytest -q -p no:xdist -m slow tests/gcp/test_runbook.py
 CHAOS = $(JOBS:%=--jobs %) $(KILLS:%=--kills %) $(SEED:%=--seed %) $(MINUTES:%=--minutes %)
 
 help: ## Show this list
@@ -65,19 +66,16 @@ install-clients: install-dev
 	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix tests/clients
 
 slow: install-dev node install-clients ## `soak`, `clients` and `mixed-versions` in one run, which takes half of their time: they mostly wait; 6 minutes
-	CLIENTS=1 $(ALL_TESTS) -n 6 -m slow $(SERIAL:%=--ignore %) tests
-	$(BIN)/pytest -q -p no:xdist -m slow tests/gcp/test_runbook.py
+	@scripts/beside "CLIENTS=1 $(ALL_TESTS) -n 6 -m slow $(SERIAL:%=--ignore %) tests" "$(RUNBOOK)"
 
 soak: install-dev node ## Minutes: 80 jobs at once through two killed workers, 16 power cuts, the longest films, what waits for leases
-	$(PYTEST) -n 5 -m slow $(SERIAL:%=--ignore %) tests
-	$(BIN)/pytest -q -p no:xdist -m slow tests/gcp/test_runbook.py
+	@scripts/beside "$(PYTEST) -n 5 -m slow $(SERIAL:%=--ignore %) tests" "$(RUNBOOK)"
 
 long: install-dev node ## 20 minutes: 200 power cuts, 200 jobs through two killed workers, and a flood of 2,000 on the emulators
 	CUTS=50 JOBS=200 FLOOD=2000 $(PYTEST) -m slow tests/power tests/fairness tests/soak/test_many.py
 
 crash-matrix: install-dev ## Kill the worker and the facade at every step of a job; what it cost, and what was lost
-	$(BIN)/pytest -q -n 4 tests/fairness/test_kills.py
-	$(BIN)/pytest -q -p no:xdist tests/crash
+	@scripts/beside "$(BIN)/pytest -q -p no:xdist tests/crash" "$(BIN)/pytest -q -n 2 tests/fairness/test_kills.py"
 
 crash-points: install-dev ## List the steps of a job anew, after they have changed
 	$(BIN)/python -m tests.crash.record
@@ -110,9 +108,11 @@ scale: install-bench ## Redo the figures and pictures of docs/scale.md from the 
 	$(BIN)/python -m bench.scale_pages
 
 check: install-dev node ## Format, lint, types, import rules, style, generated files and pictures, a test for each module
+	@scripts/beside "$(MAKE) --no-print-directory check-source" "$(BIN)/mypy"
+
+check-source:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m schemas.export --check
 	$(BIN)/python -m publisher.facade.export --check
