@@ -4,6 +4,7 @@ from reelbus_client.aio import AsyncReelbus
 from reelbus_client.client import Reelbus
 from reelbus_client.completions import Inbox, RecentEvents, UnknownMessage, decode_completion, event_id_of
 from reelbus_client.errors import ReelbusError, WaitTimeout
+from reelbus_client.film_completions import FilmInbox, decode_film_completion
 from reelbus_client.models import (
     Completion,
     FilmCompletion,
@@ -26,6 +27,7 @@ __all__ = [
     "AsyncReelbus",
     "Completion",
     "FilmCompletion",
+    "FilmInbox",
     "FilmNews",
     "FilmPlan",
     "FilmRequest",
@@ -50,5 +52,6 @@ __all__ = [
     "WebhookRefused",
     "WebhookVerifier",
     "decode_completion",
+    "decode_film_completion",
     "event_id_of",
 ]

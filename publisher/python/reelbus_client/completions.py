@@ -6,15 +6,17 @@ It knows no transport. `Inbox.receive` is a callback for google-cloud-pubsub; `I
 import hashlib
 import json
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from threading import Lock
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
 
 from reelbus_client.errors import ReelbusError, invalid
-from reelbus_client.models import Completion, Outcome
+from reelbus_client.models import Completion, FilmCompletion, Outcome
 
+C = TypeVar("C", Completion, FilmCompletion)
 logger = logging.getLogger(__name__)
 _TYPES = frozenset(f"reelbus.video.{outcome}.v1" for outcome in Outcome)
 
@@ -107,18 +109,22 @@ def event_id_of(completion: Completion) -> str:
     return f"{completion.job_id}.{completion.life}.{completion.state}"
 
 
-class Inbox:
-    """Hands each completion to `handle`, on any thread. `handle` raises an exception if it did not succeed.
+class EventInbox(ABC, Generic[C]):
+    """Hands each event of one topic to `handle`, on any thread: see `Inbox`."""
 
-    Without `seen` the ids are forgotten when the process ends. A crash after `handle` and before `seen.add` leads to
-    one repeat. If your handler must not repeat, save `event_id_of` in the transaction of its own changes.
-    """
-
-    def __init__(self, handle: Callable[[Completion], None], seen: SeenEvents | None = None) -> None:
-        self._handle = handle
+    def __init__(self, handle: Callable[[C], None], seen: SeenEvents | None = None) -> None:
+        self._handle: Callable[[C], None] = handle
         self._seen: SeenEvents = RecentEvents() if seen is None else seen
         self._under_way: set[str] = set()
         self._lock = Lock()
+
+    @abstractmethod
+    def _decode(self, data: bytes, attributes: Mapping[str, str]) -> C:
+        """Return the event. Raises `UnknownMessage`, and `ReelbusError` for a broken message."""
+
+    @abstractmethod
+    def _id_of(self, event: C) -> str:
+        """Return the id of an event whose message has none."""
 
     def receive(self, message: Received) -> None:
         """Handle the message and ack it, or nack it. Never raises: an exception would end a streaming pull."""
@@ -134,21 +140,21 @@ class Inbox:
         message is not acked, and goes to the dead-letter queue of your subscription.
         """
         try:
-            completion = decode_completion(data, attributes)
+            event = self._decode(data, attributes)
         except UnknownMessage as error:
             logger.warning("message was passed over: %s", error)
             return True
         except ReelbusError as error:
             logger.warning("message was not read: %s", error)
             return False
-        event_id = attributes.get("ce-id") or event_id_of(completion)
+        event_id = attributes.get("ce-id") or self._id_of(event)
         try:
-            return self._handle_once(event_id, completion)
+            return self._handle_once(event_id, event)
         except Exception:  # the handler or `seen` may raise anything: the message comes again
             logger.exception("completion %s was not handled", event_id)
             return False
 
-    def _handle_once(self, event_id: str, completion: Completion) -> bool:
+    def _handle_once(self, event_id: str, event: C) -> bool:
         with self._lock:
             if event_id in self._seen:
                 return True
@@ -156,10 +162,24 @@ class Inbox:
                 return False  # another thread handles the same event, and may fail
             self._under_way.add(event_id)
         try:
-            self._handle(completion)
+            self._handle(event)
             with self._lock:
                 self._seen.add(event_id)
         finally:
             with self._lock:
                 self._under_way.remove(event_id)
         return True
+
+
+class Inbox(EventInbox[Completion]):
+    """Hands each completion to `handle`, on any thread. `handle` raises an exception if it did not succeed.
+
+    Without `seen` the ids are forgotten when the process ends. A crash after `handle` and before `seen.add` leads to
+    one repeat. If your handler must not repeat, save `event_id_of` in the transaction of its own changes.
+    """
+
+    def _decode(self, data: bytes, attributes: Mapping[str, str]) -> Completion:
+        return decode_completion(data, attributes)
+
+    def _id_of(self, event: Completion) -> str:
+        return event_id_of(event)

@@ -13,7 +13,8 @@ import httpx
 from google.auth.exceptions import GoogleAuthError, TransportError
 from google.oauth2.id_token import verify_token
 
-from reelbus_client.completions import Inbox
+from reelbus_client.completions import EventInbox
+from reelbus_client.models import Completion, FilmCompletion
 
 GOOGLE_CERTS = "https://www.googleapis.com/oauth2/v1/certs"
 _ISSUERS = ("https://accounts.google.com", "accounts.google.com")
@@ -85,7 +86,7 @@ class PushVerifier:
 class PushEndpoint:
     """What an HTTP endpoint does with a push, in any framework."""
 
-    def __init__(self, verifier: PushVerifier, inbox: Inbox) -> None:
+    def __init__(self, verifier: PushVerifier, inbox: EventInbox[Completion] | EventInbox[FilmCompletion]) -> None:
         self._verifier, self._inbox = verifier, inbox
 
     def receive(self, authorization: str, body: bytes) -> int:
