@@ -131,8 +131,11 @@ export interface Client {
   submit(request: Order, options?: CallOptions): Promise<Submitted>;
   /** The video of a job that was submitted before, here or elsewhere. */
   wait(videoId: string, options?: WaitOptions): Promise<Video>;
-  /** Ends a job that nobody wants any more. Over HTTP it gives the job after the wish; a `reason` goes over Pub/Sub. */
-  cancel(videoId: string, options?: CallOptions & { reason?: string }): Promise<Named<JobView> | void>;
+  /**
+   * Ends a job that nobody wants any more. Over HTTP it gives the job after the wish; a `reason` goes over Pub/Sub, and
+   * so does the `life` that is meant: 1, and one more for each replay.
+   */
+  cancel(videoId: string, options?: CallOptions & { reason?: string; life?: number }): Promise<Named<JobView> | void>;
   /** The job as it stands; by HTTP. */
   status(videoId: string, options?: CallOptions): Promise<Named<JobView>>;
   /** Calls `listener` with every state and every progress, and gives the job at its end; by HTTP. */

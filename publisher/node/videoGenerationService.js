@@ -1811,8 +1811,16 @@ var requestMessage = (request, trace) => {
     trace,
   );
 };
-var cancelMessage = (cancel, trace) =>
-  message(cancel, "reelbus.video.cancel.v1", `${cancel.job_id}.cancel`, cancel.job_id, trace);
+var cancelMessage = (cancel, trace, life) => {
+  const { data, attributes } = message(
+    cancel,
+    "reelbus.video.cancel.v1",
+    `${cancel.job_id}.cancel`,
+    cancel.job_id,
+    trace,
+  );
+  return { data, attributes: life === void 0 ? attributes : { ...attributes, life: String(life) } };
+};
 var isForeign = ({ attributes }) => Boolean(attributes["ce-type"]) && !COMPLETED.test(attributes["ce-type"]);
 function completionOf({ data }) {
   try {
@@ -2038,6 +2046,7 @@ var Replies = class {
   }
 };
 
+var LIFE_AT_MOST = 999999999;
 var REMIND_MS = 6e5;
 var PubSubClient = class {
   #address;
@@ -2093,12 +2102,16 @@ var PubSubClient = class {
     await this.#listening(signal);
     return videoOfCompletion(await heard(this.#replies.wait(videoId, { kept: true }), signal, videoId));
   }
-  /** Publishes the cancel. A clip that is accepted by then stays charged. */
-  async cancel(videoId, { reason, traceparent } = {}) {
+  /**
+   * Publishes the cancel. A clip that is accepted by then stays charged. `life` is 1, and one more for each replay: with
+   * it a late cancel leaves a job alone that was replayed meanwhile.
+   */
+  async cancel(videoId, { reason, life, traceparent } = {}) {
     const cancel = { job_id: jobId("video_id", videoId) };
     if (reason) cancel.reason = text(500)("reason", reason);
     asked("cancel", cancel);
-    await this.#bus.publish(REQUESTS, cancelMessage(cancel, traceOf(traceparent)));
+    const ends = life === void 0 ? void 0 : whole(1, LIFE_AT_MOST)("life", life);
+    await this.#bus.publish(REQUESTS, cancelMessage(cancel, traceOf(traceparent), ends));
   }
   /** The current view of the job, by HTTP. */
   async status(videoId, options) {

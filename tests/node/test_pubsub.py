@@ -104,7 +104,10 @@ async def test_an_abort_ends_the_wait_and_a_cancel_the_job(cloud: House, project
         with cloud.worker():
             asking = js.ask("generate", {**SHORT, "duration_seconds": 30, "job_id": "unwanted"})
             await generating(cloud, "unwanted")
-            await js.call("cancel", "unwanted", {"reason": "changed our mind"})
+            with pytest.raises(Refused, match="life must be at least 1"):
+                await js.call("cancel", "unwanted", {"life": 0})
+            await js.call("cancel", "unwanted", {"life": 2})  # of a life that the job does not have: it is ignored
+            await js.call("cancel", "unwanted", {"reason": "changed our mind", "life": 1})
             error = await refusal(asking)
             assert (await js.call("generate", left))["video_id"] == "left"
     assert (error["category"], error["status"], error["videoId"]) == ("cancelled", 409, "unwanted")

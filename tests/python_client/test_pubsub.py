@@ -55,10 +55,12 @@ async def test_the_program_of_the_page_gets_its_video(house: House, project: Pro
 async def test_each_request_goes_to_its_lane_and_a_cancel_after_it(topics: Topics, publisher: Publisher) -> None:
     for priority in ("batch", "interactive"):
         assert publisher.submit({**SHORT, "job_id": priority, "priority": priority}) == priority
-    publisher.cancel("batch", reason="changed our mind")
+    publisher.cancel("batch", reason="changed our mind", life=2)
     [batch] = await topics.pull(BATCH_WORKERS.name, at_most=1)
     found = [message for _ in range(2) for message in await topics.pull(WORKERS.name, at_most=1)]
     assert json.loads(batch.data) == {**SHORT, "job_id": "batch", "priority": "batch"}
+    lives = [message.attributes.get("life") for message in found]
+    assert sorted(lives, key=str) == ["2", None], "only the cancel names a life"
     bodies = {message.attributes["ce-type"]: json.loads(message.data) for message in found}
     assert bodies == {
         "reelbus.video.requested.v1": {**SHORT, "job_id": "interactive"},
@@ -79,6 +81,9 @@ def test_what_a_worker_would_reject_is_not_published(publisher: Publisher) -> No
         assert (caught.value.status, caught.value.video_id) == (400, None)
     with pytest.raises(ReelbusError, match=r"reason is not valid: .* 500"):
         publisher.cancel("order-1", reason="x" * 501)
+    for life in (0, -1, True, 1_000_000_000):
+        with pytest.raises(ReelbusError, match="life must be a whole number from 1 to 999999999"):
+            publisher.cancel("order-1", life=life)
 
 
 def test_a_topic_that_is_missing_is_named_and_the_same_call_again_is_the_same_job(project: Project) -> None:

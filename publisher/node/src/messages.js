@@ -25,9 +25,17 @@ export const requestMessage = (request, trace) => {
   );
 };
 
-/** The message of a cancel. */
-export const cancelMessage = (cancel, trace) =>
-  message(cancel, "reelbus.video.cancel.v1", `${cancel.job_id}.cancel`, cancel.job_id, trace);
+/** The message of a cancel. With a `life` it ends that life of the job only. */
+export const cancelMessage = (cancel, trace, life) => {
+  const { data, attributes } = message(
+    cancel,
+    "reelbus.video.cancel.v1",
+    `${cancel.job_id}.cancel`,
+    cancel.job_id,
+    trace,
+  );
+  return { data, attributes: life === undefined ? attributes : { ...attributes, life: String(life) } };
+};
 
 /** Whether a message has a type or a version that this program does not know. */
 export const isForeign = ({ attributes }) => Boolean(attributes["ce-type"]) && !COMPLETED.test(attributes["ce-type"]);

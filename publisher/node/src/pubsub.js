@@ -2,7 +2,7 @@
 
 import { Bus } from "./bus.js";
 import { failureOf, ReelbusError, unreachable } from "./errors.js";
-import { text } from "./fields.js";
+import { text, whole } from "./fields.js";
 import { checkForBus } from "./image.js";
 import { invalid } from "./invalid.js";
 import { asked, answered } from "./log.js";
@@ -12,6 +12,8 @@ import { withBothNames } from "./names.js";
 import { checkedRequest, jobId, requestOf } from "./request.js";
 import { about, withId } from "./unanswered.js";
 import { videoOfCompletion } from "./video.js";
+
+const LIFE_AT_MOST = 999_999_999;
 
 const REMIND_MS = 600_000;
 
@@ -75,12 +77,16 @@ export class PubSubClient {
     return videoOfCompletion(await heard(this.#replies.wait(videoId, { kept: true }), signal, videoId));
   }
 
-  /** Publishes the cancel. A clip that is accepted by then stays charged. */
-  async cancel(videoId, { reason, traceparent } = {}) {
+  /**
+   * Publishes the cancel. A clip that is accepted by then stays charged. `life` is 1, and one more for each replay: with
+   * it a late cancel leaves a job alone that was replayed meanwhile.
+   */
+  async cancel(videoId, { reason, life, traceparent } = {}) {
     const cancel = { job_id: jobId("video_id", videoId) };
     if (reason) cancel.reason = text(500)("reason", reason);
     asked("cancel", cancel);
-    await this.#bus.publish(REQUESTS, cancelMessage(cancel, traceOf(traceparent)));
+    const ends = life === undefined ? undefined : whole(1, LIFE_AT_MOST)("life", life);
+    await this.#bus.publish(REQUESTS, cancelMessage(cancel, traceOf(traceparent), ends));
   }
 
   /** The current view of the job, by HTTP. */

@@ -19,6 +19,7 @@ BATCH_REQUESTS = "video-requests-batch"
 COMPLETIONS = "video-completions"
 _MESSAGE_AT_MOST = 9_500_000
 """Pub/Sub allows 10 MB for a message with its attributes: an image of 7 MB, in base64."""
+_LIFE_AT_MOST = 999_999_999
 _IMAGES = ("reference_image", "last_image", "reference_images")
 
 
@@ -70,10 +71,19 @@ class Publisher:
             self._publish(BATCH_REQUESTS if is_batch else REQUESTS, body, attributes, timeout_s)
             return order.job_id
 
-    def cancel(self, job_id: str, *, reason: str | None = None, timeout_s: float = 30.0) -> None:
-        """Publish the cancel of a job. A clip that the model has accepted by then stays charged."""
+    def cancel(
+        self, job_id: str, *, reason: str | None = None, life: int | None = None, timeout_s: float = 30.0
+    ) -> None:
+        """Publish the cancel of a job. A clip that the model has accepted by then stays charged.
+
+        `life` is 1, and one more for each replay: with it a late cancel leaves a job alone that was replayed meanwhile.
+        """
         body = _check(CancelRequest, {"job_id": job_id, "reason": reason})
         attributes = _attributes("reelbus.video.cancel.v1", f"{job_id}.cancel", job_id, None)
+        if life is not None:
+            if type(life) is not int or not 1 <= life <= _LIFE_AT_MOST:
+                raise invalid("life", f"must be a whole number from 1 to {_LIFE_AT_MOST}")
+            attributes["life"] = str(life)
         self._publish(REQUESTS, body, attributes, timeout_s)
 
     def _publish(self, topic: str, body: dict[str, Any], attributes: dict[str, str], timeout_s: float) -> None:
