@@ -86,7 +86,8 @@ class FailsOnce:
 async def test_a_join_that_stops_between_its_files_is_repeated_and_leaves_one_of_each(
     house: House, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("schemas.domain.film.JOIN_CLAIM", timedelta(seconds=0.5))
+    for module in ("schemas.domain.film", "subscriber.films.join"):
+        monkeypatch.setattr(f"{module}.JOIN_CLAIM", timedelta(seconds=0.5))
     house.ctx = replace(house.ctx, videos=cast("VideoStore", FailsOnce(house.ctx.videos, kind)))
     async with house.directing(), house.rendering():
         await house.order(storyboard(spoken("one"), titles=TITLES, captions=CAPTIONS))
