@@ -3,7 +3,7 @@
 A part is imported only if the settings name it.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
@@ -11,6 +11,8 @@ from infra.adapters import BUSES, PROVIDERS, google_installed
 from infra.embedded.doctor import examine_clock, examine_file_system, examine_folder
 from infra.gcp.settings import EVALUATION, bucket_settings, database_in, place_in, project_in
 from infra.look import run_look
+from infra.telemetry.doctor import examine_telemetry
+from infra.telemetry.opening import has_collector
 from schemas.errors import Invalid
 from schemas.ports.findings import Finding
 from schemas.settings import Addresses
@@ -26,16 +28,7 @@ async def examine(settings: Addresses, processes: Sequence[str], evaluation_base
     found = list(_examine_addresses(settings, processes))
     if found:
         return found  # a look at a wrong address would only repeat this
-    looks = [run_look("folder", str(settings.data_dir), lambda: examine_folder(settings.data_dir.absolute()))]
-    if settings.is_embedded:
-        folder = settings.data_dir.absolute()
-        looks.append(run_look("file system", str(folder), lambda: examine_file_system(folder)))
-        looks.append(run_look("clock", "", lambda: examine_clock(folder)))
-    if settings.provider_url.startswith("animatic:"):
-        looks.append(run_look("renderer", "", _examine_renderer))
-    if settings.c2pa_certificate:
-        looks.append(run_look("provenance", "", lambda: _examine_certificate(settings)))
-    lines = [line for look in looks for line in await look]
+    lines = [line for look in _list_looks(settings, processes) for line in await look]
     evaluation = settings.evaluation if "evaluator" in processes else ""
     urls = (settings.bus_url, settings.jobs_url, settings.videos_url, settings.provider_url, evaluation)
     if _GOOGLE.isdisjoint(urlsplit(url).scheme for url in urls):
@@ -46,6 +39,23 @@ async def examine(settings: Addresses, processes: Sequence[str], evaluation_base
     except Invalid as error:
         return [*lines, Finding.wrong("packages", "google", str(error), "scripts/bootstrap gcp")]
     return [*lines, *await examine_google(settings, processes, evaluation_base_url)]
+
+
+def _list_looks(settings: Addresses, processes: Sequence[str]) -> Iterator[Awaitable[list[Finding]]]:
+    """List the looks at this machine."""
+    folder = settings.data_dir.absolute()
+    yield run_look("folder", str(settings.data_dir), lambda: examine_folder(folder))
+    if settings.is_embedded:
+        yield run_look("file system", str(folder), lambda: examine_file_system(folder))
+        yield run_look("clock", "", lambda: examine_clock(folder))
+    if settings.provider_url.startswith("animatic:"):
+        yield run_look("renderer", "", _examine_renderer)
+    elif "worker" in processes:
+        yield run_look("media", "", _examine_media)
+    if settings.metrics_port or has_collector():
+        yield run_look("telemetry", "", lambda: examine_telemetry(settings.metrics_port))
+    if settings.c2pa_certificate:
+        yield run_look("provenance", "", lambda: _examine_certificate(settings))
 
 
 def _examine_addresses(settings: Addresses, processes: Sequence[str]) -> Iterator[Finding]:
@@ -79,6 +89,12 @@ def _examine_certificate(settings: Addresses) -> Iterator[Finding]:
     from infra.provenance.doctor import examine_certificate
 
     yield from examine_certificate(settings)
+
+
+def _examine_media() -> Iterator[Finding]:
+    from infra.media.doctor import examine_media
+
+    yield from examine_media()
 
 
 def _examine_renderer() -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from infra.webhooks.secrets import open_secrets
 from infra.webhooks.signing_keys import open_signing_keys
 from publisher.context import PublisherContext, QueueLimit
 from publisher.derived_files import DerivedFiles
-from publisher.doctor import examine_workers, no_jobs_yet
+from publisher.doctor import examine_budgets, examine_webhooks, examine_workers, no_jobs_yet
 from publisher.films.music_looks import LOOKS_AT_MOST, MusicLooks
 from publisher.settings import PublisherSettings
 from publisher.webhook_endpoints import examine_endpoints
@@ -232,6 +232,9 @@ async def examine(
     from infra.doctor import examine as examine_adapters
 
     found = await examine_adapters(settings, processes, evaluation_base_url)
+    found += examine_webhooks(settings.jobs_url, settings.webhook_secrets.get_secret_value())
+    with suppress(Invalid):  # a wrong provider or model has its line above
+        found += await asyncio.to_thread(lambda: list(examine_budgets(settings.budgets, open_planner(settings))))
     if any(finding.verdict is Verdict.WRONG and finding.kind in _NEEDED_FOR_JOBS for finding in found):
         return found
     if not await asyncio.to_thread(_has_data, settings):

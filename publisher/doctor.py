@@ -1,10 +1,18 @@
-"""Looks at the workers, for `reelbus doctor`: whether one was seen, and whether jobs wait for one."""
+"""Looks at what the settings mean for jobs, for `reelbus doctor`: workers, budgets and webhooks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from itertools import product
 
 from publisher.worker_watch import SILENT_S, Silence
+from schemas.domain.budget import Limit
+from schemas.domain.clip import Plan
 from schemas.domain.states import JobState
-from schemas.errors import ReelbusError
+from schemas.errors import Invalid, ReelbusError
 from schemas.ports import Heartbeats, JobQuery, JobStore
 from schemas.ports.findings import Finding
+from schemas.wire.request import Quality, VideoRequest
 
 _START = "start one: reelbus worker, or reelbus up"
 
@@ -28,3 +36,39 @@ async def examine_workers(jobs: JobStore, heartbeats: Heartbeats) -> Finding:
     if waiting.jobs:
         return Finding.wrong("worker", "", f"{words}, and jobs wait for one", _START)
     return Finding.note("worker", "", words, _START)
+
+
+def examine_budgets(limits: Sequence[Limit], plan: Callable[[VideoRequest], Plan]) -> Iterator[Finding]:
+    """Look for budgets that no video fits into."""
+    cheapest = _find_cheapest(plan) if limits else Decimal(0)
+    for limit in limits:
+        name = f"{limit.scope} per {limit.period}"
+        if limit.limit_usd >= cheapest:
+            yield Finding.ok("budget", name, f"${limit.limit_usd:f}")
+        elif limit.limit_usd == 0:
+            yield Finding.note("budget", name, "is $0: no video that costs something is made")
+        else:
+            words = f"is ${limit.limit_usd:f}, and the cheapest video costs ${cheapest:f}: none is made"
+            yield Finding.wrong(
+                "budget", name, words, f"raise its limit_usd in REELBUS_BUDGETS to at least {cheapest:f}"
+            )
+
+
+def _find_cheapest(plan: Callable[[VideoRequest], Plan]) -> Decimal:
+    """Return the price of the shortest video of the cheapest model; 0 if none can be planned."""
+    prices = list[Decimal]()
+    for quality, audio in product(Quality, (True, False)):
+        with suppress(Invalid):
+            request = VideoRequest(
+                job_id="doctor", prompt="A look at prices", duration_seconds=1, quality=quality, generate_audio=audio
+            )
+            prices.append(plan(request).price_usd)
+    return min(prices, default=Decimal(0))
+
+
+def examine_webhooks(jobs_url: str, secrets: str) -> Iterator[Finding]:
+    """Look if webhooks can be signed. An embedded database has a master of its own."""
+    if not secrets and not jobs_url.startswith("sqlite:"):
+        words = "there are no secrets: a request with a webhook is refused"
+        remedy = "set REELBUS_WEBHOOK_SECRETS=whsec_$(openssl rand -base64 32) for facades and workers"
+        yield Finding.note("webhooks", "", words, remedy)

@@ -301,6 +301,7 @@ def test_a_ttl_policy_is_found(shell: Shell, behind: Any) -> None:
     code, found = behind(shell, ttl="created_at")
     assert (code, _wrong(found)) == (1, {("field", "jobs.created_at")})
     assert "would pay again" in found["field", "jobs.created_at"]["words"]
+    assert "--disable-ttl --database='(default)' --project=" in found["field", "jobs.created_at"]["remedy"]
 
 
 def test_roles_are_asked_for_at_pub_sub(shell: Shell, ready: Mapping[str, str]) -> None:

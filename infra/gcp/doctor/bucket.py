@@ -9,7 +9,7 @@ from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Bucket, Client
 
-from infra.gcp.doctor.account import CALL_S, Account, agent_member, explain_google
+from infra.gcp.doctor.account import CALL_S, Account, agent_member, explain_google, member_of
 from infra.gcp.settings import BucketSettings
 from infra.gcp.setup import WORK_KEPT_DAYS, check_bucket, has_work_rule
 from infra.gcp.storage import UrlSigner
@@ -42,6 +42,7 @@ class Files:
         self._bucket = self._client.bucket(settings.bucket)
         self._settings = settings
         self._vertex_project = vertex_project
+        self._account = account
 
     def __enter__(self) -> "Files":
         return self
@@ -172,8 +173,8 @@ class Files:
         except Invalid as error:
             yield Finding.wrong("signing", name, one_line(error), "name a service account with &signer=")
         except (GoogleAPICallError, GoogleAuthError, OSError) as error:
-            signer = self._settings.signer or "ACCOUNT"
-            bind = f"gcloud iam service-accounts add-iam-policy-binding {signer} --member=ACCOUNT"
+            signer = self._settings.signer or self._account.name
+            bind = f"gcloud iam service-accounts add-iam-policy-binding {signer} --member={member_of(self._account)}"
             remedy = f"{bind} --role=roles/iam.serviceAccountTokenCreator"
             yield Finding.wrong("signing", name, f"Google signs no address: {one_line(error)}", remedy)
         else:

@@ -122,8 +122,9 @@ class Records:
         expire = ListFieldsRequest(parent=parent, filter="ttlConfig:*")
         for field in self._admin.list_fields(request=expire, timeout=CALL_S, retry=None):
             name = field.name.rpartition("/")[2]
-            remedy = f"gcloud firestore fields ttls update {name} --collection-group={COLLECTION} --disable-ttl"
-            yield Finding.wrong("field", f"{COLLECTION}.{name}", _TTL, f"{remedy} --project={self._project}")
+            update = f"gcloud firestore fields ttls update {name} --collection-group={COLLECTION} --disable-ttl"
+            remedy = f"{update} --database='{self._database}' --project={self._project}"
+            yield Finding.wrong("field", f"{COLLECTION}.{name}", _TTL, remedy)
 
     def examine_protection(self) -> Iterator[Finding]:
         """Look at the kind of the database, and at what keeps it from being lost."""
