@@ -16,19 +16,22 @@ from infra.webhooks.poster import HttpPoster
 from publisher.access import Access
 from publisher.films.orders import cancel_film, find_film, order_film
 from publisher.purge import purge
-from schemas.domain.delivery import DeliveryState, WebhookDelivery
+from schemas.domain.delivery import DeliveryState, WebhookDelivery, record_of
 from schemas.domain.film import Film, FilmState
-from schemas.ports import DeliveryQuery
+from schemas.domain.job import new_job
+from schemas.ports import COMPLETIONS, FILM_REQUESTS, FILM_WORKERS, WEBHOOKS, DeliveryQuery
 from schemas.wire.caller_names import to_shown_id, to_stored_id
 from schemas.wire.film import FilmCompletion, FilmSceneEnd, FilmTitleEnd, encode_film_completion
+from schemas.wire.request import VideoRequest
 from schemas.wire.webhook import BODY_AT_MOST, derive_endpoint_secret, derive_secret
 from schemas.wire.webhook_address import parse_policy
 from schemas.wire.webhook_endpoints import WebhookEndpoint
 from schemas.wire.webhook_payload import WebhookFilmPayload
 from subscriber.courier.courier import Courier, CourierContext
-from subscriber.courier.events import Target
+from subscriber.courier.events import Target, targets_of
 from subscriber.courier.film_events import film_delivery_of
 from subscriber.films.announce import announce_end
+from tests.contract.test_deliveries import a_delivery
 from tests.courier.receivers import Receiver, receiving
 from tests.films.house import WITHIN_S, House, house_in, scene, storyboard
 
@@ -201,6 +204,15 @@ async def test_a_film_and_a_job_of_one_name_have_events_of_their_own(posting: Po
     [end] = film.due_ends
     message = encode_film_completion(end.completion, holds=0, at=film.changed_at)
     assert message.attributes["ce-id"] == "ad.1.film.cancelled"  # a job's is ad.1.cancelled
+
+
+async def test_a_delivery_of_a_job_is_stored_as_before(posting: Posting) -> None:
+    """Films cost a job nothing: no key in its records, no subscription, and no delivery for endpoints of films."""
+    assert "film" not in record_of(a_delivery())
+    assert [each.topic for each in (WEBHOOKS, FILM_WORKERS)] == [COMPLETIONS, FILM_REQUESTS]
+    job = new_job(VideoRequest(job_id="j1", prompt="A quiet blue wall"), posting.house.desk.clock.now())
+    endpoint = WebhookEndpoint.model_validate({"name": "films", "url": posting.receiver.url, "events": ["film.failed"]})
+    assert targets_of(job, "failed", [endpoint]) == []
 
 
 async def test_after_an_erasure_a_late_attempt_says_only_that(posting: Posting) -> None:
