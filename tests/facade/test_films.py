@@ -116,7 +116,7 @@ async def test_what_is_too_dear_is_not_ordered(veo: Door) -> None:
             "scenes.1.continue_from_previous",
         ),
         ({"scenes": [SCENES[0], {**SCENES[1], "continue_from_previous": "yes"}]}, "scenes.1.continue_from_previous"),
-        ({"defaults": {"reference_images": [IMAGE]}}, "scenes.0.reference_images"),
+        ({"defaults": {"reference_images": [IMAGE]}}, "defaults.reference_images"),
         ({"defaults": {"reference_images": [IMAGE] * 4}}, "defaults.reference_images"),
         ({"defaults": {"last_image": "https://example.com/a.png"}}, "defaults.last_image"),
     ],
