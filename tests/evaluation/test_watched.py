@@ -1,5 +1,6 @@
 """What watches an evaluator: its probes, its spans and metrics, and its end after SIGTERM."""
 
+import asyncio
 import secrets
 import signal
 import socket
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from infra.telemetry.catalogue import METRICS, SPANS
+from schemas.domain.evaluation import cost_of
 from schemas.ports import EVALUATORS, Bus, Subscription
 from subscriber.health import open_health
 from tests.evaluation.house import House
@@ -65,11 +67,17 @@ async def test_a_score_is_in_the_trace_of_its_job(
 ) -> None:
     trace = secrets.token_hex(16)
     with collecting() as collector:
-        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "REELBUS_HEALTH_PORT": str(port)}
+        settings = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_METRIC_EXPORT_INTERVAL": "200",
+            "REELBUS_HEALTH_PORT": str(port),
+            "REELBUS_EVALUATION_PRICE_USD": "0.05",
+        }
         async with evaluator(tmp_path, service.url, **settings) as process:
             assert (await _ask(port, "/livez"))[0] == (await _ask(port, "/readyz"))[0] == 200
             await house.finish(traceparent=f"00-{trace}-{secrets.token_hex(8)}-01")
             assert (await house.hear()).evaluation.score == 0.5
+            await _check_money(house, collector)
             process.send_signal(signal.SIGTERM)  # it drains: the completion is acknowledged
             assert await process.wait() == 0
     assert {span.name for span in collector.spans if span.trace_id.hex() == trace} >= WANTED
@@ -77,6 +85,19 @@ async def test_a_score_is_in_the_trace_of_its_job(
     by_limit = collector.by("reelbus.budget.used", "reelbus.budget")
     assert by_limit.keys() == {"evaluations day"}, "the alert SpendFast leaves out the budget of this name"
     assert not [body for body in collector.bodies if b"red kite" in body], "no prompt and no question"
+
+
+async def _check_money(house: House, collector: Collector) -> None:
+    """The calls are counted once they have ended, at the price of the ledger."""
+    cost_usd = float(cost_of((await house.job()).evaluations) or 0)
+    assert cost_usd == 0.1
+    wanted = ({"evaluation": 1, "rubrics": 1}, cost_usd)
+    async with asyncio.timeout(60):
+        while (  # noqa: ASYNC110  # an export arrives in another thread
+            collector.by("reelbus.evaluations", "reelbus.evaluation.kind"),
+            collector.total("reelbus.evaluation.spend"),
+        ) != wanted:
+            await asyncio.sleep(0.02)
 
 
 def _check_tables(collector: Collector) -> None:
