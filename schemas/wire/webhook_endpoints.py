@@ -10,6 +10,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from schemas.errors import Invalid
+from schemas.wire.validation import to_invalid
 from schemas.wire.webhook import WebhookEvent, WebhookUrl
 from schemas.wire.webhook_address import AddressPolicy
 
@@ -80,9 +81,7 @@ def parse_endpoints(text: str, policy: AddressPolicy) -> tuple[WebhookEndpoint, 
     try:
         endpoints = _ENDPOINTS.validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"must be a JSON list of endpoints; {place}: {first['msg']}".replace("; :", ";")) from None
+        raise ValueError(f"must be a JSON list of endpoints; {to_invalid(error)}") from None
     names = [endpoint.name for endpoint in endpoints]
     if len(names) > ENDPOINTS_AT_MOST:
         raise ValueError(f"must have at most {ENDPOINTS_AT_MOST} endpoints, not {len(names)}")

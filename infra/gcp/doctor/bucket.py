@@ -86,7 +86,8 @@ class Files:
             return
         words = f"is in {place}, and Vertex AI is called in {', '.join(far)}: both must be in one place"
         create = f"gcloud storage buckets create gs://NEW --location={far[0]} --uniform-bucket-level-access"
-        yield Finding.wrong("place", self._settings.bucket, words, f"{create}; then name it in REELBUS_VIDEOS")
+        remedy = f"{create}; then set REELBUS_VIDEOS=gs://NEW, and run reelbus setup"
+        yield Finding.wrong("place", self._settings.bucket, words, remedy)
 
     def examine_bucket(self) -> Iterator[Finding]:
         """Look at what an emulator does not have."""
