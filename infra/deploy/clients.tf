@@ -19,6 +19,7 @@ resource "google_service_account" "push" {
   for_each     = local.pushes
   account_id   = "reelbus-push-${each.key}"
   display_name = "reelbus: pushes completions to ${each.key}"
+  depends_on   = [google_project_service.needed]
 }
 
 resource "google_pubsub_subscription" "consumer" {

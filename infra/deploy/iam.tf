@@ -42,6 +42,7 @@ resource "google_project_iam_custom_role" "own_subscription" {
     "pubsub.subscriptions.delete",
     "pubsub.subscriptions.get",
   ]
+  depends_on = [google_project_service.needed]
 }
 
 resource "google_project_iam_member" "own_subscription" {

@@ -132,14 +132,17 @@ resource "google_cloud_run_v2_service" "facade" {
   }
   depends_on = [
     google_firestore_index.query,
+    google_project_iam_member.measures,
     google_project_iam_member.own_subscription,
     google_project_iam_member.records,
     google_pubsub_subscription_iam_member.reads,
+    google_pubsub_subscription_iam_member.shows_dead_letters,
     google_pubsub_topic_iam_member.attaches,
     google_pubsub_topic_iam_member.publishes,
     google_secret_manager_secret_iam_member.reads,
     google_service_account_iam_member.signs,
     google_storage_bucket_iam_member.files,
+    google_storage_bucket_iam_member.references,
   ]
 }
 
@@ -218,6 +221,7 @@ resource "google_cloud_run_v2_worker_pool" "worker" {
   depends_on = [
     google_firestore_index.query,
     google_project_iam_member.generates,
+    google_project_iam_member.measures,
     google_project_iam_member.records,
     google_pubsub_subscription_iam_member.reads,
     google_pubsub_subscription_iam_member.works,
@@ -225,5 +229,6 @@ resource "google_cloud_run_v2_worker_pool" "worker" {
     google_secret_manager_secret_iam_member.reads,
     google_service_account_iam_member.signs,
     google_storage_bucket_iam_member.files,
+    google_storage_bucket_iam_member.references,
   ]
 }

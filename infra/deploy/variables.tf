@@ -275,6 +275,11 @@ variable "allowed_hosts" {
   type        = set(string)
   default     = []
   nullable    = false
+
+  validation {
+    condition     = alltrue([for host in var.allowed_hosts : can(regex("^([*]|([*][.])?[A-Za-z0-9.-]+)$", host))])
+    error_message = "allowed_hosts: each must be a name such as video.example.com or *.example.com, without a scheme."
+  }
 }
 
 # --- Webhooks --------------------------------------------------------------------------------------------------------
@@ -331,6 +336,11 @@ variable "reference_buckets" {
   type        = set(string)
   default     = []
   nullable    = false
+
+  validation {
+    condition     = alltrue([for bucket in var.reference_buckets : can(regex("^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$", bucket))])
+    error_message = "reference_buckets: each must be the name of a bucket, without gs://."
+  }
 }
 
 variable "origins" {
@@ -433,6 +443,11 @@ variable "notify_channels" {
   type        = set(string)
   default     = []
   nullable    = false
+
+  validation {
+    condition     = alltrue([for channel in var.notify_channels : can(regex("^projects/[^/[:space:]]+/notificationChannels/[^/[:space:]]+$", channel))])
+    error_message = "notify_channels: each must be projects/<project>/notificationChannels/<id>."
+  }
 }
 
 variable "runbook_url" {

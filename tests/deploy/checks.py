@@ -269,7 +269,7 @@ def check_containers(state: State) -> None:
     assert _seconds(template["timeout"]) > facade.wait_s
     at_once = template["max_instance_request_concurrency"]
     assert at_once == 1000, f"an instance must carry 1000 callers that wait, not {at_once}"
-    assert container_of(state, FACADE)["resources"][0]["cpu_idle"] is False
+    agree("cpu_idle", container_of(state, FACADE)["resources"][0]["cpu_idle"], False)
     assert template["service_account"] != pool["template"][0]["service_account"]
     assert service["scaling"][0]["min_instance_count"] >= 1
 

@@ -3,30 +3,16 @@
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.deploy import checks, monitoring
+from tests.deploy import monitoring, safety
+from tests.deploy.breakages import ORDER, REFUSED, ROUNDS, UNTESTED, Breakage
 from tests.deploy.programs import check_alert_rules, check_containerfile, check_policies
 from tests.deploy.queries import check_emitted
 from tests.deploy.running import DEPLOY, EVERYTHING, ROOT, Deployment, State, TerraformFailed
-
-
-@dataclass(frozen=True, slots=True)
-class Breakage:
-    """One edit of one file, and a part of what the check then says."""
-
-    file: str
-    old: str
-    new: str
-    says: str
-    check: checks.Check | None = None
-
-    def __str__(self) -> str:
-        return re.sub(r"\W+", "-", f"{self.file} {self.new or 'without ' + self.old}").strip("-")[:60]
 
 
 def _broken(*edits: Breakage, root: Path, environment: Mapping[str, str]) -> Deployment:
@@ -34,20 +20,6 @@ def _broken(*edits: Breakage, root: Path, environment: Mapping[str, str]) -> Dep
     for edit in edits:
         deployment.edit(edit.file, edit.old, edit.new)
     return deployment
-
-
-_NEVER = 'ttl = "" # never; the default deletes it after 31 days without a worker'
-_DEADLINE = "ack_deadline_seconds       = 60 # a push endpoint has so long to answer"
-REFUSED = (
-    Breakage("clients.tf", _DEADLINE, "ack_deadline = 60", "Unsupported argument"),
-    Breakage("clients.tf", _DEADLINE, 'ack_deadline_seconds = "a minute"', "a number is required"),
-    Breakage("firestore.tf", '"FIRESTORE_NATIVE"', '"FIRESTORE"', "is not one of"),
-    Breakage("storage.tf", "  managed_folder = each.value.name\n", "", 'argument "managed_folder" is required'),
-    Breakage("secrets.tf", "  replication {\n    auto {}\n  }\n", "", '"replication" blocks'),
-    Breakage("run.tf", 'service_account.role["worker"].email', "service_account.other.email", "undeclared resource"),
-    Breakage("registry.tf", '"google_artifact_registry_repository"', '"google_registry"', "does not support resource"),
-    Breakage("iam.tf", "depends_on   = [", "depends_on   = [google_service_account_iam_member.signs, ", "Cycle"),
-)
 
 
 @pytest.mark.parametrize("edit", REFUSED, ids=str)
@@ -62,19 +34,6 @@ def test_an_unformatted_file_is_found(environment: Mapping[str, str], tmp_path: 
         _broken(edit, root=tmp_path, environment=environment).terraform("fmt", "-check", "-recursive", "-diff")
 
 
-UNTESTED = (
-    Breakage("run.tf", "cpu_idle          = false", "cpu_idle          = true", "facade_and_workers"),
-    Breakage("variables.tf", 'can(regex("^[a-z0-9./_-]+(:', 'true || can(regex("^[a-z0-9./_-]+(:', "refused_1"),
-    Breakage(
-        "storage.tf",
-        "force_destroy               = !var.protect",
-        "force_destroy = true",
-        "everything_is_protected_by_default",
-    ),
-    Breakage("run.tf", 'invoker_iam_disabled = var.access != "iam"', "invoker_iam_disabled = true", "iam"),
-)
-
-
 def test_the_modules_own_tests_fail(environment: Mapping[str, str], tmp_path: Path) -> None:
     with pytest.raises(TerraformFailed) as failure:
         _broken(*UNTESTED, root=tmp_path, environment=environment).test()
@@ -82,139 +41,6 @@ def test_the_modules_own_tests_fail(environment: Mapping[str, str], tmp_path: Pa
     assert failed == {edit.says for edit in UNTESTED}
 
 
-ROUNDS = (
-    (
-        Breakage("pubsub.tf", '= "video-requests-batch"', '= "video-requests-bulk"', "bulk", checks.check_topics),
-        Breakage("run.tf", "REELBUS_DRAIN_S ", "REELBUS_DRAIN ", "reads REELBUS_DRAIN", checks.check_settings),
-        Breakage(
-            "storage.tf", '["generated-videos/", "', '["work/", "generated-videos/", "', "work/", checks.check_bucket
-        ),
-        Breakage("iam.tf", '"roles/aiplatform.user"', '"roles/aiplatform.admin"', "admin", checks.check_no_wide_role),
-        Breakage(
-            "firestore.tf",
-            "  index_config {}\n",
-            "  index_config {}\n  ttl_config {}\n",
-            "TTL",
-            checks.check_records_stay,
-        ),
-        Breakage("monitoring.tf", "lookup(local.words, word, word)", "word", "the query of", monitoring.check_alerts),
-    ),
-    (
-        Breakage(
-            "pubsub.tf", "max_delivery_attempts = 20", "max_delivery_attempts = 5", "5", checks.check_subscriptions
-        ),
-        Breakage(
-            "pubsub.tf", "persistence_regions = [var.region]", 'persistence_regions = ["eu"]', "eu", checks.check_topics
-        ),
-        Breakage(
-            "iam.tf",
-            '"roles/aiplatform.user"',
-            '"roles/iam.serviceAccountTokenCreator"',
-            "the project",
-            checks.check_no_wide_role,
-        ),
-        Breakage(
-            "run.tf",
-            'path = "/livez"\n          port',
-            'path = "/alive"\n          port',
-            "alive",
-            checks.check_containers,
-        ),
-        Breakage(
-            "firestore.tf",
-            '"POINT_IN_TIME_RECOVERY_ENABLED"',
-            '"POINT_IN_TIME_RECOVERY_DISABLED"',
-            "DISABLED",
-            checks.check_records_stay,
-        ),
-        Breakage(
-            "firestore.tf",
-            "for index in local.firestore.indexes :",
-            "for index in slice(local.firestore.indexes, 1, 52) :",
-            "created_at",
-            checks.check_indexes,
-        ),
-        Breakage(
-            "evaluator.tf",
-            "google_service_account.evaluator[0].email",
-            'google_service_account.role["worker"].email',
-            "the account of the evaluator",
-            checks.check_evaluator,
-        ),
-        Breakage("monitoring.tf", '"5m" = "300s"', '"5m" = "60s"', "300s", monitoring.check_alerts),
-        Breakage(
-            "pubsub.tf",
-            'facade = ["requests", "batch", "completions", "film_requests"]',
-            'facade = ["requests", "batch", "completions", "film_requests", "dead"]',
-            "video-requests-dead",
-            checks.check_roles,
-        ),
-    ),
-    (
-        Breakage(
-            "pubsub.tf",
-            'minimum_backoff = "0.100s" # three',
-            'minimum_backoff = "10s" # three',
-            "video-",
-            checks.check_subscriptions,
-        ),
-        Breakage(
-            "secrets.tf",
-            "google_service_account.role[each.value.role].member",
-            "local.worker",
-            "the facade may not read",
-            checks.check_secrets,
-        ),
-        Breakage("run.tf", '"8" # Cloud Run', '"soon" # Cloud Run', "REELBUS_DRAIN_S|drain_s", checks.check_settings),
-        Breakage(
-            "storage.tf",
-            'matches_prefix = ["work/"]',
-            'matches_prefix = ["generated-videos/"]',
-            "generated-videos",
-            checks.check_bucket,
-        ),
-        Breakage(
-            "pubsub.tf",
-            'role         = "roles/pubsub.viewer"',
-            'role         = "roles/pubsub.editor"',
-            "editor",
-            checks.check_no_wide_role,
-        ),
-        Breakage("monitoring.tf", 'page = "CRITICAL"', 'page = "ERROR"', "ERROR", monitoring.check_alerts),
-    ),
-    (
-        Breakage("pubsub.tf", _NEVER, 'ttl = "2678400s"', "never expire", checks.check_subscriptions),
-        Breakage(
-            "run.tf",
-            "max_instance_request_concurrency = 1000 ",
-            "max_instance_request_concurrency = 80 ",
-            "80",
-            checks.check_containers,
-        ),
-        Breakage(
-            "secrets.tf",
-            'REELBUS_WEBHOOK_SECRETS = { id = "reelbus-webhook-secrets", readers = ["facade", "worker"] }',
-            'REELBUS_WEBHOOK_SECRETS = { id = "reelbus-webhook-secrets", readers = ["facade"] }',
-            "the secrets of the worker",
-            checks.check_secrets,
-        ),
-        Breakage("run.tf", "= tostring(var.workers)", '= "1"', "1", checks.check_settings),
-        Breakage(
-            "evaluator.tf",
-            "REELBUS_EVALUATIONS_PER_DAY  =",
-            "REELBUS_EVALUATION_PER_DAY =",
-            "reads REELBUS_EVALUATION_PER_DAY",
-            checks.check_evaluator,
-        ),
-        Breakage(
-            "pubsub.tf",
-            "for_each     = google_pubsub_subscription.queue\n",
-            "for_each     = {}\n",
-            "agent@pubsub",
-            checks.check_roles,
-        ),
-    ),
-)
 _CASES = [
     pytest.param(number, edit, id=str(edit), marks=pytest.mark.xdist_group(f"round {number}"))
     for number, edits in enumerate(ROUNDS)
@@ -241,6 +67,28 @@ def test_what_the_code_does_not_need_is_found(
     assert edit.check
     with pytest.raises((AssertionError, ValueError), match=edit.says):
         edit.check(broken_states(number))
+
+
+@pytest.mark.parametrize("edit", ORDER, ids=str)
+def test_what_is_made_too_early_is_found(
+    edit: Breakage, state: State, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    deployment = _broken(edit, root=tmp_path, environment=environment)
+    deployment.terraform("init", "-input=false")
+    with pytest.raises(AssertionError, match=edit.says):
+        safety.check_order(deployment, state)
+
+
+def test_a_validation_that_no_run_tries_is_found(environment: Mapping[str, str], tmp_path: Path) -> None:
+    edit = Breakage("tests/refused.tftest.hcl", "    var.consumers,\n    var.evaluator,\n    var.billing,\n", "", "")
+    with pytest.raises(AssertionError, match=r"'consumers': 5.*'billing': 2"):
+        safety.check_refusals(_broken(edit, root=tmp_path, environment=environment).folder)
+
+
+def test_an_alert_without_its_page_is_found(environment: Mapping[str, str], tmp_path: Path) -> None:
+    edit = Breakage("alerts.yaml", "alert: NoWorker", "alert: NoWorkers", "")
+    with pytest.raises(TerraformFailed, match=r"docs/runbook/NoWorkers.md"):
+        _broken(edit, root=tmp_path, environment=environment).apply(EVERYTHING)
 
 
 def test_a_plan_that_is_never_empty_is_found(environment: Mapping[str, str], tmp_path: Path) -> None:
@@ -331,6 +179,23 @@ def test_an_image_that_is_built_carelessly_is_found(tmp_path: Path) -> None:
     with pytest.raises(AssertionError) as failure:
         check_containerfile(file)
     assert {"DL3007", "DL3013", "DL3025"} <= set(re.findall(r"DL\d+", str(failure.value)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("USER 10001\n", "", "as root"),
+        ("USER 10001\n", "USER root\n", "USER root"),
+        ('ENTRYPOINT ["reelbus"]', "ENTRYPOINT reelbus", "a shell would take the SIGTERM"),
+        ("STOPSIGNAL SIGTERM", "STOPSIGNAL SIGINT", "another signal"),
+    ],
+)
+def test_an_image_that_runs_as_it_must_not_is_found(old: str, new: str, says: str, tmp_path: Path) -> None:
+    text = (DEPLOY / "Containerfile").read_text()
+    assert text.count(old) == 1
+    (tmp_path / "Containerfile").write_text(text.replace(old, new))
+    with pytest.raises(AssertionError, match=says):
+        safety.check_user(tmp_path / "Containerfile")
 
 
 def test_a_bucket_that_is_open_is_found(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy import checks, monitoring
+from tests.deploy import checks, monitoring, safety
 from tests.deploy.programs import check_alert_rules, check_containerfile, check_policies
 from tests.deploy.running import DEPLOY, EVERYTHING, Deployment, State
 
@@ -24,6 +24,14 @@ def test_every_argument_is_one_of_the_providers(folder: str, deployment: Deploym
 
 def test_its_own_tests(deployment: Deployment) -> None:
     deployment.test()
+
+
+def test_everything_is_made_in_its_order(deployment: Deployment, state: State) -> None:
+    safety.check_order(deployment, state)
+
+
+def test_every_validation_is_tried() -> None:
+    safety.check_refusals(DEPLOY)
 
 
 def test_a_second_plan_is_empty(deployment: Deployment, state: State) -> None:
@@ -45,6 +53,9 @@ def test_a_second_plan_is_empty(deployment: Deployment, state: State) -> None:
         checks.check_containers,
         checks.check_evaluator,
         monitoring.check_alerts,
+        safety.check_protected,
+        safety.check_no_secret_in_state,
+        safety.check_log_filters,
     ],
     ids=lambda check: check.__name__,
 )
@@ -93,6 +104,7 @@ def test_every_alert_is_tested() -> None:
 
 def test_the_containerfile() -> None:
     check_containerfile(DEPLOY / "Containerfile")
+    safety.check_user(DEPLOY / "Containerfile")
 
 
 def test_policies() -> None:

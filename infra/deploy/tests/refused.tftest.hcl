@@ -61,6 +61,12 @@ run "refused_1" {
     backup_days = 365
     # archive of half a day
     archive_days = 0.5
+    # bucket by its address
+    reference_buckets = ["gs://their-images"]
+    # host with a scheme
+    allowed_hosts = ["https://video.example.com"]
+    # channel by its name
+    notify_channels = ["pagerduty"]
     # no address to notify
     notify = ["oncall"]
     # runbook with a slash
@@ -95,6 +101,9 @@ run "refused_1" {
     var.database,
     var.backup_days,
     var.archive_days,
+    var.reference_buckets,
+    var.allowed_hosts,
+    var.notify_channels,
     var.notify,
     var.runbook_url,
     var.billing,
@@ -118,6 +127,8 @@ run "refused_2" {
     consumers = { archive = { member = "user:a@example.com" } }
     # half a score a day
     evaluator = { per_day = 0.5 }
+    # budget of nothing
+    billing = { account = "012345-6789AB-CDEF01", monthly = 0 }
   }
 
   expect_failures = [
@@ -127,6 +138,7 @@ run "refused_2" {
     var.webhooks,
     var.consumers,
     var.evaluator,
+    var.billing,
   ]
 }
 
@@ -171,6 +183,21 @@ run "refused_4" {
   expect_failures = [
     var.callers,
     var.limits,
+    var.consumers,
+    var.evaluator,
+  ]
+}
+
+run "refused_5" {
+  command = plan
+  variables {
+    # consumer with a name that no account may have
+    consumers = { Billing_Team = { member = "user:a@example.com" } }
+    # metric with a blank
+    evaluator = { metric = "gecko v2" }
+  }
+
+  expect_failures = [
     var.consumers,
     var.evaluator,
   ]
