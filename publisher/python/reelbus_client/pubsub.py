@@ -20,6 +20,8 @@ COMPLETIONS = "video-completions"
 _MESSAGE_AT_MOST = 9_500_000
 """Pub/Sub allows 10 MB for a message with its attributes: an image of 7 MB, in base64."""
 _LIFE_AT_MOST = 999_999_999
+_LIMITS = frozenset({"ge", "le", "gt", "lt", "min_length", "max_length", "pattern"})
+"""What errors of pydantic about a limit have in their context."""
 _IMAGES = ("reference_image", "last_image", "reference_images")
 
 
@@ -82,7 +84,7 @@ class Publisher:
         attributes = _attributes("reelbus.video.cancel.v1", f"{job_id}.cancel", job_id, None)
         if life is not None:
             if type(life) is not int or not 1 <= life <= _LIFE_AT_MOST:
-                raise invalid("life", f"must be a whole number from 1 to {_LIFE_AT_MOST}")
+                raise invalid("life", f"must be a whole number from 1 to {_LIFE_AT_MOST}, not {life!r}")
             attributes["life"] = str(life)
         self._publish(REQUESTS, body, attributes, timeout_s)
 
@@ -109,8 +111,18 @@ def _check(model: type[VideoRequest | CancelRequest], fields: Mapping[str, Any])
         checked = model.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
-        raise invalid(".".join(map(str, first["loc"])), f"is not valid: {first['msg']}") from error
+        words = (
+            f"is not valid: {first['msg']}{_describe(first['input']) if _LIMITS & set(first.get('ctx', ())) else ''}"
+        )
+        raise invalid(".".join(map(str, first["loc"])), words) from error
     return checked.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+
+
+def _describe(given: object) -> str:
+    """Return what was given beside the limit that a message names."""
+    if isinstance(given, str | list | tuple | dict):
+        return f"; its length is {len(given)}"
+    return f", not {given}" if isinstance(given, int | float) else ""
 
 
 def _to_error(category: str, code: str, message: str) -> ReelbusError:
