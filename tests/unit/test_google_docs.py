@@ -9,6 +9,12 @@ from urllib.parse import urlsplit
 from infra.gcp.settings import bucket_settings, database_in, project_in
 from infra.gcp.vertex.models import MODELS
 from schemas.domain.object_names import FINALS, POSTERS
+from schemas.wire.types import LANES
+from subscriber.courier.courier import POLL_S
+from subscriber.films.director import LOOK_EVERY_S as FILMS_EVERY_S
+from subscriber.parking import IDLE_LOOK_EVERY_S
+from subscriber.settings import WorkerSettings
+from subscriber.worker import BEAT_EVERY_S
 
 PAGE = Path(__file__).parents[2] / "docs" / "google-cloud.md"
 NAMES = {"PROJECT": "my-project", "BUCKET": "my-project-videos", "REGION": "us-central1"}
@@ -50,6 +56,18 @@ def test_what_a_month_costs_is_the_sum_of_its_rows() -> None:
     assert workers == round(2 * (2 * cpu + 4 * memory))
     assert abs(together - facade - workers) <= 1
     assert f"{cpu + 2 * memory:.0f} instead of {workers:.0f}" in PAGE.read_text()
+    assert f"one more instance with 1 CPU and 1 GiB:\n{facade:.0f} more" in PAGE.read_text()
+
+
+def test_what_idle_workers_read_and_write_is_counted_from_their_pauses() -> None:
+    """On Firestore a query without a result is one read."""
+    a_day, workers = 24 * 3600, 2
+    reconciles = a_day / WorkerSettings(_env_file=None).reconcile_every_s
+    reads = reconciles + a_day / FILMS_EVERY_S + len(LANES) * a_day / IDLE_LOOK_EVERY_S
+    text = PAGE.read_text()
+    assert f"{workers * a_day / BEAT_EVERY_S:,.0f} writes and about {workers * reads:,.0f} reads a day" in text
+    assert workers * reads <= 50_000
+    assert f"{workers * 2 * a_day / POLL_S:,.0f} reads a day more" in text  # the earliest delivery, twice a look
 
 
 def test_what_a_thousand_videos_cost_is_the_price_of_their_models() -> None:
