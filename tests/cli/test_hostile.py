@@ -57,7 +57,7 @@ STOPPED_BY = {
 """By command that would start something: what stands beside a value that is accepted, and the error that ends it."""
 PORT_STOPPED_BY = (("--host", "192.0.2.1"), "host 192.0.2.1 can be reached from the network")
 NEEDED = {"prompt": PROMPT, "job_id": "job-1", "letter_id": "1", "name": "acme", "to": "copy", "file": "text.txt"}
-NEEDED |= {"storyboard": "text.txt", "delivery_id": "1", "receiver": "https://127.0.0.1/"}
+NEEDED |= {"storyboard": "text.txt", "delivery_id": "1", "receiver": "https://127.0.0.1/", "endpoint": "crm"}
 OTHER_NAMES = {
     "project_id": "project",
     "jobs_of": "caller",
