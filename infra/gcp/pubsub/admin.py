@@ -193,7 +193,11 @@ class Subscriptions:
 
 def _check_topic(found: types.Subscription, wanted: types.Subscription) -> None:
     if found.topic != wanted.topic:
-        words = f"subscription {_short_name(wanted.name)} is on topic {_short_name(found.topic)}"
+        name = _short_name(wanted.name)
+        words = (
+            f"subscription {name} is on topic {_short_name(found.topic)}, and must be on {_short_name(wanted.topic)}; "
+            f"delete it (gcloud pubsub subscriptions delete {name}), and run reelbus setup"
+        )
         raise Invalid(words, field="topic")
 
 
