@@ -10,6 +10,16 @@ from tests.deploy.running import ROOT, Deployment, State
 _ACTIONS = re.compile(r"jsonPayload\.action=\(([^)]*)\)")
 _ARROW = re.compile(r'"([^"]+)" -> "([^"]+)"')
 _SERVICES = "google_project_service.needed"
+DEPLOYER = frozenset(
+    {
+        ("google_service_account_iam_member", "roles/iam.workloadIdentityUser"),
+        ("google_service_account_iam_member", "roles/iam.serviceAccountUser"),
+        ("google_artifact_registry_repository_iam_member", "roles/artifactregistry.writer"),
+        ("google_cloud_run_v2_service_iam_member", "roles/run.developer"),
+        ("google_cloud_run_v2_worker_pool_iam_member", "roles/run.developer"),
+    }
+)
+"""What examples/github-actions may grant, and on which kind of thing."""
 STARTS = (FACADE, WORKERS, EVALUATOR)
 
 
@@ -84,6 +94,18 @@ def check_user(file: Path) -> None:
     assert re.fullmatch(r"[1-9]\d*(:\d+)?", user[-1]), f"USER {user[-1]}: Kubernetes' runAsNonRoot needs a number"
     assert re.search(r'^ENTRYPOINT \["reelbus"\]$', final, re.MULTILINE), "a shell would take the SIGTERM"
     assert re.search(r"^STOPSIGNAL SIGTERM$", final, re.MULTILINE), "the image is stopped by another signal"
+
+
+def check_deployer(file: Path) -> None:
+    """GitHub's runs of one branch of one repository push and deploy, and have no role on the project."""
+    text = file.read_text()
+    granted = re.findall(
+        r'^resource "(google_\w+_iam_\w+)" "\w+" \{.*?^  role += "([^"]+)"', text, re.MULTILINE | re.DOTALL
+    )
+    agree("the roles of the deployer", {*granted}, DEPLOYER)
+    [condition] = re.findall(r'^  attribute_condition = "(.*)"$', text, re.MULTILINE) or [""]
+    for claim in ("assertion.repository_id == '${var.repository_id}'", "assertion.ref == 'refs/heads/${var.branch}'"):
+        assert claim in condition.split(" && "), f"attribute_condition must ask for {claim}"
 
 
 def check_refusals(folder: Path) -> None:

@@ -79,6 +79,22 @@ def test_what_is_made_too_early_is_found(
         safety.check_order(deployment, state)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('role     = "roles/run.developer"', 'role     = "roles/run.admin"', "roles/run.admin"),
+        (" && assertion.ref == 'refs/heads/${var.branch}'", "", "assertion.ref"),
+        ("'${var.repository_id}' &&", "'${var.repository_id}' ||", "assertion.repository_id"),
+    ],
+)
+def test_a_deployer_that_may_do_more_is_found(old: str, new: str, says: str, tmp_path: Path) -> None:
+    text = (DEPLOY / "examples/github-actions/main.tf").read_text()
+    assert old in text
+    (tmp_path / "main.tf").write_text(text.replace(old, new))
+    with pytest.raises(AssertionError, match=re.escape(says)):
+        safety.check_deployer(tmp_path / "main.tf")
+
+
 def test_a_validation_that_no_run_tries_is_found(environment: Mapping[str, str], tmp_path: Path) -> None:
     edit = Breakage("tests/refused.tftest.hcl", "    var.consumers,\n    var.evaluator,\n    var.billing,\n", "", "")
     with pytest.raises(AssertionError, match=r"'consumers': 5.*'billing': 2"):

@@ -30,6 +30,10 @@ def test_everything_is_made_in_its_order(deployment: Deployment, state: State) -
     safety.check_order(deployment, state)
 
 
+def test_a_deployer_may_deploy_and_no_more() -> None:
+    safety.check_deployer(DEPLOY / "examples/github-actions/main.tf")
+
+
 def test_every_validation_is_tried() -> None:
     safety.check_refusals(DEPLOY)
 
