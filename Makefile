@@ -75,7 +75,7 @@ long: install-dev node ## 20 minutes: 200 power cuts, 200 jobs through two kille
 	CUTS=50 JOBS=200 FLOOD=2000 $(PYTEST) -m slow tests/power tests/fairness tests/soak/test_many.py
 
 crash-matrix: install-dev ## Kill the worker and the facade at every step of a job; what it cost, and what was lost
-	@scripts/beside "$(BIN)/pytest -q -p no:xdist tests/crash" "$(BIN)/pytest -q -n 2 tests/fairness/test_kills.py"
+	@PYTHONDONTWRITEBYTECODE= scripts/beside "$(BIN)/pytest -q -p no:xdist tests/crash" "$(BIN)/pytest -q -n 2 tests/fairness/test_kills.py"
 
 crash-points: install-dev ## List the steps of a job anew, after they have changed
 	$(BIN)/python -m tests.crash.record
