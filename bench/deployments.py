@@ -72,18 +72,19 @@ Opener = Callable[[Path, Editor], AbstractContextManager[Deployment]]
 
 @contextmanager
 def open_reelbus(
-    folder: Path, editor: Editor, *, workers: int = 1, price_usd: str = "0", collector: str = ""
+    folder: Path, editor: Editor, *, workers: int = 1, price_usd: str = "0", collector: str = "", checks: str = "off"
 ) -> Iterator[Deployment]:
-    """Open the embedded default as it is shipped, but for the model and the checks of videos, which no peer has.
+    """Open the embedded default as it is shipped, but for the model, and for the checks of videos, which no peer has.
 
-    A clip with a price is guarded as a paid one: a marker before each submit, budgets, the pace of submits. With the
-    address of a collector both services send telemetry there.
+    The default of `checks` is `beside`. A clip with a price is guarded as a paid one: a marker before each submit,
+    budgets, the pace of submits. With the address of a collector both services send telemetry there.
     """
     folder.mkdir()
     environment = {
         **_environment(folder, editor),
         "BENCH_PRICE": price_usd,
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
+        "REELBUS_CHECKS": checks,
     }
     with open_reelbus_on(folder, environment, workers=workers) as deployment:
         yield deployment
@@ -93,11 +94,11 @@ def open_reelbus(
 def open_reelbus_on(folder: Path, environment: Mapping[str, str], *, workers: int = 1) -> Iterator[Deployment]:
     """Open a facade and workers whose model answers at once, over the adapters that the environment names."""
     environment = {
+        "REELBUS_CHECKS": "off",
         **environment,
         "REELBUS_DATA_DIR": str(folder / "data"),
         "REELBUS_PROVIDER": "vertex://bench",  # an address that the worker never opens: it has a model already
         "REELBUS_SUBMITS_PER_MINUTE": "1000000",
-        "REELBUS_CHECKS": "off",
     }
     with ExitStack() as stack:
 
