@@ -85,6 +85,12 @@ class House:
         """The next evaluation on the bus."""
         return Evaluated.model_validate_json((await self.hear_message()).message.data)
 
+    async def hear_of(self, job_id: str) -> Evaluated:
+        """The next evaluation of this job. Others, which may be told twice, are passed over."""
+        while (event := await self.hear()).job_id != job_id:
+            pass
+        return event
+
     async def hear_message(self) -> Delivery:
         async with asyncio.timeout(WAIT_S):
             delivery = await anext(self.scores)

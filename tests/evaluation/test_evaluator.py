@@ -129,7 +129,7 @@ async def test_a_video_whose_request_does_not_ask_is_not_scored(house: House, se
     async with house.evaluating():
         await house.finish("job-1", evaluate=False)
         await house.finish("job-2")
-        assert (await house.hear()).job_id == "job-2"
+        await house.hear_of("job-2")
     assert (await house.job("job-1")).evaluations == ()
     assert "evaluations" not in record_of(await house.job("job-1"))
     assert len(service.of(EVALUATE)) == 1
@@ -141,12 +141,12 @@ async def test_a_video_that_was_finished_before_the_first_evaluator_is_scored(
     await house.finish("job-1", announces=False)
     await house.finish("job-2", announces=False, evaluate=False)
     async with house.evaluating():
-        assert (await house.hear()).job_id == "job-1"
+        await house.hear_of("job-1")
         await house.finish("job-3")
-        assert (await house.hear()).job_id == "job-3"
+        await house.hear_of("job-3")
     async with house.evaluating():  # which finds nothing left to do
         await house.finish("job-4")
-        assert (await house.hear()).job_id == "job-4"
+        await house.hear_of("job-4")
     assert len(service.of(EVALUATE)) == 3
 
 
@@ -156,7 +156,7 @@ async def test_a_share_of_a_project_is_scored_unasked(house: House) -> None:
         await house.finish("job-1", evaluate=False, project_id="none")
         await house.finish("job-2", evaluate=False, project_id="other")
         await house.finish("job-3", evaluate=False, project_id="all")
-        assert (await house.hear()).job_id == "job-3"
+        await house.hear_of("job-3")
     assert await house.stored("job-1") is None
 
 
@@ -235,13 +235,13 @@ async def test_the_limit_of_a_day_counts_the_calls_of_all_evaluators(house: Hous
     for number in (1, 2, 3):
         async with house.evaluating(per_day=3):
             await house.finish(f"job-{number}")
-            event = await house.hear()
+            event = await house.hear_of(f"job-{number}")
     assert len(service.calls) == 3  # the questions, and two scores
     assert event.evaluation.unevaluated == "the limit of 3 calls a day was reached"
     assert (await house.job("job-3")).evaluations == ()
     async with house.evaluating(per_day=3, clock=DayAhead()):
         await house.finish("job-4")
-        assert (await house.hear()).evaluation.score == 0.5
+        assert (await house.hear_of("job-4")).evaluation.score == 0.5
 
 
 class DayAhead(SystemClock):
@@ -296,7 +296,7 @@ async def test_erasing_deletes_the_score_and_the_questions(house: House, service
         await eraser.finish([await eraser.mark("job-1")])
         await house.announce(await house.job())  # a late completion of an erased job
         await house.finish("job-2")
-        assert (await house.hear()).job_id == "job-2"
+        await house.hear_of("job-2")
     job = await house.job()
     assert await house.ctx.videos.list(f"{RUBRICS_FOLDER}") != []  # of the second job, made anew
     assert len(service.of(RUBRICS)) == 2
@@ -314,7 +314,7 @@ async def test_a_score_that_comes_after_the_erasure_is_deleted(house: House, ser
         await eraser.finish([await eraser.mark("job-1")])
         service.go_on.set()
         await house.finish("job-2")
-        assert (await house.hear()).job_id == "job-2"
+        await house.hear_of("job-2")
     assert await house.stored() is None
 
 

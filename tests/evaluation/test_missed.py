@@ -92,5 +92,5 @@ async def test_a_missed_video_whose_score_can_not_be_parsed_delays_no_other(
     newer = await house.finish("newer", announces=False)
     await house.ctx.videos.put(newer.evaluation_name, UNREADABLE, content_type="application/json")
     async with house.evaluating(call_at_most=SOON):
-        assert (await house.hear()).job_id == "older"
+        await house.hear_of("older")
     assert len(service.of(EVALUATE)) == 1

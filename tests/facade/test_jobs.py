@@ -48,7 +48,7 @@ async def test_a_bad_wait(door: Door, wait: str) -> None:
     job_id = await door.queued()
     answer = await door.client.get(f"/api/videos/{job_id}", params={"wait": wait})
     assert (answer.status_code, answer.json()["error"]["field"]) == (400, "wait")
-    assert answer.json()["detail"] == "Invalid request: wait must be a whole number from 0 to 280"
+    assert answer.json()["detail"] == f"Invalid request: wait must be a whole number from 0 to 280, not {wait!r}"
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ async def test_what_else_lies_in_our_own_bucket_is_somebodys(project: Project, f
     async with Adapters() as adapters:
         own = listed.format(bucket=project.bucket)
         videos = await adapters.videos(project.videos_url, base_url="", reference_buckets=own)
-        with pytest.raises(Invalid, match=f"here it may be under gs://{project.bucket}/references/; or"):
+        with pytest.raises(Invalid, match=f"this deployment reads images from gs://{project.bucket}/references/; "):
             await claim_image(request_with(f"gs://{project.bucket}/{folder}frame.png"), videos)
 
 

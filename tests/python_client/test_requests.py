@@ -89,7 +89,7 @@ def test_a_value_that_json_does_not_have_is_refused(value: object) -> None:
 
 
 def test_what_is_no_request_is_refused(place: str) -> None:
-    with pytest.raises(ReelbusError, match="must be a mapping or a VideoRequest"):
+    with pytest.raises(ReelbusError, match="must be a mapping, or the model of a request"):
         id_of(place, "A paper boat")
 
 
