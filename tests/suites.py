@@ -33,6 +33,7 @@ PROCESSES = (
     "tests/examples/",
     "tests/fairness/",
     "tests/evaluation/test_process.py",
+    "tests/evaluation/test_watched.py",
     "tests/films/test_chain_kills.py",
     "tests/films/test_emulators.py",
     "tests/films/test_images.py::test_keyframes_and_last_frames_are_sent_by_their_addresses",
