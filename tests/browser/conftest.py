@@ -1,9 +1,8 @@
 """One browser for all tests, and three houses: a free one with a worker, one with prices, one with keys."""
 
 import json
-import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from playwright.async_api import Browser
 from publisher.settings import new_key
 from tests.browser.chromium import open_browser
 from tests.e2e.processes import House, Part
+from tests.support.ports import free_port
 
 ACME, _ACME = new_key("acme")
 ZEBRA, _ZEBRA = new_key("zebra")
@@ -55,8 +55,7 @@ def site_at(folder: Path, **settings: str) -> Iterator[Site]:
     data = folder / "data"
     data.mkdir()
     (folder / "log").touch()
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     yield Site(House(data, folder / "log", {**_QUICK, **settings}), port)
 
 

@@ -5,16 +5,15 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from random import SystemRandom
-from socket import create_server
 
 from publisher.settings import PublisherSettings
 from tests.chaos.journal import Journal
 from tests.chaos.part import READY_WITHIN_S, Part
 from tests.chaos.proxy import HOST, Proxy
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS, FACADES = 3, 2
@@ -105,17 +104,6 @@ def parts_of(
 def urls_of(facades: Sequence[Part]) -> list[str]:
     """Where they listen."""
     return [f"http://{HOST}:{facade.command[-1]}" for facade in facades]
-
-
-def free_port() -> int:
-    """Below the ports that the system gives to connections: nobody takes it while its facade is dead."""
-    for port in SystemRandom().sample(range(20_000, 30_000), 100):
-        try:
-            with closing(create_server((HOST, port))):
-                return port
-        except OSError:
-            continue
-    raise OSError("there is no free port")
 
 
 @asynccontextmanager

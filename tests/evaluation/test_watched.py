@@ -19,6 +19,7 @@ from subscriber.health import open_health
 from tests.evaluation.house import House
 from tests.evaluation.service import EvaluationService
 from tests.evaluation.test_process import evaluator, run
+from tests.support.ports import free_port
 from tests.telemetry.otlp import Collector, attributes_of, collecting
 
 WANTED = {"process video-completions", "ack video-evaluators", "get jobs", "cas jobs", "put", "send video-evaluations"}
@@ -38,8 +39,7 @@ class Looking:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    return free_port()
 
 
 async def _ask(port: int, path: str) -> tuple[int, dict[str, str]]:

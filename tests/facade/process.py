@@ -3,15 +3,15 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from publisher.settings import PublisherSettings
 from tests.facade.doors import settings_for
+from tests.support.ports import free_port
 from tests.support.processes import ROOT, Streamed, fork_streamed
 
 
@@ -45,8 +45,7 @@ class Server:
 @asynccontextmanager
 async def server_at(folder: Path, **settings: object) -> AsyncIterator[Server]:
     """A facade on this folder, ready to answer."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     changes = {"data_dir": folder, **settings}
     process = await fork_streamed(
         "publisher.facade.server",

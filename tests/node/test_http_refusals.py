@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-import socket
-from contextlib import closing
 
 from tests.e2e.processes import House
 from tests.node.driver import node, refusal
+from tests.support.ports import free_port
 
 KEY = "a-key-of-thirty-two-characters-or-so"
 SHORT = {"prompt": "A paper boat on a city river", "duration_seconds": 1}
@@ -48,8 +47,7 @@ async def test_a_facade_that_asks_for_a_key_gets_it(house: House) -> None:
 
 
 async def test_nobody_there_is_said_at_once() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     async with node(f"http://127.0.0.1:{port}") as js:
         error = await refusal(js.ask("generate", SHORT))
     assert error["message"] == "fetch failed (Connection refused)"

@@ -3,8 +3,6 @@
 import base64
 import io
 import re
-import socket
-from contextlib import closing
 from typing import Any
 
 import av
@@ -14,6 +12,7 @@ from PIL import Image
 from schemas.wire.scene import Scene, build_prompt
 from tests.e2e.processes import House
 from tests.node.driver import node, refusal
+from tests.support.ports import free_port
 
 SCENE = {
     "title": "Opening Scene",
@@ -92,8 +91,7 @@ async def test_errors_have_the_texts_that_callers_know(house: House) -> None:
     words = "Python API error: 400 - Invalid request: prompt must have at least 10 characters, not 5"
     assert error["message"] == words
     assert (error["isOurs"], error["status"], error["field"]) == (True, 400, "prompt")
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     for quote, empty in (("", ""), ('"', " "), ("'", "''")):  # as `docker --env-file` hands them on
         legacy = {"PYTHON_API_URL": f"{quote}http://localhost:{port}{quote}", "REELBUS_URL": empty}
         async with node("http://127.0.0.1:1", variables=legacy) as js:

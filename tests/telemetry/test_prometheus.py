@@ -1,20 +1,19 @@
 """Metrics for those who scrape."""
 
 import asyncio
-import socket
 import sys
 from pathlib import Path
 
 import httpx
 
+from tests.support.ports import free_port
 from tests.support.processes import ROOT
 from tests.support.wire import wire_house
 from tests.vertex.script import Step
 
 
 async def test_the_names_in_prometheus(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     async with wire_house(tmp_path) as house:
         house.vertex.studio.default = Step(shrink=8)
         await house.start("worker", REELBUS_METRICS_PORT=str(port))

@@ -3,10 +3,9 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +23,7 @@ from schemas.domain.states import JobState
 from subscriber.reconcile import reconcile
 from tests.facade.doors import settings_for
 from tests.gcp.emulated import Project
+from tests.support.ports import free_port
 from tests.support.processes import ROOT, fork_streamed
 from tests.worker.bench import Bench
 
@@ -51,8 +51,7 @@ class LaterClock(SystemClock):
 
 async def order_from_a_facade_that_dies(folder: Path, point: str, **settings: object) -> None:
     """Call a real facade that is killed at its point, before it has answered."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     process = await fork_streamed(
         "tests.crash.launch",
         *("facade", "--port", str(port)),

@@ -14,6 +14,7 @@ from schemas.ports import Bus, StoredFile, Subscription, VideoStore
 from subscriber.context import WorkerContext
 from subscriber.health import open_health
 from tests.facade.faults import UnreachableJobs
+from tests.support.ports import free_port
 from tests.worker.bench import Bench
 
 
@@ -41,8 +42,7 @@ async def _ask(port: int, path: str) -> tuple[int, dict[str, str]]:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    return free_port()
 
 
 async def test_a_worker_is_ready_from_its_start_to_its_stop(bench: Bench, port: int) -> None:
