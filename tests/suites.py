@@ -22,11 +22,15 @@ FOLDERS: Mapping[str, str] = {
 PROCESSES = (
     "tests/chaos/test_zombie.py",
     "tests/cli/test_completion.py",
+    "tests/cli/test_doctor.py",
     "tests/cli/test_emulators.py",
+    "tests/cli/test_film_lists.py",
     "tests/cli/test_generate.py",
     "tests/cli/test_handover.py",
     "tests/cli/test_hostile.py",
     "tests/cli/test_interrupt.py",
+    "tests/cli/test_purge.py",
+    "tests/cli/test_resolve.py",
     "tests/cli/test_up.py",
     "tests/contract/test_bus_mutants.py",
     "tests/e2e/",
@@ -57,10 +61,13 @@ option of the command line with every hostile value."""
 MEDIA = (
     "tests/contract/test_file_deriver.py",
     "tests/contract/test_film_chapters.py",
+    "tests/contract/test_film_editor.py",
     "tests/contract/test_film_exporter.py",
     "tests/contract/test_film_music.py",
     "tests/contract/test_film_sound.py",
     "tests/contract/test_film_text.py",
+    "tests/contract/test_provenance.py",
+    "tests/contract/test_video_checker.py",
     "tests/films/test_chain.py",
     "tests/films/test_erasing.py",
     "tests/films/test_exports.py",
@@ -79,12 +86,13 @@ MEDIA = (
 
 SOURCE = (
     "tests/unit/test_architecture.py",
+    "tests/unit/test_extending.py",
     "tests/unit/test_imports.py",
     "tests/unit/test_references.py",
     "tests/unit/test_style.py",
     "tests/unit/test_tests_of.py",
 )
-"""They read the source code, or import all of it."""
+"""They read the source code, import all of it, or compile what the documentation changes in it."""
 
 SLOW = (
     "tests/clients/",
