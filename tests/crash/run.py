@@ -15,7 +15,7 @@ from tests.crash.parts import TURN
 from tests.crash.story import Missed, killed
 from tests.crash.verdict import Verdict, judged
 
-SIDE_BY_SIDE = {"embedded": 40, "emulators": 24}
+SIDE_BY_SIDE = {"embedded": 36, "emulators": 16}
 """A house takes half a second of processor time: it waits for leases, claims and reconcile. On the emulators, which
 look at every open stream again and again, it takes more the longer it waits."""
 STARTS_AT_ONCE = 4
