@@ -18,7 +18,7 @@ def measure() -> Sequence[Figure]:
     """Processor time of facade and worker for each job, of the editor too; the collector's does not count."""
     return [
         _compare("a job with telemetry", "beside", "the embedded default with a model that answers at once"),
-        _compare("the same without looking at the video", "off", "what the queue and the editor take"),
+        _compare("a job with telemetry, its video not looked at", "off", "what the queue and the editor take"),
     ]
 
 
