@@ -54,13 +54,22 @@ def delivery_of(message: Message, job: Job, target: Target, *, facade_url: str, 
         at=time_of(message, now),
         status_url=_status_url(facade_url, video_id),
     )
+    return to_delivery(message, target, body, job_id=job.job_id, now=now)
+
+
+def to_delivery(
+    message: Message, target: Target, body: str, *, job_id: str = "", film_id: str | None = None, now: datetime
+) -> WebhookDelivery:
+    """Build the delivery of a message, of a job or of a film, to one target. It is due at once."""
+    event_id = message.attributes["ce-id"]
     webhook_id, parts = webhook_id_of(event_id), urlsplit(target.url)
     return WebhookDelivery(
         delivery_id=f"{webhook_id}.{target.endpoint}",
         webhook_id=webhook_id,
         event_id=event_id,
-        type=kind,
-        job_id=job.job_id,
+        type=message.attributes["ce-type"],
+        job_id=job_id,
+        film_id=film_id,
         caller=target.caller,
         endpoint=target.endpoint,
         url=target.url,

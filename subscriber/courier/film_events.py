@@ -7,17 +7,16 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from schemas.domain.delivery import WebhookDelivery
 from schemas.domain.film import Film
 from schemas.wire.caller_names import to_shown_id
 from schemas.wire.film import EndOfRevision, FilmCompletion
 from schemas.wire.message import Message
-from schemas.wire.webhook import build_body, webhook_id_of
-from schemas.wire.webhook_address import port_of
+from schemas.wire.webhook import build_body
 from schemas.wire.webhook_endpoints import OF_FILMS, WebhookEndpoint
-from subscriber.courier.events import Target, time_of
+from subscriber.courier.events import Target, time_of, to_delivery
 
 _MAY_LACK = ("titles", "scenes")
 """What an event leaves out that would be too large: a film has up to 60 of both."""
@@ -50,21 +49,7 @@ def film_delivery_of(
         at=time_of(message, now),
         facade_url=facade_url,
     )
-    webhook_id, parts = webhook_id_of(event_id), urlsplit(target.url)
-    return WebhookDelivery(
-        delivery_id=f"{webhook_id}.{target.endpoint}",
-        webhook_id=webhook_id,
-        event_id=event_id,
-        type=kind,
-        film_id=film.film_id,
-        caller=target.caller,
-        endpoint=target.endpoint,
-        url=target.url,
-        host=f"{parts.hostname}:{port_of(parts)}",
-        body=body,
-        created_at=now,
-        next_at=now,
-    )
+    return to_delivery(message, target, body, film_id=film.film_id, now=now)
 
 
 def rebuild_film_body(delivery: WebhookDelivery, film: Film, *, facade_url: str, now: datetime) -> str:
