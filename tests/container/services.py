@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,21 +11,17 @@ import httpx
 import pytest
 
 from tests.container.box import Box
+from tests.support.ports import free_port
 
 READY_WITHIN_S = 120.0
 STOPS_WITHIN_S = 10.0
 """What a container host allows by default between SIGTERM and SIGKILL."""
 
 
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return str(free.getsockname()[1])
-
-
 @contextmanager
 def serving(box: Box, *, metrics_ports: tuple[str, str] = ("", ""), **variables: str) -> Iterator[str]:
     """A facade and a worker in two containers on one volume. Both must stop with 0, and in time."""
-    port, probes = free_port(), free_port()
+    port, probes = str(free_port()), str(free_port())
     url = f"http://127.0.0.1:{port}"
     settings = {"REELBUS_DATA_DIR": "/data", "REELBUS_OPEN_TO_ALL": "1", "REELBUS_PUBLIC_URL": url, "PORT": port}
     started = [

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from tests.container.box import Box
-from tests.container.services import free_port, killed_at_the_end, serving, stop
+from tests.container.services import killed_at_the_end, serving, stop
+from tests.support.ports import free_port
 from tests.support.signing import make_signer
 from tests.telemetry.otlp import Collector, collecting
 
@@ -38,7 +39,7 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(scope="module")
 def ports() -> tuple[str, str]:
     """Of facade and worker, for Prometheus."""
-    return free_port(), free_port()
+    return str(free_port()), str(free_port())
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from tests.container.box import Box
-from tests.container.services import free_port, killed_at_the_end, serving, stop, wait_until_ready
+from tests.container.services import killed_at_the_end, serving, stop, wait_until_ready
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.timeout(400)
 REQUEST = {"prompt": "A red bicycle turns slowly on white", "duration_seconds": 2}
@@ -70,7 +71,7 @@ def test_doctor_finds_nothing_wrong_in_it(box: Box) -> None:
 
 def test_it_stops_with_0_while_callers_wait(box: Box) -> None:
     """Without a worker every caller waits; each gets its id, and the facade ends in time."""
-    port = free_port()
+    port = str(free_port())
     url = f"http://127.0.0.1:{port}"
     facade = box.start("serve", REELBUS_OPEN_TO_ALL="1", PORT=port)
     with killed_at_the_end(facade):
